@@ -1,0 +1,40 @@
+"""The one tree of errors, split by who handles them.
+
+    MissionsError
+    ├── BadInput        the person who gave it mends it: one sentence, non-zero exit, nothing half-done
+    ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
+    ├── SendBack        the reasoner makes another proposal: this one does not pass
+    ├── Refused         a person or a caller may not do this, or not any more; nothing was changed
+    └── Stuck           a run cannot go on by itself: it becomes an incident
+        └── OutcomeUnknown   a write was sent and its answer never came
+
+The text of an error is a sentence for a person: what happened, to what, and what to do.
+"""
+
+
+class MissionsError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class BadInput(MissionsError):
+    """Something given from outside is not as it must be."""
+
+
+class TryAgain(MissionsError):
+    """A passing failure; the same call may succeed later. Nothing was changed by it."""
+
+
+class SendBack(MissionsError):
+    """A proposal does not pass; `args[0]` says why, for the reasoner and for people."""
+
+
+class Refused(MissionsError):
+    """The call is not allowed: a role, a guard, a system's own invariant, or something already decided."""
+
+
+class Stuck(MissionsError):
+    """A run cannot go on by itself and needs a person."""
+
+
+class OutcomeUnknown(Stuck):
+    """A write was sent, and whether it took effect is not known."""

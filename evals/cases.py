@@ -1,0 +1,86 @@
+"""Recorded exceptions: reading and validating their lines (JSONL)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from errors import BadInput
+from ledger.records import Event
+from nodes.pack import Pack
+
+MAX_LINE_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class RecordedException:
+    """What happened, what every system said at that moment, and what was expected (if it is known)."""
+
+    case_id: str
+    event: Event
+    systems: Mapping[str, Any]
+    expected: Mapping[str, Any] | None
+    #: the whole line
+    raw: Mapping[str, Any]
+
+
+def read_cases(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
+    """The recorded exceptions of a file. Raises BadInput with file, line and remedy."""
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield recorded(parse_line(line, f"{file}, line {number}"), packs, f"{file}, line {number}")
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+
+
+def parse_line(line: bytes, where: str) -> dict[str, Any]:
+    """One line as a JSON object. Raises BadInput that says `where` and what is wrong."""
+    if len(line) > MAX_LINE_BYTES:
+        raise BadInput(f"{where}: longer than {MAX_LINE_BYTES:,} bytes; a recorded exception holds one case")
+    try:
+        raw = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where}: not valid JSON ({error}); mend the line or take it out") from error
+    if not isinstance(raw, dict):
+        raise BadInput(f"{where}: must be a JSON object; mend the line or take it out")
+    return raw
+
+
+def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> RecordedException:
+    """A parsed line, validated. Raises BadInput that says `where` and what is wrong."""
+    for field, kind in (("case_id", str), ("mission", str), ("as_of", str), ("trigger", dict), ("systems", dict)):
+        if not isinstance(raw.get(field), kind):
+            raise BadInput(f"{where}: «{field}» must be {'text' if kind is str else 'an object'}; see evals/cases/README.md")
+    expected = raw.get("expected")
+    if expected is not None and not isinstance(expected, dict):
+        raise BadInput(f"{where}: «expected» must be an object or absent; see evals/cases/README.md")
+    event = event_of(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs, where)
+    return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)
+
+
+def event_of(mission: str, trigger: Mapping[str, Any], as_of: str, source_id: str, packs: Mapping[str, Pack], where: str) -> Event:
+    """The event of a trigger. Raises BadInput for an unknown mission or event, or a trigger without its subject."""
+    pack = packs.get(mission)
+    if pack is None:
+        raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
+    name = trigger.get("event")
+    if name not in pack.trigger.events:
+        raise BadInput(f"{where}: {mission} has no event {name!r}; it has {', '.join(pack.trigger.events)}")
+    subject = trigger.get(pack.trigger.subject)
+    if not isinstance(subject, str) or not subject.strip():
+        raise BadInput(f"{where}: the trigger does not name its subject; give it «{pack.trigger.subject}»")
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadInput(f"{where}: as_of {as_of!r} is no moment; write it as 2026-03-14T09:30:00Z")
+    return Event(source_id=source_id, name=name, mission=mission, subject=subject, trigger=trigger, as_of=moment)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")

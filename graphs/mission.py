@@ -1,0 +1,75 @@
+"""The mission graph. START HERE: every node and every edge of a Mission, in the order of DESIGN.
+
+    event → gather → diagnose → ground → assess → propose → check → review → execute → close
+                                                     ↑________|  sent back at most twice, then escalated
+
+Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
+"""
+
+from typing import Any, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from nodes.assess import assess
+from nodes.check import check
+from nodes.close import close
+from nodes.diagnose import diagnose
+from nodes.execute import execute
+from nodes.gather import gather
+from nodes.ground import ground
+from nodes.propose import propose
+from nodes.review import review
+from nodes.state import MissionContext, MissionState
+
+#: Recorded with every run: a paused run resumes on the graph it was started with.
+GRAPH_VERSION = "1"
+
+
+def mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
+    """The compiled graph of a Mission; without a checkpointer it cannot pause."""
+    graph = StateGraph(MissionState, context_schema=MissionContext)
+    graph.add_node("gather", gather)
+    graph.add_node("diagnose", diagnose)
+    graph.add_node("ground", ground)
+    graph.add_node("assess", assess)
+    graph.add_node("propose", propose)
+    graph.add_node("check", check)
+    graph.add_node("review", review)
+    graph.add_node("execute", execute)
+    graph.add_node("close", close)
+
+    graph.add_edge(START, "gather")
+    graph.add_edge("gather", "diagnose")
+    graph.add_edge("diagnose", "ground")
+    graph.add_edge("ground", "assess")
+    graph.add_edge("assess", "propose")
+    graph.add_edge("propose", "check")
+    graph.add_conditional_edges("check", after_check)
+    graph.add_conditional_edges("review", after_review)
+    graph.add_conditional_edges("execute", after_execute)
+    graph.add_edge("close", END)
+    return graph.compile(checkpointer=checkpointer)
+
+
+def after_check(state: MissionState) -> Literal["propose", "review", "execute"]:
+    """Objections go back to the reasoner; a plan that nobody must approve is executed."""
+    if state["objections"]:
+        return "propose"
+    return "review" if state["waits"] else "execute"
+
+
+def after_review(state: MissionState) -> Literal["execute", "propose", "gather", "close"]:
+    """An approval is executed, an edit or an escalation proposed, a remark makes the Mission look again."""
+    kind = (state["decision"] or {}).get("kind")
+    if kind == "approve":
+        return "execute"
+    if kind in ("edit", "escalate"):
+        return "propose"
+    return "gather" if kind == "respond" else "close"
+
+
+def after_execute(state: MissionState) -> Literal["gather", "close"]:
+    """A world that changed before the first effect is looked at anew."""
+    return "gather" if state["proposal_id"] is None else "close"

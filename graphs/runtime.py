@@ -1,0 +1,184 @@
+"""The runtime: opens everything that the nodes work with, takes events in, and drives runs to their end.
+
+The ledger is the truth and the checkpoint a means: a run is driven until its ledger row says that it waits, is closed,
+or is an incident.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.types import Command
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from errors import BadInput, MissionsError, Refused, Stuck
+from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.settings import Settings
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.policies import PolicyBook
+from ledger.base import Ledger
+from ledger.embedded import embedded_url
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+from ledger.records import Decision, DecisionKind, Event, ProposalStatus, Run
+from nodes.pack import Pack, pack_files
+from nodes.planner import Planner
+from nodes.state import MissionContext
+from systems.catalogue import Catalogue, default_catalogue
+from systems.client import McpSystems
+from systems.config import load_config
+from systems.reads import READ_TOOLS
+
+#: A run that ends without its ledger row saying so is driven on this often before it is an incident.
+MOST_DRIVES = 5
+
+OnObservation = Callable[[Mapping[str, Any]], None]
+
+
+def utc_now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:
+    """Every pack of a folder, by mission. Raises BadInput for one that does not validate: it does not load."""
+    clauses = policies.in_force(utc_now())
+    packs: dict[str, Pack] = {}
+    for file in pack_files(folder):
+        pack = Pack.load(file, catalogue=catalogue, tools=READ_TOOLS, clauses=clauses)
+        if pack.mission in packs:
+            raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
+        packs[pack.mission] = pack
+    if not packs:
+        raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
+    return packs
+
+
+class Runtime:
+    """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
+
+    def __init__(self, context: MissionContext, saver: PostgresSaver) -> None:
+        self.context = context
+        self.ledger: Ledger = context.ledger
+        self._graph = mission_graph(saver)
+
+    def take_in(self, event: Event) -> Run:
+        """Take an event in; the run that it started, now or when it came first."""
+        return self.ledger.take_in(event, f"r-{uuid4().hex[:12]}", self.versions(event))
+
+    def versions(self, event: Event) -> dict[str, str]:
+        """What a run of this event starts with: graph, pack, policies, catalogue and model."""
+        context = self.context
+        return {
+            "graph": GRAPH_VERSION,
+            "pack": context.packs[event.mission].digest,
+            "policies": context.policies.digest(event.as_of),
+            "catalogue": context.catalogue.digest,
+            "model": context.reasoner.name,
+        }
+
+    def drive(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
+        """Drive a run until it waits for a person, is closed, or is an incident. One process at a time does."""
+        with self.ledger.lease(run_id):
+            for _ in range(MOST_DRIVES):
+                run = self.ledger.run(run_id)
+                if run.status != "running":
+                    return run
+                try:
+                    self._drive_once(run, on_observation or (lambda _: None))
+                except (Stuck, Refused) as error:
+                    self.ledger.incident(run_id, str(error), utc_now())
+                except MissionsError:
+                    raise
+                except Exception as error:  # a defect must not leave a run that nobody sees
+                    self.ledger.incident(run_id, f"{type(error).__name__}: {error}", utc_now())
+                    raise
+            self.ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
+            return self.ledger.run(run_id)
+
+    def decide(
+        self, run_id: str, kind: DecisionKind, by: str, reason: str, digest: str | None = None, details: Mapping[str, Any] | None = None
+    ) -> tuple[Decision, ProposalStatus]:
+        """Record a person's decision about the proposal that waits; `drive` then does what follows from it.
+
+        `digest` is that of the proposal the person saw; without it, the one that waits now.
+        """
+        run = self.ledger.run(run_id)
+        proposal = self.ledger.proposal(run.run_id)
+        if proposal is None:
+            raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
+        return self.ledger.decide(
+            proposal.proposal_id, kind=kind, by=by, reason=reason, digest=digest or proposal.digest, details=details or {}, at=utc_now()
+        )
+
+    def _drive_once(self, run: Run, on_observation: OnObservation) -> None:
+        self._refuse_other_versions(run)
+        config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
+        paused = self._graph.get_state(config)
+        given: Any = None
+        if paused.interrupts:
+            given = Command(resume={paused.interrupts[0].id: self._decision(run)})
+        elif not paused.values:
+            given = {"run_id": run.run_id}
+        for observation in self._graph.stream(given, config, context=self.context, stream_mode="custom", durability="sync"):
+            on_observation(observation)
+
+    def _decision(self, run: Run) -> dict[str, Any]:
+        decisions = self.ledger.decisions(run.run_id)
+        if not decisions:
+            raise Stuck(f"run {run.run_id} goes on without a decision; look at its proposals")
+        last = decisions[-1]
+        return {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}
+
+    def _refuse_other_versions(self, run: Run) -> None:
+        now = self.versions(run.event)
+        changed = [name for name in ("graph", "pack", "policies", "catalogue") if run.versions.get(name) != now[name]]
+        if changed:
+            raise Stuck(f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; run its exception anew")
+
+
+@contextmanager
+def open_runtime(settings: Settings) -> Iterator[Runtime]:
+    """Open database, checkpoints, knowledge index, packs and systems; close them at the end."""
+    with ExitStack() as stack:
+        url = open_database(settings)
+        catalogue, policies = default_catalogue(), PolicyBook.load(settings.policies)
+        packs = load_packs(settings.packs, catalogue, policies)
+        knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, MiniLM()))
+        ledger = PostgresLedger.open(url)
+        stack.callback(ledger.close)
+        systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
+        pool = stack.enter_context(
+            ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row})
+        )
+        saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        context = MissionContext(
+            ledger=ledger,
+            reader=systems.reader(),
+            writer=systems,
+            packs=packs,
+            catalogue=catalogue,
+            policies=policies,
+            knowledge=knowledge,
+            reasoner=Planner(),
+            clock=utc_now,
+            proposal_hours=settings.proposal_hours,
+        )
+        yield Runtime(context, saver)
+
+
+def open_database(settings: Settings) -> str:
+    """The URL of the migrated database: the one of the settings, or the embedded one, started if need be."""
+    url = settings.database_url or embedded_url(settings.postgres)
+    migrate(url)
+    with PostgresSaver.from_conn_string(url) as saver:
+        saver.setup()
+    return url

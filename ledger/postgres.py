@@ -1,0 +1,241 @@
+"""The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Self
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, StatementError
+
+from errors import BadInput, MissionsError, Refused, TryAgain
+from ledger import audit, rules
+from ledger.address import parse, plain
+from ledger.canonical import moment, now
+from ledger.records import (
+    AuditEntry,
+    Decision,
+    DecisionKind,
+    Effect,
+    EffectStatus,
+    Event,
+    Fact,
+    Incident,
+    NewObservation,
+    Observation,
+    Outcome,
+    Person,
+    Proposal,
+    ProposalStatus,
+    Run,
+    RunStatus,
+)
+from ledger.sentences import leased
+from ledger.sql import chain, effects, evidence, incidents, people, proposals, runs
+
+
+class PostgresLedger:
+    """`ledger.base.Ledger` on PostgreSQL. Safe for threads; `ledger.migrate.migrate` makes its tables."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
+        """`url` as postgresql://user@host/database. Connects at the first call, not here."""
+        return cls(create_engine(parse(url), pool_pre_ping=True, max_overflow=20), clock)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Commits at the end; errors of the database become those of the project."""
+        try:
+            with self._engine.begin() as tx:
+                yield tx
+        except (OperationalError, InterfaceError) as failed:
+            raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
+        except DataError as failed:
+            raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
+        except StatementError as failed:
+            # an error of ours, raised while a value was made ready for the database
+            if isinstance(failed.orig, MissionsError):
+                raise failed.orig from None
+            raise
+
+    # Runs
+
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+        with self._transaction() as tx:
+            return runs.take_in(tx, event, run_id, versions, self._clock())
+
+    def run(self, run_id: str) -> Run:
+        with self._transaction() as tx:
+            return runs.find(tx, run_id)
+
+    def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
+        with self._transaction() as tx:
+            return runs.newest(tx, status, limit)
+
+    def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+        with self._transaction() as tx:
+            runs.finish(tx, run_id, verdict, outcome, moment(at))
+
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[None]:
+        """An advisory lock of a session of its own: PostgreSQL gives it back when the process dies."""
+        key = int.from_bytes(hashlib.sha256(f"lease of {run_id}".encode()).digest()[:8], signed=True)
+        try:
+            # not from the pool: those who hold a lease would keep its connections from their own transactions
+            session = psycopg.connect(plain(self._engine.url), autocommit=True)
+        except psycopg.OperationalError as failed:
+            raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
+        with session:
+            got = session.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
+            if got != (True,):
+                raise Refused(leased(run_id))
+            yield
+
+    # What was read, and what was said about it
+
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
+        with self._transaction() as tx:
+            evidence.record_facts(tx, run_id, facts)
+
+    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
+        with self._transaction() as tx:
+            return evidence.facts(tx, run_id, look)
+
+    def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
+        with self._transaction() as tx:
+            return evidence.observe(tx, run_id, entries, self._clock() if at is None else moment(at))
+
+    def observations(self, run_id: str, after: int = 0) -> list[Observation]:
+        with self._transaction() as tx:
+            return evidence.observations(tx, run_id, after)
+
+    # Proposals and decisions
+
+    def propose(self, proposal: Proposal) -> None:
+        with self._transaction() as tx:
+            proposals.propose(tx, proposal, self._clock())
+
+    def proposal(self, run_id: str) -> Proposal | None:
+        with self._transaction() as tx:
+            return proposals.latest(tx, run_id)
+
+    def proposals(self, run_id: str) -> list[Proposal]:
+        with self._transaction() as tx:
+            return proposals.of_run(tx, run_id)
+
+    def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
+        with self._transaction() as tx:
+            return proposals.queue(tx, limit)
+
+    def decide(
+        self,
+        proposal_id: str,
+        *,
+        kind: DecisionKind,
+        by: str,
+        reason: str,
+        digest: str,
+        details: Mapping[str, Any] | None = None,
+        at: datetime,
+    ) -> tuple[Decision, ProposalStatus]:
+        ask = rules.Ask(
+            proposal_id=proposal_id,
+            kind=kind,
+            by=by,
+            reason=reason,
+            digest=digest,
+            at=moment(at),
+            details=details or {},
+        )
+        with self._transaction() as tx:
+            return proposals.decide(tx, ask)
+
+    def decisions(self, run_id: str) -> list[Decision]:
+        with self._transaction() as tx:
+            return proposals.decisions(tx, run_id)
+
+    # Effects
+
+    def intend(self, effects_: Sequence[Effect]) -> None:
+        with self._transaction() as tx:
+            effects.intend(tx, effects_)
+
+    def mark_effect(
+        self,
+        key: str,
+        status: EffectStatus,
+        receipt: Mapping[str, Any] | None = None,
+        error: str | None = None,
+        *,
+        at: datetime,
+    ) -> Effect:
+        with self._transaction() as tx:
+            return effects.mark(tx, key, status, receipt, error, moment(at))
+
+    def effects(self, run_id: str) -> list[Effect]:
+        with self._transaction() as tx:
+            return effects.of_run(tx, run_id)
+
+    # Incidents
+
+    def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
+        with self._transaction() as tx:
+            return incidents.open_one(tx, run_id, reason, moment(at))
+
+    def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        with self._transaction() as tx:
+            return incidents.resume(tx, run_id, by, reason, moment(at))
+
+    def incidents(self, open_only: bool = True) -> list[Incident]:
+        with self._transaction() as tx:
+            return incidents.listed(tx, open_only)
+
+    # People
+
+    def add_person(self, name: str, role: str) -> Person:
+        with self._transaction() as tx:
+            return people.add(tx, name, role, self._clock())
+
+    def person(self, name: str) -> Person | None:
+        with self._transaction() as tx:
+            return people.find(tx, name)
+
+    def people(self) -> list[Person]:
+        with self._transaction() as tx:
+            return people.listed(tx)
+
+    # Audit
+
+    def audit(self, run_id: str | None = None) -> list[AuditEntry]:
+        with self._transaction() as tx:
+            return list(chain.entries(tx, run_id))
+
+    def audit_head(self) -> tuple[int, str]:
+        with self._transaction() as tx:
+            return chain.head(tx)
+
+    def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
+        with self._transaction() as tx:
+            return audit.verify(chain.entries(tx), head)
+
+
+def _first_line(error: Exception) -> str:
+    """What the database said, without the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__

@@ -1,0 +1,194 @@
+"""What the ledger keeps: frozen records, plain data only.
+
+Money is in integer US cents (`*_cents`), moments are timezone-aware UTC datetimes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+RunStatus = Literal["running", "waiting", "incident", "closed"]
+Outcome = Literal["executed", "nothing_to_do", "rejected", "escalated"]
+ProposalStatus = Literal["pending", "approved", "rejected", "sent_back", "superseded", "escalated", "automatic"]
+DecisionKind = Literal["approve", "edit", "reject", "respond", "escalate"]
+EffectStatus = Literal["intended", "executing", "done", "failed", "unknown"]
+ReadStatus = Literal["ok", "absent", "failed"]
+ObservationKind = Literal[
+    "event", "read", "finding", "policy", "prediction", "plan", "check", "decision", "effect", "verdict", "missing"
+]
+
+#: From the least to the most authority. "none" is the route of a plan that waits for nobody.
+ROLES = ("none", "reviewer", "supervisor", "finance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """The message that says that something happened; taken in once per `source_id`."""
+
+    source_id: str
+    name: str
+    mission: str
+    subject: str
+    trigger: Mapping[str, Any]
+    #: the moment at which the case is looked at
+    as_of: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One pass of a Mission over one exception."""
+
+    run_id: str
+    event: Event
+    #: graph, pack, policies, catalogue, model: what the run started with
+    versions: Mapping[str, str]
+    status: RunStatus
+    started_at: datetime
+    verdict: str | None = None
+    outcome: Outcome | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A value read from a system, with where and when it was read."""
+
+    name: str
+    tool: str
+    args: Mapping[str, Any]
+    status: ReadStatus
+    #: the record, the list of records, or None
+    value: Any
+    read_at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One line of the Explain rail."""
+
+    seq: int
+    at: datetime
+    #: the node that said it
+    step: str
+    kind: ObservationKind
+    text: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewObservation:
+    """An observation as a node hands it in: the ledger gives it its number and its moment."""
+
+    step: str
+    kind: ObservationKind
+    text: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Who must approve: the least role, and whether two different people must."""
+
+    role: str
+    four_eyes: bool
+    #: clauses that raise it above the base
+    clauses: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A plan with what it stands on. The digest binds plan, arguments, evidence and policy version."""
+
+    proposal_id: str
+    run_id: str
+    #: 1 for the first of a run; every edit and every new look adds one
+    revision: int
+    #: "planner", or the person who edited it
+    author: str
+    verdict: str
+    #: [{"name", "args", "for", "cites", "tier", "says"}] in the order of execution
+    plan: Sequence[Mapping[str, Any]]
+    rationale: str
+    #: [{"clause", "version"}]
+    cites: Sequence[Mapping[str, Any]]
+    #: [{"option", "for", "lost_because"}]
+    alternatives: Sequence[Mapping[str, Any]]
+    #: [{"system", "record", "field", "before", "after"}]
+    changes: Sequence[Mapping[str, Any]]
+    confidence: float
+    money_at_stake_cents: int
+    approval: Approval
+    digest: str
+    created_at: datetime
+    #: an approval after this moment is refused
+    expires_at: datetime
+    status: ProposalStatus = "pending"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a person decided about a proposal, with a reason."""
+
+    decision_id: str
+    proposal_id: str
+    run_id: str
+    kind: DecisionKind
+    by: str
+    role: str
+    reason: str
+    digest: str
+    at: datetime
+    #: edit: {"plan": [...]}; respond: {"remark": str}; escalate: {"queue": str}
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One executed action of an approved (or automatic) plan."""
+
+    run_id: str
+    proposal_id: str
+    #: place in the plan, from 0
+    step: int
+    action: str
+    tool: str
+    args: Mapping[str, Any]
+    key: str
+    status: EffectStatus
+    at: datetime
+    receipt: Mapping[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """A run that cannot go on by itself."""
+
+    incident_id: str
+    run_id: str
+    reason: str
+    at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody who may decide, with their role."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """A row of the audit log: `digest` covers the row and the digest before it."""
+
+    seq: int
+    at: datetime
+    kind: str
+    run_id: str
+    body: Mapping[str, Any]
+    previous: str
+    digest: str

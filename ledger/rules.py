@@ -1,0 +1,178 @@
+"""What may be decided by whom, and which steps are legal: pure functions, the same for every ledger.
+
+Each raises Refused (not allowed, or not any more) or BadInput (not as it must be) with one sentence, or returns
+what follows.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, get_args
+
+from errors import BadInput, Refused
+from ledger.canonical import clean, moment
+from ledger.records import (
+    ROLES,
+    Decision,
+    DecisionKind,
+    Person,
+    Proposal,
+    ProposalStatus,
+    Run,
+)
+
+_AFTER: Mapping[DecisionKind, ProposalStatus] = {
+    "approve": "approved",
+    "edit": "sent_back",
+    "reject": "rejected",
+    "respond": "sent_back",
+    "escalate": "escalated",
+}
+_VERBS: Mapping[DecisionKind, str] = {
+    "approve": "approved",
+    "edit": "edited",
+    "reject": "rejected",
+    "respond": "sent back",
+    "escalate": "escalated",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A decision that a person asks for, before anything was checked."""
+
+    proposal_id: str
+    kind: DecisionKind
+    #: the name of the authenticated person
+    by: str
+    reason: str
+    #: digest of the proposal that the person saw
+    digest: str
+    at: datetime
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def authority(role: str) -> int:
+    """The rank of a role, 0 for the least."""
+    try:
+        return ROLES.index(role)
+    except ValueError:
+        raise BadInput(f"'{role}' is no role of the ledger: name one of {', '.join(ROLES)}.") from None
+
+
+def person_key(name: str) -> str:
+    """The form under which a person is unique: 'Ann', ' ann' and 'ANN' are one person."""
+    key = unicodedata.normalize("NFKC", clean(name)).strip().casefold()
+    if not key:
+        raise BadInput("A person needs a name: give one.")
+    return key
+
+
+def judge(
+    ask: Ask, person: Person | None, proposal: Proposal, run: Run, earlier: Sequence[Decision]
+) -> tuple[Person, ProposalStatus]:
+    """Who decides, and the status of the proposal afterwards ("pending" after the first of two approvals).
+
+    `earlier` are the decisions about this proposal, oldest first. Raises Refused at the first rule that is broken.
+    """
+    _known_kind(ask.kind)
+    if person is None:
+        raise Refused(f"'{ask.by}' is not known to the ledger: add this person with a role first.")
+    if not ask.reason.strip():
+        raise Refused(f"A decision needs a reason: say why you {ask.kind} proposal {proposal.proposal_id}.")
+    _still_open(proposal, run, earlier)
+    if ask.digest != proposal.digest:
+        raise Refused(
+            f"Proposal {proposal.proposal_id} is not the one that you saw (its digest differs): open it again."
+        )
+    if ask.kind in ("approve", "edit") and moment(ask.at) > proposal.expires_at:
+        raise Refused(
+            f"Proposal {proposal.proposal_id} expired at {_clock(proposal.expires_at)}: "
+            "respond to it, so that the Mission looks again."
+        )
+    _has_authority(ask.kind, person, proposal)
+    if ask.kind != "approve":
+        return person, _AFTER[ask.kind]
+    return person, _after_approval(person, proposal, earlier)
+
+
+def _known_kind(kind: str) -> None:
+    if kind not in get_args(DecisionKind):
+        raise BadInput(f"'{kind}' is no decision: choose one of {', '.join(get_args(DecisionKind))}.")
+
+
+def _still_open(proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> None:
+    """Raises Refused, saying who was faster, unless the proposal waits for a decision."""
+    if proposal.status == "pending" and run.status == "waiting":
+        return
+    if proposal.status == "pending":
+        raise Refused(
+            f"Run {run.run_id} is '{run.status}' and waits for no decision about {proposal.proposal_id}: "
+            "see the run for what it needs."
+        )
+    if proposal.status == "superseded":
+        raise Refused(f"Proposal {proposal.proposal_id} was superseded by a newer one: open that one.")
+    if not earlier:
+        raise Refused(f"Proposal {proposal.proposal_id} is '{proposal.status}' and waits for nobody.")
+    last = earlier[-1]
+    raise Refused(f"Proposal {proposal.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {_clock(last.at)}.")
+
+
+def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> None:
+    needed = proposal.approval.role if kind in ("approve", "edit") else "reviewer"
+    if authority(person.role) < authority(needed):
+        raise Refused(
+            f"To {kind} proposal {proposal.proposal_id} takes the role {needed}, and {person.name} is {person.role}: "
+            f"ask somebody who is {needed} or above."
+        )
+
+
+def _after_approval(person: Person, proposal: Proposal, earlier: Sequence[Decision]) -> ProposalStatus:
+    """Nobody approves their own edit; four eyes are two different people."""
+    me = person_key(person.name)
+    if person_key(proposal.author) == me:
+        raise Refused(
+            f"{person.name} edited proposal {proposal.proposal_id} and may not approve it: another person must."
+        )
+    if not proposal.approval.four_eyes:
+        return "approved"
+    approvers = {person_key(decision.by) for decision in earlier if decision.kind == "approve"}
+    if me in approvers:
+        raise Refused(
+            f"{person.name} approved proposal {proposal.proposal_id} already: the second approval takes another person."
+        )
+    return "approved" if approvers else "pending"
+
+
+def _clock(at: datetime) -> str:
+    return moment(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def decision_of(ask: Ask, person: Person, run_id: str, decision_id: str) -> Decision:
+    """The record of a decision that `judge` let pass."""
+    return Decision(
+        decision_id=decision_id,
+        proposal_id=ask.proposal_id,
+        run_id=run_id,
+        kind=ask.kind,
+        by=person.name,
+        role=person.role,
+        reason=ask.reason.strip(),
+        digest=ask.digest,
+        at=ask.at,
+        details=ask.details,
+    )
+
+
+def check_resumption(run: Run, person: Person | None, by: str, reason: str) -> Person:
+    """Only an incident is resumed, by somebody who may decide, with a reason."""
+    if person is None:
+        raise Refused(f"'{by}' is not known to the ledger: add this person with a role first.")
+    if not reason.strip():
+        raise Refused(f"To resume run {run.run_id} takes a reason: say what was mended.")
+    if run.status != "incident":
+        raise Refused(f"Run {run.run_id} is '{run.status}' and no incident: there is nothing to resume.")
+    if authority(person.role) < authority("reviewer"):
+        raise Refused(f"To resume run {run.run_id} takes the role reviewer, and {person.name} is {person.role}.")
+    return person

@@ -1,0 +1,28 @@
+"""What a person is told when a record is not there: the same words in every ledger."""
+
+from collections.abc import Sequence
+
+
+def no_run(run_id: str) -> str:
+    return f"There is no run '{run_id}' in the ledger: see `missions runs` for those that there are."
+
+
+def several_runs(prefix: str, found: Sequence[str]) -> str:
+    shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    return f"'{prefix}' names {len(found)} runs ({shown}): give more of the id."
+
+
+def run_id_taken(run_id: str) -> str:
+    return f"The run id '{run_id}' belongs to another event: give the run an id of its own."
+
+
+def no_proposal(proposal_id: str) -> str:
+    return f"There is no proposal '{proposal_id}' in the ledger: see `missions queue` for those that wait."
+
+
+def no_effect(key: str) -> str:
+    return f"There is no effect with the key '{key}' in the ledger: it must be intended before it is marked."
+
+
+def leased(run_id: str) -> str:
+    return f"Run {run_id} is being worked on by another process: wait until it is done."

@@ -1,0 +1,40 @@
+"""The audit chain in PostgreSQL: appended in the transaction of what it tells of."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from ledger import audit
+from ledger.records import AuditEntry
+from ledger.sql.rows import fields
+from ledger.tables import AUDIT
+
+#: key of the advisory lock under which rows are appended ("audit" in hexadecimal)
+_LOCK = 0x6175646974
+#: rows fetched at a time while the whole log is read
+_BATCH = 5000
+
+
+def append(tx: Connection, at: datetime, kind: str, run_id: str, body: Mapping[str, Any]) -> None:
+    """Add one row. Writers wait for each other until they commit, so numbers have no gaps.
+
+    Every writer takes this lock last, after the row of its run: nobody waits in a circle.
+    """
+    tx.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    tx.execute(insert(AUDIT), vars(audit.entry(head(tx), at, kind, run_id, body)))
+
+
+def head(tx: Connection) -> tuple[int, str]:
+    row = tx.execute(select(AUDIT.c.seq, AUDIT.c.digest).order_by(AUDIT.c.seq.desc()).limit(1)).first()
+    return (row.seq, row.digest) if row else (0, audit.START)
+
+
+def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:
+    """The log in order, a batch at a time."""
+    wanted = select(AUDIT).order_by(AUDIT.c.seq)
+    if run_id is not None:
+        wanted = wanted.where(AUDIT.c.run_id == run_id)
+    for row in tx.execution_options(yield_per=_BATCH).execute(wanted):
+        yield AuditEntry(**fields(row))

@@ -1,0 +1,81 @@
+"""Facts and observations in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from ledger import legality
+from ledger.canonical import canonical
+from ledger.records import Fact, NewObservation, Observation
+from ledger.sql.lock import locked_run
+from ledger.sql.rows import fields, select_record
+from ledger.tables import FACTS, OBSERVATIONS
+
+
+def record_facts(tx: Connection, run_id: str, facts: Sequence[Fact]) -> None:
+    legality.check_facts(facts)
+    locked_run(tx, run_id)
+    last = tx.scalar(select(func.max(FACTS.c.look)).where(FACTS.c.run_id == run_id)) or 0
+    rows = [{**vars(fact), "run_id": run_id, "look": last + 1, "position": n} for n, fact in enumerate(facts)]
+    if rows:
+        tx.execute(insert(FACTS), rows)
+
+
+def facts(tx: Connection, run_id: str, look: int | None) -> list[Fact]:
+    """Of one look, or the latest of each name; in the order in which they were recorded."""
+    mine = select(FACTS).where(FACTS.c.run_id == run_id)
+    if look is None:
+        mine = mine.ext(distinct_on(FACTS.c.name)).order_by(FACTS.c.name, FACTS.c.look.desc())
+    else:
+        mine = mine.where(FACTS.c.look == look)
+    rows = sorted(tx.execute(mine), key=lambda row: (row.look, row.position))
+    return [Fact(**fields(row, "run_id", "look", "position")) for row in rows]
+
+
+def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: datetime) -> list[Observation]:
+    locked_run(tx, run_id)
+    rail = _last_streak(tx, run_id)
+    seq = rail[-1].seq if rail else 0
+    written = []
+    new = []
+    for entry in entries:
+        found = _said_before(rail, entry)
+        if found is None:
+            seq += 1
+            found = Observation(seq=seq, at=at, **vars(entry))
+            rail.append(found)
+            new.append({**vars(found), "run_id": run_id})
+        written.append(found)
+    if new:
+        tx.execute(insert(OBSERVATIONS), new)
+    return written
+
+
+def observations(tx: Connection, run_id: str, after: int) -> list[Observation]:
+    mine = select_record(OBSERVATIONS).where(OBSERVATIONS.c.run_id == run_id, OBSERVATIONS.c.seq > after)
+    return [Observation(**fields(row, "run_id")) for row in tx.execute(mine.order_by(OBSERVATIONS.c.seq))]
+
+
+def _last_streak(tx: Connection, run_id: str) -> list[Observation]:
+    """What the step that spoke last has said since another one did, oldest first."""
+    mine = OBSERVATIONS.c.run_id == run_id
+    last_step = select(OBSERVATIONS.c.step).where(mine).order_by(OBSERVATIONS.c.seq.desc()).limit(1).scalar_subquery()
+    before = select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0)).where(mine, OBSERVATIONS.c.step != last_step)
+    streak = select_record(OBSERVATIONS).where(mine, OBSERVATIONS.c.seq > before.scalar_subquery())
+    return [Observation(**fields(row, "run_id")) for row in tx.execute(streak.order_by(OBSERVATIONS.c.seq))]
+
+
+def _said_before(rail: Sequence[Observation], entry: NewObservation) -> Observation | None:
+    """As in the ledger in memory, on the form in which things are stored."""
+    for said in reversed(rail):
+        if said.step != entry.step:
+            return None
+        if _words(said) == _words(entry):
+            return said
+    return None
+
+
+def _words(said: Observation | NewObservation) -> bytes:
+    return canonical([said.kind, said.text, said.evidence])

@@ -1,0 +1,49 @@
+"""Incidents in PostgreSQL."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection, insert, update
+
+from ledger import audit, legality, rules
+from ledger.canonical import clean
+from ledger.records import Incident, Run
+from ledger.sql import chain, people, proposals
+from ledger.sql.lock import locked_run, set_status
+from ledger.sql.rows import fields, select_record
+from ledger.tables import INCIDENTS
+
+
+def open_one(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident:
+    legality.check_not_closed(locked_run(tx, run_id))
+    same = (INCIDENTS.c.run_id == run_id, INCIDENTS.c.reason == reason, INCIDENTS.c.closed_at.is_(None))
+    known = tx.execute(select_record(INCIDENTS).where(*same)).first()
+    if known:
+        return Incident(**fields(known))
+    made = Incident(incident_id=uuid4().hex, run_id=run_id, reason=clean(reason), at=at)
+    tx.execute(insert(INCIDENTS).values(**vars(made)))
+    set_status(tx, run_id, "incident")
+    chain.append(tx, at, "incident_opened", run_id, audit.of_incident(made))
+    return made
+
+
+def resume(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
+    run = locked_run(tx, run_id)
+    person = rules.check_resumption(run, people.find(tx, by), by, reason)
+    close_all(tx, run_id, at)
+    set_status(tx, run_id, "waiting" if proposals.is_pending(tx, run_id) else "running")
+    chain.append(tx, at, "run_resumed", run_id, audit.of_resumption(person.name, reason))
+    return locked_run(tx, run_id)
+
+
+def close_all(tx: Connection, run_id: str, at: datetime) -> None:
+    """Close what is open of the run. Needs the lock of the run."""
+    still_open = (INCIDENTS.c.run_id == run_id, INCIDENTS.c.closed_at.is_(None))
+    tx.execute(update(INCIDENTS).where(*still_open).values(closed_at=at))
+
+
+def listed(tx: Connection, open_only: bool) -> list[Incident]:
+    wanted = select_record(INCIDENTS).order_by(INCIDENTS.c.at, INCIDENTS.c.number)
+    if open_only:
+        wanted = wanted.where(INCIDENTS.c.closed_at.is_(None))
+    return [Incident(**fields(row)) for row in tx.execute(wanted)]

@@ -1,0 +1,107 @@
+"""Proposals and decisions in PostgreSQL. `decide` is the one choke point."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection, insert, select, update
+
+from errors import BadInput
+from ledger import audit, legality, rules
+from ledger.records import Decision, Proposal, ProposalStatus, Run
+from ledger.sentences import no_proposal
+from ledger.sql import chain, people
+from ledger.sql.lock import locked_run, set_status
+from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
+from ledger.tables import DECISIONS, PROPOSALS, RUNS
+
+
+def propose(tx: Connection, proposal: Proposal, at: datetime) -> None:
+    run = locked_run(tx, proposal.run_id)
+    known = find(tx, proposal.proposal_id)
+    if known is not None:
+        return legality.check_same_proposal(known, proposal)
+    status = legality.check_proposal(proposal, run)
+    superseded = supersede(tx, run.run_id)
+    row = {**from_proposal(proposal), "status": status}
+    tx.execute(insert(PROPOSALS).values(**row))
+    set_status(tx, run.run_id, "waiting" if status == "pending" else "running")
+    body = audit.of_proposal(proposal, superseded) | {"status": status}
+    chain.append(tx, at, "proposed", run.run_id, body)
+
+
+def find(tx: Connection, proposal_id: str) -> Proposal | None:
+    row = tx.execute(select_record(PROPOSALS).where(PROPOSALS.c.proposal_id == proposal_id)).first()
+    return to_proposal(row) if row else None
+
+
+def of_run(tx: Connection, run_id: str) -> list[Proposal]:
+    mine = select_record(PROPOSALS).where(PROPOSALS.c.run_id == run_id).order_by(PROPOSALS.c.number)
+    return [to_proposal(row) for row in tx.execute(mine)]
+
+
+def latest(tx: Connection, run_id: str) -> Proposal | None:
+    mine = select_record(PROPOSALS).where(PROPOSALS.c.run_id == run_id).order_by(PROPOSALS.c.number.desc())
+    row = tx.execute(mine.limit(1)).first()
+    return to_proposal(row) if row else None
+
+
+def supersede(tx: Connection, run_id: str) -> str | None:
+    """The id of the pending proposal that is superseded by this, if there was one. Needs the lock of the run."""
+    pending = (PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
+    changed = update(PROPOSALS).where(*pending).values(status="superseded").returning(PROPOSALS.c.proposal_id)
+    found: str | None = tx.scalar(changed)
+    return found
+
+
+def is_pending(tx: Connection, run_id: str) -> bool:
+    """Whether a proposal of the run waits for people."""
+    pending = (PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
+    return tx.execute(select(PROPOSALS.c.proposal_id).where(*pending)).first() is not None
+
+
+def queue(tx: Connection, limit: int | None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
+    order = (PROPOSALS.c.money_at_stake_cents.desc(), PROPOSALS.c.created_at, PROPOSALS.c.proposal_id)
+    pending = (
+        select_record(PROPOSALS)
+        .join(RUNS, RUNS.c.run_id == PROPOSALS.c.run_id)
+        .where(PROPOSALS.c.status == "pending", RUNS.c.status == "waiting")
+    )
+    waiting = [to_proposal(row) for row in tx.execute(pending.order_by(*order).limit(limit))]
+    run_ids = [proposal.run_id for proposal in waiting]
+    runs = {row.run_id: to_run(row) for row in tx.execute(select_runs().where(RUNS.c.run_id.in_(run_ids)))}
+    about = _decisions_about(tx, [proposal.proposal_id for proposal in waiting])
+    return [(runs[it.run_id], it, tuple(about.get(it.proposal_id, ()))) for it in waiting]
+
+
+def decide(tx: Connection, ask: rules.Ask) -> tuple[Decision, ProposalStatus]:
+    """Lock the run, judge, write the decision, swap the status. Of two at once the later one is judged on what the
+    earlier one left."""
+    named = find(tx, ask.proposal_id)
+    if named is None:
+        raise BadInput(no_proposal(ask.proposal_id))
+    run = locked_run(tx, named.run_id)
+    proposal = find(tx, ask.proposal_id) or named
+    earlier = _decisions_about(tx, [ask.proposal_id]).get(ask.proposal_id, [])
+    person, status = rules.judge(ask, people.find(tx, ask.by), proposal, run, earlier)
+    decision = rules.decision_of(ask, person, run.run_id, uuid4().hex)
+    tx.execute(insert(DECISIONS).values(**vars(decision)))
+    swap = update(PROPOSALS).where(PROPOSALS.c.proposal_id == ask.proposal_id, PROPOSALS.c.status == "pending")
+    tx.execute(swap.values(status=status).returning(PROPOSALS.c.proposal_id)).one()
+    if status != "pending":
+        set_status(tx, run.run_id, "running")
+    chain.append(tx, ask.at, "decided", run.run_id, audit.of_decision(decision, status))
+    return decision, status
+
+
+def decisions(tx: Connection, run_id: str) -> list[Decision]:
+    mine = select_record(DECISIONS).where(DECISIONS.c.run_id == run_id).order_by(DECISIONS.c.number)
+    return [Decision(**fields(row)) for row in tx.execute(mine)]
+
+
+def _decisions_about(tx: Connection, proposal_ids: Iterable[str]) -> dict[str, list[Decision]]:
+    wanted = select_record(DECISIONS).where(DECISIONS.c.proposal_id.in_(list(proposal_ids)))
+    about: dict[str, list[Decision]] = {}
+    for row in tx.execute(wanted.order_by(DECISIONS.c.number)):
+        about.setdefault(row.proposal_id, []).append(Decision(**fields(row)))
+    return about

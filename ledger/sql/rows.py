@@ -1,0 +1,51 @@
+"""Rows of the tables to records of the ledger, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, Select, Table, select
+
+from ledger.records import Approval, Event, Proposal, Run
+from ledger.tables import INBOX, RUNS
+
+_EVENT = ("source_id", "name", "mission", "subject", "trigger", "as_of")
+_RUN = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
+
+
+def fields(row: Row[Any], *without: str) -> dict[str, Any]:
+    """The columns of a row by name, for a record that has the same fields."""
+    return {name: value for name, value in row._mapping.items() if name not in (*without, "number")}
+
+
+def select_record(table: Table) -> Select[Any]:
+    """Every column of a table whose columns are the fields of its record."""
+    return select(*(column for column in table.columns if column.name != "number"))
+
+
+def select_runs(*further: Any) -> Select[Any]:
+    """Runs with their events, and whatever else is wanted of a joined table."""
+    columns = [RUNS.c[name] for name in _RUN] + [INBOX.c[name] for name in _EVENT]
+    return select(*columns, *further).join_from(RUNS, INBOX, RUNS.c.source_id == INBOX.c.source_id)
+
+
+def to_run(row: Row[Any]) -> Run:
+    values = row._mapping
+    event = Event(**{name: values[name] for name in _EVENT})
+    return Run(event=event, **{name: values[name] for name in _RUN})
+
+
+def from_proposal(proposal: Proposal) -> dict[str, Any]:
+    """The approval's fields lie flat beside the others."""
+    return {**_without(vars(proposal), "approval"), **vars(proposal.approval)}
+
+
+def to_proposal(row: Row[Any]) -> Proposal:
+    values = fields(row)
+    approval = Approval(
+        role=values.pop("role"), four_eyes=values.pop("four_eyes"), clauses=tuple(values.pop("clauses"))
+    )
+    return Proposal(approval=approval, **values)
+
+
+def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}

@@ -1,0 +1,69 @@
+"""Runs in PostgreSQL: taken in, looked up, closed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from errors import BadInput
+from ledger import audit, legality
+from ledger.canonical import clean
+from ledger.records import Event, Outcome, Run, RunStatus
+from ledger.sentences import no_run, run_id_taken, several_runs
+from ledger.sql import chain, incidents, proposals
+from ledger.sql.lock import locked_run
+from ledger.sql.rows import select_runs, to_run
+from ledger.tables import INBOX, RUNS
+
+
+def take_in(tx: Connection, event: Event, run_id: str, versions: Mapping[str, str], at: datetime) -> Run:
+    legality.check_event(event, run_id)
+    digest = legality.event_digest(event)
+    kept = tx.execute(
+        insert_or(INBOX)
+        .values(**vars(event), digest=digest, taken_in_at=at)
+        .on_conflict_do_nothing(index_elements=["source_id"])
+        .returning(INBOX.c.source_id)
+    ).first()
+    if kept is None:
+        row = tx.execute(select_runs(INBOX.c.digest).where(RUNS.c.source_id == event.source_id)).one()
+        legality.check_same_event(event.source_id, row.digest, digest)
+        return to_run(row)
+    if tx.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id)).first():
+        raise BadInput(run_id_taken(run_id))
+    values = {"run_id": run_id, "source_id": event.source_id, "versions": versions}
+    tx.execute(insert(RUNS).values(**values, status="running", started_at=at))
+    chain.append(tx, at, "event_taken_in", run_id, audit.of_event(event, versions))
+    return to_run(tx.execute(select_runs().where(RUNS.c.run_id == run_id)).one())
+
+
+def find(tx: Connection, run_id: str) -> Run:
+    """By id, or by the start of an id that only one run has."""
+    exact = tx.execute(select_runs().where(RUNS.c.run_id == run_id)).first()
+    if exact:
+        return to_run(exact)
+    starts = func.starts_with(RUNS.c.run_id, clean(run_id))
+    found = tx.execute(select_runs().where(starts).order_by(RUNS.c.run_id.collate("C"))).all() if run_id else []
+    if not found:
+        raise BadInput(no_run(run_id))
+    if len(found) > 1:
+        raise BadInput(several_runs(run_id, [row.run_id for row in found]))
+    return to_run(found[0])
+
+
+def newest(tx: Connection, status: RunStatus | None, limit: int) -> list[Run]:
+    wanted = select_runs().order_by(RUNS.c.started_at.desc(), RUNS.c.number.desc()).limit(limit)
+    if status is not None:
+        wanted = wanted.where(RUNS.c.status == status)
+    return [to_run(row) for row in tx.execute(wanted)]
+
+
+def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+    if legality.already_finished(locked_run(tx, run_id), verdict, outcome):
+        return
+    proposals.supersede(tx, run_id)
+    incidents.close_all(tx, run_id, at)
+    end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
+    tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
+    chain.append(tx, at, "run_closed", run_id, audit.of_end(verdict, outcome))

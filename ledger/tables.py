@@ -1,0 +1,228 @@
+"""The tables of the ledger, in the schema "ledger". Columns are named as the fields of `ledger.records`."""
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    text,
+)
+
+from ledger.columns import CleanText, Moment, PlainJson
+from ledger.records import (
+    ROLES,
+    DecisionKind,
+    EffectStatus,
+    ObservationKind,
+    Outcome,
+    ProposalStatus,
+    ReadStatus,
+    RunStatus,
+)
+
+SCHEMA = "ledger"
+METADATA = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    },
+)
+
+
+def _one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=column)
+
+
+def _run_id(**kwargs: Any) -> Column[str]:
+    return Column("run_id", CleanText, ForeignKey("ledger.runs.run_id"), nullable=False, **kwargs)
+
+
+def _number() -> Column[int]:
+    """Keeps the order in which rows were written, which moments alone do not."""
+    return Column("number", BigInteger, Identity(always=True), nullable=False, unique=True)
+
+
+#: events, each taken in once
+INBOX = Table(
+    "inbox",
+    METADATA,
+    Column("source_id", CleanText, primary_key=True),
+    Column("name", CleanText, nullable=False),
+    Column("mission", CleanText, nullable=False),
+    Column("subject", CleanText, nullable=False, index=True),
+    Column("trigger", PlainJson, nullable=False),
+    Column("as_of", Moment, nullable=False),
+    # tells the same event that comes again from another one under its source id
+    Column("digest", CleanText, nullable=False),
+    Column("taken_in_at", Moment, nullable=False),
+)
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("run_id", CleanText, primary_key=True),
+    _number(),
+    Column("source_id", CleanText, ForeignKey("ledger.inbox.source_id"), nullable=False, unique=True),
+    Column("versions", PlainJson, nullable=False),
+    Column("status", CleanText, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("verdict", CleanText),
+    Column("outcome", CleanText),
+    Column("ended_at", Moment),
+    _one_of("status", get_args(RunStatus)),
+    _one_of("outcome", get_args(Outcome)),
+    CheckConstraint("(status = 'closed') = (ended_at IS NOT NULL)", name="closed_has_an_end"),
+    Index("ix_runs_started_at", "started_at", "number"),
+    Index("ix_runs_status", "status", "started_at", "number"),
+)
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    _run_id(primary_key=True),
+    Column("look", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", CleanText, nullable=False),
+    Column("tool", CleanText, nullable=False),
+    Column("args", PlainJson, nullable=False),
+    Column("status", CleanText, nullable=False),
+    Column("value", PlainJson),
+    Column("read_at", Moment, nullable=False),
+    Column("error", CleanText),
+    _one_of("status", get_args(ReadStatus)),
+)
+
+OBSERVATIONS = Table(
+    "observations",
+    METADATA,
+    _run_id(primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("step", CleanText, nullable=False),
+    Column("kind", CleanText, nullable=False),
+    Column("text", CleanText, nullable=False),
+    Column("evidence", PlainJson, nullable=False),
+    _one_of("kind", get_args(ObservationKind)),
+)
+
+PROPOSALS = Table(
+    "proposals",
+    METADATA,
+    Column("proposal_id", CleanText, primary_key=True),
+    _number(),
+    _run_id(index=True),
+    Column("revision", Integer, nullable=False),
+    Column("author", CleanText, nullable=False),
+    Column("verdict", CleanText, nullable=False),
+    Column("plan", PlainJson, nullable=False),
+    Column("rationale", CleanText, nullable=False),
+    Column("cites", PlainJson, nullable=False),
+    Column("alternatives", PlainJson, nullable=False),
+    Column("changes", PlainJson, nullable=False),
+    Column("confidence", Float(53), nullable=False),
+    Column("money_at_stake_cents", BigInteger, nullable=False),
+    Column("role", CleanText, nullable=False),
+    Column("four_eyes", Boolean, nullable=False),
+    Column("clauses", PlainJson, nullable=False),
+    Column("digest", CleanText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("status", CleanText, nullable=False),
+    _one_of("status", get_args(ProposalStatus)),
+    _one_of("role", ROLES),
+    # one pending proposal a run; also what the queue reads
+    Index("uq_proposals_pending", "run_id", unique=True, postgresql_where=text("status = 'pending'")),
+    Index(
+        "ix_proposals_queue",
+        text("money_at_stake_cents DESC"),
+        "created_at",
+        "proposal_id",
+        postgresql_where=text("status = 'pending'"),
+    ),
+)
+
+DECISIONS = Table(
+    "decisions",
+    METADATA,
+    Column("decision_id", CleanText, primary_key=True),
+    _number(),
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), nullable=False, index=True),
+    _run_id(index=True),
+    Column("kind", CleanText, nullable=False),
+    Column("by", CleanText, nullable=False),
+    Column("role", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False),
+    Column("digest", CleanText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("details", PlainJson, nullable=False),
+    _one_of("kind", get_args(DecisionKind)),
+    # four eyes in the database too: nobody approves a proposal twice
+    Index("uq_decisions_approval", "proposal_id", "by", unique=True, postgresql_where=text("kind = 'approve'")),
+)
+
+EFFECTS = Table(
+    "effects",
+    METADATA,
+    Column("key", CleanText, primary_key=True),
+    _number(),
+    _run_id(index=True),
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("action", CleanText, nullable=False),
+    Column("tool", CleanText, nullable=False),
+    Column("args", PlainJson, nullable=False),
+    Column("status", CleanText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("receipt", PlainJson),
+    Column("error", CleanText),
+    _one_of("status", get_args(EffectStatus)),
+)
+
+INCIDENTS = Table(
+    "incidents",
+    METADATA,
+    Column("incident_id", CleanText, primary_key=True),
+    _number(),
+    _run_id(index=True),
+    Column("reason", CleanText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    Index("ix_incidents_open", "at", postgresql_where=text("closed_at IS NULL")),
+)
+
+PEOPLE = Table(
+    "people",
+    METADATA,
+    # the name without case and blanks: 'Ann' and 'ann' are one person
+    Column("key", CleanText, primary_key=True),
+    Column("name", CleanText, nullable=False),
+    Column("role", CleanText, nullable=False),
+    _one_of("role", ROLES),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", CleanText, nullable=False),
+    # no foreign key: the log outlives what it tells of
+    Column("run_id", CleanText, nullable=False, index=True),
+    Column("body", PlainJson, nullable=False),
+    Column("previous", CleanText, nullable=False),
+    Column("digest", CleanText, nullable=False),
+)

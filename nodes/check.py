@@ -1,0 +1,87 @@
+"""check: judge the draft, and write it into the ledger as a proposal if it passes.
+
+The check does not trust the reasoner, nor people. What fails goes back with the reasons, at most twice.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from langgraph.runtime import Runtime
+
+from ledger.records import Fact, Proposal, Run
+from nodes.judge import Judgement, judge
+from nodes.rail import NewObservation, observe
+from nodes.state import MissionContext, MissionState
+
+
+def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Judge the draft: objections send it back, none makes it a proposal."""
+    context, run_id, draft = runtime.context, state["run_id"], state["draft"]
+    assert draft is not None, "propose makes a draft"
+    run = context.ledger.run(run_id)
+    case = context.case(run, state["look"])
+    judgement = judge(case, draft, state["grounded"], context.catalogue, context.policies.values(run.event.as_of))
+    if judgement.objections:
+        text = f"The plan does not pass: {'; '.join(judgement.objections)}"
+        observe(runtime, run_id, [NewObservation("check", "check", text)])
+        return {"objections": list(judgement.objections), "tries": state["tries"] + 1}
+    proposal = _proposal(context, run, draft, judgement, state["grounded"], case.facts)
+    context.ledger.propose(proposal)
+    route = "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
+    text = f"The plan passes: {len(proposal.plan)} actions, ${proposal.money_at_stake_cents / 100:,.2f} at stake; it {route}"
+    observe(runtime, run_id, [NewObservation("check", "check", text, {"proposal": proposal.proposal_id})])
+    return {
+        "draft": None,
+        "objections": [],
+        "decision": None,
+        "proposal_id": proposal.proposal_id,
+        "waits": proposal.approval.role != "none",
+        "verdict": proposal.verdict,
+    }
+
+
+def plan_digest(verdict: str, plan: Sequence[Mapping[str, Any]], evidence: str, policies: str) -> str:
+    """What an approval binds: verdict, actions with their arguments, evidence and policy version."""
+    bound = [verdict, [[action["name"], action["args"]] for action in plan], evidence, policies]
+    return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def evidence_digest(facts: Sequence[Fact]) -> str:
+    """Of what was read: names, arguments, outcome and values; not when."""
+    read = [[fact.name, fact.args, fact.status, fact.value] for fact in facts]
+    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _proposal(
+    context: MissionContext, run: Run, draft: Mapping[str, Any], judgement: Judgement, grounded: Mapping[str, int], facts: Sequence[Fact]
+) -> Proposal:
+    before = context.ledger.proposal(run.run_id)
+    revision = 1 if before is None else before.revision + 1
+    cites = dict.fromkeys([*draft["cites"], *judgement.approval.clauses])
+    now = context.clock()
+    policies = context.policies.digest(run.event.as_of)
+    return Proposal(
+        proposal_id=f"{run.run_id}.{revision}",
+        run_id=run.run_id,
+        revision=revision,
+        author=draft["author"],
+        verdict=draft["verdict"],
+        plan=judgement.plan,
+        rationale=draft["rationale"],
+        cites=[{"clause": clause, "version": grounded[clause]} for clause in cites],
+        alternatives=draft["alternatives"],
+        changes=judgement.changes,
+        confidence=draft["confidence"],
+        money_at_stake_cents=judgement.money_at_stake_cents,
+        approval=judgement.approval,
+        digest=plan_digest(draft["verdict"], judgement.plan, evidence_digest(facts), policies),
+        created_at=now,
+        expires_at=now + timedelta(hours=context.proposal_hours),
+    )
+
+
+def _who(proposal: Proposal) -> str:
+    return f"{proposal.approval.role}, two different people" if proposal.approval.four_eyes else proposal.approval.role

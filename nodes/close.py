@@ -1,0 +1,16 @@
+"""close: write verdict and outcome. A run is finished when its ledger row says so."""
+
+from langgraph.runtime import Runtime
+
+from nodes.rail import NewObservation, observe
+from nodes.state import MissionContext, MissionState
+
+
+def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Finish the run in the ledger."""
+    context, run_id = runtime.context, state["run_id"]
+    verdict, outcome = str(state["verdict"]), state.get("outcome") or "rejected"
+    observe(runtime, run_id, [NewObservation("close", "verdict", f"{verdict}: {outcome.replace('_', ' ')}")])
+    context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
+    context.forget(run_id)
+    return {"outcome": outcome}

@@ -1,0 +1,42 @@
+"""diagnose: turn facts into findings, all dimensions at once; the value lies in how they combine."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from nodes.case import Case
+from nodes.rail import NewObservation, observe
+from nodes.state import MissionContext, MissionState
+from systems.conditions import Unknown
+
+
+def diagnose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Evaluate every finding of the pack on the facts."""
+    context, run_id = runtime.context, state["run_id"]
+    findings = find(context.case(context.ledger.run(run_id), state["look"]))
+    told = [
+        NewObservation("diagnose", "finding", finding["says"], {"finding": finding["id"]})
+        for finding in findings
+        if not finding["lacking"]
+    ]
+    observe(runtime, run_id, told)
+    return {"findings": findings}
+
+
+def find(case: Case) -> list[dict[str, Any]]:
+    """The findings that are so, and those that cannot be told, in the order of the pack.
+
+    Each is {"id", "dimension", "about": {name: element}, "says", "lacking": [why it cannot be told]}.
+    """
+    found: list[dict[str, Any]] = []
+    for dimension, findings in case.pack.findings.items():
+        for finding in findings:
+            try:
+                for about in case.elements(finding.each):
+                    if case.holds(finding.when, about):
+                        says = case.sentence(finding.says, about)
+                        found.append({"id": finding.id, "dimension": dimension, "about": about, "says": says, "lacking": []})
+            except Unknown as unknown:
+                lacking = case.lacking(unknown)
+                found.append({"id": finding.id, "dimension": dimension, "about": {}, "says": "", "lacking": lacking})
+    return found

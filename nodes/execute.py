@@ -1,0 +1,107 @@
+"""execute: do what was approved, in order, each step recorded before and after.
+
+Before the first effect the world is read again: where what the proposal stood on has changed and it matters, the run
+looks anew. A step that a system refuses, or whose outcome is not known, stops the run as an incident.
+"""
+
+import hashlib
+from datetime import datetime
+
+from langgraph.runtime import Runtime
+
+from errors import OutcomeUnknown, Refused, Stuck, TryAgain
+from ledger.records import Effect, Event, Fact, Proposal
+from nodes.case import Case
+from nodes.diagnose import find
+from nodes.gather import read_facts
+from nodes.judge import judge
+from nodes.rail import NewObservation, observe
+from nodes.state import MissionContext, MissionState
+from systems.calls import Call
+
+#: How often a write is tried whose system could not be reached at all.
+WRITE_TRIES = 3
+
+
+def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Execute the approved (or automatic) proposal. Raises Stuck where it cannot go on."""
+    context, run_id = runtime.context, state["run_id"]
+    run, proposal = context.ledger.run(run_id), context.ledger.proposal(run_id)
+    if proposal is None or proposal.status not in ("approved", "automatic"):
+        raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
+    if not proposal.plan:
+        return {"outcome": "nothing_to_do"}
+    begun = [effect for effect in context.ledger.effects(run_id) if effect.proposal_id == proposal.proposal_id]
+    if not any(effect.status != "intended" for effect in begun):
+        changed = what_changed(context, state, run.event, proposal)
+        if changed:
+            observe(runtime, run_id, [NewObservation("execute", "check", f"The world has changed: {'; '.join(changed)}")])
+            return {"proposal_id": None}
+    context.ledger.intend(_effects(proposal, context.clock()))
+    for effect in context.ledger.effects(run_id):
+        if effect.proposal_id == proposal.proposal_id and effect.status != "done":
+            _do(effect, proposal, runtime)
+    return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
+
+
+def idempotency_key(run_id: str, step: int, digest: str) -> str:
+    """Of run, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
+    return hashlib.sha256(f"{run_id}/{step}/{digest}".encode()).hexdigest()[:40]
+
+
+def what_changed(context: MissionContext, state: MissionState, event: Event, proposal: Proposal) -> list[str]:
+    """What differs now from what the proposal stood on, if it matters: a finding or the check comes out otherwise."""
+    pack, before = context.packs[event.mission], context.ledger.facts(proposal.run_id)
+    now = read_facts(pack, event, context.reader, context.clock)
+    differing = [f"{fact.tool} answers otherwise" for fact, old in zip(now, before, strict=True) if _answer(fact) != _answer(old)]
+    if not differing:
+        return []
+    case = Case(pack, event, now, context.policies.values(event.as_of))
+    draft = {"verdict": proposal.verdict, "plan": proposal.plan, "cites": []}
+    judgement = judge(case, draft, {}, context.catalogue, context.policies.values(event.as_of))
+    same = find(case) == state["findings"] and not judgement.objections and judgement.approval == proposal.approval
+    return [] if same else [*differing, *judgement.objections]
+
+
+def _answer(fact: Fact) -> tuple[object, ...]:
+    return (fact.status, fact.value)
+
+
+def _effects(proposal: Proposal, now: datetime) -> list[Effect]:
+    return [
+        Effect(
+            run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
+            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.run_id, step, proposal.digest),
+            status="intended", at=now,
+        )
+        for step, action in enumerate(proposal.plan)
+    ]  # fmt: skip
+
+
+def _do(effect: Effect, proposal: Proposal, runtime: Runtime[MissionContext]) -> None:
+    context = runtime.context
+    if context.writer is None:
+        raise Stuck(f"run {effect.run_id} may not write here; execute it where the systems are open for writing")
+    says = proposal.plan[effect.step]["says"]
+    if effect.status == "intended":
+        context.ledger.mark_effect(effect.key, "executing", at=context.clock())
+    for attempt in range(1, WRITE_TRIES + 1):
+        try:
+            receipt = context.writer.write(Call(effect.tool, effect.args), effect.key)
+            break
+        except Refused as error:
+            _stop(effect, "failed", f"{says}: refused, {error}", runtime)
+        except TryAgain as error:
+            if attempt == WRITE_TRIES:
+                _stop(effect, "failed", f"{says}: {error}", runtime)
+        except OutcomeUnknown as error:
+            _stop(effect, "unknown", f"{says}: {error}", runtime)
+    context.ledger.mark_effect(effect.key, "done", receipt=dict(receipt.answer), at=context.clock())
+    told = NewObservation("execute", "effect", f"{effect.step + 1}. {says}: done", {"key": effect.key, "receipt": dict(receipt.answer)})
+    observe(runtime, effect.run_id, [told])
+
+
+def _stop(effect: Effect, status: str, sentence: str, runtime: Runtime[MissionContext]) -> None:
+    runtime.context.ledger.mark_effect(effect.key, status, error=sentence, at=runtime.context.clock())
+    observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}")])
+    raise Stuck(sentence)

@@ -1,0 +1,99 @@
+"""gather: read what the pack names, side by side, through MCP.
+
+A read whose arguments come from another read waits for it. A failed read becomes an observation and missing evidence,
+never a guess.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from ledger.records import Event, Fact
+from nodes.case import iso
+from nodes.functions import PLAIN_FUNCTIONS
+from nodes.pack import GIVEN, Pack, Read
+from nodes.rail import NewObservation, observe
+from nodes.state import MissionContext, MissionState
+from systems.calls import Call, Reader, ReadResult
+from systems.conditions import Scope, Unknown
+
+Clock = Callable[[], datetime]
+
+
+def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Read every fact that the pack names and keep them in the ledger."""
+    context, run_id = runtime.context, state["run_id"]
+    run = context.ledger.run(run_id)
+    facts = read_facts(context.packs[run.event.mission], run.event, context.reader, context.clock)
+    context.ledger.record_facts(run_id, facts)
+    observe(runtime, run_id, [_observation(fact) for fact in facts])
+    return {"look": state.get("look", 0) + 1, "tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
+
+
+def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:
+    """The facts of a case, in the order of the pack; reads that need nothing of one another go side by side."""
+    known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": iso(event.as_of), "subject": event.subject}
+    scope, told = Scope(known, PLAIN_FUNCTIONS), dict[str, Any]()
+    facts: dict[str, Fact] = {}
+    while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
+        wave: list[tuple[str, Call]] = []
+        for name, read in pack.reads.items():
+            needs = _needs(pack, read)
+            if name in facts or not needs <= facts.keys() | GIVEN:
+                continue
+            lacking = sorted(needs - scope.names.keys())
+            if lacking:
+                facts[name] = _failed(name, read, f"{read.tool} was not asked, for there is no {lacking[0]}", clock)
+                continue
+            try:
+                args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
+            except Unknown as unknown:
+                facts[name] = _failed(name, read, f"{read.tool} was not asked, for its arguments are not known ({unknown})", clock)
+                continue
+            if any(value == [] for value in args.values()):  # nothing to ask for
+                facts[name] = Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())
+                scope.define(name, [])
+                continue
+            wave.append((name, Call(read.tool, args)))
+        for (name, _), result in zip(wave, reader.read_all([call for _, call in wave]), strict=True):
+            facts[name] = _fact(name, result)
+            if result.status == "ok":
+                scope.define(name, result.value)
+    return [facts[name] for name in pack.reads]
+
+
+def _needs(pack: Pack, read: Read) -> set[str]:
+    return {name for raw in read.args.values() if raw in pack.expressions for name in pack.expressions[raw].names}
+
+
+def _argument(pack: Pack, raw: Any, scope: Scope, told: dict[str, Any]) -> Any:
+    if raw not in pack.expressions:
+        return raw
+    if raw not in told:
+        told[raw] = pack.expressions[raw].evaluate(scope)
+    return told[raw]
+
+
+def _fact(name: str, result: ReadResult) -> Fact:
+    return Fact(
+        name=name, tool=result.call.tool, args=result.call.args, status=result.status,
+        value=result.value, read_at=result.read_at, error=result.error,
+    )  # fmt: skip
+
+
+def _failed(name: str, read: Read, error: str, clock: Clock) -> Fact:
+    return Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock(), error=error)
+
+
+def _observation(fact: Fact) -> NewObservation:
+    asked = ", ".join(f"{key} {_short(value)}" for key, value in fact.args.items())
+    if fact.status == "failed":
+        return NewObservation("gather", "missing", fact.error or f"{fact.tool} could not be read", {"tool": fact.tool})
+    found = "no record" if fact.status == "absent" else f"{len(fact.value)} records" if isinstance(fact.value, list) else "read"
+    return NewObservation("gather", "read", f"{fact.tool}({asked}): {found}", {"tool": fact.tool, "fact": fact.name})
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} of them" if isinstance(value, list) and len(value) > 3 else str(value)[:80]

@@ -1,0 +1,46 @@
+"""Who must approve a plan: tiers of actions, money bands, clauses that raise the role. The numbers stand in the clauses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ledger.records import ROLES, Approval
+from nodes.case import Case
+from nodes.pack import ApprovalRule
+
+Plan = Sequence[Mapping[str, Any]]
+
+
+def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
+    """`automate` if the clause (values `automate`, `automate_templates`) lets the action run without a person, else `recommend`."""
+    if action["name"] in rules["automate"]:
+        return "automate"
+    templates = rules["automate_templates"].get(action["name"], ())
+    return "automate" if action["args"].get("template") in templates else "recommend"
+
+
+def approval(case: Case, plan: Plan, money_at_stake_cents: int, values: Mapping[str, Mapping[str, Any]]) -> Approval:
+    """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
+
+    Raises Unknown when a rule cannot be told from the facts.
+    """
+    rule: ApprovalRule = case.pack.approval
+    automate = values[rule.automate.replace("-", "_")]
+    if all(tier(action, automate) == "automate" for action in plan):
+        return Approval(role="none", four_eyes=False)
+    base = values[rule.base.replace("-", "_")]["role"]
+    band = _band(money_at_stake_cents, values[rule.bands.replace("-", "_")]["bands"])
+    asked = [(rule.bands, band["role"], bool(band.get("four_eyes")))]
+    for one in rule.raises:
+        hit = any(action["name"] == one.for_ and case.holds(one.that, {"args": action["args"]}) for action in plan)
+        if hit:
+            asked.append((one.clause, values[one.clause.replace("-", "_")]["role"], False))
+    role = max([base, *(role for _, role, _ in asked)], key=ROLES.index)
+    return Approval(
+        role=role,
+        four_eyes=any(four_eyes for _, _, four_eyes in asked),
+        clauses=tuple(clause for clause, least, _ in asked if least == role != base),
+    )
+
+
+def _band(cents: int, bands: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next(band for band in bands if cents <= band.get("up_to_cents", cents))

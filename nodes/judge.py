@@ -1,0 +1,115 @@
+"""What a draft must satisfy, whoever made it: the reasoner, a person who edited it, or an approval about to be executed.
+
+Nothing that a draft says of itself is trusted: money, changes, tiers and the approval route are worked out here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from errors import Refused, SendBack
+from ledger.records import Approval
+from nodes.case import Case
+from nodes.governance import approval, tier
+from systems.catalogue import Catalogue
+from systems.conditions import Unknown
+
+MOST_ACTIONS = 200
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was worked out of a draft that passes; `objections` is empty then."""
+
+    objections: Sequence[str]
+    #: the plan with `says`, `tier` and `undo` of every action
+    plan: Sequence[Mapping[str, Any]] = ()
+    changes: Sequence[Mapping[str, Any]] = ()
+    money_at_stake_cents: int = 0
+    approval: Approval = Approval(role="none", four_eyes=False)
+
+
+def judge(case: Case, draft: Mapping[str, Any], grounded: Mapping[str, int], catalogue: Catalogue, values: Mapping[str, Any]) -> Judgement:
+    """Judge a draft on the facts of the case."""
+    plan = draft["plan"]
+    objections = _shape(case, draft, catalogue) or [
+        *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
+        *_guards(case, plan),
+        *_order(plan, catalogue),
+    ]
+    if objections:
+        return Judgement(objections)
+    try:
+        told, changes, money = _rehearse(case, plan, catalogue, values[case.pack.approval.automate.replace("-", "_")])
+        at_stake = max(money.values(), default=0)
+        return Judgement((), told, changes, at_stake, approval(case, plan, at_stake, values))
+    except (SendBack, Unknown) as error:
+        return Judgement([str(error)])
+
+
+def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[str]:
+    verdict, plan = draft["verdict"], draft["plan"]
+    if verdict not in case.pack.verdicts:
+        return [f"{verdict!r} is no verdict of {case.pack.mission}"]
+    if len(plan) > MOST_ACTIONS:
+        return [f"the plan has {len(plan)} actions; at most {MOST_ACTIONS} can be decided at once"]
+    objections = []
+    for action in plan:
+        if action["name"] not in catalogue:
+            objections.append(f"{action['name']!r} is no action of the catalogue")
+            continue
+        try:
+            catalogue[action["name"]].validate(action["args"])
+        except SendBack as error:
+            objections.append(str(error))
+    escalating = [action for action in plan if action["name"] == case.pack.escalation.action]
+    if not objections and verdict == "escalate" and (len(plan) != 1 or len(escalating) != 1):
+        objections.append("an escalation opens one case and does nothing else")
+    return objections
+
+
+def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:
+    case.stock.put_back()
+    objections = []
+    for guard in case.pack.guards:
+        for action in plan:
+            if action["name"] != guard.for_:
+                continue
+            by = f" ({guard.cites})" if guard.cites else ""
+            try:
+                if not case.holds(guard.that, {"args": action["args"]}):
+                    objections.append(f"{action['name']}: {guard.says}{by}")
+            except Unknown:
+                objections.append(f"{action['name']}: it cannot be told whether {guard.says}{by}")
+    return objections
+
+
+def _order(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
+    return [
+        f"{plan[i]['name']} must come after {plan[j]['name']}"
+        for i in range(len(plan))
+        for j in range(i + 1, len(plan))
+        if catalogue[plan[i]["name"]].comes_after(catalogue[plan[j]["name"]])
+    ]
+
+
+def _rehearse(
+    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, automate: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
+    """Do the plan on a copy of the records. Raises SendBack at the first step whose needs the steps before leave unmet."""
+    world = case.records.copy()
+    told, changes, money = [], [], {}
+    for step, planned in enumerate(plan, start=1):
+        action, args = catalogue[planned["name"]], planned["args"]
+        seen = action.seen(world, args)
+        unmet = action.unmet_need(seen)
+        if unmet:
+            raise SendBack(f"step {step}, {action.name}: {unmet}")
+        told.append({**planned, "says": action.sentence(args), "tier": tier(planned, automate), "tool": action.tool, "undo": action.undoing(seen)})
+        for kind, cents in action.cents(seen).items():
+            money[kind] = money.get(kind, 0) + cents
+        try:
+            changes += [change.plain() for change in action.apply(world, args, seen)]
+        except Refused as error:
+            raise SendBack(f"step {step}, {action.name}: {error}") from error
+    return told, changes, money

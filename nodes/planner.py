@@ -1,0 +1,204 @@
+"""The planner: the embedded reasoner. It needs no model and gives the same plan for the same case.
+
+Dimension by dimension it takes the first workable option for every finding. An option that ends the case ends it, and
+the verdict says what of the plan so far is kept. A finding that cannot be told ends it too, when it is reached: missing
+evidence is escalated, never guessed. What the plan then means (`conclusions`) gives the verdict. Last, the actions are
+put in order by what they change and what must come before them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodes.case import Case
+from nodes.pack import Conclusion, Option, Step, Way
+from systems.catalogue import Catalogue
+from systems.conditions import Unknown
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one finding contributed to the plan."""
+
+    finding: str
+    says: str
+    actions: Sequence[Mapping[str, Any]]
+    cites: Sequence[str]
+
+
+@dataclass(frozen=True)
+class End:
+    """How the case ends, and with what of the plan."""
+
+    verdict: str
+    queue: str = ""
+
+
+@dataclass
+class Progress:
+    """The plan so far."""
+
+    parts: list[Part] = field(default_factory=list)
+    unmet: dict[str, list[Any]] = field(default_factory=dict)
+    alternatives: list[dict[str, str]] = field(default_factory=list)
+
+    def planned(self) -> Counter[str]:
+        """How many actions of each name are planned."""
+        return Counter(action["name"] for part in self.parts for action in part.actions)
+
+
+class Planner:
+    """Composes the options for all findings into one ordered plan."""
+
+    name = "planner"
+
+    def propose(self, case: Case, findings: list[dict[str, Any]], catalogue: Catalogue) -> dict[str, Any]:
+        """A draft of a proposal; see `nodes.state.Reasoner`."""
+        progress = Progress()
+        case.stock.put_back()
+        case.plan_so_far({}, progress.unmet)
+        try:
+            end = _options(case, findings, progress) or _conclude(case, progress)
+        except Unknown as unknown:
+            end = _lacking(case, case.lacking(unknown), progress)
+        return draft(case, end, progress.parts, progress.alternatives, catalogue)
+
+
+def escalation(case: Case, queue: str, says: str, cites: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+    """The draft that escalates the case to a queue: whatever else was found, nothing else is proposed."""
+    part = Part("escalation", says, [], cites)
+    return draft(case, End("escalate", queue), [part], [], catalogue)
+
+
+def _options(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress) -> End | None:
+    for finding in findings:
+        if finding["lacking"]:
+            return _lacking(case, finding["lacking"], progress)
+        options = case.pack.options.get(finding["id"])
+        if options is None:
+            continue
+        for option in options:
+            bound = _workable(case, option, finding["about"])
+            if bound is None:
+                lost = case.sentence(option.otherwise, finding["about"])
+                progress.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost})
+                continue
+            end = _take(case, option, finding["id"], finding["says"], bound, progress)
+            if option.takes:
+                case.stock.take(**{name: case.value(raw, bound) for name, raw in option.takes.items()})
+            if end:
+                return end
+            break
+        else:
+            progress.unmet.setdefault(finding["id"], []).extend(finding["about"].values())
+    return None
+
+
+def _conclude(case: Case, progress: Progress) -> End:
+    for conclusion in case.pack.conclusions:
+        case.plan_so_far(progress.planned(), progress.unmet)
+        for bound in case.elements(conclusion.each):
+            if case.holds(conclusion.when, bound):
+                end = _take(case, conclusion, conclusion.id, case.sentence(conclusion.says, bound), bound, progress)
+                if end:
+                    return end
+    return _lacking(case, ["no conclusion of the pack fits"], progress)
+
+
+def _workable(case: Case, option: Option, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the option binds if it is workable, else None."""
+    if not case.holds(option.when, about):
+        return None
+    return next(case.elements(option.choose, about), None)
+
+
+def _take(case: Case, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any], progress: Progress) -> End | None:
+    actions, cites = _actions(case, way, bound)
+    if way.escalate:
+        progress.parts = [Part(finding, says, [], cites)]
+        return End("escalate", way.escalate)
+    if way.end:
+        keeps = case.pack.verdicts[way.end].keeps
+        progress.parts = [part for part in progress.parts if keeps is None or part.finding in keeps]
+    progress.parts.append(Part(finding, says, actions, cites))
+    return End(way.end) if way.end else None
+
+
+def _actions(case: Case, way: Way, bound: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    actions: list[dict[str, Any]] = []
+    cites = dict.fromkeys(way.cites)
+    for step in way.do:
+        for done, clauses in _perform(case, step, bound):
+            actions.append(done)
+            cites.update(dict.fromkeys(clauses))
+    return actions, list(cites)
+
+
+def _perform(case: Case, step: Step, bound: Mapping[str, Any]) -> Iterable[tuple[dict[str, Any], Sequence[str]]]:
+    for here in case.elements(step.each, bound):
+        if not case.holds(step.if_, here):
+            continue
+        args = {name: case.value(raw, here) for name, raw in step.args.items()}
+        if step.action:
+            yield {"name": step.action, "args": args}, step.cites
+        else:
+            for inner in case.pack.procedures[str(step.procedure)].do:
+                yield from _perform(case, inner, {**here, **args})
+
+
+def _lacking(case: Case, lacking: Sequence[str], progress: Progress) -> End:
+    says = f"It cannot be decided: {'; '.join(lacking)}."
+    progress.parts = [Part("evidence.missing", says, [], case.pack.missing.cites)]
+    return End("escalate", case.pack.missing.escalate)
+
+
+def draft(case: Case, end: End, parts: Sequence[Part], alternatives: Sequence[Mapping[str, str]], catalogue: Catalogue) -> dict[str, Any]:
+    """The draft of a proposal from the parts of a plan."""
+    bound = {"queue": end.queue}
+    if end.verdict == "escalate":
+        args = {name: case.value(raw, bound) for name, raw in case.pack.escalation.args.items()}
+        parts = [*parts, Part("escalation", "", [{"name": str(case.pack.escalation.action), "args": args}], [])]
+    because = {id(action): part for part in parts for action in part.actions}
+    plan = [
+        {"name": action["name"], "args": action["args"], "for": because[id(action)].finding, "cites": list(because[id(action)].cites)}
+        for action in in_order(unique((action for part in parts for action in part.actions), catalogue), catalogue)
+    ]
+    reasons = [part.says for part in parts if part.says and (part.actions or part.cites)]
+    answered = sum(fact.status != "failed" for fact in case.facts)
+    return {
+        "verdict": end.verdict,
+        "plan": plan,
+        "rationale": " ".join([case.sentence(case.pack.verdicts[end.verdict].says, bound), *dict.fromkeys(reasons)]),
+        "cites": list(dict.fromkeys(clause for part in parts for clause in part.cites)),
+        "alternatives": list(alternatives),
+        #: the share of the reads that answered: the planner is sure of its rules, not of what it could not read
+        "confidence": round(answered / len(case.facts), 2) if case.facts else 0.0,
+    }
+
+
+def unique(actions: Iterable[Mapping[str, Any]], catalogue: Catalogue) -> list[Mapping[str, Any]]:
+    """The actions, those left out that are the same as an earlier one and need no repetition."""
+    kept: list[Mapping[str, Any]] = []
+    for action in actions:
+        again = any(action["name"] == other["name"] and action["args"] == other["args"] for other in kept)
+        if not (again and catalogue[action["name"]].once):
+            kept.append(action)
+    return kept
+
+
+def in_order(actions: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[Mapping[str, Any]]:
+    """The actions so that each comes after what the catalogue puts before it; otherwise in the given order."""
+    waiting, ordered = list(actions), []
+    while waiting:
+        free = next(
+            (
+                action
+                for action in waiting
+                if not any(catalogue[action["name"]].comes_after(catalogue[other["name"]]) for other in waiting if other is not action)
+            ),
+            waiting[0],  # a circle in the catalogue: the check refuses the plan
+        )
+        waiting.remove(free)
+        ordered.append(free)
+    return ordered

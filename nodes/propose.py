@@ -1,0 +1,50 @@
+"""propose: ask the reasoner for a plan; or take the plan of the person who edited it, or escalated the case."""
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from nodes.case import Case
+from nodes.planner import escalation
+from nodes.rail import NewObservation, observe
+from nodes.state import MOST_TRIES, MissionContext, MissionState
+
+
+def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Make a draft. After too many objections, or on a person's word, the draft is an escalation."""
+    context, run_id = runtime.context, state["run_id"]
+    run = context.ledger.run(run_id)
+    case = context.case(run, state["look"])
+    decision, author = state.get("decision"), context.reasoner.name
+    if state["tries"] >= MOST_TRIES:
+        says = f"No plan passed the check: {'; '.join(state['objections'])}."
+        made = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
+    elif decision and decision["kind"] == "escalate":
+        made = escalation(case, decision["details"].get("queue", case.pack.missing.escalate), "A person escalated it.", [], context.catalogue)
+        author = decision["by"]
+    elif decision and decision["kind"] == "edit" and not state["objections"]:
+        made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]
+    else:
+        made = context.reasoner.propose(case, state["findings"], context.catalogue)
+    observe(runtime, run_id, [_observation(case, made, author)])
+    return {"draft": {**made, "author": author}}
+
+
+def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) -> dict[str, Any]:
+    """The last proposal with the person's plan in place of its own."""
+    before = context.ledger.proposal(run_id)
+    assert before is not None, "an edit is a decision about a proposal"
+    return {
+        "verdict": before.verdict,
+        "plan": plan,
+        "rationale": before.rationale,
+        "cites": [cite["clause"] for cite in before.cites],
+        "alternatives": list(before.alternatives),
+        "confidence": before.confidence,
+    }
+
+
+def _observation(case: Case, made: dict[str, Any], author: str) -> NewObservation:
+    steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
+    evidence = {"for": {action["name"]: action.get("for") for action in made["plan"]}, "alternatives": made["alternatives"]}
+    return NewObservation("propose", "plan", f"{author} proposes {made['verdict']}: {steps}", evidence)

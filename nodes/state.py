@@ -1,0 +1,103 @@
+"""What travels through the mission graph: plain data and references, under 20 KB.
+
+Facts, observations, proposals and effects live in the ledger; the state names the run they belong to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypedDict
+
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.policies import PolicyBook
+from ledger.base import Ledger
+from ledger.records import Run
+from nodes.case import Case
+from nodes.pack import Pack
+from systems.calls import Reader, Writer
+from systems.catalogue import Catalogue
+
+#: A proposal that does not pass is sent back this often; then the case is escalated.
+MOST_TRIES = 2
+
+
+class MissionState(TypedDict, total=False):
+    """The state of the mission graph."""
+
+    run_id: str
+    #: 1 for the first look at the world; a person's remark or a changed world adds one
+    look: int
+    #: [{"id", "dimension", "about", "says", "lacking"}]; a finding with `lacking` could not be told
+    findings: list[dict[str, Any]]
+    #: clause id -> version, as retrieved
+    grounded: dict[str, int]
+    #: predictions: name -> value between 0 and 1
+    risks: dict[str, float]
+    #: what the reasoner proposes, until `check` has passed it and it stands in the ledger
+    draft: dict[str, Any] | None
+    #: why the last draft did not pass
+    objections: list[str]
+    #: how often a draft was sent back since the last look
+    tries: int
+    #: the proposal in the ledger that review and execute are about
+    proposal_id: str | None
+    #: True if the proposal waits for a person
+    waits: bool
+    #: {"kind", "by", "details"} of the person's decision
+    decision: dict[str, Any] | None
+    verdict: str | None
+    outcome: str | None
+
+
+class RiskModel(Protocol):
+    """Predicts a risk of a case."""
+
+    name: str
+
+    def predict(self, case: Case) -> float:
+        """Between 0 and 1."""
+        ...
+
+
+class Reasoner(Protocol):
+    """Makes a draft of a proposal from the case and its findings."""
+
+    name: str
+
+    def propose(self, case: Case, findings: list[dict[str, Any]], catalogue: Catalogue) -> dict[str, Any]:
+        """A draft: {"verdict", "plan", "rationale", "cites", "alternatives", "confidence"}."""
+        ...
+
+
+@dataclass
+class MissionContext:
+    """What the nodes work with; opened once by the runtime, never in the state."""
+
+    ledger: Ledger
+    reader: Reader
+    #: only `execute` uses it; None where nothing may be written
+    writer: Writer | None
+    packs: Mapping[str, Pack]
+    catalogue: Catalogue
+    policies: PolicyBook
+    knowledge: KnowledgeIndex
+    reasoner: Reasoner
+    clock: Callable[[], datetime]
+    #: mission -> its risk models
+    risk_models: Mapping[str, Sequence[RiskModel]] = field(default_factory=dict)
+    #: hours for which a proposal can be approved
+    proposal_hours: float = 72.0
+    _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
+
+    def case(self, run: Run, look: int) -> Case:
+        """The case of a run at a look, from the facts in the ledger; kept until the run's next look."""
+        kept = self._cases.get(run.run_id)
+        if kept is None or kept[0] != look:
+            facts = self.ledger.facts(run.run_id)
+            kept = (look, Case(self.packs[run.event.mission], run.event, facts, self.policies.values(run.event.as_of)))
+            self._cases[run.run_id] = kept
+        return kept[1]
+
+    def forget(self, run_id: str) -> None:
+        """Let go of what is kept of a run."""
+        self._cases.pop(run_id, None)

@@ -1,0 +1,70 @@
+"""Calls of the systems of record, and what comes back. Recorded and real systems are both a Reader and a Writer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a tool: `tool` is "<system>.<name>", `args` are plain JSON values."""
+
+    tool: str
+    args: Mapping[str, Any]
+
+    @property
+    def system(self) -> str:
+        """The system of record that has the tool."""
+        return self.tool.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The name that the system itself gives the tool."""
+        return self.tool.partition(".")[2]
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What a read gave: ok with a value, absent (the system has no such record), or failed with a sentence."""
+
+    call: Call
+    status: Literal["ok", "absent", "failed"]
+    #: the record, the list of records, or any other JSON object; None unless ok
+    value: Any
+    #: when the answer arrived (UTC)
+    read_at: datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A system's answer to a write; `replayed` when it had already done it under this key."""
+
+    tool: str
+    key: str
+    answer: Mapping[str, Any]
+    replayed: bool
+
+
+class Reader(Protocol):
+    """Reads, and nothing else."""
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """Results in the order of the calls, read side by side; one failing read never fails the others.
+
+        Raises Refused, before anything is sent, when a tool is not known to READ.
+        """
+        ...
+
+
+class Writer(Protocol):
+    """Writes, one at a time."""
+
+    def write(self, call: Call, key: str) -> Receipt:
+        """Do it once per idempotency key.
+
+        Raises Refused when the system (or the guard) refuses, TryAgain when it was surely not sent, OutcomeUnknown
+        when it was sent and no answer came.
+        """
+        ...

@@ -1,0 +1,190 @@
+"""The action catalogue: what a plan may do, with which arguments, when, to what effect.
+
+`actions.yaml` beside this file holds the entries and describes their fields. An action that is not in the catalogue
+cannot be proposed, approved or executed.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from errors import BadInput, SendBack
+from systems.conditions import Expression, Scope, Unknown, Value
+from systems.records import Change, Path, Records
+
+MAX_ID_LENGTH = 100
+MAX_TEXT_LENGTH = 4_000
+ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
+
+ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+
+
+class _Need(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    that: str
+    otherwise: str = Field(alias="else")
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    system: str
+    says: str
+    args: dict[str, ArgumentType]
+    looks_at: dict[str, str] = {}
+    needs: list[_Need] = []
+    effect: dict[str, Any] = {}
+    after: list[str] = []
+    changes: list[str] = []
+    money: dict[Literal["refund", "capture", "release"], Any] = {}
+    once: bool = False
+    undo: dict[str, dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One entry of the catalogue, compiled."""
+
+    name: str
+    system: str
+    says: str
+    args: Mapping[str, ArgumentType]
+    looks_at: Mapping[str, Path]
+    needs: Sequence[tuple[Expression, str]]
+    effect: Sequence[tuple[Path, Value]]
+    after: frozenset[str]
+    changes: frozenset[str]
+    money: Mapping[str, Value]
+    undo: tuple[str, Mapping[str, Value]] | None
+    #: the same action twice in a plan is done once
+    once: bool
+
+    @property
+    def tool(self) -> str:
+        """The MCP tool that does it, as system.name."""
+        return f"{self.system}.{self.name}"
+
+    def comes_after(self, other: "Action") -> bool:
+        """True if `other` must be done before this one when a plan has both."""
+        if "*" in self.after:
+            return "*" not in other.after
+        return not self.after.isdisjoint(other.changes)
+
+    def validate(self, args: Mapping[str, Any]) -> None:
+        """Raise SendBack with a sentence when the arguments do not fit."""
+        for surplus in args.keys() - self.args.keys():
+            raise SendBack(f"{self.name} has no argument {surplus!r}")
+        for name, kind in self.args.items():
+            if name not in args:
+                raise SendBack(f"{self.name} needs the argument {name!r}")
+            problem = _problem(args[name], kind)
+            if problem:
+                raise SendBack(f"{self.name}: {name} {problem}")
+
+    def sentence(self, args: Mapping[str, Any]) -> str:
+        """What it does, for a person."""
+        return self.says.format_map({name: _shown(name, value) for name, value in args.items()})
+
+    def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
+        """Its arguments and the records it looks at: the names that its expressions may use."""
+        return Scope({**args, **{name: records.at(path, args) for name, path in self.looks_at.items()}})
+
+    def unmet_need(self, seen: Scope) -> str | None:
+        """Why it cannot be done on the records as they are, or None."""
+        for condition, otherwise in self.needs:
+            try:
+                if condition.evaluate(seen) is not True:
+                    return otherwise
+            except Unknown:
+                return f"{otherwise}, or it cannot be told"
+        return None
+
+    def apply(self, records: Records, args: Mapping[str, Any], seen: Scope) -> list[Change]:
+        """Change `records` as the action would, and say what changed. Raises Refused when a record is not there."""
+        return [records.set(path, args, value.of(lambda e: e.evaluate(seen))) for path, value in self.effect]
+
+    def cents(self, seen: Scope) -> Mapping[str, int]:
+        """What it moves, by kind (refund, capture, release), in cents."""
+        return {kind: int(value.of(lambda e: e.evaluate(seen))) for kind, value in self.money.items()}
+
+    def undoing(self, seen: Scope) -> dict[str, Any] | None:
+        """The action that takes it back, as {"name", "args"}, or None."""
+        if self.undo is None:
+            return None
+        name, args = self.undo
+        return {"name": name, "args": {key: value.of(lambda e: e.evaluate(seen)) for key, value in args.items()}}
+
+
+class Catalogue(dict[str, Action]):
+    """The actions by name; `digest` names this version of the catalogue."""
+
+    digest: str
+
+    @classmethod
+    def load(cls, file: FilePath) -> "Catalogue":
+        """Read and compile a catalogue. Raises BadInput with file, action and remedy."""
+        try:
+            text = file.read_bytes()
+            raw = yaml.safe_load(text)
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise BadInput(f"{file}: the action catalogue cannot be read ({str(error).splitlines()[0]}); mend or restore it") from error
+        if not isinstance(raw, dict):
+            raise BadInput(f"{file}: the action catalogue must be a mapping of actions; mend or restore it")
+        catalogue = cls({name: _compile(name, entry, f"{file.name}, action {name}") for name, entry in raw.items()})
+        for action in catalogue.values():
+            if action.undo and action.undo[0] not in catalogue:
+                raise BadInput(f"{file.name}, action {action.name}: undo names the unknown action {action.undo[0]!r}")
+        catalogue.digest = hashlib.sha256(text).hexdigest()[:12]
+        return catalogue
+
+
+def default_catalogue() -> Catalogue:
+    """The catalogue of the reference company."""
+    return Catalogue.load(FilePath(__file__).with_name("actions.yaml"))
+
+
+def _compile(name: str, raw: Any, where: str) -> Action:
+    try:
+        entry = _Entry.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}; see the head of actions.yaml") from error
+    looks_at = {key: Path.parse(path, where) for key, path in entry.looks_at.items()}
+    known = {*entry.args, *looks_at}
+    needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
+    effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
+    money = {kind: Value.compile(value, where) for kind, value in entry.money.items()}
+    undo = None
+    if entry.undo:
+        ((undo_name, undo_args),) = entry.undo.items()
+        undo = (undo_name, {key: Value.compile(value, where) for key, value in undo_args.items()})
+    values = [value for _, value in effect] + list(money.values()) + (list(undo[1].values()) if undo else [])
+    for expression in [*(e for e, _ in needs), *(v.expression for v in values if v.expression)]:
+        expression.require(known, (), where)
+    for path in [*looks_at.values(), *(path for path, _ in effect)]:
+        if unknown := set(path.arguments) - set(entry.args):
+            raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+    return Action(
+        name, entry.system, entry.says, entry.args, looks_at, needs, effect,
+        frozenset(entry.after), frozenset(entry.changes), money, undo, entry.once,
+    )  # fmt: skip
+
+
+def _problem(value: Any, kind: ArgumentType) -> str | None:
+    if isinstance(kind, list):
+        return None if value in kind else f"must be one of {', '.join(kind)}"
+    if kind == "cents":
+        return None if type(value) is int and 0 < value <= 10**12 else "must be a whole number of cents above 0"
+    if kind == "address":
+        well_formed = isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys()
+        return None if well_formed else f"must be an address with {', '.join(ADDRESS_FIELDS)}"
+    limit = MAX_ID_LENGTH if kind == "id" else MAX_TEXT_LENGTH
+    return None if isinstance(value, str) and 0 < len(value) <= limit else f"must be text of 1 to {limit} characters"
+
+
+def _shown(name: str, value: Any) -> str:
+    return f"${value / 100:,.2f}" if name.endswith("_cents") and isinstance(value, int) else str(value)

@@ -1,0 +1,153 @@
+"""Conditions and computed values: CEL, compiled once.
+
+In packs and in the action catalogue, `when`, `each`, `choose` and `that` are CEL expressions. Everywhere else a
+string that begins with `=` is computed, as in a spreadsheet, and any other value is what it says.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cel
+
+from errors import BadInput
+
+_BOUND_BY_MACRO = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*(\w+)\s*,")
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_STANDARD_FUNCTIONS = frozenset(
+    {"all", "bool", "contains", "double", "duration", "endsWith", "exists", "exists_one", "filter", "has", "int", "map"}
+    | {"matches", "max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
+)
+
+# The library logs every error of a function as a warning; here it is an Unknown, which its caller handles.
+logging.getLogger("cel").setLevel(logging.CRITICAL)
+
+
+class Unknown(Exception):
+    """A value cannot be told from what is known; `names` are the variables it would have needed."""
+
+    def __init__(self, expression: "Expression", reason: str) -> None:
+        super().__init__(reason)
+        self.expression = expression
+
+
+class Scope:
+    """Names and their values, in which expressions are evaluated.
+
+    Args:
+        names: the names that stay; `bind` gives others for a while.
+        functions: Python functions that expressions may call, on plain data.
+    """
+
+    def __init__(self, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> None:
+        self.names, self.functions, self.bound = dict(names), functions or {}, dict[str, Any]()
+        self._context: cel.Context | None = None
+
+    @contextmanager
+    def binding(self, bound: Mapping[str, Any]) -> Iterator[None]:
+        """Give further names while the context manager is open."""
+        before = self.bound
+        self.bound = {**before, **bound}
+        try:
+            yield
+        finally:
+            self.bound = before
+
+    def define(self, name: str, value: Any) -> None:
+        """Give a name for good. (Names given late are resolved one by one: what is large is better given at once.)"""
+        self.names[name] = value
+        if value is None and self._context is not None:  # a resolver cannot answer null
+            self._context.add_variable(name, None)
+
+    def lookup(self, name: str) -> Any:
+        """The value of a name, None where it has none."""
+        return self.bound[name] if name in self.bound else self.names.get(name)
+
+    @property
+    def context(self) -> cel.Context:
+        """The names and functions as CEL sees them, converted once."""
+        if self._context is None:
+            self._context = cel.Context(dict(self.names), dict(self.functions))
+            self._fixed = frozenset(self.names)
+            self._context.set_variable_resolver(self._late)
+        return self._context
+
+    def _late(self, name: str) -> Any:
+        if name in self.bound:
+            return self.bound[name]
+        return None if name in self._fixed else self.names.get(name)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A compiled CEL expression; `names` are its free variables, `functions` the functions it calls."""
+
+    source: str
+    program: cel.Program
+    names: frozenset[str]
+    functions: frozenset[str]
+    #: the parts of a plain path such as order.order_id, which is looked up without CEL
+    path: tuple[str, ...] | None
+
+    @classmethod
+    def compile(cls, source: str, where: str) -> "Expression":
+        """Compile `source`. Raises BadInput that names `where` it stands."""
+        try:
+            program = cel.compile(source)
+        except ValueError as error:
+            raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); mend it") from error
+        bound = set(_BOUND_BY_MACRO.findall(source))
+        functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
+        path = tuple(source.split(".")) if _PATH.fullmatch(source) and source not in ("true", "false", "null") else None
+        return cls(source, program, frozenset(program.variables()) - bound, frozenset(functions), path)
+
+    def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
+        """Raise BadInput when the expression uses a variable or a function that does not exist `where` it stands."""
+        for kind, unknown in (("name", self.names - set(variables)), ("function", self.functions - set(functions))):
+            if unknown:
+                raise BadInput(
+                    f"{where}: «{self.source}» uses the unknown {kind} {sorted(unknown)[0]!r}; "
+                    f"known are {', '.join(sorted(variables if kind == 'name' else functions))}"
+                )
+
+    def evaluate(self, scope: Scope) -> Any:
+        """Its value. Raises Unknown when it cannot be told: a name has no value, or a value is null."""
+        try:
+            return self.program.execute(scope.context) if self.path is None else self._look_up(scope)
+        except (RuntimeError, TypeError, KeyError, ValueError) as error:
+            raise Unknown(self, _first_line(error)) from error
+
+    def _look_up(self, scope: Scope) -> Any:
+        first, *rest = self.path or ()
+        value = scope.lookup(first)
+        if value is None and first not in scope.names and first not in scope.bound:
+            raise KeyError(first)
+        for part in rest:
+            value = value[part]
+        return value
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value in a pack: a constant, a computed value, or a mapping or list of values."""
+
+    constant: Any = None
+    expression: Expression | None = None
+
+    @classmethod
+    def compile(cls, raw: Any, where: str) -> "Value":
+        """Compile what stands in a pack. Raises BadInput that names `where` it stands."""
+        if isinstance(raw, str) and raw.startswith("="):
+            return cls(expression=Expression.compile(raw[1:].strip(), where))
+        return cls(constant=raw)
+
+    def of(self, evaluate: Callable[[Expression], Any]) -> Any:
+        """The value, where `evaluate` gives the value of an expression."""
+        return self.constant if self.expression is None else evaluate(self.expression)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,137 @@
+"""One connection to one system, for as long as it lasts."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, CallToolResult
+
+from errors import TryAgain
+from systems.config import SystemConfig
+from systems.guard import ListedTool, listed
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection that answered, and the tools that the system lists on it."""
+
+    client: Client
+    tools: Mapping[str, ListedTool]
+
+
+class Connection:
+    """Opens when it is first needed, and again after it broke. All methods run on one event loop.
+
+    One task enters and leaves the client, because its cancel scopes must be left where they were entered.
+    """
+
+    def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str) -> None:
+        self._config = config
+        self._env = {name: env[name] for name in config.env if name in env}
+        self._source = source
+        self._opening: asyncio.Future[Opened] | None = None
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def opened(self) -> Opened:
+        """The connection; callers at the same time share one attempt. Raises TryAgain with a sentence."""
+        opening = self._opening
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
+            opening = self._opening = asyncio.get_running_loop().create_future()
+            self._stop = asyncio.Event()
+            task = asyncio.create_task(self._hold(opening, self._stop))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(opening)
+
+    def drop(self, broken: Opened) -> None:
+        """Forget a connection that broke, unless a newer one has taken its place already."""
+        if self._opening is not None and self._opening.done() and self._opening.result() is broken:
+            self._opening = None
+            self._stop.set()
+
+    async def close(self) -> None:
+        """Close, and wait until the system's process has ended."""
+        self._stop.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+
+    async def call(self, on: Opened, name: str, args: Mapping[str, Any]) -> CallToolResult:
+        """Call a tool. Raises MCPError, TimeoutError or what the transport raises."""
+        limit = self._config.timeout_seconds
+        # The client's own timeout starts once the request is written; a system that does not read is met by this one.
+        async with asyncio.timeout(limit + 1):
+            return await on.client.call_tool(name, dict(args), read_timeout_seconds=limit)
+
+    async def list_tools(self, client: Client) -> Mapping[str, ListedTool]:
+        """All tools that the system lists now. A name that it lists twice is no tool that can be told."""
+        found: dict[str, ListedTool] = {}
+        doubled: set[str] = set()
+        cursor = None
+        async with asyncio.timeout(self._config.timeout_seconds):
+            while True:
+                page = await client.list_tools(cursor=cursor, cache_mode="bypass")
+                for tool in page.tools:
+                    definition = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
+                    doubled |= {tool.name} & found.keys()
+                    found[tool.name] = listed(self._config, definition)
+                cursor = page.next_cursor
+                if not cursor:
+                    return {name: tool for name, tool in found.items() if name not in doubled}
+
+    async def _hold(self, opening: "asyncio.Future[Opened]", stop: asyncio.Event) -> None:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
+            try:
+                async with asyncio.timeout(self._config.start_seconds) as start, self._client(stderr) as client:
+                    opened = Opened(client, await self.list_tools(client))
+                    start.reschedule(None)
+                    opening.set_result(opened)
+                    await stop.wait()
+            except (Exception, asyncio.CancelledError) as error:
+                # After the connection was open, whoever called has seen the failure already.
+                if not opening.done():
+                    opening.set_exception(TryAgain(self._sentence(error, stderr)))
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+
+    def _client(self, stderr: TextIO) -> Client:
+        if self._config.url is not None:
+            return Client(streamable_http_client(self._config.url))
+        program, *arguments = self._config.command or ("",)
+        parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
+        return Client(stdio_client(parameters, errlog=stderr))
+
+    def _sentence(self, error: BaseException, stderr: TextIO) -> str:
+        stderr.seek(0)
+        said = [line.strip() for line in stderr.read()[-4000:].splitlines() if line.strip()]
+        reason = said[-1][:300] if said else _reason(error, self._config.start_seconds)
+        return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
+
+
+def leaf(error: BaseException) -> BaseException:
+    """The failure inside a group of failures."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def is_closed(error: BaseException) -> bool:
+    """Whether a call failed because its connection had ended."""
+    return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
+
+
+def _reason(error: BaseException, start_seconds: float) -> str:
+    inside = leaf(error)
+    if isinstance(inside, TimeoutError):
+        return f"it was not ready after {start_seconds:g} seconds"
+    if is_closed(inside):
+        return "it ended before it answered"
+    with suppress(AttributeError):
+        return str(inside.strerror)  # type: ignore[attr-defined]  # OSError
+    return str(inside) or type(inside).__name__

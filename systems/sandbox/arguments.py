@@ -1,0 +1,13 @@
+"""The types of the tools' arguments: strict, so that "500" and 500.0 are no amounts."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Id = Annotated[str, Field(min_length=1, max_length=500)]
+#: a word or two of a fixed vocabulary of the caller's: a reason, a template, a queue
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+#: text for a person
+Prose = Annotated[str, Field(max_length=20_000)]
+#: an amount of money in integer US cents
+Cents = Annotated[int, Field(gt=0, le=10**12)]

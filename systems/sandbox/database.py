@@ -1,0 +1,87 @@
+"""The database of the sandbox company: its schema, its records by collection, emptying it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, inspect, select, text
+from sqlalchemy.engine import make_url
+
+from systems.sandbox import journals
+from systems.sandbox.shapes import COLLECTIONS, Row, record_of, told
+from systems.sandbox.tables import METADATA, SCHEMA
+
+
+def open_engine(url: str, *, connections: int = 5) -> Engine:
+    """A pool of connections; `url` is postgresql://… or postgresql+psycopg://… ."""
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=False)
+
+
+def create_schema(url: str) -> None:
+    """Create schema and tables where they are missing; one query when they are there."""
+    engine = open_engine(url, connections=1)
+    try:
+        with engine.begin() as connection:
+            if inspect(connection).has_table(journals.CLAIMS.name, schema=SCHEMA):
+                return
+            # Two processes may come here at once: the second waits, and finds the tables.
+            connection.execute(text("select pg_advisory_xact_lock(hashtext('sandbox schema'))"))
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            METADATA.create_all(connection, checkfirst=True)
+    finally:
+        engine.dispose()
+
+
+def reset(url: str) -> None:
+    """Empty the sandbox company: records, receipts, deeds and what was loaded."""
+    create_schema(url)
+    engine = open_engine(url, connections=1)
+    names = ", ".join(f"{SCHEMA}.{table.name}" for table in METADATA.sorted_tables)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"truncate {names}"))
+    finally:
+        engine.dispose()
+
+
+def find(connection: Connection, collection: str, *conditions: ColumnElement[bool]) -> list[Row]:
+    """The records of a collection that meet the conditions, in the order in which they came.
+
+    Wants a REPEATABLE READ transaction: the lists inside the records are a second statement.
+    """
+    table, parts = COLLECTIONS[collection]
+    query = select(table).where(*conditions).order_by(table.c.seq)
+    rows = connection.execute(query).mappings().all()
+    found = [record_of(table, dict(row)) for row in rows]
+    for name, part in parts.items():
+        of_parent = _elements(connection, part, rows, everything=not conditions)
+        for record, row in zip(found, rows, strict=True):
+            record[name] = of_parent.get(row[part.info["parent_key"][0]], [])
+    return found
+
+
+def _elements(connection: Connection, part: Table, rows: Any, *, everything: bool) -> Mapping[str, list[Row]]:
+    owner = part.c[part.info["parent_key"][0]]
+    query = select(part).order_by(part.c.position)
+    if not everything:
+        query = query.where(owner.in_([row[owner.name] for row in rows]))
+    if "cancelled" in part.c:
+        query = query.where(part.c.cancelled.is_(False))  # a cancelled line is no line of the order any more
+    of_parent: dict[str, list[Row]] = defaultdict(list)
+    for row in connection.execute(query).mappings() if rows else ():
+        of_parent[row[owner.name]].append(record_of(part, dict(row)))
+    return of_parent
+
+
+def snapshot(url: str) -> dict[str, list[Row]]:
+    """Every record by collection ("oms.orders"), and what was done ("deeds"), e.g. to see that nothing changed."""
+    engine = open_engine(url, connections=1)
+    try:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            taken = {collection: find(connection, collection) for collection in COLLECTIONS}
+            deeds = journals.DEEDS
+            rows = connection.execute(select(deeds.c.collection, deeds.c.subject, deeds.c.body).order_by(deeds.c.seq))
+            taken["deeds"] = [{name: told(value) for name, value in row.items()} for row in rows.mappings()]
+            return taken
+    finally:
+        engine.dispose()

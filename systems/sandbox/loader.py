@@ -1,0 +1,182 @@
+"""Recorded exceptions into the sandbox company, each whole or not at all."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, tuple_, update
+from sqlalchemy.exc import DBAPIError
+
+from errors import BadInput
+from systems.sandbox import journals
+from systems.sandbox.claims import claims_of, digest
+from systems.sandbox.database import create_schema, open_engine
+from systems.sandbox.shapes import COLLECTIONS, Row, clean, is_moment, rows_of
+from systems.sandbox.tables import LOCATIONS, ORDER_LINES, ORDERS, PAYMENTS
+
+Records = dict[str, list[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Which cases are in the sandbox company now, and why the others are not (case id -> sentence)."""
+
+    loaded: list[str]
+    refused: dict[str, str]
+
+
+def load_cases(
+    url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Callable[[str], None] | None = None
+) -> LoadReport:
+    """Load recorded exceptions (the objects of CONTRACT.md); `on_progress` is called with each case id when it is done.
+
+    A case is refused when a system of it is null, when its records are malformed, or when another case has already said
+    something else about one of its orders, customers, SKUs …; the same case again changes nothing and counts as loaded.
+    """
+    create_schema(url)
+    engine = open_engine(url, connections=1)
+    report = LoadReport([], {})
+    try:
+        with engine.connect() as connection:
+            for case in cases:
+                case_id = str(case.get("case_id"))
+                try:
+                    with connection.begin():
+                        _load(connection, case_id, case)
+                    report.loaded.append(case_id)
+                except BadInput as refusal:
+                    report.refused[case_id] = str(refusal)
+                if on_progress:
+                    on_progress(case_id)
+    finally:
+        engine.dispose()
+    return report
+
+
+def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
+    records = _records(case_id, case)
+    as_of = str(case.get("as_of"))
+    if not is_moment(as_of):
+        raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
+    # One load at a time, so that two cannot claim the same SKU.
+    connection.execute(text("select pg_advisory_xact_lock(hashtext('sandbox load'))"))
+    if _is_loaded(connection, case_id, records):
+        return
+    fresh = _claim(connection, case_id, records)
+    pickups = {str(order.get("pickup_location")) for order in records.get("oms.orders", ())}
+    _merge_locations(connection, case_id, records.pop("wms.locations", []), pickups)
+    for collection, found in records.items():
+        _insert(connection, case_id, collection, [record for record in found if _is_fresh(collection, record, fresh)])
+    _complete(connection, as_of, records)
+
+
+def _records(case_id: str, case: Mapping[str, Any]) -> Records:
+    systems = case.get("systems")
+    if not isinstance(systems, Mapping):
+        raise BadInput(f"Case {case_id} has no systems; give a recorded exception in the format of CONTRACT.md.")
+    records: Records = {}
+    for system, collections in systems.items():
+        if collections is None:
+            raise BadInput(
+                f"Case {case_id} was recorded while {system} could not be reached, and an outage cannot be loaded; "
+                "replay it with recorded systems instead."
+            )
+        for name, found in collections.items() if isinstance(collections, Mapping) else ():
+            if f"{system}.{name}" in COLLECTIONS and found:
+                records[f"{system}.{name}"] = _listed(case_id, f"{system}.{name}", found)
+    return records
+
+
+def _listed(case_id: str, collection: str, found: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(record, Mapping) for record in found):
+        raise BadInput(f"Case {case_id}: {collection} is no list of records; mend the case.")
+    cleaned: list[Mapping[str, Any]] = clean(found)
+    return cleaned
+
+
+def _is_loaded(connection: Connection, case_id: str, records: Records) -> bool:
+    loaded = journals.LOADED
+    known = connection.execute(select(loaded.c.digest).where(loaded.c.case_id == case_id)).scalar()
+    if known is None:
+        connection.execute(insert(loaded).values(case_id=case_id, digest=digest(records)))
+    elif known != digest(records):
+        raise BadInput(f"Another case {case_id} is in the sandbox; give this one another id, or reset the sandbox.")
+    return known is not None
+
+
+def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[str, str]]:
+    """Claim what the case speaks of; returns what no other case has spoken of yet."""
+    said = claims_of(records)
+    claims = journals.CLAIMS
+    if not said:
+        return set()
+    query = select(claims).where(tuple_(claims.c.kind, claims.c.id).in_(list(said)))
+    known = {(row["kind"], row["id"]): row for row in connection.execute(query).mappings()}
+    for about, row in known.items():
+        if row["digest"] != said[about]:
+            raise BadInput(
+                f"Case {case_id} says something else about {about[0]} {about[1]} than case {row['case_id']}, which is "
+                "in the sandbox already; reset the sandbox to load this one."
+            )
+    fresh = said.keys() - known.keys()
+    if fresh:
+        rows = [{"kind": kind, "id": id_, "digest": said[kind, id_], "case_id": case_id} for kind, id_ in fresh]
+        connection.execute(insert(claims), rows)
+    return set(fresh)
+
+
+def _is_fresh(collection: str, record: Mapping[str, Any], fresh: set[tuple[str, str]]) -> bool:
+    """Whether no other case has brought this very record: if it had, it would have claimed all that it speaks of."""
+    return bool(claims_of({collection: [record]}).keys() & fresh)
+
+
+def _merge_locations(connection: Connection, case_id: str, found: list[Mapping[str, Any]], pickups: set[str]) -> None:
+    for record in found:
+        row = rows_of("wms.locations", record)[LOCATIONS][0]
+        known = connection.execute(select(LOCATIONS).where(LOCATIONS.c.location == row["location"])).mappings().first()
+        if known is None:
+            connection.execute(insert(LOCATIONS).values(row))
+            continue
+        if known["type"] != row["type"]:
+            raise BadInput(
+                f"Case {case_id} calls location {row['location']} a {row['type']}, and the sandbox knows it as a "
+                f"{known['type']}; reset the sandbox to load this one."
+            )
+        # A distance that is known stays, so that loading never changes an answer given before.
+        merged = {**(row["km_to"] or {}), **(known["km_to"] or {})}
+        if row["location"] in pickups and any(merged[place] != km for place, km in (row["km_to"] or {}).items()):
+            raise BadInput(
+                f"Case {case_id} knows other distances from its pickup store {row['location']} than the sandbox, and "
+                "they decide about it; reset the sandbox to load this one."
+            )
+        if merged != known["km_to"]:
+            connection.execute(update(LOCATIONS).where(LOCATIONS.c.location == row["location"]).values(km_to=merged))
+
+
+def _insert(connection: Connection, case_id: str, collection: str, found: list[Mapping[str, Any]]) -> None:
+    by_table: dict[Any, list[Row]] = {}
+    for record in found:
+        for table, rows in rows_of(collection, record).items():
+            by_table.setdefault(table, []).extend(rows)
+    for table, rows in by_table.items():
+        if not rows:
+            continue
+        try:
+            connection.execute(insert(table), rows)
+        except DBAPIError as error:
+            problem = str(error.orig).partition("\n")[0]
+            what = f"Case {case_id} has {collection} that no company could have"
+            raise BadInput(f"{what} ({problem}); mend the case.") from error
+
+
+def _complete(connection: Connection, as_of: str, records: Records) -> None:
+    """The company's own bookkeeping about what was loaded."""
+    orders = [record["order_id"] for record in records.get("oms.orders", ())]
+    released = select(ORDERS.c.order_id).where(ORDERS.c.order_id.in_(orders), ORDERS.c.status == "ready")
+    # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
+    not_late = ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(ORDER_LINES).where(ORDER_LINES.c.order_id.in_(released) & not_late).values(reserved=True))
+    paid = [record["order_id"] for record in records.get("payments.payments", ())]
+    connection.execute(
+        update(PAYMENTS).where(PAYMENTS.c.order_id.in_(paid) & PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of)
+    )

@@ -1,0 +1,153 @@
+"""The read tools of the sandbox company: of which collection each tells, and how its arguments choose."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, select
+
+from systems.sandbox.arguments import Id
+from systems.sandbox.database import find
+from systems.sandbox.shapes import COLLECTIONS, Row
+from systems.sandbox.tables import OPEN, ORDER_LINES, ORDERS
+
+
+@dataclass(frozen=True)
+class Read:
+    """A read tool. `one` answers {"record": record or null}, otherwise {"records": [...]}."""
+
+    name: str
+    says: str
+    collection: str
+    one: bool
+    #: argument -> type, in order
+    takes: Mapping[str, Any]
+    #: the conditions that the arguments make
+    where: Callable[..., list[ColumnElement[bool]]]
+    #: of several records the one to answer with (`one` only)
+    choose: Callable[[list[Row]], Row] = lambda found: found[0]
+
+    def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer, from one moment of the database."""
+        with engine.connect() as connection:
+            found = find(connection, self.collection, *self.where(**args))
+        if not self.one:
+            return {"records": found}
+        return {"record": self.choose(found) if found else None}
+
+
+def _get(name: str, collection: str, *names: str) -> Read:
+    table = COLLECTIONS[collection][0]
+    says = f"The {table.info['noun']} with this {' and '.join(names)}, or null."
+    takes = dict.fromkeys(names, Id)
+    return Read(name, says, collection, True, takes, lambda **args: [table.c[key] == args[key] for key in names])
+
+
+def _list(name: str, collection: str, by: str) -> Read:
+    table = COLLECTIONS[collection][0]
+    says = f"All records of {collection} with this {by}."
+    return Read(name, says, collection, False, {by: Id}, lambda **args: [table.c[by] == args[by]])
+
+
+def _list_in(name: str, collection: str, plural: str) -> Read:
+    table, field = COLLECTIONS[collection][0], plural.removesuffix("s")
+    says = f"All records of {collection} whose {field} is one of these."
+    return Read(name, says, collection, False, {plural: list[str]}, lambda **args: [table.c[field].in_(args[plural])])
+
+
+def _orders_with(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    lines = select(ORDER_LINES.c.order_id).where(ORDER_LINES.c.cancelled.is_(False), *conditions)
+    return ORDERS.c.order_id.in_(lines)
+
+
+def _by_sku(sku: str, location: str | None) -> list[ColumnElement[bool]]:
+    here = [] if location is None else [ORDER_LINES.c.location == location]
+    return [ORDERS.c.status.in_(OPEN), _orders_with(ORDER_LINES.c.sku == sku, *here)]
+
+
+def _most_overdue(found: list[Row]) -> Row:
+    return max(found, key=lambda record: record["overdue_days"] or 0)
+
+
+def reads_of(system: str) -> tuple[Read, ...]:
+    """The read tools of one system."""
+    return _READS[system]()
+
+
+def _oms() -> tuple[Read, ...]:
+    by_sku = "Open orders that have a line of this SKU, at this location unless it is null."
+    waiting = "All orders, whatever their status, that have a line backordered to one of these inbound deliveries."
+    by_po = "Open orders that have a line backordered to this inbound delivery."
+    return (
+        _get("get_order", "oms.orders", "order_id"),
+        _list("list_orders", "oms.orders", "customer_id"),
+        Read("list_orders_by_sku", by_sku, "oms.orders", False, {"sku": Id, "location": Id | None}, _by_sku),
+        Read(
+            "list_orders_by_po", by_po, "oms.orders", False, {"po_id": Id},
+            lambda po_id: [ORDERS.c.status.in_(OPEN), _orders_with(ORDER_LINES.c.backorder_po_id == po_id)],
+        ),
+        Read(
+            "list_backorders", waiting, "oms.orders", False, {"po_ids": list[str]},
+            lambda po_ids: [_orders_with(ORDER_LINES.c.backorder_po_id.in_(po_ids))],
+        ),
+        _get("get_return", "oms.returns", "return_id"),
+    )  # fmt: skip
+
+
+def _payments() -> tuple[Read, ...]:
+    return (
+        _get("get_payment", "payments.payments", "order_id"),
+        _list_in("list_payments", "payments.payments", "order_ids"),
+    )
+
+
+def _wms() -> tuple[Read, ...]:
+    return (
+        _list_in("list_stock", "wms.stock", "skus"),
+        _get("get_stock", "wms.stock", "sku", "location"),
+        Read("list_locations", "All locations.", "wms.locations", False, {}, lambda: []),
+        _list_in("list_inbound", "wms.inbound", "skus"),
+        _get("get_inbound", "wms.inbound", "po_id"),
+    )
+
+
+def _crm() -> tuple[Read, ...]:
+    return (
+        _get("get_customer", "crm.customers", "customer_id"),
+        _list_in("list_customers", "crm.customers", "customer_ids"),
+        _list("list_subscriptions", "crm.subscriptions", "customer_id"),
+        _get("get_account", "crm.accounts", "account_id"),
+        _list("list_cases", "crm.cases", "account_id"),
+        _get("get_usage", "crm.usage", "account_id"),
+        _list("list_opportunities", "crm.opportunities", "account_id"),
+    )
+
+
+def _erp() -> tuple[Read, ...]:
+    receivables = COLLECTIONS["erp.receivables"][0]
+    return (
+        _list_in("list_items", "erp.items", "skus"),
+        Read(
+            "get_receivable", "The receivable of this account that is overdue longest, or null.",
+            "erp.receivables", True, {"account_id": Id}, lambda account_id: [receivables.c.account_id == account_id],
+            _most_overdue,
+        ),
+        _get("get_invoice", "erp.invoices", "invoice_id"),
+        _list("list_invoices", "erp.invoices", "vendor_id"),
+        _get("get_purchase_order", "erp.purchase_orders", "po_id"),
+        _list("list_receipts", "erp.receipts", "po_id"),
+        _get("get_vendor", "erp.vendors", "vendor_id"),
+        _get("get_budget", "erp.budgets", "budget_id"),
+    )  # fmt: skip
+
+
+def _logistics() -> tuple[Read, ...]:
+    return (
+        _get("get_address_check", "logistics.address_checks", "order_id"),
+        _get("get_shipment", "logistics.shipments", "order_id"),
+        _list_in("list_shipments", "logistics.shipments", "order_ids"),
+    )
+
+
+_READS = {"oms": _oms, "payments": _payments, "wms": _wms, "crm": _crm, "erp": _erp, "logistics": _logistics}
+SYSTEMS = tuple(_READS)

@@ -1,0 +1,130 @@
+"""One write of the sandbox company: one transaction, done once per idempotency key, with what it changed."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from errors import Refused, TryAgain
+from systems.sandbox import journals
+from systems.sandbox.claims import digest
+from systems.sandbox.shapes import Row, clean, told
+
+
+@dataclass
+class Work:
+    """What a write tool works with: locked rows, changes that are told in the answer."""
+
+    connection: Connection
+    key: str
+    changed: list[dict[str, Any]] = field(default_factory=list)
+
+    def row(self, table: Table, **by: Any) -> Row:
+        """The one row with these values, locked until the write is done. Raises Refused when there is none."""
+        found = self.rows(table, **by)
+        if not found:
+            raise Refused(f"There is no {table.info['noun']} {'/'.join(str(value) for value in by.values())}.")
+        return found[0]
+
+    def rows(self, table: Table, **by: Any) -> list[Row]:
+        """The rows with these values, locked in the order of their keys until the write is done."""
+        query = select(table).where(*[table.c[name] == value for name, value in by.items()])
+        found = self.connection.execute(query.order_by(*table.primary_key).with_for_update())
+        return [dict(row) for row in found.mappings()]
+
+    def change(self, table: Table, row: Mapping[str, Any], **values: Any) -> None:
+        """Set fields of a row; those that really change are told."""
+        fresh = {name: value for name, value in values.items() if row[name] != value}
+        if fresh:
+            keys = [column == row[column.name] for column in table.primary_key]
+            self.connection.execute(update(table).where(*keys).values(fresh))
+        for name, value in fresh.items():
+            if table.c[name].info.get("kind") != "inner":
+                self._tell(table, row, name, row[name], value)
+
+    def add(self, table: Table, **values: Any) -> None:
+        """Add an element to a list of a record."""
+        self.connection.execute(insert(table).values(values))
+        shown = {column.name: told(values.get(column.name)) for column in table.columns if "kind" not in column.info}
+        self._tell(table, values, None, None, shown)
+
+    def do(self, collection: str, subject: str, **body: Any) -> None:
+        """Note a deed that no record of CONTRACT.md shows: a message sent, a task, a label."""
+        deed_id = self.new_id("d")
+        row = {"deed_id": deed_id, "collection": collection, "subject": subject, "body": body}
+        self.connection.execute(insert(journals.DEEDS).values(row))
+        self.changed.append(
+            {"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body}
+        )
+
+    def new_id(self, prefix: str) -> str:
+        """An id that the same key always gives: the first of this write, the second of this write, …"""
+        seed = f"{self.key} {len(self.changed)}"
+        return f"{prefix}_{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+
+    def _tell(self, table: Table, row: Mapping[str, Any], name: str | None, before: Any, after: Any) -> None:
+        part, parent = table.info["part"], table.info.get("parent_key")
+        own = [column.name for column in table.primary_key if column.name not in (parent or ())]
+        record = "/".join(str(row[column]) for column in parent or own)
+        path = [part, *[str(row[column]) for column in own]] if part else []
+        self.changed.append(
+            {
+                "collection": table.info["collection"],
+                "record": record,
+                "field": "/".join([*path, *([name] if name else [])]),
+                "before": told(before),
+                "after": told(after),
+            }
+        )
+
+
+def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: Callable[..., None]) -> dict[str, Any]:
+    """Do `act(work, **args)` in one transaction, or give the first answer again if `key` was used before.
+
+    Raises Refused (an invariant, or the key was used with other arguments) and TryAgain (the database); then nothing
+    has changed.
+    """
+    args = clean(dict(args))
+    try:
+        with engine.begin() as connection:
+            # A concurrent call with the same key waits here until the first one is committed or rolled back.
+            writes = journals.WRITES
+            row = {"key": key, "tool": tool, "args_digest": digest(args)}
+            mine = connection.execute(
+                upsert(writes).values(row).on_conflict_do_nothing().returning(writes.c.key)
+            ).scalar()
+            if mine is None:
+                return _first_answer(connection, tool, args, key)
+            work = Work(connection, key)
+            act(work, **args)
+            answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
+            connection.execute(update(writes).where(writes.c.key == key).values(answer=answer))
+            return answer
+    except IntegrityError as error:
+        rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+        raise Refused(
+            f"The records do not allow {tool}: it would break the rule {rule}; nothing was changed."
+        ) from error
+    except DBAPIError as error:
+        problem = str(error.orig).strip().partition("\n")[0]
+        raise TryAgain(f"The database of the sandbox company did not do {tool} ({problem}); try again.") from error
+
+
+def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:
+    writes = journals.WRITES
+    first = connection.execute(select(writes).where(writes.c.key == key)).mappings().one()
+    if (first["tool"], first["args_digest"]) != (tool, digest(args)):
+        raise Refused(
+            f"The idempotency key {key} was used for another call ({first['tool']}); give {tool} a key of its own."
+        )
+    return {**first["answer"], "replayed": True}
+
+
+def now() -> datetime:
+    """The company's clock, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,104 @@
+"""The embedded PostgreSQL starts from several processes at once, and says clearly where it cannot."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from errors import BadInput
+from ledger.embedded import default_folder, embedded_url
+
+ROOM = Path(__file__).parents[2]
+CHILD = """
+import sys
+from pathlib import Path
+import psycopg
+from ledger.embedded import embedded_url
+url = embedded_url(Path(sys.argv[1]))
+with psycopg.connect(url) as session:
+    session.execute("CREATE TABLE IF NOT EXISTS seen (n int)") if sys.argv[2] == "1" else None
+print(url, flush=True)
+sys.stdin.readline()
+with psycopg.connect(url) as session:
+    session.execute("SELECT 1")
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A new folder with a short path that every account may reach."""
+    made = Path(tempfile.mkdtemp(prefix="pg-", dir=tempfile.gettempdir()))
+    made.chmod(0o755)
+    yield made / "data"
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def _start(folder: Path, first: bool) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", CHILD, str(folder), "1" if first else "2"]
+    return subprocess.Popen(command, cwd=ROOM, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_processes_that_start_at_once_share_one_server_until_the_last_one_ends(folder: Path) -> None:
+    processes = [_start(folder, n == 0) for n in range(3)]
+    urls = [process.stdout.readline().strip() for process in processes if process.stdout]
+    assert len(set(urls)) == 1 and urls[0].startswith("postgresql://")
+    for process in processes[:2]:
+        process.communicate("\n", timeout=60)
+    with psycopg.connect(urls[0]) as session:
+        assert session.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+    processes[2].communicate("\n", timeout=60)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(urls[0])
+
+
+def test_asking_again_in_one_process_gives_the_same_server(server_url: str) -> None:
+    folder = Path(server_url.split("host=")[1])
+    assert embedded_url(folder) == embedded_url(folder) == server_url
+
+
+def test_a_folder_with_a_space_is_bad_input_and_is_not_made(folder: Path) -> None:
+    for name in ("my data", "a;b", "$HOME", 'a"b', "100%"):
+        with pytest.raises(BadInput, match="cannot use the folder .* Name another folder"):
+            embedded_url(folder.parent / name)
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_a_folder_that_is_too_deep_for_a_socket_is_bad_input(folder: Path) -> None:
+    with pytest.raises(BadInput, match="too deep for the embedded PostgreSQL"):
+        embedded_url(folder / ("x" * 100))
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_bad_input(folder: Path) -> None:
+    folder.write_text("a file")
+    with pytest.raises(BadInput, match="cannot be written .*: make it writable or name another folder"):
+        embedded_url(folder / "below")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_bad_input(folder: Path) -> None:
+    folder.mkdir(mode=0o500)
+    with pytest.raises(BadInput, match="cannot be written"):
+        embedded_url(folder)
+
+
+def test_a_folder_with_something_else_in_it_is_bad_input_and_stays_as_it_is(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "letter.txt").write_text("mine")
+    with pytest.raises(BadInput, match="did not start"):
+        embedded_url(folder)
+    assert (folder / "letter.txt").read_text() == "mine"
+
+
+def test_the_default_folder_has_no_space_and_lies_outside_the_home_of_root() -> None:
+    folder = default_folder(Path("/data/me"))
+    assert " " not in str(folder)
+    if sys.platform == "linux":
+        assert folder == Path("/var/lib/missions/postgres" if os.geteuid() == 0 else "/data/me/missions/postgres")

@@ -1,0 +1,91 @@
+"""The migrations make exactly the tables that the code uses, once, from any folder."""
+
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import ledger.migrate
+from errors import BadInput, TryAgain
+from ledger.address import parse
+from ledger.migrate import migrate, newest_revision
+from ledger.tables import METADATA
+
+
+def test_an_empty_database_is_migrated_once_and_quickly_found_up_to_date(database_url: str) -> None:
+    assert migrate(database_url) is True
+    started = perf_counter()
+    assert migrate(database_url) is False
+    assert perf_counter() - started < 0.3
+
+
+def test_the_migrated_tables_are_those_of_the_code(database_url: str) -> None:
+    migrate(database_url)
+    engine = create_engine(parse(database_url))
+    with engine.connect() as connection:
+        options = {"include_schemas": True, "version_table_schema": "ledger", "compare_type": True}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
+    engine.dispose()
+    assert differences == []
+
+
+def test_the_numbered_files_end_where_alembic_says() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(ledger.migrate.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+
+
+def test_several_who_migrate_at_once_all_succeed(database_url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(migrate, [database_url] * 4)) >= 1
+    assert migrate(database_url) is False
+
+
+def test_a_checkout_with_spaces_and_percent_signs_in_its_path_migrates(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "my 100% %(here)s checkout" / "migrations"
+    shutil.copytree(Path(ledger.migrate.__file__).parent / "migrations", copy)
+    monkeypatch.setattr(ledger.migrate, "_SCRIPTS", copy)
+    assert migrate(database_url) is True
+    assert migrate(database_url) is False
+
+
+def test_a_database_of_a_newer_version_is_bad_input(database_url: str) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as session:
+        session.execute("UPDATE ledger.alembic_version SET version_num = '9999'")
+    with pytest.raises(BadInput, match="was made by another version of the project"):
+        migrate(database_url)
+
+
+def test_a_database_that_is_away_says_so() -> None:
+    with pytest.raises(TryAgain, match="did not answer"):
+        migrate("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_an_account_that_may_not_make_tables_is_told(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as session:
+        session.execute("DROP ROLE IF EXISTS missions_test_reader")
+        session.execute("CREATE ROLE missions_test_reader LOGIN")
+    try:
+        with pytest.raises(BadInput, match="may not make the ledger's tables"):
+            migrate(database_url.replace("//postgres:", "//missions_test_reader:"))
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as session:
+            session.execute("DROP ROLE missions_test_reader")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the output of a child process is compared")
+def test_migrating_prints_nothing(database_url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    migrate(database_url)
+    assert capfd.readouterr() == ("", "")

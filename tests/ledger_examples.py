@@ -1,0 +1,101 @@
+"""Records for tests of the ledger: each builder gives a valid one, and takes what a test wants different."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.base import Ledger
+from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, NewObservation, Proposal
+from ledger.records import ProposalStatus as Status
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+PLAN = (
+    {"name": "release_payment_hold", "args": {"order_id": "O-1"}},
+    {"name": "confirm_reservation", "args": {"order_id": "O-1"}},
+)
+
+
+def an_event(source_id: str = "ev-1", **other: Any) -> Event:
+    values: dict[str, Any] = {
+        "name": "order.payment_review",
+        "mission": "order_exception",
+        "subject": "O-1",
+        "trigger": {"event": "order.payment_review", "order_id": "O-1"},
+        "as_of": NOW,
+    }
+    return Event(source_id=source_id, **(values | other))
+
+
+def a_fact(name: str = "order", **other: Any) -> Fact:
+    values: dict[str, Any] = {
+        "tool": "oms.get_order",
+        "args": {"order_id": "O-1"},
+        "status": "ok",
+        "value": {"order_id": "O-1", "total_cents": 12_500, "lines": [{"sku": "A", "qty": 2}]},
+        "read_at": NOW,
+    }
+    return Fact(name=name, **(values | other))
+
+
+def said(text: str, step: str = "gather", **evidence: Any) -> NewObservation:
+    return NewObservation(step=step, kind="read", text=text, evidence=evidence)
+
+
+def a_proposal(
+    proposal_id: str = "p-1", *, run_id: str = "run-1", role: str = "reviewer", four_eyes: bool = False, **other: Any
+) -> Proposal:
+    values: dict[str, Any] = {
+        "revision": 1,
+        "author": "planner",
+        "verdict": "fulfil",
+        "plan": [dict(action) for action in PLAN],
+        "rationale": "The score is explained by the move.",
+        "cites": [{"clause": "FRD-2", "version": "3"}],
+        "alternatives": [{"option": "cancel", "for": "fraud.explained", "lost_because": "it is explained"}],
+        "changes": [{"system": "payments", "record": "O-1", "field": "on_hold", "before": True, "after": False}],
+        "confidence": 0.75,
+        "money_at_stake_cents": 12_500,
+        "digest": f"digest of {proposal_id}",
+        "created_at": NOW,
+        "expires_at": NOW + timedelta(days=2),
+    }
+    approval = Approval(role=role, four_eyes=four_eyes, clauses=("GOV-3",))
+    return Proposal(proposal_id=proposal_id, run_id=run_id, approval=approval, **(values | other))
+
+
+def an_effect(key: str = "k-0", step: int = 0, *, run_id: str = "run-1", **other: Any) -> Effect:
+    values: dict[str, Any] = {
+        "proposal_id": "p-1",
+        "action": PLAN[step]["name"] if step < len(PLAN) else "nothing",
+        "tool": "payments.release_hold",
+        "args": {"order_id": "O-1"},
+        "status": "intended",
+        "at": LATER,
+    }
+    return Effect(key=key, step=step, run_id=run_id, **(values | other))
+
+
+def started(ledger: Ledger, run_id: str = "run-1") -> None:
+    """A run of this id over an event of its own."""
+    ledger.take_in(an_event(f"event of {run_id}"), run_id, {"graph": "1", "policies": "7"})
+
+
+def staffed(ledger: Ledger) -> None:
+    """Two reviewers, a supervisor, two of finance, and somebody without any role."""
+    for name, role in (
+        ("Rita", "reviewer"),
+        ("Rolf", "reviewer"),
+        ("Sara", "supervisor"),
+        ("Fred", "finance"),
+        ("Fay", "finance"),
+        ("Nick", "none"),
+    ):
+        ledger.add_person(name, role)
+
+
+def decided(
+    ledger: Ledger, kind: DecisionKind = "approve", by: str = "Fred", proposal_id: str = "p-1", **other: Any
+) -> tuple[Decision, Status]:
+    values: Mapping[str, Any] = {"reason": "It is in order.", "digest": f"digest of {proposal_id}", "at": LATER}
+    return ledger.decide(proposal_id, kind=kind, by=by, **{**values, **other})
