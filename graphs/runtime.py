@@ -65,8 +65,8 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
 class Runtime:
     """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
 
-    def __init__(self, context: MissionContext, saver: PostgresSaver) -> None:
-        self.context = context
+    def __init__(self, context: MissionContext, saver: PostgresSaver, database_url: str) -> None:
+        self.context, self.database_url = context, database_url
         self.ledger: Ledger = context.ledger
         self._graph = mission_graph(saver)
 
@@ -172,7 +172,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        yield Runtime(context, saver)
+        yield Runtime(context, saver, url)
 
 
 def open_database(settings: Settings) -> str:

@@ -17,13 +17,13 @@ from errors import BadInput, TryAgain
 from knowledge_index.embeddings import Embedder
 from knowledge_index.policies import PolicyBook
 from knowledge_index.store import (
+    DATABASE,
     Entry,
     create_collection,
     entries,
     get_collection,
     has_other_collections,
     held,
-    is_chroma,
     open_client,
     require_writable,
     told,
@@ -50,7 +50,8 @@ class BuildReport:
 def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnProgress | None = None) -> BuildReport:
     """Brings the index in `folder` up to `book`; only what is new or changed is embedded.
 
-    A build that was interrupted is completed by the next one. Raises BadInput if `folder` cannot hold an index.
+    A build that was interrupted is completed by the next one. Raises BadInput if `folder` cannot hold an
+    index, TryAgain if another build does not end.
     """
     wanted = entries(book, embedder.name)
     _make_folder(folder)
@@ -70,11 +71,11 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = not is_chroma(folder) and any(path.name != _LOCK for path in folder.iterdir())
+        names = {path.name for path in folder.iterdir()}
     except OSError as error:
         remedy = "name a folder that you may write"
         raise BadInput(f"The knowledge index cannot be built in {folder} ({error.strerror}); {remedy}.") from error
-    if foreign:
+    if names and not names & {_LOCK, DATABASE}:
         raise BadInput(f"{folder} holds other files than a knowledge index; name an empty or a new folder.")
     require_writable(folder)
 

@@ -24,7 +24,7 @@ from knowledge_index.policies import Clause, PolicyBook
 COLLECTION = "missions-clauses"
 
 #: The file that Chroma makes in every folder of its own.
-_DATABASE = "chroma.sqlite3"
+DATABASE = "chroma.sqlite3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,8 @@ def entries(book: PolicyBook, embedder_name: str) -> dict[str, Entry]:
 
 
 def _entry(clause: Clause, embedder_name: str) -> Entry:
-    # "High" says little by itself; with its policy's title before it, clauses are found a tenth more often
+    # "High" says little by itself: with the policy's title before it, 27 instead of 23 of 50 questions found their
+    # clause first
     text = f"{clause.policy_title}: {clause.title}. {clause.text}"
     digest = hashlib.sha256(f"{embedder_name}\n{text}".encode()).hexdigest()
     return Entry(id=entry_id(clause), text=text, digest=digest)
@@ -70,12 +71,12 @@ def held(collection: chromadb.Collection) -> dict[str, str]:
 
 def is_chroma(folder: Path) -> bool:
     """Whether Chroma has been in `folder`."""
-    return (folder / _DATABASE).is_file()
+    return (folder / DATABASE).is_file()
 
 
 def require_writable(folder: Path) -> None:
     """Raises BadInput unless Chroma may write in `folder`, which it does even where it only reads."""
-    for path in (folder, folder / _DATABASE):
+    for path in (folder, folder / DATABASE):
         if path.exists() and not os.access(path, os.W_OK):
             raise BadInput(f"{path} may not be written, and Chroma must; make it writable, or name another folder.")
 

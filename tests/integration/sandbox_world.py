@@ -161,9 +161,12 @@ class Company:
     def load(self, systems: Mapping[str, Any], case_id: str = "case-1") -> LoadReport:
         return load_cases(self.url, [case(systems, case_id)])
 
-    def reset_to(self, systems: Mapping[str, Any]) -> "Company":
+    def empty(self) -> "Company":
         reset(self.url)
-        report = self.load(systems)
+        return self
+
+    def reset_to(self, systems: Mapping[str, Any]) -> "Company":
+        report = self.empty().load(systems)
         assert not report.refused, report.refused
         return self
 

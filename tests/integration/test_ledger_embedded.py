@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
     """A new folder with a short path that every account may reach."""
     made = Path(tempfile.mkdtemp(prefix="pg-", dir=tempfile.gettempdir()))
     made.chmod(0o755)
-    yield made / "data"
+    yield made / "pg"
     shutil.rmtree(made, ignore_errors=True)
 
 
@@ -59,13 +59,13 @@ def test_processes_that_start_at_once_share_one_server_until_the_last_one_ends(f
 
 
 def test_asking_again_in_one_process_gives_the_same_server(server_url: str) -> None:
-    folder = Path(server_url.split("host=")[1])
+    folder = Path(server_url.split("host=")[1]).parent
     assert embedded_url(folder) == embedded_url(folder) == server_url
 
 
 def test_a_folder_with_a_space_is_bad_input_and_is_not_made(folder: Path) -> None:
     for name in ("my data", "a;b", "$HOME", 'a"b', "100%"):
-        with pytest.raises(BadInput, match="cannot use the folder .* Name another folder"):
+        with pytest.raises(BadInput, match=r"cannot use the folder .* Name another folder"):
             embedded_url(folder.parent / name)
     assert list(folder.parent.iterdir()) == []
 
@@ -78,7 +78,7 @@ def test_a_folder_that_is_too_deep_for_a_socket_is_bad_input(folder: Path) -> No
 
 def test_a_folder_that_cannot_be_made_is_bad_input(folder: Path) -> None:
     folder.write_text("a file")
-    with pytest.raises(BadInput, match="cannot be written .*: make it writable or name another folder"):
+    with pytest.raises(BadInput, match=r"cannot be written .*: make it writable or name another folder"):
         embedded_url(folder / "below")
 
 
@@ -89,12 +89,25 @@ def test_a_read_only_folder_is_bad_input(folder: Path) -> None:
         embedded_url(folder)
 
 
-def test_a_folder_with_something_else_in_it_is_bad_input_and_stays_as_it_is(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "letter.txt").write_text("mine")
+def test_data_that_is_none_of_postgresql_is_bad_input_and_stays_as_it_is(folder: Path) -> None:
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "letter.txt").write_text("mine")
     with pytest.raises(BadInput, match="did not start"):
         embedded_url(folder)
-    assert (folder / "letter.txt").read_text() == "mine"
+    assert (folder / "data" / "letter.txt").read_text() == "mine"
+
+
+def test_a_user_who_was_killed_does_not_keep_the_server_running(folder: Path) -> None:
+    killed, left = _start(folder, True), _start(folder, False)
+    urls = [process.stdout.readline().strip() for process in (killed, left) if process.stdout]
+    killed.kill()
+    killed.communicate(timeout=60)
+    late = _start(folder, False)
+    left.communicate("\n", timeout=60)
+    late.communicate("\n", timeout=60)
+    assert (left.returncode, late.returncode) == (0, 0)
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(urls[0])
 
 
 def test_the_default_folder_has_no_space_and_lies_outside_the_home_of_root() -> None:

@@ -40,7 +40,7 @@ def test_nul_and_lone_surrogates_are_stored_as_a_visible_mark(ledger: PostgresLe
 
 def test_an_amount_beyond_the_column_is_bad_input_and_nothing_is_kept(ledger: PostgresLedger) -> None:
     started(ledger)
-    with pytest.raises(BadInput, match="The ledger cannot hold a value: .*out of range"):
+    with pytest.raises(BadInput, match=r"The ledger cannot hold a value: .*out of range"):
         ledger.propose(a_proposal(money_at_stake_cents=10**30))
     assert ledger.proposals("run-1") == []
     assert ledger.run("run-1").status == "running"
@@ -152,9 +152,7 @@ def test_the_queue_of_many_runs_is_read_with_their_decisions(ledger: PostgresLed
     staffed(ledger)
     for n in range(20):
         started(ledger, f"run-{n}")
-        ledger.propose(
-            a_proposal(f"p-{n}", run_id=f"run-{n}", role="finance", four_eyes=True, money_at_stake_cents=n)
-        )
+        ledger.propose(a_proposal(f"p-{n}", run_id=f"run-{n}", role="finance", four_eyes=True, money_at_stake_cents=n))
     first, _ = decided(ledger, by="Fay", proposal_id="p-19", at=LATER)
     queue = ledger.queue()
     assert [run.run_id for run, _, _ in queue] == [f"run-{n}" for n in reversed(range(20))]

@@ -1,0 +1,38 @@
+"""`missions knowledge`."""
+
+from datetime import datetime
+
+from cli.screen import progress, say, table
+from errors import BadInput
+from graphs.runtime import utc_now
+from graphs.settings import Settings, settings
+from knowledge_index.building import BuildReport, build
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.policies import PolicyBook
+
+
+def build_index() -> None:
+    """Build the index and say what changed."""
+    report = build_knowledge(settings())
+    say(f"The knowledge index has {report.added} new, {report.updated} changed, {report.removed} removed and {report.unchanged} unchanged clauses.")
+
+
+def build_knowledge(chosen: Settings) -> BuildReport:
+    """Build the index of the settings, with a progress bar."""
+    with progress("knowledge", None) as advance:
+        return build(PolicyBook.load(chosen.policies), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
+
+
+def search_index(query: str, k: int, as_of: str) -> None:
+    """Print the clauses that bear on a query."""
+    try:
+        moment = datetime.fromisoformat(as_of) if as_of else utc_now()
+    except ValueError:
+        raise BadInput(f"--as-of {as_of!r} is no moment; write it as 2026-03-14T09:30:00Z") from None
+    if moment.tzinfo is None:
+        raise BadInput(f"--as-of {as_of!r} has no zone; write it as 2026-03-14T09:30:00Z")
+    chosen = settings()
+    with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(chosen.policies), MiniLM()) as index:
+        hits = index.search(query, k, as_of=moment)
+    table(("score", "clause", "version", "text"), [(f"{hit.score:.2f}", hit.clause_id, hit.version, hit.text) for hit in hits])

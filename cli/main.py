@@ -1,0 +1,174 @@
+"""The command `missions`. Each command is one function; what it needs is imported when it is called.
+
+(Imports inside functions, because LangGraph, Chroma and MCP take two seconds to load and `missions show` needs none.)
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from errors import MissionsError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+sandbox = typer.Typer(no_args_is_help=True, help="The sandbox company: six systems over one database.")
+knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the index of policy clauses.")
+user = typer.Typer(no_args_is_help=True, help="The people who may decide.")
+audit = typer.Typer(no_args_is_help=True, help="The audit log.")
+systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
+for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
+    app.add_typer(group, name=name)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def start() -> None:
+    """Set everything up, take in a sample of order exceptions, run a Mission on each, and say what waits for whom."""
+    from cli.starting import start_all
+
+    start_all()
+
+
+@app.command()
+def run(target: Annotated[str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions.")]) -> None:
+    """Take events in and run a Mission on each, to its end or to where it waits for a person."""
+    from cli.running import run_targets
+
+    run_targets(target)
+
+
+@app.command()
+def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
+    """The Explain rail of a run: what was read, found, applied, proposed, decided and done."""
+    from cli.showing import show_run
+
+    show_run(run_id, as_json)
+
+
+@app.command()
+def queue(as_json: Json = False) -> None:
+    """What waits for a person, most money at stake first."""
+    from cli.showing import show_queue
+
+    show_queue(as_json)
+
+
+@app.command()
+def decide(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
+    by: Annotated[str, typer.Option("--as", help="Who decides.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
+    drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
+    queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
+    digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
+) -> None:
+    """Decide about the proposal of a run, and do what follows from it."""
+    from cli.deciding import decide_run
+
+    decide_run(run_id, kind, by, reason, edits=set_ or [], drops=drop or [], queue=queue_name, digest=digest)
+
+
+@app.command("eval")
+def evaluate(
+    cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
+    out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
+    from cli.evaluating import evaluate_files
+
+    evaluate_files(cases, out, workers)
+
+
+@sandbox.command("load")
+def sandbox_load(cases: list[Path]) -> None:
+    """Put recorded exceptions into the sandbox company."""
+    from cli.sandboxing import load
+
+    load(cases)
+
+
+@sandbox.command("reset")
+def sandbox_reset() -> None:
+    """Empty the sandbox company."""
+    from cli.sandboxing import reset_all
+
+    reset_all()
+
+
+@sandbox.command("serve")
+def sandbox_serve(system: str, port: Annotated[int | None, typer.Option(help="Serve HTTP here instead of stdio.")] = None) -> None:
+    """Serve one system of the sandbox company over MCP: stdio, or streamable HTTP on a port of this machine."""
+    from cli.sandboxing import serve_one
+
+    serve_one(system, port)
+
+
+@knowledge.command("build")
+def knowledge_build() -> None:
+    """Build the index from the policies; only what changed is embedded again."""
+    from cli.knowing import build_index
+
+    build_index()
+
+
+@knowledge.command("search")
+def knowledge_search(
+    query: str,
+    k: Annotated[int, typer.Option(min=1, help="How many clauses.")] = 5,
+    as_of: Annotated[str, typer.Option(help="A moment such as 2026-03-14T09:30:00Z; now unless given.")] = "",
+) -> None:
+    """Search the clauses in force as the Missions do."""
+    from cli.knowing import search_index
+
+    search_index(query, k, as_of)
+
+
+@user.command("add")
+def user_add(name: str, role: Annotated[str, typer.Option(help="reviewer, supervisor or finance")]) -> None:
+    """Add a person, or change their role."""
+    from cli.showing import add_person
+
+    add_person(name, role)
+
+
+@user.command("list")
+def user_list() -> None:
+    """The people and their roles."""
+    from cli.showing import list_people
+
+    list_people()
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Check the hash chain of the audit log; exit 1 if anything was changed."""
+    from cli.showing import verify_audit
+
+    verify_audit()
+
+
+@systems.command("pin")
+def systems_pin() -> None:
+    """Pin names, descriptions and schemas of all tools as they are now, after you have reviewed them."""
+    from cli.sandboxing import pin_tools
+
+    pin_tools()
+
+
+def main() -> Any:
+    """Run the command; an expected error is one sentence and exit code 1."""
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    try:
+        return app()
+    except MissionsError as error:
+        print(f"missions: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("missions: stopped; what was begun goes on when its run is driven again", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,22 @@
+"""Opening the ledger alone, for the commands that only read it or record people."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graphs.settings import settings
+from ledger.embedded import embedded_url
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+
+
+@contextmanager
+def open_ledger() -> Iterator[PostgresLedger]:
+    """The ledger of the settings, migrated."""
+    chosen = settings()
+    url = chosen.database_url or embedded_url(chosen.postgres)
+    migrate(url)
+    ledger = PostgresLedger.open(url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

@@ -1,0 +1,50 @@
+"""What commands print. Text from outside is shown as text: no markup, no control characters, no escape sequences."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+console = Console(highlight=False)
+#: control characters and those that turn the direction of writing
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(value: Any, longest: int = 300) -> str:
+    """A value as one harmless line of at most `longest` characters."""
+    text = _HIDDEN.sub(" ", str(value))
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def dollars(cents: int) -> str:
+    """Cents as $1,234.50."""
+    return f"${cents / 100:,.2f}"
+
+
+def say(*pieces: Any, style: str = "") -> None:
+    """Print a line of plain text."""
+    console.print(Text(" ".join(plain(piece, 2_000) for piece in pieces), style=style))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = ()) -> None:
+    """Print rows under columns; `right` names those that are aligned to the right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(plain(cell)) for cell in row))
+    console.print(grid)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Any]:
+    """A progress bar; call what it gives once for every finished piece."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,153 @@
+"""Commands that read the ledger, and those about people. They load neither LangGraph nor Chroma nor MCP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import console, dollars, plain, say, table
+from errors import BadInput
+from ledger.records import ROLES, Decision, Effect, Observation, Proposal, Run
+
+MARKS: Mapping[str, str] = {
+    "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
+    "check": "✓", "decision": "☑", "effect": "⚙", "verdict": "■",
+}  # fmt: skip
+
+
+def show_run(run_id: str, as_json: bool) -> None:
+    """Print a run: its Explain rail, its last proposal, decisions and effects."""
+    with open_ledger() as ledger:
+        run = ledger.run(run_id)
+        observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
+        decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
+    if as_json:
+        whole = {"run": run, "observations": observations, "facts": facts, "proposals": proposals, "decisions": decisions, "effects": effects}
+        print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+        return
+    say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
+    say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
+    say("versions:", ", ".join(f"{name} {version}" for name, version in run.versions.items()), style="dim")
+    console.print()
+    _rail(run, observations)
+    if proposals:
+        _proposal(proposals[-1])
+    _decisions(decisions)
+    _effects(effects)
+
+
+def show_queue(as_json: bool) -> None:
+    """Print what waits for a person."""
+    with open_ledger() as ledger:
+        waiting = ledger.queue()
+    if as_json:
+        print(orjson.dumps([{"run": asdict(run), "proposal": asdict(proposal)} for run, proposal, _ in waiting]).decode())
+        return
+    if not waiting:
+        say("Nothing waits for a person.")
+        return
+    rows = [
+        (run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}")
+        for run, proposal, decisions in waiting
+    ]  # fmt: skip
+    table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",))
+    say(f"{len(waiting)} wait, {dollars(sum(proposal.money_at_stake_cents for _, proposal, _ in waiting))} at stake.")
+
+
+def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
+    """Whom a proposal waits for, in words."""
+    if not proposal.approval.four_eyes:
+        return proposal.approval.role
+    approved = [decision.by for decision in decisions if decision.kind == "approve" and decision.proposal_id == proposal.proposal_id]
+    return f"{proposal.approval.role}, a second person besides {approved[0]}" if approved else f"{proposal.approval.role}, two people"
+
+
+def add_person(name: str, role: str) -> None:
+    """Add a person or change their role."""
+    if role not in ROLES[1:]:
+        raise BadInput(f"{role!r} is no role; the roles are {', '.join(ROLES[1:])}")
+    with open_ledger() as ledger:
+        person = ledger.add_person(name, role)
+    say(f"{person.name} may decide as {person.role}.")
+
+
+def list_people() -> None:
+    """Print the people and their roles."""
+    with open_ledger() as ledger:
+        table(("name", "role"), [(person.name, person.role) for person in ledger.people()])
+
+
+def verify_audit() -> None:
+    """Check the audit chain; exit 1 if it is broken."""
+    with open_ledger() as ledger:
+        problems, (seq, digest) = ledger.verify_audit(), ledger.audit_head()
+    for problem in problems:
+        say(problem)
+    if problems:
+        raise typer.Exit(1)
+    say(f"The audit log is intact: {seq} rows, head {digest}.")
+
+
+def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
+    if run.status == "closed":
+        return f"closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
+    if run.status == "waiting" and proposals:
+        return f"waits for {who(proposals[-1])}"
+    return str(run.status)
+
+
+def _rail(run: Run, observations: Sequence[Observation]) -> None:
+    for observation in observations:
+        seconds = _seconds(observation.at, run.started_at)
+        say(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} {plain(observation.text, 500)}")
+    console.print()
+
+
+def _seconds(at: datetime, since: datetime) -> str:
+    return f"{(at - since).total_seconds():.2f} s"
+
+
+def _proposal(proposal: Proposal) -> None:
+    say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
+    say(proposal.rationale)
+    cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
+    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
+    if proposal.plan:
+        rows = [(i, action["says"], action["tier"], _undo(action)) for i, action in enumerate(proposal.plan, start=1)]
+        table(("#", "action", "tier", "undo"), rows)
+    if proposal.changes:
+        console.print()
+        table(
+            ("system", "record", "field", "before", "after"),
+            [(c["system"], c["record"], c["field"], plain(c["before"], 60), plain(c["after"], 60)) for c in proposal.changes],
+        )
+    if proposal.alternatives:
+        console.print()
+        say("Looked at and left:", style="bold")
+        for other in proposal.alternatives:
+            say(f"  {other['option']} (for {other['for']}): {other['lost_because']}")
+    console.print()
+
+
+def _stake(proposal: Proposal) -> str:
+    return f"{dollars(proposal.money_at_stake_cents)} at stake; can be approved until {proposal.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _undo(action: Mapping[str, Any]) -> str:
+    undo = action.get("undo")
+    return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values())})" if undo else "cannot be undone"
+
+
+def _decisions(decisions: Sequence[Decision]) -> None:
+    for decision in decisions:
+        say(f"{decision.at:%Y-%m-%d %H:%M}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
+
+
+def _effects(effects: Sequence[Effect]) -> None:
+    if effects:
+        rows = [(e.step + 1, e.tool, ", ".join(plain(v, 40) for v in e.args.values()), e.status, (e.receipt or {}).get("receipt_id", e.error or "")) for e in effects]
+        table(("#", "tool", "arguments", "status", "receipt"), rows)
