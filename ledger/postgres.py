@@ -33,7 +33,8 @@ from ledger.records import (
     RunStatus,
 )
 from ledger.sentences import leased
-from ledger.sql import chain, effects, evidence, incidents, people, proposals, runs
+from ledger.sql import chain, evidence, incidents, people, proposals, runs
+from ledger.sql import effects as effect_rows
 
 
 class PostgresLedger:
@@ -171,9 +172,9 @@ class PostgresLedger:
 
     # Effects
 
-    def intend(self, effects_: Sequence[Effect]) -> None:
+    def intend(self, effects: Sequence[Effect]) -> None:
         with self._transaction() as tx:
-            effects.intend(tx, effects_)
+            effect_rows.intend(tx, effects)
 
     def mark_effect(
         self,
@@ -185,11 +186,11 @@ class PostgresLedger:
         at: datetime,
     ) -> Effect:
         with self._transaction() as tx:
-            return effects.mark(tx, key, status, receipt, error, moment(at))
+            return effect_rows.mark(tx, key, status, receipt, error, moment(at))
 
     def effects(self, run_id: str) -> list[Effect]:
         with self._transaction() as tx:
-            return effects.of_run(tx, run_id)
+            return effect_rows.of_run(tx, run_id)
 
     # Incidents
 

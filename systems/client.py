@@ -1,6 +1,8 @@
 """The systems of record over MCP: a plain facade over one background thread that holds the connections."""
 
 import asyncio
+import json
+import logging
 import os
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
@@ -30,11 +32,13 @@ class McpSystems:
     def __init__(self, config: SystemsConfig, *, extra_env: Mapping[str, str] | None = None) -> None:
         self._config = config
         self._env = {**os.environ, **(extra_env or {})}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Self:
+        # What goes wrong is told in sentences; the library's tracebacks would quote what a system wrote.
+        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
         self._thread.start()
         return self
 
@@ -102,6 +106,9 @@ class McpSystems:
 
     async def _read(self, call: Call, on: Opened | TryAgain) -> ReadResult:
         try:
+            unsendable = _unsendable(call)
+            if unsendable:
+                raise Refused(unsendable)
             if isinstance(on, TryAgain):
                 raise on
             value = await self._value(call, on)
@@ -135,6 +142,9 @@ class McpSystems:
             raise TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).") from error
 
     async def _write(self, call: Call, key: str) -> Receipt:
+        unsendable = _unsendable(call)
+        if unsendable:
+            raise Refused(unsendable)
         on, tool = await self._ready_to_write(call)
         args = {**call.args, "idempotency_key": key} if tool.takes_key else call.args
         connection = self._connection(call.system)
@@ -167,7 +177,9 @@ class McpSystems:
             try:
                 tools = await connection.list_tools(on.client)
                 return on, require_known(self._config, tools, call)
-            except (MCPError, TimeoutError, OSError) as error:
+            except Refused:
+                raise
+            except Exception as error:  # whatever the transport raises: nothing but a question was sent
                 connection.drop(on)
                 if attempt == 2:
                     raise TryAgain(f"{call.tool} was not sent ({self._why(call, error)}); try again.") from error
@@ -194,6 +206,14 @@ class _OnlyReads:
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """See Reader."""
         return self._read_all(calls)
+
+
+def _unsendable(call: Call) -> str | None:
+    try:
+        json.dumps(dict(call.args), allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        return f"{call.tool} was not sent: its arguments are no JSON ({error}); give plain finite values."
+    return None
 
 
 def _unwrapped(answer: dict[str, Any]) -> Any:

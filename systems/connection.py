@@ -99,6 +99,9 @@ class Connection:
                     opening.set_exception(TryAgain(self._sentence(error, stderr)))
                 if isinstance(error, asyncio.CancelledError):
                     raise
+            finally:
+                if self._opening is opening and opening.exception() is None:
+                    self._opening = None  # it was open and has ended: the next call opens another
 
     def _client(self, stderr: TextIO) -> Client:
         if self._config.url is not None:

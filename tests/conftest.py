@@ -76,7 +76,7 @@ class _database:
 def _server_folder() -> Path:
     if sys.platform != "win32" and os.geteuid() == 0:
         # the server runs as another account, and opens the folders above its data to it
-        return Path("/var/lib/missions-test/postgres")
+        return Path("/var/lib/missions-pytest")
     account = os.getuid() if sys.platform != "win32" else "user"
     return Path(tempfile.gettempdir()) / f"missions-test-{account}" / "postgres"
 

@@ -36,5 +36,5 @@ def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:
     wanted = select(AUDIT).order_by(AUDIT.c.seq)
     if run_id is not None:
         wanted = wanted.where(AUDIT.c.run_id == run_id)
-    for row in tx.execution_options(yield_per=_BATCH).execute(wanted):
+    for row in tx.execute(wanted, execution_options={"yield_per": _BATCH}):
         yield AuditEntry(**fields(row))

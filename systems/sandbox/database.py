@@ -13,8 +13,8 @@ from systems.sandbox.tables import METADATA, SCHEMA
 
 
 def open_engine(url: str, *, connections: int = 5) -> Engine:
-    """A pool of connections; `url` is postgresql://… or postgresql+psycopg://… ."""
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=False)
+    """A pool of connections that survives a restart of the server; the driver that `url` names does not matter."""
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_size=connections, pool_pre_ping=True)
 
 
 def create_schema(url: str) -> None:

@@ -55,9 +55,7 @@ def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
 
 def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -> None:
     """Give an order that has not shipped another address: an object with at least line1, postal_code and country."""
-    order = work.row(t.ORDERS, order_id=order_id)
-    if order["status"] not in (*t.OPEN, "ready"):
-        raise Refused(f"Order {order_id} is {order['status']}, so its address cannot change.")
+    order = open_order(work, order_id, "change its address", or_ready=True)
     missing = [name for name in ("line1", "postal_code", "country") if not str(ship_to.get(name) or "").strip()]
     if missing:
         raise Refused(f"The new address of order {order_id} has no {missing[0]}.")
@@ -65,9 +63,9 @@ def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -
 
 
 def place_order_hold(work: Work, order_id: Id, reason: Words) -> None:
-    """Hold an open order for the customer; a hold for its address sets it to address_hold."""
-    order = open_order(work, order_id, "be held")
-    status = "address_hold" if reason == "address" else order["status"]
+    """Hold an order that has not shipped for the customer; a hold for its address sets it to address_hold."""
+    order = open_order(work, order_id, "be held", or_ready=True)
+    status = "address_hold" if reason == "address" and order["status"] in t.OPEN else order["status"]
     work.change(t.ORDERS, order, hold_reason=reason, status=status)
 
 
@@ -82,8 +80,8 @@ def reship_order(work: Work, order_id: Id) -> None:
 
 
 def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
-    """Move the pickup of an open order to another store that has enough of every line."""
-    order = open_order(work, order_id, "move its pickup")
+    """Move the pickup of an order to another store that has enough of every line."""
+    order = open_order(work, order_id, "move its pickup", or_ready=True)
     if order["pickup_location"] is None:
         raise Refused(f"Order {order_id} is not to be picked up.")
     if order["pickup_location"] == to_location:
@@ -95,8 +93,8 @@ def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
 
 
 def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
-    """Ship an open pickup order home from a location that has enough of every line, if the order allows it."""
-    order = open_order(work, order_id, "be shipped home")
+    """Ship a pickup order home from a location that has enough of every line, if the order allows it."""
+    order = open_order(work, order_id, "be shipped home", or_ready=True)
     if order["pickup_location"] is None or not order["allow_ship_home"]:
         raise Refused(f"Order {order_id} is no pickup order that may be shipped home.")
     if order["ship_to"] is None:

@@ -8,10 +8,10 @@ from systems.sandbox.shapes import Row
 from systems.sandbox.work import Work
 
 
-def open_order(work: Work, order_id: str, what: str) -> Row:
-    """The order, locked. Raises Refused unless it is open; `what` says in a sentence what was wanted."""
+def open_order(work: Work, order_id: str, what: str, *, or_ready: bool = False) -> Row:
+    """The order, locked. Raises Refused unless it is open (or ready); `what` says in a sentence what was wanted."""
     order = work.row(t.ORDERS, order_id=order_id)
-    if order["status"] not in t.OPEN:
+    if order["status"] not in t.OPEN and not (or_ready and order["status"] == "ready"):
         raise Refused(f"Order {order_id} is {order['status']}, so it cannot {what}.")
     return order
 

@@ -53,8 +53,6 @@ def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
     """Capture an amount of an order's live authorization, at most what is left of it."""
     _chargeable(work, order_id)
     payment = work.row(t.PAYMENTS, order_id=order_id)
-    if payment["on_hold"]:
-        raise Refused(f"The payment of order {order_id} is on hold; release the hold before a capture.")
     moment = payment["clock_at"] or now()
     live = [row for row in work.rows(t.AUTHORIZATIONS, order_id=order_id) if _live(row, moment)]
     left = {row["auth_id"]: (row["amount_cents"] or 0) - row["captured_cents"] for row in live}

@@ -8,8 +8,9 @@ from typing import Any, get_type_hints
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import ConfigDict, create_model
+from pydantic import ConfigDict, ValidationError, create_model
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput, Refused, TryAgain
 from systems.sandbox.arguments import Id
@@ -18,6 +19,7 @@ from systems.sandbox.shapes import clean
 from systems.sandbox.work import run_once
 
 Act = Callable[..., None]
+Run = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class _Arguments(ArgModelBase):
@@ -25,16 +27,16 @@ class _Arguments(ArgModelBase):
 
 
 class _AsGiven(FuncMetadata):
-    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Arguments stay as they came: a message whose text is `null` or `[1]` is a text."""
-        return data
+    def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
+        """Arguments stay as they came: a message whose text is `null` or `[1]` is a text. `_tool` validates them."""
+        return {"given": arguments_to_validate}
 
 
 def read_tool(read: Read, engine: Callable[[], Engine]) -> Tool:
     """A read tool, marked as one."""
 
-    def run(**args: Any) -> CallToolResult:
-        return _answered(lambda: read.answer(engine(), clean(args)))
+    def run(args: dict[str, Any]) -> dict[str, Any]:
+        return read.answer(engine(), clean(args))
 
     takes = {name: (kind, ...) for name, kind in read.takes.items()}
     return _tool(read.name, read.says, takes, run, ToolAnnotations(read_only_hint=True, open_world_hint=False))
@@ -43,8 +45,9 @@ def read_tool(read: Read, engine: Callable[[], Engine]) -> Tool:
 def write_tool(system: str, act: Act, destructive: bool, engine: Callable[[], Engine]) -> Tool:
     """A write tool: `act(work, …)` with an idempotency key; its docstring is the description."""
 
-    def run(idempotency_key: str, **args: Any) -> CallToolResult:
-        return _answered(lambda: run_once(engine(), f"{system}.{act.__name__}", args, idempotency_key, act))
+    def run(args: dict[str, Any]) -> dict[str, Any]:
+        key = args.pop("idempotency_key")
+        return run_once(engine(), f"{system}.{act.__name__}", args, key, act)
 
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
@@ -62,12 +65,24 @@ def write_tools(
     return [write_tool(system, act, act in destructive, engine) for act in acts]
 
 
-def _tool(
-    name: str, says: str, takes: Mapping[str, Any], run: Callable[..., CallToolResult], annotations: ToolAnnotations
-) -> Tool:
+def _tool(name: str, says: str, takes: Mapping[str, Any], run: Run, annotations: ToolAnnotations) -> Tool:
     arguments = create_model(f"{name}_arguments", __base__=_Arguments, **takes)
+
+    def answered(given: dict[str, Any]) -> CallToolResult:
+        try:
+            return _result(run(arguments.model_validate(given).model_dump_one_level()))
+        except ValidationError as error:
+            return _failure("refused", _sentence(name, error))
+        except (Refused, BadInput) as refusal:
+            return _failure("refused", str(refusal))
+        except TryAgain as failure:
+            return _failure("try_again", str(failure))
+        except DBAPIError as failure:
+            problem = str(failure.orig).strip().partition("\n")[0]
+            return _failure("try_again", f"The sandbox company's database did not do {name} ({problem}); try again.")
+
     return Tool(
-        fn=run,
+        fn=answered,
         name=name,
         title=None,
         description=says,
@@ -79,16 +94,19 @@ def _tool(
     )
 
 
-def _answered(work: Callable[[], dict[str, Any]]) -> CallToolResult:
-    """The answer as structured content and as text; a refusal as an error whose kind the client can tell."""
-    try:
-        return _result(work())
-    except (Refused, BadInput) as refusal:
-        return _result({"error": "refused", "message": str(refusal)}, failed=True)
-    except TryAgain as failure:
-        return _result({"error": "try_again", "message": str(failure)}, failed=True)
+def _sentence(name: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(map(str, first["loc"]))
+    return f"{name} does not take this {field}: {first['msg'][:1].lower()}{first['msg'][1:]}."
 
 
-def _result(answer: dict[str, Any], failed: bool = False) -> CallToolResult:
-    said = str(answer["message"]) if failed else json.dumps(answer, ensure_ascii=False)
-    return CallToolResult(content=[TextContent(type="text", text=said)], structured_content=answer, is_error=failed)
+def _failure(kind: str, sentence: str) -> CallToolResult:
+    """An error whose kind the client can tell."""
+    content: list[Any] = [TextContent(type="text", text=sentence)]
+    return CallToolResult(content=content, structured_content={"error": kind, "message": sentence}, is_error=True)
+
+
+def _result(answer: dict[str, Any]) -> CallToolResult:
+    """The answer as structured content and, for clients that know no other, as text."""
+    content: list[Any] = [TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))]
+    return CallToolResult(content=content, structured_content=answer)

@@ -112,7 +112,7 @@ def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: 
         ) from error
     except DBAPIError as error:
         problem = str(error.orig).strip().partition("\n")[0]
-        raise TryAgain(f"The database of the sandbox company did not do {tool} ({problem}); try again.") from error
+        raise TryAgain(f"The sandbox company's database did not do {tool} ({problem}); try again.") from error
 
 
 def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,21 +1,28 @@
 """A small world for tests of the sandbox company, and a way to call its tools without a process in between."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
+from mcp_types import CallToolResult
 
 from errors import Refused, TryAgain
 from systems.sandbox.database import reset, snapshot
 from systems.sandbox.loader import LoadReport, load_cases
 from systems.sandbox.serve import build
 
+# Where recorded cases may be: the project's own copy, or beside the checkout.
+_FOLDERS = ("evals/cases", "evals/cases/dev", "../shared/bench/cases/dev")
+MISSIONS = ("order_exception", "support_resolution", "account_save", "invoice_approval", "omnichannel_exception")
 SHIP_TO = {
     "name": "Ana Ruiz", "line1": "9 Orchard Rd", "city": "Albany", "region": "NY", "postal_code": "12207", "country": "US"
 }  # fmt: skip
@@ -135,6 +142,16 @@ def case(systems: Mapping[str, Any], case_id: str = "case-1") -> dict[str, Any]:
     return {"case_id": case_id, "mission": "order_exception", "as_of": "2026-03-07T00:00:00Z", "systems": systems}
 
 
+def recorded(mission: str) -> list[dict[str, Any]]:
+    """The recorded cases of a mission; skips the test where there are none."""
+    root = Path(__file__).parents[2]
+    for folder in _FOLDERS:
+        path = root / folder / f"{mission}.jsonl"
+        if path.exists():
+            return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    pytest.skip(f"no recorded cases of {mission} in this checkout")
+
+
 _NUMBERS = count(1)
 
 
@@ -175,8 +192,8 @@ class Company:
         system, name = tool.split(".")
         if system not in self._servers:
             self._servers[system] = build(system, self.url)
-        result = asyncio.run(self._servers[system].call_tool(name, args))
-        content: dict[str, Any] = result.structured_content
+        result: CallToolResult = asyncio.run(self._servers[system].call_tool(name, args))
+        content = result.structured_content or {}
         if result.is_error:
             raise {"refused": Refused, "try_again": TryAgain}[content["error"]](content["message"])
         return content

@@ -184,6 +184,16 @@ def test_arguments_that_the_tool_does_not_take_are_a_refusal(systems: McpSystems
     assert trace.read_text() == ""
 
 
+@pytest.mark.parametrize("value", ["half a pair \ud800", float("nan"), object()])
+def test_what_is_no_json_is_not_sent(systems: McpSystems, trace: Path, value: Any) -> None:
+    (result,) = systems.read_all([get(value)])
+    assert (result.status, "are no JSON" in str(result.error)) == ("failed", True)
+    with pytest.raises(Refused, match="was not sent"):
+        systems.write(Call("shop.put", {"what": value}), "k")
+    assert systems.read_all([get("one")])[0].status == "ok"
+    assert trace.read_text() == ""
+
+
 def test_a_system_that_died_is_started_again_by_the_next_call(systems: McpSystems, trace: Path) -> None:
     (before,) = systems.read_all([get("pid")])
     os.kill(before.value["pid"], signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,19 @@ from systems.sandbox.database import create_schema, reset, snapshot
 from systems.sandbox.loader import load_cases
 from systems.sandbox.reads import SYSTEMS, reads_of
 from systems.sandbox.serve import build
-from tests.integration.sandbox_world import Company, case, item, line, order, payment, shared_company, stock, world
-
-# Each place where the recorded cases may be: the project's own copy, or beside it.
-FOLDERS = [Path("evals/cases"), Path("evals/cases/dev"), Path("../shared/bench/cases/dev")]
-MISSIONS = ["order_exception", "support_resolution", "account_save", "invoice_approval", "omnichannel_exception"]
+from tests.integration.sandbox_world import (
+    MISSIONS,
+    Company,
+    case,
+    item,
+    line,
+    order,
+    payment,
+    recorded,
+    shared_company,
+    stock,
+    world,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +36,6 @@ def _shared(server_url: str) -> Iterator[Company]:
 def company(_shared: Company) -> Company:
     """A company that has nothing in it."""
     return _shared.empty()
-
-
-def recorded(mission: str) -> list[dict[str, Any]]:
-    root = Path(__file__).parents[2]
-    for folder in FOLDERS:
-        path = root / folder / f"{mission}.jsonl"
-        if path.exists():
-            return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
-    pytest.skip(f"no recorded cases of {mission} in this checkout")
 
 
 def without_nul(value: Any) -> Any:

@@ -1,0 +1,61 @@
+"""`missions eval`: recorded exceptions in, results and figures out."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from cli.screen import progress, say, table
+from errors import BadInput
+from evals.cases import RecordedException, read_cases
+from evals.figures import NAMES, Figures, judge, means
+from evals.run import Laboratory, evaluate
+from graphs.settings import settings
+
+
+def evaluate_files(files: Sequence[Path], out: Path, workers: int) -> None:
+    """Write one result a case to `out`, whole or not at all, and print the figures per mission and in all."""
+    laboratory = Laboratory.open(settings())
+    cases = [case for file in files for case in read_cases(file, laboratory.packs)]
+    _refuse_twins(cases)
+    if not cases:
+        raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
+    partial = out.with_name(f"{out.name}.partial")
+    figures: dict[str, list[Figures]] = {}
+    begun = time.perf_counter()
+    try:
+        with partial.open("wb") as lines, progress("evaluating", len(cases)) as advance:
+            for case, result in zip(cases, evaluate(cases, laboratory, workers), strict=True):
+                lines.write(orjson.dumps(result) + b"\n")
+                if case.expected is not None:
+                    one = judge(case.expected, result, laboratory.catalogue)
+                    figures.setdefault(case.event.mission, []).append(one)
+                advance()
+        os.replace(partial, out)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    seconds = time.perf_counter() - begun
+    _print(figures)
+    say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {workers} process{'es' if workers > 1 else ''}; results in {out}.")
+
+
+def _refuse_twins(cases: Sequence[RecordedException]) -> None:
+    seen: set[str] = set()
+    for case in cases:
+        if case.case_id in seen:
+            raise BadInput(f"the case {case.case_id} stands twice in these files; give each case an id of its own")
+        seen.add(case.case_id)
+
+
+def _print(figures: dict[str, list[Figures]]) -> None:
+    groups = {**figures, "all": [one for rows in figures.values() for one in rows]} if len(figures) > 1 else figures
+    rows = []
+    for mission, ones in groups.items():
+        row = means(ones)
+        rows.append((mission, len(ones), *("–" if row[name] is None else f"{row[name]:.4f}" for name in NAMES)))
+    if rows:
+        table(("mission", "cases", *(name.replace("_", " ") for name in NAMES)), rows, right=("cases", *(name.replace("_", " ") for name in NAMES)))
