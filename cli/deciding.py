@@ -9,15 +9,14 @@ from graphs.runtime import open_runtime
 from graphs.settings import settings
 from ledger.records import DecisionKind, Proposal
 
-KINDS = get_args(DecisionKind)
+KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 
 def decide_run(
     run_id: str, kind: str, by: str, reason: str, *, edits: Sequence[str], drops: Sequence[int], queue: str, digest: str | None
 ) -> None:
     """Decide, then drive the run on until it waits again or ends."""
-    if kind not in KINDS:
-        raise BadInput(f"{kind!r} is no decision; decide {', '.join(KINDS)}")
+    chosen = _kind(kind)
     with open_runtime(settings()) as runtime:
         run = runtime.ledger.run(run_id)
         proposal = runtime.ledger.proposal(run.run_id)
@@ -28,7 +27,7 @@ def decide_run(
             allowed = runtime.context.catalogue["open_case"].args["queue"]
             if queue not in allowed:
                 raise BadInput(f"{queue!r} is no queue; the queues are {', '.join(allowed)}")
-        _, status = runtime.decide(run.run_id, kind, by, reason, digest, details)
+        _, status = runtime.decide(run.run_id, chosen, by, reason, digest, details)
         if status == "pending":
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")
             return
@@ -42,7 +41,16 @@ def decide_run(
             raise Refused(f"run {run.run_id} became an incident; see `missions show {run.run_id}`")
 
 
-def _details(kind: str, proposal: Proposal, edits: Sequence[str], drops: Sequence[int], queue: str, reason: str) -> dict[str, Any]:
+def _kind(word: str) -> DecisionKind:
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise BadInput(f"{word!r} is no decision; decide {', '.join(KINDS)}")
+
+
+def _details(
+    kind: str, proposal: Proposal, edits: Sequence[str], drops: Sequence[int], queue: str, reason: str
+) -> dict[str, Any]:
     if kind == "edit":
         return {"plan": edited(proposal.plan, edits, drops)}
     if edits or drops:
@@ -56,7 +64,9 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
     """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
     if not edits and not drops:
         raise BadInput("an edit changes something: give --set STEP.ARGUMENT=VALUE or --drop STEP")
-    steps = [{"name": action["name"], "args": dict(action["args"]), "for": action["for"], "cites": action["cites"]} for action in plan]
+    steps = [
+        {"name": action["name"], "args": dict(action["args"]), "for": action["for"], "cites": action["cites"]} for action in plan
+    ]
     for edit in edits:
         place, equals, value = edit.partition("=")
         number, dot, argument = place.partition(".")

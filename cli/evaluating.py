@@ -40,7 +40,8 @@ def evaluate_files(files: Sequence[Path], out: Path, workers: int) -> None:
         partial.unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     _print(figures)
-    say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {workers} process{'es' if workers > 1 else ''}; results in {out}.")
+    with_ = "1 process" if workers == 1 else f"{workers} processes"
+    say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {with_}; results in {out}.")
 
 
 def _refuse_twins(cases: Sequence[RecordedException]) -> None:
@@ -58,4 +59,8 @@ def _print(figures: dict[str, list[Figures]]) -> None:
         row = means(ones)
         rows.append((mission, len(ones), *("–" if row[name] is None else f"{row[name]:.4f}" for name in NAMES)))
     if rows:
-        table(("mission", "cases", *(name.replace("_", " ") for name in NAMES)), rows, right=("cases", *(name.replace("_", " ") for name in NAMES)))
+        table(
+            ("mission", "cases", *(name.replace("_", " ") for name in NAMES)),
+            rows,
+            right=("cases", *(name.replace("_", " ") for name in NAMES)),
+        )

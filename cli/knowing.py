@@ -15,7 +15,8 @@ from knowledge_index.policies import PolicyBook
 def build_index() -> None:
     """Build the index and say what changed."""
     report = build_knowledge(settings())
-    say(f"The knowledge index has {report.added} new, {report.updated} changed, {report.removed} removed and {report.unchanged} unchanged clauses.")
+    changed = f"{report.added} new, {report.updated} changed, {report.removed} removed and {report.unchanged} unchanged"
+    say(f"The knowledge index has {changed} clauses.")
 
 
 def build_knowledge(chosen: Settings) -> BuildReport:

@@ -33,7 +33,9 @@ def start() -> None:
 
 
 @app.command()
-def run(target: Annotated[str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions.")]) -> None:
+def run(
+    target: Annotated[str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions.")],
+) -> None:
     """Take events in and run a Mission on each, to its end or to where it waits for a person."""
     from cli.running import run_targets
 
@@ -102,7 +104,9 @@ def sandbox_reset() -> None:
 
 
 @sandbox.command("serve")
-def sandbox_serve(system: str, port: Annotated[int | None, typer.Option(help="Serve HTTP here instead of stdio.")] = None) -> None:
+def sandbox_serve(
+    system: str, port: Annotated[int | None, typer.Option(help="Serve HTTP here instead of stdio.")] = None
+) -> None:
     """Serve one system of the sandbox company over MCP: stdio, or streamable HTTP on a port of this machine."""
     from cli.sandboxing import serve_one
 
@@ -159,6 +163,14 @@ def systems_pin() -> None:
     from cli.sandboxing import pin_tools
 
     pin_tools()
+
+
+@app.command()
+def clean() -> None:
+    """Remove the embedded database and the knowledge index of this checkout."""
+    from cli.cleaning import clean_home
+
+    clean_home()
 
 
 def main() -> Any:

@@ -40,7 +40,7 @@ def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
     except OSError as error:
         raise BadInput(f"{name}: cannot be read ({error.strerror}); give a file of events or recorded exceptions") from error
     lines = [content] if file.suffix == ".json" else content.split(b"\n")
-    raws = []
+    raws: list[tuple[Mapping[str, Any], str]] = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             where = f"{name}, line {number}"

@@ -46,7 +46,7 @@ def serve_one(system: str, port: int | None) -> None:
     """Serve one system over MCP until it is stopped."""
     url = open_database(settings())
     create_schema(url)
-    serve(system, url, "stdio" if port is None else "streamable-http", port)
+    serve(system, url, "stdio" if port is None else "http", port)
 
 
 def pin_tools() -> None:

@@ -26,7 +26,14 @@ def show_run(run_id: str, as_json: bool) -> None:
         observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
         decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
     if as_json:
-        whole = {"run": run, "observations": observations, "facts": facts, "proposals": proposals, "decisions": decisions, "effects": effects}
+        whole = {
+            "run": run,
+            "observations": observations,
+            "facts": facts,
+            "proposals": proposals,
+            "decisions": decisions,
+            "effects": effects,
+        }
         print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
         return
     say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
@@ -50,10 +57,10 @@ def show_queue(as_json: bool) -> None:
     if not waiting:
         say("Nothing waits for a person.")
         return
-    rows = [
-        (run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}")
-        for run, proposal, decisions in waiting
-    ]  # fmt: skip
+    rows = []
+    for run, proposal, decisions in waiting:
+        cents, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}"
+        rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, until))
     table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",))
     say(f"{len(waiting)} wait, {dollars(sum(proposal.money_at_stake_cents for _, proposal, _ in waiting))} at stake.")
 
@@ -62,8 +69,14 @@ def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
     """Whom a proposal waits for, in words."""
     if not proposal.approval.four_eyes:
         return proposal.approval.role
-    approved = [decision.by for decision in decisions if decision.kind == "approve" and decision.proposal_id == proposal.proposal_id]
-    return f"{proposal.approval.role}, a second person besides {approved[0]}" if approved else f"{proposal.approval.role}, two people"
+    approved = [
+        decision.by for decision in decisions if decision.kind == "approve" and decision.proposal_id == proposal.proposal_id
+    ]
+    return (
+        f"{proposal.approval.role}, a second person besides {approved[0]}"
+        if approved
+        else f"{proposal.approval.role}, two people"
+    )
 
 
 def add_person(name: str, role: str) -> None:
@@ -149,5 +162,14 @@ def _decisions(decisions: Sequence[Decision]) -> None:
 
 def _effects(effects: Sequence[Effect]) -> None:
     if effects:
-        rows = [(e.step + 1, e.tool, ", ".join(plain(v, 40) for v in e.args.values()), e.status, (e.receipt or {}).get("receipt_id", e.error or "")) for e in effects]
+        rows = [
+            (
+                e.step + 1,
+                e.tool,
+                ", ".join(plain(v, 40) for v in e.args.values()),
+                e.status,
+                (e.receipt or {}).get("receipt_id", e.error or ""),
+            )
+            for e in effects
+        ]
         table(("#", "tool", "arguments", "status", "receipt"), rows)

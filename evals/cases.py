@@ -62,7 +62,9 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
     return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)
 
 
-def event_of(mission: str, trigger: Mapping[str, Any], as_of: str, source_id: str, packs: Mapping[str, Pack], where: str) -> Event:
+def event_of(
+    mission: str, trigger: Mapping[str, Any], as_of: str, source_id: str, packs: Mapping[str, Pack], where: str
+) -> Event:
     """The event of a trigger. Raises BadInput for an unknown mission or event, or a trigger without its subject."""
     pack = packs.get(mission)
     if pack is None:

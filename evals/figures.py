@@ -37,7 +37,9 @@ def judge(expected: Mapping[str, Any], result: Mapping[str, Any], catalogue: Cat
     given = [_key(action, catalogue) for action in result["actions"]]
     same = Counter(wanted) == Counter(given)
     in_order = same and all(given.index(wanted[i]) < given.index(wanted[j]) for i, j in expected["before"])
-    gated = [_key(action, catalogue) for action, tier in zip(result["actions"], result["tiers"], strict=True) if tier != "automate"]
+    gated = [
+        _key(action, catalogue) for action, tier in zip(result["actions"], result["tiers"], strict=True) if tier != "automate"
+    ]
     cites, wanted_cites = set(result["cite"]), set(expected["cite"])
     right = len(cites & wanted_cites)
     escalates, should = result["verdict"] == "escalate", expected["verdict"] == "escalate"

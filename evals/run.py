@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -22,6 +23,7 @@ from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
+from nodes.ground import NEIGHBOURS
 from nodes.pack import Pack
 from nodes.planner import Planner
 from nodes.state import MissionContext
@@ -49,6 +51,9 @@ class Laboratory:
             knowledge = KnowledgeIndex.open(chosen.knowledge, policies, MiniLM())
         except BadInput:
             knowledge = KnowledgeIndex.in_memory(policies, MiniLM())
+        for pack in packs.values():  # embed the queries once, before the first case
+            for topic in pack.topics.values():
+                knowledge.search(topic, k=NEIGHBOURS, as_of=utc_now())
         return cls(packs, catalogue, policies, knowledge)
 
 
@@ -105,7 +110,8 @@ def evaluate(cases: Iterable[RecordedException], laboratory: Laboratory, workers
         evaluation = Evaluation(laboratory)
         yield from map(evaluation.run, cases)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    # spawned, not forked: a fork of a process whose libraries run threads can hang
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         chunks = _chunks(case.raw for case in cases)
         for results in pool.map(_evaluate_chunk, chunks):
             yield from results

@@ -6,11 +6,12 @@
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
 
 from nodes.assess import assess
 from nodes.check import check
@@ -27,18 +28,41 @@ from nodes.state import MissionContext, MissionState
 GRAPH_VERSION = "1"
 
 
-def mission_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
-    """The compiled graph of a Mission; without a checkpointer it cannot pause."""
+class Node(Protocol):
+    """A step: state in, update of the state out."""
+
+    def __call__(self, state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+        """Run the step."""
+        ...
+
+
+def mission_graph(
+    checkpointer: BaseCheckpointSaver[Any] | None = None, context: MissionContext | None = None
+) -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
+    """The compiled graph of a Mission; without a checkpointer it cannot pause.
+
+    `context` is for a caller that cannot give one with each call, as LangGraph's server.
+    """
+
+    def given(node: Node) -> Node:
+        if context is None:
+            return node
+
+        def in_context(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+            return node(state, runtime.override(context=context))
+
+        return in_context
+
     graph = StateGraph(MissionState, context_schema=MissionContext)
-    graph.add_node("gather", gather)
-    graph.add_node("diagnose", diagnose)
-    graph.add_node("ground", ground)
-    graph.add_node("assess", assess)
-    graph.add_node("propose", propose)
-    graph.add_node("check", check)
-    graph.add_node("review", review)
-    graph.add_node("execute", execute)
-    graph.add_node("close", close)
+    graph.add_node("gather", given(gather))
+    graph.add_node("diagnose", given(diagnose))
+    graph.add_node("ground", given(ground))
+    graph.add_node("assess", given(assess))
+    graph.add_node("propose", given(propose))
+    graph.add_node("check", given(check))
+    graph.add_node("review", given(review))
+    graph.add_node("execute", given(execute))
+    graph.add_node("close", given(close))
 
     graph.add_edge(START, "gather")
     graph.add_edge("gather", "diagnose")

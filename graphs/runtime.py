@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Command
+from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -105,7 +106,13 @@ class Runtime:
             return self.ledger.run(run_id)
 
     def decide(
-        self, run_id: str, kind: DecisionKind, by: str, reason: str, digest: str | None = None, details: Mapping[str, Any] | None = None
+        self,
+        run_id: str,
+        kind: DecisionKind,
+        by: str,
+        reason: str,
+        digest: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> tuple[Decision, ProposalStatus]:
         """Record a person's decision about the proposal that waits; `drive` then does what follows from it.
 
@@ -116,7 +123,13 @@ class Runtime:
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
         return self.ledger.decide(
-            proposal.proposal_id, kind=kind, by=by, reason=reason, digest=digest or proposal.digest, details=details or {}, at=utc_now()
+            proposal.proposal_id,
+            kind=kind,
+            by=by,
+            reason=reason,
+            digest=digest or proposal.digest,
+            details=details or {},
+            at=utc_now(),
         )
 
     def _drive_once(self, run: Run, on_observation: OnObservation) -> None:
@@ -142,7 +155,9 @@ class Runtime:
         now = self.versions(run.event)
         changed = [name for name in ("graph", "pack", "policies", "catalogue") if run.versions.get(name) != now[name]]
         if changed:
-            raise Stuck(f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; run its exception anew")
+            raise Stuck(
+                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; run its exception anew"
+            )
 
 
 @contextmanager
@@ -157,7 +172,13 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         stack.callback(ledger.close)
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         pool = stack.enter_context(
-            ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row})
+            ConnectionPool(
+                url,
+                connection_class=Connection[dict[str, Any]],
+                min_size=1,
+                max_size=4,
+                kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+            )
         )
         saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         context = MissionContext(

@@ -63,9 +63,7 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
         if gone:
             collection.delete(ids=gone)
     updated = sum(entry.id in before for entry in stale)
-    return BuildReport(
-        added=len(stale) - updated, updated=updated, removed=len(gone), unchanged=len(wanted) - len(stale)
-    )
+    return BuildReport(added=len(stale) - updated, updated=updated, removed=len(gone), unchanged=len(wanted) - len(stale))
 
 
 def _make_folder(folder: Path) -> None:
@@ -109,9 +107,7 @@ def _collection_for(client: Client, folder: Path, embedder_name: str) -> tuple[C
     return create_collection(client, embedder_name), before
 
 
-def embed_into(
-    collection: Collection, stale: Sequence[Entry], embedder: Embedder, on_progress: OnProgress | None
-) -> None:
+def embed_into(collection: Collection, stale: Sequence[Entry], embedder: Embedder, on_progress: OnProgress | None) -> None:
     """Adds or replaces the `stale` entries of `collection`."""
     for start in range(0, len(stale), _BATCH):
         batch = stale[start : start + _BATCH]

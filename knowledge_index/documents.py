@@ -148,9 +148,7 @@ def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path)
     for number, line in enumerate(prose.split("\n"), start=body + 1):
         if line.startswith("```"):
             raise fault(file, number, "a block stands within the prose", "put the values right under the heading")
-    return RawClause(
-        id=heading["id"], title=heading["title"], values=values, prose=prose, line=start + 1, prose_line=body + 1
-    )
+    return RawClause(id=heading["id"], title=heading["title"], values=values, prose=prose, line=start + 1, prose_line=body + 1)
 
 
 def _skip_blank(lines: list[str], start: int, stop: int) -> int:

@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_REFERENCE = re.compile(
-    r"(?:(?P<clause>[A-Z]+-\d+)\.)?(?P<name>[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?::(?P<form>[a-z]+))?"
-)
+_REFERENCE = re.compile(r"(?:(?P<clause>[A-Z]+-\d+)\.)?(?P<name>[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?::(?P<form>[a-z]+))?")
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 #: Clause id to the values of that clause.

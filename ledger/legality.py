@@ -42,8 +42,7 @@ def check_same_event(source_id: str, kept: str, come: str) -> None:
     """`kept` and `come` are the digests of the event taken in and of the one that came again."""
     if kept != come:
         raise Refused(
-            f"The event {source_id} was taken in before with another content: "
-            "send the new one under a source id of its own."
+            f"The event {source_id} was taken in before with another content: send the new one under a source id of its own."
         )
 
 

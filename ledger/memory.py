@@ -73,9 +73,7 @@ class MemoryLedger:
             known = self._by_source.get(event.source_id)
             if known is not None:
                 run = self._cases[known].run
-                legality.check_same_event(
-                    event.source_id, legality.event_digest(run.event), legality.event_digest(event)
-                )
+                legality.check_same_event(event.source_id, legality.event_digest(run.event), legality.event_digest(event))
                 return run
             if run_id in self._cases:
                 raise BadInput(run_id_taken(run_id))
@@ -213,9 +211,7 @@ class MemoryLedger:
         at: datetime,
     ) -> tuple[Decision, ProposalStatus]:
         at = moment(at)
-        ask = rules.Ask(
-            proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=at, details=details or {}
-        )
+        ask = rules.Ask(proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=at, details=details or {})
         with self._lock:
             proposal = self._proposals.get(proposal_id)
             if proposal is None:

@@ -83,9 +83,7 @@ def judge(
         raise Refused(f"A decision needs a reason: say why you {ask.kind} proposal {proposal.proposal_id}.")
     _still_open(proposal, run, earlier)
     if ask.digest != proposal.digest:
-        raise Refused(
-            f"Proposal {proposal.proposal_id} is not the one that you saw (its digest differs): open it again."
-        )
+        raise Refused(f"Proposal {proposal.proposal_id} is not the one that you saw (its digest differs): open it again.")
     if ask.kind in ("approve", "edit") and moment(ask.at) > proposal.expires_at:
         raise Refused(
             f"Proposal {proposal.proposal_id} expired at {_clock(proposal.expires_at)}: "
@@ -132,9 +130,7 @@ def _after_approval(person: Person, proposal: Proposal, earlier: Sequence[Decisi
     """Nobody approves their own edit; four eyes are two different people."""
     me = person_key(person.name)
     if person_key(proposal.author) == me:
-        raise Refused(
-            f"{person.name} edited proposal {proposal.proposal_id} and may not approve it: another person must."
-        )
+        raise Refused(f"{person.name} edited proposal {proposal.proposal_id} and may not approve it: another person must.")
     if not proposal.approval.four_eyes:
         return "approved"
     approvers = {person_key(decision.by) for decision in earlier if decision.kind == "approve"}

@@ -56,7 +56,12 @@ def evidence_digest(facts: Sequence[Fact]) -> str:
 
 
 def _proposal(
-    context: MissionContext, run: Run, draft: Mapping[str, Any], judgement: Judgement, grounded: Mapping[str, int], facts: Sequence[Fact]
+    context: MissionContext,
+    run: Run,
+    draft: Mapping[str, Any],
+    judgement: Judgement,
+    grounded: Mapping[str, int],
+    facts: Sequence[Fact],
 ) -> Proposal:
     before = context.ledger.proposal(run.run_id)
     revision = 1 if before is None else before.revision + 1

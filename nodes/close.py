@@ -2,6 +2,7 @@
 
 from langgraph.runtime import Runtime
 
+from ledger.records import Outcome
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
 
@@ -9,7 +10,8 @@ from nodes.state import MissionContext, MissionState
 def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Finish the run in the ledger."""
     context, run_id = runtime.context, state["run_id"]
-    verdict, outcome = str(state["verdict"]), state.get("outcome") or "rejected"
+    verdict = str(state["verdict"])
+    outcome: Outcome = state.get("outcome") or "rejected"
     observe(runtime, run_id, [NewObservation("close", "verdict", f"{verdict}: {outcome.replace('_', ' ')}")])
     context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
     context.forget(run_id)

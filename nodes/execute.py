@@ -10,7 +10,7 @@ from datetime import datetime
 from langgraph.runtime import Runtime
 
 from errors import OutcomeUnknown, Refused, Stuck, TryAgain
-from ledger.records import Effect, Event, Fact, Proposal
+from ledger.records import Effect, EffectStatus, Event, Fact, Proposal
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
@@ -97,11 +97,13 @@ def _do(effect: Effect, proposal: Proposal, runtime: Runtime[MissionContext]) ->
         except OutcomeUnknown as error:
             _stop(effect, "unknown", f"{says}: {error}", runtime)
     context.ledger.mark_effect(effect.key, "done", receipt=dict(receipt.answer), at=context.clock())
-    told = NewObservation("execute", "effect", f"{effect.step + 1}. {says}: done", {"key": effect.key, "receipt": dict(receipt.answer)})
+    told = NewObservation(
+        "execute", "effect", f"{effect.step + 1}. {says}: done", {"key": effect.key, "receipt": dict(receipt.answer)}
+    )
     observe(runtime, effect.run_id, [told])
 
 
-def _stop(effect: Effect, status: str, sentence: str, runtime: Runtime[MissionContext]) -> None:
+def _stop(effect: Effect, status: EffectStatus, sentence: str, runtime: Runtime[MissionContext]) -> None:
     runtime.context.ledger.mark_effect(effect.key, status, error=sentence, at=runtime.context.clock())
     observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}")])
     raise Stuck(sentence)

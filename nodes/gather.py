@@ -50,7 +50,9 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
             try:
                 args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
             except Unknown as unknown:
-                facts[name] = _failed(name, read, f"{read.tool} was not asked, for its arguments are not known ({unknown})", clock)
+                facts[name] = _failed(
+                    name, read, f"{read.tool} was not asked, for its arguments are not known ({unknown})", clock
+                )
                 continue
             if any(value == [] for value in args.values()):  # nothing to ask for
                 facts[name] = Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())

@@ -11,7 +11,7 @@ Plan = Sequence[Mapping[str, Any]]
 
 
 def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
-    """`automate` if the clause (values `automate`, `automate_templates`) lets the action run without a person, else `recommend`."""
+    """`automate` if the clause lets the action run without a person (values automate, automate_templates), else `recommend`."""
     if action["name"] in rules["automate"]:
         return "automate"
     templates = rules["automate_templates"].get(action["name"], ())

@@ -15,6 +15,7 @@ from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
 MOST_ACTIONS = 200
+NOBODY = Approval(role="none", four_eyes=False)
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class Judgement:
     plan: Sequence[Mapping[str, Any]] = ()
     changes: Sequence[Mapping[str, Any]] = ()
     money_at_stake_cents: int = 0
-    approval: Approval = Approval(role="none", four_eyes=False)
+    approval: Approval = NOBODY
 
 
-def judge(case: Case, draft: Mapping[str, Any], grounded: Mapping[str, int], catalogue: Catalogue, values: Mapping[str, Any]) -> Judgement:
+def judge(
+    case: Case, draft: Mapping[str, Any], grounded: Mapping[str, int], catalogue: Catalogue, values: Mapping[str, Any]
+) -> Judgement:
     """Judge a draft on the facts of the case."""
     plan = draft["plan"]
     objections = _shape(case, draft, catalogue) or [
@@ -98,14 +101,24 @@ def _rehearse(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
     """Do the plan on a copy of the records. Raises SendBack at the first step whose needs the steps before leave unmet."""
     world = case.records.copy()
-    told, changes, money = [], [], {}
+    told: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+    money: dict[str, int] = {}
     for step, planned in enumerate(plan, start=1):
         action, args = catalogue[planned["name"]], planned["args"]
         seen = action.seen(world, args)
         unmet = action.unmet_need(seen)
         if unmet:
             raise SendBack(f"step {step}, {action.name}: {unmet}")
-        told.append({**planned, "says": action.sentence(args), "tier": tier(planned, automate), "tool": action.tool, "undo": action.undoing(seen)})
+        told.append(
+            {
+                **planned,
+                "says": action.sentence(args),
+                "tier": tier(planned, automate),
+                "tool": action.tool,
+                "undo": action.undoing(seen),
+            }
+        )
         for kind, cents in action.cents(seen).items():
             money[kind] = money.get(kind, 0) + cents
         try:

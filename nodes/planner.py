@@ -113,7 +113,9 @@ def _workable(case: Case, option: Option, about: Mapping[str, Any]) -> dict[str,
     return next(case.elements(option.choose, about), None)
 
 
-def _take(case: Case, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any], progress: Progress) -> End | None:
+def _take(
+    case: Case, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any], progress: Progress
+) -> End | None:
     actions, cites = _actions(case, way, bound)
     if way.escalate:
         progress.parts = [Part(finding, says, [], cites)]
@@ -153,7 +155,9 @@ def _lacking(case: Case, lacking: Sequence[str], progress: Progress) -> End:
     return End("escalate", case.pack.missing.escalate)
 
 
-def draft(case: Case, end: End, parts: Sequence[Part], alternatives: Sequence[Mapping[str, str]], catalogue: Catalogue) -> dict[str, Any]:
+def draft(
+    case: Case, end: End, parts: Sequence[Part], alternatives: Sequence[Mapping[str, str]], catalogue: Catalogue
+) -> dict[str, Any]:
     """The draft of a proposal from the parts of a plan."""
     bound = {"queue": end.queue}
     if end.verdict == "escalate":
@@ -161,7 +165,12 @@ def draft(case: Case, end: End, parts: Sequence[Part], alternatives: Sequence[Ma
         parts = [*parts, Part("escalation", "", [{"name": str(case.pack.escalation.action), "args": args}], [])]
     because = {id(action): part for part in parts for action in part.actions}
     plan = [
-        {"name": action["name"], "args": action["args"], "for": because[id(action)].finding, "cites": list(because[id(action)].cites)}
+        {
+            "name": action["name"],
+            "args": action["args"],
+            "for": because[id(action)].finding,
+            "cites": list(because[id(action)].cites),
+        }
         for action in in_order(unique((action for part in parts for action in part.actions), catalogue), catalogue)
     ]
     reasons = [part.says for part in parts if part.says and (part.actions or part.cites)]
@@ -195,7 +204,9 @@ def in_order(actions: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list
             (
                 action
                 for action in waiting
-                if not any(catalogue[action["name"]].comes_after(catalogue[other["name"]]) for other in waiting if other is not action)
+                if not any(
+                    catalogue[action["name"]].comes_after(catalogue[other["name"]]) for other in waiting if other is not action
+                )
             ),
             waiting[0],  # a circle in the catalogue: the check refuses the plan
         )

@@ -20,7 +20,9 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         made = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
     elif decision and decision["kind"] == "escalate":
-        made = escalation(case, decision["details"].get("queue", case.pack.missing.escalate), "A person escalated it.", [], context.catalogue)
+        made = escalation(
+            case, decision["details"].get("queue", case.pack.missing.escalate), "A person escalated it.", [], context.catalogue
+        )
         author = decision["by"]
     elif decision and decision["kind"] == "edit" and not state["objections"]:
         made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]

@@ -20,15 +20,19 @@ def request(proposal: Proposal | None) -> dict[str, Any]:
     """The proposal in the form of LangChain's `HITLRequest`, which inbox clients and Studio show."""
     if proposal is None:
         return {"action_requests": [], "review_configs": []}
+    names = dict.fromkeys(action["name"] for action in proposal.plan)
     return {
         "action_requests": [
             {"name": action["name"], "args": dict(action["args"]), "description": action["says"]} for action in proposal.plan
         ],
-        "review_configs": [
-            {"action_name": name, "allowed_decisions": ALLOWED} for name in dict.fromkeys(action["name"] for action in proposal.plan)
-        ],
+        "review_configs": [{"action_name": name, "allowed_decisions": ALLOWED} for name in names],
         "proposal": {
-            "id": proposal.proposal_id, "digest": proposal.digest, "verdict": proposal.verdict, "rationale": proposal.rationale,
-            "role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes, "money_at_stake_cents": proposal.money_at_stake_cents,
+            "id": proposal.proposal_id,
+            "digest": proposal.digest,
+            "verdict": proposal.verdict,
+            "rationale": proposal.rationale,
+            "role": proposal.approval.role,
+            "four_eyes": proposal.approval.four_eyes,
+            "money_at_stake_cents": proposal.money_at_stake_cents,
         },
-    }  # fmt: skip
+    }

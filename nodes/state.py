@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.records import Run
+from ledger.records import Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
 from systems.calls import Reader, Writer
@@ -46,7 +46,7 @@ class MissionState(TypedDict, total=False):
     #: {"kind", "by", "details"} of the person's decision
     decision: dict[str, Any] | None
     verdict: str | None
-    outcome: str | None
+    outcome: Outcome | None
 
 
 class RiskModel(Protocol):

@@ -40,7 +40,7 @@ class _Entry(BaseModel):
     effect: dict[str, Any] = {}
     after: list[str] = []
     changes: list[str] = []
-    money: dict[Literal["refund", "capture", "release"], Any] = {}
+    money: dict[str, Any] = {}
     once: bool = False
     undo: dict[str, dict[str, Any]] | None = None
 
@@ -131,7 +131,9 @@ class Catalogue(dict[str, Action]):
             text = file.read_bytes()
             raw = yaml.safe_load(text)
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadInput(f"{file}: the action catalogue cannot be read ({str(error).splitlines()[0]}); mend or restore it") from error
+            raise BadInput(
+                f"{file}: the action catalogue cannot be read ({str(error).splitlines()[0]}); mend or restore it"
+            ) from error
         if not isinstance(raw, dict):
             raise BadInput(f"{file}: the action catalogue must be a mapping of actions; mend or restore it")
         catalogue = cls({name: _compile(name, entry, f"{file.name}, action {name}") for name, entry in raw.items()})

@@ -68,10 +68,11 @@ class Scope:
 
     @property
     def context(self) -> cel.Context:
-        """The names and functions as CEL sees them, converted once."""
+        """The names and functions as CEL sees them, converted once; lists when they are asked for, as most are not."""
         if self._context is None:
-            self._context = cel.Context(dict(self.names), dict(self.functions))
-            self._fixed = frozenset(self.names)
+            fixed = {name: value for name, value in self.names.items() if not isinstance(value, list)}
+            self._context = cel.Context(fixed, dict(self.functions))
+            self._fixed = fixed.keys()
             self._context.set_variable_resolver(self._late)
         return self._context
 

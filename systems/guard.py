@@ -75,7 +75,5 @@ def require_read(config: SystemsConfig, tools: Mapping[str, ListedTool], call: C
     """The tool of a READ call. Raises Refused when it is not known, not as pinned, or says itself that it writes."""
     tool = require_known(config, tools, call)
     if not tool.reads:
-        raise Refused(
-            f"{call.tool} says of itself that it writes, whatever {config.source} says; take it out of `reads` there."
-        )
+        raise Refused(f"{call.tool} says of itself that it writes, whatever {config.source} says; take it out of `reads` there.")
     return tool

@@ -56,7 +56,9 @@ class RecordedSystems:
         if unmet:
             raise Refused(f"{call.tool}: {unmet}")
         changed = [change.plain() for change in action.apply(world, call.args, seen)]
-        receipt = Receipt(call.tool, key, {"receipt_id": f"simulated-{len(self._receipts) + 1}", "changed": changed}, replayed=False)
+        receipt = Receipt(
+            call.tool, key, {"receipt_id": f"simulated-{len(self._receipts) + 1}", "changed": changed}, replayed=False
+        )
         self._receipts[key] = (call, receipt)
         return receipt
 

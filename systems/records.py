@@ -6,7 +6,6 @@ action. `[+]` at the end of a path adds an element to a list.
 
 import re
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +63,9 @@ class Path:
         """Raises BadInput that names `where` a path does not parse or names an unknown collection."""
         match = _PATH.fullmatch(source)
         if match is None or match[1] not in KEYS:
-            raise BadInput(f"{where}: «{source}» is no path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}")
+            raise BadInput(
+                f"{where}: «{source}» is no path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}"
+            )
         return cls(source, match[1], tuple(name.strip() for name in match[2].split(",")), match[3], match[4], match[5])
 
     @property
@@ -151,7 +152,9 @@ class Records:
         return Change(system, name, label, before, value)
 
     def _record(self, path: Path, args: Mapping[str, Any]) -> Record | None:
-        if path.part and path.by == (path.part_by,):  # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
+        if path.part and path.by == (
+            path.part_by,
+        ):  # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
             return self.find_by_part(path.collection, path.part, args.get(path.by[0]))
         return self.get(path.collection, *[args.get(name) for name in path.by])
 
@@ -161,10 +164,16 @@ class Records:
 
     def _own(self, collection: str, record: Record) -> Record:
         if id(record) not in self._copied:
-            record = deepcopy(record)
+            record = _copy(record)
             self._copied.add(id(record))
             self._by_key[collection][tuple([record.get(field) for field in KEYS[collection]])] = record
         return record
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _element(record: Record, path: Path, args: Mapping[str, Any]) -> Record | None:

@@ -41,9 +41,7 @@ def from_proposal(proposal: Proposal) -> dict[str, Any]:
 
 def to_proposal(row: Row[Any]) -> Proposal:
     values = fields(row)
-    approval = Approval(
-        role=values.pop("role"), four_eyes=values.pop("four_eyes"), clauses=tuple(values.pop("clauses"))
-    )
+    approval = Approval(role=values.pop("role"), four_eyes=values.pop("four_eyes"), clauses=tuple(values.pop("clauses")))
     return Proposal(approval=approval, **values)
 
 

@@ -28,7 +28,9 @@ class Stock:
         subject: the order whose own backorders do not count against a delivery.
     """
 
-    def __init__(self, records: Records, needs: Callable[[str], None], trust: Mapping[str, Any], as_of: str, subject: str) -> None:
+    def __init__(
+        self, records: Records, needs: Callable[[str], None], trust: Mapping[str, Any], as_of: str, subject: str
+    ) -> None:
         self._records, self._needs, self._trust, self._as_of, self._subject = records, needs, trust, as_of, subject
         self._taken: dict[tuple[str, str], int] = {}
 

@@ -25,9 +25,7 @@ class LoadReport:
     refused: dict[str, str]
 
 
-def load_cases(
-    url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Callable[[str], None] | None = None
-) -> LoadReport:
+def load_cases(url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Callable[[str], None] | None = None) -> LoadReport:
     """Load recorded exceptions (the objects of CONTRACT.md); `on_progress` is called with each case id when it is done.
 
     A case is refused when a system of it is null, when its records are malformed, or when another case has already said

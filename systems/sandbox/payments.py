@@ -59,9 +59,7 @@ def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
     fitting = [row for row in live if left[row["auth_id"]] >= amount_cents]
     if not fitting:
         best = max(left.values(), default=0)
-        raise Refused(
-            f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best})."
-        )
+        raise Refused(f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best}).")
     authorization = fitting[-1]
     captured = authorization["captured_cents"] + amount_cents
     work.change(t.AUTHORIZATIONS, authorization, captured_cents=captured)

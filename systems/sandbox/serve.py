@@ -70,6 +70,5 @@ def _require_free(system: str, port: int | None) -> None:
             probe.bind((_HOST, port))
         except OSError as error:
             raise BadInput(
-                f"{system} cannot be served on {_HOST}:{port} ({error.strerror}); "
-                "choose another port, or stop what is on it."
+                f"{system} cannot be served on {_HOST}:{port} ({error.strerror}); choose another port, or stop what is on it."
             ) from error

@@ -273,9 +273,7 @@ VENDORS = records(
     "erp.vendors", "vendor",
     key("vendor_id"), text("name"), text("status"), moment("bank_changed_at"), one_of("status", "active", "blocked"),
 )  # fmt: skip
-BUDGETS = records(
-    "erp.budgets", "budget", key("budget_id"), whole("remaining_cents"), *at_least_zero("remaining_cents")
-)
+BUDGETS = records("erp.budgets", "budget", key("budget_id"), whole("remaining_cents"), *at_least_zero("remaining_cents"))
 
 ADDRESS_CHECKS = records(
     "logistics.address_checks", "address check of order",

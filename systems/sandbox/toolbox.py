@@ -52,15 +52,11 @@ def write_tool(system: str, act: Act, destructive: bool, engine: Callable[[], En
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
     takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
-    annotations = ToolAnnotations(
-        read_only_hint=False, destructive_hint=destructive, idempotent_hint=True, open_world_hint=False
-    )
+    annotations = ToolAnnotations(read_only_hint=False, destructive_hint=destructive, idempotent_hint=True, open_world_hint=False)
     return _tool(act.__name__, act.__doc__ or "", {**takes, "idempotency_key": (Id, ...)}, run, annotations)
 
 
-def write_tools(
-    system: str, acts: Collection[Act], destructive: Collection[Act], engine: Callable[[], Engine]
-) -> list[Tool]:
+def write_tools(system: str, acts: Collection[Act], destructive: Collection[Act], engine: Callable[[], Engine]) -> list[Tool]:
     """The write tools of a system."""
     return [write_tool(system, act, act in destructive, engine) for act in acts]
 

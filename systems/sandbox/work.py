@@ -58,9 +58,7 @@ class Work:
         deed_id = self.new_id("d")
         row = {"deed_id": deed_id, "collection": collection, "subject": subject, "body": body}
         self.connection.execute(insert(journals.DEEDS).values(row))
-        self.changed.append(
-            {"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body}
-        )
+        self.changed.append({"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body})
 
     def new_id(self, prefix: str) -> str:
         """An id that the same key always gives: the first of this write, the second of this write, …"""
@@ -95,9 +93,7 @@ def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: 
             # A concurrent call with the same key waits here until the first one is committed or rolled back.
             writes = journals.WRITES
             row = {"key": key, "tool": tool, "args_digest": digest(args)}
-            mine = connection.execute(
-                upsert(writes).values(row).on_conflict_do_nothing().returning(writes.c.key)
-            ).scalar()
+            mine = connection.execute(upsert(writes).values(row).on_conflict_do_nothing().returning(writes.c.key)).scalar()
             if mine is None:
                 return _first_answer(connection, tool, args, key)
             work = Work(connection, key)
@@ -107,9 +103,7 @@ def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: 
             return answer
     except IntegrityError as error:
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
-        raise Refused(
-            f"The records do not allow {tool}: it would break the rule {rule}; nothing was changed."
-        ) from error
+        raise Refused(f"The records do not allow {tool}: it would break the rule {rule}; nothing was changed.") from error
     except DBAPIError as error:
         problem = str(error.orig).strip().partition("\n")[0]
         raise TryAgain(f"The sandbox company's database did not do {tool} ({problem}); try again.") from error
@@ -119,9 +113,7 @@ def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], ke
     writes = journals.WRITES
     first = connection.execute(select(writes).where(writes.c.key == key)).mappings().one()
     if (first["tool"], first["args_digest"]) != (tool, digest(args)):
-        raise Refused(
-            f"The idempotency key {key} was used for another call ({first['tool']}); give {tool} a key of its own."
-        )
+        raise Refused(f"The idempotency key {key} was used for another call ({first['tool']}); give {tool} a key of its own.")
     return {**first["answer"], "replayed": True}
 
 

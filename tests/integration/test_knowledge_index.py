@@ -70,18 +70,14 @@ def supersede(policies: Path, days: str) -> None:
     (policies / "REF.v2.md").write_text(second.replace("window_days: 30", f"window_days: {days}"), encoding="utf-8")
 
 
-def test_a_build_adds_every_clause_and_tells_its_progress(
-    policies: Path, folder: Path, embedder: CountingEmbedder
-) -> None:
+def test_a_build_adds_every_clause_and_tells_its_progress(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
     told: list[tuple[int, int]] = []
     report = build(PolicyBook.load(policies), folder, embedder, lambda done, total: told.append((done, total)))
     assert report == BuildReport(added=12, updated=0, removed=0, unchanged=0)
     assert told == [(8, 12), (12, 12)]
 
 
-def test_a_second_build_adds_nothing_and_embeds_nothing(
-    policies: Path, folder: Path, embedder: CountingEmbedder
-) -> None:
+def test_a_second_build_adds_nothing_and_embeds_nothing(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
     book = PolicyBook.load(policies)
     build(book, folder, embedder)
     embedder.texts.clear()
@@ -102,9 +98,7 @@ def test_a_changed_number_embeds_the_clauses_that_say_it_and_no_other(
         assert "0.45" in index.search("A clear fraud score", k=1, as_of=JUNE)[0].text
 
 
-def test_a_clause_that_is_gone_from_the_policies_is_removed(
-    policies: Path, folder: Path, embedder: CountingEmbedder
-) -> None:
+def test_a_clause_that_is_gone_from_the_policies_is_removed(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
     build(PolicyBook.load(policies), folder, embedder)
     (policies / "FRD.md").unlink()
     book = PolicyBook.load(policies)
@@ -113,9 +107,7 @@ def test_a_clause_that_is_gone_from_the_policies_is_removed(
         assert all(hit.policy_id == "REF" for hit in index.search("fraud score", k=20, as_of=JUNE))
 
 
-def test_a_build_that_was_interrupted_is_completed_by_the_next(
-    policies: Path, folder: Path, embedder: CountingEmbedder
-) -> None:
+def test_a_build_that_was_interrupted_is_completed_by_the_next(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 

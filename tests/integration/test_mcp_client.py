@@ -136,18 +136,14 @@ def test_reads_run_side_by_side(systems: McpSystems) -> None:
 
 
 @pytest.mark.parametrize("tool", ["shop.put", "shop.unheard_of", "elsewhere.get"])
-def test_a_write_or_unknown_tool_is_refused_before_anything_is_sent(
-    systems: McpSystems, trace: Path, tool: str
-) -> None:
+def test_a_write_or_unknown_tool_is_refused_before_anything_is_sent(systems: McpSystems, trace: Path, tool: str) -> None:
     with pytest.raises(Refused):
         systems.read_all([get("one"), Call(tool, {"what": "one", "idempotency_key": "k"})])
     assert trace.read_text() == ""
 
 
 @pytest.mark.parametrize(("tool", "sentence"), [("shop.liar", "that it writes"), ("shop.gone", "has no tool gone")])
-def test_a_tool_that_is_no_read_after_all_is_refused(
-    systems: McpSystems, trace: Path, tool: str, sentence: str
-) -> None:
+def test_a_tool_that_is_no_read_after_all_is_refused(systems: McpSystems, trace: Path, tool: str, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):
         systems.read_all([Call(tool, {})])
     assert trace.read_text() == ""

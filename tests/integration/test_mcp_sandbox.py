@@ -60,9 +60,7 @@ def test_an_invariant_of_a_system_comes_back_as_its_sentence(systems: McpSystems
 
 
 @pytest.mark.parametrize("amount", [500.0, "500", 0, True])
-def test_an_amount_that_is_no_positive_integer_is_refused(
-    systems: McpSystems, company: Company, amount: object
-) -> None:
+def test_an_amount_that_is_no_positive_integer_is_refused(systems: McpSystems, company: Company, amount: object) -> None:
     before = company.snapshot()
     with pytest.raises(Refused, match="amount_cents"):
         systems.write(Call("payments.refund_charge", {"charge_id": "ch_O-2", "amount_cents": amount}), "k3")

@@ -36,10 +36,7 @@ def company(_shared: Company) -> Company:
 
 def changed(answer: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """ "collection record field" -> (before, after)."""
-    return {
-        f"{one['collection']} {one['record']} {one['field']}": (one["before"], one["after"])
-        for one in answer["changed"]
-    }
+    return {f"{one['collection']} {one['record']} {one['field']}": (one["before"], one["after"]) for one in answer["changed"]}
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
@@ -318,9 +315,7 @@ REFUSED_AFTER: list[tuple[Write, Write, str]] = [
 
 
 @pytest.mark.parametrize(("first", "second", "sentence"), REFUSED_AFTER)
-def test_a_second_write_that_the_first_rules_out_is_refused(
-    company: Company, first: Write, second: Write, sentence: str
-) -> None:
+def test_a_second_write_that_the_first_rules_out_is_refused(company: Company, first: Write, second: Write, sentence: str) -> None:
     company.write(first[0], **first[1])
     before = company.snapshot()
     with pytest.raises(Refused, match=sentence):

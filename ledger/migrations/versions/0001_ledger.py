@@ -59,9 +59,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(status = 'closed') = (ended_at IS NOT NULL)", name=op.f("ck_runs_closed_has_an_end")),
-        sa.CheckConstraint(
-            "outcome IN ('executed', 'nothing_to_do', 'rejected', 'escalated')", name=op.f("ck_runs_outcome")
-        ),
+        sa.CheckConstraint("outcome IN ('executed', 'nothing_to_do', 'rejected', 'escalated')", name=op.f("ck_runs_outcome")),
         sa.CheckConstraint("status IN ('running', 'waiting', 'incident', 'closed')", name=op.f("ck_runs_status")),
         sa.ForeignKeyConstraint(["source_id"], ["ledger.inbox.source_id"], name=op.f("fk_runs_source_id")),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_runs")),
@@ -190,12 +188,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("details", JSONB(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('approve', 'edit', 'reject', 'respond', 'escalate')", name=op.f("ck_decisions_kind")
-        ),
-        sa.ForeignKeyConstraint(
-            ["proposal_id"], ["ledger.proposals.proposal_id"], name=op.f("fk_decisions_proposal_id")
-        ),
+        sa.CheckConstraint("kind IN ('approve', 'edit', 'reject', 'respond', 'escalate')", name=op.f("ck_decisions_kind")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["ledger.proposals.proposal_id"], name=op.f("fk_decisions_proposal_id")),
         sa.ForeignKeyConstraint(["run_id"], ["ledger.runs.run_id"], name=op.f("fk_decisions_run_id")),
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_decisions")),
         sa.UniqueConstraint("number", name=op.f("uq_decisions_number")),
@@ -225,9 +219,7 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("receipt", JSONB(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('intended', 'executing', 'done', 'failed', 'unknown')", name=op.f("ck_effects_status")
-        ),
+        sa.CheckConstraint("status IN ('intended', 'executing', 'done', 'failed', 'unknown')", name=op.f("ck_effects_status")),
         sa.ForeignKeyConstraint(["proposal_id"], ["ledger.proposals.proposal_id"], name=op.f("fk_effects_proposal_id")),
         sa.ForeignKeyConstraint(["run_id"], ["ledger.runs.run_id"], name=op.f("fk_effects_run_id")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_effects")),

@@ -111,9 +111,7 @@ def test_what_is_stored_has_one_form_whatever_was_handed_in(value: Any) -> None:
 
 
 def test_nul_and_lone_surrogates_become_a_visible_mark() -> None:
-    assert storable({"a\x00": ["x\x00y", "\ud800", "😀", "\\u0000"]}) == {
-        "a\ufffd": ["x\ufffdy", "\ufffd", "😀", "\\u0000"]
-    }
+    assert storable({"a\x00": ["x\x00y", "\ud800", "😀", "\\u0000"]}) == {"a\ufffd": ["x\ufffdy", "\ufffd", "😀", "\\u0000"]}
     assert storable([float("nan"), float("inf")]) == ["nan", "inf"]
 
 

@@ -1,0 +1,46 @@
+# Everything runs in .venv, made from requirements.lock. Paths are relative, so that the checkout may lie anywhere.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install run test check eval bench lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+# made anew when the lock changes; the mark is written last, so that an interrupted installation is done again
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("missions: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...") if sys.version_info < (3, 11) else None'
+	@echo "Installing into .venv (once; a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch .venv/installed
+
+install: .venv/installed  ## make .venv from requirements.lock
+
+run: install  ## set up, take in a sample of order exceptions, run a Mission on each
+	@$(BIN)/python -m cli start
+
+test: install  ## every test that can run here
+	@$(BIN)/python -m pytest -n 2
+
+check: install  ## format, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+eval: install  ## run the recorded exceptions and print the figures
+	@mkdir -p build
+	@$(BIN)/python -m cli eval evals/cases/order_exception.jsonl --out build/results.jsonl
+
+bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
+	@$(BIN)/python -m evals.bench
+
+lock: install  ## write requirements.lock anew (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean: ## remove .venv, build output and this checkout's data
+	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,19 @@
+"""`missions clean`."""
+
+import shutil
+
+from cli.screen import say
+from errors import BadInput
+from graphs.settings import default_home, settings
+from ledger.embedded import embedded_url
+
+
+def clean_home() -> None:
+    """Stop the embedded database and remove the data of this checkout. Raises BadInput for a folder that was named by hand."""
+    home = settings().home
+    if home != default_home():
+        raise BadInput(f"{home} was named in MISSIONS_HOME; remove it yourself if you no longer need what is in it")
+    if (home / "postgres").exists():
+        embedded_url(home / "postgres")  # takes the server over, so that it stops when this process ends
+    shutil.rmtree(home, ignore_errors=True)
+    say(f"{home} is removed.")

@@ -1,0 +1,111 @@
+"""`make bench`: speed and memory, each beside a baseline measured in the same run (machines are shared and noisy).
+
+The baseline of a run is the same LangGraph graph shape with empty nodes and the same saver.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import islice, pairwise
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from evals.cases import read_cases
+from evals.run import Evaluation, Laboratory
+from graphs.runtime import open_runtime
+from graphs.settings import CHECKOUT, settings
+from nodes.state import MissionState
+
+CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
+SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
+ROUNDS = 7
+SHAPE = ("gather", "diagnose", "ground", "assess", "propose", "check", "review")
+
+
+def empty_graph(saver: InMemorySaver) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The mission graph up to its pause with nodes that do nothing."""
+    graph = StateGraph(MissionState)
+    for name in SHAPE:
+        graph.add_node(name, _nothing)
+    graph.add_edge(START, SHAPE[0])
+    for one, other in pairwise(SHAPE):
+        graph.add_edge(one, other)
+    graph.add_edge(SHAPE[-1], END)
+    return graph.compile(checkpointer=saver)
+
+
+def evaluation() -> tuple[float, float]:
+    """(cases a second with the Missions, the same with empty nodes), the medians of paired rounds on one core."""
+    laboratory = Laboratory.open(settings())
+    cases = list(read_cases(CASES, laboratory.packs))
+    ids = [case.case_id for case in cases]
+    ours, saver = Evaluation(laboratory), InMemorySaver()
+    empty = empty_graph(saver)
+
+    def pass_empty(case_id: str) -> None:
+        config: RunnableConfig = {"configurable": {"thread_id": case_id}}
+        for _ in empty.stream({"run_id": case_id}, config, stream_mode=[], interrupt_before=["review"], durability="exit"):
+            pass
+        saver.delete_thread(case_id)
+
+    rates: list[tuple[float, float]] = []
+    for _ in range(ROUNDS):
+        mission = len(cases) / seconds(lambda: [ours.run(case) for case in cases])
+        rates.append((mission, len(cases) / seconds(lambda: deque(map(pass_empty, ids), maxlen=0))))
+    return statistics.median(rate for rate, _ in rates), statistics.median(rate for _, rate in rates)
+
+
+def to_the_pause() -> list[float]:
+    """Seconds of each live run from its event to its pause: embedded database, sandbox company over MCP."""
+    with open_runtime(settings()) as runtime:
+        cases = list(read_cases(SAMPLE, runtime.context.packs))
+        took = []
+        for case in [*islice(cases, 3), *cases, *cases]:  # the first ones start the servers
+            event = type(case.event)(**{**vars(case.event), "source_id": f"bench-{uuid4()}"})
+            took.append(seconds(lambda event=event: runtime.drive(runtime.take_in(event).run_id)))  # type: ignore[misc]
+        return took[3:]
+
+
+def command(*words: str) -> float:
+    """Seconds of one command, from start to end, the best of three."""
+    line = [sys.executable, "-m", "cli", *words]
+    return min(seconds(lambda: subprocess.run(line, check=True, capture_output=True, cwd=CHECKOUT)) for _ in range(3))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long a piece of work takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Print the figures."""
+    mission, empty = evaluation()
+    beside = f"(empty nodes, same graph and saver: {empty:.0f}/s)"
+    print(f"missions eval, one core           {mission:6.0f} cases/s {beside}")
+    print(f"what a Mission adds to its graph  {1000 / mission - 1000 / empty:6.2f} ms a case")
+    took = sorted(to_the_pause())
+    p50, p95 = statistics.median(took) * 1000, took[int(len(took) * 0.95)] * 1000
+    print(f"a live run to its pause           {p50:6.0f} ms p50, {p95:.0f} ms p95 ({len(took)} runs)")
+    with open_runtime(settings()) as runtime:
+        run_id = runtime.ledger.runs(limit=1)[0].run_id
+    print(f"missions show RUN                 {command('show', run_id) * 1000:6.0f} ms")
+    print(f"memory of this process            {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:6.0f} MiB at most")
+
+
+def _nothing(state: MissionState) -> MissionState:
+    return {}
+
+
+if __name__ == "__main__":
+    main()
