@@ -54,13 +54,11 @@ def _refuse_twins(cases: Sequence[RecordedException]) -> None:
 
 def _print(figures: dict[str, list[Figures]]) -> None:
     groups = {**figures, "all": [one for rows in figures.values() for one in rows]} if len(figures) > 1 else figures
-    rows = []
-    for mission, ones in groups.items():
-        row = means(ones)
-        rows.append((mission, len(ones), *("–" if row[name] is None else f"{row[name]:.4f}" for name in NAMES)))
-    if rows:
-        table(
-            ("mission", "cases", *(name.replace("_", " ") for name in NAMES)),
-            rows,
-            right=("cases", *(name.replace("_", " ") for name in NAMES)),
-        )
+    if not groups:
+        return
+    of_groups = [means(ones) for ones in groups.values()]
+    rows: list[tuple[object, ...]] = [("cases", *(len(ones) for ones in groups.values()))]
+    for name in NAMES:
+        values = [group[name] for group in of_groups]
+        rows.append((name.replace("_", " "), *("–" if value is None else f"{value:.4f}" for value in values)))
+    table(("figure", *groups), rows, right=tuple(groups))

@@ -10,7 +10,7 @@ from graphs.runtime import open_database
 from graphs.settings import settings
 from systems.client import McpSystems
 from systems.config import load_config
-from systems.pins import pin
+from systems.pins import pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import serve
@@ -54,6 +54,9 @@ def pin_tools() -> None:
     chosen = settings()
     url = open_database(chosen)
     create_schema(url)
-    with McpSystems(load_config(chosen.systems), extra_env={"DATABASE_URL": url}) as systems:
-        pin(systems)
-    say("The tools of all systems are pinned as they are now.")
+    config = load_config(chosen.systems)
+    with McpSystems(config, extra_env={"DATABASE_URL": url}) as systems:
+        pins = pin(systems)
+    file = chosen.systems.with_name("pins.json")
+    write_pins(file, pins)
+    say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are pinned as they are now, in {file.name}.")

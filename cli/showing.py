@@ -67,16 +67,11 @@ def show_queue(as_json: bool) -> None:
 
 def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
     """Whom a proposal waits for, in words."""
+    role = proposal.approval.role
     if not proposal.approval.four_eyes:
-        return proposal.approval.role
-    approved = [
-        decision.by for decision in decisions if decision.kind == "approve" and decision.proposal_id == proposal.proposal_id
-    ]
-    return (
-        f"{proposal.approval.role}, a second person besides {approved[0]}"
-        if approved
-        else f"{proposal.approval.role}, two people"
-    )
+        return role
+    approved = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
+    return f"{role} besides {approved[0]}" if approved else f"2 × {role}"
 
 
 def add_person(name: str, role: str) -> None:

@@ -29,7 +29,7 @@ from ledger.base import Ledger
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
-from ledger.records import Decision, DecisionKind, Event, ProposalStatus, Run
+from ledger.records import Decision, DecisionKind, Event, NewObservation, ProposalStatus, Run
 from nodes.pack import Pack, pack_files
 from nodes.planner import Planner
 from nodes.state import MissionContext
@@ -122,7 +122,7 @@ class Runtime:
         proposal = self.ledger.proposal(run.run_id)
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
-        return self.ledger.decide(
+        decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
             by=by,
@@ -131,6 +131,11 @@ class Runtime:
             details=details or {},
             at=utc_now(),
         )
+        told = NewObservation(
+            "review", "decision", f"{by} ({decision.role}): {kind}, “{reason}”", {"decision": decision.decision_id}
+        )
+        self.ledger.observe(run.run_id, [told])
+        return decision, status
 
     def _drive_once(self, run: Run, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)

@@ -15,6 +15,9 @@ from systems.conditions import Expression, Scope, Unknown
 from systems.reads import READ_TOOLS
 from systems.records import Records
 
+#: A value from outside stands in a sentence with at most this many characters.
+LONGEST_SAID = 120
+
 
 class Case:
     """Facts, clause values and named conditions of one run.
@@ -30,6 +33,8 @@ class Case:
         self.pack, self.event, self.facts = pack, event, facts
         self.as_of = iso(event.as_of)
         self.records = Records()
+        #: what `diagnose.find` found
+        self.findings: list[dict[str, Any]] | None = None
         #: name of a read -> why there is no value
         self.missing: dict[str, str] = {}
         self._lacking: dict[str, str] = {}
@@ -132,7 +137,7 @@ class Case:
             return "(not known)"
         if expression.source.endswith("_cents") and isinstance(value, int):
             return f"${value / 100:,.2f}"
-        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
 
     def _reach(self, expression: Expression) -> set[str]:
         names: set[str] = set()

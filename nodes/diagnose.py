@@ -20,14 +20,22 @@ def diagnose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
         if not finding["lacking"]
     ]
     observe(runtime, run_id, told)
-    return {"findings": findings}
+    # what a finding is about stays with the case: an order may hold text of any length
+    return {"findings": [{"id": finding["id"], "lacking": finding["lacking"]} for finding in findings]}
 
 
 def find(case: Case) -> list[dict[str, Any]]:
     """The findings that are so, and those that cannot be told, in the order of the pack.
 
     Each is {"id", "dimension", "about": {name: element}, "says", "lacking": [why it cannot be told]}.
+    They are worked out once for a case.
     """
+    if case.findings is None:
+        case.findings = _find(case)
+    return case.findings
+
+
+def _find(case: Case) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for dimension, findings in case.pack.findings.items():
         for finding in findings:

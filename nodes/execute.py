@@ -59,7 +59,11 @@ def what_changed(context: MissionContext, state: MissionState, event: Event, pro
     case = Case(pack, event, now, context.policies.values(event.as_of))
     draft = {"verdict": proposal.verdict, "plan": proposal.plan, "cites": []}
     judgement = judge(case, draft, {}, context.catalogue, context.policies.values(event.as_of))
-    same = find(case) == state["findings"] and not judgement.objections and judgement.approval == proposal.approval
+    same = (
+        find(case) == find(context.case(context.ledger.run(proposal.run_id), state["look"]))
+        and not judgement.objections
+        and judgement.approval == proposal.approval
+    )
     return [] if same else [*differing, *judgement.objections]
 
 

@@ -28,7 +28,8 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     run = context.ledger.run(run_id)
     facts = read_facts(context.packs[run.event.mission], run.event, context.reader, context.clock)
     context.ledger.record_facts(run_id, facts)
-    observe(runtime, run_id, [_observation(fact) for fact in facts])
+    said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
+    observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     return {"look": state.get("look", 0) + 1, "tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
 
 

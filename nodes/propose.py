@@ -5,6 +5,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from nodes.case import Case
+from nodes.diagnose import find
 from nodes.planner import escalation
 from nodes.rail import NewObservation, observe
 from nodes.state import MOST_TRIES, MissionContext, MissionState
@@ -27,7 +28,7 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     elif decision and decision["kind"] == "edit" and not state["objections"]:
         made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]
     else:
-        made = context.reasoner.propose(case, state["findings"], context.catalogue)
+        made = context.reasoner.propose(case, find(case), context.catalogue)
     observe(runtime, run_id, [_observation(case, made, author)])
     return {"draft": {**made, "author": author}}
 

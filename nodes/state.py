@@ -27,7 +27,7 @@ class MissionState(TypedDict, total=False):
     run_id: str
     #: 1 for the first look at the world; a person's remark or a changed world adds one
     look: int
-    #: [{"id", "dimension", "about", "says", "lacking"}]; a finding with `lacking` could not be told
+    #: [{"id", "lacking"}]; a finding with `lacking` could not be told
     findings: list[dict[str, Any]]
     #: clause id -> version, as retrieved
     grounded: dict[str, int]

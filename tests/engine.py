@@ -1,0 +1,168 @@
+"""The engine for tests: real packs, policies, catalogue and recorded systems, and one exception to change at will."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from evals.cases import recorded
+from evals.run import Evaluation, Laboratory
+from graphs.runtime import load_packs, utc_now
+from graphs.settings import CHECKOUT
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.policies import PolicyBook
+from nodes.case import Case
+from nodes.diagnose import find
+from nodes.gather import read_facts
+from nodes.judge import Judgement, judge
+from nodes.planner import Planner
+from systems.catalogue import default_catalogue
+from systems.recorded import RecordedSystems
+
+CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
+PACKS = CHECKOUT / "graphs" / "packs"
+AS_OF = "2026-03-10T12:00:00Z"
+
+Raw = dict[str, Any]
+
+
+@cache
+def laboratory() -> Laboratory:
+    """Packs, catalogue and policies as shipped, the knowledge index in memory; once a process."""
+    catalogue, policies = default_catalogue(), PolicyBook.load(CHECKOUT / "knowledge_index" / "policies")
+    index = KnowledgeIndex.in_memory(policies, MiniLM())
+    return Laboratory(load_packs(PACKS, catalogue, policies), catalogue, policies, index)
+
+
+@cache
+def evaluation() -> Evaluation:
+    """The whole graph over recorded exceptions; once a process."""
+    return Evaluation(laboratory())
+
+
+def result(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What the whole graph recommends."""
+    return evaluation().run(recorded(raw, laboratory().packs, "test"))
+
+
+def opened(raw: Mapping[str, Any]) -> Case:
+    """The case of an exception, read from recorded systems."""
+    lab = laboratory()
+    exception = recorded(raw, lab.packs, "test")
+    pack = lab.packs[exception.event.mission]
+    systems = RecordedSystems(exception.systems, lab.catalogue, utc_now)
+    facts = read_facts(pack, exception.event, systems, utc_now)
+    return Case(pack, exception.event, facts, lab.policies.values(exception.event.as_of))
+
+
+def drafted(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What the planner drafts."""
+    case = opened(raw)
+    return Planner().propose(case, find(case), laboratory().catalogue)
+
+
+def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:
+    """What the check says of a draft, where every clause in force was retrieved."""
+    case, policies = opened(raw), laboratory().policies
+    grounded = {clause: found.version for clause, found in policies.in_force(case.event.as_of).items()}
+    return judge(case, draft, grounded, laboratory().catalogue, policies.values(case.event.as_of))
+
+
+def objections(raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()) -> str:
+    """The objections to a plan of somebody's own, in one string."""
+    actions = [{"name": name, "args": dict(args)} for name, args in plan]
+    return "; ".join(judged(raw, {"verdict": verdict, "plan": actions, "cites": list(cites)}).objections)
+
+
+def names(draft: Mapping[str, Any]) -> list[str]:
+    """The actions of a draft or a result, by name and in order."""
+    return [action["name"] for action in draft.get("plan", draft.get("actions", ()))]
+
+
+def a_line(line_id: str = "1", sku: str = "A", **other: Any) -> Raw:
+    return {"line_id": line_id, "sku": sku, "qty": 2, "unit_price_cents": 5_000, "location": "DC-1", **other}
+
+
+def an_address(**other: Any) -> Raw:
+    return {
+        "name": "Ann Ash", "line1": "1 Elm St", "city": "Dayton", "region": "OH", "postal_code": "45402", "country": "US", **other,
+    }  # fmt: skip
+
+
+def an_order(order_id: str = "O-1", **other: Any) -> Raw:
+    lines = other.pop("lines", None) or [a_line()]
+    return {
+        "order_id": order_id, "customer_id": "C-1", "status": "new", "channel": "web", "created_at": "2026-03-09T12:00:00Z",
+        "promised_at": "2026-03-14T12:00:00Z", "lines": lines, "ship_to": an_address(),
+        "total_cents": sum(line["qty"] * line["unit_price_cents"] for line in lines),
+        "allow_split": True, "allow_substitution": False, **other,
+    }  # fmt: skip
+
+
+def an_authorization(auth_id: str = "au-1", **other: Any) -> Raw:
+    return {
+        "auth_id": auth_id, "amount_cents": 10_000, "status": "authorized", "authorized_at": "2026-03-09T12:00:00Z",
+        "expires_at": "2026-03-16T12:00:00Z", **other,
+    }  # fmt: skip
+
+
+def a_charge(charge_id: str = "ch-1", **other: Any) -> Raw:
+    return {
+        "charge_id": charge_id, "amount_cents": 10_000, "status": "captured", "captured_at": "2026-03-09T13:00:00Z", "refunded_cents": 0, **other,
+    }  # fmt: skip
+
+
+def a_payment(order_id: str = "O-1", **other: Any) -> Raw:
+    return {
+        "order_id": order_id, "on_hold": True, "authorizations": [an_authorization()], "charges": [],
+        "fraud": {"score": 0.05, "signals": []}, **other,
+    }  # fmt: skip
+
+
+def a_stock(sku: str = "A", location: str = "DC-1", on_hand: int = 10, **other: Any) -> Raw:
+    return {
+        "sku": sku, "location": location, "on_hand": on_hand, "reserved": 0, "safety_stock": 0,
+        "last_counted_at": "2026-03-01T12:00:00Z", "failed_picks_14d": 0, **other,
+    }  # fmt: skip
+
+
+def an_inbound(po_id: str = "PO-1", **other: Any) -> Raw:
+    return {"po_id": po_id, "sku": "A", "location": "DC-1", "qty": 9, "eta": "2026-03-13T12:00:00Z", **other}
+
+
+def a_customer(**other: Any) -> Raw:
+    return {
+        "customer_id": "C-1", "name": "Ann Ash", "tier": "standard", "since": "2020-01-01T00:00:00Z", "moved_at": None,
+        "chargebacks_24m": 0, "max_order_12m_cents": 1_000, **other,
+    }  # fmt: skip
+
+
+def an_exception(**collections: Any) -> Raw:
+    """An order that nothing stops: held payment, live authorization, trusted stock. A collection given takes the place of its own.
+
+    A system given as None is down.
+    """
+    systems: Raw = {
+        "oms": {"orders": [an_order()]},
+        "payments": {"payments": [a_payment()]},
+        "wms": {
+            "stock": [a_stock()],
+            "locations": [
+                {"location": "DC-1", "type": "dc"}, {"location": "DC-2", "type": "dc"}, {"location": "DC-3", "type": "dc"},
+                {"location": "ST-1", "type": "store"}, {"location": "FL-1", "type": "flagship"},
+            ],
+            "inbound": [],
+        },
+        "crm": {"customers": [a_customer()]},
+        "erp": {"items": [{"sku": "A", "title": "A", "unit_price_cents": 5_000, "substitutes": []}]},
+        "logistics": {"address_checks": []},
+    }  # fmt: skip
+    event = collections.pop("event", "order.payment_review")
+    for name, value in collections.items():
+        if name in systems:
+            systems[name] = value
+            continue
+        system = next(system for system, found in systems.items() if found and name in found)
+        systems[system][name] = value
+    trigger = {"event": event, "order_id": "O-1"}
+    return {"case_id": "c-1", "mission": "order_exception", "as_of": AS_OF, "trigger": trigger, "systems": systems}
