@@ -10,6 +10,7 @@ from typing import Any
 from errors import Refused, SendBack
 from ledger.records import Approval
 from nodes.case import Case
+from nodes.diagnose import find
 from nodes.governance import approval, tier
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
@@ -37,6 +38,7 @@ def judge(
     plan = draft["plan"]
     objections = _shape(case, draft, catalogue) or [
         *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
+        *_way_out(case, draft["verdict"]),
         *_guards(case, plan),
         *_order(plan, catalogue),
     ]
@@ -69,6 +71,20 @@ def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[s
     if not objections and verdict == "escalate" and (len(plan) != 1 or len(escalating) != 1):
         objections.append("an escalation opens one case and does nothing else")
     return objections
+
+
+def _way_out(case: Case, verdict: str) -> list[str]:
+    """What ends a case ends it for every reasoner: the first finding that cannot be told, or that leaves only ends."""
+    for finding in find(case):
+        options = case.pack.options.get(finding["id"], ())
+        ends = {option.end or ("escalate" if option.escalate else None) for option in options}
+        if finding["lacking"]:
+            ends = {"escalate"}
+        if ends and None not in ends:
+            allowed = sorted({*(end for end in ends if end), "escalate"})
+            because = finding["says"] or "; ".join(finding["lacking"])
+            return [] if verdict in allowed else [f"the verdict must be {' or '.join(allowed)}: {because}"]
+    return []
 
 
 def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -23,9 +23,9 @@ def days_between(earlier: str, later: str) -> float:
 
 
 def latest(records: Sequence[Mapping[str, Any]], field: str) -> Mapping[str, Any] | None:
-    """The record whose moment in `field` is the latest, the last of equals; None of no records."""
+    """The record whose moment in `field` is the latest, the first of equals; None of no records."""
     newest: Mapping[str, Any] | None = None
     for record in records:
-        if newest is None or moment(record[field]) >= moment(newest[field]):
+        if newest is None or moment(record[field]) > moment(newest[field]):
             newest = record
     return newest

@@ -24,7 +24,7 @@ MOVE: dict[str, Any] = {
 
 def load(folder: Path, **entry: Any) -> Catalogue:
     file = folder / "actions.yaml"
-    file.write_text(yaml.safe_dump({"move": MOVE | entry}))
+    file.write_text(yaml.safe_dump({"move": MOVE | entry}, sort_keys=False))
     return Catalogue.load(file)
 
 

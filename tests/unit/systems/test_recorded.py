@@ -126,7 +126,6 @@ def test_a_write_that_the_catalogue_does_not_bear_is_refused(call: Call) -> None
 @pytest.mark.parametrize(
     ("systems", "says"),
     [
-        ([], "systems must be an object"),
         ({"sap": {}}, "systems.sap is unknown"),
         ({"oms": []}, "systems.oms must be an object"),
         ({"oms": {"orders": {}}}, "systems.oms.orders must be a list"),

@@ -1,0 +1,107 @@
+"""A pack that does not validate does not load; its error names the file, the place and the remedy."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from errors import BadInput
+from evals.run import Laboratory
+from nodes.pack import Pack
+from systems.reads import READ_TOOLS
+from tests.engine import AS_OF, PACKS
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+@pytest.fixture
+def load(lab: Laboratory, tmp_path: Path) -> Callable[[str], Pack]:
+    clauses = lab.policies.in_force(datetime.fromisoformat(AS_OF))
+
+    def of(text: str) -> Pack:
+        file = tmp_path / "broken.yaml"
+        file.write_text(text)
+        return Pack.load(file, catalogue=lab.catalogue, tools=READ_TOOLS, clauses=clauses)
+
+    return of
+
+
+def raw() -> Any:
+    return yaml.safe_load((PACKS / "order_exception.yaml").read_text())
+
+
+def test_the_pack_loads_again_from_its_own_data_with_the_same_digest(load: Callable[[str], Pack], pack: Pack) -> None:
+    assert load(yaml.safe_dump(raw(), sort_keys=False)).digest == pack.digest
+
+
+def option(pack: Any, finding: str = "stock.short") -> Any:
+    return pack["options"][finding][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "wrong"),
+    [
+        (lambda p: option(p)["do"][0].update(action="fly"), "option 'another distribution centre' of stock.short", "unknown action 'fly'"),
+        (lambda p: p["guards"][0].update({"for": "fly"}), "guard", "unknown action 'fly'"),
+        (lambda p: p["approval"]["raises"][0].update({"for": "fly"}), "approval", "unknown action 'fly'"),
+        (lambda p: p["escalation"].update(action="fly"), "escalation", "unknown action 'fly'"),
+        (lambda p: option(p)["do"][0]["with"].pop("line_id"), "stock.short", "reallocate_line takes order_id, line_id, to_location"),
+        (lambda p: p["reads"]["order"].update(tool="oms.cancel_order"), "read order", "unknown read tool 'oms.cancel_order'"),
+        (lambda p: p["reads"]["order"]["with"].update(order_id="=payment.order_id"), "read order", "unknown name 'payment'"),
+        (lambda p: p["reads"]["order"]["with"].update(order_id="=order.order_id"), "read order", "unknown name 'order'"),
+        (lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >="), "finding fraud.high", "does not compile"),
+        (lambda p: p["findings"]["fraud"][0].update(when="paymnt.score > 1"), "finding fraud.high", "unknown name 'paymnt'"),
+        (lambda p: p["findings"]["fraud"][0].update(when="guess(payment)"), "finding fraud.high", "unknown function 'guess'"),
+        (lambda p: p["findings"]["fraud"][0].update(says="It is {paymnt.score}."), "finding fraud.high", "unknown name 'paymnt'"),
+        (lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >= FRD_9.from"), "finding fraud.high", "unknown name 'FRD_9'"),
+        (lambda p: p["findings"]["fraud"].append(dict(p["findings"]["fraud"][0])), "finding fraud.high", "stands twice"),
+        (lambda p: p["let"].update(paid="captured ++"), "let paid", "does not compile"),
+        (lambda p: option(p).update(cites=["STK-99"]), "stock.short", "'STK-99', which no policy has"),
+        (lambda p: p["missing"].update(cites=["STK-99"]), "missing", "'STK-99', which no policy has"),
+        (lambda p: p["approval"].update(bands="GOV-99"), "approval", "'GOV-99', which no policy has"),
+        (lambda p: p["guards"][2].update(cites="FRD-99"), "guard for release_payment_hold", "'FRD-99', which no policy has"),
+        (lambda p: p["options"].update({"stock.nothing": []}), "options", "unknown finding 'stock.nothing'"),
+        (lambda p: p["verdicts"]["cancel"]["keeps"].append("stock.gone"), "verdict cancel", "unknown finding 'stock.gone'"),
+        (lambda p: p["conclusions"][-1].update(end="celebrate"), "conclusion order.unchanged", "unknown verdict 'celebrate'"),
+        (lambda p: p["verdicts"].pop("escalate"), "shipped.declined", "unknown verdict 'escalate'"),
+        (lambda p: p["options"]["address.doubtful"][0]["do"][0].update(procedure="dance"), "address.doubtful", "unknown procedure 'dance'"),
+        (lambda p: p["procedures"]["hold"]["do"].append({"procedure": "hold"}), "procedure hold", "calls another procedure"),
+        (lambda p: option(p)["do"].append({"with": {}}), "stock.short", "either an action or a procedure"),
+        (lambda p: option(p).update(colour="red"), "options.stock.short.0.colour", "not permitted"),
+        (lambda p: p.pop("reads"), "reads", "required"),
+        (lambda p: p["trigger"].update(events=[]), "trigger.events", "at least 1"),
+        (lambda p: p.update(version="new"), "version", "integer"),
+    ],
+)
+def test_a_wrong_pack_is_refused_with_file_and_place(load: Callable[[str], Pack], change: Change, place: str, wrong: str) -> None:
+    broken = raw()
+    change(broken)
+    with pytest.raises(BadInput) as caught:
+        load(yaml.safe_dump(broken, sort_keys=False))
+    sentence = str(caught.value)
+    assert "broken.yaml" in sentence and place in sentence and wrong in sentence
+
+
+@pytest.mark.parametrize("text", ["mission: [", "- a\n- list", "", "mission: order_exception", "\x00", "a: &a [*a]"])
+def test_a_file_that_is_no_pack_is_refused(load: Callable[[str], Pack], text: str) -> None:
+    with pytest.raises(BadInput, match=r"broken\.yaml.*mend it"):
+        load(text)
+
+
+def test_a_yaml_tag_that_would_run_code_is_refused(load: Callable[[str], Pack]) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        load("mission: !!python/object/apply:os.getcwd []")
+
+
+def test_what_a_finding_may_cite_is_known_before_any_case(pack: Pack) -> None:
+    assert pack.cited["stock.short"] == ("STK-4",)
+    assert set(pack.cited["duplicate.other_is_later"]) == {"DUP-1", "CAN-1"}
+    assert {"GOV-3", "GOV-4", "GOV-7", "ORD-2", "STK-5"} <= set(pack.cited_anyway)
+
+
+def test_the_query_for_the_index_holds_no_value_of_a_case(pack: Pack) -> None:
+    assert all("{" not in topic for topic in pack.topics.values())
+    assert "fraud high" in pack.topics["fraud.high"]
