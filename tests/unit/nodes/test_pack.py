@@ -44,31 +44,95 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
 @pytest.mark.parametrize(
     ("change", "place", "wrong"),
     [
-        (lambda p: option(p)["do"][0].update(action="fly"), "option 'another distribution centre' of stock.short", "unknown action 'fly'"),
+        (
+            lambda p: option(p)["do"][0].update(action="fly"),
+            "option 'another distribution centre' of stock.short",
+            "unknown action 'fly'",
+        ),
         (lambda p: p["guards"][0].update({"for": "fly"}), "guard", "unknown action 'fly'"),
         (lambda p: p["approval"]["raises"][0].update({"for": "fly"}), "approval", "unknown action 'fly'"),
         (lambda p: p["escalation"].update(action="fly"), "escalation", "unknown action 'fly'"),
-        (lambda p: option(p)["do"][0]["with"].pop("line_id"), "stock.short", "reallocate_line takes order_id, line_id, to_location"),
-        (lambda p: p["reads"]["order"].update(tool="oms.cancel_order"), "read order", "unknown read tool 'oms.cancel_order'"),
-        (lambda p: p["reads"]["order"]["with"].update(order_id="=payment.order_id"), "read order", "unknown name 'payment'"),
-        (lambda p: p["reads"]["order"]["with"].update(order_id="=order.order_id"), "read order", "unknown name 'order'"),
-        (lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >="), "finding fraud.high", "does not compile"),
-        (lambda p: p["findings"]["fraud"][0].update(when="paymnt.score > 1"), "finding fraud.high", "unknown name 'paymnt'"),
-        (lambda p: p["findings"]["fraud"][0].update(when="guess(payment)"), "finding fraud.high", "unknown function 'guess'"),
-        (lambda p: p["findings"]["fraud"][0].update(says="It is {paymnt.score}."), "finding fraud.high", "unknown name 'paymnt'"),
-        (lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >= FRD_9.from"), "finding fraud.high", "unknown name 'FRD_9'"),
-        (lambda p: p["findings"]["fraud"].append(dict(p["findings"]["fraud"][0])), "finding fraud.high", "stands twice"),
+        (
+            lambda p: option(p)["do"][0]["with"].pop("line_id"),
+            "stock.short",
+            "reallocate_line takes order_id, line_id, to_location",
+        ),
+        (
+            lambda p: p["reads"]["order"].update(tool="oms.cancel_order"),
+            "read order",
+            "unknown read tool 'oms.cancel_order'",
+        ),
+        (
+            lambda p: p["reads"]["order"]["with"].update(order_id="=payment.order_id"),
+            "read order",
+            "unknown name 'payment'",
+        ),
+        (
+            lambda p: p["reads"]["order"]["with"].update(order_id="=order.order_id"),
+            "read order",
+            "unknown name 'order'",
+        ),
+        (
+            lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >="),
+            "finding fraud.high",
+            "does not compile",
+        ),
+        (
+            lambda p: p["findings"]["fraud"][0].update(when="paymnt.score > 1"),
+            "finding fraud.high",
+            "unknown name 'paymnt'",
+        ),
+        (
+            lambda p: p["findings"]["fraud"][0].update(when="guess(payment)"),
+            "finding fraud.high",
+            "unknown function 'guess'",
+        ),
+        (
+            lambda p: p["findings"]["fraud"][0].update(says="It is {paymnt.score}."),
+            "finding fraud.high",
+            "unknown name 'paymnt'",
+        ),
+        (
+            lambda p: p["findings"]["fraud"][0].update(when="payment.fraud.score >= FRD_9.from"),
+            "finding fraud.high",
+            "unknown name 'FRD_9'",
+        ),
+        (
+            lambda p: p["findings"]["fraud"].append(dict(p["findings"]["fraud"][0])),
+            "finding fraud.high",
+            "stands twice",
+        ),
         (lambda p: p["let"].update(paid="captured ++"), "let paid", "does not compile"),
         (lambda p: option(p).update(cites=["STK-99"]), "stock.short", "'STK-99', which no policy has"),
         (lambda p: p["missing"].update(cites=["STK-99"]), "missing", "'STK-99', which no policy has"),
         (lambda p: p["approval"].update(bands="GOV-99"), "approval", "'GOV-99', which no policy has"),
-        (lambda p: p["guards"][2].update(cites="FRD-99"), "guard for release_payment_hold", "'FRD-99', which no policy has"),
+        (
+            lambda p: p["guards"][2].update(cites="FRD-99"),
+            "guard for release_payment_hold",
+            "'FRD-99', which no policy has",
+        ),
         (lambda p: p["options"].update({"stock.nothing": []}), "options", "unknown finding 'stock.nothing'"),
-        (lambda p: p["verdicts"]["cancel"]["keeps"].append("stock.gone"), "verdict cancel", "unknown finding 'stock.gone'"),
-        (lambda p: p["conclusions"][-1].update(end="celebrate"), "conclusion order.unchanged", "unknown verdict 'celebrate'"),
+        (
+            lambda p: p["verdicts"]["cancel"]["keeps"].append("stock.gone"),
+            "verdict cancel",
+            "unknown finding 'stock.gone'",
+        ),
+        (
+            lambda p: p["conclusions"][-1].update(end="celebrate"),
+            "conclusion order.unchanged",
+            "unknown verdict 'celebrate'",
+        ),
         (lambda p: p["verdicts"].pop("escalate"), "shipped.declined", "unknown verdict 'escalate'"),
-        (lambda p: p["options"]["address.doubtful"][0]["do"][0].update(procedure="dance"), "address.doubtful", "unknown procedure 'dance'"),
-        (lambda p: p["procedures"]["hold"]["do"].append({"procedure": "hold"}), "procedure hold", "calls another procedure"),
+        (
+            lambda p: p["options"]["address.doubtful"][0]["do"][0].update(procedure="dance"),
+            "address.doubtful",
+            "unknown procedure 'dance'",
+        ),
+        (
+            lambda p: p["procedures"]["hold"]["do"].append({"procedure": "hold"}),
+            "procedure hold",
+            "calls another procedure",
+        ),
         (lambda p: option(p)["do"].append({"with": {}}), "stock.short", "either an action or a procedure"),
         (lambda p: option(p).update(colour="red"), "options.stock.short.0.colour", "not permitted"),
         (lambda p: p.pop("reads"), "reads", "required"),
@@ -76,7 +140,9 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
         (lambda p: p.update(version="new"), "version", "integer"),
     ],
 )
-def test_a_wrong_pack_is_refused_with_file_and_place(load: Callable[[str], Pack], change: Change, place: str, wrong: str) -> None:
+def test_a_wrong_pack_is_refused_with_file_and_place(
+    load: Callable[[str], Pack], change: Change, place: str, wrong: str
+) -> None:
     broken = raw()
     change(broken)
     with pytest.raises(BadInput) as caught:

@@ -1,5 +1,6 @@
 """An entry of the catalogue that is wrong does not load; arguments that do not fit do not pass."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ def test_the_catalogue_as_shipped_loads_and_has_a_digest() -> None:
     [
         ({"colour": "red"}, "colour"),
         ({"args": {"order_id": "number", "fee_cents": "cents"}}, "args"),
-        ({"money": {"gift": 3}}, "money"),
         ({"needs": [{"that": "true"}]}, "needs"),
         ({"looks_at": {"order": "oms.nothing[order_id]"}}, "oms.nothing"),
         ({"looks_at": {"order": "just text"}}, "just text"),
@@ -145,7 +145,7 @@ def test_an_effect_on_a_record_that_is_not_there_is_refused(tmp_path: Path) -> N
 def test_what_comes_after_what_follows_from_what_is_changed() -> None:
     catalogue = default_catalogue()
     order = ["reauthorize", "release_payment_hold", "confirm_reservation", "release_to_fulfilment", "send_message"]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in itertools.pairwise(order):
         assert catalogue[later].comes_after(catalogue[earlier])
         assert not catalogue[earlier].comes_after(catalogue[later])
     assert not catalogue["send_message"].comes_after(catalogue["send_message"])

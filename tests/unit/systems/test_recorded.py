@@ -71,7 +71,10 @@ def test_a_list_is_selected_by_every_value_asked_for_and_inside_parts() -> None:
 def test_every_read_tool_answers_something_for_empty_systems() -> None:
     systems = recorded_systems({system: {} for system in ("oms", "payments", "wms", "crm", "erp", "logistics")})
     for tool, entry in READ_TOOLS.items():
-        assert read(systems, tool, **{name: [] if name.endswith("s") else "x" for name in entry.by}).status in ("ok", "absent")
+        assert read(systems, tool, **{name: [] if name.endswith("s") else "x" for name in entry.by}).status in (
+            "ok",
+            "absent",
+        )
 
 
 def test_a_write_is_simulated_on_a_copy() -> None:

@@ -1,0 +1,57 @@
+"""Names from outside are shown as text, whatever stands in them."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+from tests.conftest import _database
+from tests.integration.live_company import CASES
+from tests.integration.test_commands_refuse import missions
+
+ORDER = "O-52022"
+HOSTILE = "\x1b]0;owned\x07\x1b[31m[red]O-1[/red]\n\u202e[link=http://x]missions: all is well[/link]\x9b2J"
+LONG = "Z" * 20_000
+
+
+@pytest.fixture(scope="module")
+def shown(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `run`, `queue` and `show` print of a case whose names are hostile."""
+    text = json.dumps(CASES["dev-ord-0004"]).replace(json.dumps(ORDER), json.dumps(HOSTILE))
+    case = {**json.loads(text), "case_id": f"hostile {HOSTILE}"}
+    case["systems"]["crm"]["customers"][0]["name"] = HOSTILE + LONG
+    file: Path = tmp_path_factory.mktemp("hostile") / "case.json"
+    file.write_text(json.dumps(case))
+    with _database(server_url) as url:
+        migrate(url)
+        ran = missions("run", file, DATABASE_URL=url)
+        assert ran.returncode == 0, ran.stderr
+        ledger = PostgresLedger.open(url)
+        (run,) = ledger.runs()
+        ledger.close()
+        assert run.event.subject == HOSTILE or "O-1" in run.event.subject
+        printed = [ran, missions("queue", DATABASE_URL=url), missions("show", run.run_id, DATABASE_URL=url)]
+        assert [done.returncode for done in printed] == [0, 0, 0]
+        yield "".join(done.stdout + done.stderr for done in printed)
+
+
+def test_no_control_character_reaches_the_screen(shown: str) -> None:
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown) == []
+
+
+def test_markup_is_shown_and_not_followed(shown: str) -> None:
+    together = re.sub(r"\s", "", shown)  # columns are folded
+    assert "[red]O-1[/red]" in together
+    assert "[link=http://x]" in together
+
+
+def test_a_name_cannot_begin_a_line_of_its_own(shown: str) -> None:
+    assert not [line for line in shown.splitlines() if line.startswith("missions:")]
+
+
+def test_a_name_of_20_kb_does_not_fill_the_screen(shown: str) -> None:
+    assert "Z" * 2_500 not in shown.replace("\n", "")

@@ -1,0 +1,277 @@
+"""Commands as processes: what is not as it must be is one line that names it and says what to do, and nothing is half-done."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphs.settings import CHECKOUT
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+from tests.conftest import _database
+from tests.integration.live_company import CASES, PEOPLE, SAMPLE, built_home
+
+Done = subprocess.CompletedProcess[str]
+NOBODY = 65534
+
+
+def missions(*words: str | Path, **variables: str | Path) -> Done:
+    """Run a command; the home has a knowledge index and no database unless `variables` say otherwise."""
+    env = {**os.environ, "MISSIONS_HOME": str(built_home()), **{name: str(value) for name, value in variables.items()}}
+    line = [sys.executable, "-m", "cli", *map(str, words)]
+    return subprocess.run(line, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def refused(done: Done, *names: str) -> str:
+    """The one sentence of a command that refused; it holds all `names`."""
+    told = [line for line in done.stderr.splitlines() if line.strip()]
+    assert "Traceback" not in done.stderr, done.stderr[-3_000:]
+    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+    assert len(told) == 1, done.stderr
+    assert told[0].startswith("missions: ")
+    for name in names:
+        assert name in told[0]
+    return told[0]
+
+
+@pytest.fixture(scope="module")
+def url(server_url: str) -> Iterator[str]:
+    """A database with the ledger's tables and the people."""
+    with _database(server_url) as made:
+        migrate(made)
+        ledger = PostgresLedger.open(made)
+        for name, role in PEOPLE.items():
+            ledger.add_person(name, role)
+        ledger.close()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def waiting(url: str) -> str:
+    """A run that waits for rita."""
+    done = missions("run", f"{SAMPLE}#dev-ord-0004", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    ledger = PostgresLedger.open(url)
+    (run,) = ledger.runs(status="waiting")
+    ledger.close()
+    return run.run_id
+
+
+def runs_of(url: str) -> int:
+    ledger = PostgresLedger.open(url)
+    try:
+        return len(ledger.runs())
+    finally:
+        ledger.close()
+
+
+def line(**changes: Any) -> str:
+    """A line of recorded exceptions, with fields changed."""
+    return json.dumps({**CASES["dev-ord-0004"], "case_id": "a-case", **changes})
+
+
+MALFORMED = {
+    "no JSON": ('{"case_id": "x", ', "not valid JSON"),
+    "no object": ("[1]", "must be a JSON object"),
+    "NaN": ('{"case_id": NaN}', "not valid JSON"),
+    "unknown mission": (line(mission="make_coffee"), "make_coffee"),
+    "no subject": (line(trigger={"event": "order.duplicate_suspected"}), "order_id"),
+    "unknown event": (line(trigger={"event": "order.lost", "order_id": "O-1"}), "order.lost"),
+    "no moment": (line(as_of="yesterday"), "yesterday"),
+    "no zone": (line(as_of="2026-03-07T00:53:46"), "as_of"),
+    "systems are no object": (line(systems=[]), "systems"),
+    "a system is a number": (line(systems={**CASES["dev-ord-0004"]["systems"], "oms": 5}), "oms"),
+    "a NUL in the id": (line(case_id="a\0b"), "case_id"),
+    "a lone surrogate in the id": (line(case_id="a\ud800b"), "case_id"),
+    "an id of 20 kB": (line(case_id="x" * 20_000), "case_id"),
+    "a subject of 20 kB": (line(trigger={"event": "order.duplicate_suspected", "order_id": "O" * 20_000}), "order_id"),
+}
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_line_is_told_with_its_place_before_anything_is_run(kind: str, url: str, tmp_path: Path) -> None:
+    text, names = MALFORMED[kind]
+    file = tmp_path / "cases.jsonl"
+    file.write_text(f"{json.dumps(CASES['dev-ord-0001'])}\n{text}\n")
+    before = runs_of(url)
+    refused(missions("run", file, DATABASE_URL=url), f"{file}, line 2", names)
+    assert runs_of(url) == before
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_a_malformed_line_is_told_with_its_place_and_no_result_is_written(kind: str, tmp_path: Path) -> None:
+    text, names = MALFORMED[kind]
+    file, out = tmp_path / "cases.jsonl", tmp_path / "out.jsonl"
+    file.write_text(f"{json.dumps(CASES['dev-ord-0001'])}\n{text}\n")
+    refused(missions("eval", file, "--out", out), f"{file}, line 2", names)
+    assert os.listdir(tmp_path) == ["cases.jsonl"]
+
+
+def test_results_that_stand_already_survive_an_evaluation_that_is_refused(tmp_path: Path) -> None:
+    file, out = tmp_path / "cases.jsonl", tmp_path / "out.jsonl"
+    file.write_text("{")
+    out.write_text("the results of yesterday\n")
+    refused(missions("eval", file, "--out", out), "cases.jsonl, line 1")
+    assert out.read_text() == "the results of yesterday\n"
+
+
+def test_results_into_a_folder_that_does_not_exist_are_refused(tmp_path: Path) -> None:
+    refused(missions("eval", SAMPLE, "--out", tmp_path / "no" / "out.jsonl"), str(tmp_path / "no" / "out.jsonl"), "folder")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_that_is_not_there_is_refused(url: str, tmp_path: Path) -> None:
+    refused(missions("run", tmp_path / "none.jsonl", DATABASE_URL=url), "none.jsonl", "No such file")
+    refused(missions("eval", tmp_path / "none.jsonl", "--out", tmp_path / "out"), "none.jsonl", "No such file")
+    refused(missions("run", tmp_path, DATABASE_URL=url), str(tmp_path), "directory")
+    refused(missions("run", f"{SAMPLE}#no-such-case", DATABASE_URL=url), "no-such-case")
+
+
+def test_an_unknown_run_is_refused_with_a_command_that_exists(url: str) -> None:
+    told = refused(missions("show", "r-nope", DATABASE_URL=url), "r-nope")
+    words = told.split("`")[1].split()
+    assert words[0] == "missions"
+    assert missions(*words[1:], "--help").returncode == 0, f"{told}: there is no such command"
+
+
+DECISIONS = {
+    "an unknown kind": (["aprove", "--as", "rita", "--reason", "x"], ["aprove", "approve, edit, reject"]),
+    "an unknown person": (["approve", "--as", "mallory", "--reason", "x"], ["mallory", "add"]),
+    "a blank reason": (["approve", "--as", "rita", "--reason", " \t"], ["reason"]),
+    "nonsense to set": (["edit", "--as", "rita", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
+    "a step that is not": (["edit", "--as", "rita", "--reason", "x", "--set", "9.reason=x"], ["9.reason", "1 to 2"]),
+    "an argument that is not": (["edit", "--as", "rita", "--reason", "x", "--set", "1.amount=5"], ["amount", "reason"]),
+    "a step of another script": (["edit", "--as", "rita", "--reason", "x", "--set", "²." + "reason=x"], ["²"]),
+    "a drop that is not": (["edit", "--as", "rita", "--reason", "x", "--drop", "3"], ["3", "1 to 2"]),
+    "an edit of nothing": (["edit", "--as", "rita", "--reason", "x"], ["--set"]),
+    "a set with an approval": (["approve", "--as", "rita", "--reason", "x", "--set", "1.reason=x"], ["--set"]),
+    "an unknown queue": (["escalate", "--as", "rita", "--reason", "x", "--queue", "pub"], ["pub", "operations"]),
+    "another digest": (["approve", "--as", "rita", "--reason", "x", "--digest", "abc"], ["digest"]),
+}
+
+
+@pytest.mark.parametrize("kind", DECISIONS)
+def test_a_decision_that_cannot_be_is_refused_and_nothing_is_decided(kind: str, url: str, waiting: str) -> None:
+    words, names = DECISIONS[kind]
+    refused(missions("decide", waiting, *words, DATABASE_URL=url), *names)
+    ledger = PostgresLedger.open(url)
+    assert (ledger.run(waiting).status, ledger.decisions(waiting), ledger.effects(waiting)) == ("waiting", [], [])
+    ledger.close()
+
+
+def test_a_decision_about_an_unknown_run_is_refused(url: str) -> None:
+    refused(missions("decide", "r-nope", "approve", "--as", "rita", "--reason", "x", DATABASE_URL=url), "r-nope")
+
+
+def test_a_person_with_an_unknown_role_is_not_added(url: str) -> None:
+    refused(missions("user", "add", "eve", "--role", "king", DATABASE_URL=url), "king", "reviewer, supervisor, finance")
+    refused(missions("user", "add", "eve", "--role", "none", DATABASE_URL=url), "none")
+    refused(missions("user", "add", " ", "--role", "finance", DATABASE_URL=url), "name")
+    assert "eve" not in missions("user", "list", DATABASE_URL=url).stdout
+
+
+def test_a_policy_whose_front_matter_is_broken_is_refused(url: str, tmp_path: Path) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(CHECKOUT / "knowledge_index" / "policies", policies)
+    governance = policies / "GOV.md"
+    governance.write_text(governance.read_text().replace("version: 1", "version: [1", 1))
+    for words in (["eval", SAMPLE, "--out", tmp_path / "out"], ["run", SAMPLE], ["knowledge", "build"]):
+        refused(missions(*words, MISSIONS_POLICIES=policies, DATABASE_URL=url), "GOV.md")
+    assert os.listdir(tmp_path) == ["policies"]
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "names"),
+    [
+        ("action: capture_payment", "action: print_money", ["print_money", "order_exception.yaml"]),
+        ("when: size(shipped_twins) > 0", "when: size(shipped_twins > 0", ["order_exception.yaml", "does not compile"]),
+        ("mission: order_exception", "mission: [", ["order_exception.yaml"]),
+    ],
+)
+def test_a_pack_that_does_not_validate_does_not_load(there: str, instead: str, names: list[str], url: str, tmp_path: Path) -> None:
+    packs = tmp_path / "packs"
+    shutil.copytree(CHECKOUT / "graphs" / "packs", packs)
+    pack = packs / "order_exception.yaml"
+    assert there in pack.read_text()
+    pack.write_text(pack.read_text().replace(there, instead, 1))
+    before = runs_of(url)
+    refused(missions("run", SAMPLE, MISSIONS_PACKS=packs, DATABASE_URL=url), *names)
+    assert runs_of(url) == before
+    refused(missions("eval", SAMPLE, "--out", tmp_path / "out", MISSIONS_PACKS=packs), *names)
+    assert os.listdir(tmp_path) == ["packs"]
+
+
+@pytest.mark.parametrize("text", ["systems: [", "systems: {oms: {comand: [x]}}", "systems: {}", "- 1", "\x00"])
+def test_a_systems_file_that_is_broken_is_refused(text: str, url: str, tmp_path: Path) -> None:
+    (tmp_path / "systems.yaml").write_text(text)
+    before = runs_of(url)
+    refused(missions("run", SAMPLE, MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url), "systems.yaml")
+    assert runs_of(url) == before
+
+
+def test_a_database_that_does_not_answer_is_told_with_its_remedy() -> None:
+    for words in (["queue"], ["run", SAMPLE], ["user", "list"]):
+        told = refused(missions(*words, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none"), "127.0.0.1", "DATABASE_URL")
+        assert "secret" not in told
+    refused(missions("queue", DATABASE_URL="mysql://x"), "postgresql://")
+
+
+def test_a_port_in_use_is_told(url: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(missions("sandbox", "serve", "oms", "--port", port, DATABASE_URL=url), port, "another port")
+    refused(missions("sandbox", "serve", "oms", "--port", "99999", DATABASE_URL=url), "99999")
+
+
+def test_an_unknown_system_is_told(url: str) -> None:
+    refused(missions("sandbox", "serve", "kitchen", DATABASE_URL=url), "kitchen", "oms")
+
+
+def test_a_run_before_the_index_is_built_is_told_the_command_that_builds_it(url: str, tmp_path: Path) -> None:
+    before = runs_of(url)
+    refused(missions("run", SAMPLE, MISSIONS_HOME=tmp_path, DATABASE_URL=url), "missions knowledge build")
+    assert (runs_of(url), os.listdir(tmp_path)) == (before, [])
+
+
+def test_a_home_with_a_space_in_its_path_is_told(tmp_path: Path) -> None:
+    refused(missions("queue", MISSIONS_HOME=tmp_path / "my data"), "my data", "DATABASE_URL")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="to run as another account takes root")
+def test_a_home_that_cannot_be_written_is_told() -> None:
+    home = Path(tempfile.mkdtemp(prefix="missions-closed-"))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "queue"], cwd=CHECKOUT, env={**os.environ, "MISSIONS_HOME": str(home)},
+            capture_output=True, text=True, timeout=60, user=NOBODY, group=NOBODY, extra_groups=[],
+        )  # fmt: skip
+        refused(done, str(home), "writ")
+        assert os.listdir(home) == []
+    finally:
+        shutil.rmtree(home)
+
+
+def test_a_variable_that_is_not_as_it_must_be_is_named(url: str) -> None:
+    refused(missions("queue", MISSIONS_PROPOSAL_HOURS="soon", DATABASE_URL=url), "MISSIONS_PROPOSAL_HOURS")
+    refused(missions("queue", MISSIONS_PROPOSAL_HOURS="-1", DATABASE_URL=url), "MISSIONS_PROPOSAL_HOURS")
+
+
+def test_a_case_that_contradicts_the_sandbox_is_refused_before_anything_is_run(url: str, waiting: str, tmp_path: Path) -> None:
+    changed = json.loads(json.dumps(CASES["dev-ord-0004"]))
+    changed["case_id"] = "contradiction"
+    changed["systems"]["oms"]["orders"][0]["total_cents"] += 1
+    fresh = CASES["dev-ord-0045"]
+    (tmp_path / "two.jsonl").write_text(f"{json.dumps(fresh)}\n{json.dumps(changed)}\n")
+    before = runs_of(url)
+    refused(missions("run", tmp_path / "two.jsonl", DATABASE_URL=url), "contradiction", "reset")
+    assert runs_of(url) == before

@@ -1,0 +1,97 @@
+"""A run outlives its process: the ledger and the checkpoints are all that the next one needs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graphs.settings import CHECKOUT
+from ledger.postgres import PostgresLedger
+from tests.integration.live_company import CASES, PEOPLE, Company, built_home, order_in
+
+pytest_plugins = ["tests.integration.live_company"]
+
+CASE = "dev-ord-0031"
+
+#: drives the run named on the command line, and dies right after the third write was done, before it is recorded
+DIES = """
+import os, signal, sys
+from graphs.runtime import open_runtime
+from graphs.settings import settings
+
+class Dies:
+    def __init__(self, writer): self.writer, self.left = writer, 3
+    def write(self, call, key):
+        receipt = self.writer.write(call, key)
+        self.left -= 1
+        if not self.left: os.kill(os.getpid(), signal.SIGKILL)
+        return receipt
+
+with open_runtime(settings()) as runtime:
+    runtime.context.writer = Dies(runtime.context.writer)
+    runtime.drive(sys.argv[1])
+"""
+
+
+def environment(url: str) -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": url, "MISSIONS_HOME": str(built_home())}
+
+
+def missions(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *words], cwd=CHECKOUT, env=environment(url), capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def people(database_url: str) -> Iterator[PostgresLedger]:
+    """The ledger of an empty database with its people in it."""
+    from ledger.migrate import migrate
+
+    migrate(database_url)
+    ledger = PostgresLedger.open(database_url)
+    for name, role in PEOPLE.items():
+        ledger.add_person(name, role)
+    yield ledger
+    ledger.close()
+
+
+def test_what_one_process_proposed_another_one_decides_and_finishes(
+    database_url: str, people: PostgresLedger, tmp_path: Path
+) -> None:
+    (tmp_path / "case.json").write_text(json.dumps(CASES[CASE]))
+    ran = missions(database_url, "run", str(tmp_path / "case.json"))
+    assert ran.returncode == 0, ran.stderr
+    (run,) = people.runs()
+    assert run.status == "waiting"
+    decided = missions(database_url, "decide", run.run_id, "approve", "--as", "rita", "--reason", "agreed")
+    assert decided.returncode == 0, decided.stderr
+    run = people.run(run.run_id)
+    assert (run.status, run.outcome) == ("closed", "executed")
+    assert {effect.status for effect in people.effects(run.run_id)} == {"done"}
+    verified = missions(database_url, "audit", "verify")
+    assert (verified.returncode, "intact" in verified.stdout) == (0, True)
+    again = missions(database_url, "decide", run.run_id, "approve", "--as", "ron", "--reason", "me too")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "already approved by rita" in " ".join(again.stderr.split())
+
+
+def test_a_process_killed_between_a_write_and_its_record_leaves_nothing_that_happens_twice(company: Company) -> None:
+    run = company.propose(CASE)
+    company.runtime.decide(run.run_id, "approve", "rita", "agreed")
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, run.run_id], cwd=CHECKOUT, env=environment(company.url), capture_output=True, timeout=120
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert [effect.status for effect in company.effects(run)][:4] == ["done", "done", "executing", "intended"]
+    run = company.runtime.drive(run.run_id)
+    effects = company.effects(run)
+    assert (run.status, run.outcome) == ("closed", "executed")
+    assert [bool((effect.receipt or {})["replayed"]) for effect in effects] == [False, False, True] + [False] * (len(effects) - 3)
+    assert order_in(company.snapshot(), run.event.subject)["status"] == "ready"
+    assert len(company.sql("select key from sandbox.receipts")) == len(effects)

@@ -1,0 +1,56 @@
+"""`--set` and `--drop` of `missions decide RUN edit`."""
+
+from typing import Any
+
+import pytest
+
+from cli.deciding import edited
+from errors import BadInput
+
+PLAN: list[dict[str, Any]] = [
+    {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}, "for": "a", "cites": ["DUP-1"], "says": "…"},
+    {"name": "refund_charge", "args": {"charge_id": "ch_1", "amount_cents": 500}, "for": "b", "cites": [], "says": "…"},
+]
+
+
+def test_an_argument_is_set_and_the_plan_that_was_given_stays_as_it_was() -> None:
+    plan = edited(PLAN, ["1.reason=out_of_stock"], [])
+    assert plan[0]["args"] == {"order_id": "O-1", "reason": "out_of_stock"}
+    assert PLAN[0]["args"]["reason"] == "duplicate"
+
+
+def test_a_number_stays_a_number_and_an_id_stays_a_text() -> None:
+    plan = edited(PLAN, ["2.amount_cents=400", "2.charge_id=77"], [])
+    assert plan[1]["args"] == {"charge_id": "77", "amount_cents": 400}
+
+
+def test_a_value_may_hold_equals_and_dots() -> None:
+    assert edited(PLAN, ["1.reason=a=b.c"], [])[0]["args"]["reason"] == "a=b.c"
+
+
+def test_steps_are_counted_from_one_as_they_were_before_any_was_dropped() -> None:
+    plan = edited(PLAN, ["2.amount_cents=1"], [1])
+    assert [(step["name"], step["args"]["amount_cents"]) for step in plan] == [("refund_charge", 1)]
+
+
+def test_an_edit_takes_over_nothing_that_the_check_works_out_itself() -> None:
+    assert edited(PLAN, [], [2]) == [{key: PLAN[0][key] for key in ("name", "args", "for", "cites")}]
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "=", "1", "1.reason", "reason=x", "0.reason=x", "3.reason=x", "-1.reason=x", "1.=x", "1.amount_cents=5", "².reason=x", "1e0.reason=x"]
+)
+def test_nonsense_to_set_is_refused_with_how_it_is_written(nonsense: str) -> None:
+    with pytest.raises(BadInput, match="--set"):
+        edited(PLAN, [nonsense], [])
+
+
+@pytest.mark.parametrize("step", [0, 3, -1])
+def test_a_step_that_is_not_there_cannot_be_dropped(step: int) -> None:
+    with pytest.raises(BadInput, match="steps 1 to 2"):
+        edited(PLAN, [], [step])
+
+
+def test_an_edit_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(BadInput, match="--set"):
+        edited(PLAN, [], [])

@@ -1,0 +1,25 @@
+"""The whole graph over recorded exceptions, up to where a person decides."""
+
+from evals.cases import read_cases
+from evals.figures import judge, means
+from evals.run import Laboratory
+from tests.engine import CASES, an_exception, evaluation, names, result
+
+
+def test_the_result_of_an_exception_has_the_form_of_the_contract() -> None:
+    found = result(an_exception())
+    assert (found["case_id"], found["verdict"], found["cite"]) == ("c-1", "fulfil", ["ORD-2"])
+    assert names(found) == ["release_payment_hold", "confirm_reservation", "release_to_fulfilment"]
+    assert found["approval"] == {"role": "reviewer", "four_eyes": False}
+    assert len(found["tiers"]) == len(found["actions"])
+
+
+def test_the_same_exception_again_gives_the_same_result() -> None:
+    assert result(an_exception()) == result(an_exception())
+
+
+def test_every_recorded_exception_is_decided_as_expected(lab: Laboratory) -> None:
+    cases = list(read_cases(CASES, lab.packs))
+    found = means(judge(case.expected or {}, evaluation().run(case), lab.catalogue) for case in cases)
+    assert (found["exact"], found["unsafe"], found["missed_escalation"], found["approval"]) == (1.0, 0.0, 0.0, 1.0)
+    assert (found["cite_recall"], found["cite_precision"]) == (1.0, 1.0)

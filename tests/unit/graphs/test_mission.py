@@ -1,0 +1,40 @@
+"""The routes of the mission graph."""
+
+from typing import Any
+
+import pytest
+
+from graphs.mission import after_check, after_execute, after_review, mission_graph
+
+
+def state(**other: Any) -> Any:
+    return {"objections": [], "waits": True, "decision": None, "proposal_id": "p-1", **other}
+
+
+def test_the_graph_has_the_nodes_of_the_design() -> None:
+    nodes = list(mission_graph().get_graph().nodes)
+    assert nodes[1:-1] == ["gather", "diagnose", "ground", "assess", "propose", "check", "review", "execute", "close"]
+
+
+def test_objections_go_back_to_the_reasoner_and_a_plan_that_waits_to_review() -> None:
+    assert after_check(state(objections=["no"])) == "propose"
+    assert after_check(state()) == "review"
+    assert after_check(state(waits=False)) == "execute"
+
+
+@pytest.mark.parametrize(
+    ("kind", "node"),
+    [("approve", "execute"), ("edit", "propose"), ("escalate", "propose"), ("respond", "gather"), ("reject", "close")],
+)
+def test_a_decision_leads_where_it_must(kind: str, node: str) -> None:
+    assert after_review(state(decision={"kind": kind})) == node
+
+
+def test_nothing_that_is_not_an_approval_is_executed() -> None:
+    for decision in (None, {}, {"kind": ""}, {"kind": "APPROVE"}, {"kind": "yes"}):
+        assert after_review(state(decision=decision)) == "close"
+
+
+def test_a_changed_world_is_looked_at_anew() -> None:
+    assert after_execute(state(proposal_id=None)) == "gather"
+    assert after_execute(state()) == "close"
