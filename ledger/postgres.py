@@ -105,7 +105,11 @@ class PostgresLedger:
             got = session.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
             if got != (True,):
                 raise Refused(leased(run_id))
-            yield
+            try:
+                yield
+            finally:
+                # closing alone gives it back too, but a moment later, when the server has noticed
+                session.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
     # What was read, and what was said about it
 

@@ -91,7 +91,7 @@ class Case:
         """Why an expression is unknown: what could not be read, in sentences."""
         names, reasons = self._reach(unknown.expression), dict(self._lacking)
         reasons |= {name: reason for name, reason in self.missing.items() if name in names}
-        return sorted(set(reasons.values())) or [f"a value is not known ({unknown})"]
+        return sorted(set(reasons.values())) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
     def plan_so_far(self, planned: Mapping[str, int], unmet: Mapping[str, list[Any]]) -> None:
         """What `planned` and `unmet` answer from now on."""

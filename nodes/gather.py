@@ -52,7 +52,7 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
                 args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
             except Unknown as unknown:
                 facts[name] = _failed(
-                    name, read, f"{read.tool} was not asked, for its arguments are not known ({unknown})", clock
+                    name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock
                 )
                 continue
             if any(value == [] for value in args.values()):  # nothing to ask for

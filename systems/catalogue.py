@@ -40,7 +40,7 @@ class _Entry(BaseModel):
     effect: dict[str, Any] = {}
     after: list[str] = []
     changes: list[str] = []
-    money: dict[str, Any] = {}
+    money: dict[Literal["refund", "capture", "release"], Any] = {}
     once: bool = False
     undo: dict[str, dict[str, Any]] | None = None
 
@@ -159,7 +159,7 @@ def _compile(name: str, raw: Any, where: str) -> Action:
     known = {*entry.args, *looks_at}
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
-    money = {kind: Value.compile(value, where) for kind, value in entry.money.items()}
+    money = {str(kind): Value.compile(value, where) for kind, value in entry.money.items()}
     undo = None
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()

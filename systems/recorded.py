@@ -23,8 +23,8 @@ class RecordedSystems:
     """
 
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
-        self._down = {name for name in SYSTEMS if systems.get(name) is None}
         self._collections = dict(_collections(systems))
+        self._down = {name for name in SYSTEMS if systems.get(name) is None}
         self._catalogue, self._clock = catalogue, clock
         self._world: Records | None = None
         self._receipts: dict[str, tuple[Call, Receipt]] = {}

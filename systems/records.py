@@ -18,7 +18,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "payments.payments": ("order_id",),
     "wms.stock": ("sku", "location"),
     "wms.locations": ("location",),
-    "wms.inbound": ("po_id", "sku"),
+    "wms.inbound": ("po_id", "sku", "location"),
     "crm.customers": ("customer_id",),
     "crm.subscriptions": ("subscription_id",),
     "crm.accounts": ("account_id",),

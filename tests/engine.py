@@ -68,9 +68,7 @@ def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:
     return judge(case, draft, grounded, laboratory().catalogue, policies.values(case.event.as_of))
 
 
-def objections(
-    raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()
-) -> str:
+def objections(raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()) -> str:
     """The objections to a plan of somebody's own, in one string."""
     actions = [{"name": name, "args": dict(args)} for name, args in plan]
     return "; ".join(judged(raw, {"verdict": verdict, "plan": actions, "cites": list(cites)}).objections)

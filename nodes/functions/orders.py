@@ -8,25 +8,21 @@ from nodes.functions.times import moment
 Record = Mapping[str, Any]
 
 
-def neighbours(order: Record, orders: Sequence[Record], within_minutes: int) -> list[Record]:
-    """The other orders of the same customer created at most `within_minutes` before or after, cancelled ones left out."""
-    created = moment(order["created_at"])
+def duplicates(order: Record, orders: Sequence[Record], within_minutes: int) -> list[Record]:
+    """The neighbours, cancelled ones left out, with the same SKUs and quantities and the same `line1` and `postal_code`."""
     return [
         other
-        for other in orders
-        if other["order_id"] != order["order_id"]
-        and other["customer_id"] == order["customer_id"]
-        and other["status"] != "cancelled"
-        and abs((moment(other["created_at"]) - created).total_seconds()) <= within_minutes * 60
+        for other in _neighbours(order, orders, within_minutes)
+        if other["status"] != "cancelled" and _goods(other) == _goods(order) and _same_place(other, order) is True
     ]
 
 
-def duplicates(order: Record, orders: Sequence[Record], within_minutes: int) -> list[Record]:
-    """The neighbours with the same SKUs and quantities and the same `line1` and `postal_code`."""
+def separate_purchases(order: Record, orders: Sequence[Record], within_minutes: int) -> list[Record]:
+    """The neighbours that are known to differ from the order in goods or place."""
     return [
         other
-        for other in neighbours(order, orders, within_minutes)
-        if _goods(other) == _goods(order) and _place(other) is not None and _place(other) == _place(order)
+        for other in _neighbours(order, orders, within_minutes)
+        if _goods(other) != _goods(order) or _same_place(other, order) is False
     ]
 
 
@@ -43,9 +39,15 @@ def payment_of(order_id: str, payments: Sequence[Record]) -> Record:
     raise KeyError(order_id)
 
 
-def refundable(charges: Sequence[Record], amount_cents: int) -> list[Record]:
-    """The first captured charge of which at least `amount_cents` is left, in a list; an empty list where there is none."""
-    return [charge for charge in charges if charge["amount_cents"] - charge["refunded_cents"] >= amount_cents][:1]
+def refundable(charges: Sequence[Record], cents: int) -> list[Record]:
+    """The latest captured of the charges of which at least `cents` is left, in a list; empty where there is none."""
+    enough = [charge for charge in charges if charge["amount_cents"] - charge["refunded_cents"] >= cents]
+    return sorted(enough, key=lambda charge: moment(charge["captured_at"]), reverse=True)[:1]
+
+
+def lines_cents(lines: Sequence[Record]) -> int:
+    """What lines cost together, in cents."""
+    return sum(line["qty"] * line["unit_price_cents"] for line in lines)
 
 
 def substitute_skus(items: Sequence[Record]) -> list[str]:
@@ -53,10 +55,24 @@ def substitute_skus(items: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(sku for item in items for sku in item.get("substitutes") or ()))
 
 
+def _neighbours(order: Record, orders: Sequence[Record], within_minutes: int) -> list[Record]:
+    """The other orders of the same customer created at most `within_minutes` before or after."""
+    created = moment(order["created_at"])
+    return [
+        other
+        for other in orders
+        if other["order_id"] != order["order_id"]
+        and other["customer_id"] == order["customer_id"]
+        and abs((moment(other["created_at"]) - created).total_seconds()) <= within_minutes * 60
+    ]
+
+
 def _goods(order: Record) -> list[tuple[str, int]]:
     return sorted((line["sku"], line["qty"]) for line in order["lines"])
 
 
-def _place(order: Record) -> tuple[str, str] | None:
-    ship_to = order.get("ship_to")
-    return (ship_to["line1"], ship_to["postal_code"]) if ship_to else None
+def _same_place(one: Record, other: Record) -> bool | None:
+    """Whether two orders go to the same `line1` and `postal_code`; None where that is not known."""
+    places = [order.get("ship_to") or {} for order in (one, other)]
+    parts = [(place.get("line1"), place.get("postal_code")) for place in places]
+    return None if any(None in part for part in parts) else parts[0] == parts[1]

@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -163,8 +162,3 @@ def company(server_url: str) -> Iterator[Company]:
     """The company of this worker."""
     with _database(server_url) as url, opened(url) as made:
         yield made
-
-
-def now() -> datetime:
-    """The moment, in UTC."""
-    return datetime.now(UTC)

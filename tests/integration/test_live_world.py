@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,9 @@ def test_a_write_that_the_system_refuses_is_an_incident_with_all_before_it_done_
     with company.writes_through(Meanwhile(company, "reallocate_line", lambda: sell_out(company, "DC-ATL"))):
         run = company.decide(run, "approve", "rita")
     assert run.status == "incident"
-    assert [effect.status for effect in company.effects(run)] == ["done"] * step + ["failed"] + ["intended"] * (len(names) - step - 1)
+    assert [effect.status for effect in company.effects(run)] == ["done"] * step + ["failed"] + ["intended"] * (
+        len(names) - step - 1
+    )
     failed = company.effects(run)[step]
     assert failed.error
     assert company.incidents(run) == [failed.error]
@@ -148,8 +151,6 @@ def test_a_system_that_goes_down_between_proposal_and_approval_leads_to_no_effec
         """A reader to which one system does not answer."""
 
         def read_all(self, calls: Any) -> Any:
-            from dataclasses import replace
-
             results = reader.read_all(calls)
             return [
                 replace(result, status="failed", value=None, error="payments cannot be reached")

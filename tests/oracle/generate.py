@@ -109,9 +109,7 @@ def payment(rng, order, as_of, kind):
     elif kind == "declined":
         auth("declined", total, t, rng.choice([None, as_of + DAY, as_of + SEC]) if rng.random() < 0.95 else as_of - DAY)
     elif kind in ("lapsed", "captured"):
-        how = rng.choice(
-            ["status", "voided", "time", "time1", "small", "none", "declined" if kind == "captured" else "small"]
-        )
+        how = rng.choice(["status", "voided", "time", "time1", "small", "none", "declined" if kind == "captured" else "small"])
         if how == "status":
             auth("expired", total, t, rng.choice([t + DAY, as_of + DAY]))
         elif how == "voided":
@@ -221,8 +219,7 @@ def build(rng, number):
     # --- lines, items, stock
     n = pick(rng, (40, 1), (38, 2), (17, 3), (5, 4))
     skus = [
-        f"HP-{w}-{rng.randint(100, 999)}"
-        for w in rng.sample(["FJOR", "WOOL", "ALDE", "HARB", "TIDE", "OAK", "LINE", "DRIF"], n)
+        f"HP-{w}-{rng.randint(100, 999)}" for w in rng.sample(["FJOR", "WOOL", "ALDE", "HARB", "TIDE", "OAK", "LINE", "DRIF"], n)
     ]
     lines, items, stock, inbound = [], [], [], []
     home = rng.choice(["DC-ATL", "DC-DFW", "DC-EWR"])
@@ -343,8 +340,7 @@ def build(rng, number):
                         "location": own if rng.random() < 0.85 else rng.choice(["DC-RNO", "DC-EWR"]),
                         "qty": q + rng.choice([0, 0, 1, 5, 20, -1]) if rng.random() < 0.9 else 0,
                         "eta": iso(
-                            promised
-                            + rng.choice([timedelta(0), SEC, 2 * DAY, 2 * DAY + SEC, -DAY, DAY, 2 * DAY - SEC, 5 * DAY])
+                            promised + rng.choice([timedelta(0), SEC, 2 * DAY, 2 * DAY + SEC, -DAY, DAY, 2 * DAY - SEC, 5 * DAY])
                         ),
                     }
                 )
@@ -377,11 +373,7 @@ def build(rng, number):
                                 "substitutes": [],
                             }
                         )
-                if (
-                    s not in skus
-                    and not any(r["sku"] == s and r["location"] == own for r in stock)
-                    and rng.random() < 0.85
-                ):
+                if s not in skus and not any(r["sku"] == s and r["location"] == own for r in stock) and rng.random() < 0.85:
                     row(
                         s,
                         own,
@@ -465,14 +457,10 @@ def build(rng, number):
         "customer_id": cid,
         "name": rng.choice(HOSTILE) if hostile else "June Walker",
         "tier": pick(rng, (5, "standard"), (3, "gold"), (5, "vip")),
-        "since": iso(
-            as_of - pick(rng, (6, 730 * DAY), (1, 730 * DAY - SEC), (2, 731 * DAY), (5, 2000 * DAY), (0.5, 100 * DAY))
-        ),
+        "since": iso(as_of - pick(rng, (6, 730 * DAY), (1, 730 * DAY - SEC), (2, 731 * DAY), (5, 2000 * DAY), (0.5, 100 * DAY))),
         "moved_at": None,
         "chargebacks_24m": pick(rng, (14, 0), (1, 1)),
-        "max_order_12m_cents": pick(
-            rng, (4, total * 2), (5, (total + 1) // 2), (1, max(0, (total - 1) // 2)), (2, total)
-        ),
+        "max_order_12m_cents": pick(rng, (4, total * 2), (5, (total + 1) // 2), (1, max(0, (total - 1) // 2)), (2, total)),
     }
     if rng.random() < 0.6:
         customer["moved_at"] = iso(
@@ -584,9 +572,7 @@ def build(rng, number):
             elif how == "sku":
                 t["lines"][0]["sku"] += "X"
             elif how == "line":
-                t["lines"].append(
-                    {"line_id": "9", "sku": "HP-EXTRA-1", "qty": 1, "unit_price_cents": 100, "location": home}
-                )
+                t["lines"].append({"line_id": "9", "sku": "HP-EXTRA-1", "qty": 1, "unit_price_cents": 100, "location": home})
             elif how in ("line1", "postal_code") and t["ship_to"]:
                 t["ship_to"][how] += " Apt 4" if how == "line1" else "-1"
             elif how == "customer":

@@ -109,9 +109,7 @@ def cancel_money(case, order_id, is_subject, R):
             raise missing()
         return []
     out = [
-        act("void_authorization", auth_id=a["auth_id"])
-        for a in pay.get("authorizations") or []
-        if a["status"] == "authorized"
+        act("void_authorization", auth_id=a["auth_id"]) for a in pay.get("authorizations") or [] if a["status"] == "authorized"
     ]
     for c in pay.get("charges") or []:
         left = c["amount_cents"] - (c.get("refunded_cents") or 0)
@@ -367,9 +365,7 @@ def decide(case, readings=None):
     try:
         return decide_or_escalate(case, R)
     except Escalate as e:  # GOV-5
-        return finish(
-            case, "escalate", [act("open_case", queue=e.queue, subject_id=case["trigger"]["order_id"])], [e.clause]
-        )
+        return finish(case, "escalate", [act("open_case", queue=e.queue, subject_id=case["trigger"]["order_id"])], [e.clause])
 
 
 def decide_or_escalate(case, R):
@@ -446,11 +442,7 @@ def decide_or_escalate(case, R):
         ]
     if later:
         cite += ["DUP-1", "CAN-1"]
-    if (
-        differing
-        and case["trigger"]["event"] == "order.duplicate_suspected"
-        and not (later and R["dup2_beside_dup1"] == "skip")
-    ):
+    if differing and case["trigger"]["event"] == "order.duplicate_suspected" and not (later and R["dup2_beside_dup1"] == "skip"):
         cite.append("DUP-2")
 
     def hold(reason, template, clause, counts=()):  # ORD-4
@@ -549,10 +541,7 @@ def decide_or_escalate(case, R):
         else:
             line_actions.append(act("substitute_line", **key, sku=what))
     cite += (
-        change_cite
-        + (["STK-2"] if counts else [])
-        + (["STK-4"] if used_alternative else [])
-        + (["STK-5"] if unfilled else [])
+        change_cite + (["STK-2"] if counts else []) + (["STK-4"] if used_alternative else []) + (["STK-5"] if unfilled else [])
     )
     actions = dup_actions + changes + list(counts) + line_actions
 
@@ -585,11 +574,7 @@ def before_pairs(actions):
     )
     pairs = []
     names = [a["name"] for a in actions]
-    chain = [
-        n
-        for n in ("release_payment_hold", "confirm_reservation", "release_to_fulfilment", "capture_payment")
-        if n in names
-    ]
+    chain = [n for n in ("release_payment_hold", "confirm_reservation", "release_to_fulfilment", "capture_payment") if n in names]
     owner = None
     for i, n in enumerate(names):
         if n == "cancel_order":

@@ -61,17 +61,10 @@ def nothing_decisive_is_null(case: Any) -> bool:
     payments = (case["systems"]["payments"] or {}).get("payments", [])
     subject = case["trigger"]["order_id"]
     expiries = [
-        a["expires_at"]
-        for p in payments
-        if p["order_id"] == subject
-        for a in p["authorizations"]
-        if a["status"] != "declined"
+        a["expires_at"] for p in payments if p["order_id"] == subject for a in p["authorizations"] if a["status"] != "declined"
     ]
     fields = [
-        order[name]
-        for order in orders
-        if order["order_id"] == subject
-        for name in ("allow_split", "promised_at", "ship_to")
+        order[name] for order in orders if order["order_id"] == subject for name in ("allow_split", "promised_at", "ship_to")
     ]
     return None not in fields and None not in expiries
 
@@ -91,7 +84,7 @@ def test_engine_and_plain_reading_decide_alike(part: int) -> None:
         assert found["approval"] == wanted["approval"], case["case_id"]
         assert cited(found) == cited(wanted), case["case_id"]
         for earlier, later in oracle.before_pairs(wanted["actions"]):
-            assert names.index(wanted["actions"][earlier]["name"]) <= names.index(wanted["actions"][later]["name"]), (
-                case["case_id"]
-            )
+            assert names.index(wanted["actions"][earlier]["name"]) <= names.index(wanted["actions"][later]["name"]), case[
+                "case_id"
+            ]
     assert compared > 0.85 * CASES / PARTS

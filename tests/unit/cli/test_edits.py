@@ -38,7 +38,21 @@ def test_an_edit_takes_over_nothing_that_the_check_works_out_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["", "=", "1", "1.reason", "reason=x", "0.reason=x", "3.reason=x", "-1.reason=x", "1.=x", "1.amount_cents=5", "².reason=x", "1e0.reason=x"]
+    "nonsense",
+    [
+        "",
+        "=",
+        "1",
+        "1.reason",
+        "reason=x",
+        "0.reason=x",
+        "3.reason=x",
+        "-1.reason=x",
+        "1.=x",
+        "1.amount_cents=5",
+        "².reason=x",
+        "1e0.reason=x",
+    ],
 )
 def test_nonsense_to_set_is_refused_with_how_it_is_written(nonsense: str) -> None:
     with pytest.raises(BadInput, match="--set"):

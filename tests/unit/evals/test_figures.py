@@ -22,9 +22,7 @@ EXPECTED: dict[str, Any] = {
 
 def figures(lab: Laboratory, expected: dict[str, Any] = EXPECTED, **other: Any) -> Figures:
     actions = other.pop("actions", [RELEASE, CONFIRM])
-    tiers = [
-        "automate" if action["name"] in ("request_cycle_count", "open_case") else "recommend" for action in actions
-    ]
+    tiers = ["automate" if action["name"] in ("request_cycle_count", "open_case") else "recommend" for action in actions]
     given = {"verdict": "fulfil", "actions": actions, "tiers": tiers, "cite": ["ORD-2", "FRD-2"], "approval": REVIEWER}
     return judge(expected, given | other, lab.catalogue)
 

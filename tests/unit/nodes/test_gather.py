@@ -39,9 +39,7 @@ def test_every_fact_of_the_pack_is_there_in_its_order(lab: Laboratory, pack: Pac
 def test_a_read_waits_for_what_it_needs_and_for_nothing_else(lab: Laboratory, pack: Pack) -> None:
     _, waves = gathered(an_exception(), lab, pack)
     assert waves[0] == ["oms.get_order", "payments.get_payment", "logistics.get_address_check", "wms.list_locations"]
-    assert {"crm.get_customer", "oms.list_orders", "wms.list_stock", "wms.list_inbound", "erp.list_items"} <= set(
-        waves[1]
-    )
+    assert {"crm.get_customer", "oms.list_orders", "wms.list_stock", "wms.list_inbound", "erp.list_items"} <= set(waves[1])
     assert "payments.list_payments" in waves[2]
     assert len(waves) <= 4
 
@@ -73,4 +71,4 @@ def test_arguments_that_are_not_known_are_not_guessed(lab: Laboratory, pack: Pac
     raw = an_exception()
     del raw["systems"]["oms"]["orders"][0]["customer_id"]
     facts, _ = gathered(raw, lab, pack)
-    assert facts["customer"].status == "failed" and "its arguments are not known" in str(facts["customer"].error)
+    assert facts["customer"].status == "failed" and "«order.customer_id» is not known" in str(facts["customer"].error)

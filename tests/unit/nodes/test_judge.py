@@ -23,9 +23,7 @@ O1 = {"order_id": "O-1"}
 O9 = {"order_id": "O-9"}
 LINE = {"order_id": "O-1", "line_id": "1"}
 RELEASE = [("release_payment_hold", O1), ("confirm_reservation", O1), ("release_to_fulfilment", O1)]
-CORRECTED = [
-    {"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}
-]
+CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 SHIPPED = [an_order(status="shipped")]
 
 
@@ -107,9 +105,7 @@ def test_an_action_that_the_facts_do_not_bear_is_sent_back(name: str, args: Any,
 
 
 def test_what_cannot_be_told_is_sent_back() -> None:
-    said = objections(
-        an_exception(wms=None), "fulfil_with_changes", ("reallocate_line", {**LINE, "to_location": "DC-2"})
-    )
+    said = objections(an_exception(wms=None), "fulfil_with_changes", ("reallocate_line", {**LINE, "to_location": "DC-2"}))
     assert "it cannot be told whether the place has enough stock" in said
 
 
@@ -120,9 +116,7 @@ def test_a_wrong_order_of_work_is_sent_back(plan: list[Any]) -> None:
 
 def test_a_message_before_the_work_is_sent_back() -> None:
     message = ("send_message", {"customer_id": "C-1", "template": "delay_notice"})
-    assert "send_message must come after release_payment_hold" in objections(
-        an_exception(), "fulfil", message, *RELEASE
-    )
+    assert "send_message must come after release_payment_hold" in objections(an_exception(), "fulfil", message, *RELEASE)
     assert objections(an_exception(), "fulfil", *RELEASE, message) == ""
 
 
@@ -140,10 +134,7 @@ def test_refunds_are_added_up_over_the_plan() -> None:
 
 
 def test_a_clause_that_was_not_retrieved_cannot_be_cited() -> None:
-    assert (
-        objections(an_exception(), "fulfil", *RELEASE, cites=("ORD-2", "XYZ-1"))
-        == "XYZ-1 is cited and was not retrieved"
-    )
+    assert objections(an_exception(), "fulfil", *RELEASE, cites=("ORD-2", "XYZ-1")) == "XYZ-1 is cited and was not retrieved"
 
 
 def test_a_verdict_that_the_pack_does_not_have_is_sent_back() -> None:
@@ -180,8 +171,6 @@ def test_what_a_draft_says_of_itself_is_not_trusted() -> None:
 
 
 def test_judging_changes_neither_facts_nor_draft() -> None:
-    raw = an_exception(
-        orders=[an_order(lines=[a_line("1", "A"), a_line("2", "B")])], stock=[a_stock("A"), a_stock("B", "DC-2")]
-    )
+    raw = an_exception(orders=[an_order(lines=[a_line("1", "A"), a_line("2", "B")])], stock=[a_stock("A"), a_stock("B", "DC-2")])
     draft = drafted(raw)
     assert judged(raw, draft) == judged(raw, draft) and draft == drafted(raw)

@@ -140,9 +140,7 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
         (lambda p: p.update(version="new"), "version", "integer"),
     ],
 )
-def test_a_wrong_pack_is_refused_with_file_and_place(
-    load: Callable[[str], Pack], change: Change, place: str, wrong: str
-) -> None:
+def test_a_wrong_pack_is_refused_with_file_and_place(load: Callable[[str], Pack], change: Change, place: str, wrong: str) -> None:
     broken = raw()
     change(broken)
     with pytest.raises(BadInput) as caught:

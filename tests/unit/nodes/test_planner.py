@@ -24,9 +24,7 @@ from tests.engine import (
 
 RELEASED = ["release_payment_hold", "confirm_reservation", "release_to_fulfilment"]
 DOUBTFUL = [{"order_id": "O-1", "result": "ambiguous", "confidence": None, "suggested": None}]
-CORRECTED = [
-    {"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}
-]
+CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 TWIN = an_order("O-2", created_at="2026-03-09T12:30:00Z")
 SUBSTITUTES = [
     {"sku": "A", "unit_price_cents": 5_000, "substitutes": ["B", "C"]},
@@ -75,18 +73,14 @@ def test_only_a_vip_gets_stock_of_a_flagship(tier: str | None, verdict: str) -> 
 
 
 def test_the_first_substitute_near_in_price_and_in_stock_is_taken() -> None:
-    raw = an_exception(
-        orders=[an_order(allow_substitution=True)], stock=[a_stock("B"), a_stock("C")], items=SUBSTITUTES
-    )
+    raw = an_exception(orders=[an_order(allow_substitution=True)], stock=[a_stock("B"), a_stock("C")], items=SUBSTITUTES)
     assert args_of(drafted(raw), "substitute_line") == [{"order_id": "O-1", "line_id": "1", "sku": "C"}]
 
 
 def test_what_one_line_takes_is_not_there_for_the_next() -> None:
     lines = [a_line("1", "A"), a_line("2", "B")]
     items = [{"sku": sku, "unit_price_cents": 5_000, "substitutes": ["S"]} for sku in "ABS"]
-    raw = an_exception(
-        orders=[an_order(lines=lines, allow_substitution=True)], stock=[a_stock("S", on_hand=3)], items=items
-    )
+    raw = an_exception(orders=[an_order(lines=lines, allow_substitution=True)], stock=[a_stock("S", on_hand=3)], items=items)
     draft = drafted(raw)
     assert [args["line_id"] for args in args_of(draft, "substitute_line")] == ["1"]
     assert [args["line_id"] for args in args_of(draft, "cancel_line")] == ["2"]
@@ -124,9 +118,7 @@ def test_a_hold_keeps_the_cancelled_duplicate_and_the_count_and_drops_the_rest()
 
 
 def test_an_escalation_keeps_nothing_else() -> None:
-    raw = an_exception(
-        orders=[an_order(), TWIN], payments=[a_payment(fraud={"score": 0.75, "signals": []}), a_payment("O-2")]
-    )
+    raw = an_exception(orders=[an_order(), TWIN], payments=[a_payment(fraud={"score": 0.75, "signals": []}), a_payment("O-2")])
     draft = drafted(raw)
     assert (draft["verdict"], draft["cites"]) == ("escalate", ["FRD-3"])
     assert draft["plan"][0]["args"] == {"queue": "fraud", "subject_id": "O-1"} and len(draft["plan"]) == 1
@@ -193,9 +185,7 @@ def test_changes_come_before_the_release_and_messages_last() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("eta", "late"), [("2026-03-14T12:00:00Z", 0), ("2026-03-14T12:00:01Z", 1), ("2026-03-16T12:00:00Z", 1)]
-)
+@pytest.mark.parametrize(("eta", "late"), [("2026-03-14T12:00:00Z", 0), ("2026-03-14T12:00:01Z", 1), ("2026-03-16T12:00:00Z", 1)])
 def test_two_late_lines_give_one_notice_and_lines_in_time_none(eta: str, late: int) -> None:
     lines = [a_line("1", "A"), a_line("2", "B")]
     inbound = [an_inbound("PO-1", eta=eta), an_inbound("PO-2", sku="B", eta=eta)]
@@ -232,9 +222,7 @@ def test_two_equal_refunds_of_one_charge_stay_two() -> None:
 )
 def test_the_later_of_two_duplicates_within_half_an_hour_is_cancelled(minutes: str, verdict: str) -> None:
     other = an_order("O-2", created_at=f"2026-03-09T{minutes}Z")
-    draft = drafted(
-        an_exception(orders=[an_order(), other], payments=[a_payment(), a_payment("O-2", authorizations=[])])
-    )
+    draft = drafted(an_exception(orders=[an_order(), other], payments=[a_payment(), a_payment("O-2", authorizations=[])]))
     assert draft["verdict"] == verdict
     assert ("cancel_order" in names(draft)) == (minutes in ("12:30:00", "11:30:00"))
 
@@ -246,10 +234,7 @@ def test_equal_actions_that_are_done_once_are_kept_once(lab: Laboratory) -> None
 
 
 def test_actions_that_need_no_order_stay_as_given(lab: Laboratory) -> None:
-    given = [
-        {"name": name, "args": {}}
-        for name in ("send_message", "request_cycle_count", "confirm_reservation", "cancel_line")
-    ]
+    given = [{"name": name, "args": {}} for name in ("send_message", "request_cycle_count", "confirm_reservation", "cancel_line")]
     assert [action["name"] for action in in_order(given, lab.catalogue)] == [
         "request_cycle_count",
         "cancel_line",

@@ -119,22 +119,16 @@ def exceptions(draw: st.DrawFn) -> Raw:
             for i in range(draw(some(0, 0, 1, 2)))
         ]
         signals = draw(
-            st.lists(
-                some("new_shipping_address", "high_order_value", "order_velocity", "other"), max_size=2, unique=True
-            )
+            st.lists(some("new_shipping_address", "high_order_value", "order_velocity", "other"), max_size=2, unique=True)
         )
         fraud = draw(
-            some(
-                {"score": 0.05, "signals": []}, {"score": 0.5, "signals": signals}, {"score": 0.75, "signals": []}, None
-            )
+            some({"score": 0.05, "signals": []}, {"score": 0.5, "signals": signals}, {"score": 0.75, "signals": []}, None)
         )
         payments.append(
             a_payment(number, on_hold=draw(st.booleans()), authorizations=authorizations, charges=charges, fraud=fraud)
         )
     stock = [
-        a_stock(
-            sku, place, draw(st.integers(0, 6)), failed_picks_14d=draw(some(0, 0, 2)), reserved=draw(some(0, 0, None))
-        )
+        a_stock(sku, place, draw(st.integers(0, 6)), failed_picks_14d=draw(some(0, 0, 2)), reserved=draw(some(0, 0, None)))
         for sku in "ABCS"
         for place in ("DC-1", "DC-2", "ST-1", "FL-1")
         if draw(some(True, False))
@@ -144,9 +138,7 @@ def exceptions(draw: st.DrawFn) -> Raw:
         orders=[order, *twins],
         payments=payments,
         stock=stock,
-        inbound=[
-            an_inbound(f"PO-{i}", sku=draw(some(*skus)), eta=draw(some(*MOMENTS))) for i in range(draw(some(0, 1, 2)))
-        ],
+        inbound=[an_inbound(f"PO-{i}", sku=draw(some(*skus)), eta=draw(some(*MOMENTS))) for i in range(draw(some(0, 1, 2)))],
         items=[{"sku": sku, "unit_price_cents": 5_000, "substitutes": ["S", "A"]} for sku in "ABCS"],
         customers=[a_customer(tier=draw(some("vip", "standard")), moved_at=draw(some(None, MOMENTS[0])))],
         address_checks=draw(
@@ -174,8 +166,7 @@ def decided(raw: Raw) -> tuple[Any, ...]:
     """Verdict, actions and clauses, without text that is only echoed."""
     draft = drafted(raw)
     plan = [
-        (action["name"], {name: value for name, value in action["args"].items() if name != "ship_to"})
-        for action in draft["plan"]
+        (action["name"], {name: value for name, value in action["args"].items() if name != "ship_to"}) for action in draft["plan"]
     ]
     return draft["verdict"], plan, draft["cites"], judged(raw, draft).approval
 

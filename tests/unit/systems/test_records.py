@@ -89,9 +89,7 @@ def test_a_change_of_what_is_not_there_is_refused_and_reads_as_nothing(source: s
 
 def test_a_later_record_of_the_same_key_takes_the_place_of_the_earlier() -> None:
     records = Records()
-    records.add(
-        "wms.stock", [{"sku": "A", "location": "DC-1", "on_hand": 1}, {"sku": "A", "location": "DC-2", "on_hand": 2}]
-    )
+    records.add("wms.stock", [{"sku": "A", "location": "DC-1", "on_hand": 1}, {"sku": "A", "location": "DC-2", "on_hand": 2}])
     records.add("wms.stock", [{"sku": "A", "location": "DC-1", "on_hand": 3}])
     assert [record["on_hand"] for record in records.all("wms.stock")] == [3, 2]
 
