@@ -30,7 +30,8 @@ from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, ProposalStatus, Run
-from nodes.pack import Pack, pack_files
+from nodes.pack import Pack
+from nodes.pack_loading import load_pack, pack_files
 from nodes.planner import Planner
 from nodes.state import MissionContext
 from systems.catalogue import Catalogue, default_catalogue
@@ -54,7 +55,7 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
     clauses = policies.in_force(utc_now())
     packs: dict[str, Pack] = {}
     for file in pack_files(folder):
-        pack = Pack.load(file, catalogue=catalogue, tools=READ_TOOLS, clauses=clauses)
+        pack = load_pack(file, catalogue=catalogue, tools=READ_TOOLS, clauses=clauses)
         if pack.mission in packs:
             raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
         packs[pack.mission] = pack

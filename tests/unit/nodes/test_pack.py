@@ -11,6 +11,7 @@ import yaml
 from errors import BadInput
 from evals.run import Laboratory
 from nodes.pack import Pack
+from nodes.pack_loading import load_pack
 from systems.reads import READ_TOOLS
 from tests.engine import AS_OF, PACKS
 
@@ -24,7 +25,7 @@ def load(lab: Laboratory, tmp_path: Path) -> Callable[[str], Pack]:
     def of(text: str) -> Pack:
         file = tmp_path / "broken.yaml"
         file.write_text(text)
-        return Pack.load(file, catalogue=lab.catalogue, tools=READ_TOOLS, clauses=clauses)
+        return load_pack(file, catalogue=lab.catalogue, tools=READ_TOOLS, clauses=clauses)
 
     return of
 

@@ -175,9 +175,7 @@ def decided(raw: Raw) -> tuple[Any, ...]:
 @given(exceptions())
 def test_a_plan_passes_the_check(raw: Raw) -> None:
     draft = drafted(raw)
-    for objection in judged(raw, draft).objections:
-        # two lines that cost more than is left of the charge: the check sends the plan back, and the case is escalated
-        assert "refund_charge: more than is left of the charge" in objection
+    assert not judged(raw, draft).objections
 
 
 @QUICK
