@@ -45,6 +45,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence
 def progress(what: str, total: int | None) -> Iterator[Any]:
     """A progress bar; call what it gives once for every finished piece."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

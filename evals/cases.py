@@ -58,6 +58,10 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
     expected = raw.get("expected")
     if expected is not None and not isinstance(expected, dict):
         raise BadInput(f"{where}: «expected» must be an object or absent; see evals/cases/README.md")
+    for system, collections in raw["systems"].items():
+        listed = collections.values() if isinstance(collections, dict) else () if collections is None else (None,)
+        if not all(isinstance(records, list) and all(isinstance(one, dict) for one in records) for records in listed):
+            raise BadInput(f"{where}: systems.{system} must be null, or an object of lists of records; see evals/cases/README.md")
     event = event_of(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs, where)
     return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)
 
@@ -69,6 +73,9 @@ def event_of(
     pack = packs.get(mission)
     if pack is None:
         raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
+    for field, told in ((str(pack.trigger.subject), trigger.get(pack.trigger.subject)), ("case_id or source_id", source_id)):
+        if isinstance(told, str) and not (len(told) <= 500 and _storable(told)):
+            raise BadInput(f"{where}: «{field}» must be text of at most 500 characters without NUL or half characters; mend it")
     name = trigger.get("event")
     if name not in pack.trigger.events:
         raise BadInput(f"{where}: {mission} has no event {name!r}; it has {', '.join(pack.trigger.events)}")
@@ -86,3 +93,8 @@ def event_of(
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _storable(text: str) -> bool:
+    """Whether a database can keep it: no NUL, no half of a character."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -3,6 +3,8 @@
     event → gather → diagnose → ground → assess → propose → check → review → execute → close
                                                      ↑________|  sent back at most twice, then escalated
 
+After review, `decision` takes what the person decided from the ledger: the graph believes nobody else.
+
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
 
@@ -16,6 +18,7 @@ from langgraph.runtime import Runtime
 from nodes.assess import assess
 from nodes.check import check
 from nodes.close import close
+from nodes.decision import decision
 from nodes.diagnose import diagnose
 from nodes.execute import execute
 from nodes.gather import gather
@@ -61,6 +64,7 @@ def mission_graph(
     graph.add_node("propose", given(propose))
     graph.add_node("check", given(check))
     graph.add_node("review", given(review))
+    graph.add_node("decision", given(decision))
     graph.add_node("execute", given(execute))
     graph.add_node("close", given(close))
 
@@ -71,7 +75,8 @@ def mission_graph(
     graph.add_edge("assess", "propose")
     graph.add_edge("propose", "check")
     graph.add_conditional_edges("check", after_check)
-    graph.add_conditional_edges("review", after_review)
+    graph.add_edge("review", "decision")
+    graph.add_conditional_edges("decision", after_decision)
     graph.add_conditional_edges("execute", after_execute)
     graph.add_edge("close", END)
     return graph.compile(checkpointer=checkpointer)
@@ -84,7 +89,7 @@ def after_check(state: MissionState) -> Literal["propose", "review", "execute"]:
     return "review" if state["waits"] else "execute"
 
 
-def after_review(state: MissionState) -> Literal["execute", "propose", "gather", "close"]:
+def after_decision(state: MissionState) -> Literal["execute", "propose", "gather", "close"]:
     """An approval is executed, an edit or an escalation proposed, a remark makes the Mission look again."""
     kind = (state["decision"] or {}).get("kind")
     if kind == "approve":

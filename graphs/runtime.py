@@ -123,6 +123,8 @@ class Runtime:
         proposal = self.ledger.proposal(run.run_id)
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
+        if kind == "edit" and not (details or {}).get("plan"):
+            raise BadInput("an edit that leaves no step is a rejection; reject the proposal, or keep a step")
         decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
@@ -144,18 +146,11 @@ class Runtime:
         paused = self._graph.get_state(config)
         given: Any = None
         if paused.interrupts:
-            given = Command(resume={paused.interrupts[0].id: self._decision(run)})
+            given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
         elif not paused.values:
             given = {"run_id": run.run_id}
         for observation in self._graph.stream(given, config, context=self.context, stream_mode="custom", durability="sync"):
             on_observation(observation)
-
-    def _decision(self, run: Run) -> dict[str, Any]:
-        decisions = self.ledger.decisions(run.run_id)
-        if not decisions:
-            raise Stuck(f"run {run.run_id} goes on without a decision; look at its proposals")
-        last = decisions[-1]
-        return {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}
 
     def _refuse_other_versions(self, run: Run) -> None:
         now = self.versions(run.event)

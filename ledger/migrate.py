@@ -27,7 +27,9 @@ def migrate(url: str) -> bool:
             session.execute("CREATE SCHEMA IF NOT EXISTS ledger")
             return _upgrade(url)
     except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database to migrate did not answer: {str(failed).splitlines()[0]}") from failed
+        raise TryAgain(
+            f"The database to migrate did not answer: {str(failed).splitlines()[0]}; start it, or correct DATABASE_URL."
+        ) from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def no_run(run_id: str) -> str:
-    return f"There is no run '{run_id}' in the ledger: see `missions runs` for those that there are."
+    return f"There is no run '{run_id}' in the ledger: `missions queue` shows those that wait."
 
 
 def several_runs(prefix: str, found: Sequence[str]) -> str:

@@ -32,6 +32,12 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
     begun = [effect for effect in context.ledger.effects(run_id) if effect.proposal_id == proposal.proposal_id]
+    failed = [proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed"]
+    if failed:  # an incident that was resumed: what was not done then is planned anew, on the world as it is now
+        observe(
+            runtime, run_id, [NewObservation("execute", "check", f"Not done before: {'; '.join(failed)}; it is looked at anew")]
+        )
+        return {"proposal_id": None}
     if not any(effect.status != "intended" for effect in begun):
         changed = what_changed(context, state, run.event, proposal)
         if changed:
@@ -44,9 +50,9 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 
 
-def idempotency_key(run_id: str, step: int, digest: str) -> str:
-    """Of run, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
-    return hashlib.sha256(f"{run_id}/{step}/{digest}".encode()).hexdigest()[:40]
+def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
+    """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
+    return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
 
 
 def what_changed(context: MissionContext, state: MissionState, event: Event, proposal: Proposal) -> list[str]:
@@ -75,7 +81,7 @@ def _effects(proposal: Proposal, now: datetime) -> list[Effect]:
     return [
         Effect(
             run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
-            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.run_id, step, proposal.digest),
+            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest),
             status="intended", at=now,
         )
         for step, action in enumerate(proposal.plan)
@@ -87,6 +93,8 @@ def _do(effect: Effect, proposal: Proposal, runtime: Runtime[MissionContext]) ->
     if context.writer is None:
         raise Stuck(f"run {effect.run_id} may not write here; execute it where the systems are open for writing")
     says = proposal.plan[effect.step]["says"]
+    if effect.status == "unknown":
+        raise Stuck(f"{says}: its outcome is not known; look into {effect.tool.split('.')[0]} for it before the run goes on")
     if effect.status == "intended":
         context.ledger.mark_effect(effect.key, "executing", at=context.clock())
     for attempt in range(1, WRITE_TRIES + 1):

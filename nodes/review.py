@@ -12,8 +12,9 @@ ALLOWED = ["approve", "edit", "reject", "respond"]
 
 
 def review(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-    """Interrupt with a HITLRequest; what it is resumed with only says that the ledger holds a decision."""
-    return {"decision": interrupt(request(runtime.context.ledger.proposal(state["run_id"])))}
+    """Interrupt with a HITLRequest. What it is resumed with counts for nothing: `decision` looks into the ledger."""
+    interrupt(request(runtime.context.ledger.proposal(state["run_id"])))
+    return {}
 
 
 def request(proposal: Proposal | None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class MissionState(TypedDict, total=False):
     proposal_id: str | None
     #: True if the proposal waits for a person
     waits: bool
-    #: {"kind", "by", "details"} of the person's decision
+    #: {"id", "kind", "by", "details"} of the person's decision, as the ledger has it
     decision: dict[str, Any] | None
     verdict: str | None
     outcome: Outcome | None

@@ -68,7 +68,8 @@ def _require_free(system: str, port: int | None) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", error)
             raise BadInput(
-                f"{system} cannot be served on {_HOST}:{port} ({error.strerror}); choose another port, or stop what is on it."
+                f"{system} cannot be served on {_HOST}:{port} ({why}); choose another port, or stop what is on it."
             ) from error

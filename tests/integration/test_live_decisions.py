@@ -1,5 +1,6 @@
 """What follows from each decision, live: in the ledger, in the sandbox company, on the Explain rail."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -198,23 +199,19 @@ def test_a_forged_resumption_of_the_graph_does_nothing_and_the_run_waits_or_is_a
     assert company.ledger.decisions(run.run_id) == []
 
 
-def test_a_forged_approval_becomes_a_visible_incident(company: Company) -> None:
+def test_after_a_forged_approval_the_run_still_waits_for_a_real_decision(company: Company) -> None:
     run = company.propose(SHORT)
     resume_behind_the_ledger(company, run.run_id, {"kind": "approve"})
-    company.runtime.drive(run.run_id)
-    assert company.ledger.run(run.run_id).status == "incident"
-    assert any("without" in reason for reason in company.incidents(run))
+    assert company.runtime.drive(run.run_id).status == "waiting"
+    assert run.run_id in [waiting.run_id for waiting, _, _ in company.ledger.queue()]
 
 
-def test_after_a_forged_approval_a_real_rejection_is_still_a_rejection(company: Company) -> None:
+@pytest.mark.parametrize(("kind", "outcome"), [("reject", "rejected"), ("approve", "executed")])
+def test_a_real_decision_after_a_forged_one_counts(company: Company, kind: str, outcome: str) -> None:
     run = company.propose(SHORT)
-    before = company.snapshot()
-    resume_behind_the_ledger(company, run.run_id, {"kind": "approve"})
-    if company.ledger.run(run.run_id).status == "incident":
-        company.ledger.resume(run.run_id, by="rita", reason="looked at", at=company.runtime.context.clock())
-    run = company.decide(run, "reject", "rita")
-    assert (run.status, run.outcome) == ("closed", "rejected")
-    assert company.snapshot() == before
+    resume_behind_the_ledger(company, run.run_id, {"kind": "approve" if kind == "reject" else "reject"})
+    run = company.decide(run, kind, "rita")
+    assert (run.status, run.outcome) == ("closed", outcome)
 
 
 def resume_behind_the_ledger(company: Company, run_id: str, value: dict[str, Any]) -> None:
@@ -222,7 +219,5 @@ def resume_behind_the_ledger(company: Company, run_id: str, value: dict[str, Any
     graph: Any = company.runtime._graph
     config = {"configurable": {"thread_id": run_id}}
     paused = graph.get_state(config)
-    try:
+    with suppress(MissionsError):  # that it is told is fine; what counts is what was done
         graph.invoke(Command(resume={paused.interrupts[0].id: value}), config, context=company.runtime.context)
-    except MissionsError:
-        pass  # that it is told is fine; what counts is what was done

@@ -1,6 +1,6 @@
 """What a run leaves behind: the Explain rail, the checkpoint, the audit chain."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ormsgpack
@@ -16,7 +16,7 @@ LARGEST_STATE = 20_000
 
 
 @pytest.fixture(scope="module")
-def all_runs(company: Company) -> Iterator[dict[str, str]]:
+def all_runs(company: Company) -> dict[str, str]:
     """Run id by case of the whole sample, decided where it waits."""
     company.load(*CASES)
     runs = {}
@@ -25,7 +25,7 @@ def all_runs(company: Company) -> Iterator[dict[str, str]]:
         if run.status == "waiting":
             run = company.decide(run, "respond", "rita", remark="once more")
         runs[case_id] = run.run_id
-    yield runs
+    return runs
 
 
 def test_observations_are_in_the_ledger_in_order_and_streamed_as_they_arise(company: Company) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphs.mission import after_check, after_execute, after_review, mission_graph
+from graphs.mission import after_check, after_decision, after_execute, mission_graph
 
 
 def state(**other: Any) -> Any:
@@ -13,7 +13,7 @@ def state(**other: Any) -> Any:
 
 def test_the_graph_has_the_nodes_of_the_design() -> None:
     nodes = list(mission_graph().get_graph().nodes)
-    assert nodes[1:-1] == ["gather", "diagnose", "ground", "assess", "propose", "check", "review", "execute", "close"]
+    assert nodes[1:-1] == ["gather", "diagnose", "ground", "assess", "propose", "check", "review", "decision", "execute", "close"]
 
 
 def test_objections_go_back_to_the_reasoner_and_a_plan_that_waits_to_review() -> None:
@@ -27,12 +27,12 @@ def test_objections_go_back_to_the_reasoner_and_a_plan_that_waits_to_review() ->
     [("approve", "execute"), ("edit", "propose"), ("escalate", "propose"), ("respond", "gather"), ("reject", "close")],
 )
 def test_a_decision_leads_where_it_must(kind: str, node: str) -> None:
-    assert after_review(state(decision={"kind": kind})) == node
+    assert after_decision(state(decision={"kind": kind})) == node
 
 
 def test_nothing_that_is_not_an_approval_is_executed() -> None:
     for decision in (None, {}, {"kind": ""}, {"kind": "APPROVE"}, {"kind": "yes"}):
-        assert after_review(state(decision=decision)) == "close"
+        assert after_decision(state(decision=decision)) == "close"
 
 
 def test_a_changed_world_is_looked_at_anew() -> None:

@@ -1,0 +1,17 @@
+"""decision: take the person's decision from the ledger. What the graph was resumed with is not looked at."""
+
+from langgraph.runtime import Runtime
+
+from errors import Stuck
+from nodes.state import MissionContext, MissionState
+
+
+def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """The last decision about the proposal. Raises Stuck where the ledger has none: somebody resumed the graph by hand."""
+    context, run_id = runtime.context, state["run_id"]
+    proposal = context.ledger.proposal(run_id)
+    decisions = [one for one in context.ledger.decisions(run_id) if proposal and one.proposal_id == proposal.proposal_id]
+    if proposal is None or proposal.status == "pending" or not decisions:
+        raise Stuck(f"run {run_id} was resumed without a decision in the ledger; decide about it with `missions decide`")
+    last = decisions[-1]
+    return {"decision": {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}}
