@@ -3,6 +3,7 @@
 Each case runs on the same graph as live, up to where a person decides or the plan would be executed.
 """
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Evaluation:
         self._saver = InMemorySaver()
         self._graph = mission_graph(self._saver)
         self._planner = Planner()
+        gc.freeze()  # what is loaded by now stays; the collector need not walk it again for every few cases
 
     def run(self, case: RecordedException) -> dict[str, Any]:
         """One result in the format of CONTRACT.md. Raises BadInput for a case whose systems are malformed."""

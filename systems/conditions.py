@@ -17,6 +17,11 @@ from errors import BadInput
 
 _BOUND_BY_MACRO = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*(\w+)\s*,")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+#: one field of every element: order.lines.map(l, l.sku)
+_FIELD_OF_EACH = re.compile(r"([A-Za-z_][\w.]*)\.map\(\s*(\w+)\s*,\s*\2\.(\w+)\s*\)")
+#: a named function of plain arguments: latest(payment.authorizations, 'authorized_at')
+_CALL = re.compile(r"([A-Za-z_]\w*)\(\s*([^()]*?)\s*\)")
+_ARGUMENT = re.compile(r"'([^'\\]*)'|(\d+)|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
 _STANDARD_FUNCTIONS = frozenset(
     {"all", "bool", "contains", "double", "duration", "endsWith", "exists", "exists_one", "filter", "has", "int", "map"}
     | {"matches", "max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
@@ -82,6 +87,9 @@ class Scope:
         return None if name in self._fixed else self.names.get(name)
 
 
+Plain = Callable[[Scope], Any]
+
+
 @dataclass(frozen=True)
 class Expression:
     """A compiled CEL expression; `names` are its free variables, `functions` the functions it calls."""
@@ -90,8 +98,9 @@ class Expression:
     program: cel.Program
     names: frozenset[str]
     functions: frozenset[str]
-    #: the parts of a plain path such as order.order_id, which is looked up without CEL
-    path: tuple[str, ...] | None
+    #: the same without CEL, for a path, one field of every element, or a named function of paths: most are one of
+    #: these, and handing whole records to CEL and back costs more than evaluating them
+    plain: Plain | None
 
     @classmethod
     def compile(cls, source: str, where: str) -> "Expression":
@@ -102,8 +111,7 @@ class Expression:
             raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); mend it") from error
         bound = set(_BOUND_BY_MACRO.findall(source))
         functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
-        path = tuple(source.split(".")) if _PATH.fullmatch(source) and source not in ("true", "false", "null") else None
-        return cls(source, program, frozenset(program.variables()) - bound, frozenset(functions), path)
+        return cls(source, program, frozenset(program.variables()) - bound, frozenset(functions), _plain(source, functions))
 
     def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
         """Raise BadInput when the expression uses a variable or a function that does not exist `where` it stands."""
@@ -117,18 +125,57 @@ class Expression:
     def evaluate(self, scope: Scope) -> Any:
         """Its value. Raises Unknown when it cannot be told: a name has no value, or a value is null."""
         try:
-            return self.program.execute(scope.context) if self.path is None else self._look_up(scope)
-        except (RuntimeError, TypeError, KeyError, ValueError) as error:
+            return self.program.execute(scope.context) if self.plain is None else self.plain(scope)
+        except (RuntimeError, TypeError, LookupError, ValueError) as error:
             raise Unknown(self, _first_line(error)) from error
 
-    def _look_up(self, scope: Scope) -> Any:
-        first, *rest = self.path or ()
+
+def _plain(source: str, functions: Collection[str]) -> Plain | None:
+    if source in ("true", "false", "null"):
+        return None
+    if _PATH.fullmatch(source):
+        return _path(source)
+    if match := _FIELD_OF_EACH.fullmatch(source):
+        return _field_of_each(_path(match[1]), match[3])
+    if (match := _CALL.fullmatch(source)) and match[1] in functions:
+        words = [word.strip() for word in match[2].split(",")] if match[2] else []
+        found = [_ARGUMENT.fullmatch(word) for word in words]
+        arguments = [_argument(one) for one in found if one]
+        return _call(match[1], arguments) if len(arguments) == len(words) else None
+    return None
+
+
+def _argument(match: re.Match[str]) -> Plain:
+    text, number, path = match.groups()
+    if path in ("true", "false", "null"):
+        constant = {"true": True, "false": False, "null": None}[path]
+        return lambda _: constant
+    if path is not None:
+        return _path(path)
+    value = int(number) if number is not None else text
+    return lambda _: value
+
+
+def _path(source: str) -> Plain:
+    first, *rest = source.split(".")
+
+    def look_up(scope: Scope) -> Any:
         value = scope.lookup(first)
         if value is None and first not in scope.names and first not in scope.bound:
             raise KeyError(first)
         for part in rest:
             value = value[part]
         return value
+
+    return look_up
+
+
+def _field_of_each(path: Plain, field: str) -> Plain:
+    return lambda scope: [element[field] for element in path(scope)]
+
+
+def _call(function: str, arguments: list[Plain]) -> Plain:
+    return lambda scope: scope.functions[function](*[argument(scope) for argument in arguments])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 STOCK_FUNCTIONS = ("available", "trusted", "cover", "places", "deliveries", "stand_ins", "location_type")
 
 
-class Missing(Exception):
+class Missing(LookupError):
     """A collection that a function needs was not read."""
 
 

@@ -106,7 +106,7 @@ def test_a_name_defined_late_has_its_value(given: object) -> None:
 
 def test_an_expression_knows_its_free_names_and_functions() -> None:
     found = Expression.compile("order.lines.exists(l, cover(l.sku, place) == 'sure') && size(items) > 0", "here")
-    assert (found.names, found.functions, found.path) == ({"order", "place", "items"}, {"cover"}, None)
+    assert (found.names, found.functions, found.plain) == ({"order", "place", "items"}, {"cover"}, None)
 
 
 @pytest.mark.parametrize("source", ["order.", "1 +", "(", "a b", ""])
