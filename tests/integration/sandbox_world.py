@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 from mcp_types import CallToolResult
 
 from errors import Refused, TryAgain
@@ -21,7 +20,7 @@ from systems.sandbox.loader import LoadReport, load_cases
 from systems.sandbox.serve import build
 
 # Where recorded cases may be: the project's own copy, or beside the checkout.
-_FOLDERS = ("evals/cases", "evals/cases/dev", "../shared/bench/cases/dev")
+CASES = Path(__file__).parents[2] / "evals" / "cases"
 MISSIONS = ("order_exception", "support_resolution", "account_save", "invoice_approval", "omnichannel_exception")
 SHIP_TO = {
     "name": "Ana Ruiz", "line1": "9 Orchard Rd", "city": "Albany", "region": "NY", "postal_code": "12207", "country": "US"
@@ -143,13 +142,9 @@ def case(systems: Mapping[str, Any], case_id: str = "case-1") -> dict[str, Any]:
 
 
 def recorded(mission: str) -> list[dict[str, Any]]:
-    """The recorded cases of a mission; skips the test where there are none."""
-    root = Path(__file__).parents[2]
-    for folder in _FOLDERS:
-        path = root / folder / f"{mission}.jsonl"
-        if path.exists():
-            return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
-    pytest.skip(f"no recorded cases of {mission} in this checkout")
+    """The recorded cases of a mission."""
+    lines = (CASES / f"{mission}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 _NUMBERS = count(1)
