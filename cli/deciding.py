@@ -38,7 +38,8 @@ def decide_run(
         elif after.status == "waiting":
             say(f"{run.event.subject} waits for a decision again; see `missions show {run.run_id}`.")
         else:
-            raise Refused(f"run {run.run_id} became an incident; see `missions show {run.run_id}`")
+            reasons = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == run.run_id]
+            raise Refused(f"the decision stands, and the run is an incident: {'; '.join(reasons)}")
 
 
 def _kind(word: str) -> DecisionKind:

@@ -25,6 +25,7 @@ def show_run(run_id: str, as_json: bool) -> None:
         run = ledger.run(run_id)
         observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
         decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
+        incidents = [incident for incident in ledger.incidents() if incident.run_id == run.run_id]
     if as_json:
         whole = {
             "run": run,
@@ -45,6 +46,8 @@ def show_run(run_id: str, as_json: bool) -> None:
         _proposal(proposals[-1])
     _decisions(decisions)
     _effects(effects)
+    for incident in incidents:
+        say(f"Incident since {incident.at:%Y-%m-%d %H:%M}: {incident.reason}", style="bold")
 
 
 def show_queue(as_json: bool) -> None:
