@@ -10,6 +10,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 from uuid import uuid4
@@ -21,8 +23,9 @@ from langgraph.graph.state import CompiledStateGraph
 
 from evals.cases import read_cases
 from evals.run import Evaluation, Laboratory
-from graphs.runtime import open_runtime
+from graphs.runtime import Runtime, open_runtime
 from graphs.settings import CHECKOUT, settings
+from ledger.records import Event, Run
 from nodes.state import MissionState
 
 CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
@@ -70,9 +73,13 @@ def to_the_pause() -> list[float]:
         cases = list(read_cases(SAMPLE, runtime.context.packs))
         took = []
         for case in [*islice(cases, 3), *cases, *cases]:  # the first ones start the servers
-            event = type(case.event)(**{**vars(case.event), "source_id": f"bench-{uuid4()}"})
-            took.append(seconds(lambda event=event: runtime.drive(runtime.take_in(event).run_id)))  # type: ignore[misc]
+            event = replace(case.event, source_id=f"bench-{uuid4()}")
+            took.append(seconds(partial(_run, runtime, event)))
         return took[3:]
+
+
+def _run(runtime: Runtime, event: Event) -> Run:
+    return runtime.drive(runtime.take_in(event).run_id)
 
 
 def command(*words: str) -> float:

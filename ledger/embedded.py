@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import subprocess
-import sys
 import threading
 import warnings
 from pathlib import Path
@@ -28,20 +27,6 @@ _DATA = "data"
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
 #: the lock of a server is between processes and not between threads
 _STARTING = threading.Lock()
-
-
-def default_folder(data_home: Path | None = None) -> Path:
-    """Where the data lies unless another folder is named.
-
-    `data_home` is the user's data directory (XDG_DATA_HOME) if one is set. Root gets a folder outside its home,
-    because the server runs under another account then, to which all folders above the data must be open.
-    """
-    if _is_root():
-        return Path("/var/lib/missions/postgres")
-    if sys.platform == "linux":
-        return (data_home or Path.home() / ".local" / "share") / "missions" / "postgres"
-    # macOS keeps such data under "Application Support", and a space breaks the server
-    return Path.home() / ".missions" / "postgres"
 
 
 def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
@@ -143,7 +128,3 @@ def _check_writable(folder: Path) -> None:
             f"The folder '{folder}' for the embedded PostgreSQL cannot be written ({failed.strerror}): "
             "make it writable or name another folder."
         ) from failed
-
-
-def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0
