@@ -13,7 +13,7 @@ KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 
 def decide_run(
-    run_id: str, kind: str, by: str, reason: str, *, edits: Sequence[str], drops: Sequence[int], queue: str, digest: str | None
+    run_id: str, kind: str, by: str, reason: str, *, edits: Sequence[str], drops: Sequence[int], without: Sequence[str], queue: str, digest: str | None
 ) -> None:
     """Decide, then drive the run on until it waits again or ends."""
     chosen = _kind(kind)
@@ -22,7 +22,7 @@ def decide_run(
         proposal = runtime.ledger.proposal(run.run_id)
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
-        details = _details(kind, proposal, edits, drops, queue, reason)
+        details = _details(kind, proposal, edits, drops, queue, reason) | ({"without": list(without)} if without else {})
         if kind == "escalate":
             allowed = runtime.context.catalogue["open_case"].args["queue"]
             if queue not in allowed:
@@ -66,7 +66,7 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
     if not edits and not drops:
         raise BadInput("an edit changes something: give --set STEP.ARGUMENT=VALUE or --drop STEP")
     steps = [
-        {"name": action["name"], "args": dict(action["args"]), "for": action["for"], "cites": action["cites"]} for action in plan
+        {**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan
     ]
     for edit in edits:
         place, equals, value = edit.partition("=")

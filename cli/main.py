@@ -66,13 +66,14 @@ def decide(
     reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
     drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
     queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
     digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
 ) -> None:
     """Decide about the proposal of a run, and do what follows from it."""
     from cli.deciding import decide_run
 
-    decide_run(run_id, kind, by, reason, edits=set_ or [], drops=drop or [], queue=queue_name, digest=digest)
+    decide_run(run_id, kind, by, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest)
 
 
 @app.command("eval")

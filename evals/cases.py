@@ -73,15 +73,19 @@ def event_of(
     pack = packs.get(mission)
     if pack is None:
         raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
-    for field, told in ((str(pack.trigger.subject), trigger.get(pack.trigger.subject)), ("case_id or source_id", source_id)):
-        if isinstance(told, str) and not (len(told) <= 500 and _storable(told)):
-            raise BadInput(f"{where}: «{field}» must be text of at most 500 characters without NUL or half characters; mend it")
+    if not _nameable(source_id):
+        raise BadInput(f"{where}: «case_id or source_id» must be text of at most 500 characters without NUL or half characters; mend it")
     name = trigger.get("event")
-    if name not in pack.trigger.events:
+    if not isinstance(name, str) or name not in pack.trigger.events:
         raise BadInput(f"{where}: {mission} has no event {name!r}; it has {', '.join(pack.trigger.events)}")
-    subject = trigger.get(pack.trigger.subject)
-    if not isinstance(subject, str) or not subject.strip():
-        raise BadInput(f"{where}: the trigger does not name its subject; give it «{pack.trigger.subject}»")
+    fields = pack.trigger.fields(name)
+    for field in fields:
+        told = trigger.get(field)
+        if not isinstance(told, str) or not told.strip():
+            raise BadInput(f"{where}: the trigger does not name its subject; give it «{field}»")
+    subject = pack.trigger.events[name].format_map({field: trigger[field] for field in fields})
+    if not _nameable(subject):
+        raise BadInput(f"{where}: «{fields[0]}» must be text of at most 500 characters without NUL or half characters; mend it")
     try:
         moment = datetime.fromisoformat(as_of)
     except ValueError:
@@ -95,6 +99,6 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _storable(text: str) -> bool:
-    """Whether a database can keep it: no NUL, no half of a character."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _nameable(text: str) -> bool:
+    """Whether a database can keep it as a name: not too long, no NUL, no half of a character."""
+    return len(text) <= 500 and "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -8,9 +8,6 @@ from typing import Any
 
 from systems.catalogue import Catalogue
 
-#: Arguments that do not count in a comparison: free text and whole addresses.
-FREE_ARGUMENTS = ("address", "text")
-
 
 @dataclass(frozen=True)
 class Figures:
@@ -67,5 +64,4 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _key(action: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, ...]:
     entry, args = catalogue.get(action["name"]), action["args"]
-    counting = [name for name, kind in entry.args.items() if kind not in FREE_ARGUMENTS] if entry else sorted(args)
-    return (action["name"], *(json.dumps(args.get(name)) for name in counting))
+    return (action["name"], *(json.dumps(args.get(name)) for name in (entry.counting if entry else sorted(args))))

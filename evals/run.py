@@ -52,8 +52,9 @@ class Laboratory:
             knowledge = KnowledgeIndex.open(chosen.knowledge, policies, MiniLM())
         except BadInput:
             knowledge = KnowledgeIndex.in_memory(policies, MiniLM())
-        for pack in packs.values():  # embed the queries once, before the first case
-            for topic in pack.topics.values():
+        parts = [part for pack in packs.values() for part in pack.parts.values() or (pack,)]
+        for part in parts:  # embed the queries once, before the first case
+            for topic in part.topics.values():
                 knowledge.search(topic, k=NEIGHBOURS, as_of=utc_now())
         return cls(packs, catalogue, policies, knowledge)
 

@@ -4,7 +4,7 @@ The ledger is the truth and the checkpoint a means: a run is driven until its le
 or is an incident.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,9 @@ from ledger.base import Ledger
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
-from ledger.records import Decision, DecisionKind, Event, NewObservation, ProposalStatus, Run
+from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
+from nodes.case import Case
+from nodes.judge import judge
 from nodes.pack import Pack
 from nodes.pack_loading import load_pack, pack_files
 from nodes.planner import Planner
@@ -125,6 +127,8 @@ class Runtime:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
         if kind == "edit" and not (details or {}).get("plan"):
             raise BadInput("an edit that leaves no step is a rejection; reject the proposal, or keep a step")
+        if (details or {}).get("without"):
+            self._without(run, proposal, kind, details["without"])
         decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
@@ -139,6 +143,24 @@ class Runtime:
         )
         self.ledger.observe(run.run_id, [told])
         return decision, status
+
+    def _without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
+        """Raise BadInput unless the plan can be approved without these parts."""
+        known = list(dict.fromkeys(action["part"] for action in proposal.plan if action.get("part")))
+        if kind != "approve" or not known:
+            raise BadInput("parts are left out of an approval, and of a plan that has parts; reject or edit the proposal instead")
+        for part in parts:
+            if part not in known:
+                raise BadInput(f"the plan has no part {part!r}; its parts are {', '.join(known)}")
+        rest = [action for action in proposal.plan if action.get("part") not in parts]
+        if not rest:
+            raise BadInput("an approval that leaves out every step is a rejection; reject the proposal")
+        values = self.context.policies.values(run.event.as_of)
+        case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
+        draft = {"verdict": proposal.verdict, "plan": rest, "cites": []}
+        objections = judge(case, draft, {}, self.context.catalogue, values).objections
+        if objections:
+            raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
     def _drive_once(self, run: Run, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)

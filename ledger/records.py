@@ -108,7 +108,7 @@ class Proposal:
     #: "planner", or the person who edited it
     author: str
     verdict: str
-    #: [{"name", "args", "for", "cites", "tier", "says"}] in the order of execution
+    #: [{"name", "args", "for", "part", "cites", "tier", "says", "tool", "undo"}] in the order of execution
     plan: Sequence[Mapping[str, Any]]
     rationale: str
     #: [{"clause", "version"}]
@@ -140,7 +140,7 @@ class Decision:
     reason: str
     digest: str
     at: datetime
-    #: edit: {"plan": [...]}; respond: {"remark": str}; escalate: {"queue": str}
+    #: approve: {"without": [parts that are rejected]}; edit: {"plan": [...]}; respond: {"remark": str}; escalate: {"queue": str}
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

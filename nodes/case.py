@@ -3,13 +3,16 @@
 What could not be read is not in it, so that an expression that needs it is Unknown, and one that does not is not.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ledger.records import Event, Fact
 from nodes.functions import PLAIN_FUNCTIONS
+from nodes.functions.claims import Claims
 from nodes.functions.stock import Missing, Stock
+from nodes.functions.times import moment
 from nodes.pack import Pack
 from systems.conditions import Expression, Scope, Unknown
 from systems.reads import READ_TOOLS
@@ -17,6 +20,7 @@ from systems.records import Records
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
+_BEFORE_A_MARK = re.compile(r"[ \t]+([,.;:!?])")
 
 
 class Case:
@@ -44,11 +48,13 @@ class Case:
         for fact in facts:
             self._take_up(fact, known)
         self.stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject)
+        claims = Claims(self.records, self._needs, values.get("OMN_1", {}).get("tiers", ()))
         self._planned: Mapping[str, int] = {}
         self._unmet: Mapping[str, list[Any]] = {}
         functions = {
             **PLAIN_FUNCTIONS,
             **self.stock.functions(),
+            **claims.functions(),
             "planned": lambda action: self._planned.get(action, 0),
             "unmet": lambda finding: self._unmet.get(finding, []),
         }
@@ -71,7 +77,9 @@ class Case:
         return source == "true" or self.evaluate(source, bound) is True
 
     def value(self, raw: Any, bound: Mapping[str, Any] | None = None) -> Any:
-        """The value of something that stands in the pack, computed if it begins with =."""
+        """The value of something that stands in the pack: computed if it begins with =, written if it is a {draft: name}."""
+        if isinstance(raw, dict) and raw.keys() == {"draft"}:
+            return self.letter(raw["draft"], bound)
         return self.evaluate(raw, bound) if isinstance(raw, str) and raw.startswith("=") else raw
 
     def elements(self, each: Mapping[str, str], bound: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -86,6 +94,12 @@ class Case:
         """A `says` of the pack with its holes filled; what is not known is said to be so."""
         pieces = self.pack.templates[source].pieces
         return "".join(piece if isinstance(piece, str) else self._said(piece, bound) for piece in pieces)
+
+    def letter(self, draft: str, bound: Mapping[str, Any] | None = None) -> str:
+        """A draft of the pack for somebody outside: days and money as people write them, nothing where a fact is not known."""
+        pieces = self.pack.templates[self.pack.drafts[draft]].pieces
+        told = "".join(piece if isinstance(piece, str) else self._written(piece, bound) for piece in pieces)
+        return _BEFORE_A_MARK.sub(r"\1", told).strip()
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
@@ -138,6 +152,17 @@ class Case:
         if expression.source.endswith("_cents") and isinstance(value, int):
             return f"${value / 100:,.2f}"
         return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
+
+    def _written(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
+        try:
+            value = self.evaluate(expression.source, bound)
+        except Unknown:
+            return ""
+        if value is None:
+            return ""
+        if isinstance(value, str) and expression.source.endswith(("_at", "eta")):
+            return f"{moment(value):%-d %B %Y}"
+        return self._said(expression, bound)
 
     def _reach(self, expression: Expression) -> set[str]:
         names: set[str] = set()

@@ -5,12 +5,13 @@ looks anew. A step that a system refuses, or whose outcome is not known, stops t
 """
 
 import hashlib
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from langgraph.runtime import Runtime
 
 from errors import OutcomeUnknown, Refused, Stuck, TryAgain
-from ledger.records import Effect, EffectStatus, Event, Fact, Proposal
+from ledger.records import Decision, Effect, EffectStatus, Event, Fact, Proposal
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
@@ -31,6 +32,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
+    left_out = steps_left_out(proposal, context.ledger.decisions(run_id))
     begun = [effect for effect in context.ledger.effects(run_id) if effect.proposal_id == proposal.proposal_id]
     failed = [proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed"]
     if failed:  # an incident that was resumed: what was not done then is planned anew, on the world as it is now
@@ -39,11 +41,13 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         )
         return {"proposal_id": None}
     if not any(effect.status != "intended" for effect in begun):
-        changed = what_changed(context, state, run.event, proposal)
+        changed = what_changed(context, state, run.event, proposal, left_out)
         if changed:
             observe(runtime, run_id, [NewObservation("execute", "check", f"The world has changed: {'; '.join(changed)}")])
             return {"proposal_id": None}
-    context.ledger.intend(_effects(proposal, context.clock()))
+    context.ledger.intend([effect for effect in _effects(proposal, context.clock()) if effect.step not in left_out])
+    told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
+    observe(runtime, run_id, [NewObservation("execute", "effect", text) for text in told])
     for effect in context.ledger.effects(run_id):
         if effect.proposal_id == proposal.proposal_id and effect.status != "done":
             _do(effect, proposal, runtime)
@@ -55,20 +59,30 @@ def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
     return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
 
 
-def what_changed(context: MissionContext, state: MissionState, event: Event, proposal: Proposal) -> list[str]:
+def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
+    """The steps whose part an approval left out, counted from 0; of two approvals, what either left out."""
+    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    parts = {part for one in approvals for part in one.details.get("without", ())}
+    return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
+
+
+def what_changed(
+    context: MissionContext, state: MissionState, event: Event, proposal: Proposal, left_out: Collection[int] = ()
+) -> list[str]:
     """What differs now from what the proposal stood on, if it matters: a finding or the check comes out otherwise."""
-    pack, before = context.packs[event.mission], context.ledger.facts(proposal.run_id)
+    pack, before = context.pack(event), context.ledger.facts(proposal.run_id)
     now = read_facts(pack, event, context.reader, context.clock)
     differing = [f"{fact.tool} answers otherwise" for fact, old in zip(now, before, strict=True) if _answer(fact) != _answer(old)]
     if not differing:
         return []
     case = Case(pack, event, now, context.policies.values(event.as_of))
-    draft = {"verdict": proposal.verdict, "plan": proposal.plan, "cites": []}
+    plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
+    draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
     judgement = judge(case, draft, {}, context.catalogue, context.policies.values(event.as_of))
     same = (
         find(case) == find(context.case(context.ledger.run(proposal.run_id), state["look"]))
         and not judgement.objections
-        and judgement.approval == proposal.approval
+        and (left_out or judgement.approval == proposal.approval)
     )
     return [] if same else [*differing, *judgement.objections]
 

@@ -26,7 +26,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     """Read every fact that the pack names and keep them in the ledger."""
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.run(run_id)
-    facts = read_facts(context.packs[run.event.mission], run.event, context.reader, context.clock)
+    facts = read_facts(context.pack(run.event), run.event, context.reader, context.clock)
     context.ledger.record_facts(run_id, facts)
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
@@ -54,6 +54,11 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
                 facts[name] = _failed(
                     name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock
                 )
+                continue
+            unknown_of = next((key for key, value in args.items() if value is None), None)
+            if unknown_of is not None:
+                error = f"{read.tool} was not asked, for {unknown_of} is not known"
+                facts[name] = Fact(name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error)
                 continue
             if any(value == [] for value in args.values()):  # nothing to ask for
                 facts[name] = Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())

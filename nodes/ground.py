@@ -16,7 +16,7 @@ def ground(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     """Retrieve clauses for the findings; a cited clause that is not in force is left out, so that `check` objects."""
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.run(run_id)
-    pack, in_force = context.packs[run.event.mission], context.policies.in_force(run.event.as_of)
+    pack, in_force = context.pack(run.event), context.policies.in_force(run.event.as_of)
     found = dict.fromkeys(finding["id"] for finding in state["findings"] if not finding["lacking"])
     by_id = [*(clause for finding in found for clause in pack.cited.get(finding, ())), *pack.cited_anyway]
     by_meaning = [

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
+_FIELD = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
 
@@ -22,9 +23,20 @@ class _Part(BaseModel):
 
 
 class Trigger(_Part):
-    events: list[str] = Field(min_length=1)
-    #: the field of the trigger that names the subject
-    subject: str
+    #: event -> its subject, as text with the trigger's fields in braces: `{sku}@{location}`
+    events: dict[str, str] = Field(min_length=1)
+
+    @field_validator("events")
+    @classmethod
+    def _has_subjects(cls, events: dict[str, str]) -> dict[str, str]:
+        for event, subject in events.items():
+            if not _FIELD.search(subject) or _FIELD.sub("", subject).count("{"):
+                raise ValueError(f"the subject of {event} must name fields of the trigger, such as {{order_id}}")
+        return events
+
+    def fields(self, event: str) -> list[str]:
+        """The fields of the trigger that name the subject of an event."""
+        return _FIELD.findall(self.events[event])
 
 
 class Read(_Part):
@@ -40,6 +52,8 @@ class Finding(_Part):
     when: str = "true"
     each: dict[str, str] = Field(default={}, max_length=1)
     says: str
+    #: the clause by which the elements of `each` are served in this order; cited where another order gives another plan
+    priority: str | None = None
 
 
 class Step(_Part):
@@ -57,6 +71,8 @@ class Way(_Part):
     """What is done: steps, perhaps an end of the case."""
 
     do: list[Step] = []
+    #: names the part of the plan that these steps are (an order, say): a person can approve or reject it by itself
+    part: str | None = None
     end: str | None = None
     escalate: str | None = None
     cites: list[str] = []
@@ -68,6 +84,8 @@ class Option(Way):
     id: str
     when: str = "true"
     choose: dict[str, str] = Field(default={}, max_length=1)
+    #: said where the option is taken
+    says: str = ""
     #: said where the option is not workable
     otherwise: str = Field(default="it does not apply", alias="else")
     #: stock that the option uses up: sku, location, qty
@@ -105,6 +123,17 @@ class Raise(_Part):
     that: str
 
 
+class Book(_Part):
+    """All subjects of a Mission, and how their runs are ranked: `missions run EVENT --all`."""
+
+    event: str
+    #: the tool that lists the subjects' records, and the field that the trigger takes from each
+    tool: str
+    field: str
+    #: computed for every run; the highest comes first
+    rank: str
+
+
 class ApprovalRule(_Part):
     automate: str
     base: str
@@ -131,24 +160,44 @@ class Template:
 
 
 class Pack(_Part):
-    """A validated pack. `compiled` expressions are found by their source."""
+    """A validated pack; its compiled expressions are found by their source.
+
+    A Mission whose events are about different things has `parts`: each has everything that the pack says for all, and
+    reads, findings and options of its own.
+    """
 
     mission: str
     title: str
     version: int
     trigger: Trigger
-    reads: dict[str, Read]
+    reads: dict[str, Read] = {}
     let: dict[str, str] = {}
     #: dimension -> its findings, in the order in which the dimensions are looked at
-    findings: dict[str, list[Finding]]
-    options: dict[str, list[Option]]
+    findings: dict[str, list[Finding]] = {}
+    options: dict[str, list[Option]] = {}
     conclusions: list[Conclusion] = []
     procedures: dict[str, Procedure] = {}
+    #: messages to people outside, with computed holes; a step takes one as its text with {draft: name}
+    drafts: dict[str, str] = {}
     verdicts: dict[str, Verdict]
     guards: list[Guard] = []
     approval: ApprovalRule
     escalation: Step
     missing: Missing
+    book: Book | None = None
+    parts: dict[str, "Pack"] = {}
+
+    def of(self, event: str) -> "Pack":
+        """The part that handles an event; the pack itself where it has no parts."""
+        return next((part for part in self.parts.values() if event in part.trigger.events), self)
+
+    def priority(self, finding_id: str) -> str | None:
+        """The clause by which the elements of a finding are served in their order, if it has one."""
+        return self._priorities.get(finding_id)
+
+    @cached_property
+    def _priorities(self) -> Mapping[str, str]:
+        return {one.id: one.priority for findings in self.findings.values() for one in findings if one.priority}
 
     @cached_property
     def digest(self) -> str:
@@ -186,7 +235,7 @@ class Pack(_Part):
         """The clauses that any case may cite: of conclusions, of missing evidence, of who approves."""
         of_conclusions = [clause for conclusion in self.conclusions for clause in self.cited[conclusion.id]]
         raising = [self.approval.bands, *(rule.clause for rule in self.approval.raises)]
-        return tuple(dict.fromkeys([*of_conclusions, *self.missing.cites, *raising]))
+        return tuple(dict.fromkeys([*of_conclusions, *self._priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property
     def topics(self) -> Mapping[str, str]:

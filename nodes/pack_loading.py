@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from errors import BadInput
 from nodes.functions import FUNCTION_NAMES
-from nodes.pack import GIVEN, Option, Pack, Step, Template, Way
+from nodes.pack import GIVEN, Book, Option, Pack, Step, Template, Way
 from systems.catalogue import Catalogue
 from systems.conditions import Expression
 
@@ -25,12 +25,38 @@ def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], claus
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadInput(f"{file}: the pack cannot be read ({' '.join(str(error).split())}); mend it") from error
     try:
-        pack = Pack.model_validate(raw)
+        pack = Pack.model_validate(_with_parts(raw))
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{file}: {'.'.join(map(str, first['loc'])) or 'the pack'}: {first['msg']}; mend it") from error
-    _Compiler(pack, file.name, catalogue, tools, clauses).run()
+    if pack.parts and pack.book:
+        raise BadInput(f"{file}: a book belongs to the part whose events it lists; move it there")
+    for one in pack.parts.values() or (pack,):
+        _Compiler(one, file.name, catalogue, tools, clauses).run()
     return pack
+
+
+def _with_parts(raw: Any) -> Any:
+    """The raw pack, where every part has what the pack says for all, and its trigger the events of its parts."""
+    if not (isinstance(raw, dict) and isinstance(raw.get("parts"), dict)):
+        return raw
+    shared = {name: value for name, value in raw.items() if name not in ("parts", "book")}
+    parts = {name: _joined(shared, part) for name, part in raw["parts"].items() if isinstance(part, dict)}
+    events = [part.get("trigger", {}).get("events") for part in parts.values() if isinstance(part.get("trigger", {}), dict)]
+    together = {event: subject for one in events if isinstance(one, dict) for event, subject in one.items()}
+    return {**raw, "trigger": {"events": together}, "parts": {**raw["parts"], **parts}}
+
+
+def _joined(shared: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    joined = dict(shared)
+    for name, own in part.items():
+        common = shared.get(name)
+        if isinstance(common, dict) and isinstance(own, dict):
+            own = {**common, **own}
+        elif isinstance(common, list) and isinstance(own, list):
+            own = [*own, *common]
+        joined[name] = own
+    return joined
 
 
 def pack_files(folder: Path) -> Iterator[Path]:
@@ -47,6 +73,8 @@ class _Compiler:
 
     def run(self) -> None:
         pack, known = self.pack, self.known
+        if not pack.findings:
+            self._fail("the pack has neither findings nor parts")
         self._reads()
         for name, source in pack.let.items():
             self._expression(source, known, f"let {name}")
@@ -60,6 +88,7 @@ class _Compiler:
                 self._each(finding.each, known, where)
                 self._expression(finding.when, known | finding.each.keys(), where)
                 self._says(finding.says, known | finding.each.keys(), where)
+                self._cited([finding.priority] if finding.priority else [], where)
         for finding_id, options in pack.options.items():
             if finding_id not in bound:
                 self._fail(f"options are given for the unknown finding {finding_id!r}")
@@ -101,12 +130,20 @@ class _Compiler:
         self._cited([rule.clause for rule in pack.approval.raises], "approval")
         self._cited(pack.missing.cites, "missing")
         self._step(pack.escalation, known, "escalation")
+        if pack.book:
+            self._book(pack.book)
+
+    def _book(self, book: Book) -> None:
+        if book.event not in self.pack.trigger.events or book.tool not in self.tools:
+            self._fail(f"book: {book.event} must be an event of the pack and {book.tool} a read tool")
+        self._expression(book.rank, self.known, "book")
 
     def _option(self, option: Option, known: frozenset[str] | set[str], where: str) -> None:
         self._expression(option.when, known, where)
         self._says(option.otherwise, known, where)
         self._each(option.choose, known, where)
         here = known | option.choose.keys()
+        self._says(option.says, here, where)
         for raw in option.takes.values():
             self._value(raw, here, where)
         self._way(option, here, where)
@@ -116,6 +153,7 @@ class _Compiler:
             if verdict and verdict not in self.pack.verdicts:
                 self._fail(f"{where} ends in the unknown verdict {verdict!r}; known are {', '.join(self.pack.verdicts)}")
         self._cited(way.cites, where)
+        self._value(way.part, known, where)
         for step in way.do:
             self._step(step, known, where)
 
@@ -155,6 +193,10 @@ class _Compiler:
             self._expression(source, known, where)
 
     def _value(self, raw: Any, known: Collection[str], where: str) -> None:
+        if isinstance(raw, dict) and raw.keys() == {"draft"}:
+            if raw["draft"] not in self.pack.drafts:
+                self._fail(f"{where} uses the unknown draft {raw['draft']!r}; known are {', '.join(self.pack.drafts)}")
+            self._says(self.pack.drafts[raw["draft"]], known, f"{where}, draft {raw['draft']}")
         if isinstance(raw, str) and raw.startswith("="):
             expression = Expression.compile(raw[1:].strip(), f"{self.file}, {where}")
             expression.require(known, FUNCTION_NAMES, f"{self.file}, {where}")

@@ -9,6 +9,8 @@ put in order by what they change and what must come before them.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from nodes.case import Case
@@ -25,6 +27,8 @@ class Part:
     says: str
     actions: Sequence[Mapping[str, Any]]
     cites: Sequence[str]
+    #: the part of the plan that a person can reject by itself, if it is one
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,19 +76,37 @@ def escalation(case: Case, queue: str, says: str, cites: Sequence[str], catalogu
 
 
 def _options(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress) -> End | None:
+    for finding_id, found in groupby(findings, key=itemgetter("id")):
+        if finding_id in case.pack.options:
+            elements = list(found)
+            clause = case.pack.priority(finding_id)
+            others = clause is not None and _another_order_differs(case, elements)
+            end = _meet(case, elements, progress)
+            if end:
+                return end
+            if clause and others:
+                progress.parts.append(Part(finding_id, "Another order of priority would have given another plan.", [], [clause]))
+        else:
+            for finding in found:
+                if finding["lacking"]:
+                    return _lacking(case, finding["lacking"], progress)
+    return None
+
+
+def _meet(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress) -> End | None:
+    """Take the first workable option for each of the findings, one after the other."""
     for finding in findings:
         if finding["lacking"]:
             return _lacking(case, finding["lacking"], progress)
-        options = case.pack.options.get(finding["id"])
-        if options is None:
-            continue
-        for option in options:
+        lost = []
+        for option in case.pack.options[finding["id"]]:
             bound = _workable(case, option, finding["about"])
             if bound is None:
-                lost = case.sentence(option.otherwise, finding["about"])
-                progress.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost})
+                lost.append(case.sentence(option.otherwise, finding["about"]))
+                progress.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost[-1]})
                 continue
-            end = _take(case, option, finding["id"], finding["says"], bound, progress)
+            said = case.sentence(option.says, bound) if option.says else ""
+            end = _take(case, option, finding["id"], " ".join([finding["says"], said]).strip(), bound, progress)
             if option.takes:
                 case.stock.take(**{name: case.value(raw, bound) for name, raw in option.takes.items()})
             if end:
@@ -92,7 +114,24 @@ def _options(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progre
             break
         else:
             progress.unmet.setdefault(finding["id"], []).extend(finding["about"].values())
+            progress.parts.append(Part(finding["id"], f"{finding['says']} Nothing helps: {'; '.join(lost)}.", [], []))
     return None
+
+
+def _another_order_differs(case: Case, findings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the findings, met in another order, would have got something else: all reversed, or two neighbours swapped."""
+    taken = case.stock.taken()
+
+    def plan(order: Sequence[Mapping[str, Any]]) -> set[str]:
+        trial = Progress()
+        _meet(case, order, trial)
+        case.stock.put_back(taken)
+        return {repr(part.actions) for part in trial.parts if part.actions}
+
+    here = plan(findings)
+    orders = [findings[::-1]] if len(findings) > 1 else []
+    orders += [[*findings[:i], findings[i + 1], findings[i], *findings[i + 2 :]] for i in range(len(findings) - 1)]
+    return any(plan(order) != here for order in orders)
 
 
 def _conclude(case: Case, progress: Progress) -> End:
@@ -123,7 +162,7 @@ def _take(
     if way.end:
         keeps = case.pack.verdicts[way.end].keeps
         progress.parts = [part for part in progress.parts if keeps is None or part.finding in keeps]
-    progress.parts.append(Part(finding, says, actions, cites))
+    progress.parts.append(Part(finding, says, actions, cites, case.value(way.part, bound)))
     return End(way.end) if way.end else None
 
 
@@ -169,17 +208,20 @@ def draft(
             "name": action["name"],
             "args": action["args"],
             "for": because[id(action)].finding,
+            "part": because[id(action)].name,
             "cites": list(because[id(action)].cites),
         }
         for action in in_order(unique((action for part in parts for action in part.actions), catalogue), catalogue)
     ]
-    reasons = [part.says for part in parts if part.says and (part.actions or part.cites)]
+    reasons = list(dict.fromkeys(part.says for part in parts if part.says and (part.actions or part.cites or part.name)))
     answered = sum(fact.status != "failed" for fact in case.facts)
     return {
         "verdict": end.verdict,
         "plan": plan,
-        "rationale": " ".join([case.sentence(case.pack.verdicts[end.verdict].says, bound), *dict.fromkeys(reasons)]),
+        "rationale": " ".join([case.sentence(case.pack.verdicts[end.verdict].says, bound), *reasons]),
         "cites": list(dict.fromkeys(clause for part in parts for clause in part.cites)),
+        #: what each finding came to, for the rail
+        "said": list(dict.fromkeys(part.says for part in parts if part.says)),
         "alternatives": list(alternatives),
         #: the share of the reads that answered: the planner is sure of its rules, not of what it could not read
         "confidence": round(answered / len(case.facts), 2) if case.facts else 0.0,
@@ -189,10 +231,13 @@ def draft(
 def unique(actions: Iterable[Mapping[str, Any]], catalogue: Catalogue) -> list[Mapping[str, Any]]:
     """The actions, those left out that are the same as an earlier one and need no repetition."""
     kept: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
     for action in actions:
-        again = any(action["name"] == other["name"] and action["args"] == other["args"] for other in kept)
-        if not (again and catalogue[action["name"]].once):
+        entry = catalogue[action["name"]]
+        key = repr((entry.name, [action["args"][name] for name in entry.counting]))
+        if not (entry.once and key in seen):
             kept.append(action)
+        seen.add(key)
     return kept
 
 

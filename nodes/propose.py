@@ -29,8 +29,9 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]
     else:
         made = context.reasoner.propose(case, find(case), context.catalogue)
-    observe(runtime, run_id, [_observation(case, made, author)])
-    return {"draft": {**made, "author": author}}
+    said = [NewObservation("propose", "plan", sentence) for sentence in made.get("said", ())]
+    observe(runtime, run_id, [*said, _observation(made, author)])
+    return {"draft": {**{name: value for name, value in made.items() if name != "said"}, "author": author}}
 
 
 def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) ->
     }
 
 
-def _observation(case: Case, made: dict[str, Any], author: str) -> NewObservation:
+def _observation(made: dict[str, Any], author: str) -> NewObservation:
     steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
     evidence = {"for": {action["name"]: action.get("for") for action in made["plan"]}, "alternatives": made["alternatives"]}
     return NewObservation("propose", "plan", f"{author} proposes {made['verdict']}: {steps}", evidence)

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.records import Outcome, Run
+from ledger.records import Event, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
 from systems.calls import Reader, Writer
@@ -89,12 +89,16 @@ class MissionContext:
     proposal_hours: float = 72.0
     _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
 
+    def pack(self, event: Event) -> Pack:
+        """What describes the handling of an event: the pack of its mission, or the part of it for this event."""
+        return self.packs[event.mission].of(event.name)
+
     def case(self, run: Run, look: int) -> Case:
         """The case of a run at a look, from the facts in the ledger; kept until the run's next look."""
         kept = self._cases.get(run.run_id)
         if kept is None or kept[0] != look:
             facts = self.ledger.facts(run.run_id)
-            kept = (look, Case(self.packs[run.event.mission], run.event, facts, self.policies.values(run.event.as_of)))
+            kept = (look, Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of)))
             self._cases[run.run_id] = kept
         return kept[1]
 

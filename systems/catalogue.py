@@ -5,7 +5,7 @@ cannot be proposed, approved or executed.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Literal
@@ -15,13 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from errors import BadInput, SendBack
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.records import Change, Path, Records
+from systems.records import Change, Path, Records, Spot
 
 MAX_ID_LENGTH = 100
 MAX_TEXT_LENGTH = 4_000
 ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+#: what a person may word otherwise without its being another action
+_FREE = ("address", "text")
+#: in the values of an effect: the record, or the element of a list, that is changed
+_CHANGED = "it"
 
 
 class _Need(BaseModel):
@@ -40,7 +44,7 @@ class _Entry(BaseModel):
     effect: dict[str, Any] = {}
     after: list[str] = []
     changes: list[str] = []
-    money: dict[Literal["refund", "capture", "release"], Any] = {}
+    money: dict[Literal["refund", "capture", "release", "payment"], Any] = {}
     once: bool = False
     undo: dict[str, dict[str, Any]] | None = None
 
@@ -68,6 +72,11 @@ class Action:
         """The MCP tool that does it, as system.name."""
         return f"{self.system}.{self.name}"
 
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """The arguments that make it this action and not another: all but texts and whole addresses."""
+        return tuple(name for name, kind in self.args.items() if kind not in _FREE)
+
     def comes_after(self, other: "Action") -> bool:
         """True if `other` must be done before this one when a plan has both."""
         if "*" in self.after:
@@ -90,8 +99,11 @@ class Action:
         return self.says.format_map({name: _shown(name, value) for name, value in args.items()})
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
-        """Its arguments and the records it looks at: the names that its expressions may use."""
-        return Scope({**args, **{name: records.at(path, args) for name, path in self.looks_at.items()}})
+        """Its arguments and the records it looks at: the names that its expressions and paths may use."""
+        names = dict(args)
+        for name, path in self.looks_at.items():
+            names[name] = records.at(path, names)
+        return Scope(names)
 
     def unmet_need(self, seen: Scope) -> str | None:
         """Why it cannot be done on the records as they are, or None."""
@@ -104,19 +116,24 @@ class Action:
         return None
 
     def apply(self, records: Records, args: Mapping[str, Any], seen: Scope) -> list[Change]:
-        """Change `records` as the action would, and say what changed. Raises Refused when a record is not there."""
-        return [records.set(path, args, value.of(lambda e: e.evaluate(seen))) for path, value in self.effect]
+        """Change `records` as the action would, and say what changed. Raises Refused when a record is not there.
+
+        Every value is worked out before the first one is set, so that an effect never sees another of the same action.
+        """
+        wanted = [(spot, _worth(value, seen, spot)) for path, value in self.effect for spot in records.spots(path, seen.names)]
+        return [change for spot, value in wanted if (change := spot.set(value))]
 
     def cents(self, seen: Scope) -> Mapping[str, int]:
-        """What it moves, by kind (refund, capture, release), in cents."""
+        """What it moves, by kind (refund, capture, release, payment), in cents."""
         return {kind: int(value.of(lambda e: e.evaluate(seen))) for kind, value in self.money.items()}
 
     def undoing(self, seen: Scope) -> dict[str, Any] | None:
-        """The action that takes it back, as {"name", "args"}, or None."""
+        """The action that takes it back, as {"name", "args"}; None where there is none, as where an argument is null."""
         if self.undo is None:
             return None
-        name, args = self.undo
-        return {"name": name, "args": {key: value.of(lambda e: e.evaluate(seen)) for key, value in args.items()}}
+        name, values = self.undo
+        args = {key: value.of(lambda e: e.evaluate(seen)) for key, value in values.items()}
+        return None if None in args.values() else {"name": name, "args": args}
 
 
 class Catalogue(dict[str, Action]):
@@ -157,6 +174,8 @@ def _compile(name: str, raw: Any, where: str) -> Action:
         raise BadInput(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}; see the head of actions.yaml") from error
     looks_at = {key: Path.parse(path, where) for key, path in entry.looks_at.items()}
     known = {*entry.args, *looks_at}
+    if len(known) < len(entry.args) + len(looks_at) or _CHANGED in known:
+        raise BadInput(f"{where}: args and looks_at share a name, or use {_CHANGED!r}, which effects use; rename it")
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
     money = {str(kind): Value.compile(value, where) for kind, value in entry.money.items()}
@@ -164,16 +183,45 @@ def _compile(name: str, raw: Any, where: str) -> Action:
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()
         undo = (undo_name, {key: Value.compile(value, where) for key, value in undo_args.items()})
-    values = [value for _, value in effect] + list(money.values()) + (list(undo[1].values()) if undo else [])
-    for expression in [*(e for e, _ in needs), *(v.expression for v in values if v.expression)]:
-        expression.require(known, (), where)
-    for path in [*looks_at.values(), *(path for path, _ in effect)]:
-        if unknown := set(path.arguments) - set(entry.args):
-            raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+    _require_paths(entry.args, looks_at, [path for path, _ in effect], where)
+    for condition, _ in needs:
+        condition.require(known, (), where)
+    for value in [*money.values(), *(undo[1].values() if undo else ())]:
+        _require(value, known, where)
+    for _, value in effect:
+        _require(value, {*known, _CHANGED}, where)
     return Action(
         name, entry.system, entry.says, entry.args, looks_at, needs, effect,
         frozenset(entry.after), frozenset(entry.changes), money, undo, entry.once,
     )  # fmt: skip
+
+
+def _require(value: Value, known: Collection[str], where: str) -> None:
+    if value.expression:
+        value.expression.require(known, (), where)
+
+
+def _require_paths(args: Collection[str], looks_at: Mapping[str, Path], effect: Sequence[Path], where: str) -> None:
+    known = set(args)
+    for name, path in looks_at.items():
+        if not path.names_one:
+            raise BadInput(f"{where}: looks_at names {path.source}, which is no single value; name the list itself")
+        _require_names(path, known, where)
+        known.add(name)  # a path may use what stands before it
+    for path in effect:
+        if (path.field is None) != (path.part_by == "+"):
+            raise BadInput(f"{where}: the effect on {path.source} names no field to be set; add one")
+        _require_names(path, known, where)
+
+
+def _require_names(path: Path, known: Collection[str], where: str) -> None:
+    if unknown := set(path.names) - set(known):
+        raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+
+
+def _worth(value: Value, seen: Scope, spot: Spot) -> Any:
+    with seen.binding({_CHANGED: spot.holder}):
+        return value.of(lambda e: e.evaluate(seen))
 
 
 def _problem(value: Any, kind: ArgumentType) -> str | None:

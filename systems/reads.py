@@ -11,6 +11,8 @@ from dataclasses import dataclass
 class ReadTool:
     """A READ tool: `one` record or a list of a collection; `by` maps an argument to the field it selects by.
 
+    `most` names the field that says which of several records the one is; without it, it is the latest recorded.
+
     An argument whose name is a plural (`skus`) selects every record whose field is in the list; a field of the form
     `lines.backorder_po_id` is looked for in every element of a list.
     """
@@ -18,10 +20,11 @@ class ReadTool:
     collection: str
     one: bool
     by: Mapping[str, str]
+    most: str | None = None
 
 
-def _one(collection: str, *fields: str) -> ReadTool:
-    return ReadTool(collection, True, {field: field for field in fields})
+def _one(collection: str, *fields: str, most: str | None = None) -> ReadTool:
+    return ReadTool(collection, True, {field: field for field in fields}, most)
 
 
 def _many(collection: str, **by: str) -> ReadTool:
@@ -31,6 +34,7 @@ def _many(collection: str, **by: str) -> ReadTool:
 READ_TOOLS: Mapping[str, ReadTool] = {
     "oms.get_order": _one("oms.orders", "order_id"),
     "oms.list_orders": _many("oms.orders", customer_id="customer_id"),
+    "oms.list_orders_by_sku": _many("oms.orders", skus="lines.sku"),
     "oms.list_backorders": _many("oms.orders", po_ids="lines.backorder_po_id"),
     "oms.get_return": _one("oms.returns", "return_id"),
     "payments.get_payment": _one("payments.payments", "order_id"),
@@ -39,16 +43,19 @@ READ_TOOLS: Mapping[str, ReadTool] = {
     "wms.get_stock": _one("wms.stock", "sku", "location"),
     "wms.list_locations": _many("wms.locations"),
     "wms.list_inbound": _many("wms.inbound", skus="sku"),
+    "wms.list_inbound_by_po": _many("wms.inbound", po_ids="po_id"),
     "wms.get_inbound": _one("wms.inbound", "po_id"),
     "crm.get_customer": _one("crm.customers", "customer_id"),
     "crm.list_customers": _many("crm.customers", customer_ids="customer_id"),
     "crm.list_subscriptions": _many("crm.subscriptions", customer_id="customer_id"),
     "crm.get_account": _one("crm.accounts", "account_id"),
+    "crm.list_accounts": _many("crm.accounts"),
     "crm.list_cases": _many("crm.cases", account_id="account_id"),
     "crm.get_usage": _one("crm.usage", "account_id"),
     "crm.list_opportunities": _many("crm.opportunities", account_id="account_id"),
     "erp.list_items": _many("erp.items", skus="sku"),
-    "erp.get_receivable": _one("erp.receivables", "account_id"),
+    "erp.get_receivable": _one("erp.receivables", "account_id", most="overdue_days"),
+    "erp.list_receivables": _many("erp.receivables", account_id="account_id"),
     "erp.get_invoice": _one("erp.invoices", "invoice_id"),
     "erp.list_invoices": _many("erp.invoices", vendor_id="vendor_id"),
     "erp.get_purchase_order": _one("erp.purchase_orders", "po_id"),

@@ -1,7 +1,13 @@
 """Records of the systems by collection, and changes to a copy of them.
 
-A path names a field: `oms.orders[order_id].lines[line_id].location`, where a name in brackets is an argument of an
-action. `[+]` at the end of a path adds an element to a list.
+A path names a field: `oms.orders[order_id].lines[line_id].location`. A word in brackets is an argument of an action, or
+a field of a record that it looks at: `erp.budgets[invoice.budget_id].remaining_cents`.
+
+    wms.inbound[po_id].eta         a key that is shorter than the collection's: every record that fits
+    …lines[sku=sku].location       the element whose sku it is, where line_id is not what is known
+    …lines[*].location             every element that is not cancelled
+    …authorizations[+]             a new element
+    ….on_hand?                     changed where there is such a record, left alone where there is none
 """
 
 import re
@@ -42,21 +48,27 @@ PART_KEYS: Mapping[str, str] = {
     "charges": "charge_id",
     "contacts": "contact_id",
 }
-_PATH = re.compile(r"(\w+\.\w+)\[([\w, ]+)\](?:\.(\w+)\[(\w+|\+)\])?(?:\.(\w+))?")
+_WORD = r"\w+(?:\.\w+)?"
+_PATH = re.compile(rf"(\w+\.\w+)\[({_WORD}(?:, *{_WORD})*)\](?:\.(\w+)\[(?:(\w+)=)?(\w+|[+*])\])?(?:\.(\w+))?(\?)?")
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Path:
-    """A parsed path: collection, the arguments that key it, a list inside the record, the field."""
+    """A parsed path: collection, the words that key it, a list inside the record, the field."""
 
     source: str
     collection: str
     by: tuple[str, ...]
     part: str | None
+    #: the field by which an element of the list is found
+    part_field: str
+    #: the word that says which element; + is a new one, * is every one
     part_by: str | None
     field: str | None
+    #: nothing is changed where there is no such record
+    optional: bool
 
     @classmethod
     def parse(cls, source: str, where: str) -> "Path":
@@ -66,12 +78,23 @@ class Path:
             raise BadInput(
                 f"{where}: «{source}» is no path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}"
             )
-        return cls(source, match[1], tuple(name.strip() for name in match[2].split(",")), match[3], match[4], match[5])
+        collection, by, part, part_field, part_by, field, optional = match.groups()
+        words = tuple(word.strip() for word in by.split(","))
+        part_field = part_field or PART_KEYS.get(part or "", "")
+        if len(words) > len(KEYS[collection]) or (part_by not in (None, "+", "*") and not part_field):
+            raise BadInput(f"{where}: «{source}» finds no record; {collection} is keyed by {', '.join(KEYS[collection])}")
+        return cls(source, collection, words, part, part_field, part_by, field, optional is not None)
 
     @property
-    def arguments(self) -> tuple[str, ...]:
-        """The argument names that the path uses."""
-        return self.by if self.part_by in (None, "+") else (*self.by, str(self.part_by))
+    def names(self) -> tuple[str, ...]:
+        """The names that the path uses."""
+        words = self.by if self.part_by in (None, "+", "*") else (*self.by, str(self.part_by))
+        return tuple(word.split(".")[0] for word in words)
+
+    @property
+    def names_one(self) -> bool:
+        """True if it can be looked at: it names one value."""
+        return self.part_by not in ("+", "*")
 
 
 @dataclass(frozen=True)
@@ -89,8 +112,31 @@ class Change:
         return {"system": self.system, "record": self.record, "field": self.field, "before": self.before, "after": self.after}
 
 
+@dataclass(frozen=True)
+class Spot:
+    """A place that may be changed: a field of a record or of an element (`holder`), or a list that may grow."""
+
+    holder: Record
+    field: str
+    system: str
+    record: str
+    label: str
+    grows: bool = False
+
+    def set(self, value: Any) -> Change | None:
+        """Set it, or add to the list; None when that changes nothing."""
+        before = None if self.grows else self.holder.get(self.field)
+        if self.grows:
+            self.holder[self.field] = [*(self.holder.get(self.field) or []), value]
+        elif before == value:
+            return None
+        else:
+            self.holder[self.field] = value
+        return Change(self.system, self.record, self.label, before, value)
+
+
 class Records:
-    """Records by collection and key; `set` writes to a copy of the record, never to what was given."""
+    """Records by collection and key; what is changed is a copy of the record, never what was given."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, dict[tuple[Any, ...], Record]] = {}
@@ -115,9 +161,14 @@ class Records:
     def get(self, collection: str, *key: Any) -> Record | None:
         """The record with this key, or None. A key shorter than the collection's finds the first record that fits."""
         rows = self._by_key.get(collection, {})
+        return rows.get(key) if len(key) == len(KEYS[collection]) else next(iter(self.fitting(collection, *key)), None)
+
+    def fitting(self, collection: str, *key: Any) -> list[Record]:
+        """The records whose key is this or begins with it."""
+        rows = self._by_key.get(collection, {})
         if len(key) == len(KEYS[collection]):
-            return rows.get(key)
-        return next((record for whole, record in rows.items() if whole[: len(key)] == key), None)
+            return [rows[key]] if key in rows else []
+        return [record for whole, record in rows.items() if whole[: len(key)] == key]
 
     def find_by_part(self, collection: str, part: str, part_id: Any) -> Record | None:
         """The record that has an element with this id in its list `part`, or None."""
@@ -127,40 +178,40 @@ class Records:
                 return record
         return None
 
-    def at(self, path: Path, args: Mapping[str, Any]) -> Any:
-        """The record, list element or field at a path; None where there is none."""
-        holder = self._holder(path, args)
-        return holder if holder is None or path.field is None else holder.get(path.field)
+    def at(self, path: Path, names: Mapping[str, Any]) -> Any:
+        """The first record, list element or field at a path that names one; None where there is none."""
+        for record in self._found(path, names)[:1]:
+            holder = record if path.part is None else next(iter(_elements(record, path, names)), None)
+            return holder if holder is None or path.field is None else holder.get(path.field)
+        return None
 
-    def set(self, path: Path, args: Mapping[str, Any], value: Any) -> Change:
-        """Set the field at a path (or add to a list). Raises Refused when there is no such record."""
-        record = self._record(path, args)
-        if record is None:
-            raise Refused(f"there is no record {_filled(path, args)}")
-        record = self._own(path.collection, record)
-        name = "/".join(str(record.get(field)) for field in KEYS[path.collection])
+    def spots(self, path: Path, names: Mapping[str, Any]) -> list[Spot]:
+        """The places at a path, ready to be changed. Raises Refused when there is no such record."""
+        spots: list[Spot] = []
         system = path.collection.split(".")[0]
-        if path.part_by == "+":
-            record[str(path.part)] = [*(record.get(str(path.part)) or []), value]
-            return Change(system, name, str(path.part), None, value)
-        holder = record if path.part is None else _element(record, path, args)
-        if holder is None:
-            raise Refused(f"there is no record {_filled(path, args)}")
-        field = str(path.field)
-        before, holder[field] = holder.get(field), value
-        label = field if path.part is None else f"{path.part}/{args.get(str(path.part_by))}/{field}"
-        return Change(system, name, label, before, value)
+        for record in self._found(path, names):
+            own = self._own(path.collection, record)
+            name = "/".join(str(own.get(field)) for field in KEYS[path.collection])
+            if path.part_by == "+":
+                spots.append(Spot(own, str(path.part), system, name, str(path.part), grows=True))
+            elif path.part is None:
+                spots.append(Spot(own, str(path.field), system, name, str(path.field)))
+            else:
+                own_key = PART_KEYS[path.part]
+                spots += [
+                    Spot(element, str(path.field), system, name, f"{path.part}/{element.get(own_key)}/{path.field}")
+                    for element in _elements(own, path, names)
+                ]
+        if not spots and not path.optional:
+            raise Refused(f"there is no record {_filled(path, names)}")
+        return spots
 
-    def _record(self, path: Path, args: Mapping[str, Any]) -> Record | None:
-        if path.part and path.by == (
-            path.part_by,
-        ):  # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
-            return self.find_by_part(path.collection, path.part, args.get(path.by[0]))
-        return self.get(path.collection, *[args.get(name) for name in path.by])
-
-    def _holder(self, path: Path, args: Mapping[str, Any]) -> Record | None:
-        record = self._record(path, args)
-        return record if record is None or path.part is None or path.part_by == "+" else _element(record, path, args)
+    def _found(self, path: Path, names: Mapping[str, Any]) -> list[Record]:
+        if path.part and path.by == (path.part_by,):
+            # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
+            record = self.find_by_part(path.collection, path.part, names.get(path.by[0]))
+            return [] if record is None else [record]
+        return self.fitting(path.collection, *[_value(word, names) for word in path.by])
 
     def _own(self, collection: str, record: Record) -> Record:
         if id(record) not in self._copied:
@@ -176,13 +227,21 @@ def _copy(value: Any) -> Any:
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _element(record: Record, path: Path, args: Mapping[str, Any]) -> Record | None:
-    part, wanted = str(path.part), args.get(str(path.part_by))
-    field = PART_KEYS[part]
-    return next((element for element in record.get(part) or () if element.get(field) == wanted), None)
+def _value(word: str, names: Mapping[str, Any]) -> Any:
+    name, _, field = word.partition(".")
+    value = names.get(name)
+    return value if not field or value is None else value.get(field)
 
 
-def _filled(path: Path, args: Mapping[str, Any]) -> str:
-    key = "/".join(str(args.get(name)) for name in path.by)
-    part = f" with {path.part} {args.get(str(path.part_by))}" if path.part else ""
+def _elements(record: Record, path: Path, names: Mapping[str, Any]) -> list[Record]:
+    elements = record.get(str(path.part)) or ()
+    if path.part_by == "*":
+        return [element for element in elements if not element.get("cancelled")]
+    wanted = names.get(str(path.part_by))
+    return [element for element in elements if element.get(path.part_field) == wanted]
+
+
+def _filled(path: Path, names: Mapping[str, Any]) -> str:
+    key = "/".join(str(_value(word, names)) for word in path.by)
+    part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
     return f"{key} in {path.collection}{part}"

@@ -7,6 +7,9 @@ Plain functions take and return plain data; those over the case (stock and deliv
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nodes.functions.accounts import fallen_by
+from nodes.functions.claims import CLAIM_FUNCTIONS, promised_latest_first
+from nodes.functions.invoices import billed_beyond_receipt, priced_otherwise, repeated_invoices
 from nodes.functions.orders import (
     duplicates,
     is_later,
@@ -17,22 +20,28 @@ from nodes.functions.orders import (
     substitute_skus,
 )
 from nodes.functions.stock import STOCK_FUNCTIONS
-from nodes.functions.times import days_between, latest
+from nodes.functions.times import days_between, earliest, latest
 
 PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        billed_beyond_receipt,
         days_between,
         duplicates,
+        earliest,
+        fallen_by,
         is_later,
         latest,
         lines_cents,
         payment_of,
+        priced_otherwise,
+        promised_latest_first,
         refundable,
+        repeated_invoices,
         separate_purchases,
         substitute_skus,
     )
 }
 #: Over the plan so far; the planner and the check give them.
 PLAN_FUNCTIONS = ("planned", "unmet")
-FUNCTION_NAMES = frozenset({*PLAIN_FUNCTIONS, *STOCK_FUNCTIONS, *PLAN_FUNCTIONS})
+FUNCTION_NAMES = frozenset({*PLAIN_FUNCTIONS, *STOCK_FUNCTIONS, *CLAIM_FUNCTIONS, *PLAN_FUNCTIONS})

@@ -3,14 +3,16 @@
 What a plan takes is not there for its next line; the takings are kept here, per case.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nodes.functions.times import days_between
 from systems.records import Records
 
 Record = Mapping[str, Any]
-STOCK_FUNCTIONS = ("available", "trusted", "cover", "places", "deliveries", "stand_ins", "location_type")
+STOCK_FUNCTIONS = (
+    "available", "trusted", "cover", "places", "places_for_all", "nearest", "deliveries", "stand_ins", "margin", "location_type",
+)  # fmt: skip
 
 
 class Missing(LookupError):
@@ -42,9 +44,13 @@ class Stock:
         """Use up stock: what is taken is not available any more."""
         self._taken[sku, location] = self._taken.get((sku, location), 0) + qty
 
-    def put_back(self) -> None:
-        """Forget what was taken: a new plan begins."""
-        self._taken.clear()
+    def taken(self) -> Mapping[tuple[str, str], int]:
+        """What the plan so far has used up, by SKU and location."""
+        return dict(self._taken)
+
+    def put_back(self, taken: Mapping[tuple[str, str], int] | None = None) -> None:
+        """Go back to what was `taken` then; to nothing where a new plan begins."""
+        self._taken = dict(taken or {})
 
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
@@ -64,16 +70,40 @@ class Stock:
 
     def places(self, kind: str, sku: str, qty: int, but_not: str) -> list[dict[str, Any]]:
         """Other locations of a kind (dc, store, flagship) with trusted stock of `qty`: most available first, then by id."""
+        return self.places_for_all(kind, [{"sku": sku, "qty": qty}], but_not)
+
+    def places_for_all(self, kind: str, lines: Sequence[Record], but_not: str) -> list[dict[str, Any]]:
+        """Other locations of a kind with trusted stock for every line: most `available` of the first line first, then by id."""
         self._needs("wms.locations")
         self._needs("wms.stock")
         found = []
         for place in self._records.all("wms.locations"):
             location = place["location"]
             if place["type"] == kind and location != but_not:
-                stock = self._records.get("wms.stock", sku, location)
-                if self._trusted(stock) and self._available(stock) >= qty:
-                    found.append({"location": location, "available": self._available(stock)})
+                stocks = [(line, self._records.get("wms.stock", line["sku"], location)) for line in lines]
+                if all(self._trusted(stock) and self._available(stock) >= line["qty"] for line, stock in stocks):
+                    found.append({"location": location, "available": self._available(stocks[0][1]) if stocks else 0})
         return sorted(found, key=lambda place: (-place["available"], place["location"]))
+
+    def nearest(self, places: Sequence[Record], location: str, within_km: float) -> list[dict[str, Any]]:
+        """Those of the places that are known to lie within so many km of a location, with `km`: nearest first, then by id."""
+        self._needs("wms.locations")
+        near = [{**place, "km": self._km(location, place["location"])} for place in places]
+        return sorted(
+            (place for place in near if place["km"] is not None and place["km"] <= within_km),
+            key=lambda place: (place["km"], place["location"]),
+        )
+
+    def margin(self, lines: Sequence[Record]) -> int:
+        """What lines earn, in cents: price less the item's cost, times quantity. Raises KeyError where that is not known."""
+        self._needs("erp.items")
+        earned = 0
+        for line in lines:
+            item = self._records.get("erp.items", line["sku"])
+            if item is None or item["unit_cost_cents"] is None:
+                raise KeyError(line["sku"])
+            earned += (line["unit_price_cents"] - item["unit_cost_cents"]) * line["qty"]
+        return earned
 
     def location_type(self, location: str) -> str:
         """dc, store or flagship; empty where the location is not known."""
@@ -100,6 +130,11 @@ class Stock:
             if price is not None and abs(price - unit_price_cents) * 100 <= within_percent * unit_price_cents:
                 near.append(other)
         return near
+
+    def _km(self, one: str, other: str) -> float | None:
+        here = (self._records.get("wms.locations", one) or {}).get("km_to") or {}
+        there = (self._records.get("wms.locations", other) or {}).get("km_to") or {}
+        return here.get(other, there.get(one))
 
     def _promised(self, po_id: str, sku: str) -> int:
         self._needs("oms.orders")

@@ -29,3 +29,8 @@ def latest(records: Sequence[Mapping[str, Any]], field: str) -> Mapping[str, Any
         if newest is None or moment(record[field]) > moment(newest[field]):
             newest = record
     return newest
+
+
+def earliest(records: Sequence[Mapping[str, Any]], field: str) -> Mapping[str, Any] | None:
+    """The record whose moment in `field` is the earliest, the first of equals; None of no records."""
+    return min(records, key=lambda record: moment(record[field]), default=None)

@@ -15,7 +15,7 @@ def send_message(work: Work, customer_id: Id, template: Words, text: Prose | Non
     work.do("crm.messages", customer_id, template=template, text=text)
 
 
-def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words) -> None:
+def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words, text: Prose | None = None) -> None:
     """Write to a contact of an account that may be contacted, at an address that works."""
     account = work.row(t.ACCOUNTS, account_id=account_id)
     if account["do_not_contact"] or account["legal_hold"]:
@@ -25,7 +25,7 @@ def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words) -
         raise Refused(f"Account {account_id} has no contact {contact_id}.")
     if contact.get("email_status") != "valid" or contact.get("opted_out"):
         raise Refused(f"Contact {contact_id} has no working address or does not want to be written to.")
-    work.do("crm.outreach", account_id, contact_id=contact_id, template=template)
+    work.do("crm.outreach", account_id, contact_id=contact_id, template=template, text=text)
 
 
 def offer_credit(work: Work, customer_id: Id, amount_cents: Cents) -> None:

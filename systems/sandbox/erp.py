@@ -4,7 +4,7 @@ from typing import Literal
 
 from errors import Refused
 from systems.sandbox import tables as t
-from systems.sandbox.arguments import Cents, Id, Words
+from systems.sandbox.arguments import Cents, Id, Prose, Words
 from systems.sandbox.shapes import Row
 from systems.sandbox.work import Work
 
@@ -34,20 +34,21 @@ def reject_invoice(work: Work, invoice_id: Id, reason: Words) -> None:
     work.change(t.INVOICES, _undecided(work, invoice_id, "be rejected"), state="rejected", state_reason=reason)
 
 
-def send_vendor_message(work: Work, vendor_id: Id, template: Words) -> None:
-    """Send a vendor a message made from a template."""
+def send_vendor_message(work: Work, vendor_id: Id, template: Words, text: Prose | None = None) -> None:
+    """Send a vendor a message made from a template, with a text of its own if there is one."""
     work.row(t.VENDORS, vendor_id=vendor_id)
-    work.do("erp.vendor_messages", vendor_id, template=template)
+    work.do("erp.vendor_messages", vendor_id, template=template, text=text)
 
 
 def expedite_po(work: Work, po_id: Id) -> None:
-    """Have an inbound delivery come at its expedited date, once."""
-    inbound = work.row(t.INBOUND, po_id=po_id)
-    if inbound["expedited"]:
-        raise Refused(f"Delivery {po_id} is expedited already.")
-    if inbound["expedited_eta"] is None:
-        raise Refused(f"Delivery {po_id} cannot be expedited.")
-    work.change(t.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
+    """Have an inbound delivery come at its expedited date, with all that it brings, once."""
+    work.row(t.INBOUND, po_id=po_id)
+    for inbound in work.rows(t.INBOUND, po_id=po_id):
+        if inbound["expedited"]:
+            raise Refused(f"Delivery {po_id} is expedited already.")
+        if inbound["expedited_eta"] is None:
+            raise Refused(f"Delivery {po_id} cannot be expedited.")
+        work.change(t.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
 
 
 def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock", "scrap"]) -> None:
@@ -59,7 +60,8 @@ def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock
         raise Refused(f"Return {return_id} is {returned['condition']}, so it cannot be restocked.")
     if disposition == "restock":
         for stock in work.rows(t.STOCK, sku=returned["sku"], location=returned["location"]):
-            work.change(t.STOCK, stock, on_hand=(stock["on_hand"] or 0) + (returned["qty"] or 0))
+            if stock["on_hand"] is not None:  # what is not known stays so
+                work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
     work.change(t.RETURNS, returned, receipt_posted=True, disposition=disposition)
 
 

@@ -107,7 +107,7 @@ def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
 def _move_all(work: Work, order_id: str, location: str) -> None:
     order = work.row(t.ORDERS, order_id=order_id)
     for line in lines_of(work, order_id):
-        if line["location"] == location:
+        if line["location"] == location and line["backorder_po_id"] is None:
             free_stock(work, line["sku"], location, 0 if line["reserved"] else line["qty"])
         else:
             move_line(work, order, line, location=location, backorder_po_id=None)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Engine, select
 from systems.sandbox.arguments import Id
 from systems.sandbox.database import find
 from systems.sandbox.shapes import COLLECTIONS, Row
-from systems.sandbox.tables import OPEN, ORDER_LINES, ORDERS
+from systems.sandbox.tables import ORDER_LINES, ORDERS
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Read:
     #: the conditions that the arguments make
     where: Callable[..., list[ColumnElement[bool]]]
     #: of several records the one to answer with (`one` only)
-    choose: Callable[[list[Row]], Row] = lambda found: found[0]
+    choose: Callable[[list[Row]], Row] = lambda found: found[-1]
 
     def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
         """The answer, from one moment of the database."""
@@ -55,14 +55,18 @@ def _list_in(name: str, collection: str, plural: str) -> Read:
     return Read(name, says, collection, False, {plural: list[str]}, lambda **args: [table.c[field].in_(args[plural])])
 
 
-def _orders_with(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    lines = select(ORDER_LINES.c.order_id).where(ORDER_LINES.c.cancelled.is_(False), *conditions)
-    return ORDERS.c.order_id.in_(lines)
+def _list_with_line(name: str, plural: str, field: str) -> Read:
+    says = f"All orders, whatever their status, that have a line whose {field} is one of these."
+
+    def where(**args: list[str]) -> list[ColumnElement[bool]]:
+        fits = ORDER_LINES.c[field].in_(args[plural]) & ORDER_LINES.c.cancelled.is_(False)
+        return [ORDERS.c.order_id.in_(select(ORDER_LINES.c.order_id).where(fits))]
+
+    return Read(name, says, "oms.orders", False, {plural: list[str]}, where)
 
 
-def _by_sku(sku: str, location: str | None) -> list[ColumnElement[bool]]:
-    here = [] if location is None else [ORDER_LINES.c.location == location]
-    return [ORDERS.c.status.in_(OPEN), _orders_with(ORDER_LINES.c.sku == sku, *here)]
+def _list_all(name: str, collection: str) -> Read:
+    return Read(name, f"All records of {collection}.", collection, False, {}, lambda: [])
 
 
 def _most_overdue(found: list[Row]) -> Row:
@@ -75,23 +79,13 @@ def reads_of(system: str) -> tuple[Read, ...]:
 
 
 def _oms() -> tuple[Read, ...]:
-    by_sku = "Open orders that have a line of this SKU, at this location unless it is null."
-    waiting = "All orders, whatever their status, that have a line backordered to one of these inbound deliveries."
-    by_po = "Open orders that have a line backordered to this inbound delivery."
     return (
         _get("get_order", "oms.orders", "order_id"),
         _list("list_orders", "oms.orders", "customer_id"),
-        Read("list_orders_by_sku", by_sku, "oms.orders", False, {"sku": Id, "location": Id | None}, _by_sku),
-        Read(
-            "list_orders_by_po", by_po, "oms.orders", False, {"po_id": Id},
-            lambda po_id: [ORDERS.c.status.in_(OPEN), _orders_with(ORDER_LINES.c.backorder_po_id == po_id)],
-        ),
-        Read(
-            "list_backorders", waiting, "oms.orders", False, {"po_ids": list[str]},
-            lambda po_ids: [_orders_with(ORDER_LINES.c.backorder_po_id.in_(po_ids))],
-        ),
+        _list_with_line("list_orders_by_sku", "skus", "sku"),
+        _list_with_line("list_backorders", "po_ids", "backorder_po_id"),
         _get("get_return", "oms.returns", "return_id"),
-    )  # fmt: skip
+    )
 
 
 def _payments() -> tuple[Read, ...]:
@@ -105,8 +99,9 @@ def _wms() -> tuple[Read, ...]:
     return (
         _list_in("list_stock", "wms.stock", "skus"),
         _get("get_stock", "wms.stock", "sku", "location"),
-        Read("list_locations", "All locations.", "wms.locations", False, {}, lambda: []),
+        _list_all("list_locations", "wms.locations"),
         _list_in("list_inbound", "wms.inbound", "skus"),
+        _list_in("list_inbound_by_po", "wms.inbound", "po_ids"),
         _get("get_inbound", "wms.inbound", "po_id"),
     )
 
@@ -117,6 +112,7 @@ def _crm() -> tuple[Read, ...]:
         _list_in("list_customers", "crm.customers", "customer_ids"),
         _list("list_subscriptions", "crm.subscriptions", "customer_id"),
         _get("get_account", "crm.accounts", "account_id"),
+        _list_all("list_accounts", "crm.accounts"),
         _list("list_cases", "crm.cases", "account_id"),
         _get("get_usage", "crm.usage", "account_id"),
         _list("list_opportunities", "crm.opportunities", "account_id"),

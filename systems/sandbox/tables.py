@@ -135,7 +135,7 @@ ORDERS = records(
     nested("ship_to"), whole("total_cents"), flag("allow_split"), flag("allow_substitution"), flag("allow_ship_home"),
     text("pickup_location"), text("note"),
     #: reservation is null while it is pending
-    extra(text("hold_reason")), extra(text("reservation")), state(flag("reshipped")),
+    extra(text("hold_reason")), extra(text("reservation")), extra(flag("reshipped")),
     one_of("status", *OPEN, "ready", "shipped", "delivered", "cancelled"),
     one_of("reservation", "confirmed"),
     *at_least_zero("total_cents"),
@@ -202,7 +202,8 @@ LOCATIONS = records(
 )
 INBOUND = records(
     "wms.inbound", "inbound delivery",
-    key("po_id"), text("sku"), text("location"), whole("qty"), moment("eta"), moment("expedited_eta"),
+    # a delivery may bring several SKUs to several locations
+    key("po_id"), key("sku"), key("location"), whole("qty"), moment("eta"), moment("expedited_eta"),
     whole("expedite_cost_cents"), extra(flag("expedited")),
     *at_least_zero("qty", "expedite_cost_cents"), Index("inbound_of_a_sku", "sku"),
 )  # fmt: skip

@@ -39,13 +39,11 @@ def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
     """Let a line of an open order wait for an inbound delivery to its location that is not promised to others."""
     order = open_order(work, order_id, "be backordered")
     line = line_of(work, order_id, line_id)
-    inbound = work.row(t.INBOUND, po_id=po_id)
-    if (inbound["sku"], inbound["location"]) != (line["sku"], line["location"]):
-        raise Refused(
-            f"Delivery {po_id} brings {inbound['sku']} to {inbound['location']}, and line {line_id} of order "
-            f"{order_id} wants {line['sku']} at {line['location']}."
-        )
-    left = (inbound["qty"] or 0) - _promised(work, po_id, line["sku"], order_id)
+    work.row(t.INBOUND, po_id=po_id)
+    inbound = work.rows(t.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
+    if not inbound:
+        raise Refused(f"Delivery {po_id} brings no {line['sku']} to {line['location']}, where line {line_id} wants it.")
+    left = (inbound[0]["qty"] or 0) - _promised(work, po_id, line, order_id)
     if left < line["qty"]:
         raise Refused(f"Delivery {po_id} has {left} units that are not promised, and {line['qty']} are wanted.")
     move_line(work, order, line, backorder_po_id=po_id)
@@ -99,14 +97,15 @@ def _line_with(work: Work, order_id: str, sku: str) -> Row:
     return found[0]
 
 
-def _promised(work: Work, po_id: str, sku: str, except_order: str) -> int:
+def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
     lines = t.ORDER_LINES.join(t.ORDERS, t.ORDERS.c.order_id == t.ORDER_LINES.c.order_id)
     query = (
         select(func.coalesce(func.sum(t.ORDER_LINES.c.qty), 0))
         .select_from(lines)
         .where(
             t.ORDER_LINES.c.backorder_po_id == po_id,
-            t.ORDER_LINES.c.sku == sku,
+            t.ORDER_LINES.c.sku == like["sku"],
+            t.ORDER_LINES.c.location == like["location"],
             t.ORDER_LINES.c.order_id != except_order,
             t.ORDER_LINES.c.cancelled.is_(False),
             t.ORDERS.c.status.in_((*t.OPEN, "ready")),

@@ -14,6 +14,7 @@ from tests.integration.sandbox_world import (
     MISSIONS,
     SHIP_TO,
     Company,
+    inbound,
     line,
     order,
     payment,
@@ -103,7 +104,39 @@ def test_an_order_whose_every_line_waits_is_backordered(company: Company) -> Non
     company.write("wms.backorder_line", order_id="O-2", line_id="1", po_id="PO-1")
     assert company.order("O-2")["status"] == "backordered"
     assert company.order("O-2")["lines"][0]["backorder_po_id"] == "PO-1"
-    assert [one["order_id"] for one in company.call("oms.list_orders_by_po", po_id="PO-1")["records"]] == ["O-2"]
+    assert [one["order_id"] for one in company.call("oms.list_backorders", po_ids=["PO-1"])["records"]] == ["O-2"]
+
+
+def test_a_delivery_may_bring_several_skus_and_is_expedited_with_all(company: Company) -> None:
+    systems = world()
+    systems["wms"]["inbound"] = [inbound("PO-1"), inbound("PO-1", "RUG"), inbound("PO-1", "RUG", "DC-2")]
+    company.reset_to(systems)
+    company.write("wms.backorder_line", order_id="O-1", line_id="2", po_id="PO-1")
+    company.write("erp.expedite_po", po_id="PO-1")
+    found = company.call("wms.list_inbound_by_po", po_ids=["PO-1", "PO-2"])["records"]
+    assert [(one["sku"], one["eta"], one["expedited"]) for one in found] == [
+        (sku, "2026-03-10T00:00:00Z", True) for sku in ("LAMP", "RUG", "RUG")
+    ]
+
+
+def test_orders_are_found_by_the_skus_of_their_lines(company: Company) -> None:
+    company.write("oms.cancel_line", order_id="O-1", line_id="2")
+    found = company.call("oms.list_orders_by_sku", skus=["RUG", "SHADE"])["records"]
+    assert [one["order_id"] for one in found] == ["O-3"]
+
+
+def test_all_accounts_are_told(company: Company) -> None:
+    assert [one["account_id"] for one in company.call("crm.list_accounts")["records"]] == ["A-1", "A-2"]
+
+
+def test_what_waited_for_a_delivery_is_picked_from_the_new_store(company: Company) -> None:
+    systems = world()
+    systems["wms"]["inbound"] = [inbound("PO-1", location="ST-1")]
+    company.reset_to(systems)
+    company.write("wms.backorder_line", order_id="O-4", line_id="1", po_id="PO-1")
+    company.write("oms.change_pickup_location", order_id="O-4", to_location="ST-2")
+    (line_,) = company.order("O-4")["lines"]
+    assert (line_["location"], line_.get("backorder_po_id")) == ("ST-2", None)
 
 
 def test_money_is_authorized_captured_and_refunded(company: Company) -> None:
@@ -178,6 +211,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("crm.send_message", {"customer_id": "C-1", "template": "delay_notice", "text": "null"}),
     ("crm.send_message", {"customer_id": "C-1", "template": "delay_notice", "text": "[1]"}),
     ("crm.send_outreach", {"account_id": "A-1", "contact_id": "N-1", "template": "csm_outreach"}),
+    ("crm.send_outreach", {"account_id": "A-1", "contact_id": "N-1", "template": "csm_outreach", "text": "Dear Ann"}),
     ("crm.offer_credit", {"customer_id": "C-1", "amount_cents": 1800}),
     ("crm.create_task", {"account_id": "A-1", "kind": "nurture"}),
     ("crm.flag_contact", {"contact_id": "N-1b", "issue": "bounced"}),
@@ -189,6 +223,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("erp.hold_invoice", {"invoice_id": "I-1", "reason": "freight"}),
     ("erp.reject_invoice", {"invoice_id": "I-1", "reason": "duplicate"}),
     ("erp.send_vendor_message", {"vendor_id": "V-1", "template": "freight"}),
+    ("erp.send_vendor_message", {"vendor_id": "V-1", "template": "freight", "text": "Your freight is too high."}),
     ("erp.expedite_po", {"po_id": "PO-1"}),
     ("logistics.create_return_label", {"order_id": "O-3"}),
     ("payments.void_authorization", {"auth_id": "au_O-1"}),
@@ -200,7 +235,7 @@ def test_every_other_write_changes_something_and_says_what(company: Company, too
     before = company.snapshot()
     answer = company.write(tool, **args)
     assert answer["changed"] and answer["receipt_id"] and answer["replayed"] is False
-    assert company.snapshot() != before or tool == "oms.reship_order"
+    assert company.snapshot() != before
 
 
 #: (tool, arguments, what the sentence says); tried on `world()` one after the other
@@ -237,7 +272,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "There is no stock of RUG/DC-2",
     ),
     ("wms.backorder_line", {"order_id": "O-1", "line_id": "1", "po_id": "PO-9"}, "There is no inbound delivery"),
-    ("wms.backorder_line", {"order_id": "O-1", "line_id": "2", "po_id": "PO-1"}, "brings LAMP"),
+    ("wms.backorder_line", {"order_id": "O-1", "line_id": "2", "po_id": "PO-1"}, "brings no RUG to DC-1"),
     ("wms.quarantine_stock", {"sku": "LAMP", "location": "DC-9"}, "There is no stock"),
     ("wms.request_cycle_count", {"sku": "LAMP", "location": "DC-9"}, "There is no location"),
     ("wms.swap_reservation", {"from_order_id": "O-1", "to_order_id": "O-1", "sku": "LAMP"}, "its own"),
