@@ -34,9 +34,18 @@ def start() -> None:
 
 @app.command()
 def run(
-    target: Annotated[str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions.")],
+    target: Annotated[
+        str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml: an invoice.")
+    ],
+    every: Annotated[bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")] = False,
+    as_of: Annotated[str, typer.Option(help="--all: the moment, such as 2026-03-14T09:30:00Z; now unless given.")] = "",
 ) -> None:
     """Take events in and run a Mission on each, to its end or to where it waits for a person."""
+    if every:
+        from cli.booking import run_book
+
+        run_book(target, as_of)
+        return
     from cli.running import run_targets
 
     run_targets(target)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cli.invoicing import invoice_event
 from cli.screen import dollars, progress, say, table
 from cli.showing import who
 from errors import BadInput
@@ -17,7 +18,11 @@ from systems.sandbox.loader import load_cases
 
 
 def run_targets(target: str) -> None:
-    """Run what a file holds: events, or recorded exceptions, which are put into the sandbox company first."""
+    """Run what a file holds: events, an invoice, or recorded exceptions, which are put into the sandbox company first."""
+    if target.lower().endswith(".xml"):
+        with open_runtime(settings()) as runtime:
+            summary(runtime, run_events(runtime, [invoice_event(runtime, Path(target))]))
+        return
     raws = read_targets(target)
     with open_runtime(settings()) as runtime:
         events = [_event(raw, where, runtime.context.packs) for raw, where in raws]

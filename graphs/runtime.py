@@ -32,6 +32,7 @@ from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
 from nodes.case import Case
 from nodes.judge import judge
+from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
 from nodes.pack_loading import load_pack, pack_files
 from nodes.planner import Planner
@@ -54,16 +55,21 @@ def utc_now() -> datetime:
 
 def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:
     """Every pack of a folder, by mission. Raises BadInput for one that does not validate: it does not load."""
-    clauses = policies.in_force(utc_now())
     packs: dict[str, Pack] = {}
     for file in pack_files(folder):
-        pack = load_pack(file, catalogue=catalogue, tools=READ_TOOLS, clauses=clauses)
+        pack = load_pack_file(file, catalogue, policies)
         if pack.mission in packs:
             raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
         packs[pack.mission] = pack
     if not packs:
         raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
     return packs
+
+
+def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
+    """The pack of one file, with the tools and clauses that Missions have now. Raises BadInput if it does not validate."""
+    tools = {*READ_TOOLS, UNDERSTAND}
+    return load_pack(file, catalogue=catalogue, tools=tools, clauses=policies.in_force(utc_now()))
 
 
 class Runtime:

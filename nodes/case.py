@@ -16,7 +16,7 @@ from nodes.functions.times import moment
 from nodes.pack import Pack
 from systems.conditions import Expression, Scope, Unknown
 from systems.reads import READ_TOOLS
-from systems.records import Records
+from systems.records import Records, completed
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
@@ -72,6 +72,13 @@ class Case:
         with self.scope.binding(bound):
             return expression.evaluate(self.scope)
 
+    def known(self, source: str) -> Any:
+        """The value of a condition that stands in the pack, None where it cannot be told."""
+        try:
+            return self.evaluate(source)
+        except Unknown:
+            return None
+
     def holds(self, source: str, bound: Mapping[str, Any] | None = None) -> bool:
         """True if a condition of the pack holds. Raises Unknown when it cannot be told."""
         return source == "true" or self.evaluate(source, bound) is True
@@ -118,10 +125,11 @@ class Case:
             if tool and fact.args:
                 self._lacking_collections.setdefault(tool.collection, self.missing[fact.name])
             return
-        if tool and fact.value is not None:
-            self._read_collections.add(tool.collection)
-            self.records.add(tool.collection, [fact.value] if tool.one else fact.value)
         value = fact.value
+        if tool and value is not None:
+            value = completed(tool.collection, value) if tool.one else [completed(tool.collection, one) for one in value]
+            self._read_collections.add(tool.collection)
+            self.records.add(tool.collection, [value] if tool.one else value)
         if fact.status == "absent":
             value = self.pack.reads[fact.name].if_absent
             if value is None:

@@ -132,6 +132,8 @@ class Book(_Part):
     field: str
     #: computed for every run; the highest comes first
     rank: str
+    #: said beside it
+    says: str
 
 
 class ApprovalRule(_Part):

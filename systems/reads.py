@@ -11,8 +11,6 @@ from dataclasses import dataclass
 class ReadTool:
     """A READ tool: `one` record or a list of a collection; `by` maps an argument to the field it selects by.
 
-    `most` names the field that says which of several records the one is; without it, it is the latest recorded.
-
     An argument whose name is a plural (`skus`) selects every record whose field is in the list; a field of the form
     `lines.backorder_po_id` is looked for in every element of a list.
     """
@@ -20,11 +18,10 @@ class ReadTool:
     collection: str
     one: bool
     by: Mapping[str, str]
-    most: str | None = None
 
 
-def _one(collection: str, *fields: str, most: str | None = None) -> ReadTool:
-    return ReadTool(collection, True, {field: field for field in fields}, most)
+def _one(collection: str, *fields: str) -> ReadTool:
+    return ReadTool(collection, True, {field: field for field in fields})
 
 
 def _many(collection: str, **by: str) -> ReadTool:
@@ -54,7 +51,6 @@ READ_TOOLS: Mapping[str, ReadTool] = {
     "crm.get_usage": _one("crm.usage", "account_id"),
     "crm.list_opportunities": _many("crm.opportunities", account_id="account_id"),
     "erp.list_items": _many("erp.items", skus="sku"),
-    "erp.get_receivable": _one("erp.receivables", "account_id", most="overdue_days"),
     "erp.list_receivables": _many("erp.receivables", account_id="account_id"),
     "erp.get_invoice": _one("erp.invoices", "invoice_id"),
     "erp.list_invoices": _many("erp.invoices", vendor_id="vendor_id"),

@@ -73,7 +73,7 @@ class RecordedSystems:
         found = [record for record in rows if _fits(record, tool, call.args)]
         if not tool.one:
             return ReadResult(call, "ok", found, self._clock())
-        return ReadResult(call, "ok" if found else "absent", _chosen(found, tool), self._clock())
+        return ReadResult(call, "ok" if found else "absent", found[-1] if found else None, self._clock())
 
     def _open_world(self) -> Records:
         if self._world is None:
@@ -81,12 +81,6 @@ class RecordedSystems:
             for collection, records in self._collections.items():
                 self._world.add(collection, records)
         return self._world
-
-
-def _chosen(found: Sequence[Record], tool: ReadTool) -> Record | None:
-    if not found:
-        return None
-    return max(found, key=lambda record: record.get(tool.most) or 0) if tool.most else found[-1]
 
 
 def _fits(record: Record, tool: ReadTool, args: Mapping[str, Any]) -> bool:

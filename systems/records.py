@@ -49,9 +49,21 @@ PART_KEYS: Mapping[str, str] = {
     "contacts": "contact_id",
 }
 _WORD = r"\w+(?:\.\w+)?"
+#: Fields that a record may leave out, by collection or list of it: left out means the same as null.
+OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "oms.orders": ("allow_ship_home", "pickup_location"),
+    "wms.stock": ("last_counted_qty",),
+    "wms.inbound": ("expedited_eta", "expedite_cost_cents"),
+}
 _PATH = re.compile(rf"(\w+\.\w+)\[({_WORD}(?:, *{_WORD})*)\](?:\.(\w+)\[(?:(\w+)=)?(\w+|[+*])\])?(?:\.(\w+))?(\?)?")
 
 Record = dict[str, Any]
+
+
+def completed(collection: str, record: Record) -> Record:
+    """The record with null for every optional field that it leaves out."""
+    missing = [field for field in OPTIONAL.get(collection, ()) if field not in record]
+    return {**record, **dict.fromkeys(missing)} if missing else record
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def opened(raw: Mapping[str, Any]) -> Case:
     """The case of an exception, read from recorded systems."""
     lab = laboratory()
     exception = recorded(raw, lab.packs, "test")
-    pack = lab.packs[exception.event.mission]
+    pack = lab.packs[exception.event.mission].of(exception.event.name)
     systems = RecordedSystems(exception.systems, lab.catalogue, utc_now)
     facts = read_facts(pack, exception.event, systems, utc_now)
     return Case(pack, exception.event, facts, lab.policies.values(exception.event.as_of))

@@ -10,13 +10,17 @@ from typing import Any
 from nodes.functions.accounts import fallen_by
 from nodes.functions.claims import CLAIM_FUNCTIONS, promised_latest_first
 from nodes.functions.invoices import billed_beyond_receipt, priced_otherwise, repeated_invoices
+from nodes.functions.mentions import order_numbers
 from nodes.functions.orders import (
+    charged_cents,
     duplicates,
     is_later,
     lines_cents,
+    newest_charge,
     payment_of,
     refundable,
     separate_purchases,
+    skus_of,
     substitute_skus,
 )
 from nodes.functions.stock import STOCK_FUNCTIONS
@@ -26,6 +30,7 @@ PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         billed_beyond_receipt,
+        charged_cents,
         days_between,
         duplicates,
         earliest,
@@ -33,12 +38,15 @@ PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
         is_later,
         latest,
         lines_cents,
+        newest_charge,
+        order_numbers,
         payment_of,
         priced_otherwise,
         promised_latest_first,
         refundable,
         repeated_invoices,
         separate_purchases,
+        skus_of,
         substitute_skus,
     )
 }

@@ -1,17 +1,20 @@
 """What open orders lay claim to: reservations of stock, and deliveries they wait for; and whose turn is first (OMN-1).
 
-A claim is a line of an open order with `order_id`, `customer_id` and `promised_at` of its order.
+A claim is a line of an open order with `order_id`, `customer_id` and `promised_at` of its order, and `picked`: whether
+any line of it is picked, or not known not to be.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from nodes.functions.stock import Missing
 from nodes.functions.times import moment
 from systems.records import Records
 
 Claim = Mapping[str, Any]
 CLAIM_FUNCTIONS = ("reservations", "waiting_for", "by_priority", "tier")
+#: stands for no moment where only the order matters
+FIRST_MOMENT = "0001-01-01T00:00:00Z"
 OPEN = ("new", "payment_review", "backordered", "address_hold")
 
 
@@ -48,18 +51,15 @@ class Claims:
     def by_priority(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
         """Claims with their customer's `tier`: by tier, then the earliest `promised_at`, then the order id.
 
-        A single claim needs no tier. Raises LookupError where the tier of one of several is not known.
+        A tier that is not known gives no precedence, nor does a promise that is not known.
         """
-        if len(claims) < 2:
-            return [dict(claim) for claim in claims]
         told = [{**claim, "tier": self.tier(claim["customer_id"])} for claim in claims]
-        for claim in told:
-            if claim["tier"] not in self._tiers:
-                raise Missing(f"the tier of customer {claim['customer_id']} is not known")
-        return sorted(
-            told,
-            key=lambda claim: (self._tiers.index(claim["tier"]), moment(claim["promised_at"]), claim["order_id"], claim["line_id"]),
-        )
+        return sorted(told, key=self._turn)
+
+    def _turn(self, claim: Claim) -> tuple[int, bool, datetime, str, str]:
+        tier = self._tiers.index(claim["tier"]) if claim["tier"] in self._tiers else len(self._tiers) - 1
+        promised = claim["promised_at"]
+        return (tier, promised is None, moment(promised or FIRST_MOMENT), claim["order_id"], claim["line_id"])
 
     def tier(self, customer_id: str) -> str | None:
         """The tier of a customer; None where there is no record of them."""
@@ -69,7 +69,11 @@ class Claims:
     def _lines(self) -> list[dict[str, Any]]:
         self._needs("oms.orders")
         return [
-            {**line, **{name: order[name] for name in ("order_id", "customer_id", "promised_at")}}
+            {
+                **line,
+                **{name: order[name] for name in ("order_id", "customer_id", "promised_at")},
+                "picked": any(other.get("picked", False) is not False for other in order["lines"]),
+            }
             for order in self._records.all("oms.orders")
             if order["status"] in OPEN
             for line in order["lines"]

@@ -45,6 +45,21 @@ def refundable(charges: Sequence[Record], cents: int) -> list[Record]:
     return sorted(enough, key=lambda charge: moment(charge["captured_at"]), reverse=True)[:1]
 
 
+def newest_charge(charges: Sequence[Record]) -> Record | None:
+    """The charge that was captured last, of equal moments the one with the higher id; None of none."""
+    return max(charges, key=lambda charge: (moment(charge["captured_at"]), charge["charge_id"]), default=None)
+
+
+def charged_cents(charges: Sequence[Record]) -> int:
+    """What charges come to, in cents; what was refunded of them is not taken off."""
+    return sum(charge["amount_cents"] for charge in charges)
+
+
+def skus_of(orders: Sequence[Record]) -> list[str]:
+    """Every SKU of the orders, once."""
+    return list(dict.fromkeys(line["sku"] for order in orders for line in order["lines"]))
+
+
 def lines_cents(lines: Sequence[Record]) -> int:
     """What lines cost together, in cents."""
     return sum(line["qty"] * line["unit_price_cents"] for line in lines)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Engine, select
 
 from systems.sandbox.arguments import Id
 from systems.sandbox.database import find
-from systems.sandbox.shapes import COLLECTIONS, Row
+from systems.sandbox.shapes import COLLECTIONS
 from systems.sandbox.tables import ORDER_LINES, ORDERS
 
 
@@ -24,8 +24,6 @@ class Read:
     takes: Mapping[str, Any]
     #: the conditions that the arguments make
     where: Callable[..., list[ColumnElement[bool]]]
-    #: of several records the one to answer with (`one` only)
-    choose: Callable[[list[Row]], Row] = lambda found: found[-1]
 
     def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
         """The answer, from one moment of the database."""
@@ -33,7 +31,7 @@ class Read:
             found = find(connection, self.collection, *self.where(**args))
         if not self.one:
             return {"records": found}
-        return {"record": self.choose(found) if found else None}
+        return {"record": found[-1] if found else None}
 
 
 def _get(name: str, collection: str, *names: str) -> Read:
@@ -67,10 +65,6 @@ def _list_with_line(name: str, plural: str, field: str) -> Read:
 
 def _list_all(name: str, collection: str) -> Read:
     return Read(name, f"All records of {collection}.", collection, False, {}, lambda: [])
-
-
-def _most_overdue(found: list[Row]) -> Row:
-    return max(found, key=lambda record: record["overdue_days"] or 0)
 
 
 def reads_of(system: str) -> tuple[Read, ...]:
@@ -120,21 +114,16 @@ def _crm() -> tuple[Read, ...]:
 
 
 def _erp() -> tuple[Read, ...]:
-    receivables = COLLECTIONS["erp.receivables"][0]
     return (
         _list_in("list_items", "erp.items", "skus"),
-        Read(
-            "get_receivable", "The receivable of this account that is overdue longest, or null.",
-            "erp.receivables", True, {"account_id": Id}, lambda account_id: [receivables.c.account_id == account_id],
-            _most_overdue,
-        ),
+        _list("list_receivables", "erp.receivables", "account_id"),
         _get("get_invoice", "erp.invoices", "invoice_id"),
         _list("list_invoices", "erp.invoices", "vendor_id"),
         _get("get_purchase_order", "erp.purchase_orders", "po_id"),
         _list("list_receipts", "erp.receipts", "po_id"),
         _get("get_vendor", "erp.vendors", "vendor_id"),
         _get("get_budget", "erp.budgets", "budget_id"),
-    )  # fmt: skip
+    )
 
 
 def _logistics() -> tuple[Read, ...]:

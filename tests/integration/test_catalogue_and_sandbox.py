@@ -13,7 +13,7 @@ from systems.config import load_config
 from systems.reads import READ_TOOLS
 from systems.records import KEYS, Records
 from systems.sandbox.reads import SYSTEMS, reads_of
-from tests.integration.sandbox_world import SHIP_TO, Company, inbound, line, order, payment, shared_company, world
+from tests.integration.sandbox_world import MISSIONS, SHIP_TO, Company, inbound, line, recorded, shared_company, world
 
 Args = Mapping[str, Any]
 Deed = tuple[str, Args]
@@ -30,7 +30,7 @@ NOT_KNOWN_BEFORE = ("auth_id", "charge_id", "authorized_at", "expires_at", "capt
 
 @dataclass(frozen=True)
 class Scene:
-    """An action that is done in a world, and the changes that come of it (by the catalogue)."""
+    """An action, the world it is done in, and what changes."""
 
     name: str
     args: Args
@@ -38,7 +38,7 @@ class Scene:
     world: Mapping[tuple[str, str, int], Args] = field(default_factory=dict)
     #: what is done before
     before: tuple[Deed, ...] = ()
-    #: fields that the action changes, as "collection-less" labels; None where no record shows what it does
+    #: the fields that it changes; none where no record shows what it does
     changes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -233,8 +233,10 @@ UNMET: list[tuple[Scene, str]] = [
     (Scene("swap_reservation", SWAP, PICKED), "the line that gives its units is picked already"),
     (Scene("swap_reservation", SWAP, before=(("backorder_line", {**_line("O-2"), "po_id": "PO-1"}),)),
      "the line that gives its units has none"),
-    (Scene("swap_reservation", {**SWAP, "from_order_id": "O-1", "to_order_id": "O-2"}), "the line that gives its units has too few"),
-    (Scene("post_return_receipt", {"return_id": "R-1", "disposition": "scrap"}, {("oms", "returns", 0): {"receipt_posted": True}}),
+    (Scene("swap_reservation", {**SWAP, "from_order_id": "O-1", "to_order_id": "O-2"}),
+     "the line that gives its units has too few"),
+    (Scene("post_return_receipt", {"return_id": "R-1", "disposition": "scrap"},
+           {("oms", "returns", 0): {"receipt_posted": True}}),
      "the receipt is posted already"),
     (Scene("post_return_receipt", {"return_id": "R-1", "disposition": "restock"}, DAMAGED), "what is damaged is not restocked"),
     (Scene("change_subscription", {"subscription_id": "SB-1", "plan": "cancelled"},
@@ -252,7 +254,8 @@ UNMET: list[tuple[Scene, str]] = [
     (Scene(*PAY, before=(REJECT,)), "the invoice is not to be paid any more"),
     (Scene("post_payment", {"invoice_id": "I-1", "amount_cents": 4001}), "the amount is not the invoice total"),
     (Scene("post_payment", {"invoice_id": "I-2", "amount_cents": 9_000_000}), "the budget does not cover it"),
-    (Scene("hold_invoice", {"invoice_id": "I-1", "reason": "freight"}, before=(REJECT,)), "the invoice is paid or rejected already"),
+    (Scene("hold_invoice", {"invoice_id": "I-1", "reason": "freight"}, before=(REJECT,)),
+     "the invoice is paid or rejected already"),
     (Scene(*REJECT, before=(PAY,)), "the invoice is paid or rejected already"),
 ]  # fmt: skip
 
@@ -388,7 +391,7 @@ def test_an_action_on_records_that_are_not_there_is_refused_by_both(company: Com
 
 
 def test_a_refund_in_two_parts_ends_where_the_sandbox_ends(company: Company, catalogue: Catalogue) -> None:
-    parts = [{"charge_id": "ch_O-2", "amount_cents": cents} for cents in (4000, 5000)]
+    parts: list[Args] = [{"charge_id": "ch_O-2", "amount_cents": cents} for cents in (4000, 5000)]
     action = catalogue["refund_charge"]
     records = staged(company, Scene("refund_charge", parts[0]), catalogue)
     for args in parts:
@@ -416,6 +419,26 @@ def test_a_whole_plan_leaves_the_same_records(company: Company, catalogue: Catal
         assert {name: value for name, value in foreseen.items() if value is not None} == {
             **found[order_id], "lines": foreseen["lines"]
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("mission", MISSIONS)
+def test_what_the_recorded_cases_expect_meets_every_need(catalogue: Catalogue, mission: str) -> None:
+    for case in recorded(mission):
+        systems, records = case["systems"], Records()
+        for collection in KEYS:
+            system, _, name = collection.partition(".")
+            records.add(collection, (systems.get(system) or {}).get(name) or ())
+        planned = [catalogue[action["name"]] for action in case["expected"]["actions"]]
+        for action, args in zip(planned, [dict(one["args"]) for one in case["expected"]["actions"]], strict=True):
+            for name, kind in action.args.items():
+                if name not in action.counting:
+                    args[name] = SHIP_TO if kind == "address" else "A text."
+            action.validate(args)
+            seen = action.seen(records, args)
+            assert action.unmet_need(seen) is None, (case["case_id"], action.name)
+            action.apply(records, args, seen)
+        for first, second in case["expected"]["before"]:
+            assert not planned[first].comes_after(planned[second]), (case["case_id"], first, second)
 
 
 def test_the_read_tools_of_the_sandbox_are_those_of_the_reference_company() -> None:

@@ -199,8 +199,9 @@ def test_a_payment_is_posted_from_the_budget(company: Company) -> None:
     assert company.call("erp.get_invoice", invoice_id="I-1")["record"]["state"] == "posted"
 
 
-def test_the_receivable_that_is_overdue_longest_is_told(company: Company) -> None:
-    assert company.call("erp.get_receivable", account_id="A-1")["record"]["overdue_days"] == 105
+def test_every_receivable_of_an_account_is_told(company: Company) -> None:
+    found = company.call("erp.list_receivables", account_id="A-1")["records"]
+    assert [one["overdue_days"] for one in found] == [8, 105]
 
 
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [

@@ -108,13 +108,15 @@ class World:
         )
         if self.chance(0.006):
             self.customers.pop()
+        elif self.chance(0.01):
+            self.customers[-1] |= {"name": None, "since": None, "max_order_12m_cents": None}
         elif self.chance(0.004):
             self.customers[-1]["tier"] = None
         return customer_id
 
     def item(self, sku: str, price: int) -> int:
         """Adds the item and gives its unit cost; the list price need not be the price of the line."""
-        cost = price - self.pick([0, 1, price // 3, price // 2, price // 2, -5])
+        cost = price - self.pick([0, 1, 2, price // 3, price // 3, price // 2, price // 2, price // 2, -5])
         known = None if self.chance(0.01) else cost
         if not self.chance(0.01):
             record = {"sku": sku, "title": self.pick(HOSTILE) if self.chance(0.05) else "Shelf", "unit_price_cents": price + 100}
@@ -141,6 +143,8 @@ class World:
         } | fields
         if self.chance(0.1):
             order["note"] = self.pick(HOSTILE)
+        if self.chance(0.05) and "pickup_location" not in order:
+            order["ship_to"] = None
         self.orders.append(order)
         return order
 
@@ -226,6 +230,9 @@ class World:
 
     def case(self, number: int, trigger: Record) -> Case:
         self.unrelated()
+        for place in self.places.values():
+            if self.chance(0.004):
+                place["type"] = None
         collections: dict[str, dict[str, list[Record]]] = {
             "oms": {"orders": self.orders, "returns": self.returns},
             "payments": {"payments": self.payments},
@@ -239,6 +246,8 @@ class World:
             for records in found.values():
                 self.rng.shuffle(records)
             gone = system in self.unreadable
+            if self.chance(0.004):
+                found.pop(self.pick(list(found)))  # absent is empty
             bare = self.chance(0.8)
             systems[system] = None if gone else {name: rows for name, rows in found.items() if rows or not bare}
         if self.chance(0.15):
@@ -272,7 +281,7 @@ def pickup_failed(world: World, number: int) -> Case:
         del order["allow_ship_home"]
     for line in lines:
         world.row(line["sku"], store, world.pick([line["qty"], 5, 0]), trusted=world.chance(0.5))
-    wanted = world.pick(["store", "dc", "dc", "hold"])
+    wanted = world.pick(["store", "store", "dc", "dc", "hold"])
     candidate_stores(world, store, others, lines, wanted == "store")
     candidate_dcs(world, lines, wanted)
     rare_pickups(world, order, lines)
@@ -288,16 +297,18 @@ def candidate_stores(world: World, store: str, others: list[str], lines: list[Re
         near = [tied, tied, world.pick([1, 9, 24, 24.999, 25, 25.0])]
         far = [25.001, 25.1, 26, 60, 199]
         good = (one_does and n == 0) or world.chance(0.5)
-        km: float | None = world.pick(near if (one_does and n == 0) or not good else [*(near if one_does else far), *far])
+        km: float | None = world.pick(near if (one_does and n == 0) or not good else [*near, *near, *far] if one_does else far)
         world.place(store)
         world.place(other)
         if world.chance(0.02):
             km = None
         world.place(store, **{other: km})
         world.place(other, **{store: km})
-        if world.chance(0.01):
+        if world.chance(0.03):
             del world.places[store]["km_to"][other]
         stock_for(world, lines, other, good)
+    if world.chance(0.1):
+        world.place(store, **{store: 0})
     for flagship in world.some(FLAGSHIPS, 0, 2):
         world.place(store, **{flagship: 3})
         world.place(flagship, **{store: 3})
@@ -351,8 +362,9 @@ def scarce_dcs(world: World, sku: str, own: str, wanted: list[int]) -> None:
     """Other `dc`s that take some of the quantities, exactly or one more or less, often as much as each other."""
     places = [dc for dc in DCS if dc != own]
     frees: list[int] = []
+    none_fits = world.chance(0.2)
     for dc in world.some(places, 1, 3):
-        how = world.pick(["sum", "sum", "sum", "tie", "all", "little", "bad"])
+        how = world.pick(["little", "bad"] if none_fits else ["sum", "sum", "sum", "tie", "all", "little", "bad"])
         part = sum(world.some(wanted, 1, len(wanted))) if wanted else 3
         free = {"all": sum(wanted) + 2, "little": min(wanted, default=1) - 1}.get(how, world.near(part))
         free = world.pick(frees) if how == "tie" and frees else free
@@ -425,7 +437,7 @@ def inbound_delayed(world: World, number: int) -> Case:
     customer_id = None
     for qty in wanted:
         line = world.line("1", sku, qty, price + world.pick([0, 0, 100]), own, backorder_po_id=delivery["po_id"])
-        promised = eta - world.pick([1 * SECOND, 1 * SECOND, DAY, DAY, DAY + SECOND, 3 * DAY])
+        promised = eta - world.pick([SECOND, 2 * SECOND, DAY, DAY, DAY + SECOND, 3 * DAY])
         same = customer_id if world.chance(0.02) else None
         order = world.order(world.with_side_lines(line), customer_id=same, promised_at=iso(promised))
         customer_id = order["customer_id"]
@@ -519,7 +531,7 @@ def unreconciled(world: World, number: int) -> Case:
 
 def returned_line(world: World) -> Record:
     """A line often on the limits of GOV-3."""
-    amount = world.pick([50_000, 50_001, 49_999, 500_000, 500_001, 499_999, 1, 7390, 24_000, 24_000, 9_996])
+    amount = world.pick([50_000, 50_001, 49_999, 500_000, 500_001, 500_004, 800_000, 499_999, 1, 7390, 24_000, 9_996])
     qty = world.pick([n for n in (1, 2, 3, 4) if amount % n == 0])
     return world.line("1", world.sku(), qty, amount // qty, world.pick(DCS))
 
@@ -571,7 +583,7 @@ def charges(world: World, order: Record, amount: int) -> list[Record]:
 
 # --- VIP at risk
 
-STAGES = ["dc", "store", "flagship", "swap", "swap", "expedite", "credit", "credit"]
+STAGES = ["dc", "store", "flagship", "swap", "swap", "expedite", "expedite", "credit"]
 
 
 def vip_conflict(world: World, number: int) -> Case:
@@ -593,7 +605,7 @@ def vip_conflict(world: World, number: int) -> Case:
     if stage in ("swap", "expedite", "credit") or world.chance(0.4):
         donors(world, sku, qty, own, stage == "swap" or (stage not in ("expedite", "credit") and world.chance(0.5)))
     cost = world.item(sku, price)
-    if world.chance(0.8):
+    if stage == "expedite" or world.chance(0.7):
         deliveries(world, order, line, cost, stage == "expedite")
     rare_conflicts(world, order)
     line_id = "9" if world.chance(0.006) else "1"
@@ -641,19 +653,20 @@ def donors(world: World, sku: str, qty: int, own: str, one_does: bool) -> None:
     most = 0
     latest = eta + world.pick([0, 0, 1, 3]) * DAY
     if one_does:
-        for _ in range(world.pick([1, 1, 2, 3])):
-            most = max(most, donor(world, sku, qty + world.pick([0, 0, 1]), at, world.pick([latest, latest, eta])))
+        for _ in range(world.pick([1, 2, 2, 3])):
+            promised = world.pick([latest, latest, eta, latest - SECOND if latest > eta else eta])
+            most = max(most, donor(world, sku, qty + world.pick([0, 0, 1]), at, promised))
     for _ in range(world.rng.randint(0 if one_does else 1, 4)):
         promised = latest + world.pick([0, 1, 10]) * DAY
-        fault = world.pick(["tier", "tier", "picked", "status", "qty", "late", "waits"])
-        donor(world, sku, qty, at, promised, fault, eta)
+        fault = world.pick(["tier", "tier", "picked", "picked", "status", "status", "qty", "qty", "late", "late"])
+        donor(world, sku, qty, at, promised, "waits" if world.chance(0.01) else fault, eta)
     promised_away = 0
     delivery = world.delivery(sku, at, 0, eta)
     if world.chance(0.4):
         promised_away = world.rng.randint(1, 4)
         status = world.pick(["new", "backordered", "backordered"])
         waiting = world.line("1", sku, promised_away, 5000, at, backorder_po_id=delivery["po_id"])
-        world.order([waiting], status=status, tier="standard", promised_at=iso(eta))
+        world.order([waiting], status=status, tier=world.pick(["gold", "vip"]), promised_at=iso(eta))
     if world.chance(0.3):  # a finished order's promise is no claim
         done = world.line("1", sku, 3, 5000, at, backorder_po_id=delivery["po_id"])
         world.order([done], status=world.pick(["cancelled", "shipped", "delivered"]), tier="standard")
@@ -702,8 +715,10 @@ def deliveries(world: World, order: Record, line: Record, cost: int, one_does: b
     eta = world.as_of + 60 * DAY
     for n in range(world.pick([1, 1, 2])):
         delivery = world.delivery(line["sku"], line["location"], line["qty"] + world.pick([0, 0, 4]), eta)
+        if world.chance(0.08):
+            line["backorder_po_id"] = delivery["po_id"]  # looked at anew
         delivery |= {"expedited_eta": iso(needed - world.pick([0, 0, 1]) * SECOND), "expedite_cost_cents": max(0, gain - 1)}
-        fault = "" if one_does and n == 0 else world.pick(UNSUITED)
+        fault = "" if one_does and (n == 0 or world.chance(0.3)) else world.pick(UNSUITED)
         if fault == "late":
             delivery["expedited_eta"] = iso(needed + SECOND)
         elif fault == "dear":
@@ -716,8 +731,10 @@ def deliveries(world: World, order: Record, line: Record, cost: int, one_does: b
             delivery["location"] = world.pick([place for place in DCS if place != line["location"]])
         elif fault == "promised":
             waiting = world.line("1", line["sku"], 5, 5000, line["location"], backorder_po_id=delivery["po_id"])
-            world.order([waiting], status="backordered", tier="standard")
+            world.order([waiting], status="backordered", tier="gold")
         eta += world.pick([0, 1, -1]) * DAY
+    if world.chance(0.3):  # the order itself could wait for this one
+        world.delivery(line["sku"], line["location"], line["qty"] + 9, needed - world.pick([0, 2]) * DAY)
 
 
 BUILDERS = [pickup_failed, discrepancy, inbound_delayed, unreconciled, vip_conflict]

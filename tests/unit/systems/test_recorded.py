@@ -70,12 +70,6 @@ def test_a_list_is_selected_by_every_value_asked_for_and_inside_parts() -> None:
     assert read(systems, "oms.list_orders_by_sku", skus=["B"]).value == []
 
 
-def test_the_receivable_that_is_overdue_longest_is_told() -> None:
-    overdue = [{"account_id": "A-1", "overdue_days": days} for days in (8, 105, None, 30)]
-    answer = read(recorded_systems({"erp": {"receivables": overdue}}), "erp.get_receivable", account_id="A-1")
-    assert answer.value == overdue[1]
-
-
 def test_all_accounts_are_told_without_an_argument() -> None:
     accounts = [{"account_id": "A-1"}, {"account_id": "A-2"}]
     assert read(recorded_systems({"crm": {"accounts": accounts}}), "crm.list_accounts").value == accounts

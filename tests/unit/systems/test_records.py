@@ -152,9 +152,12 @@ def test_the_beginning_of_a_key_finds_the_first_record_that_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["", "oms", "oms.orders", "oms.orders[]", "oms.nothing[a]", "oms.orders[a].b.c.d", "oms.orders[a]; drop"]
-    + ["oms.orders[a, b].status", "oms.orders[a.b.c].status", "oms.orders[a.].status", "oms.orders[a].ship_to[b].city"]
-    + ["oms.orders[a].lines[sku=].qty", "oms.orders[a].lines[=b].qty", "oms.orders[*].status"],
+    "source",
+    [
+        *("", "oms", "oms.orders", "oms.orders[]", "oms.nothing[a]", "oms.orders[a].b.c.d", "oms.orders[a]; drop"),
+        *("oms.orders[a, b].status", "oms.orders[a.b.c].status", "oms.orders[a.].status", "oms.orders[*].status"),
+        *("oms.orders[a].ship_to[b].city", "oms.orders[a].lines[sku=].qty", "oms.orders[a].lines[=b].qty"),
+    ],
 )
 def test_a_path_that_does_not_parse_is_refused_with_its_place(source: str) -> None:
     with pytest.raises(BadInput, match="^here: "):

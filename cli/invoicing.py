@@ -1,0 +1,55 @@
+"""`missions run invoice.xml`: an invoice as UBL 2.1 is entered into the sandbox company's ERP, and its Mission run."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from errors import BadInput, TryAgain
+from graphs.runtime import Runtime, utc_now
+from graphs.settings import Settings, settings
+from ledger.records import Event
+from nodes.case import iso
+from systems.calls import Call
+from systems.sandbox.loader import add_invoice
+from systems.ubl import Invoice, read_invoice, record
+
+EVENT = "invoice.received"
+
+
+def invoice_event(runtime: Runtime, file: Path) -> Event:
+    """Enter the invoice of a file, once however often it comes, and give its event. Raises BadInput, then nothing is entered."""
+    if settings().systems != Settings.model_fields["systems"].default:
+        raise BadInput(f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {EVENT} with its id")
+    invoice = read_invoice(file)
+    invoice_id = f"I-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+    if not _read(runtime, "erp.get_invoice", invoice_id=invoice_id):
+        order = _read(runtime, "erp.get_purchase_order", po_id=invoice.order_reference) if invoice.order_reference else None
+        entry = record(
+            invoice, vendor_id=_vendor_id(runtime, invoice, order, file), purchase_order=order, received_at=iso(utc_now()),
+            invoice_id=invoice_id, budget_id=order["budget_id"] if order else None, category=None,
+        )  # fmt: skip
+        add_invoice(runtime.database_url, entry)
+    mission = next(name for name, pack in runtime.context.packs.items() if EVENT in pack.trigger.events)
+    trigger = {"event": EVENT, "invoice_id": invoice_id}
+    return Event(source_id=invoice_id, name=EVENT, mission=mission, subject=invoice_id, trigger=trigger, as_of=utc_now())
+
+
+def _vendor_id(runtime: Runtime, invoice: Invoice, order: Mapping[str, Any] | None, file: Path) -> str:
+    """The one vendor of the ERP that the supplier says to be: by an id of theirs, or by the very name."""
+    supplier = invoice.supplier
+    known = [_read(runtime, "erp.get_vendor", vendor_id=vendor_id) for vendor_id in supplier.ids]
+    found = {vendor["vendor_id"] for vendor in [*known, *(_read(runtime, "erp.list_vendors", names=[supplier.name]) or ())] if vendor}
+    if len(found) > 1 and order and order["vendor_id"] in found:
+        found = {order["vendor_id"]}
+    if len(found) != 1:
+        told = f"{len(found)} vendors of the ERP may be" if found else "no vendor of the ERP is"
+        raise BadInput(f"{file}: {told} «{supplier.name}»; enter the vendor, or this invoice by hand")
+    return str(found.pop())
+
+
+def _read(runtime: Runtime, tool: str, **args: Any) -> Any:
+    (result,) = runtime.context.reader.read_all([Call(tool, args)])
+    if result.status == "failed":
+        raise TryAgain(f"the invoice cannot be entered: {result.error}; try again when the ERP answers")
+    return result.value

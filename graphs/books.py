@@ -1,0 +1,62 @@
+"""A whole book of business: an event for every subject that a system lists, and the runs ranked (`book` of a pack)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from errors import BadInput, TryAgain
+from graphs.runtime import Runtime
+from ledger.records import Event, Run
+from nodes.case import Case
+from nodes.pack import Book, Pack
+from systems.calls import Call
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A run of a book with its place: the higher `rank`, the sooner somebody should look."""
+
+    run: Run
+    rank: float
+    says: str
+
+
+def book_events(runtime: Runtime, event: str, as_of: datetime) -> list[Event]:
+    """An event for every subject of the book, once a day. Raises BadInput where the event has no book, TryAgain where it
+    cannot be read."""
+    pack, book = _book(runtime, event)
+    (listed,) = runtime.context.reader.read_all([Call(book.tool, {})])
+    if listed.status != "ok":
+        raise TryAgain(f"the book of {event} cannot be read: {listed.error or book.tool}; try again when it answers")
+    subjects = [record[book.field] for record in listed.value]
+    return [
+        Event(
+            source_id=f"{event}/{subject}/{as_of:%Y-%m-%d}", name=event, mission=pack.mission, subject=subject,
+            trigger={"event": event, book.field: subject}, as_of=as_of,
+        )
+        for subject in subjects
+    ]  # fmt: skip
+
+
+def ranked(runtime: Runtime, runs: Sequence[Run]) -> list[Ranked]:
+    """Runs of a book, the highest rank first; one whose rank cannot be told comes before all, for it needs a look too."""
+    found = []
+    for run in runs:
+        pack, book = _book(runtime, run.event.name)
+        facts, values = runtime.ledger.facts(run.run_id), runtime.context.policies.values(run.event.as_of)
+        case = Case(pack, run.event, facts, values)
+        known = case.known(book.rank)
+        found.append(Ranked(run, float("inf") if known is None else float(known), case.sentence(book.says)))
+    return sorted(found, key=lambda one: (-one.rank, one.run.event.subject))
+
+
+def _book(runtime: Runtime, event: str) -> tuple[Pack, Book]:
+    with_books = {}
+    for pack in runtime.context.packs.values():
+        for name in pack.trigger.events:
+            book = pack.of(name).book
+            if book is not None and book.event == name:
+                with_books[name] = (pack.of(name), book)
+    if event not in with_books:
+        raise BadInput(f"{event!r} is no event with a book; there is one for {', '.join(with_books) or 'none'}")
+    return with_books[event]

@@ -1,0 +1,41 @@
+"""How a run flows, in lines of text: read off the compiled mission graph, so that it is never out of date."""
+
+from collections.abc import Mapping, Sequence
+
+from langgraph.graph import END, START
+
+from graphs.mission import mission_graph
+
+
+def flow_lines() -> list[str]:
+    """The way from the first step to the last, then every other way that a step may take."""
+    edges = _edges()
+    path = _longest(edges, START)
+    steps = path[1:-1]
+    lines = [" → ".join(steps)]
+    for step in steps:
+        on = path[path.index(step) + 1]
+        others = [to for to in edges[step] if to != on]
+        back = [f"back to {to}" for to in others if to in steps and steps.index(to) < steps.index(step)]
+        ahead = [f"straight to {to}" for to in others if to in steps and steps.index(to) > steps.index(step)]
+        if others:
+            lines.append(f"{step} may also go {', '.join(back + ahead) or 'to the end'}")
+    return lines
+
+
+def _edges() -> dict[str, list[str]]:
+    edges: dict[str, list[str]] = {}
+    for edge in mission_graph().get_graph().edges:
+        edges.setdefault(edge.source, []).append(edge.target)
+    return edges
+
+
+def _longest(edges: Mapping[str, Sequence[str]], step: str, seen: tuple[str, ...] = ()) -> list[str]:
+    """The longest way to the end that meets no step twice; the graph has ten steps."""
+    if step == END:
+        return [step]
+    found = [
+        _longest(edges, to, (*seen, step)) for to in edges.get(step, ()) if to not in (*seen, step)
+    ]
+    reaching = [way for way in found if way]
+    return [step, *max(reaching, key=len)] if reaching else []

@@ -1,0 +1,107 @@
+"""What is no error in a pack and probably not meant: hints for the person who writes it."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from nodes.pack import Option, Pack, Step, Way
+
+_UNMET = re.compile(r"unmet\(\s*'([^']*)'\s*\)")
+
+
+def hints(pack: Pack) -> list[str]:
+    """Sentences, in the order of the pack; none for a pack in which everything is used and can be reached.
+
+    What stands before `parts` is used if one of the parts uses it.
+    """
+    parts: Sequence[tuple[str, Pack]] = [(f"part {name}: ", part) for name, part in pack.parts.items()] or [("", pack)]
+    told = [f"{label}{hint}" for label, part in parts for hint in (*_silent(part), *_behind(part), *_without_end(part))]
+    return [*told, *_unused([part for _, part in parts])]
+
+
+def ways(pack: Pack) -> Iterator[Way]:
+    """Every option and conclusion of a pack."""
+    yield from chain(*pack.options.values())
+    yield from pack.conclusions
+
+
+def steps(pack: Pack) -> Iterator[Step]:
+    """Every step of a pack: of options, conclusions, procedures."""
+    for way in ways(pack):
+        yield from way.do
+    for procedure in pack.procedures.values():
+        yield from procedure.do
+
+
+def _silent(pack: Pack) -> Iterator[str]:
+    """Findings that change nothing."""
+    asked = {name for source in pack.expressions for name in _UNMET.findall(source)}
+    kept = {name for verdict in pack.verdicts.values() for name in verdict.keeps or ()}
+    for dimension, findings in pack.findings.items():
+        silent = [one.id for one in findings if one.id not in pack.options and one.id not in asked | kept]
+        if silent:
+            them, they = ("it", "it is") if len(silent) == 1 else ("them", "they are")
+            yield f"no option answers {_listed(silent)} ({dimension}) and no condition asks for {them}: {they} said, and nothing follows"
+
+
+def _behind(pack: Pack) -> Iterator[str]:
+    """Options and conclusions behind one that always works."""
+    for finding, options in pack.options.items():
+        for place, option in enumerate(options[:-1]):
+            if _always(option):
+                rest = _listed([repr(one.id) for one in options[place + 1 :]])
+                yield f"option {option.id!r} of {finding} always works: {rest} behind it is never reached; give it a `when` or put it last"
+                break
+    for place, conclusion in enumerate(pack.conclusions[:-1]):
+        if conclusion.when == "true" and not conclusion.each and (conclusion.end or conclusion.escalate):
+            rest = _listed([one.id for one in pack.conclusions[place + 1 :]])
+            yield f"conclusion {conclusion.id} always ends the case: {rest} behind it is never reached; give it a `when` or put it last"
+            break
+
+
+def _without_end(pack: Pack) -> Iterator[str]:
+    goes_on = [f"{one.id!r} of {finding}" for finding, options in pack.options.items() for one in options if not (one.end or one.escalate)]
+    if goes_on and not _always_ends(pack):
+        yield (
+            f"after option {goes_on[0]} the case goes on, and no conclusion always ends it: where none fits, it is escalated "
+            f"to {pack.missing.escalate}; let the last conclusion have no `when`"
+        )
+
+
+def _always_ends(pack: Pack) -> bool:
+    """Whether a conclusion, or the option that always works for a finding that is always so, ends the case."""
+    always_so = [one.id for findings in pack.findings.values() for one in findings if one.when == "true" and not one.each]
+    last = [option for finding in always_so for option in pack.options.get(finding, ()) if _always(option)]
+    free = [one for one in pack.conclusions if one.when == "true" and not one.each]
+    return any(way.end or way.escalate for way in (*last, *free))
+
+
+def _unused(parts: Sequence[Pack]) -> Iterator[str]:
+    drafts = {name for part in parts for step in steps(part) for name in drafts_of(step.args)}
+    procedures = {step.procedure for part in parts for way in ways(part) for step in way.do if step.procedure}
+    verdicts = {verdict for part in parts for way in ways(part) for verdict in (way.end,) if verdict} | {"escalate"}
+    used = {name for part in parts for name in part.names}
+    yield from _left("draft", parts, [part.drafts for part in parts], drafts, "no step writes it")
+    yield from _left("procedure", parts, [part.procedures for part in parts], procedures, "no option or conclusion does it")
+    yield from _left("verdict", parts, [part.verdicts for part in parts], verdicts, "no option or conclusion ends in it")
+    yield from _left("let", parts, [part.let for part in parts], used, "no condition, sentence or value uses it")
+
+
+def _left(kind: str, parts: Sequence[Pack], named: Sequence[Mapping[str, Any]], used: Iterable[Any], why: str) -> Iterator[str]:
+    for name in dict.fromkeys(chain(*named)):
+        if name not in set(used):
+            yield f"{kind} {name} is never used: {why}; take it out, or name it where it belongs"
+
+
+def drafts_of(args: Mapping[str, Any]) -> list[str]:
+    """The drafts that arguments name."""
+    return [str(raw["draft"]) for raw in args.values() if isinstance(raw, dict) and raw.keys() == {"draft"}]
+
+
+def _always(option: Option) -> bool:
+    return option.when == "true" and not option.choose
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
