@@ -1,6 +1,7 @@
 # Everything runs in .venv, made from requirements.lock. Paths are relative, so that the checkout may lie anywhere.
 PYTHON ?= python3
 BIN := .venv/bin
+CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 .PHONY: help install run test check eval bench lock clean
 
@@ -18,7 +19,7 @@ help:  ## this list
 
 install: .venv/installed  ## make .venv from requirements.lock
 
-run: install  ## set up, take in a sample of order exceptions, run a Mission on each
+run: install  ## set up, take in a sample of exceptions, run a Mission on each
 	@$(BIN)/python -m cli start
 
 test: install  ## every test that can run here
@@ -32,7 +33,7 @@ check: install  ## format, lint, types, import rules
 
 eval: install  ## run the recorded exceptions and print the figures
 	@mkdir -p build
-	@$(BIN)/python -m cli eval evals/cases/order_exception.jsonl --out build/results.jsonl
+	@$(BIN)/python -m cli eval $(CASES) --phrasings evals/phrasings/first/support --phrasings evals/phrasings/second/support --out build/results.jsonl
 
 bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
 	@$(BIN)/python -m evals.bench

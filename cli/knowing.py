@@ -9,12 +9,15 @@ from graphs.settings import Settings, settings
 from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
+from knowledge_index.intents import Intents
 from knowledge_index.policies import PolicyBook
 
 
 def build_index() -> None:
-    """Build the index and say what changed."""
-    report = build_knowledge(settings())
+    """Build the index, learn the phrasings, and say what changed."""
+    chosen = settings()
+    report = build_knowledge(chosen)
+    learn_phrasings(chosen)
     changed = f"{report.added} new, {report.updated} changed, {report.removed} removed and {report.unchanged} unchanged"
     say(f"The knowledge index has {changed} clauses.")
 
@@ -23,6 +26,15 @@ def build_knowledge(chosen: Settings) -> BuildReport:
     """Build the index of the settings, with a progress bar."""
     with progress("knowledge", None) as advance:
         return build(PolicyBook.load(chosen.policies), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
+
+
+def learn_phrasings(chosen: Settings) -> int:
+    """Learn what messages ask for from every folder of phrasings, with a progress bar; how many folders there are."""
+    folders = sorted(folder for folder in chosen.phrasings.iterdir() if folder.is_dir()) if chosen.phrasings.is_dir() else []
+    for folder in folders:
+        with progress(f"phrasings: {folder.name}", None) as advance:
+            Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
+    return len(folders)
 
 
 def search_index(query: str, k: int, as_of: str) -> None:

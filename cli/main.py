@@ -18,15 +18,17 @@ knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the in
 user = typer.Typer(no_args_is_help=True, help="The people who may decide.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
+pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
+app.add_typer(pack, name="pack")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def start() -> None:
-    """Set everything up, take in a sample of order exceptions, run a Mission on each, and say what waits for whom."""
+    """Set everything up, take in a sample of exceptions, run a Mission on each, and say what waits for whom."""
     from cli.starting import start_all
 
     start_all()
@@ -173,6 +175,36 @@ def systems_pin() -> None:
     from cli.sandboxing import pin_tools
 
     pin_tools()
+
+
+@pack.command("validate")
+def pack_validate(target: Annotated[str, typer.Argument(metavar="FILE", help="The file of a pack.")]) -> None:
+    """Load a pack as the Missions do: what it is, and hints; or the first mistake, with its place and remedy."""
+    from cli.packing import validate_pack
+
+    validate_pack(target)
+
+
+@pack.command("show")
+def pack_show(
+    target: Annotated[str, typer.Argument(metavar="NAME", help="A mission, or the file of a pack.")],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
+) -> None:
+    """A picture of a Mission: how it flows, what it reads, finds, may do and ends in, and who approves."""
+    from cli.packing import show_pack
+
+    show_pack(target, mermaid)
+
+
+@pack.command("diff")
+def pack_diff(
+    one: Annotated[str, typer.Argument(metavar="A", help="A mission, or the file of a pack.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another one; without it, A is compared with the loaded pack.")] = "",
+) -> None:
+    """What changed from one pack to another, in findings, options, verdicts, guards and approval."""
+    from cli.packing import diff_packs
+
+    diff_packs(one, other)
 
 
 @app.command()

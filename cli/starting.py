@@ -2,7 +2,7 @@
 
 import time
 
-from cli.knowing import build_knowledge
+from cli.knowing import build_knowledge, learn_phrasings
 from cli.running import read_targets, run_events, summary
 from cli.screen import console, say
 from evals.cases import recorded
@@ -24,6 +24,7 @@ def start_all() -> None:
     create_schema(url)
     report = build_knowledge(chosen)
     say(f"Knowledge: {report.added + report.updated + report.unchanged} clauses in the index.")
+    learn_phrasings(chosen)
     raws = [raw for raw, _ in read_targets(str(SAMPLE))]
     loaded = load_cases(url, raws)
     for case_id, sentence in loaded.refused.items():

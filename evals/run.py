@@ -25,6 +25,7 @@ from knowledge_index.policies import PolicyBook
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.ground import NEIGHBOURS
+from nodes.listening import Listening, Phrasebook
 from nodes.pack import Pack
 from nodes.planner import Planner
 from nodes.state import MissionContext
@@ -42,21 +43,23 @@ class Laboratory:
     catalogue: Catalogue
     policies: PolicyBook
     knowledge: KnowledgeIndex
+    phrasebook: Phrasebook
 
     @classmethod
     def open(cls, chosen: Settings) -> "Laboratory":
         """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there."""
         catalogue, policies = default_catalogue(), PolicyBook.load(chosen.policies)
         packs = load_packs(chosen.packs, catalogue, policies)
+        embedder = MiniLM()
         try:
-            knowledge = KnowledgeIndex.open(chosen.knowledge, policies, MiniLM())
+            knowledge = KnowledgeIndex.open(chosen.knowledge, policies, embedder)
         except BadInput:
-            knowledge = KnowledgeIndex.in_memory(policies, MiniLM())
+            knowledge = KnowledgeIndex.in_memory(policies, embedder)
         parts = [part for pack in packs.values() for part in pack.parts.values() or (pack,)]
         for part in parts:  # embed the queries once, before the first case
             for topic in part.topics.values():
                 knowledge.search(topic, k=NEIGHBOURS, as_of=utc_now())
-        return cls(packs, catalogue, policies, knowledge)
+        return cls(packs, catalogue, policies, knowledge, Phrasebook(chosen.phrasings, embedder, chosen.language))
 
 
 class Evaluation:
@@ -74,8 +77,9 @@ class Evaluation:
         lab = self.laboratory
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
         ledger = MemoryLedger()
+        reader = Listening(systems, lab.phrasebook, utc_now)
         context = MissionContext(
-            ledger=ledger, reader=systems, writer=systems, packs=lab.packs, catalogue=lab.catalogue, policies=lab.policies,
+            ledger=ledger, reader=reader, writer=systems, packs=lab.packs, catalogue=lab.catalogue, policies=lab.policies,
             knowledge=lab.knowledge, reasoner=self._planner, clock=utc_now,
         )  # fmt: skip
         ledger.take_in(case.event, case.case_id, {"graph": GRAPH_VERSION})

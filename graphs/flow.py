@@ -16,10 +16,11 @@ def flow_lines() -> list[str]:
     for step in steps:
         on = path[path.index(step) + 1]
         others = [to for to in edges[step] if to != on]
-        back = [f"back to {to}" for to in others if to in steps and steps.index(to) < steps.index(step)]
-        ahead = [f"straight to {to}" for to in others if to in steps and steps.index(to) > steps.index(step)]
-        if others:
-            lines.append(f"{step} may also go {', '.join(back + ahead) or 'to the end'}")
+        back = [to for to in others if to in steps and steps.index(to) < steps.index(step)]
+        ahead = [to for to in others if to not in back]
+        told = [f"{way} {' or '.join(to)}" for way, to in (("back to", back), ("straight to", ahead)) if to]
+        if told:
+            lines.append(f"{step} may also go {' or '.join(told)}")
     return lines
 
 
@@ -34,8 +35,6 @@ def _longest(edges: Mapping[str, Sequence[str]], step: str, seen: tuple[str, ...
     """The longest way to the end that meets no step twice; the graph has ten steps."""
     if step == END:
         return [step]
-    found = [
-        _longest(edges, to, (*seen, step)) for to in edges.get(step, ()) if to not in (*seen, step)
-    ]
+    found = [_longest(edges, to, (*seen, step)) for to in edges.get(step, ()) if to not in (*seen, step)]
     reaching = [way for way in found if way]
     return [step, *max(reaching, key=len)] if reaching else []

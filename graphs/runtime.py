@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool
 
 from errors import BadInput, MissionsError, Refused, Stuck
 from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
@@ -32,15 +33,14 @@ from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
 from nodes.case import Case
 from nodes.judge import judge
-from nodes.listening import UNDERSTAND
+from nodes.listening import Listening, Phrasebook
 from nodes.pack import Pack
-from nodes.pack_loading import load_pack, pack_files
+from nodes.pack_loading import pack_files
 from nodes.planner import Planner
 from nodes.state import MissionContext
 from systems.catalogue import Catalogue, default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
-from systems.reads import READ_TOOLS
 
 #: A run that ends without its ledger row saying so is driven on this often before it is an incident.
 MOST_DRIVES = 5
@@ -64,12 +64,6 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
     if not packs:
         raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
     return packs
-
-
-def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
-    """The pack of one file, with the tools and clauses that Missions have now. Raises BadInput if it does not validate."""
-    tools = {*READ_TOOLS, UNDERSTAND}
-    return load_pack(file, catalogue=catalogue, tools=tools, clauses=policies.in_force(utc_now()))
 
 
 class Runtime:
@@ -196,7 +190,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         url = open_database(settings)
         catalogue, policies = default_catalogue(), PolicyBook.load(settings.policies)
         packs = load_packs(settings.packs, catalogue, policies)
-        knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, MiniLM()))
+        embedder = MiniLM()
+        knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
         ledger = PostgresLedger.open(url)
         stack.callback(ledger.close)
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
@@ -212,7 +207,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         context = MissionContext(
             ledger=ledger,
-            reader=systems.reader(),
+            reader=Listening(systems.reader(), Phrasebook(settings.phrasings, embedder, settings.language), utc_now),
             writer=systems,
             packs=packs,
             catalogue=catalogue,

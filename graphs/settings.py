@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
     policies: Path = CHECKOUT / "knowledge_index" / "policies"
     packs: Path = CHECKOUT / "graphs" / "packs"
+    #: example phrasings by which messages are understood, a folder for each kind
+    phrasings: Path = CHECKOUT / "knowledge_index" / "phrasings"
     #: hours for which a proposal can be approved
     proposal_hours: float = Field(default=72.0, gt=0)
 
@@ -35,6 +37,11 @@ class Settings(BaseSettings):
     def knowledge(self) -> Path:
         """Folder of the Chroma index."""
         return self.home / "knowledge"
+
+    @property
+    def language(self) -> Path:
+        """Folder of what was learned from phrasings."""
+        return self.home / "language"
 
     @property
     def postgres(self) -> Path:

@@ -20,7 +20,7 @@ FILE = "vectors.sqlite3"
 #: In this process, and in the file (about 800 bytes each); when it is full, new vectors are not kept.
 MAX_IN_PROCESS, MAX_IN_FILE = 20_000, 200_000
 _DIGEST_BYTES = 8
-_PATIENCE_SECONDS = 5
+_PATIENCE_SECONDS, _PATIENCE_TO_WRITE_MS = 5, 200
 
 
 class RememberedVectors:
@@ -35,15 +35,15 @@ class RememberedVectors:
         self._embedder = embedder
         self._lock = Lock()
         self._file = _open(folder)
+        #: what this process computed and the file does not have yet
+        self._fresh: dict[bytes, bytes] = {}
         self._vector = lru_cache(maxsize=MAX_IN_PROCESS)(self._read_or_embed)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One normalised row per text."""
         with self._lock:
             rows = [self._vector(text) for text in texts]
-            if self._file is not None and self._file.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._file.commit()
+            self._keep()
         return np.array(rows, dtype=np.float32) if rows else self._embedder.embed([])
 
     def _read_or_embed(self, text: str) -> NDArray[np.float32]:
@@ -51,9 +51,8 @@ class RememberedVectors:
         kept = self._read(key)
         if kept is not None:
             return kept
-        raw = self._embedder.embed([text])[0].astype(np.float16).tobytes()
-        self._write(key, raw)
-        return _vector(raw)
+        self._fresh[key] = self._embedder.embed([text])[0].astype(np.float16).tobytes()
+        return _vector(self._fresh[key])
 
     def _read(self, key: bytes) -> NDArray[np.float32] | None:
         if self._file is None:
@@ -66,15 +65,15 @@ class RememberedVectors:
             return None
         return _vector(row[0])
 
-    def _write(self, key: bytes, raw: bytes) -> None:
-        if self._file is None:
+    def _keep(self) -> None:
+        """Write what is fresh in one short transaction, so that other processes hardly wait."""
+        fresh, self._fresh = self._fresh, {}
+        if self._file is None or not fresh:
             return
-        with suppress(sqlite3.Error):  # full, locked too long, or gone: the vector is computed again next time
-            self._file.execute(
-                "INSERT OR REPLACE INTO vectors SELECT ?, ?, ? WHERE (SELECT max(rowid) FROM vectors) IS NULL"
-                " OR (SELECT max(rowid) FROM vectors) < ?",
-                (key, raw, _digest(key, raw), MAX_IN_FILE),
-            )
+        with suppress(sqlite3.Error), self._file:  # full, or locked too long: it is computed again next time
+            if self._file.execute("SELECT coalesce(max(rowid), 0) FROM vectors").fetchone()[0] < MAX_IN_FILE:
+                rows = [(key, raw, _digest(key, raw)) for key, raw in fresh.items()]
+                self._file.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
 
 def _vector(raw: bytes) -> NDArray[np.float32]:
@@ -108,4 +107,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")  # a lost vector is computed again, and each row has a digest
     connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB, digest BLOB)")
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_TO_WRITE_MS}")
     return connection

@@ -21,6 +21,11 @@ from systems.records import Records, completed
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
 _BEFORE_A_MARK = re.compile(r"[ \t]+([,.;:!?])")
+#: order.total_cents, charged_cents(captured)
+_MONEY = re.compile(r"_cents(?:\(.*\))?$")
+_BLANKS = re.compile(r"(?<=\S)[ \t]{2,}")
+#: what would let a name write lines of a letter, or turn its text around
+_UNRULY = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
 
 class Case:
@@ -106,7 +111,7 @@ class Case:
         """A draft of the pack for somebody outside: days and money as people write them, nothing where a fact is not known."""
         pieces = self.pack.templates[self.pack.drafts[draft]].pieces
         told = "".join(piece if isinstance(piece, str) else self._written(piece, bound) for piece in pieces)
-        return _BEFORE_A_MARK.sub(r"\1", told).strip()
+        return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", told)).strip()
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
@@ -157,7 +162,7 @@ class Case:
             value = self.evaluate(expression.source, bound)
         except Unknown:
             return "(not known)"
-        if expression.source.endswith("_cents") and isinstance(value, int):
+        if _MONEY.search(expression.source) and isinstance(value, int):
             return f"${value / 100:,.2f}"
         return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
 
@@ -169,8 +174,8 @@ class Case:
         if value is None:
             return ""
         if isinstance(value, str) and expression.source.endswith(("_at", "eta")):
-            return f"{moment(value):%-d %B %Y}"
-        return self._said(expression, bound)
+            return _day(value)
+        return _UNRULY.sub(" ", self._said(expression, bound)).strip()
 
     def _reach(self, expression: Expression) -> set[str]:
         names: set[str] = set()
@@ -181,6 +186,14 @@ class Case:
             if name in self.pack.let:
                 to_see |= self.pack.expressions[self.pack.let[name]].names - names
         return names
+
+
+def _day(text: str) -> str:
+    try:
+        when = moment(text)
+    except ValueError:
+        return ""
+    return f"{when.day} {when:%B %Y}"
 
 
 def iso(when: datetime) -> str:

@@ -63,6 +63,9 @@ def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[s
         if action["name"] not in catalogue:
             objections.append(f"{action['name']!r} is no action of the catalogue")
             continue
+        if action["name"] not in case.pack.actions:  # what no policy of the mission speaks of, no guard of it would hold up
+            objections.append(f"{action['name']} is no action of {case.pack.mission}")
+            continue
         try:
             catalogue[action["name"]].validate(action["args"])
         except SendBack as error:

@@ -6,21 +6,46 @@ again when a run goes on.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from errors import BadInput
+from knowledge_index.embeddings import Embedder
+from knowledge_index.intents import Intents
 from systems.calls import Call, Reader, ReadResult
 
 #: `text` is understood by the phrasings of the folder `examples`
 UNDERSTAND = "language.understand"
 
 
-class Listening:
-    """A Reader over the systems that answers `language.understand` by `understand(examples, text)`."""
+class Phrasebook:
+    """Understands texts by the phrasings of a folder; each of its folders is learned when it is first needed.
 
-    def __init__(
-        self, systems: Reader, understand: Callable[[str, str], Mapping[str, Any]], clock: Callable[[], datetime]
-    ) -> None:
-        self._systems, self._understand, self._clock = systems, understand, clock
+    Args:
+        folder: holds a folder of phrasings for each name that packs give as `examples`.
+        embedder: makes vectors of texts.
+        cache: keeps what was learned, and vectors.
+    """
+
+    def __init__(self, folder: Path, embedder: Embedder, cache: Path) -> None:
+        self._folder, self._embedder, self._cache = folder, embedder, cache
+        self._opened: dict[str, Intents] = {}
+
+    def understand(self, examples: str, text: str) -> Mapping[str, Any]:
+        """What a text asks for; see `Intents.understand`. Raises BadInput where there are no such examples."""
+        if examples not in self._opened:
+            known = sorted(one.name for one in self._folder.iterdir() if one.is_dir()) if self._folder.is_dir() else []
+            if examples not in known:
+                raise BadInput(f"{self._folder} has no phrasings {examples!r}; it has {', '.join(known) or 'none'}")
+            self._opened[examples] = Intents.open(self._folder / examples, self._embedder, self._cache)
+        return self._opened[examples].understand(text)
+
+
+class Listening:
+    """A Reader over the systems that answers `language.understand` from a phrasebook."""
+
+    def __init__(self, systems: Reader, phrasebook: Phrasebook, clock: Callable[[], datetime]) -> None:
+        self._systems, self._phrasebook, self._clock = systems, phrasebook, clock
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answers in the order of the calls."""
@@ -31,4 +56,7 @@ class Listening:
         text, examples = call.args.get("text"), call.args.get("examples")
         if not isinstance(text, str) or not isinstance(examples, str):
             return ReadResult(call, "failed", None, self._clock(), f"{UNDERSTAND} takes a text and the examples to understand it by")
-        return ReadResult(call, "ok", dict(self._understand(examples, text)), self._clock())
+        try:
+            return ReadResult(call, "ok", dict(self._phrasebook.understand(examples, text)), self._clock())
+        except BadInput as error:
+            return ReadResult(call, "failed", None, self._clock(), str(error))

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from nodes.pack_conditions import compile_condition
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
@@ -158,7 +159,7 @@ class Template:
     def compile(cls, source: str, where: str) -> "Template":
         """`{…}` is an expression, the rest is said as it is."""
         parts = _HOLE.split(source)
-        return cls([part if i % 2 == 0 else Expression.compile(part, where) for i, part in enumerate(parts)])
+        return cls([part if i % 2 == 0 else compile_condition(part, where) for i, part in enumerate(parts)])
 
 
 class Pack(_Part):
@@ -225,6 +226,15 @@ class Pack(_Part):
     def clauses(self) -> tuple[str, ...]:
         """The ids of the clauses that this pack takes numbers from, sorted."""
         return tuple(sorted(name.replace("_", "-") for name in self.names if _CLAUSE_NAME.fullmatch(name)))
+
+    @cached_property
+    def actions(self) -> frozenset[str]:
+        """The actions that this pack knows: those that it plans or guards, and the escalation."""
+        ways: list[Way] = [*self.conclusions, *(option for options in self.options.values() for option in options)]
+        steps = [step for way in ways for step in way.do]
+        steps += [step for procedure in self.procedures.values() for step in procedure.do]
+        named = [self.escalation.action, *(step.action for step in steps), *(guard.for_ for guard in self.guards)]
+        return frozenset(name for name in named if name)
 
     @cached_property
     def cited(self) -> Mapping[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from nodes.pack import Option, Pack, Step, Way
 
+_REMEDY = "give it a `when` or put it last"
 _UNMET = re.compile(r"unmet\(\s*'([^']*)'\s*\)")
 
 
@@ -26,6 +27,11 @@ def ways(pack: Pack) -> Iterator[Way]:
     yield from pack.conclusions
 
 
+def reached(pack: Pack) -> set[str]:
+    """The verdicts that a case can end in; `escalate` is always one."""
+    return {"escalate", *(way.end for way in ways(pack) if way.end)}
+
+
 def steps(pack: Pack) -> Iterator[Step]:
     """Every step of a pack: of options, conclusions, procedures."""
     for way in ways(pack):
@@ -42,7 +48,8 @@ def _silent(pack: Pack) -> Iterator[str]:
         silent = [one.id for one in findings if one.id not in pack.options and one.id not in asked | kept]
         if silent:
             them, they = ("it", "it is") if len(silent) == 1 else ("them", "they are")
-            yield f"no option answers {_listed(silent)} ({dimension}) and no condition asks for {them}: {they} said, and nothing follows"
+            nobody = f"no option answers {_listed(silent)} ({dimension}) and no condition asks for {them}"
+            yield f"{nobody}: {they} said, and nothing follows"
 
 
 def _behind(pack: Pack) -> Iterator[str]:
@@ -51,17 +58,18 @@ def _behind(pack: Pack) -> Iterator[str]:
         for place, option in enumerate(options[:-1]):
             if _always(option):
                 rest = _listed([repr(one.id) for one in options[place + 1 :]])
-                yield f"option {option.id!r} of {finding} always works: {rest} behind it is never reached; give it a `when` or put it last"
+                yield f"option {option.id!r} of {finding} always works: {rest} behind it is never reached; {_REMEDY}"
                 break
     for place, conclusion in enumerate(pack.conclusions[:-1]):
         if conclusion.when == "true" and not conclusion.each and (conclusion.end or conclusion.escalate):
             rest = _listed([one.id for one in pack.conclusions[place + 1 :]])
-            yield f"conclusion {conclusion.id} always ends the case: {rest} behind it is never reached; give it a `when` or put it last"
+            yield f"conclusion {conclusion.id} always ends the case: {rest} behind it is never reached; {_REMEDY}"
             break
 
 
 def _without_end(pack: Pack) -> Iterator[str]:
-    goes_on = [f"{one.id!r} of {finding}" for finding, options in pack.options.items() for one in options if not (one.end or one.escalate)]
+    answers = [(finding, one) for finding, options in pack.options.items() for one in options]
+    goes_on = [f"{one.id!r} of {finding}" for finding, one in answers if not (one.end or one.escalate)]
     if goes_on and not _always_ends(pack):
         yield (
             f"after option {goes_on[0]} the case goes on, and no conclusion always ends it: where none fits, it is escalated "
@@ -80,7 +88,7 @@ def _always_ends(pack: Pack) -> bool:
 def _unused(parts: Sequence[Pack]) -> Iterator[str]:
     drafts = {name for part in parts for step in steps(part) for name in drafts_of(step.args)}
     procedures = {step.procedure for part in parts for way in ways(part) for step in way.do if step.procedure}
-    verdicts = {verdict for part in parts for way in ways(part) for verdict in (way.end,) if verdict} | {"escalate"}
+    verdicts = {verdict for part in parts for verdict in reached(part)}
     used = {name for part in parts for name in part.names}
     yield from _left("draft", parts, [part.drafts for part in parts], drafts, "no step writes it")
     yield from _left("procedure", parts, [part.procedures for part in parts], procedures, "no option or conclusion does it")

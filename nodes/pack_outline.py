@@ -6,6 +6,7 @@ from typing import Any
 
 from nodes import pack_words as words
 from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack
+from nodes.pack_hints import reached
 from systems.catalogue import Catalogue
 
 
@@ -51,7 +52,8 @@ def _inside(pack: Pack, catalogue: Catalogue, values: words.Values) -> Iterator[
     if pack.conclusions:
         concluded = [_conclusion(pack, one, catalogue, automate, values) for one in pack.conclusions]
         yield Branch("Then concludes, until one ends the case", concluded, "heading")
-    verdicts = [f"{name}: {verdict.says}{_kept(verdict.keeps)}" for name, verdict in pack.verdicts.items()]
+    ends = reached(pack)
+    verdicts = [f"{name}: {verdict.says}{_kept(verdict.keeps)}" for name, verdict in pack.verdicts.items() if name in ends]
     yield Branch("Verdicts", _leaves(verdicts), "heading")
     guards = [
         f"{guard.for_} only if {words.condition(guard.that, values)}: {guard.says}{f' ({guard.cites})' if guard.cites else ''}"
@@ -71,9 +73,7 @@ def _reads(pack: Pack) -> Iterator[str]:
         yield f"{name}: {tool} of {system}{waits}{absent}"
 
 
-def _finding(
-    pack: Pack, finding: Finding, catalogue: Catalogue, automate: Mapping[str, Any], values: words.Values
-) -> Branch:
+def _finding(pack: Pack, finding: Finding, catalogue: Catalogue, automate: Mapping[str, Any], values: words.Values) -> Branch:
     options = pack.options.get(finding.id, ())
     inside = [
         *_leaves(_whether(finding, values)),

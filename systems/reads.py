@@ -57,6 +57,7 @@ READ_TOOLS: Mapping[str, ReadTool] = {
     "erp.get_purchase_order": _one("erp.purchase_orders", "po_id"),
     "erp.list_receipts": _many("erp.receipts", po_id="po_id"),
     "erp.get_vendor": _one("erp.vendors", "vendor_id"),
+    "erp.list_vendors": _many("erp.vendors", names="name"),
     "erp.get_budget": _one("erp.budgets", "budget_id"),
     "logistics.get_address_check": _one("logistics.address_checks", "order_id"),
     "logistics.get_shipment": _one("logistics.shipments", "order_id"),

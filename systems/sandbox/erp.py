@@ -10,7 +10,10 @@ from systems.sandbox.work import Work
 
 
 def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
-    """Pay an invoice once, at most its total, from its budget. A held invoice may be paid, a rejected one may not."""
+    """Pay an invoice once, at most its total, from its budget; what it bills of an order counts as invoiced then.
+
+    A held invoice may be paid, a rejected one may not.
+    """
     invoice = _undecided(work, invoice_id, "be paid")
     if amount_cents > (invoice["total_cents"] or 0):
         raise Refused(f"Invoice {invoice_id} is over {invoice['total_cents']} cents, so {amount_cents} is too much.")
@@ -20,6 +23,7 @@ def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
         if left < amount_cents:
             raise Refused(f"Budget {invoice['budget_id']} has {left} cents left, and {amount_cents} are wanted.")
         work.change(t.BUDGETS, budget, remaining_cents=left - amount_cents)
+    _take_as_invoiced(work, invoice)
     work.change(t.INVOICES, invoice, state="posted", state_reason=None)
     work.do("erp.payments", invoice_id, amount_cents=amount_cents)
 
@@ -63,6 +67,12 @@ def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock
             if stock["on_hand"] is not None:  # what is not known stays so
                 work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
     work.change(t.RETURNS, returned, receipt_posted=True, disposition=disposition)
+
+
+def _take_as_invoiced(work: Work, invoice: Row) -> None:
+    for line in work.rows(t.INVOICE_LINES, invoice_id=invoice["invoice_id"]) if invoice["po_id"] is not None else ():
+        for receipt in work.rows(t.RECEIPTS, po_id=invoice["po_id"], po_line=line["po_line"]):
+            work.change(t.RECEIPTS, receipt, qty_invoiced=(receipt["qty_invoiced"] or 0) + (line["qty"] or 0))
 
 
 def _undecided(work: Work, invoice_id: str, what: str) -> Row:

@@ -51,6 +51,17 @@ def load_cases(url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Cal
     return report
 
 
+def add_invoice(url: str, invoice: Mapping[str, Any]) -> None:
+    """Enter an invoice into the ERP, as its vendor sent it. Raises BadInput when it is malformed or its id is taken."""
+    create_schema(url)
+    engine = open_engine(url, connections=1)
+    try:
+        with engine.begin() as connection:
+            _insert(connection, str(invoice.get("invoice_id")), "erp.invoices", [invoice])
+    finally:
+        engine.dispose()
+
+
 def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
     records = _records(case_id, case)
     as_of = str(case.get("as_of"))

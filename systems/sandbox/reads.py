@@ -122,6 +122,7 @@ def _erp() -> tuple[Read, ...]:
         _get("get_purchase_order", "erp.purchase_orders", "po_id"),
         _list("list_receipts", "erp.receipts", "po_id"),
         _get("get_vendor", "erp.vendors", "vendor_id"),
+        _list_in("list_vendors", "erp.vendors", "names"),
         _get("get_budget", "erp.budgets", "budget_id"),
     )
 

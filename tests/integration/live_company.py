@@ -1,4 +1,4 @@
-"""A runtime as it runs live: embedded PostgreSQL, the sandbox company over MCP, the recorded exceptions of the sample.
+"""A runtime as it runs live: embedded PostgreSQL, the sandbox company over MCP, the recorded exceptions of all missions.
 
 A module names it in `pytest_plugins`; each worker then has one runtime, which takes its time to start.
 """
@@ -6,8 +6,9 @@ A module names it in `pytest_plugins`; each worker then has one runtime, which t
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,30 @@ from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from ledger.records import Effect, Event, Observation, Proposal, Run
-from systems.calls import Call, Receipt, Writer
+from systems.calls import Call, Reader, ReadResult, Receipt, Writer
+from systems.records import KEYS, PART_KEYS
 from systems.sandbox.database import create_schema, reset, snapshot
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
 CASES: dict[str, dict[str, Any]] = {case["case_id"]: case for case in map(json.loads, SAMPLE.read_text().splitlines())}
+#: every recorded exception of the checkout, by case id
+RECORDED: dict[str, dict[str, Any]] = {
+    case["case_id"]: case
+    for file in sorted(SAMPLE.parent.glob("*.jsonl"))
+    for case in map(json.loads, file.read_text().splitlines())
+}
 PEOPLE = {"rita": "reviewer", "ron": "reviewer", "sam": "supervisor", "fay": "finance", "finn": "finance"}
 _NUMBERS = count(1)
+
+#: a recorded exception, or the id of one
+Recorded = str | Mapping[str, Any]
+
+
+def case_of(case: Recorded) -> Mapping[str, Any]:
+    """The recorded exception, by its id where that is given."""
+    return RECORDED[case] if isinstance(case, str) else case
 
 
 class Company:
@@ -39,25 +55,39 @@ class Company:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime, self.ledger, self.url = runtime, runtime.ledger, runtime.database_url
 
-    def event(self, case_id: str) -> Event:
+    def event(self, case: Recorded) -> Event:
         """The event of a case, under an id that was not used before."""
-        raw = {**CASES[case_id], "case_id": f"{case_id}/{next(_NUMBERS)}"}
-        return recorded(raw, self.runtime.context.packs, case_id).event
+        raw = case_of(case)
+        case_id = f"{raw['case_id']}/{next(_NUMBERS)}"
+        return recorded({**raw, "case_id": case_id}, self.runtime.context.packs, case_id).event
 
-    def load(self, *case_ids: str) -> None:
+    def load(self, *cases: Recorded) -> None:
         """Empty the sandbox company, then put cases into it."""
         reset(self.url)
-        assert load_cases(self.url, [CASES[case_id] for case_id in case_ids]).refused == {}
+        assert load_cases(self.url, map(case_of, cases)).refused == {}
 
-    def propose(self, case_id: str) -> Run:
+    def propose(self, case: Recorded) -> Run:
         """Load a case, take its event in, drive it as far as it goes by itself."""
-        self.load(case_id)
-        return self.runtime.drive(self.runtime.take_in(self.event(case_id)).run_id)
+        self.load(case)
+        return self.take_in(case)
+
+    def take_in(self, case: Recorded) -> Run:
+        """Take the event of a case in, and drive it as far as it goes by itself on the sandbox as it is."""
+        return self.runtime.drive(self.runtime.take_in(self.event(case)).run_id)
 
     def decide(self, run: Run, kind: Any, by: str, **details: Any) -> Run:
         """Decide, and drive the run on."""
         self.runtime.decide(run.run_id, kind, by, "as the test asks", details=details)
         return self.runtime.drive(run.run_id)
+
+    def approve(self, run: Run, **details: Any) -> Run:
+        """Approve with people whose role suffices and is the least that does: two of them where four eyes are asked for."""
+        approval = self.proposal(run).approval
+        people = [name for name, role in PEOPLE.items() if role == approval.role]
+        for by in people[: 2 if approval.four_eyes else 1]:
+            assert self.ledger.run(run.run_id).status == "waiting"
+            run = self.decide(run, "approve", by, **details)
+        return run
 
     def proposal(self, run: Run) -> Proposal:
         """The latest proposal of a run."""
@@ -90,6 +120,16 @@ class Company:
             return done.fetchall() if done.description else []
 
     @contextmanager
+    def without_systems(self, *names: str) -> Iterator[None]:
+        """No read of these systems is answered for a while."""
+        before = self.runtime.context.reader
+        self.runtime.context.reader = Silent(before, names)
+        try:
+            yield
+        finally:
+            self.runtime.context.reader = before
+
+    @contextmanager
     def writes_through(self, writer: Writer) -> Iterator[None]:
         """Everything is written through another writer for a while."""
         before = self.runtime.context.writer
@@ -98,6 +138,22 @@ class Company:
             yield
         finally:
             self.runtime.context.writer = before
+
+
+class Silent:
+    """A reader to which some systems do not answer."""
+
+    def __init__(self, reader: Reader, systems: Collection[str]) -> None:
+        self._reader, self._systems = reader, systems
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader."""
+        return [
+            replace(result, status="failed", value=None, error=f"{result.call.system} cannot be reached")
+            if result.call.system in self._systems
+            else result
+            for result in self._reader.read_all(calls)
+        ]
 
 
 class Meanwhile:
@@ -130,7 +186,52 @@ def edited(proposal: Proposal, *, drop: int | None = None, **args: Any) -> list[
     return [step for place, step in enumerate(steps) if place != drop]
 
 
-def order_in(world: Mapping[str, list[dict[str, Any]]], order_id: str) -> dict[str, Any]:
+World = Mapping[str, list[dict[str, Any]]]
+
+
+def changed(before: World, after: World) -> dict[tuple[str, str, str], Any]:
+    """What two snapshots differ in, as (system, record, field) -> value afterwards; fields are named as in a proposal."""
+    fields: dict[tuple[str, str, str], Any] = {}
+    for collection in KEYS:
+        was, now = ({_name(collection, record): record for record in world[collection]} for world in (before, after))
+        for name in sorted(was.keys() | now.keys()):
+            system, old, new = collection.split(".")[0], _flat(was.get(name, {})), _flat(now.get(name, {}))
+            fields |= {
+                (system, name, field): new.get(field)
+                for field in old.keys() | new.keys()
+                if old.get(field) != new.get(field)
+            }  # fmt: skip
+    return fields
+
+
+def promised(proposal: Proposal) -> dict[tuple[str, str, str], Any]:
+    """What a proposal says that it changes, in the form of `changed`: the last word on each field, where it is another one."""
+    first: dict[tuple[str, str, str], Any] = {}
+    last: dict[tuple[str, str, str], Any] = {}
+    for change in proposal.changes:
+        field = (change["system"], change["record"], change["field"])
+        first.setdefault(field, change["before"])
+        last[field] = change["after"]
+    return {field: value for field, value in last.items() if value != first[field]}
+
+
+def _name(collection: str, record: Mapping[str, Any]) -> str:
+    return "/".join(str(record[field]) for field in KEYS[collection])
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a record and of the elements of its lists, by the name that a proposal gives them."""
+    flat: dict[str, Any] = {}
+    for field, value in record.items():
+        key = PART_KEYS.get(field)
+        if key and value and all(key in element for element in value):
+            flat |= {f"{field}/{element[key]}/{inner}": told for element in value for inner, told in element.items()}
+        else:
+            flat[field] = value
+    return flat
+
+
+def order_in(world: World, order_id: str) -> dict[str, Any]:
     """One order of a snapshot."""
     return next(order for order in world["oms.orders"] if order["order_id"] == order_id)
 

@@ -14,10 +14,10 @@ SEED, CASES, PARTS = 20260310, 300, 6
 
 
 def counted(found: Any) -> Counter[str]:
-    """The actions by the arguments that count: the address of a correction is free."""
+    """The actions by the arguments that count: the address of a correction is free, and the text of a message."""
     return Counter(
         json.dumps(
-            [action["name"], {name: value for name, value in action["args"].items() if name != "ship_to"}],
+            [action["name"], {name: value for name, value in action["args"].items() if name not in ("ship_to", "text")}],
             sort_keys=True,
         )
         for action in found["actions"]

@@ -40,7 +40,7 @@ def without(field: str) -> bytes:
         (text(case_id=7), "«case_id» must be text"),
         (text(systems=[]), "«systems» must be an object"),
         (text(expected="fulfil"), "«expected» must be an object"),
-        (text(mission="moon_landing"), "there is no mission 'moon_landing'; there are order_exception"),
+        (text(mission="moon_landing"), "there is no mission 'moon_landing'; there are account_save, "),
         (text(trigger={"event": "order.vanished", "order_id": "O-1"}), "order_exception has no event 'order.vanished'"),
         (text(trigger={"order_id": "O-1"}), "order_exception has no event None"),
         (text(trigger={"event": "order.stock_short"}), "does not name its subject; give it «order_id»"),

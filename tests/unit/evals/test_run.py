@@ -1,9 +1,11 @@
 """The whole graph over recorded exceptions, up to where a person decides."""
 
+import pytest
+
 from evals.cases import read_cases
 from evals.figures import judge, means
 from evals.run import Laboratory
-from tests.engine import CASES, an_exception, evaluation, names, result
+from tests.engine import CASES, MISSIONS, an_exception, evaluation, names, result
 
 
 def test_the_result_of_an_exception_has_the_form_of_the_contract() -> None:
@@ -18,8 +20,9 @@ def test_the_same_exception_again_gives_the_same_result() -> None:
     assert result(an_exception()) == result(an_exception())
 
 
-def test_every_recorded_exception_is_decided_as_expected(lab: Laboratory) -> None:
-    cases = list(read_cases(CASES, lab.packs))
+@pytest.mark.parametrize("mission", MISSIONS)
+def test_every_recorded_exception_is_decided_as_expected(lab: Laboratory, mission: str) -> None:
+    cases = list(read_cases(CASES.with_name(f"{mission}.jsonl"), lab.packs))
     found = means(judge(case.expected or {}, evaluation().run(case), lab.catalogue) for case in cases)
     assert (found["exact"], found["unsafe"], found["missed_escalation"], found["approval"]) == (1.0, 0.0, 0.0, 1.0)
     assert (found["cite_recall"], found["cite_precision"]) == (1.0, 1.0)

@@ -11,6 +11,7 @@ from nodes.pack import Pack
 from systems.calls import Call, ReadResult
 from systems.recorded import RecordedSystems
 from tests.engine import Raw, an_exception
+from tests.unit.nodes.examples import an_invoice, an_invoice_received, return_unreconciled
 
 
 class Watched(RecordedSystems):
@@ -72,3 +73,19 @@ def test_arguments_that_are_not_known_are_not_guessed(lab: Laboratory, pack: Pac
     del raw["systems"]["oms"]["orders"][0]["customer_id"]
     facts, _ = gathered(raw, lab, pack)
     assert facts["customer"].status == "failed" and "«order.customer_id» is not known" in str(facts["customer"].error)
+
+
+def test_an_argument_that_is_null_has_no_record_and_is_not_asked(lab: Laboratory) -> None:
+    raw = an_invoice_received(invoices=[an_invoice(po_id=None)])
+    facts, waves = gathered(raw, lab, lab.packs["invoice_approval"])
+    assert [(facts[name].status, facts[name].value) for name in ("purchase_order", "receipts")] == [("absent", None)] * 2
+    assert facts["purchase_order"].error == "erp.get_purchase_order was not asked, for po_id is not known"
+    assert "erp.get_purchase_order" not in [tool for wave in waves for tool in wave]
+    assert facts["vendor"].status == "ok"
+
+
+def test_a_part_of_a_pack_reads_what_it_needs_and_nothing_else(lab: Laboratory) -> None:
+    raw = return_unreconciled()
+    facts, waves = gathered(raw, lab, lab.packs["omnichannel_exception"].of("return.unreconciled"))
+    assert list(facts) == ["returned", "order", "payment"]
+    assert waves == [["oms.get_return"], ["oms.get_order", "payments.get_payment"]]

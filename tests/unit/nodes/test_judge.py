@@ -22,6 +22,7 @@ from tests.engine import (
 O1 = {"order_id": "O-1"}
 O9 = {"order_id": "O-9"}
 LINE = {"order_id": "O-1", "line_id": "1"}
+NOTICE = {"customer_id": "C-1", "template": "delay_notice", "text": "It comes later."}
 RELEASE = [("release_payment_hold", O1), ("confirm_reservation", O1), ("release_to_fulfilment", O1)]
 CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 SHIPPED = [an_order(status="shipped")]
@@ -91,7 +92,12 @@ def test_a_plan_in_order_passes_with_sentences_tiers_and_undoing() -> None:
             "no more is refunded than is left",
         ),
         ("void_authorization", {"auth_id": "au-9"}, {}, "the authorization is one of this customer"),
-        ("send_message", {"customer_id": "C-9", "template": "delay_notice"}, {}, "the customer of the order"),
+        ("send_message", {**NOTICE, "customer_id": "C-9"}, {}, "the customer of the order"),
+        ("send_message", {"customer_id": "C-1", "template": "delay_notice"}, {}, "send_message needs the argument 'text'"),
+        ("send_message", {**NOTICE, "text": ""}, {}, "text must be text of 1 to 4000 characters"),
+        ("send_message", {**NOTICE, "text": "x" * 4_001}, {}, "text must be text of 1 to 4000 characters"),
+        ("send_message", {**NOTICE, "text": {"draft": "delay_notice"}}, {}, "text must be text"),
+        ("send_message", {**NOTICE, "template": "you_won"}, {}, "template must be one of"),
         ("open_everything", {}, {}, "'open_everything' is no action of the catalogue"),
         ("refund_charge", {"charge_id": "ch-1", "amount_cents": -1}, {}, "whole number of cents"),
         ("capture_payment", {**O1, "amount_cents": 10_000}, {}, "only a shipped order is captured by hand"),
@@ -115,7 +121,7 @@ def test_a_wrong_order_of_work_is_sent_back(plan: list[Any]) -> None:
 
 
 def test_a_message_before_the_work_is_sent_back() -> None:
-    message = ("send_message", {"customer_id": "C-1", "template": "delay_notice"})
+    message = ("send_message", NOTICE)
     assert "send_message must come after release_payment_hold" in objections(an_exception(), "fulfil", message, *RELEASE)
     assert objections(an_exception(), "fulfil", *RELEASE, message) == ""
 

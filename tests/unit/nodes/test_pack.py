@@ -136,8 +136,24 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
         ),
         (lambda p: option(p)["do"].append({"with": {}}), "stock.short", "either an action or a procedure"),
         (lambda p: option(p).update(colour="red"), "options.stock.short.0.colour", "not permitted"),
-        (lambda p: p.pop("reads"), "reads", "required"),
-        (lambda p: p["trigger"].update(events=[]), "trigger.events", "at least 1"),
+        (lambda p: p.pop("verdicts"), "verdicts", "required"),
+        (lambda p: p.pop("reads"), "let twins", "unknown name 'order'"),
+        (lambda p: p["trigger"].update(events={}), "trigger.events", "at least 1"),
+        (
+            lambda p: p["trigger"]["events"].update({"order.stock_short": "order_id"}),
+            "trigger.events",
+            "must name fields of the trigger",
+        ),
+        (
+            lambda p: p["trigger"]["events"].update({"order.stock_short": "{order.order_id}"}),
+            "trigger.events",
+            "must name fields of the trigger",
+        ),
+        (
+            lambda p: p["trigger"]["events"].update({"order.stock_short": 7}),
+            "trigger.events",
+            "string",
+        ),
         (lambda p: p.update(version="new"), "version", "integer"),
     ],
 )

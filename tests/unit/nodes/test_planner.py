@@ -234,7 +234,9 @@ def test_equal_actions_that_are_done_once_are_kept_once(lab: Laboratory) -> None
 
 
 def test_actions_that_need_no_order_stay_as_given(lab: Laboratory) -> None:
-    given = [{"name": name, "args": {}} for name in ("send_message", "request_cycle_count", "confirm_reservation", "cancel_line")]
+    given: list[dict[str, Any]] = [
+        {"name": name, "args": {}} for name in ("send_message", "request_cycle_count", "confirm_reservation", "cancel_line")
+    ]
     assert [action["name"] for action in in_order(given, lab.catalogue)] == [
         "request_cycle_count",
         "cancel_line",

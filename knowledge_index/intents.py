@@ -1,0 +1,239 @@
+"""What a customer asks for in a message in his own words, understood by its likeness to example phrasings.
+
+>>> intents = Intents.open(folder_of_phrasings, MiniLM(), cache_folder)
+>>> intents.understand("Hiya, my lamp came in two pieces. Cheers, Jo")
+{'intent': 'damaged', 'confidence': 0.99, 'said': 'my lamp came in two pieces', 'language': 'en', 'nearest': [...]}
+"""
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import BadInput
+from knowledge_index import classifier, sentences, spelling
+from knowledge_index.classifier import Classifier, Floats
+from knowledge_index.embeddings import Embedder
+from knowledge_index.remembered import RememberedVectors
+from knowledge_index.sentences import ORDER
+from knowledge_index.spelling import mended, words_of
+
+#: Classes that ask for nothing that a Mission does: questions of all kinds, and what stands around a request.
+OTHER, CHATTER = "other", "chatter"
+ORDER_PLACEHOLDER = "{order}"
+
+#: How sure a message's intent must be, and that there is none, to say so.
+SURE, SURE_OF_NONE = 0.5, 0.7
+#: How much rarer messages with two different requests are than what their sentences say apart.
+TWO_REQUESTS = 0.03
+#: What is read otherwise than sentence by sentence must be surer.
+SURE_OTHERWISE = 0.7
+#: Two neighbours may be read as one if neither is chatter, nor says enough alone.
+CHATS, SAYS_ENOUGH = 0.7, 0.5
+#: The share of words that the examples have in an English sentence.
+ENGLISH = 0.5
+
+SAID_CHARACTERS, NEAREST, REMEMBERED_SENTENCES = 200, 3, 20_000
+_BATCH = 64
+
+OnProgress = Callable[[int, int], None]
+
+
+class Intents:
+    """Understands messages. Opened once, used by many threads."""
+
+    def __init__(self, examples: Sequence[tuple[str, str]], model: Classifier, vectors: RememberedVectors) -> None:
+        """Use `open`. `examples`: (intent, phrasing) in the order that the model was fitted on."""
+        self._examples, self._model, self._vectors = examples, model, vectors
+        self._names = sorted({intent for intent, _ in examples})
+        self._asked = [i for i, name in enumerate(self._names) if name not in (OTHER, CHATTER)]
+        self._chatter = self._names.index(CHATTER)
+        self._known = frozenset(word for _, line in examples for word in words_of(_text(line)))
+        self._probabilities = lru_cache(maxsize=REMEMBERED_SENTENCES)(self._judge)
+
+    @classmethod
+    def open(cls, folder: Path, embedder: Embedder, cache: Path, on_progress: OnProgress | None = None) -> Self:
+        """Learn from `folder`/<intent>.txt, or take what was learned from `cache`.
+
+        The first time takes seconds (`on_progress` is called with examples embedded, of how many). A cache that is
+        broken, or of other phrasings, model or code, is made anew; without one that can be written all works, slower.
+        Raises BadInput for a folder without phrasings.
+        """
+        examples = _read_examples(folder)
+        vectors = RememberedVectors(embedder, cache)
+        digest, file = _digest(examples, embedder.name), cache / f"intents-{folder.name}.npz"
+        model = _stored(file, digest)
+        if model is None:
+            model = _learned(examples, vectors, on_progress)
+            _store(file, digest, model)
+        return cls(examples, model, vectors)
+
+    def understand(self, text: str) -> dict[str, Any]:
+        """What the message asks for, as plain data.
+
+        `intent` is None where the message is not understood: nothing is said, not in English, too uncertain, or two
+        requests at once. `other` is understood: none of the requests. `confidence` is of the intent, or of the one that
+        came nearest. `said` is the sentence that decided, in the words that were compared; `nearest` the nearest
+        example of each of the three nearest intents. `language` is en, other or none.
+        """
+        every = [mended(sentence, self._known) for sentence in sentences.sentences(text)]
+        english = [sentence for sentence in every if self._is_english(sentence)]
+        language = _language(every, english)
+        if not english:
+            return {"intent": None, "confidence": 0.0, "said": "".join(every[:1])[:SAID_CHARACTERS], "language": language,
+                    "nearest": []}  # fmt: skip
+        intent, confidence, said = self._decide(english)
+        if intent == OTHER and language != "en":
+            intent = None
+        return {
+            "intent": intent,
+            "confidence": round(confidence, 3),
+            "said": said[:SAID_CHARACTERS],
+            "language": language,
+            "nearest": self._nearest(said),
+        }
+
+    def _decide(self, said: list[str]) -> tuple[str | None, float, str]:
+        """(intent, how sure, the sentence that decided), sentence by sentence, or else in the other ways to read it."""
+        plainly = self._read(said, SURE)
+        if plainly[0] not in (None, OTHER):
+            return plainly
+        for other_way in (self._joined, sentences.stretches):
+            texts = other_way(said)
+            if texts != said and (found := self._read(texts, SURE_OTHERWISE))[0] not in (None, OTHER):
+                return found
+        return plainly
+
+    def _read(self, said: list[str], sure: float) -> tuple[str | None, float, str]:
+        rows = np.array([self._probabilities(sentence) for sentence in said])
+        each, none = self._of_message(rows)
+        at, surest = self._asked[int(each.argmax())], float(each.max())
+        sentence = said[int(rows[:, at].argmax())]
+        if surest >= sure:
+            return self._names[at], surest, sentence
+        return (OTHER, none, sentence) if none >= SURE_OF_NONE else (None, surest, sentence)
+
+    def _of_message(self, rows: Floats) -> tuple[NDArray[np.float64], float]:
+        """How sure it is that the message makes each of the requests and no other, and that it makes none.
+
+        Every sentence makes a request or none, independently of the others. What is left over are messages with two
+        different requests, which are rare.
+        """
+        requests = rows[:, self._asked].astype(np.float64)
+        quiet = 1 - requests.sum(axis=1, keepdims=True)
+        none = float(quiet.prod())
+        each = (quiet + requests).prod(axis=0) - none
+        whole = none + each.sum() + TWO_REQUESTS * max(0.0, 1 - none - each.sum())
+        return each / whole, float(none / whole)
+
+    def _joined(self, said: list[str]) -> list[str]:
+        """With the two neighbours made one that say most together: "It was due on Monday. Still nothing."."""
+        rows = np.array([self._probabilities(sentence) for sentence in said])
+        weak = (rows[:, self._chatter] < CHATS) & (rows[:, self._asked].max(axis=1) < SAYS_ENOUGH)
+        pairs = {i: f"{said[i]} {said[i + 1]}" for i in range(len(said) - 1) if weak[i] and weak[i + 1]}
+        if not pairs:
+            return said
+        at = max(pairs, key=lambda i: self._probabilities(pairs[i])[self._asked].max())
+        return [*said[:at], pairs[at], *said[at + 2 :]]
+
+    def _judge(self, sentence: str) -> Floats:
+        return self._model.probabilities(sentence, self._vectors.embed([sentence])[0])
+
+    def _is_english(self, sentence: str) -> bool:
+        words = words_of(sentence)
+        return sum(word in self._known for word in words) >= ENGLISH * len(words)
+
+    def _nearest(self, sentence: str) -> list[dict[str, Any]]:
+        likeness = self._model.likeness(self._vectors.embed([sentence])[0])
+        found: dict[str, dict[str, Any]] = {}
+        for at in np.argsort(-likeness):
+            intent, line = self._examples[at]
+            found.setdefault(intent, {"intent": intent, "likeness": round(float(likeness[at]), 3), "example": line})
+            if len(found) == NEAREST:
+                break
+        return list(found.values())
+
+
+def _language(every: Sequence[str], english: Sequence[str]) -> str:
+    words = sum(len(sentence.split()) for sentence in every)
+    if not words:
+        return "none"
+    return "en" if sum(len(sentence.split()) for sentence in english) > words / 2 else "other"
+
+
+def _read_examples(folder: Path) -> list[tuple[str, str]]:
+    """(intent, phrasing) of all files of the folder, each phrasing once."""
+    try:
+        texts = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.txt"))}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The phrasings in {folder} cannot be read ({error}); give UTF-8 files, one phrasing a line.") from error
+    by_text: dict[str, tuple[str, str]] = {}
+    for intent, lines in texts.items():
+        for line in map(str.strip, lines.splitlines()):
+            if text := _text(line):
+                by_text.setdefault(text, (intent, line))
+    intents = {intent for intent, _ in by_text.values()}
+    if len(intents) < 4 or not {OTHER, CHATTER} <= intents:
+        raise BadInput(f"{folder} holds too few phrasings; it needs {OTHER}.txt, {CHATTER}.txt and files of two intents or more.")
+    return list(by_text.values())
+
+
+def _text(line: str) -> str:
+    return " ".join(sentences.sentences(line.replace(ORDER_PLACEHOLDER, ORDER)))
+
+
+def _learned(examples: Sequence[tuple[str, str]], vectors: RememberedVectors, on_progress: OnProgress | None) -> Classifier:
+    texts, names = [_text(line) for _, line in examples], sorted({intent for intent, _ in examples})
+    rows = []
+    for start in range(0, len(texts), _BATCH):
+        rows.append(vectors.embed(texts[start : start + _BATCH]))
+        if on_progress:
+            on_progress(min(start + _BATCH, len(texts)), len(texts))
+    return Classifier.fit(texts, np.concatenate(rows), [names.index(intent) for intent, _ in examples])
+
+
+def _digest(examples: Sequence[tuple[str, str]], model: str) -> str:
+    """Of all that a learned model depends on: the examples, the embedding model, the code."""
+    code = [Path(str(module.__file__)).read_text("utf-8") for module in (classifier, sentences, spelling)]
+    return hashlib.sha256(repr((examples, model, code)).encode()).hexdigest()
+
+
+def _stored(file: Path, digest: str) -> Classifier | None:
+    """The model in `file`; None if there is none, or not the right one, or not whole."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        seal = str(arrays.pop("seal"))
+        return Classifier(**arrays) if seal == _seal(digest, arrays) else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _store(file: Path, digest: str, model: Classifier) -> None:
+    """Write beside, then rename: another process reads the old file or the new one. A folder of others is left alone."""
+    arrays = asdict(model)
+    with suppress(OSError):
+        handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as target:
+                np.savez(target, seal=np.array(_seal(digest, arrays)), **arrays)
+            Path(beside).replace(file)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+
+
+def _seal(digest: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    seal = hashlib.sha256(digest.encode())
+    for name in sorted(arrays):
+        seal.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        seal.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return seal.hexdigest()
