@@ -36,15 +36,13 @@ def invoice_event(runtime: Runtime, file: Path) -> Event:
 
 
 def _vendor_id(runtime: Runtime, invoice: Invoice, order: Mapping[str, Any] | None, file: Path) -> str:
-    """The one vendor of the ERP that the supplier says to be: by an id of theirs, or by the very name."""
+    """The one vendor of the ERP with the supplier's very name; of several, the one whose id it gives or whose order it is."""
     supplier = invoice.supplier
-    known = [_read(runtime, "erp.get_vendor", vendor_id=vendor_id) for vendor_id in supplier.ids]
-    found = {vendor["vendor_id"] for vendor in [*known, *(_read(runtime, "erp.list_vendors", names=[supplier.name]) or ())] if vendor}
-    if len(found) > 1 and order and order["vendor_id"] in found:
-        found = {order["vendor_id"]}
+    found = {vendor["vendor_id"] for vendor in _read(runtime, "erp.list_vendors", names=[supplier.name]) or ()}
+    if len(found) > 1:
+        found &= {*supplier.ids, *([order["vendor_id"]] if order else [])}
     if len(found) != 1:
-        told = f"{len(found)} vendors of the ERP may be" if found else "no vendor of the ERP is"
-        raise BadInput(f"{file}: {told} «{supplier.name}»; enter the vendor, or this invoice by hand")
+        raise BadInput(f"{file}: the ERP has no vendor, or several, named «{supplier.name}»; enter the vendor, or this invoice by hand")
     return str(found.pop())
 
 

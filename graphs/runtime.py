@@ -152,7 +152,9 @@ class Runtime:
         for part in parts:
             if part not in known:
                 raise BadInput(f"the plan has no part {part!r}; its parts are {', '.join(known)}")
-        rest = [action for action in proposal.plan if action.get("part") not in parts]
+        earlier = [one for one in self.ledger.decisions(run.run_id) if one.proposal_id == proposal.proposal_id]
+        left_out = {*parts, *(part for one in earlier for part in one.details.get("without", ()))}
+        rest = [action for action in proposal.plan if action.get("part") not in left_out]
         if not rest:
             raise BadInput("an approval that leaves out every step is a rejection; reject the proposal")
         values = self.context.policies.values(run.event.as_of)

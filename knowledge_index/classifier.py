@@ -23,7 +23,8 @@ Floats = NDArray[np.float32]
 MEANING_DECAY, LETTERS_WEIGHT, RIDGE = 2.0, 0.5, 0.2
 #: Columns that letter groups and words are hashed to.
 COLUMNS = 1 << 13
-FOLDS = 5
+#: One example of so many is held out to learn how sure scores are.
+HELD_OUT = 5
 
 _WORD = re.compile(r"[\w']+")
 
@@ -57,17 +58,16 @@ class Classifier:
             row[hit] = _weights(hit, rarity)
 
         kernel = np.exp(MEANING_DECAY * (examples @ examples.T - 1)) + LETTERS_WEIGHT * (letters @ letters.T)
-        inverse = np.linalg.inv(kernel.astype(np.float64) + RIDGE * np.eye(len(texts)))
         labels = np.asarray(classes)
         targets = np.eye(labels.max() + 1)[labels] - 1 / (labels.max() + 1)
-        weights = inverse @ targets
+        weights = _weighed(kernel, targets)
         return cls(
             centre=centre,
             examples=examples,
             by_meaning=weights.astype(np.float32),
             rarity=rarity,
-            by_letters=(LETTERS_WEIGHT * (letters.T @ weights)).astype(np.float32),
-            sharpness=np.array([_sharpness(_held_out(inverse, weights, targets), labels)], dtype=np.float32),
+            by_letters=LETTERS_WEIGHT * (letters.T @ weights.astype(np.float32)),
+            sharpness=np.array([_sharpness(kernel, targets, labels)], dtype=np.float32),
         )
 
     def probabilities(self, text: str, vector: Floats) -> Floats:
@@ -82,21 +82,19 @@ class Classifier:
         return self.examples @ _centred(vector, self.centre)
 
 
-def _held_out(inverse: NDArray[np.float64], weights: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, k): scores of each example had its fold not been learned from, exactly and without fitting again."""
-    scores = np.zeros_like(targets)
-    for fold in range(FOLDS):
-        held = np.arange(fold, len(targets), FOLDS)
-        scores[held] = targets[held] - np.linalg.solve(inverse[np.ix_(held, held)], weights[held])
-    return scores
+def _weighed(kernel: Floats, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, k): what each example says, so that together they say the targets."""
+    return np.asarray(np.linalg.solve(kernel + RIDGE * np.eye(len(kernel)), targets), dtype=np.float64)
 
 
-def _sharpness(scores: NDArray[np.float64], labels: NDArray[np.int_]) -> float:
-    """The factor with which held-out scores tell the truth about how sure they are (the least log loss)."""
-    rows = np.arange(len(labels))
+def _sharpness(kernel: Floats, targets: NDArray[np.float64], labels: NDArray[np.int_]) -> float:
+    """The factor with which scores tell the truth about how sure they are: the least log loss on examples held out."""
+    held = np.arange(len(labels)) % HELD_OUT == 0
+    scores = kernel[np.ix_(held, ~held)] @ _weighed(kernel[np.ix_(~held, ~held)], targets[~held])
+    rows = np.arange(len(scores))
 
     def loss(factor: float) -> float:
-        return float(-np.log(_softmax(factor * scores)[rows, labels] + 1e-9).mean())
+        return float(-np.log(_softmax(factor * scores)[rows, labels[held]] + 1e-9).mean())
 
     factors: list[float] = np.geomspace(1, 30, 60).tolist()
     return min(factors, key=loss)

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -48,16 +48,25 @@ _BATCH = 64
 OnProgress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Example:
+    """A phrasing: its intent, the line of the file, and the line as it is compared."""
+
+    intent: str
+    line: str
+    text: str
+
+
 class Intents:
     """Understands messages. Opened once, used by many threads."""
 
-    def __init__(self, examples: Sequence[tuple[str, str]], model: Classifier, vectors: RememberedVectors) -> None:
-        """Use `open`. `examples`: (intent, phrasing) in the order that the model was fitted on."""
+    def __init__(self, examples: Sequence[Example], model: Classifier, vectors: RememberedVectors) -> None:
+        """Use `open`. `examples`: in the order that the model was fitted on."""
         self._examples, self._model, self._vectors = examples, model, vectors
-        self._names = sorted({intent for intent, _ in examples})
+        self._names = sorted({example.intent for example in examples})
         self._asked = [i for i, name in enumerate(self._names) if name not in (OTHER, CHATTER)]
         self._chatter = self._names.index(CHATTER)
-        self._known = frozenset(word for _, line in examples for word in words_of(_text(line)))
+        self._known = frozenset(word for example in examples for word in words_of(example.text))
         self._probabilities = lru_cache(maxsize=REMEMBERED_SENTENCES)(self._judge)
 
     @classmethod
@@ -156,8 +165,9 @@ class Intents:
         likeness = self._model.likeness(self._vectors.embed([sentence])[0])
         found: dict[str, dict[str, Any]] = {}
         for at in np.argsort(-likeness):
-            intent, line = self._examples[at]
-            found.setdefault(intent, {"intent": intent, "likeness": round(float(likeness[at]), 3), "example": line})
+            near = self._examples[at]
+            entry = {"intent": near.intent, "likeness": round(float(likeness[at]), 3), "example": near.line}
+            found.setdefault(near.intent, entry)
             if len(found) == NEAREST:
                 break
         return list(found.values())
@@ -170,38 +180,35 @@ def _language(every: Sequence[str], english: Sequence[str]) -> str:
     return "en" if sum(len(sentence.split()) for sentence in english) > words / 2 else "other"
 
 
-def _read_examples(folder: Path) -> list[tuple[str, str]]:
-    """(intent, phrasing) of all files of the folder, each phrasing once."""
+def _read_examples(folder: Path) -> list[Example]:
+    """All files of the folder, each phrasing once."""
     try:
         texts = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.txt"))}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The phrasings in {folder} cannot be read ({error}); give UTF-8 files, one phrasing a line.") from error
-    by_text: dict[str, tuple[str, str]] = {}
+    examples: dict[str, Example] = {}
     for intent, lines in texts.items():
         for line in map(str.strip, lines.splitlines()):
-            if text := _text(line):
-                by_text.setdefault(text, (intent, line))
-    intents = {intent for intent, _ in by_text.values()}
+            text = " ".join(sentences.sentences(line.replace(ORDER_PLACEHOLDER, ORDER)))
+            if text:
+                examples.setdefault(text, Example(intent, line, text))
+    intents = {example.intent for example in examples.values()}
     if len(intents) < 4 or not {OTHER, CHATTER} <= intents:
         raise BadInput(f"{folder} holds too few phrasings; it needs {OTHER}.txt, {CHATTER}.txt and files of two intents or more.")
-    return list(by_text.values())
+    return list(examples.values())
 
 
-def _text(line: str) -> str:
-    return " ".join(sentences.sentences(line.replace(ORDER_PLACEHOLDER, ORDER)))
-
-
-def _learned(examples: Sequence[tuple[str, str]], vectors: RememberedVectors, on_progress: OnProgress | None) -> Classifier:
-    texts, names = [_text(line) for _, line in examples], sorted({intent for intent, _ in examples})
+def _learned(examples: Sequence[Example], vectors: RememberedVectors, on_progress: OnProgress | None) -> Classifier:
+    texts, names = [example.text for example in examples], sorted({example.intent for example in examples})
     rows = []
     for start in range(0, len(texts), _BATCH):
         rows.append(vectors.embed(texts[start : start + _BATCH]))
         if on_progress:
             on_progress(min(start + _BATCH, len(texts)), len(texts))
-    return Classifier.fit(texts, np.concatenate(rows), [names.index(intent) for intent, _ in examples])
+    return Classifier.fit(texts, np.concatenate(rows), [names.index(example.intent) for example in examples])
 
 
-def _digest(examples: Sequence[tuple[str, str]], model: str) -> str:
+def _digest(examples: Sequence[Example], model: str) -> str:
     """Of all that a learned model depends on: the examples, the embedding model, the code."""
     code = [Path(str(module.__file__)).read_text("utf-8") for module in (classifier, sentences, spelling)]
     return hashlib.sha256(repr((examples, model, code)).encode()).hexdigest()

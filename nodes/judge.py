@@ -3,6 +3,7 @@
 Nothing that a draft says of itself is trusted: money, changes, tiers and the approval route are worked out here.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,16 +92,19 @@ def _way_out(case: Case, verdict: str) -> list[str]:
 
 
 def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the guards of the pack object to, step by step: stock that a step takes is not there for the next."""
     case.stock.put_back()
+    case.plan_so_far(Counter(action["name"] for action in plan), {})
     objections = []
-    for guard in case.pack.guards:
-        for action in plan:
-            if action["name"] != guard.for_:
-                continue
+    for action in plan:
+        bound = {"args": action["args"]}
+        for guard in (guard for guard in case.pack.guards if guard.for_ == action["name"]):
             by = f" ({guard.cites})" if guard.cites else ""
             try:
-                if not case.holds(guard.that, {"args": action["args"]}):
+                if not case.holds(guard.that, bound):
                     objections.append(f"{action['name']}: {guard.says}{by}")
+                elif guard.takes:
+                    case.stock.take(**{name: case.value(raw, bound) for name, raw in guard.takes.items()})
             except Unknown:
                 objections.append(f"{action['name']}: it cannot be told whether {guard.says}{by}")
     return objections

@@ -112,10 +112,14 @@ class Verdict(_Part):
 
 
 class Guard(_Part):
+    """What every step with this action must satisfy, whoever made the plan; `planned` counts the steps of that plan."""
+
     for_: str = Field(alias="for")
     that: str
     says: str
     cites: str | None = None
+    #: stock that the step uses up: sku, location, qty
+    takes: dict[str, Any] = {}
 
 
 class Raise(_Part):

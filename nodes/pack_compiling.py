@@ -113,6 +113,8 @@ class Compiler:
             self._action(guard.for_, "a guard")
             self._expression(guard.that, known, f"guard for {guard.for_}")
             self._cited([guard.cites] if guard.cites else [], f"guard for {guard.for_}")
+            for raw in guard.takes.values():
+                self._value(raw, known, f"guard for {guard.for_}")
         for number, rule in enumerate(pack.approval.raises):
             self._at("approval", "raises", number)
             self._action(rule.for_, "approval")

@@ -96,7 +96,7 @@ def record(
     where = f"Invoice {shown(invoice.number)}"
     if purchase_order is not None:
         _refuse_other_order(invoice, purchase_order, vendor_id, where)
-    known = {line["po_line"] for line in (purchase_order or {}).get("lines") or ()}
+    known = None if purchase_order is None else {line["po_line"] for line in purchase_order["lines"]}
     order_lines = [_order_line(invoice, line, known, where) for line in invoice.lines]
     often = [order_line for order_line, times in Counter(order_lines).items() if times > 1]
     if often:
@@ -130,12 +130,10 @@ def _refuse_other_order(invoice: Invoice, purchase_order: Mapping[str, Any], ven
         raise BadInput(f"{where} refers to order {po_id}, which vendor {vendor_id} was not given; {FROM_SUPPLIER}")
 
 
-def _order_line(invoice: Invoice, line: Line, known: set[str], where: str) -> str:
-    if invoice.order_reference is None:
-        return line.line_id
+def _order_line(invoice: Invoice, line: Line, known: set[str] | None, where: str) -> str:
     if line.order_line is not None:
         return line.order_line
-    if line.line_id in known:
+    if known is None or line.line_id in known:
         return line.line_id
     what = f"does not say which line of order {shown(invoice.order_reference)} its line {shown(line.line_id)} is for"
     raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")

@@ -9,12 +9,13 @@ from typing import Any
 
 from nodes.functions.accounts import fallen_by
 from nodes.functions.claims import CLAIM_FUNCTIONS, promised_latest_first
-from nodes.functions.invoices import billed_beyond_receipt, priced_otherwise, repeated_invoices
+from nodes.functions.invoices import billed_beyond_receipt, money, priced_otherwise, repeated_invoices
 from nodes.functions.mentions import order_numbers
 from nodes.functions.orders import (
     charged_cents,
     duplicates,
     is_later,
+    left_cents,
     lines_cents,
     newest_charge,
     payment_of,
@@ -37,7 +38,9 @@ PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
         fallen_by,
         is_later,
         latest,
+        left_cents,
         lines_cents,
+        money,
         newest_charge,
         order_numbers,
         payment_of,

@@ -55,6 +55,11 @@ def charged_cents(charges: Sequence[Record]) -> int:
     return sum(charge["amount_cents"] for charge in charges)
 
 
+def left_cents(charges: Sequence[Record]) -> int:
+    """What is left of charges after what was refunded of them, in cents."""
+    return sum(charge["amount_cents"] - charge["refunded_cents"] for charge in charges)
+
+
 def skus_of(orders: Sequence[Record]) -> list[str]:
     """Every SKU of the orders, once."""
     return list(dict.fromkeys(line["sku"] for order in orders for line in order["lines"]))

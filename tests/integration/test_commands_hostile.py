@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.conftest import _database
-from tests.integration.live_company import CASES
+from tests.integration.live_company import RECORDED
 from tests.integration.test_commands_refuse import missions
 
 ORDER = "O-52022"
@@ -18,14 +19,39 @@ HOSTILE = "\x1b]0;owned\x07\x1b[31m[red]O-1[/red]\n\u202e[link=http://x]missions
 LONG = "Z" * 20_000
 
 
-@pytest.fixture(scope="module")
-def shown(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `run`, `queue` and `show` print of a case whose names are hostile."""
-    text = json.dumps(CASES["dev-ord-0004"]).replace(json.dumps(ORDER), json.dumps(HOSTILE))
-    case = {**json.loads(text), "case_id": f"hostile {HOSTILE}"}
+def hostile_order() -> dict[str, Any]:
+    """An order and a customer with hostile names."""
+    text = json.dumps(RECORDED["dev-ord-0004"]).replace(json.dumps(ORDER), json.dumps(HOSTILE))
+    case: dict[str, Any] = {**json.loads(text), "case_id": f"hostile {HOSTILE}"}
     case["systems"]["crm"]["customers"][0]["name"] = HOSTILE + LONG
+    return case
+
+
+def hostile_message() -> dict[str, Any]:
+    """A hostile message of a customer with a hostile name about a ticket with a hostile number."""
+    case: dict[str, Any] = json.loads(json.dumps(RECORDED["dev-sup-0003"])) | {"case_id": f"hostile {HOSTILE}"}
+    case["trigger"] |= {"ticket_id": HOSTILE, "text": f"I was charged twice for O-66588. {HOSTILE} {LONG}"}
+    case["systems"]["crm"]["customers"][0]["name"] = HOSTILE + LONG
+    return case
+
+
+def hostile_invoice() -> dict[str, Any]:
+    """An invoice whose number, vendor and budget have hostile names."""
+    case: dict[str, Any] = json.loads(json.dumps(RECORDED["dev-inv-0004"]))
+    erp, invoice_id = case["systems"]["erp"], case["trigger"]["invoice_id"]
+    text = json.dumps({**case, "case_id": f"hostile {HOSTILE}"}).replace(json.dumps(invoice_id), json.dumps(HOSTILE))
+    names = [*(vendor["name"] for vendor in erp["vendors"]), *(one["vendor_invoice_no"] for one in erp["invoices"])]
+    for name in names:
+        text = text.replace(json.dumps(name), json.dumps(f"{HOSTILE} {name} {LONG}"))
+    made: dict[str, Any] = json.loads(text)
+    return made
+
+
+@pytest.fixture(scope="module", params=[hostile_order, hostile_message, hostile_invoice], ids=["order", "message", "invoice"])
+def shown(request: pytest.FixtureRequest, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `run`, `queue` and `show` print of a case whose names are hostile."""
     file: Path = tmp_path_factory.mktemp("hostile") / "case.json"
-    file.write_text(json.dumps(case))
+    file.write_text(json.dumps(request.param()))
     with _database(server_url) as url:
         migrate(url)
         ran = missions("run", file, DATABASE_URL=url)
@@ -33,7 +59,7 @@ def shown(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         ledger = PostgresLedger.open(url)
         (run,) = ledger.runs()
         ledger.close()
-        assert run.event.subject == HOSTILE or "O-1" in run.event.subject
+        assert run.event.subject == HOSTILE
         printed = [ran, missions("queue", DATABASE_URL=url), missions("show", run.run_id, DATABASE_URL=url)]
         assert [done.returncode for done in printed] == [0, 0, 0]
         yield "".join(done.stdout + done.stderr for done in printed)

@@ -22,6 +22,7 @@ from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from nodes.pack import Pack
 from systems.catalogue import default_catalogue
+from systems.sandbox.database import create_schema, snapshot
 from tests.conftest import _database
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE, built_home
 
@@ -80,6 +81,12 @@ def runs_of(url: str) -> int:
         return len(ledger.runs())
     finally:
         ledger.close()
+
+
+def entries_of(url: str) -> Mapping[str, Any]:
+    """Every record of the sandbox company."""
+    create_schema(url)
+    return snapshot(url)
 
 
 def line(**changes: Any) -> str:
@@ -155,6 +162,34 @@ def test_a_file_that_is_not_there_is_refused(url: str, tmp_path: Path) -> None:
     refused(missions("run", f"{SAMPLE}#no-such-case", DATABASE_URL=url), "no-such-case")
 
 
+UBL = CHECKOUT / "evals" / "cases" / "ubl"
+BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><x>&b;</x>'
+NOT_RUN: dict[str, tuple[list[str], list[str]]] = {
+    "an event without a book": (["invoice.received", "--all"], ["'invoice.received'", "account.daily_review"]),
+    "a file for a book": ([str(SAMPLE), "--all"], ["sample.jsonl", "account.daily_review"]),
+    "a moment that is none": (["account.daily_review", "--all", "--as-of", "soon"], ["'soon'", "2026-03-14T09:30:00Z"]),
+    "a moment without a zone": (["account.daily_review", "--all", "--as-of", "2026-03-14"], ["no zone"]),
+    "a credit note": ([str(UBL / "ubl-tc434-creditnote1.xml")], ["creditnote1.xml", "never paid"]),
+    "an invoice that takes goods back": ([str(UBL / "guide-example1.xml")], ["guide-example1.xml", "negative", "by hand"]),
+    "an invoice of a vendor whom nobody knows": (
+        [str(UBL / "ubl-tc434-example3.xml")],
+        ["SubscriptionSeller", "enter the vendor"],
+    ),
+    "a bomb": (["bomb.xml"], ["bomb.xml", "DTD"]),
+    "an invoice that is not there": (["none.xml"], ["none.xml", "No such file"]),
+}
+
+
+@pytest.mark.parametrize("what", NOT_RUN)
+def test_what_cannot_be_run_is_one_sentence_and_nothing_is_entered(what: str, url: str, tmp_path: Path) -> None:
+    (target, *options), names = NOT_RUN[what]
+    (tmp_path / "bomb.xml").write_text(BOMB)
+    before, entered = runs_of(url), entries_of(url)
+    where = tmp_path / target if target.endswith(".xml") else target  # a path from the root stays one
+    refused(missions("run", where, *options, DATABASE_URL=url), *names)
+    assert (runs_of(url), entries_of(url)) == (before, entered)
+
+
 def test_an_unknown_run_is_refused_with_a_command_that_exists(url: str) -> None:
     told = refused(missions("show", "r-nope", DATABASE_URL=url), "r-nope")
     words = told.split("`")[1].split()
@@ -167,6 +202,11 @@ DECISIONS = {
     "an unknown person": (["approve", "--as", "mallory", "--reason", "x"], ["mallory", "add"]),
     "a blank reason": (["approve", "--as", "rita", "--reason", " \t"], ["reason"]),
     "nonsense to set": (["edit", "--as", "rita", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
+    "a part of a plan without parts": (
+        ["approve", "--as", "rita", "--reason", "x", "--without", "O-1"],
+        ["parts", "reject or edit"],
+    ),
+    "a rejection without a part": (["reject", "--as", "rita", "--reason", "x", "--without", "O-1"], ["left out of an approval"]),
     "an unknown queue": (["escalate", "--as", "rita", "--reason", "x", "--queue", "pub"], ["pub", "operations"]),
 }
 

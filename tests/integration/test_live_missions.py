@@ -49,9 +49,7 @@ def one_of_each() -> dict[str, str]:
 
 
 ONE_OF_EACH = one_of_each()
-WAITING = {
-    RECORDED[case_id]["trigger"]["event"]: case_id for what, case_id in ONE_OF_EACH.items() if not what.endswith("-none")
-}
+WAITING = {RECORDED[case_id]["trigger"]["event"]: case_id for what, case_id in ONE_OF_EACH.items() if not what.endswith("-none")}
 RECORDED_IN_AN_OUTAGE = [
     case_id for case_id, case in RECORDED.items() if case["mission"] in MISSIONS and outages(case)
 ]  # fmt: skip
@@ -92,7 +90,11 @@ def test_what_is_expected_is_proposed_and_what_is_decided_is_so_then(company: Co
 
 def test_every_mission_has_a_case_for_every_verdict_of_its_pack_that_can_be_loaded(company: Company) -> None:
     for mission in MISSIONS:
-        tried = {RECORDED[case_id]["expected"]["verdict"] for case_id in ONE_OF_EACH.values() if RECORDED[case_id]["mission"] == mission}
+        tried = {
+            RECORDED[case_id]["expected"]["verdict"]
+            for case_id in ONE_OF_EACH.values()
+            if RECORDED[case_id]["mission"] == mission
+        }
         assert tried == set(company.runtime.context.packs[mission].verdicts), mission
 
 

@@ -1,5 +1,6 @@
 """One proposal over several orders, live: each order's part can be rejected by itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from ledger.canonical import digest
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
 from tests.integration.live_company import RECORDED, Company, changed, edited, order_in, plan_of, promised
+from tests.integration.test_commands_refuse import missions
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -62,7 +64,7 @@ def test_an_order_that_is_left_out_stays_as_it_was_and_the_others_are_done(compa
     assert [effect.step for effect in company.effects(run)] == [step for step in range(len(proposal.plan)) if step not in left]
 
 
-def test_the_rail_and_the_audit_log_tell_which_part_was_left_out(company: Company) -> None:
+def test_the_rail_tells_which_part_was_left_out_and_the_audit_log_binds_it(company: Company) -> None:
     run = company.propose(DISCREPANCY)
     proposal = company.proposal(run)
     out = parts_of(proposal)[1]
@@ -75,15 +77,6 @@ def test_the_rail_and_the_audit_log_tell_which_part_was_left_out(company: Compan
     assert decision.details == {"without": [out]}
     (kept,) = [entry.body for entry in company.ledger.audit() if entry.run_id == run.run_id and entry.kind == "decided"]
     assert kept["details_digest"] == digest({"without": [out]})
-    company.sql("update decisions set details = '{}' where decision_id = %s", decision.decision_id)
-    try:
-        assert company.ledger.verify_audit() != [], "what was left out cannot be changed afterwards"
-    finally:
-        company.sql(
-            "update decisions set details = jsonb_build_object('without', jsonb_build_array(%s::text)) where decision_id = %s",
-            out, decision.decision_id,
-        )  # fmt: skip
-    assert company.ledger.verify_audit() == []
 
 
 def test_all_orders_may_be_left_out_where_something_else_is_to_be_done(company: Company) -> None:
@@ -237,3 +230,31 @@ def test_an_edit_that_promises_the_same_units_to_two_orders_is_not_proposed(comp
     assert sorted(places) == ["DC-ATL", "DC-DFW"], "4 units are in each place, and 2 and 3 are wanted"
     run = company.decide(run, "edit", "rita", plan=edited(first, to_location="DC-DFW"))
     assert company.proposal(run).author == "planner", "5 units were promised of 4"
+
+
+def test_the_command_leaves_a_part_out_and_says_so(company: Company) -> None:
+    run = company.propose(DISCREPANCY)
+    first, second, third = parts_of(company.proposal(run))
+    before = company.snapshot()
+    words = ("approve", "--as", "rita", "--reason", "the others can go", "--without", first, "--without", third)
+    done = missions("decide", run.run_id, *words, DATABASE_URL=company.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [order for order in (first, second, third) if f"{order} from" in done.stdout] == [first, second, third]
+    assert done.stdout.count("left out, its part was rejected") == 2
+    assert {about[1] for about in changed(before, company.snapshot()) if about[0] == "oms"} == {second}
+
+
+@pytest.mark.xfail(strict=True, reason="`missions show` prints neither the parts of a plan nor the words of a draft")
+def test_a_reviewer_sees_the_parts_of_a_plan_and_the_words_of_a_message(company: Company) -> None:
+    run = company.propose(TOLD)
+    shown = missions("show", run.run_id, DATABASE_URL=company.url)
+    (table,) = re.findall(r"^#  action.*?\n\n", shown.stdout, re.DOTALL | re.MULTILINE)
+    assert all(part in table for part in parts_of(company.proposal(run)))
+    assert "comes later than we promised" in " ".join(shown.stdout.split())
+
+
+@pytest.mark.xfail(strict=True, reason="the line of a decision does not say what was left out")
+def test_the_second_of_four_eyes_reads_what_the_first_left_out(company: Company) -> None:
+    run, parts = four_eyes(company, DELAY)
+    company.decide(run, "approve", "fay", without=parts[:1])
+    assert any(parts[0] in text for text in company.told(run) if text.startswith("fay"))

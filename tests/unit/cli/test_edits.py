@@ -8,8 +8,8 @@ from cli.deciding import edited
 from errors import BadInput
 
 PLAN: list[dict[str, Any]] = [
-    {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}, "for": "a", "cites": ["DUP-1"], "says": "…"},
-    {"name": "refund_charge", "args": {"charge_id": "ch_1", "amount_cents": 500}, "for": "b", "cites": [], "says": "…"},
+    {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}, "for": "a", "part": "O-1", "cites": ["DUP-1"], "says": "…"},
+    {"name": "refund_charge", "args": {"charge_id": "ch_1", "amount_cents": 500}, "for": "b", "part": None, "cites": [], "says": "…"},
 ]
 
 
@@ -34,7 +34,7 @@ def test_steps_are_counted_from_one_as_they_were_before_any_was_dropped() -> Non
 
 
 def test_an_edit_takes_over_nothing_that_the_check_works_out_itself() -> None:
-    assert edited(PLAN, [], [2]) == [{key: PLAN[0][key] for key in ("name", "args", "for", "cites")}]
+    assert edited(PLAN, [], [2]) == [{key: PLAN[0][key] for key in ("name", "args", "for", "part", "cites")}]
 
 
 @pytest.mark.parametrize(
