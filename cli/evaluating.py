@@ -3,20 +3,25 @@
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
 
-from cli.screen import progress, say, table
+from cli.screen import console, progress, say, table
 from errors import BadInput
+from evals import understanding
 from evals.cases import RecordedException, read_cases
 from evals.figures import NAMES, Figures, judge, means
 from evals.run import Laboratory, evaluate
 from graphs.settings import settings
 
 
-def evaluate_files(files: Sequence[Path], out: Path, workers: int) -> None:
-    """Write one result a case to `out`, whole or not at all, and print the figures per mission and in all."""
+def evaluate_files(files: Sequence[Path], out: Path, workers: int, phrasings: Sequence[Path]) -> None:
+    """Write one result a case to `out`, whole or not at all, and print the figures per mission and in all.
+
+    `phrasings` are folders of messages that nothing was learned from, named after the examples that understand them.
+    """
     laboratory = Laboratory.open(settings())
     cases = [case for file in files for case in read_cases(file, laboratory.packs)]
     _refuse_twins(cases)
@@ -41,6 +46,10 @@ def evaluate_files(files: Sequence[Path], out: Path, workers: int) -> None:
     seconds = time.perf_counter() - begun
     _print(figures)
     with_ = "1 process" if workers == 1 else f"{workers} processes"
+    for folder in phrasings:
+        console.print(f"\n{folder}", markup=False)
+        understand = partial(laboratory.phrasebook.understand, folder.name)
+        console.print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)), markup=False)
     say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {with_}; results in {out}.")
 
 

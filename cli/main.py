@@ -92,11 +92,14 @@ def evaluate(
     cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
     out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    phrasings: Annotated[
+        list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
+    ] = None,
 ) -> None:
     """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
     from cli.evaluating import evaluate_files
 
-    evaluate_files(cases, out, workers)
+    evaluate_files(cases, out, workers, phrasings or [])
 
 
 @sandbox.command("load")

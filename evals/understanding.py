@@ -150,9 +150,7 @@ def table(figures: Mapping[str, Any]) -> str:
         lines.append(f"{intent.ljust(width)}{cells}  {figures['by_intent'][intent]:.1%}")
     lines += ["", "confidence   messages  mean    right"]
     for row in figures["calibration"]:
-        lines.append(
-            f"{row['from']:.2f} - {row['to']:.2f}  {row['messages']:8d}  {row['confidence']:.1%}  {row['right']:.1%}"
-        )
+        lines.append(f"{row['from']:.2f} - {row['to']:.2f}  {row['messages']:8d}  {row['confidence']:.1%}  {row['right']:.1%}")
     return "\n".join(lines)
 
 

@@ -70,16 +70,16 @@ class Classifier:
             sharpness=np.array([_sharpness(kernel, targets, labels)], dtype=np.float32),
         )
 
-    def probabilities(self, text: str, vector: Floats) -> Floats:
-        """(k,): how sure it is that the text is of each class; adds up to 1."""
-        hit = _columns(text)
-        scores = np.exp(MEANING_DECAY * (self.likeness(vector) - 1)) @ self.by_meaning
-        scores += _weights(hit, self.rarity) @ self.by_letters[hit]
-        return _softmax(scores * self.sharpness)
+    def compare(self, text: str, vector: Floats) -> tuple[Floats, Floats]:
+        """(k,) how sure it is that the text is of each class, adding up to 1; (n,) its likeness to each example.
 
-    def likeness(self, vector: Floats) -> Floats:
-        """(n,): cosine of a text's vector with that of each example, from the examples' centre."""
-        return self.examples @ _centred(vector, self.centre)
+        Likeness is the cosine of the vectors, seen from the centre of the examples.
+        """
+        hit = _columns(text)
+        likeness = self.examples @ _centred(vector, self.centre)
+        scores = np.exp(MEANING_DECAY * (likeness - 1)) @ self.by_meaning
+        scores += _weights(hit, self.rarity) @ self.by_letters[hit]
+        return _softmax(scores * self.sharpness), likeness
 
 
 def _weighed(kernel: Floats, targets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -61,13 +63,15 @@ class Intents:
     """Understands messages. Opened once, used by many threads."""
 
     def __init__(self, examples: Sequence[Example], model: Classifier, vectors: RememberedVectors) -> None:
-        """Use `open`. `examples`: in the order that the model was fitted on."""
+        """Use `open`. `examples`: those that the model was fitted on, in their order, which is that of the intents."""
         self._examples, self._model, self._vectors = examples, model, vectors
         self._names = sorted({example.intent for example in examples})
         self._asked = [i for i, name in enumerate(self._names) if name not in (OTHER, CHATTER)]
+        ends = list(accumulate(sum(example.intent == name for example in examples) for name in self._names))
+        self._spans = list(zip([0, *ends], ends, strict=False))
         self._chatter = self._names.index(CHATTER)
         self._known = frozenset(word for example in examples for word in words_of(example.text))
-        self._probabilities = lru_cache(maxsize=REMEMBERED_SENTENCES)(self._judge)
+        self._judged = lru_cache(maxsize=REMEMBERED_SENTENCES)(self._judge)
 
     @classmethod
     def open(cls, folder: Path, embedder: Embedder, cache: Path, on_progress: OnProgress | None = None) -> Self:
@@ -154,23 +158,34 @@ class Intents:
         at = max(pairs, key=lambda i: self._probabilities(pairs[i])[self._asked].max())
         return [*said[:at], pairs[at], *said[at + 2 :]]
 
-    def _judge(self, sentence: str) -> Floats:
-        return self._model.probabilities(sentence, self._vectors.embed([sentence])[0])
+    def close(self) -> None:
+        """Gives the files of the cache free."""
+        self._vectors.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _probabilities(self, sentence: str) -> Floats:
+        return self._judged(sentence)[0]
+
+    def _nearest(self, sentence: str) -> list[dict[str, Any]]:
+        return [
+            {"intent": self._examples[at].intent, "likeness": round(likeness, 3), "example": self._examples[at].line}
+            for likeness, at in self._judged(sentence)[1]
+        ]
+
+    def _judge(self, sentence: str) -> tuple[Floats, list[tuple[float, int]]]:
+        """Probabilities, and the nearest example of each of the nearest intents: (likeness, which), the nearest first."""
+        probabilities, likeness = self._model.compare(sentence, self._vectors.embed([sentence])[0])
+        nearest = [(float(likeness[at]), at) for at in (first + int(likeness[first:end].argmax()) for first, end in self._spans)]
+        return probabilities, sorted(nearest, reverse=True)[:NEAREST]
 
     def _is_english(self, sentence: str) -> bool:
         words = words_of(sentence)
         return sum(word in self._known for word in words) >= ENGLISH * len(words)
-
-    def _nearest(self, sentence: str) -> list[dict[str, Any]]:
-        likeness = self._model.likeness(self._vectors.embed([sentence])[0])
-        found: dict[str, dict[str, Any]] = {}
-        for at in np.argsort(-likeness):
-            near = self._examples[at]
-            entry = {"intent": near.intent, "likeness": round(float(likeness[at]), 3), "example": near.line}
-            found.setdefault(near.intent, entry)
-            if len(found) == NEAREST:
-                break
-        return list(found.values())
 
 
 def _language(every: Sequence[str], english: Sequence[str]) -> str:
@@ -183,7 +198,7 @@ def _language(every: Sequence[str], english: Sequence[str]) -> str:
 def _read_examples(folder: Path) -> list[Example]:
     """All files of the folder, each phrasing once."""
     try:
-        texts = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.txt"))}
+        texts = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.txt"), key=lambda path: path.stem)}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The phrasings in {folder} cannot be read ({error}); give UTF-8 files, one phrasing a line.") from error
     examples: dict[str, Example] = {}

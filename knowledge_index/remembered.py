@@ -46,6 +46,13 @@ class RememberedVectors:
             self._keep()
         return np.array(rows, dtype=np.float32) if rows else self._embedder.embed([])
 
+    def close(self) -> None:
+        """Gives the file free; what is computed later is remembered in the process only."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+            self._file = None
+
     def _read_or_embed(self, text: str) -> NDArray[np.float32]:
         key = hashlib.sha256(f"{self.name}\n{text}".encode("utf-8", "replace")).digest()
         kept = self._read(key)

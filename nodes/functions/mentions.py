@@ -55,6 +55,8 @@ def _slips(*words: str) -> str:
 _ORDER = rf"(?:{_slips('order', 'orders')}|ord|purchase)"
 _NUMBER = rf"(?:{_slips('number', 'numbers')}|numero|num|nbr|nos?|nr|id|code|ref|reference|n°|numbered)"
 
+_BETWEEN = "confirmation|with|under|having|that|has|called|the|my|is|was|are|it's|its"
+
 #: Numbers of other things: `ticket #12345`.
 _OTHER = (
     r"items?|articles?|products?|parts?|models?|skus?|serial|tickets?|cases?|invoices?|tracking|phone|tel|telephone|mobile"
@@ -67,7 +69,7 @@ _CUE = re.compile(
     rf"""
     (?P<other> \b(?:{_OTHER}) \s{{0,2}} (?:{_NUMBER}\b)? [\s.:]{{0,3}} (?:is\s)? [#]\s? )
   | (?P<word> (?<![^\W_]) {_ORDER} (?=[\W\d_]|n) (?:'s)?
-        (?P<between> (?:{_NUMBER}(?=[\W\d_]))? (?: [\s:.,;(\[<="'_*-]{{1,3}} (?:{_NUMBER}|confirmation|with|under|having|that|has|called|the|my|is|was|are|it's|its)(?=[\W\d_]) ){{0,4}} )
+        (?P<between> (?:{_NUMBER}(?=[\W\d_]))? (?: [\s:.,;(\[<="'_*-]{{1,3}} (?:{_NUMBER}|{_BETWEEN})(?=[\W\d_]) ){{0,4}} )
         [\s:.,;(\[<="'_*-]{{0,4}}
     )
     (?P<sharp> [#]?\s? )

@@ -22,14 +22,14 @@ LONG = "Z" * 20_000
 def hostile_order() -> dict[str, Any]:
     """An order and a customer with hostile names."""
     text = json.dumps(RECORDED["dev-ord-0004"]).replace(json.dumps(ORDER), json.dumps(HOSTILE))
-    case: dict[str, Any] = {**json.loads(text), "case_id": f"hostile {HOSTILE}"}
+    case: dict[str, Any] = {**json.loads(text), "case_id": f"hostile order {HOSTILE}"}
     case["systems"]["crm"]["customers"][0]["name"] = HOSTILE + LONG
     return case
 
 
 def hostile_message() -> dict[str, Any]:
     """A hostile message of a customer with a hostile name about a ticket with a hostile number."""
-    case: dict[str, Any] = json.loads(json.dumps(RECORDED["dev-sup-0003"])) | {"case_id": f"hostile {HOSTILE}"}
+    case: dict[str, Any] = json.loads(json.dumps(RECORDED["dev-sup-0003"])) | {"case_id": f"hostile message {HOSTILE}"}
     case["trigger"] |= {"ticket_id": HOSTILE, "text": f"I was charged twice for O-66588. {HOSTILE} {LONG}"}
     case["systems"]["crm"]["customers"][0]["name"] = HOSTILE + LONG
     return case
@@ -39,7 +39,7 @@ def hostile_invoice() -> dict[str, Any]:
     """An invoice whose number, vendor and budget have hostile names."""
     case: dict[str, Any] = json.loads(json.dumps(RECORDED["dev-inv-0004"]))
     erp, invoice_id = case["systems"]["erp"], case["trigger"]["invoice_id"]
-    text = json.dumps({**case, "case_id": f"hostile {HOSTILE}"}).replace(json.dumps(invoice_id), json.dumps(HOSTILE))
+    text = json.dumps({**case, "case_id": f"hostile invoice {HOSTILE}"}).replace(json.dumps(invoice_id), json.dumps(HOSTILE))
     names = [*(vendor["name"] for vendor in erp["vendors"]), *(one["vendor_invoice_no"] for one in erp["invoices"])]
     for name in names:
         text = text.replace(json.dumps(name), json.dumps(f"{HOSTILE} {name} {LONG}"))
@@ -47,21 +47,22 @@ def hostile_invoice() -> dict[str, Any]:
     return made
 
 
-@pytest.fixture(scope="module", params=[hostile_order, hostile_message, hostile_invoice], ids=["order", "message", "invoice"])
-def shown(request: pytest.FixtureRequest, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `run`, `queue` and `show` print of a case whose names are hostile."""
-    file: Path = tmp_path_factory.mktemp("hostile") / "case.json"
-    file.write_text(json.dumps(request.param()))
+@pytest.fixture(scope="module")
+def shown(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `run`, `queue` and `show` print of cases whose names are hostile."""
+    cases = [hostile_order(), hostile_message(), hostile_invoice()]
+    file: Path = tmp_path_factory.mktemp("hostile") / "cases.jsonl"
+    file.write_text("".join(f"{json.dumps(case)}\n" for case in cases))
     with _database(server_url) as url:
         migrate(url)
         ran = missions("run", file, DATABASE_URL=url)
         assert ran.returncode == 0, ran.stderr
         ledger = PostgresLedger.open(url)
-        (run,) = ledger.runs()
+        runs = ledger.runs()
         ledger.close()
-        assert run.event.subject == HOSTILE
-        printed = [ran, missions("queue", DATABASE_URL=url), missions("show", run.run_id, DATABASE_URL=url)]
-        assert [done.returncode for done in printed] == [0, 0, 0]
+        assert [run.event.subject for run in runs] == [HOSTILE] * len(cases)
+        printed = [ran, missions("queue", DATABASE_URL=url), *(missions("show", run.run_id, DATABASE_URL=url) for run in runs)]
+        assert {done.returncode for done in printed} == {0}
         yield "".join(done.stdout + done.stderr for done in printed)
 
 

@@ -226,7 +226,7 @@ HOSTILE: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "a currency of its lines": (lambda text: text.replace('currencyID="DKK">1.00', 'currencyID="EUR">1.00'), "'EUR'"),
     "a supplier whom nobody knows": (
         lambda text: text.replace("SellerCompany", "Nobody A/S"),
-        "no vendor of the ERP is «Nobody A/S»",
+        "no vendor, or several, named «Nobody A/S»",
     ),
     "a line of less than nothing": (lambda text: text.replace(">1000</cbc:InvoicedQ", ">-1000</cbc:InvoicedQ"), "-1000"),
 }
@@ -274,10 +274,9 @@ def test_a_name_of_several_vendors_is_the_vendor_of_the_order_or_nobody(company:
     without_order = re.search(r"<cac:OrderReference>.*?</cac:OrderReference>", SAMPLE.read_text(), re.DOTALL)
     assert without_order
     told = not_taken_in(company, written(**{without_order[0]: ""}))
-    assert "2 vendors of the ERP may be «SellerCompany»" in told
+    assert "no vendor, or several, named «SellerCompany»" in told
 
 
-@pytest.mark.xfail(strict=True, reason="a vendor id of ours in the file decides, though the name says somebody else")
 def test_an_invoice_that_names_one_supplier_and_carries_the_id_of_another_is_not_taken_for_either(
     company: Company, written: WriteInvoice
 ) -> None:
@@ -307,7 +306,6 @@ def test_an_order_that_does_not_exist_is_escalated_and_never_paid(company: Compa
     assert paid(company.snapshot()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="where lines name no line of the order, the file is refused for that, and not escalated")
 def test_an_order_that_does_not_exist_is_escalated_also_where_the_lines_name_none_of_its_lines(
     company: Company, written: WriteInvoice
 ) -> None:
@@ -338,7 +336,6 @@ def test_an_invoice_whose_lines_do_not_add_up_is_disputed_in_its_own_currency(co
     assert "4,676.00 DKK" in text
 
 
-@pytest.mark.xfail(strict=True, reason="every amount is written with a $, whatever the currency of the invoice")
 def test_a_letter_to_a_vendor_writes_no_dollars_for_another_currency(company: Company, written: WriteInvoice) -> None:
     company.load(COMPANY)
     run = arrives(company, written(**{">4675.00</cbc:Payable": ">4676.00</cbc:Payable"}))

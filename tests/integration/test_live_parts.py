@@ -159,7 +159,6 @@ def test_with_four_eyes_what_either_of_them_left_out_is_left_out(company: Compan
     assert {about[1] for about in changed(before, company.snapshot())} == {parts[1]}
 
 
-@pytest.mark.xfail(strict=True, reason="the second approval is judged by what it leaves out itself, not by what both leave out")
 def test_with_four_eyes_two_people_cannot_leave_out_everything_between_them(company: Company) -> None:
     run, parts = four_eyes(company, DELAY)
     company.decide(run, "approve", "fay", without=parts[:2])
@@ -220,7 +219,6 @@ def test_a_run_that_broke_off_and_was_resumed_still_leaves_the_part_out(company:
     assert where in [line["location"] for line in order_in(company.snapshot(), out)["lines"]]
 
 
-@pytest.mark.xfail(strict=True, reason="guards look at each move on untouched stock: two moves may promise the same units")
 def test_an_edit_that_promises_the_same_units_to_two_orders_is_not_proposed(company: Company) -> None:
     company.load(SCARCE)
     company.sql("update sandbox.wms_stock set on_hand = reserved + safety_stock + 4 where location = 'DC-DFW'")
