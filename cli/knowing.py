@@ -1,6 +1,7 @@
 """`missions knowledge`."""
 
 from datetime import datetime
+from pathlib import Path
 
 from cli.screen import progress, say, table
 from errors import BadInput
@@ -9,7 +10,7 @@ from graphs.settings import Settings, settings
 from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
-from knowledge_index.intents import Intents
+from knowledge_index.intents import Intents, shipped
 from knowledge_index.policies import PolicyBook
 
 
@@ -28,13 +29,24 @@ def build_knowledge(chosen: Settings) -> BuildReport:
         return build(PolicyBook.load(chosen.policies), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
 
 
-def learn_phrasings(chosen: Settings) -> int:
-    """Learn what messages ask for from every folder of phrasings, with a progress bar; how many folders there are."""
-    folders = sorted(folder for folder in chosen.phrasings.iterdir() if folder.is_dir()) if chosen.phrasings.is_dir() else []
-    for folder in folders:
+def learn_phrasings(chosen: Settings) -> None:
+    """Have at hand what messages ask for, from every folder of phrasings; with a progress bar where it must be learned."""
+    for folder in _phrasings(chosen):
         with progress(f"phrasings: {folder.name}", None) as advance:
-            Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
-    return len(folders)
+            Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance()).close()
+
+
+def ship_phrasings() -> None:
+    """Learn every folder of phrasings and keep what was learned beside it."""
+    chosen = settings()
+    for folder in _phrasings(chosen):
+        with progress(f"phrasings: {folder.name}", None) as advance:
+            fresh = Intents.ship(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
+        say(f"{shipped(folder)} {'is made anew; commit it with its phrasings' if fresh else 'is of these phrasings already'}.")
+
+
+def _phrasings(chosen: Settings) -> list[Path]:
+    return sorted(folder for folder in chosen.phrasings.iterdir() if folder.is_dir()) if chosen.phrasings.is_dir() else []
 
 
 def search_index(query: str, k: int, as_of: str) -> None:

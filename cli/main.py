@@ -136,6 +136,14 @@ def knowledge_build() -> None:
     build_index()
 
 
+@knowledge.command("learn")
+def knowledge_learn() -> None:
+    """Learn what messages ask for from the phrasings, and keep it beside them for everybody (a minute)."""
+    from cli.knowing import ship_phrasings
+
+    ship_phrasings()
+
+
 @knowledge.command("search")
 def knowledge_search(
     query: str,

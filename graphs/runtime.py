@@ -5,7 +5,7 @@ or is an incident.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         packs = load_packs(settings.packs, catalogue, policies)
         embedder = MiniLM()
         knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
+        phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
         ledger = PostgresLedger.open(url)
         stack.callback(ledger.close)
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
@@ -209,7 +210,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         context = MissionContext(
             ledger=ledger,
-            reader=Listening(systems.reader(), Phrasebook(settings.phrasings, embedder, settings.language), utc_now),
+            reader=Listening(systems.reader(), phrasebook, utc_now),
             writer=systems,
             packs=packs,
             catalogue=catalogue,

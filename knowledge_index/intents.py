@@ -75,20 +75,30 @@ class Intents:
 
     @classmethod
     def open(cls, folder: Path, embedder: Embedder, cache: Path, on_progress: OnProgress | None = None) -> Self:
-        """Learn from `folder`/<intent>.txt, or take what was learned from `cache`.
+        """Take what was learned from `folder`/<intent>.txt: shipped beside the folder, or kept in `cache`; or learn it.
 
-        The first time takes seconds (`on_progress` is called with examples embedded, of how many). A cache that is
-        broken, or of other phrasings, model or code, is made anew; without one that can be written all works, slower.
+        To learn takes a minute (`on_progress` is called with examples embedded, of how many). What is broken, or of other
+        phrasings, model or code, is learned anew; without a cache that can be written all works, slower.
         Raises BadInput for a folder without phrasings.
         """
         examples = _read_examples(folder)
         vectors = RememberedVectors(embedder, cache)
         digest, file = _digest(examples, embedder.name), cache / f"intents-{folder.name}.npz"
-        model = _stored(file, digest)
+        model = _stored(shipped(folder), digest) or _stored(file, digest)
         if model is None:
             model = _learned(examples, vectors, on_progress)
             _store(file, digest, model)
         return cls(examples, model, vectors)
+
+    @classmethod
+    def ship(cls, folder: Path, embedder: Embedder, cache: Path, on_progress: OnProgress | None = None) -> bool:
+        """Keep what is learned from a folder beside it, for everybody; False if it stood there already."""
+        digest = _digest(_read_examples(folder), embedder.name)
+        if _stored(shipped(folder), digest) is not None:
+            return False
+        with cls.open(folder, embedder, cache, on_progress) as opened:
+            _store(shipped(folder), digest, opened._model)
+        return True
 
     def understand(self, text: str) -> dict[str, Any]:
         """What the message asks for, as plain data.
@@ -188,6 +198,11 @@ class Intents:
         return sum(word in self._known for word in words) >= ENGLISH * len(words)
 
 
+def shipped(folder: Path) -> Path:
+    """Where what was learned from a folder of phrasings lies for everybody."""
+    return folder.with_suffix(".npz")
+
+
 def _language(every: Sequence[str], english: Sequence[str]) -> str:
     words = sum(len(sentence.split()) for sentence in every)
     if not words:
@@ -235,7 +250,9 @@ def _stored(file: Path, digest: str) -> Classifier | None:
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         seal = str(arrays.pop("seal"))
-        return Classifier(**arrays) if seal == _seal(digest, arrays) else None
+        if seal != _seal(digest, arrays):
+            return None
+        return Classifier(**{name: array.astype(np.float32) for name, array in arrays.items()})
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 
@@ -243,11 +260,13 @@ def _stored(file: Path, digest: str) -> Classifier | None:
 def _store(file: Path, digest: str, model: Classifier) -> None:
     """Write beside, then rename: another process reads the old file or the new one. A folder of others is left alone."""
     arrays = asdict(model)
+    arrays["examples"] = arrays["examples"].astype(np.float16)  # most of it, and vectors are remembered no better
     with suppress(OSError):
         handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as target:
                 np.savez(target, seal=np.array(_seal(digest, arrays)), **arrays)
+            Path(beside).chmod(0o644)
             Path(beside).replace(file)
         finally:
             Path(beside).unlink(missing_ok=True)

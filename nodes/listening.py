@@ -31,6 +31,12 @@ class Phrasebook:
         self._folder, self._embedder, self._cache = folder, embedder, cache
         self._opened: dict[str, Intents] = {}
 
+    def close(self) -> None:
+        """Let go of the files of the cache."""
+        for intents in self._opened.values():
+            intents.close()
+        self._opened.clear()
+
     def understand(self, examples: str, text: str) -> Mapping[str, Any]:
         """What a text asks for; see `Intents.understand`. Raises BadInput where there are no such examples."""
         if examples not in self._opened:
