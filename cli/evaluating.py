@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from cli.screen import console, progress, say, table
+from cli.screen import progress, say, table
 from errors import BadInput
 from evals import understanding
 from evals.cases import RecordedException, read_cases
@@ -27,29 +27,30 @@ def evaluate_files(files: Sequence[Path], out: Path, workers: int, phrasings: Se
     _refuse_twins(cases)
     if not cases:
         raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
-    partial = out.with_name(f"{out.name}.partial")
+    unfinished = out.with_name(f"{out.name}.partial")
     figures: dict[str, list[Figures]] = {}
     begun = time.perf_counter()
     try:
-        with partial.open("wb") as lines, progress("evaluating", len(cases)) as advance:
+        with unfinished.open("wb") as lines, progress("evaluating", len(cases)) as advance:
             for case, result in zip(cases, evaluate(cases, laboratory, workers), strict=True):
                 lines.write(orjson.dumps(result) + b"\n")
                 if case.expected is not None:
                     one = judge(case.expected, result, laboratory.catalogue)
                     figures.setdefault(case.event.mission, []).append(one)
                 advance()
-        os.replace(partial, out)
+        os.replace(unfinished, out)
     except OSError as error:
         raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     _print(figures)
     with_ = "1 process" if workers == 1 else f"{workers} processes"
     for folder in phrasings:
-        console.print(f"\n{folder}", markup=False)
+        print(f"\n{folder}")
         understand = partial(laboratory.phrasebook.understand, folder.name)
-        console.print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)), markup=False)
+        # as wide as it is: a matrix that is folded cannot be read
+        print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
     say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {with_}; results in {out}.")
 
 

@@ -59,7 +59,9 @@ class Laboratory:
         for part in parts:  # embed the queries once, before the first case
             for topic in part.topics.values():
                 knowledge.search(topic, k=NEIGHBOURS, as_of=utc_now())
-        return cls(packs, catalogue, policies, knowledge, Phrasebook(chosen.phrasings, embedder, chosen.language))
+        phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
+        phrasebook.learn(parts)
+        return cls(packs, catalogue, policies, knowledge, phrasebook)
 
 
 class Evaluation:
@@ -70,7 +72,9 @@ class Evaluation:
         self._saver = InMemorySaver()
         self._graph = mission_graph(self._saver)
         self._planner = Planner()
-        gc.freeze()  # what is loaded by now stays; the collector need not walk it again for every few cases
+        # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
 
     def run(self, case: RecordedException) -> dict[str, Any]:
         """One result in the format of CONTRACT.md. Raises BadInput for a case whose systems are malformed."""

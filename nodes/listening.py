@@ -4,7 +4,7 @@ What a text is understood to ask is a fact like any other, with its evidence: it
 again when a run goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from errors import BadInput
 from knowledge_index.embeddings import Embedder
 from knowledge_index.intents import Intents
+from nodes.pack import Pack
 from systems.calls import Call, Reader, ReadResult
 
 #: `text` is understood by the phrasings of the folder `examples`
@@ -37,14 +38,24 @@ class Phrasebook:
             intents.close()
         self._opened.clear()
 
+    def learn(self, packs: Iterable[Pack]) -> None:
+        """Have at hand every folder that the packs understand texts by, before the first text comes."""
+        for pack in packs:
+            for read in pack.reads.values():
+                if read.tool == UNDERSTAND and isinstance(read.args.get("examples"), str):
+                    self._open(read.args["examples"])
+
     def understand(self, examples: str, text: str) -> Mapping[str, Any]:
         """What a text asks for; see `Intents.understand`. Raises BadInput where there are no such examples."""
+        return self._open(examples).understand(text)
+
+    def _open(self, examples: str) -> Intents:
         if examples not in self._opened:
             known = sorted(one.name for one in self._folder.iterdir() if one.is_dir()) if self._folder.is_dir() else []
             if examples not in known:
                 raise BadInput(f"{self._folder} has no phrasings {examples!r}; it has {', '.join(known) or 'none'}")
             self._opened[examples] = Intents.open(self._folder / examples, self._embedder, self._cache)
-        return self._opened[examples].understand(text)
+        return self._opened[examples]
 
 
 class Listening:

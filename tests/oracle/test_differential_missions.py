@@ -16,7 +16,7 @@ from tests.engine import laboratory, result
 from tests.oracle import generate_accounts, generate_invoices, generate_omnichannel, generate_support
 
 SEED, CASES, PARTS = 20260310, 150, 3
-PHRASINGS = CHECKOUT / "evals" / "phrasings" / "support"
+PHRASINGS = CHECKOUT / "evals" / "phrasings" / "first" / "support"
 
 Case = dict[str, Any]
 
