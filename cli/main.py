@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errors import MissionsError
+from errors import BadInput, MissionsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
 sandbox = typer.Typer(no_args_is_help=True, help="The sandbox company: six systems over one database.")
@@ -48,6 +48,8 @@ def run(
 
         run_book(target, as_of)
         return
+    if as_of:
+        raise BadInput("--as-of belongs to --all; an event of a file has its own as_of")
     from cli.running import run_targets
 
     run_targets(target)

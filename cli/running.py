@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.invoicing import invoice_event
+from cli.knowing import learn_phrasings
 from cli.screen import dollars, progress, say, table
 from cli.showing import who
 from errors import BadInput
@@ -13,6 +14,7 @@ from graphs.runtime import Runtime, open_runtime, utc_now
 from graphs.settings import settings
 from ledger.records import Event, Run
 from nodes.case import iso
+from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
 from systems.sandbox.loader import load_cases
 
@@ -26,6 +28,8 @@ def run_targets(target: str) -> None:
     raws = read_targets(target)
     with open_runtime(settings()) as runtime:
         events = [_event(raw, where, runtime.context.packs) for raw, where in raws]
+        if any(read.tool == UNDERSTAND for event in events for read in runtime.context.pack(event).reads.values()):
+            learn_phrasings(settings())
         cases = [raw for raw, _ in raws if "systems" in raw]
         if cases:
             report = load_cases(runtime.database_url, cases)
@@ -43,7 +47,8 @@ def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise BadInput(f"{name}: cannot be read ({error.strerror}); give a file of events or recorded exceptions") from error
+        hint = "give a file of events or recorded exceptions, or an event of a book with --all"
+        raise BadInput(f"{name}: cannot be read ({error.strerror}); {hint}") from error
     lines = [content] if file.suffix == ".json" else content.split(b"\n")
     raws: list[tuple[Mapping[str, Any], str]] = []
     for number, line in enumerate(lines, start=1):

@@ -128,8 +128,11 @@ def _proposal(proposal: Proposal) -> None:
     cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
     say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
     if proposal.plan:
-        rows = [(i, action["says"], action["tier"], _undo(action)) for i, action in enumerate(proposal.plan, start=1)]
-        table(("#", "action", "tier", "undo"), rows)
+        rows = [
+            (i, action["says"], action.get("part") or "", action["tier"], _undo(action)) for i, action in enumerate(proposal.plan, start=1)
+        ]
+        table(("#", "action", "part", "tier", "undo"), rows)
+        _letters(proposal.plan)
     if proposal.changes:
         console.print()
         table(
@@ -142,6 +145,16 @@ def _proposal(proposal: Proposal) -> None:
         for other in proposal.alternatives:
             say(f"  {other['option']} (for {other['for']}): {other['lost_because']}")
     console.print()
+
+
+def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
+    """What people outside are to be written, word for word."""
+    for number, action in enumerate(plan, start=1):
+        if isinstance(text := action["args"].get("text"), str):
+            console.print()
+            say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent:", style="bold")
+            for line in text.splitlines():
+                say(f"   {line}")
 
 
 def _stake(proposal: Proposal) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import BadInput
+from ledger.legality import nameable
 from ledger.records import Event
 from nodes.pack import Pack
 
@@ -73,7 +74,7 @@ def event_of(
     pack = packs.get(mission)
     if pack is None:
         raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
-    if not _nameable(source_id):
+    if not nameable(source_id):
         raise BadInput(f"{where}: «case_id or source_id» must be text of at most 500 characters without NUL or half characters; mend it")
     name = trigger.get("event")
     if not isinstance(name, str) or name not in pack.trigger.events:
@@ -84,7 +85,7 @@ def event_of(
         if not isinstance(told, str) or not told.strip():
             raise BadInput(f"{where}: the trigger does not name its subject; give it «{field}»")
     subject = pack.trigger.events[name].format_map({field: trigger[field] for field in fields})
-    if not _nameable(subject):
+    if not nameable(subject):
         raise BadInput(f"{where}: «{fields[0]}» must be text of at most 500 characters without NUL or half characters; mend it")
     try:
         moment = datetime.fromisoformat(as_of)
@@ -97,8 +98,3 @@ def event_of(
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
-
-
-def _nameable(text: str) -> bool:
-    """Whether a database can keep it as a name: not too long, no NUL, no half of a character."""
-    return len(text) <= 500 and "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,15 +1,21 @@
 """A whole book of business: an event for every subject that a system lists, and the runs ranked (`book` of a pack)."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from errors import BadInput, TryAgain
 from graphs.runtime import Runtime
+from ledger.legality import nameable
 from ledger.records import Event, Run
 from nodes.case import Case
 from nodes.pack import Book, Pack
 from systems.calls import Call
+
+
+#: of a source id
+MOST_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,21 @@ def book_events(runtime: Runtime, event: str, as_of: datetime) -> list[Event]:
     (listed,) = runtime.context.reader.read_all([Call(book.tool, {})])
     if listed.status != "ok":
         raise TryAgain(f"the book of {event} cannot be read: {listed.error or book.tool}; try again when it answers")
-    subjects = [record[book.field] for record in listed.value]
+    # a name that the ledger does not keep is no subject, and must not stop the others
+    subjects = [record[book.field] for record in listed.value if nameable(record[book.field])]
+    day = f"{as_of.astimezone(UTC):%Y-%m-%d}"
     return [
         Event(
-            source_id=f"{event}/{subject}/{as_of:%Y-%m-%d}", name=event, mission=pack.mission, subject=subject,
+            source_id=_once_a_day(event, subject, day), name=event, mission=pack.mission, subject=subject,
             trigger={"event": event, book.field: subject}, as_of=as_of,
         )
         for subject in subjects
     ]  # fmt: skip
+
+
+def _once_a_day(event: str, subject: str, day: str) -> str:
+    source_id = f"{event}/{day}/{subject}"
+    return source_id if len(source_id) <= MOST_CHARACTERS else f"{event}/{day}/{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 def ranked(runtime: Runtime, runs: Sequence[Run]) -> list[Ranked]:

@@ -138,8 +138,9 @@ class Runtime:
             details=details or {},
             at=utc_now(),
         )
+        without = f" without {', '.join(decision.details['without'])}" if decision.details.get("without") else ""
         told = NewObservation(
-            "review", "decision", f"{by} ({decision.role}): {kind}, “{reason}”", {"decision": decision.decision_id}
+            "review", "decision", f"{by} ({decision.role}): {kind}{without}, “{reason}”", {"decision": decision.decision_id}
         )
         self.ledger.observe(run.run_id, [told])
         return decision, status

@@ -23,6 +23,13 @@ _NEXT: Mapping[EffectStatus, Sequence[EffectStatus]] = {
 LONGEST_NAME = 500
 
 
+def nameable(name: object) -> bool:
+    """Whether the ledger can keep it as a name: text, not empty, not too long, no NUL, no half of a character."""
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+        return False
+    return "\0" not in name and not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def check_event(event: Event, run_id: str) -> None:
     """Names must be there and short enough to be looked up; the moment must have a time zone."""
     for what, name in (("source id", event.source_id), ("subject", event.subject), ("run id", run_id)):

@@ -11,7 +11,7 @@ from datetime import datetime
 from langgraph.runtime import Runtime
 
 from errors import OutcomeUnknown, Refused, Stuck, TryAgain
-from ledger.records import Decision, Effect, EffectStatus, Event, Fact, Proposal
+from ledger.records import ROLES, Approval, Decision, Effect, EffectStatus, Event, Fact, Proposal
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
@@ -82,9 +82,14 @@ def what_changed(
     same = (
         find(case) == find(context.case(context.ledger.run(proposal.run_id), state["look"]))
         and not judgement.objections
-        and (left_out or judgement.approval == proposal.approval)
+        and (_no_more(judgement.approval, proposal.approval) if left_out else judgement.approval == proposal.approval)
     )
     return [] if same else [*differing, *judgement.objections]
+
+
+def _no_more(now: Approval, then: Approval) -> bool:
+    """Whether what is left of a plan asks for no more authority than the whole did."""
+    return ROLES.index(now.role) <= ROLES.index(then.role) and now.four_eyes <= then.four_eyes
 
 
 def _answer(fact: Fact) -> tuple[object, ...]:

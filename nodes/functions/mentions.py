@@ -156,8 +156,8 @@ def _is_called_a_number(cue: re.Match[str], letter: bool, named: bool, body: str
     if "#" in (cue["sharp"] or ""):
         return True
     has_digit = any(character.isdecimal() for character in body)
-    if letter or named:
-        return has_digit or (letter and named)
+    if letter or named:  # «order number ABC-DEF», but not «order number please»
+        return has_digit or (letter and named) or (named and "-" in body and body == body.upper())
     # `order X-123`, but not `order 3rd time`, `order 24/7`, `order 10am`, `order 2024-05-01`
     return cue["word"] is not None and has_digit and bool(re.search(r"[a-z]", body, re.I)) and not _COUNTED.fullmatch(body)
 

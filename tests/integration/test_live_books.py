@@ -177,13 +177,11 @@ def test_the_names_of_a_book_are_text(company: Company) -> None:
     assert [action["name"] for action in company.proposal(one.run).plan] == ["send_outreach"]
 
 
-@pytest.mark.xfail(strict=True, reason="an event that the ledger does not take in ends the run over the whole book")
 def test_an_account_that_cannot_be_taken_in_stops_nobody_else(company: Company) -> None:
     company.load(one_account(), one_account("A" * 600))
     assert len(reviewed(company, morning())) >= 1
 
 
-@pytest.mark.xfail(strict=True, reason="the day of a review is that of the zone in which the moment is written")
 def test_the_day_of_a_review_does_not_depend_on_the_zone_in_which_its_moment_is_written(company: Company) -> None:
     company.load(one_account())
     moment = morning().replace(hour=23, minute=30)

@@ -242,7 +242,6 @@ def test_the_command_leaves_a_part_out_and_says_so(company: Company) -> None:
     assert {about[1] for about in changed(before, company.snapshot()) if about[0] == "oms"} == {second}
 
 
-@pytest.mark.xfail(strict=True, reason="`missions show` prints neither the parts of a plan nor the words of a draft")
 def test_a_reviewer_sees_the_parts_of_a_plan_and_the_words_of_a_message(company: Company) -> None:
     run = company.propose(TOLD)
     shown = missions("show", run.run_id, DATABASE_URL=company.url)
@@ -251,7 +250,6 @@ def test_a_reviewer_sees_the_parts_of_a_plan_and_the_words_of_a_message(company:
     assert "comes later than we promised" in " ".join(shown.stdout.split())
 
 
-@pytest.mark.xfail(strict=True, reason="the line of a decision does not say what was left out")
 def test_the_second_of_four_eyes_reads_what_the_first_left_out(company: Company) -> None:
     run, parts = four_eyes(company, DELAY)
     company.decide(run, "approve", "fay", without=parts[:1])
