@@ -15,7 +15,8 @@ def run_book(event: str, as_of: str) -> None:
     """Run the Mission of an event on every subject, and print them with the most urgent first."""
     moment = _moment(as_of)
     with open_runtime(settings()) as runtime:
-        runs = run_events(runtime, book_events(runtime, event, moment))
+        left_out: list[str] = []
+        runs = run_events(runtime, book_events(runtime, event, moment, left_out.append))
         rows = []
         for place, one in enumerate(ranked(runtime, runs), start=1):
             proposal = runtime.ledger.proposal(one.run.run_id)
@@ -24,6 +25,8 @@ def run_book(event: str, as_of: str) -> None:
             verdict = proposal.verdict if proposal else one.run.status
             rows.append((place, one.run.run_id, one.run.event.subject, verdict, waits, one.says))
         table(("", "run", "subject", "verdict", "waits for", "because"), rows, right=("",))
+        for subject in left_out:
+            say(f"Left out, for its name cannot be kept: {subject[:60]}")
         waiting_runs = [run for run in runs if run.status == "waiting"]
         at_stake = sum(p.money_at_stake_cents for run in waiting_runs if (p := runtime.ledger.proposal(run.run_id)))
         say(f"{len(runs)} subjects, {len(waiting_runs)} wait for a person, {dollars(at_stake)} at stake.")

@@ -13,7 +13,16 @@ KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 
 def decide_run(
-    run_id: str, kind: str, by: str, reason: str, *, edits: Sequence[str], drops: Sequence[int], without: Sequence[str], queue: str, digest: str | None
+    run_id: str,
+    kind: str,
+    by: str,
+    reason: str,
+    *,
+    edits: Sequence[str],
+    drops: Sequence[int],
+    without: Sequence[str],
+    queue: str,
+    digest: str | None,
 ) -> None:
     """Decide, then drive the run on until it waits again or ends."""
     chosen = _kind(kind)
@@ -65,9 +74,7 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
     """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
     if not edits and not drops:
         raise BadInput("an edit changes something: give --set STEP.ARGUMENT=VALUE or --drop STEP")
-    steps = [
-        {**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan
-    ]
+    steps = [{**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan]
     for edit in edits:
         place, equals, value = edit.partition("=")
         number, dot, argument = place.partition(".")

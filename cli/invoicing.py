@@ -20,7 +20,9 @@ EVENT = "invoice.received"
 def invoice_event(runtime: Runtime, file: Path) -> Event:
     """Enter the invoice of a file, once however often it comes, and give its event. Raises BadInput, then nothing is entered."""
     if settings().systems != Settings.model_fields["systems"].default:
-        raise BadInput(f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {EVENT} with its id")
+        raise BadInput(
+            f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {EVENT} with its id"
+        )
     invoice = read_invoice(file)
     invoice_id = f"I-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
     if not _read(runtime, "erp.get_invoice", invoice_id=invoice_id):
@@ -42,7 +44,9 @@ def _vendor_id(runtime: Runtime, invoice: Invoice, order: Mapping[str, Any] | No
     if len(found) > 1:
         found &= {*supplier.ids, *([order["vendor_id"]] if order else [])}
     if len(found) != 1:
-        raise BadInput(f"{file}: the ERP has no vendor, or several, named «{supplier.name}»; enter the vendor, or this invoice by hand")
+        raise BadInput(
+            f"{file}: the ERP has no vendor, or several, named «{supplier.name}»; enter the vendor, or this invoice by hand"
+        )
     return str(found.pop())
 
 

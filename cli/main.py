@@ -39,7 +39,9 @@ def run(
     target: Annotated[
         str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml: an invoice.")
     ],
-    every: Annotated[bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")
+    ] = False,
     as_of: Annotated[str, typer.Option(help="--all: the moment, such as 2026-03-14T09:30:00Z; now unless given.")] = "",
 ) -> None:
     """Take events in and run a Mission on each, to its end or to where it waits for a person."""
@@ -86,7 +88,9 @@ def decide(
     """Decide about the proposal of a run, and do what follows from it."""
     from cli.deciding import decide_run
 
-    decide_run(run_id, kind, by, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest)
+    decide_run(
+        run_id, kind, by, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest
+    )
 
 
 @app.command("eval")

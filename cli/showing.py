@@ -129,7 +129,8 @@ def _proposal(proposal: Proposal) -> None:
     say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
     if proposal.plan:
         rows = [
-            (i, action["says"], action.get("part") or "", action["tier"], _undo(action)) for i, action in enumerate(proposal.plan, start=1)
+            (i, action["says"], action.get("part") or "", action["tier"], _undo(action))
+            for i, action in enumerate(proposal.plan, start=1)
         ]
         table(("#", "action", "part", "tier", "undo"), rows)
         _letters(proposal.plan)

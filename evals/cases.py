@@ -75,7 +75,9 @@ def event_of(
     if pack is None:
         raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
     if not nameable(source_id):
-        raise BadInput(f"{where}: «case_id or source_id» must be text of at most 500 characters without NUL or half characters; mend it")
+        raise BadInput(
+            f"{where}: «case_id or source_id» must be text of at most 500 characters without NUL or half characters; mend it"
+        )
     name = trigger.get("event")
     if not isinstance(name, str) or name not in pack.trigger.events:
         raise BadInput(f"{where}: {mission} has no event {name!r}; it has {', '.join(pack.trigger.events)}")

@@ -1,7 +1,7 @@
 """A whole book of business: an event for every subject that a system lists, and the runs ranked (`book` of a pack)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,6 @@ from ledger.records import Event, Run
 from nodes.case import Case
 from nodes.pack import Book, Pack
 from systems.calls import Call
-
 
 #: of a source id
 MOST_CHARACTERS = 300
@@ -27,15 +26,24 @@ class Ranked:
     says: str
 
 
-def book_events(runtime: Runtime, event: str, as_of: datetime) -> list[Event]:
-    """An event for every subject of the book, once a day. Raises BadInput where the event has no book, TryAgain where it
-    cannot be read."""
+def book_events(
+    runtime: Runtime, event: str, as_of: datetime, on_left_out: Callable[[str], None] = lambda _: None
+) -> list[Event]:
+    """An event for every subject of the book, once a day.
+
+    A subject whose name the ledger cannot keep is told to `on_left_out` and stops nobody else.
+    Raises BadInput where the event has no book, TryAgain where the book cannot be read.
+    """
     pack, book = _book(runtime, event)
     (listed,) = runtime.context.reader.read_all([Call(book.tool, {})])
     if listed.status != "ok":
         raise TryAgain(f"the book of {event} cannot be read: {listed.error or book.tool}; try again when it answers")
-    # a name that the ledger does not keep is no subject, and must not stop the others
-    subjects = [record[book.field] for record in listed.value if nameable(record[book.field])]
+    subjects = []
+    for record in listed.value:
+        if nameable(record[book.field]):
+            subjects.append(record[book.field])
+        else:
+            on_left_out(str(record[book.field]))
     day = f"{as_of.astimezone(UTC):%Y-%m-%d}"
     return [
         Event(

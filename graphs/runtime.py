@@ -127,8 +127,8 @@ class Runtime:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
         if kind == "edit" and not (details or {}).get("plan"):
             raise BadInput("an edit that leaves no step is a rejection; reject the proposal, or keep a step")
-        if (details or {}).get("without"):
-            self._without(run, proposal, kind, details["without"])
+        if without := (details or {}).get("without"):
+            self._without(run, proposal, kind, without)
         decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
@@ -138,9 +138,9 @@ class Runtime:
             details=details or {},
             at=utc_now(),
         )
-        without = f" without {', '.join(decision.details['without'])}" if decision.details.get("without") else ""
+        what = f"{kind} without {', '.join(without)}" if without else kind
         told = NewObservation(
-            "review", "decision", f"{by} ({decision.role}): {kind}{without}, “{reason}”", {"decision": decision.decision_id}
+            "review", "decision", f"{by} ({decision.role}): {what}, “{reason}”", {"decision": decision.decision_id}
         )
         self.ledger.observe(run.run_id, [told])
         return decision, status

@@ -132,9 +132,10 @@ class Case:
             return
         value = fact.value
         if tool and value is not None:
-            value = completed(tool.collection, value) if tool.one else [completed(tool.collection, one) for one in value]
+            rows = [completed(tool.collection, one) for one in ([value] if tool.one else value)]
+            value = rows[0] if tool.one else rows
             self._read_collections.add(tool.collection)
-            self.records.add(tool.collection, [value] if tool.one else value)
+            self.records.add(tool.collection, rows)
         if fact.status == "absent":
             value = self.pack.reads[fact.name].if_absent
             if value is None:

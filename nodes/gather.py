@@ -58,7 +58,9 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
             unknown_of = next((key for key, value in args.items() if value is None), None)
             if unknown_of is not None:
                 error = f"{read.tool} was not asked, for {unknown_of} is not known"
-                facts[name] = Fact(name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error)
+                facts[name] = Fact(
+                    name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error
+                )
                 continue
             if any(value == [] for value in args.values()):  # nothing to ask for
                 facts[name] = Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())

@@ -72,7 +72,9 @@ class Listening:
     def _listen(self, call: Call) -> ReadResult:
         text, examples = call.args.get("text"), call.args.get("examples")
         if not isinstance(text, str) or not isinstance(examples, str):
-            return ReadResult(call, "failed", None, self._clock(), f"{UNDERSTAND} takes a text and the examples to understand it by")
+            return ReadResult(
+                call, "failed", None, self._clock(), f"{UNDERSTAND} takes a text and the examples to understand it by"
+            )
         try:
             return ReadResult(call, "ok", dict(self._phrasebook.understand(examples, text)), self._clock())
         except BadInput as error:

@@ -18,7 +18,6 @@ from nodes.pack import Conclusion, Option, Step, Way
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
-
 #: Each of so many findings is tried in another place of the queue; the work grows with their number times that of all.
 MOST_SWAPPED = 12
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from nodes.case import Case
 from nodes.diagnose import find
 from nodes.planner import escalation
 from nodes.rail import NewObservation, observe

@@ -115,7 +115,14 @@ class Expression:
             raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); mend it") from error
         bound = set(_BOUND_BY_MACRO.findall(source))
         functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
-        return cls(source, program, frozenset(program.variables()) - bound, frozenset(functions), _plain(source, functions), _first(source))
+        return cls(
+            source,
+            program,
+            frozenset(program.variables()) - bound,
+            frozenset(functions),
+            _plain(source, functions),
+            _first(source),
+        )
 
     def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
         """Raise BadInput when the expression uses a variable or a function that does not exist `where` it stands."""

@@ -135,7 +135,7 @@ def _order_line(invoice: Invoice, line: Line, known: set[str] | None, where: str
         return line.order_line
     if known is None or line.line_id in known:
         return line.line_id
-    what = f"does not say which line of order {shown(invoice.order_reference)} its line {shown(line.line_id)} is for"
+    what = f"does not say which line of order {shown(invoice.order_reference or '')} its line {shown(line.line_id)} is for"
     raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
 
 

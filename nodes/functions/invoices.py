@@ -48,7 +48,11 @@ def priced_otherwise(invoice: Record, purchase_order: Record) -> list[dict[str, 
     """
     ordered = {line["po_line"]: line["unit_price_cents"] for line in purchase_order["lines"]}
     lines = [
-        {**line, "ordered_cents": ordered[line["po_line"]], "apart_cents": abs(line["unit_price_cents"] - ordered[line["po_line"]])}
+        {
+            **line,
+            "ordered_cents": ordered[line["po_line"]],
+            "apart_cents": abs(line["unit_price_cents"] - ordered[line["po_line"]]),
+        }
         for line in invoice["lines"]
     ]
     return [line for line in lines if line["apart_cents"] > 0]

@@ -43,7 +43,9 @@ def test_confidence_tells_the_truth(intents: Intents) -> None:
 
 
 def test_the_table_shows_every_intent_and_the_confidence(intents: Intents) -> None:
-    phrasings = {intent: lines[:3] for intent, lines in read_phrasings(CHECKOUT / "evals" / "phrasings" / "first" / "support").items()}
+    phrasings = {
+        intent: lines[:3] for intent, lines in read_phrasings(CHECKOUT / "evals" / "phrasings" / "first" / "support").items()
+    }
     shown = table(measure(phrasings, intents.understand, noise=False))
     assert all(intent in shown for intent in phrasings)
     assert "confidence" in shown

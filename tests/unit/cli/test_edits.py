@@ -8,8 +8,22 @@ from cli.deciding import edited
 from errors import BadInput
 
 PLAN: list[dict[str, Any]] = [
-    {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}, "for": "a", "part": "O-1", "cites": ["DUP-1"], "says": "…"},
-    {"name": "refund_charge", "args": {"charge_id": "ch_1", "amount_cents": 500}, "for": "b", "part": None, "cites": [], "says": "…"},
+    {
+        "name": "cancel_order",
+        "args": {"order_id": "O-1", "reason": "duplicate"},
+        "for": "a",
+        "part": "O-1",
+        "cites": ["DUP-1"],
+        "says": "…",
+    },
+    {
+        "name": "refund_charge",
+        "args": {"charge_id": "ch_1", "amount_cents": 500},
+        "for": "b",
+        "part": None,
+        "cites": [],
+        "says": "…",
+    },
 ]
 
 
