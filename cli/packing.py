@@ -14,11 +14,11 @@ from graphs.pack_file import load_pack_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
-from nodes.pack_differences import Difference, Told, differences
-from nodes.pack_hints import hints
-from nodes.pack_loading import pack_files
-from nodes.pack_mermaid import flowchart
-from nodes.pack_outline import Branch, outline
+from nodes.packs.differences import Difference, Told, differences
+from nodes.packs.hints import hints
+from nodes.packs.loading import pack_files
+from nodes.packs.mermaid import flowchart
+from nodes.packs.outline import Branch, outline
 from systems.catalogue import default_catalogue
 
 _MISSION = re.compile(r"^mission:[ \t]*['\"]?([\w.-]+)", re.MULTILINE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from knowledge_index.policies import PolicyBook
 from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
-from nodes.pack_loading import load_pack
+from nodes.packs.loading import load_pack
 from systems.catalogue import Catalogue
 from systems.reads import READ_TOOLS
 

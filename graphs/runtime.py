@@ -35,7 +35,7 @@ from nodes.case import Case
 from nodes.judge import judge
 from nodes.listening import Listening, Phrasebook
 from nodes.pack import Pack
-from nodes.pack_loading import pack_files
+from nodes.packs.loading import pack_files
 from nodes.planner import Planner
 from nodes.state import MissionContext
 from systems.catalogue import Catalogue, default_catalogue

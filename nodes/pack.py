@@ -1,4 +1,4 @@
-"""A Mission pack: the data that describes a Mission. `nodes.pack_loading` reads and compiles it."""
+"""A Mission pack: the data that describes a Mission. `nodes.packs.loading` reads and compiles it."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nodes.pack_conditions import compile_condition
+from nodes.packs.conditions import compile_condition
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.

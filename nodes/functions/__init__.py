@@ -1,7 +1,7 @@
 """Named functions that the conditions of any pack may use.
 
-Plain functions take and return plain data; those over the case (stock and deliveries) are made for one case by
-`case_functions` and see what the plan has used up so far.
+Plain functions take and return plain data. Those over the case are methods of `Stock` and `Claims`, which are made for
+one case and see what it has read, and what its plan has used up so far.
 """
 
 from collections.abc import Callable, Mapping

@@ -16,8 +16,8 @@ from graphs.flow import flow_lines
 from graphs.mission import mission_graph
 from graphs.settings import CHECKOUT
 from nodes import pack as schema
-from nodes.pack_conditions import compile_condition
-from nodes.pack_mermaid import label
+from nodes.packs.conditions import compile_condition
+from nodes.packs.mermaid import label
 
 PACKS = CHECKOUT / "graphs" / "packs"
 SOURCE = (PACKS / "order_exception.yaml").read_text(encoding="utf-8")

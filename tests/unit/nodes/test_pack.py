@@ -11,7 +11,7 @@ import yaml
 from errors import BadInput
 from evals.run import Laboratory
 from nodes.pack import Pack
-from nodes.pack_loading import load_pack
+from nodes.packs.loading import load_pack
 from systems.reads import READ_TOOLS
 from tests.engine import AS_OF, PACKS
 

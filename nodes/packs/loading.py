@@ -1,6 +1,6 @@
 """Reading a pack: a pack that does not validate does not load.
 
-What it names is checked, and its conditions compiled, in `nodes.pack_compiling`.
+What it names is checked, and its conditions compiled, in `nodes.packs.compiling`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 from errors import BadInput
 from knowledge_index.policies import Clause
 from nodes.pack import Pack
-from nodes.pack_compiling import Compiler
-from nodes.pack_names import schema_sentence
-from nodes.pack_yaml import read_written
+from nodes.packs.compiling import Compiler
+from nodes.packs.names import schema_sentence
+from nodes.packs.source import read_written
 from systems.catalogue import Catalogue
 
 

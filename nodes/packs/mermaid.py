@@ -6,7 +6,7 @@ from typing import Any
 
 from nodes.governance import tier
 from nodes.pack import Pack, Way
-from nodes.pack_words import Values, sentence, spelled_out
+from nodes.packs.words import Values, sentence, spelled_out
 
 _STYLES = (
     "classDef finding fill:#eef3f8,stroke:#5b7c99,color:#1f2d3a",

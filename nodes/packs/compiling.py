@@ -11,9 +11,9 @@ from typing import Any
 from errors import BadInput
 from knowledge_index.policies import Clause
 from nodes.pack import GIVEN, Book, Option, Pack, Step, Template, Way
-from nodes.pack_conditions import compile_condition
-from nodes.pack_names import instead, unknown_name
-from nodes.pack_yaml import Written
+from nodes.packs.conditions import compile_condition
+from nodes.packs.names import instead, unknown_name
+from nodes.packs.source import Written
 from systems.catalogue import Catalogue
 from systems.conditions import Expression
 from systems.reads import READ_TOOLS

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodes import pack_words as words
 from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack
-from nodes.pack_hints import reached
+from nodes.packs import words
+from nodes.packs.hints import reached
 from systems.catalogue import Catalogue
 
 
