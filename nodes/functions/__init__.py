@@ -10,7 +10,7 @@ from typing import Any
 from nodes.functions.accounts import fallen_by
 from nodes.functions.claims import CLAIM_FUNCTIONS, promised_latest_first
 from nodes.functions.invoices import billed_beyond_receipt, money, priced_otherwise, repeated_invoices
-from nodes.functions.mentions import order_numbers
+from nodes.functions.mentions import order_numbers, without_order_numbers
 from nodes.functions.orders import (
     charged_cents,
     duplicates,
@@ -51,6 +51,7 @@ PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
         separate_purchases,
         skus_of,
         substitute_skus,
+        without_order_numbers,
     )
 }
 #: Over the plan so far; the planner and the check give them.

@@ -13,13 +13,27 @@ MAX_DIGITS = 12
 MAX_CHARACTERS = 40
 
 
+#: What stands before a mention and goes with it, and what may enclose its number.
+_OWN = re.compile(r"\b(?:my|our|your|the|this)\s{1,2}(?:(?:last|latest|recent|new|first|second|other)\s{1,2})?$", re.IGNORECASE)
+_OPENING, _CLOSING = frozenset("([{<\"'*_"), tuple(")]}>\"'*_")
+
+
 def order_numbers(text: str) -> list[str]:
     """The orders that `text` names, as `O-36751`, in the order of mention, without repeats.
 
     What is called an order number and is none (`order number ABC-12`) is given as it stands, in capitals, so that it
     is seen to be no order of anybody. A number alone is no mention: something must say that it is an order's.
     """
-    return list(dict.fromkeys(_mentions(_plain(text))))
+    return list(dict.fromkeys(number for number, _, _ in _mentions(_plain(text))))
+
+
+def without_order_numbers(text: str) -> str:
+    """The text with `my order` for every order that it names: what is said of an order does not depend on its number."""
+    plain, pieces, at = _plain(text), list[str](), 0
+    for _, start, end in _mentions(plain):
+        pieces += [_OWN.sub("", plain[at:start]), "my order"]
+        at = end + 1 if plain[end : end + 1] in _CLOSING and set(plain[start:end]) & _OPENING else end
+    return "".join([*pieces, plain[at:]])
 
 
 def _plain(text: str) -> str:
@@ -94,7 +108,8 @@ _AND = re.compile(r"\s{0,2}(?:,|;|&|/|\+|\b(?:and|or|plus)\b){1,2}\s{0,2}(?:and\
 _DOING = re.compile(r"\b(?:to|i|we|you|they|would|could|can|will)\s{1,2}$", re.IGNORECASE)
 
 
-def _mentions(text: str) -> Iterator[str]:
+def _mentions(text: str) -> Iterator[tuple[str, int, int]]:
+    """(order, where its mention begins, where it ends)."""
     at = 0
     while cue := _CUE.search(text, at):
         at = max(cue.end(), at + 1)
@@ -105,9 +120,9 @@ def _mentions(text: str) -> Iterator[str]:
         if found is None:
             continue
         number, at = found
-        yield number
+        yield number, cue.start(), at
         while (more := _AND.match(text, at)) and not _UNIT.match(text, more.end(1)):
-            yield f"O-{more[1]}"
+            yield f"O-{more[1]}", more.start(1), more.end(1)
             at = more.end(1)
 
 
