@@ -33,7 +33,7 @@ check: install  ## format, lint, types, import rules
 
 eval: install  ## run the recorded exceptions and print the figures
 	@mkdir -p build
-	@$(BIN)/python -m cli eval $(CASES) --phrasings evals/phrasings/first/support --phrasings evals/phrasings/second/support --out build/results.jsonl
+	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl
 
 bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
 	@$(BIN)/python -m evals.bench

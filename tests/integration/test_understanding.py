@@ -28,8 +28,8 @@ def intents(cache: Path) -> Iterator[Intents]:
         yield opened
 
 
-#: measured when this was written, in noise: 95% and 95% exact, 1.6% and 2.3% unsafe
-@pytest.mark.parametrize(("folder", "exact", "unsafe"), [("first", 0.93, 0.025), ("second", 0.91, 0.035)])
+#: measured when this was written, in noise: 96, 96 and 98% exact, 1.9, 2.5 and 1.7% unsafe
+@pytest.mark.parametrize(("folder", "exact", "unsafe"), [("first", 0.94, 0.025), ("second", 0.94, 0.035), ("third", 0.96, 0.03)])
 def test_unseen_phrasings_are_understood_in_noise(intents: Intents, folder: str, exact: float, unsafe: float) -> None:
     figures = measure(read_phrasings(CHECKOUT / "evals" / "phrasings" / folder / "support"), intents.understand)
     assert figures["exact"] >= exact, table(figures)
