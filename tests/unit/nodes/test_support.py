@@ -80,7 +80,12 @@ def test_a_message_that_is_no_text_is_missing_evidence(text: Any) -> None:
 def test_what_a_message_is_understood_to_ask_is_a_fact_with_its_evidence() -> None:
     fact = next(fact for fact in opened(charged_twice()).facts if fact.name == "message")
     assert fact.tool == "language.understand" and fact.value["intent"] == "charged_twice"
-    assert fact.args["text"] == TWICE and 0 <= fact.value["confidence"] <= 1 and len(fact.value["nearest"]) == 3
+    # the number says which order, not what is asked
+    assert (
+        fact.args["text"] == "You charged me twice for my order, please refund one of them."
+        and 0 <= fact.value["confidence"] <= 1
+        and len(fact.value["nearest"]) == 3
+    )
 
 
 @pytest.mark.parametrize("injection", INJECTIONS, ids=lambda text: repr(text[:15]))
