@@ -244,7 +244,7 @@ def test_the_rail_says_who_got_the_stock_and_why() -> None:
     said = [one.text for one in run.observed() if one.step == "propose"]
     (gets,) = [text for text in said if text.startswith("Order O-2 of a vip customer counts on 3 of A")]
     assert "gets them from DC-2, which has the most left, 4" in gets
-    (nothing,) = [text for text in said if text.startswith("Order O-1 of a standard customer counts on 2 of A")]
+    (nothing,) = [text for text in said if text.startswith("Order O-1 of a gold customer counts on 2 of A")]
     assert "Nothing helps: no other distribution centre has 2 left that can be trusted" in nothing
     assert said.index(gets) < said.index(nothing)
     assert any("Another order of priority would have given another plan" in text for text in said)
