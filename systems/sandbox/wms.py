@@ -26,8 +26,8 @@ def confirm_reservation(work: Work, order_id: Id) -> None:
 
 
 def reallocate_line(work: Work, order_id: Id, line_id: Id, to_location: Id) -> None:
-    """Ship a line of an open order from another location that has enough unreserved units."""
-    order = open_order(work, order_id, "be reallocated")
+    """Ship a line of an order that has not shipped from another location that has enough unreserved units."""
+    order = open_order(work, order_id, "be reallocated", or_ready=True)
     line = line_of(work, order_id, line_id)
     if line["location"] == to_location and line["backorder_po_id"] is None:
         raise Refused(f"Line {line_id} of order {order_id} ships from {to_location} already.")
@@ -67,12 +67,15 @@ def request_cycle_count(work: Work, sku: Id, location: Id) -> None:
 
 
 def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) -> None:
-    """Give an open order the units of a SKU that another one, not picked yet, was to have: at least as many."""
+    """Give an order that has not shipped the units of a SKU that an open one, not picked yet, was to have: at least as many."""
     if from_order_id == to_order_id:
         raise Refused(f"Order {to_order_id} cannot take its own reservation.")
     # In the order of their ids, so that two swaps never wait for each other.
     first, second = sorted((from_order_id, to_order_id))
-    orders = {order_id: open_order(work, order_id, "swap its reservation") for order_id in (first, second)}
+    orders = {
+        order_id: open_order(work, order_id, "swap its reservation", or_ready=order_id == to_order_id)
+        for order_id in (first, second)
+    }
     giving, taking = (_line_with(work, order_id, sku) for order_id in (from_order_id, to_order_id))
     if giving["picked"]:
         raise Refused(f"The line of {sku} of order {from_order_id} is picked already.")

@@ -175,7 +175,14 @@ def test_a_released_pickup_order_can_still_move_but_not_lose_a_line(company: Com
     company.write("oms.change_pickup_location", order_id="O-4", to_location="ST-2")
     assert (company.stock("LAMP", "ST-1")["reserved"], company.stock("LAMP", "ST-2")["reserved"]) == (0, 2)
     with pytest.raises(Refused, match="is ready"):
-        company.write("wms.reallocate_line", order_id="O-4", line_id="1", to_location="DC-1")
+        company.write("oms.cancel_line", order_id="O-4", line_id="1")
+
+
+def test_a_line_of_a_released_order_can_still_be_filled_from_elsewhere(company: Company) -> None:
+    company.write("wms.confirm_reservation", order_id="O-4")
+    company.write("oms.release_to_fulfilment", order_id="O-4")
+    company.write("wms.reallocate_line", order_id="O-4", line_id="1", to_location="DC-1")
+    assert (company.stock("LAMP", "ST-1")["reserved"], company.stock("LAMP", "DC-1")["reserved"]) == (0, 2)
 
 
 def test_a_swap_gives_the_units_of_one_order_to_another(company: Company) -> None:
