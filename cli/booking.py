@@ -1,22 +1,18 @@
 """`missions run EVENT --all`: every subject of a book, ranked."""
 
-from datetime import datetime
-
 from cli.running import run_events
-from cli.screen import dollars, say, table
+from cli.screen import dollars, moment, say, table
 from cli.showing import who
-from errors import BadInput
 from graphs.books import book_events, ranked
-from graphs.runtime import open_runtime, utc_now
+from graphs.runtime import open_runtime
 from graphs.settings import settings
 
 
 def run_book(event: str, as_of: str) -> None:
     """Run the Mission of an event on every subject, and print them with the most urgent first."""
-    moment = _moment(as_of)
     with open_runtime(settings()) as runtime:
         left_out: list[str] = []
-        runs = run_events(runtime, book_events(runtime, event, moment, left_out.append))
+        runs = run_events(runtime, book_events(runtime, event, moment(as_of), left_out.append))
         rows = []
         for place, one in enumerate(ranked(runtime, runs), start=1):
             proposal = runtime.ledger.proposal(one.run.run_id)
@@ -30,15 +26,3 @@ def run_book(event: str, as_of: str) -> None:
         waiting_runs = [run for run in runs if run.status == "waiting"]
         at_stake = sum(p.money_at_stake_cents for run in waiting_runs if (p := runtime.ledger.proposal(run.run_id)))
         say(f"{len(runs)} subjects, {len(waiting_runs)} wait for a person, {dollars(at_stake)} at stake.")
-
-
-def _moment(as_of: str) -> datetime:
-    if not as_of:
-        return utc_now()
-    try:
-        moment = datetime.fromisoformat(as_of)
-    except ValueError:
-        raise BadInput(f"--as-of {as_of!r} is no moment; write it as 2026-03-14T09:30:00Z") from None
-    if moment.tzinfo is None:
-        raise BadInput(f"--as-of {as_of!r} has no zone; write it as 2026-03-14T09:30:00Z")
-    return moment

@@ -1,11 +1,8 @@
 """`missions knowledge`."""
 
-from datetime import datetime
 from pathlib import Path
 
-from cli.screen import progress, say, table
-from errors import BadInput
-from graphs.runtime import utc_now
+from cli.screen import moment, progress, say, table
 from graphs.settings import Settings, settings
 from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
@@ -51,13 +48,7 @@ def _phrasings(chosen: Settings) -> list[Path]:
 
 def search_index(query: str, k: int, as_of: str) -> None:
     """Print the clauses that bear on a query."""
-    try:
-        moment = datetime.fromisoformat(as_of) if as_of else utc_now()
-    except ValueError:
-        raise BadInput(f"--as-of {as_of!r} is no moment; write it as 2026-03-14T09:30:00Z") from None
-    if moment.tzinfo is None:
-        raise BadInput(f"--as-of {as_of!r} has no zone; write it as 2026-03-14T09:30:00Z")
     chosen = settings()
     with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(chosen.policies), MiniLM()) as index:
-        hits = index.search(query, k, as_of=moment)
+        hits = index.search(query, k, as_of=moment(as_of))
     table(("score", "clause", "version", "text"), [(f"{hit.score:.2f}", hit.clause_id, hit.version, hit.text) for hit in hits])

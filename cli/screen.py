@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from errors import BadInput
 
 console = Console(highlight=False)
 #: control characters and those that turn the direction of writing
@@ -19,6 +22,19 @@ def plain(value: Any, longest: int = 300) -> str:
     """A value as one harmless line of at most `longest` characters."""
     text = _HIDDEN.sub(" ", str(value))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def moment(text: str) -> datetime:
+    """The moment that `--as-of` names; now where it names none. Raises BadInput."""
+    if not text:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"--as-of {text!r} is no moment; write it as 2026-03-14T09:30:00Z") from None
+    if found.tzinfo is None:
+        raise BadInput(f"--as-of {text!r} has no zone; write it as 2026-03-14T09:30:00Z")
+    return found
 
 
 def dollars(cents: int) -> str:

@@ -115,7 +115,7 @@ class Action:
                 return f"{otherwise}, or it cannot be told"
         return None
 
-    def apply(self, records: Records, args: Mapping[str, Any], seen: Scope) -> list[Change]:
+    def apply(self, records: Records, seen: Scope) -> list[Change]:
         """Change `records` as the action would, and say what changed. Raises Refused when a record is not there.
 
         Every value is worked out before the first one is set, so that an effect never sees another of the same action.

@@ -40,7 +40,6 @@ READ_TOOLS: Mapping[str, ReadTool] = {
     "wms.get_stock": _one("wms.stock", "sku", "location"),
     "wms.list_locations": _many("wms.locations"),
     "wms.list_inbound": _many("wms.inbound", skus="sku"),
-    "wms.list_inbound_by_po": _many("wms.inbound", po_ids="po_id"),
     "wms.get_inbound": _one("wms.inbound", "po_id"),
     "crm.get_customer": _one("crm.customers", "customer_id"),
     "crm.list_customers": _many("crm.customers", customer_ids="customer_id"),

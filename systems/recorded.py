@@ -55,7 +55,7 @@ class RecordedSystems:
         unmet = action.unmet_need(seen)
         if unmet:
             raise Refused(f"{call.tool}: {unmet}")
-        changed = [change.plain() for change in action.apply(world, call.args, seen)]
+        changed = [change.plain() for change in action.apply(world, seen)]
         receipt = Receipt(
             call.tool, key, {"receipt_id": f"simulated-{len(self._receipts) + 1}", "changed": changed}, replayed=False
         )

@@ -95,7 +95,6 @@ def _wms() -> tuple[Read, ...]:
         _get("get_stock", "wms.stock", "sku", "location"),
         _list_all("list_locations", "wms.locations"),
         _list_in("list_inbound", "wms.inbound", "skus"),
-        _list_in("list_inbound_by_po", "wms.inbound", "po_ids"),
         _get("get_inbound", "wms.inbound", "po_id"),
     )
 

@@ -304,7 +304,7 @@ def records_of(company: Company) -> Records:
 
 def foretold(action: Action, args: Args, records: Records) -> Changes:
     """What the catalogue says would change."""
-    changes = action.apply(records, args, action.seen(records, args))
+    changes = action.apply(records, action.seen(records, args))
     return {(change.system, change.record, change.field): (change.before, _shown(change.after)) for change in changes}
 
 
@@ -386,7 +386,7 @@ def test_an_action_on_records_that_are_not_there_is_refused_by_both(company: Com
         if not action.effect:
             continue
         with pytest.raises((Refused, Unknown)):
-            action.apply(nothing, scene.args, action.seen(nothing, scene.args))
+            action.apply(nothing, action.seen(nothing, scene.args))
         with pytest.raises(Refused):
             company.write(action.tool, **scene.args)
 
@@ -437,7 +437,7 @@ def test_what_the_recorded_cases_expect_meets_every_need(catalogue: Catalogue, m
             action.validate(args)
             seen = action.seen(records, args)
             assert action.unmet_need(seen) is None, (case["case_id"], action.name)
-            action.apply(records, args, seen)
+            action.apply(records, seen)
         for first, second in case["expected"]["before"]:
             assert not planned[first].comes_after(planned[second]), (case["case_id"], first, second)
 

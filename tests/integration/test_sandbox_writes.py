@@ -113,7 +113,7 @@ def test_a_delivery_may_bring_several_skus_and_is_expedited_with_all(company: Co
     company.reset_to(systems)
     company.write("wms.backorder_line", order_id="O-1", line_id="2", po_id="PO-1")
     company.write("erp.expedite_po", po_id="PO-1")
-    found = company.call("wms.list_inbound_by_po", po_ids=["PO-1", "PO-2"])["records"]
+    found = company.call("wms.list_inbound", skus=["LAMP", "RUG"])["records"]
     assert [(one["sku"], one["eta"], one["expedited"]) for one in found] == [
         (sku, "2026-03-10T00:00:00Z", True) for sku in ("LAMP", "RUG", "RUG")
     ]

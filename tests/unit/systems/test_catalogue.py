@@ -168,7 +168,7 @@ def test_an_action_changes_records_and_knows_its_money_and_its_undoing(tmp_path:
     records.add("oms.orders", [{"order_id": "O-1", "status": "new"}])
     seen = move.seen(records, args)
     assert move.unmet_need(seen) is None
-    assert [change.after for change in move.apply(records, args, seen)] == ["O-1", "constant"]
+    assert [change.after for change in move.apply(records, seen)] == ["O-1", "constant"]
     assert move.cents(seen) == {"capture": 5}
     assert move.undoing(seen) == {"name": "move", "args": {"order_id": "O-1", "fee_cents": 1}}
 
@@ -186,7 +186,7 @@ def test_effects_are_worked_out_before_the_first_is_set(tmp_path: Path) -> None:
     effect = {"oms.orders[order_id].lines[*].at": "=it.to", "oms.orders[order_id].lines[*].to": "=it.at"}
     move, records, args = load(tmp_path, effect=effect)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
     records.add("oms.orders", [{"order_id": "O-1", "lines": [{"line_id": "1", "at": "A", "to": "B"}]}])
-    changes = [(change.field, change.after) for change in move.apply(records, args, move.seen(records, args))]
+    changes = [(change.field, change.after) for change in move.apply(records, move.seen(records, args))]
     assert changes == [("lines/1/at", "B"), ("lines/1/to", "A")]
 
 
@@ -200,7 +200,7 @@ def test_nothing_takes_an_action_back_where_an_argument_of_its_undoing_is_null()
 def test_an_effect_on_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
     move, records, args = load(tmp_path)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
     with pytest.raises(Refused, match="no record O-1 in oms.orders"):
-        move.apply(records, args, move.seen(records, args))
+        move.apply(records, move.seen(records, args))
 
 
 def test_what_comes_after_what_follows_from_what_is_changed() -> None:
