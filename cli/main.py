@@ -225,6 +225,14 @@ def pack_diff(
 
 
 @app.command()
+def dashboard() -> None:
+    """Open the dashboard: the Decision Queue, runs, knowledge, evaluations, incidents, and the portal for customers."""
+    from cli.dashboarding import open_dashboard
+
+    open_dashboard()
+
+
+@app.command()
 def clean() -> None:
     """Remove the embedded database and the knowledge index of this checkout."""
     from cli.cleaning import clean_home

@@ -1,6 +1,5 @@
 """What commands print. Text from outside is shown as text: no markup, no control characters, no escape sequences."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,17 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from dashboard.text import dollars, plain
 from errors import BadInput
 
+__all__ = ["console", "dollars", "moment", "plain", "progress", "say", "table"]
+
 console = Console(highlight=False)
-#: control characters and those that turn the direction of writing
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(value: Any, longest: int = 300) -> str:
-    """A value as one harmless line of at most `longest` characters."""
-    text = _HIDDEN.sub(" ", str(value))
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def moment(text: str) -> datetime:
@@ -35,11 +29,6 @@ def moment(text: str) -> datetime:
     if found.tzinfo is None:
         raise BadInput(f"--as-of {text!r} has no zone; write it as 2026-03-14T09:30:00Z")
     return found
-
-
-def dollars(cents: int) -> str:
-    """Cents as $1,234.50."""
-    return f"${cents / 100:,.2f}"
 
 
 def say(*pieces: Any, style: str = "") -> None:

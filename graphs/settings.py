@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     #: hours for which a proposal can be approved
     proposal_hours: float = Field(default=72.0, gt=0)
 
+    #: where the dashboard listens; an address of this machine alone unless somebody says otherwise
+    address: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    #: hours for which somebody stays signed in
+    session_hours: float = Field(default=10.0, gt=0)
+    #: how the dashboard and the portal call themselves, and look
+    brand_name: str = "Missions"
+    brand_logo: Path | None = None
+    brand_color: str = Field(default="", pattern="^(#[0-9a-fA-F]{6})?$")
+
     @property
     def knowledge(self) -> Path:
         """Folder of the Chroma index."""

@@ -119,4 +119,4 @@ def of_end(verdict: str, outcome: str) -> dict[str, Any]:
 
 
 def of_person(person: Person) -> dict[str, Any]:
-    return {"name": person.name, "role": person.role}
+    return {"name": person.name, "role": person.role, "customer_id": person.customer_id}

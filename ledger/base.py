@@ -106,7 +106,7 @@ class Ledger(Protocol):
         ...
 
     def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-        """What waits for people, with the decisions so far: most money at stake first, then the oldest."""
+        """What waits for people, with the decisions so far: what is due first."""
         ...
 
     def decide(
@@ -170,14 +170,18 @@ class Ledger(Protocol):
         """Close the run's incidents; it is 'waiting' again if a proposal is pending, else 'running'."""
         ...
 
+    def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        """Close an incident and its run for good, as 'abandoned': what was done stays done, nothing more will be."""
+        ...
+
     def incidents(self, open_only: bool = True) -> list[Incident]:
         """Incidents, oldest first."""
         ...
 
     # People
 
-    def add_person(self, name: str, role: str) -> Person:
-        """Add a person, or give a known one another role. Names differ by more than case and blanks."""
+    def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
+        """Add a person (one of PERSON_ROLES), or give a known one another role. Names differ by more than case and blanks."""
         ...
 
     def person(self, name: str) -> Person | None:

@@ -196,7 +196,7 @@ class MemoryLedger:
                 for case in self._cases.values()
                 if case.run.status == "waiting"
             ]
-        waiting.sort(key=lambda row: (-row[1].money_at_stake_cents, row[1].created_at, row[1].proposal_id))
+        waiting.sort(key=lambda row: (row[1].due_at, row[1].proposal_id))
         return waiting[:limit]
 
     def decide(
@@ -300,6 +300,15 @@ class MemoryLedger:
             self._note(at, "run_resumed", run_id, lambda: audit.of_resumption(person.name, reason))
             return case.run
 
+    def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        with self._lock:
+            case = self._case(run_id)
+            person = rules.check_resumption(case.run, self.person(by), by, reason)
+            verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
+            self._note(moment(at), "run_abandoned", run_id, lambda: audit.of_resumption(person.name, reason))
+            self.finish(run_id, verdict, "abandoned", at)
+            return case.run
+
     def incidents(self, open_only: bool = True) -> list[Incident]:
         with self._lock:
             found = [made for case in self._cases.values() for made in case.incidents]
@@ -307,12 +316,12 @@ class MemoryLedger:
 
     # People
 
-    def add_person(self, name: str, role: str) -> Person:
+    def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
         key = rules.person_key(name)
-        rules.authority(role)
+        rules.check_person(role, customer_id)
         with self._lock:
             known = self._people.get(key)
-            person = Person(name=known.name if known else name.strip(), role=role)
+            person = Person(name=known.name if known else name.strip(), role=role, customer_id=customer_id)
             if person != known:
                 self._people[key] = person
                 self._note(self._clock(), "person_added", "", lambda: audit.of_person(person))

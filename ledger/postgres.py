@@ -59,8 +59,8 @@ class PostgresLedger:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """Commits at the end; errors of the database become those of the project."""
+    def transaction(self) -> Iterator[Connection]:
+        """Commits at the end; errors of the database become those of the project. For `ledger.desk` too."""
         try:
             with self._engine.begin() as tx:
                 yield tx
@@ -77,19 +77,19 @@ class PostgresLedger:
     # Runs
 
     def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return runs.take_in(tx, event, run_id, versions, self._clock())
 
     def run(self, run_id: str) -> Run:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return runs.find(tx, run_id)
 
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return runs.newest(tx, status, limit)
 
     def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             runs.finish(tx, run_id, verdict, outcome, moment(at))
 
     @contextmanager
@@ -114,37 +114,37 @@ class PostgresLedger:
     # What was read, and what was said about it
 
     def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             evidence.record_facts(tx, run_id, facts)
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return evidence.facts(tx, run_id, look)
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return evidence.observe(tx, run_id, entries, self._clock() if at is None else moment(at))
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return evidence.observations(tx, run_id, after)
 
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             proposals.propose(tx, proposal, self._clock())
 
     def proposal(self, run_id: str) -> Proposal | None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return proposals.latest(tx, run_id)
 
     def proposals(self, run_id: str) -> list[Proposal]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return proposals.of_run(tx, run_id)
 
     def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return proposals.queue(tx, limit)
 
     def decide(
@@ -167,17 +167,17 @@ class PostgresLedger:
             at=moment(at),
             details=details or {},
         )
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return proposals.decide(tx, ask)
 
     def decisions(self, run_id: str) -> list[Decision]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return proposals.decisions(tx, run_id)
 
     # Effects
 
     def intend(self, effects: Sequence[Effect]) -> None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             effect_rows.intend(tx, effects)
 
     def mark_effect(
@@ -189,53 +189,57 @@ class PostgresLedger:
         *,
         at: datetime,
     ) -> Effect:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return effect_rows.mark(tx, key, status, receipt, error, moment(at))
 
     def effects(self, run_id: str) -> list[Effect]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return effect_rows.of_run(tx, run_id)
 
     # Incidents
 
     def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return incidents.open_one(tx, run_id, reason, moment(at))
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return incidents.resume(tx, run_id, by, reason, moment(at))
 
+    def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+        with self.transaction() as tx:
+            return runs.abandon(tx, run_id, by, reason, moment(at))
+
     def incidents(self, open_only: bool = True) -> list[Incident]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return incidents.listed(tx, open_only)
 
     # People
 
-    def add_person(self, name: str, role: str) -> Person:
-        with self._transaction() as tx:
-            return people.add(tx, name, role, self._clock())
+    def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
+        with self.transaction() as tx:
+            return people.add(tx, name, role, customer_id, self._clock())
 
     def person(self, name: str) -> Person | None:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return people.find(tx, name)
 
     def people(self) -> list[Person]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return people.listed(tx)
 
     # Audit
 
     def audit(self, run_id: str | None = None) -> list[AuditEntry]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return list(chain.entries(tx, run_id))
 
     def audit_head(self) -> tuple[int, str]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return chain.head(tx)
 
     def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
-        with self._transaction() as tx:
+        with self.transaction() as tx:
             return audit.verify(chain.entries(tx), head)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 RunStatus = Literal["running", "waiting", "incident", "closed"]
-Outcome = Literal["executed", "nothing_to_do", "rejected", "escalated"]
+Outcome = Literal["executed", "nothing_to_do", "rejected", "escalated", "abandoned"]
 ProposalStatus = Literal["pending", "approved", "rejected", "sent_back", "superseded", "escalated", "automatic"]
 DecisionKind = Literal["approve", "edit", "reject", "respond", "escalate"]
 EffectStatus = Literal["intended", "executing", "done", "failed", "unknown"]
@@ -18,8 +18,10 @@ ObservationKind = Literal[
     "event", "read", "finding", "policy", "prediction", "plan", "check", "decision", "effect", "verdict", "missing"
 ]
 
-#: From the least to the most authority. "none" is the route of a plan that waits for nobody.
+#: From the least to the most authority over proposals. "none" is the route of a plan that waits for nobody.
 ROLES = ("none", "reviewer", "supervisor", "finance")
+#: What a person can be; who is none of ROLES decides about no proposal (`ledger/permissions.py` says what else each may).
+PERSON_ROLES = ("customer", "analyst", "reviewer", "supervisor", "finance", "administrator", "auditor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Event:
     trigger: Mapping[str, Any]
     #: the moment at which the case is looked at
     as_of: datetime
+    #: the person who asked for it, who then may not approve what is proposed; empty where a system did
+    requested_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,10 @@ class Proposal:
     created_at: datetime
     #: an approval after this moment is refused
     expires_at: datetime
+    #: by when somebody should decide: the sooner, the more money and the higher the tier; the queue is in this order
+    due_at: datetime
+    #: of the customer or account, as the pack tells it ("vip"); empty where there is none
+    tier: str = ""
     status: ProposalStatus = "pending"
 
 
@@ -175,10 +183,23 @@ class Incident:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who may decide, with their role."""
+    """Somebody with an account of this project, with what they are (PERSON_ROLES)."""
 
     name: str
     role: str
+    #: whose orders and messages a customer sees
+    customer_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Somebody has a proposal open; others see it, and may decide all the same."""
+
+    proposal_id: str
+    by: str
+    since: datetime
+    #: it lapses by itself
+    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, get_args
 
 from errors import BadInput, Refused
+from ledger import permissions
 from ledger.canonical import clean, moment
 from ledger.records import (
+    PERSON_ROLES,
     ROLES,
     Decision,
     DecisionKind,
@@ -61,6 +63,19 @@ def authority(role: str) -> int:
         raise BadInput(f"'{role}' is no role of the ledger: name one of {', '.join(ROLES)}.") from None
 
 
+def check_person(role: str, customer_id: str | None) -> None:
+    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is."""
+    if role not in PERSON_ROLES:
+        raise BadInput(f"'{role}' is no role of a person: name one of {', '.join(PERSON_ROLES)}.")
+    if (role == "customer") != bool(customer_id):
+        raise BadInput("A customer needs the customer id of their records, and nobody else has one.")
+
+
+def _rank(person: Person) -> int:
+    """Authority over proposals: an administrator or an auditor has none."""
+    return authority(person.role) if person.role in ROLES else 0
+
+
 def person_key(name: str) -> str:
     """The form under which a person is unique: 'Ann', ' ann' and 'ANN' are one person."""
     key = unicodedata.normalize("NFKC", clean(name)).strip().casefold()
@@ -92,7 +107,7 @@ def judge(
     _has_authority(ask.kind, person, proposal)
     if ask.kind != "approve":
         return person, _AFTER[ask.kind]
-    return person, _after_approval(person, proposal, earlier)
+    return person, _after_approval(person, proposal, run, earlier)
 
 
 def _known_kind(kind: str) -> None:
@@ -119,16 +134,18 @@ def _still_open(proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> No
 
 def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> None:
     needed = proposal.approval.role if kind in ("approve", "edit") else "reviewer"
-    if authority(person.role) < authority(needed):
+    if _rank(person) < authority(needed):
         raise Refused(
             f"To {kind} proposal {proposal.proposal_id} takes the role {needed}, and {person.name} is {person.role}: "
             f"ask somebody who is {needed} or above."
         )
 
 
-def _after_approval(person: Person, proposal: Proposal, earlier: Sequence[Decision]) -> ProposalStatus:
-    """Nobody approves their own edit; four eyes are two different people."""
+def _after_approval(person: Person, proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> ProposalStatus:
+    """Nobody approves their own edit or request; four eyes are two different people."""
     me = person_key(person.name)
+    if run.event.requested_by and person_key(run.event.requested_by) == me:
+        raise Refused(f"{person.name} asked for run {run.run_id} and may not approve its plan: another person must.")
     if person_key(proposal.author) == me:
         raise Refused(f"{person.name} edited proposal {proposal.proposal_id} and may not approve it: another person must.")
     if not proposal.approval.four_eyes:
@@ -169,6 +186,4 @@ def check_resumption(run: Run, person: Person | None, by: str, reason: str) -> P
         raise Refused(f"To resume run {run.run_id} takes a reason: say what was mended.")
     if run.status != "incident":
         raise Refused(f"Run {run.run_id} is '{run.status}' and no incident: there is nothing to resume.")
-    if authority(person.role) < authority("reviewer"):
-        raise Refused(f"To resume run {run.run_id} takes the role reviewer, and {person.name} is {person.role}.")
-    return person
+    return permissions.require(person, "settle_incident")

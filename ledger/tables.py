@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from ledger.columns import CleanText, Moment, PlainJson
 from ledger.records import (
+    PERSON_ROLES,
     ROLES,
     DecisionKind,
     EffectStatus,
@@ -66,9 +67,12 @@ INBOX = Table(
     Column("subject", CleanText, nullable=False, index=True),
     Column("trigger", PlainJson, nullable=False),
     Column("as_of", Moment, nullable=False),
+    Column("requested_by", CleanText, nullable=False, server_default=""),
     # tells the same event that comes again from another one under its source id
     Column("digest", CleanText, nullable=False),
     Column("taken_in_at", Moment, nullable=False),
+    # the messages of one customer
+    Index("ix_inbox_customer", text("(trigger ->> 'customer_id')"), postgresql_where=text("name = 'support.message'")),
 )
 
 RUNS = Table(
@@ -141,18 +145,14 @@ PROPOSALS = Table(
     Column("digest", CleanText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("tier", CleanText, nullable=False, server_default=""),
     Column("status", CleanText, nullable=False),
     _one_of("status", get_args(ProposalStatus)),
     _one_of("role", ROLES),
     # one pending proposal a run; also what the queue reads
     Index("uq_proposals_pending", "run_id", unique=True, postgresql_where=text("status = 'pending'")),
-    Index(
-        "ix_proposals_queue",
-        text("money_at_stake_cents DESC"),
-        "created_at",
-        "proposal_id",
-        postgresql_where=text("status = 'pending'"),
-    ),
+    Index("ix_proposals_queue", "due_at", "proposal_id", postgresql_where=text("status = 'pending'")),
 )
 
 DECISIONS = Table(
@@ -170,6 +170,7 @@ DECISIONS = Table(
     Column("at", Moment, nullable=False),
     Column("details", PlainJson, nullable=False),
     _one_of("kind", get_args(DecisionKind)),
+    Index("ix_decisions_at", "at"),
     # four eyes in the database too: nobody approves a proposal twice
     Index("uq_decisions_approval", "proposal_id", "by", unique=True, postgresql_where=text("kind = 'approve'")),
 )
@@ -211,7 +212,41 @@ PEOPLE = Table(
     Column("key", CleanText, primary_key=True),
     Column("name", CleanText, nullable=False),
     Column("role", CleanText, nullable=False),
-    _one_of("role", ROLES),
+    Column("customer_id", CleanText),
+    _one_of("role", PERSON_ROLES),
+)
+
+#: how local accounts sign in; people of an OIDC provider have none
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("key", CleanText, ForeignKey("ledger.people.key"), primary_key=True),
+    # argon2, with its parameters and salt
+    Column("password_hash", CleanText, nullable=False),
+    # a one-time password signs in once, until then; NULL for one that the person chose
+    Column("one_time_until", Moment),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("locked_until", Moment),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    # sha256 of the token in the browser's cookie: who reads the table cannot sign in with it
+    Column("digest", CleanText, primary_key=True),
+    Column("key", CleanText, ForeignKey("ledger.people.key"), nullable=False, index=True),
+    Column("started_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+#: who has which proposal open
+CLAIMS = Table(
+    "claims",
+    METADATA,
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), primary_key=True),
+    Column("by", CleanText, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
 )
 
 AUDIT = Table(

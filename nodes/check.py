@@ -12,9 +12,11 @@ import orjson
 from langgraph.runtime import Runtime
 
 from ledger.records import Fact, Proposal, Run
+from nodes.case import Case
 from nodes.judge import Judgement, judge
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
+from nodes.urgency import due_at
 
 
 def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -28,7 +30,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         text = f"The plan does not pass: {'; '.join(judgement.objections)}"
         observe(runtime, run_id, [NewObservation("check", "check", text)])
         return {"objections": list(judgement.objections), "tries": state["tries"] + 1}
-    proposal = _proposal(context, run, draft, judgement, state["grounded"], case.facts)
+    proposal = _proposal(context, run, draft, judgement, state["grounded"], case)
     context.ledger.propose(proposal)
     route = "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
     text = f"The plan passes: {len(proposal.plan)} actions, ${proposal.money_at_stake_cents / 100:,.2f} at stake; it {route}"
@@ -61,13 +63,16 @@ def _proposal(
     draft: Mapping[str, Any],
     judgement: Judgement,
     grounded: Mapping[str, int],
-    facts: Sequence[Fact],
+    case: Case,
 ) -> Proposal:
     before = context.ledger.proposal(run.run_id)
     revision = 1 if before is None else before.revision + 1
     cites = dict.fromkeys([*draft["cites"], *judgement.approval.clauses])
     now = context.clock()
+    expires = now + timedelta(hours=context.proposal_hours)
     policies = context.policies.digest(run.event.as_of)
+    tier = case.known(case.pack.tier) if case.pack.tier else None
+    tier = tier if isinstance(tier, str) else ""
     return Proposal(
         proposal_id=f"{run.run_id}.{revision}",
         run_id=run.run_id,
@@ -82,9 +87,11 @@ def _proposal(
         confidence=draft["confidence"],
         money_at_stake_cents=judgement.money_at_stake_cents,
         approval=judgement.approval,
-        digest=plan_digest(draft["verdict"], judgement.plan, evidence_digest(facts), policies),
+        digest=plan_digest(draft["verdict"], judgement.plan, evidence_digest(case.facts), policies),
         created_at=now,
-        expires_at=now + timedelta(hours=context.proposal_hours),
+        expires_at=expires,
+        due_at=due_at(now, expires, judgement.money_at_stake_cents, tier),
+        tier=tier,
     )
 
 

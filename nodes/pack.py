@@ -189,6 +189,8 @@ class Pack(_Part):
     verdicts: dict[str, Verdict]
     guards: list[Guard] = []
     approval: ApprovalRule
+    #: condition whose value is the tier of the customer or account, which the queue looks at; empty where there is none
+    tier: str = ""
     escalation: Step
     missing: Missing
     book: Book | None = None

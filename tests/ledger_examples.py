@@ -59,6 +59,7 @@ def a_proposal(
         "digest": f"digest of {proposal_id}",
         "created_at": NOW,
         "expires_at": NOW + timedelta(days=2),
+        "due_at": NOW + timedelta(days=1),
     }
     approval = Approval(role=role, four_eyes=four_eyes, clauses=("GOV-3",))
     return Proposal(proposal_id=proposal_id, run_id=run_id, approval=approval, **(values | other))
@@ -82,14 +83,14 @@ def started(ledger: Ledger, run_id: str = "run-1") -> None:
 
 
 def staffed(ledger: Ledger) -> None:
-    """Two reviewers, a supervisor, two of finance, and somebody without any role."""
+    """Two reviewers, a supervisor, two of finance, and an analyst, who decides about nothing."""
     for name, role in (
         ("Rita", "reviewer"),
         ("Rolf", "reviewer"),
         ("Sara", "supervisor"),
         ("Fred", "finance"),
         ("Fay", "finance"),
-        ("Nick", "none"),
+        ("Nick", "analyst"),
     ):
         ledger.add_person(name, role)
 

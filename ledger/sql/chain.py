@@ -38,3 +38,15 @@ def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:
         wanted = wanted.where(AUDIT.c.run_id == run_id)
     for row in tx.execute(wanted, execution_options={"yield_per": _BATCH}):
         yield AuditEntry(**fields(row))
+
+
+def page(tx: Connection, before: int | None, limit: int, run_id: str, kind: str) -> list[AuditEntry]:
+    """The newest rows first, from the one before number `before`."""
+    wanted = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(AUDIT.c.seq < before)
+    if run_id:
+        wanted = wanted.where(AUDIT.c.run_id == run_id)
+    if kind:
+        wanted = wanted.where(AUDIT.c.kind == kind)
+    return [AuditEntry(**fields(row)) for row in tx.execute(wanted)]

@@ -10,8 +10,8 @@ from ledger.canonical import clean
 from ledger.records import Incident, Run
 from ledger.sql import chain, people, proposals
 from ledger.sql.lock import locked_run, set_status
-from ledger.sql.rows import fields, select_record
-from ledger.tables import INCIDENTS
+from ledger.sql.rows import fields, select_record, select_runs, to_run
+from ledger.tables import INCIDENTS, RUNS
 
 
 def open_one(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident:
@@ -47,3 +47,10 @@ def listed(tx: Connection, open_only: bool) -> list[Incident]:
     if open_only:
         wanted = wanted.where(INCIDENTS.c.closed_at.is_(None))
     return [Incident(**fields(row)) for row in tx.execute(wanted)]
+
+
+def with_runs(tx: Connection, open_only: bool) -> list[tuple[Incident, Run]]:
+    found = listed(tx, open_only)
+    wanted = select_runs().where(RUNS.c.run_id.in_({incident.run_id for incident in found}))
+    runs = {row.run_id: to_run(row) for row in tx.execute(wanted)}
+    return [(incident, runs[incident.run_id]) for incident in found]

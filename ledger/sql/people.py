@@ -9,18 +9,21 @@ from ledger import audit, rules
 from ledger.canonical import clean
 from ledger.records import Person
 from ledger.sql import chain
+from ledger.sql.rows import fields
 from ledger.tables import PEOPLE
 
+_PERSON = select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id)
 
-def add(tx: Connection, name: str, role: str, at: datetime) -> Person:
+
+def add(tx: Connection, name: str, role: str, customer_id: str | None, at: datetime) -> Person:
     key = rules.person_key(name)
-    rules.authority(role)
+    rules.check_person(role, customer_id)
     known = find(tx, name)
-    person = Person(name=known.name if known else clean(name).strip(), role=role)
+    person = Person(name=known.name if known else clean(name).strip(), role=role, customer_id=customer_id)
     if person == known:
         return person
     changed = insert_or(PEOPLE).values(key=key, **vars(person))
-    tx.execute(changed.on_conflict_do_update(index_elements=["key"], set_={"role": role}))
+    tx.execute(changed.on_conflict_do_update(index_elements=["key"], set_={"role": role, "customer_id": customer_id}))
     chain.append(tx, at, "person_added", "", audit.of_person(person))
     return person
 
@@ -28,10 +31,9 @@ def add(tx: Connection, name: str, role: str, at: datetime) -> Person:
 def find(tx: Connection, name: str) -> Person | None:
     if not name.strip():
         return None
-    row = tx.execute(select(PEOPLE.c.name, PEOPLE.c.role).where(PEOPLE.c.key == rules.person_key(name))).first()
-    return Person(name=row.name, role=row.role) if row else None
+    row = tx.execute(_PERSON.where(PEOPLE.c.key == rules.person_key(name))).first()
+    return Person(**fields(row)) if row else None
 
 
 def listed(tx: Connection) -> list[Person]:
-    rows = tx.execute(select(PEOPLE.c.name, PEOPLE.c.role).order_by(PEOPLE.c.key.collate("C")))
-    return [Person(name=row.name, role=row.role) for row in rows]
+    return [Person(**fields(row)) for row in tx.execute(_PERSON.order_by(PEOPLE.c.key.collate("C")))]

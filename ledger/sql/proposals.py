@@ -61,7 +61,7 @@ def is_pending(tx: Connection, run_id: str) -> bool:
 
 
 def queue(tx: Connection, limit: int | None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-    order = (PROPOSALS.c.money_at_stake_cents.desc(), PROPOSALS.c.created_at, PROPOSALS.c.proposal_id)
+    order = (PROPOSALS.c.due_at, PROPOSALS.c.proposal_id)
     pending = (
         select_record(PROPOSALS)
         .join(RUNS, RUNS.c.run_id == PROPOSALS.c.run_id)

@@ -8,11 +8,11 @@ from sqlalchemy import Row, Select, Table, select
 from ledger.records import Approval, Event, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
-_EVENT = ("source_id", "name", "mission", "subject", "trigger", "as_of")
+_EVENT = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
 _RUN = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
 
 
-def fields(row: Row[Any], *without: str) -> dict[str, Any]:
+def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:
     """The columns of a row by name, for a record that has the same fields."""
     return {name: value for name, value in row._mapping.items() if name not in (*without, "number")}
 

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
-from ledger import audit, legality
+from ledger import audit, legality, rules
 from ledger.canonical import clean
 from ledger.records import Event, Outcome, Run, RunStatus
 from ledger.sentences import no_run, run_id_taken, several_runs
-from ledger.sql import chain, incidents, proposals
+from ledger.sql import chain, incidents, people, proposals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import select_runs, to_run
 from ledger.tables import INBOX, RUNS
@@ -67,3 +67,11 @@ def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: date
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
     tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
     chain.append(tx, at, "run_closed", run_id, audit.of_end(verdict, outcome))
+
+
+def abandon(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
+    person = rules.check_resumption(locked_run(tx, run_id), people.find(tx, by), by, reason)
+    proposal = proposals.latest(tx, run_id)
+    chain.append(tx, at, "run_abandoned", run_id, audit.of_resumption(person.name, reason))
+    finish(tx, run_id, proposal.verdict if proposal else "none", "abandoned", at)
+    return locked_run(tx, run_id)

@@ -108,6 +108,9 @@ class Compiler:
             self._says(verdict.says, known, f"verdict {name}")
             for kept in set(verdict.keeps or ()) - findings:
                 self._fail(f"verdict {name} keeps the unknown finding {kept!r}; {instead(kept, findings)}")
+        if pack.tier:
+            self._at("tier")
+            self._expression(pack.tier, known, "tier")
         for number, guard in enumerate(pack.guards):
             self._at("guards", number)
             self._action(guard.for_, "a guard")

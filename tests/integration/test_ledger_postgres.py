@@ -1,6 +1,7 @@
 """What only the ledger in PostgreSQL has to do: hold hostile text, be tampered with, be away."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from threading import Thread
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 
 from errors import BadInput, TryAgain
 from ledger.postgres import PostgresLedger
-from tests.ledger_examples import LATER, a_fact, a_proposal, an_event, decided, said, staffed, started
+from tests.ledger_examples import LATER, NOW, a_fact, a_proposal, an_event, decided, said, staffed, started
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_the_queue_of_many_runs_is_read_with_their_decisions(ledger: PostgresLed
     staffed(ledger)
     for n in range(20):
         started(ledger, f"run-{n}")
-        ledger.propose(a_proposal(f"p-{n}", run_id=f"run-{n}", role="finance", four_eyes=True, money_at_stake_cents=n))
+        ledger.propose(a_proposal(f"p-{n}", run_id=f"run-{n}", role="finance", four_eyes=True, due_at=NOW - timedelta(n)))
     first, _ = decided(ledger, by="Fay", proposal_id="p-19", at=LATER)
     queue = ledger.queue()
     assert [run.run_id for run, _, _ in queue] == [f"run-{n}" for n in reversed(range(20))]

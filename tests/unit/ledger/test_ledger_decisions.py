@@ -75,13 +75,13 @@ def test_nothing_is_proposed_in_a_run_that_is_over_or_stuck(ledger: Ledger) -> N
         ledger.propose(a_proposal())
 
 
-def test_the_queue_has_most_money_first_and_then_the_oldest(ledger: Ledger) -> None:
-    for n, (cents, minutes) in enumerate([(100, 0), (900, 5), (900, 2), (5_000, 9)], start=2):
+def test_the_queue_has_what_is_due_first_and_then_the_lower_id(ledger: Ledger) -> None:
+    for n, minutes in enumerate([20, 5, 5, 1], start=2):
         started(ledger, f"run-{n}")
-        made = {"run_id": f"run-{n}", "money_at_stake_cents": cents, "created_at": NOW + timedelta(minutes=minutes)}
+        made = {"run_id": f"run-{n}", "due_at": NOW + timedelta(minutes=minutes)}
         ledger.propose(a_proposal(f"p-{n}", **made))  # type: ignore[arg-type]
-    assert [made.proposal_id for _, made, _ in ledger.queue()] == ["p-5", "p-4", "p-3", "p-2"]
-    assert [run.run_id for run, _, _ in ledger.queue(limit=2)] == ["run-5", "run-4"]
+    assert [made.proposal_id for _, made, _ in ledger.queue()] == ["p-5", "p-3", "p-4", "p-2"]
+    assert [run.run_id for run, _, _ in ledger.queue(limit=2)] == ["run-5", "run-3"]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_approving_and_editing_take_the_role_of_the_proposal(ledger: Ledger, kin
 
 def test_a_reviewer_may_reject_what_only_finance_may_approve(ledger: Ledger) -> None:
     ledger.propose(a_proposal(role="finance"))
-    with pytest.raises(Refused, match="takes the role reviewer, and Nick is none"):
+    with pytest.raises(Refused, match="takes the role reviewer, and Nick is analyst"):
         decided(ledger, "reject", by="Nick")
     assert decided(ledger, "reject", by="Rita")[1] == "rejected"
 

@@ -126,7 +126,7 @@ def test_an_incident_stops_the_run_until_somebody_resumes_it(ledger: Ledger) -> 
     made = ledger.incident("run-1", "wms does not answer", LATER)
     assert ledger.incident("run-1", "wms does not answer", LATER) == made
     assert (ledger.run("run-1").status, ledger.incidents()) == ("incident", [made])
-    with pytest.raises(Refused, match="takes the role reviewer, and Nick is none"):
+    with pytest.raises(Refused, match="takes the role administrator or finance or reviewer or supervisor, and Nick is analyst"):
         ledger.resume("run-1", by="Nick", reason="mended", at=LATER)
     assert ledger.resume("run-1", by="Rita", reason="wms is back", at=LATER).status == "running"
     assert ledger.incidents() == []

@@ -1,0 +1,148 @@
+"""The ledger as the dashboard and the commands about people see it: who comes in, what they see of many runs.
+
+On PostgreSQL only: nobody signs in to the memory of a process. Every method is one transaction and raises as
+`ledger.base` says. What a person does to a run goes through `ledger.base.Ledger`.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from errors import Refused
+from ledger import permissions
+from ledger.canonical import now
+from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage
+from ledger.permissions import Permission
+from ledger.postgres import PostgresLedger
+from ledger.records import AuditEntry, Claim, Incident, Person, Run
+from ledger.sql import chain, claims, doors, incidents, listing, people
+from ledger.sql.doors import Knock
+
+#: for which an opened proposal is claimed, unless it is prolonged
+CLAIM_LASTS = timedelta(minutes=5)
+#: who works at the command line has the account of the machine, and no other
+COMMAND_LINE = "the command line"
+
+
+class Desk:
+    """Accounts, sessions, claims, and lists over many runs, on the database of a ledger."""
+
+    def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = now) -> None:
+        self._ledger, self._clock = ledger, clock
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._ledger.transaction() as tx:
+            yield tx
+
+    # Who comes in
+
+    def enrol(self, name: str, role: str, by: str = COMMAND_LINE, customer_id: str | None = None) -> Person:
+        """Add a person or give them another role; `by` is an administrator, or the command line.
+
+        Refused to who is no administrator, and for one's own role.
+        """
+        with self._transaction() as tx:
+            _may_manage(tx, by, name)
+            return people.add(tx, name, role, customer_id, self._clock())
+
+    def give_one_time(self, name: str, by: str = COMMAND_LINE) -> str:
+        """A new one-time password for a local account, which is made if need be; sessions of it end."""
+        with self._transaction() as tx:
+            _may_manage(tx, by, "")
+            return doors.give_one_time(tx, name, by, self._clock())
+
+    def has_account(self, name: str) -> bool:
+        """Whether there is a local account of this name."""
+        with self._transaction() as tx:
+            return doors.has_account(tx, name)
+
+    def sign_in(self, name: str, password: str, lasts: timedelta, chosen: str | None = None) -> Knock:
+        """Try to sign in for a while. `chosen` is one's own password in place of a one-time one."""
+        with self._transaction() as tx:
+            return doors.knock(tx, name, password, chosen, lasts, self._clock())
+
+    def who(self, token: str) -> Person | None:
+        """Whose session this is, with the role that they have now; None when it has expired or was ended."""
+        with self._transaction() as tx:
+            return doors.who(tx, token, self._clock())
+
+    def sign_out(self, token: str) -> None:
+        """End a session."""
+        with self._transaction() as tx:
+            doors.leave(tx, token, self._clock())
+
+    def require(self, name: str, permission: Permission) -> Person:
+        """The person as the ledger has them now. Refused when they may not."""
+        with self._transaction() as tx:
+            return permissions.require(people.find(tx, name), permission)
+
+    # Who looks at what
+
+    def claim(self, proposal_id: str, by: str) -> Claim:
+        """Say that one has a proposal open. Returns the claim that holds: of whoever was first and is there still."""
+        with self._transaction() as tx:
+            return claims.claim(tx, proposal_id, by, CLAIM_LASTS, self._clock())
+
+    def release(self, proposal_id: str, by: str) -> None:
+        """Let go of one's own claim."""
+        with self._transaction() as tx:
+            claims.release(tx, proposal_id, by)
+
+    def claims(self, proposal_ids: Collection[str]) -> dict[str, Claim]:
+        """The claims that hold now, by proposal."""
+        with self._transaction() as tx:
+            return claims.held(tx, proposal_ids, self._clock())
+
+    # Many runs
+
+    def queue(self, me: Person, wanted: QueueFilter, offset: int = 0, limit: int = 50) -> QueuePage:
+        """A page of what waits, and counts over all of it."""
+        with self._transaction() as tx:
+            return listing.queue(tx, me, wanted, offset, limit, self._clock())
+
+    def search(self, wanted: RunFilter, offset: int = 0, limit: int = 50) -> RunPage:
+        """A page of the runs found, the newest first."""
+        with self._transaction() as tx:
+            return listing.search(tx, wanted, offset, limit)
+
+    def outcomes(self, wanted: RunFilter, zone: str = "UTC") -> list[dict[str, Any]]:
+        """[{"day": date, "outcome": str, "runs": int}] of the runs found; the status where a run is not closed."""
+        with self._transaction() as tx:
+            return listing.outcomes(tx, wanted, zone)
+
+    def decision_times(self, wanted: RunFilter, zone: str = "UTC") -> list[dict[str, Any]]:
+        """[{"day": date, "median_s": float, "p90_s": float, "decisions": int}]: seconds from proposal to decision."""
+        with self._transaction() as tx:
+            return listing.decision_times(tx, wanted, zone)
+
+    def citations(self, limit: int = 500) -> list[dict[str, Any]]:
+        """[{"clause", "mission", "author", "proposals": int, "last": datetime}], most first."""
+        with self._transaction() as tx:
+            return listing.citations(tx, limit)
+
+    def messages(self, customer_id: str, limit: int = 50) -> Sequence[Run]:
+        """The runs of a customer's own messages, the newest first."""
+        with self._transaction() as tx:
+            return listing.messages(tx, customer_id, limit)
+
+    def incidents(self, open_only: bool = True) -> list[tuple[Incident, Run]]:
+        """Incidents with their runs, oldest first."""
+        with self._transaction() as tx:
+            return incidents.with_runs(tx, open_only)
+
+    def audit_page(self, before: int | None = None, limit: int = 100, run_id: str = "", kind: str = "") -> list[AuditEntry]:
+        """Rows of the audit log, the newest first, from the one before number `before`."""
+        with self._transaction() as tx:
+            return chain.page(tx, before, limit, run_id, kind)
+
+
+def _may_manage(tx: Connection, by: str, name: str) -> None:
+    if by == COMMAND_LINE:
+        return
+    manager = permissions.require(people.find(tx, by), "manage_people")
+    if name and people.find(tx, name) == manager:
+        raise Refused(f"{manager.name} may not change the role of {manager.name}: another administrator must.")

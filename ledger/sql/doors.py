@@ -1,0 +1,124 @@
+"""Accounts and sessions in PostgreSQL: who comes in, and for how long."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from errors import BadInput
+from ledger import passwords, rules
+from ledger.canonical import clean
+from ledger.records import Person
+from ledger.sql import chain, people
+from ledger.sql.rows import fields
+from ledger.tables import ACCOUNTS, PEOPLE, SESSIONS
+
+#: for which a one-time password signs in
+ONE_TIME_DAYS = 7
+#: wrong passwords in a row, after which an account waits; the wait doubles from then on
+MOST_FAILURES = 5
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 30, 15 * 60
+
+
+@dataclass(frozen=True)
+class Knock:
+    """What came of an attempt to sign in: a token, or why not."""
+
+    token: str = ""
+    refused: str = ""
+    #: the password was right, is a one-time one, and another must be chosen with it
+    choose: bool = False
+
+
+def give_one_time(tx: Connection, name: str, by: str, at: datetime) -> str:
+    """Make a local account, or reset its password; its sessions end. The one-time password is shown now and never again."""
+    person = people.find(tx, name)
+    if person is None:
+        raise BadInput(f"There is no person '{name}' in the ledger: add this person first.")
+    password, key = passwords.one_time(), rules.person_key(name)
+    values = {
+        "password_hash": passwords.hashed(password),
+        "one_time_until": at + timedelta(days=ONE_TIME_DAYS),
+        "failures": 0,
+        "locked_until": None,
+    }
+    made = insert_or(ACCOUNTS).values(key=key, **values)
+    tx.execute(made.on_conflict_do_update(index_elements=["key"], set_=values))
+    tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
+    chain.append(tx, at, "password_reset", "", {"name": person.name, "by": by})
+    return password
+
+
+def has_account(tx: Connection, name: str) -> bool:
+    return tx.execute(select(ACCOUNTS.c.key).where(ACCOUNTS.c.key == rules.person_key(name))).first() is not None
+
+
+def knock(tx: Connection, name: str, password: str, chosen: str | None, lasts: timedelta, at: datetime) -> Knock:
+    """Sign in. Attempts on one account wait for each other; failures are counted, so this returns and does not raise."""
+    key = rules.person_key(name) if clean(name).strip() else ""
+    account = tx.execute(select(ACCOUNTS).where(ACCOUNTS.c.key == key).with_for_update()).first()
+    if account is not None and account.locked_until is not None and at < account.locked_until:
+        wait = int((account.locked_until - at).total_seconds()) + 1
+        return Knock(refused=f"Too many wrong passwords: wait {wait} seconds and try again.")
+    if not passwords.matches(password, account.password_hash if account else None) or account is None:
+        if account is not None:
+            _count_failure(tx, key, account.failures + 1, at)
+        return Knock(refused="The name or the password is not right.")
+    if account.one_time_until is not None:
+        if at > account.one_time_until:
+            return Knock(refused="This one-time password has lapsed: ask an administrator for another.")
+        if not chosen:
+            return Knock(refused="This was a one-time password: choose one of your own.", choose=True)
+        if chosen == password:
+            return Knock(refused="Choose another password than the one-time one.", choose=True)
+        try:
+            passwords.check(chosen, name)
+        except BadInput as error:
+            return Knock(refused=str(error), choose=True)
+        tx.execute(
+            update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(password_hash=passwords.hashed(chosen), one_time_until=None)
+        )
+    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(failures=0, locked_until=None))
+    tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < at))
+    token = secrets.token_urlsafe(32)
+    tx.execute(SESSIONS.insert().values(digest=_digest(token), key=key, started_at=at, expires_at=at + lasts))
+    chain.append(tx, at, "signed_in", "", {"name": name_of(tx, key)})
+    return Knock(token=token)
+
+
+def name_of(tx: Connection, key: str) -> str:
+    found: str = tx.execute(select(PEOPLE.c.name).where(PEOPLE.c.key == key)).scalar_one()
+    return found
+
+
+def who(tx: Connection, token: str, at: datetime) -> Person | None:
+    """Whose session this token is, with the role that they have now."""
+    row = tx.execute(
+        select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id)
+        .join(SESSIONS, SESSIONS.c.key == PEOPLE.c.key)
+        .where(SESSIONS.c.digest == _digest(token), SESSIONS.c.expires_at > at)
+    ).first()
+    return Person(**fields(row)) if row else None
+
+
+def leave(tx: Connection, token: str, at: datetime) -> None:
+    gone = tx.execute(delete(SESSIONS).where(SESSIONS.c.digest == _digest(token)).returning(SESSIONS.c.key)).first()
+    if gone:
+        chain.append(tx, at, "signed_out", "", {"name": name_of(tx, gone.key)})
+
+
+def _count_failure(tx: Connection, key: str, failures: int, at: datetime) -> None:
+    locked_until = None
+    if failures >= MOST_FAILURES:
+        wait = min(FIRST_WAIT_SECONDS * 2 ** (failures - MOST_FAILURES), LONGEST_WAIT_SECONDS)
+        locked_until = at + timedelta(seconds=wait)
+    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(failures=failures, locked_until=locked_until))
+    if locked_until is not None:
+        chain.append(tx, at, "account_locked", "", {"name": name_of(tx, key), "failures": failures})
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
