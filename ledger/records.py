@@ -119,7 +119,7 @@ class Proposal:
     cites: Sequence[Mapping[str, Any]]
     #: [{"option", "for", "lost_because"}]
     alternatives: Sequence[Mapping[str, Any]]
-    #: [{"system", "record", "field", "before", "after"}]
+    #: [{"step", "system", "record", "field", "before", "after"}]; steps count from 1
     changes: Sequence[Mapping[str, Any]]
     confidence: float
     money_at_stake_cents: int

@@ -49,6 +49,9 @@ class Case:
         self._lacking: dict[str, str] = {}
         self._lacking_collections: dict[str, str] = {}
         self._read_collections: set[str] = set()
+        #: collections that functions looked into since somebody cleared it, and those that a condition with a name did
+        self.consulted: set[str] = set()
+        self._consulted_for: dict[str, frozenset[str]] = {}
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
         for fact in facts:
             self._take_up(fact, known)
@@ -119,6 +122,12 @@ class Case:
         reasons |= {name: reason for name, reason in self.missing.items() if name in names}
         return sorted(set(reasons.values())) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
+    def behind(self, finding_id: str) -> list[str]:
+        """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
+        reach = self.pack.reach[finding_id]
+        looked = self.consulted.union(*(self._consulted_for.get(name, ()) for name in reach))
+        return [name for name, read in self.pack.reads.items() if name in reach or _collection(read.tool) in looked]
+
     def plan_so_far(self, planned: Mapping[str, int], unmet: Mapping[str, list[Any]]) -> None:
         """What `planned` and `unmet` answer from now on."""
         self._planned, self._unmet = planned, unmet
@@ -144,6 +153,7 @@ class Case:
         known[fact.name] = value
 
     def _needs(self, collection: str) -> None:
+        self.consulted.add(collection)
         reason = self._lacking_collections.get(collection)
         if reason is None and collection not in self._read_collections:
             reason = f"{collection} was not read"
@@ -153,10 +163,12 @@ class Case:
 
     def _name_conditions(self) -> None:
         for name, source in self.pack.let.items():
+            self.consulted.clear()
             try:
                 self.scope.define(name, self.evaluate(source))
             except Unknown as unknown:
                 self.missing[name] = "; ".join(self.lacking(unknown))
+            self._consulted_for[name] = frozenset(self.consulted)
 
     def _said(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
         try:
@@ -187,6 +199,10 @@ class Case:
             if name in self.pack.let:
                 to_see |= self.pack.expressions[self.pack.let[name]].names - names
         return names
+
+
+def _collection(tool: str) -> str | None:
+    return READ_TOOLS[tool].collection if tool in READ_TOOLS else None
 
 
 def _day(text: str) -> str:

@@ -5,17 +5,14 @@ looks anew. A step that a system refuses, or whose outcome is not known, stops t
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from langgraph.runtime import Runtime
 
 from errors import OutcomeUnknown, Refused, Stuck, TryAgain
-from ledger.records import ROLES, Approval, Decision, Effect, EffectStatus, Event, Fact, Proposal
-from nodes.case import Case
-from nodes.diagnose import find
-from nodes.gather import read_facts
-from nodes.judge import judge
+from ledger.records import Decision, Effect, EffectStatus, Proposal
+from nodes.drift import drift
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
 from systems.calls import Call
@@ -41,9 +38,11 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         )
         return {"proposal_id": None}
     if not any(effect.status != "intended" for effect in begun):
-        changed = what_changed(context, state, run.event, proposal, left_out)
-        if changed:
-            observe(runtime, run_id, [NewObservation("execute", "check", f"The world has changed: {'; '.join(changed)}")])
+        changed = drift(context, run, proposal, left_out)
+        if changed.reasons:
+            tools = dict.fromkeys(f"{one.tool} answers otherwise" for one in changed.differences)
+            said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
+            observe(runtime, run_id, [NewObservation("execute", "check", said)])
             return {"proposal_id": None}
     context.ledger.intend([effect for effect in _effects(proposal, context.clock()) if effect.step not in left_out])
     told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
@@ -64,36 +63,6 @@ def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int
     approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
     parts = {part for one in approvals for part in one.details.get("without", ())}
     return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
-
-
-def what_changed(
-    context: MissionContext, state: MissionState, event: Event, proposal: Proposal, left_out: Collection[int] = ()
-) -> list[str]:
-    """What differs now from what the proposal stood on, if it matters: a finding or the check comes out otherwise."""
-    pack, before = context.pack(event), context.ledger.facts(proposal.run_id)
-    now = read_facts(pack, event, context.reader, context.clock)
-    differing = [f"{fact.tool} answers otherwise" for fact, old in zip(now, before, strict=True) if _answer(fact) != _answer(old)]
-    if not differing:
-        return []
-    case = Case(pack, event, now, context.policies.values(event.as_of))
-    plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
-    draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
-    judgement = judge(case, draft, {}, context.catalogue, context.policies.values(event.as_of))
-    same = (
-        find(case) == find(context.case(context.ledger.run(proposal.run_id), state["look"]))
-        and not judgement.objections
-        and (_no_more(judgement.approval, proposal.approval) if left_out else judgement.approval == proposal.approval)
-    )
-    return [] if same else [*differing, *judgement.objections]
-
-
-def _no_more(now: Approval, then: Approval) -> bool:
-    """Whether what is left of a plan asks for no more authority than the whole did."""
-    return ROLES.index(now.role) <= ROLES.index(then.role) and now.four_eyes <= then.four_eyes
-
-
-def _answer(fact: Fact) -> tuple[object, ...]:
-    return (fact.status, fact.value)
 
 
 def _effects(proposal: Proposal, now: datetime) -> list[Effect]:

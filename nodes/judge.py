@@ -145,7 +145,7 @@ def _rehearse(
         for kind, cents in action.cents(seen).items():
             money[kind] = money.get(kind, 0) + cents
         try:
-            changes += [change.plain() for change in action.apply(world, seen)]
+            changes += [{**change.plain(), "step": step} for change in action.apply(world, seen)]
         except Refused as error:
             raise SendBack(f"step {step}, {action.name}: {error}") from error
     return told, changes, money

@@ -256,6 +256,23 @@ class Pack(_Part):
         return tuple(dict.fromkeys([*of_conclusions, *self._priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property
+    def reach(self) -> Mapping[str, frozenset[str]]:
+        """Finding -> every name that its condition and its sentence use, through `let` too."""
+        return {one.id: frozenset(self._reach(one)) for findings in self.findings.values() for one in findings}
+
+    def _reach(self, finding: Finding) -> set[str]:
+        said = [piece for piece in self.templates[finding.says].pieces if isinstance(piece, Expression)]
+        tested = [self.expressions[source] for source in (finding.when, *finding.each.values()) if source in self.expressions]
+        names: set[str] = set()
+        to_see = {name for expression in (*said, *tested) for name in expression.names}
+        while to_see:
+            name = to_see.pop()
+            names.add(name)
+            if name in self.let:
+                to_see |= self.expressions[self.let[name]].names - names
+        return names
+
+    @cached_property
     def topics(self) -> Mapping[str, str]:
         """Finding -> what it is about, without the values of a case: the query for the index. No text from outside is in it."""
         return {finding.id: self._topic(finding) for findings in self.findings.values() for finding in findings}

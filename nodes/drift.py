@@ -1,0 +1,132 @@
+"""What differs in the systems now from what a proposal stood on, field by field, and whether it matters.
+
+The same for the reviewer who asks before deciding, and for the executor before the first effect.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.records import ROLES, Approval, Fact, Proposal, Run
+from nodes.case import Case
+from nodes.diagnose import find
+from nodes.gather import read_facts
+from nodes.judge import judge
+from nodes.state import MissionContext
+from systems.reads import READ_TOOLS
+from systems.records import KEYS, PART_KEYS
+
+#: of a fact that is another record altogether
+_WHOLE = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value that is another one now. `path` is empty where the record appeared or is gone."""
+
+    tool: str
+    #: what identifies the record, such as "O-17" or "HP-1, DC-2"; empty where nothing does
+    record: str
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What differs, and why that matters; no reasons say that the proposal holds as it stands."""
+
+    differences: tuple[Difference, ...] = ()
+    #: sentences: findings that come out otherwise, what the check now objects to, another approval
+    reasons: tuple[str, ...] = ()
+
+
+def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
+    """Read everything again and compare. `left_out` are steps of the plan, from 0, that will not be done."""
+    pack, before = context.pack(run.event), context.ledger.facts(run.run_id)
+    now = read_facts(pack, run.event, context.reader, context.clock)
+    differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
+    if not differences:
+        return Drift()
+    values = context.policies.values(run.event.as_of)
+    case, then = Case(pack, run.event, now, values), Case(pack, run.event, before, values)
+    plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
+    judgement = judge(case, {"verdict": proposal.verdict, "plan": plan, "cites": []}, {}, context.catalogue, values)
+    reasons = [*_other_findings(find(then), find(case)), *judgement.objections]
+    if not judgement.objections and not _as_approved(judgement.approval, proposal.approval, bool(left_out)):
+        reasons.append("the plan needs another approval now")
+    return Drift(differences, tuple(reasons))
+
+
+def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+    if then == now:
+        return []
+    gone = [one["says"] for one in then if one not in now and one["says"]]
+    new = [one["says"] or "; ".join(one["lacking"]) for one in now if one not in then]
+    told = [*(f"no longer so: {says}" for says in gone), *(f"now: {says}" for says in new)]
+    return told or ["the findings come in another order"]
+
+
+def _as_approved(now: Approval, then: Approval, less: bool) -> bool:
+    """Whether the approval still is the one asked for; what is left of a plan may ask for less."""
+    return (ROLES.index(now.role) <= ROLES.index(then.role) and now.four_eyes <= then.four_eyes) if less else now == then
+
+
+def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
+    if (old.status, old.value) == (new.status, new.value):
+        return
+    if old.status != new.status or type(old.value) is not type(new.value):
+        yield Difference(new.tool, _asked(new), _WHOLE, _told(old), _told(new))
+    elif isinstance(new.value, list):
+        yield from _between_lists(new.tool, old.value, new.value)
+    else:
+        yield from _between(new.tool, _key(new.tool, new.value), "", old.value, new.value)
+
+
+def _between_lists(tool: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    before, after = ({_key(tool, one): one for one in records} for records in (old, new))
+    if len(before) < len(old) or len(after) < len(new):  # records that nothing tells apart
+        yield Difference(tool, "", _WHOLE, old, new)
+        return
+    for key in dict.fromkeys([*before, *after]):
+        if key not in after:
+            yield Difference(tool, key, _WHOLE, before[key], None)
+        elif key not in before:
+            yield Difference(tool, key, _WHOLE, None, after[key])
+        else:
+            yield from _between(tool, key, "", before[key], after[key])
+    if list(before) != list(after) and set(before) == set(after):
+        yield Difference(tool, "", "order", list(before), list(after))
+
+
+def _between(tool: str, record: str, path: str, old: Any, new: Any) -> Iterator[Difference]:
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for field in dict.fromkeys([*old, *new]):
+            yield from _between(tool, record, f"{path}/{field}" if path else field, old.get(field), new.get(field))
+    elif isinstance(old, list) and isinstance(new, list) and _has_parts(path, old) and _has_parts(path, new):
+        by = PART_KEYS[path.rsplit("/", 1)[-1]]
+        before, after = ({str(one[by]): one for one in parts} for parts in (old, new))
+        for key in dict.fromkeys([*before, *after]):
+            yield from _between(tool, record, f"{path}/{key}", before.get(key), after.get(key))
+    else:
+        yield Difference(tool, record, path, old, new)
+
+
+def _has_parts(path: str, parts: list[Any]) -> bool:
+    by = PART_KEYS.get(path.rsplit("/", 1)[-1])
+    return by is not None and all(isinstance(one, dict) and by in one for one in parts)
+
+
+def _key(tool: str, record: Any) -> str:
+    keys = KEYS.get(READ_TOOLS[tool].collection, ()) if tool in READ_TOOLS else ()
+    return ", ".join(str(record.get(key)) for key in keys) if isinstance(record, Mapping) else ""
+
+
+def _asked(fact: Fact) -> str:
+    return ", ".join(str(value) for value in fact.args.values() if isinstance(value, str))
+
+
+def _told(fact: Fact) -> Any:
+    return {"ok": fact.value, "absent": None, "failed": fact.error}[fact.status]
