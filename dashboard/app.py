@@ -1,35 +1,38 @@
 """The script that Streamlit runs: who is there, the pages they may see, and the one they look at."""
 
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import streamlit as st
 
 from dashboard.company import company
 from dashboard.html import use_style
-from dashboard.pages import evaluations, incidents, knowledge, people, portal, queue, run, runs
 from dashboard.signing import account_menu, sign_in_page
 from dashboard.visitor import visitor
 from ledger.permissions import Permission, may
 from ledger.records import Person
 
-Draw = Callable[[], None]
-
-#: page, title, icon, address, what it takes
-PAGES: tuple[tuple[Draw, str, str, str, Permission], ...] = (
-    (queue.draw, "Decision Queue", "inbox", "queue", "read"),
-    (runs.draw, "Runs", "timeline", "runs", "read"),
-    (knowledge.draw, "Knowledge", "menu_book", "knowledge", "read"),
-    (evaluations.draw, "Evaluations", "science", "evaluations", "read"),
-    (incidents.draw, "Incidents & audit", "shield", "incidents", "read"),
-    (people.draw, "People", "group", "people", "manage_people"),
-    (portal.draw, "Your messages", "support_agent", "portal", "write_in"),
+ICON = Path(__file__).parent / "static" / "icon.png"
+#: module in dashboard/pages, which is its address too; title, icon, what it takes
+PAGES: tuple[tuple[str, str, str, Permission], ...] = (
+    ("queue", "Decision Queue", "inbox", "read"),
+    ("runs", "Runs", "timeline", "read"),
+    ("knowledge", "Knowledge", "menu_book", "read"),
+    ("evaluations", "Evaluations", "science", "read"),
+    ("incidents", "Incidents & audit", "shield", "read"),
+    ("people", "People", "group", "manage_people"),
+    ("portal", "Your messages", "support_agent", "write_in"),
+    ("run", "Run", "route", "read"),
 )
+#: pages without an entry: links lead to them
+UNLISTED = ("run",)
 
 
 def main() -> None:
     """Draw the page."""
     brand = company().settings
-    st.set_page_config(page_title=brand.brand_name, page_icon=":material/checklist:", layout="wide")
+    st.set_page_config(page_title=brand.brand_name, page_icon=str(ICON), layout="wide")
     use_style()
     if brand.brand_logo:
         st.logo(brand.brand_logo, size="large")
@@ -37,21 +40,37 @@ def main() -> None:
     if person is None:
         sign_in_page()
         return
-    chosen = st.navigation(pages_of(person), position="top")
+    pages = pages_of(person)
+    st.session_state["pages"] = {name: page for (name, *_), page in zip(allowed_pages(person), pages, strict=True)}
+    chosen = st.navigation(pages, position="top")
     account_menu(person)
     chosen.run()
 
 
+def allowed_pages(person: Person) -> list[tuple[str, str, str, Permission]]:
+    """The rows of PAGES that a person may see."""
+    return [page for page in PAGES if may(person, page[3])]
+
+
 def pages_of(person: Person) -> list[st.Page]:
-    """The pages of a person. One run is a page without an entry: links lead to it."""
-    allowed = [page for page in PAGES if may(person, page[4])]
-    pages = [
-        st.Page(draw, title=title, icon=f":material/{icon}:", url_path=address, default=number == 0)
-        for number, (draw, title, icon, address, _) in enumerate(allowed)
-    ]
-    if may(person, "read"):
-        pages.append(st.Page(run.draw, title="Run", icon=":material/route:", url_path="run", visibility="hidden"))
-    return pages
+    """The pages of a person."""
+    return [
+        st.Page(
+            _drawing(name), title=title, icon=f":material/{icon}:", url_path=name, default=number == 0,
+            visibility="hidden" if name in UNLISTED else "visible",
+        )
+        for number, (name, title, icon, _) in enumerate(allowed_pages(person))
+    ]  # fmt: skip
+
+
+def _drawing(name: str) -> Callable[[], None]:
+    """Draws a page. It is imported then, so that nobody waits for the libraries of a page that nobody looks at."""
+
+    def draw() -> None:
+        import_module(f"dashboard.pages.{name}").draw()
+
+    draw.__name__ = name
+    return draw
 
 
 main()

@@ -32,7 +32,8 @@ from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
 from nodes.case import Case
-from nodes.judge import judge
+from nodes.drift import Drift, drift
+from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.pack import Pack
 from nodes.packs.loading import pack_files
@@ -145,6 +146,23 @@ class Runtime:
         self.ledger.observe(run.run_id, [told])
         return decision, status
 
+    def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:
+        """What the check says to the latest proposal with another plan: objections, or its changes, money and approval."""
+        run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
+        if proposal is None:
+            raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
+        return self._judged(run, proposal.verdict, plan)
+
+    def drift(self, run_id: str) -> Drift:
+        """What differs in the systems now from what the latest proposal stands on. Reads; changes nothing."""
+        run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
+        return drift(self.context, run, proposal) if proposal else Drift()
+
+    def _judged(self, run: Run, verdict: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:
+        values = self.context.policies.values(run.event.as_of)
+        case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
+        return judge(case, {"verdict": verdict, "plan": plan, "cites": []}, {}, self.context.catalogue, values)
+
     def _without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""
         known = list(dict.fromkeys(action["part"] for action in proposal.plan if action.get("part")))
@@ -158,11 +176,7 @@ class Runtime:
         rest = [action for action in proposal.plan if action.get("part") not in left_out]
         if not rest:
             raise BadInput("an approval that leaves out every step is a rejection; reject the proposal")
-        values = self.context.policies.values(run.event.as_of)
-        case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
-        draft = {"verdict": proposal.verdict, "plan": rest, "cites": []}
-        objections = judge(case, draft, {}, self.context.catalogue, values).objections
-        if objections:
+        if objections := self._judged(run, proposal.verdict, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
     def _drive_once(self, run: Run, on_observation: OnObservation) -> None:

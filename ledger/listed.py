@@ -41,6 +41,8 @@ class Waiting:
     tier: str
     role: str
     four_eyes: bool
+    #: of the proposal; a decision names it
+    digest: str
     created_at: datetime
     expires_at: datetime
     due_at: datetime

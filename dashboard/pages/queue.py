@@ -1,11 +1,142 @@
-"""To come."""
+"""The Decision Queue: what waits at the left, the proposal that is open beside it, the evidence at the right."""
 
 import streamlit as st
 
+from dashboard.company import company
+from dashboard.deciding import progress, proposal_card
+from dashboard.html import markup, show
+from dashboard.queue_list import queue_list
+from dashboard.text import dollars, label
+from dashboard.together import decide_together
+from dashboard.views import card
+from dashboard.views.queue import counted, listed
+from dashboard.views.rail import rail
 from dashboard.visitor import enter
+from errors import MissionsError
+from ledger.canonical import now
+from ledger.listed import QueueFilter, QueuePage
+from ledger.permissions import may
+from ledger.records import Person
+
+PAGE = 50
+_SCOPES = {"mine": "Mine", "all": "All", "claimed": "Open", "expired": "Expired"}
+_ORDERS = {"due": "due first", "money": "most money first", "oldest": "oldest first"}
 
 
 def draw() -> None:
     """The page."""
-    enter("read")
-    st.title("queue")
+    me = enter("read")
+    with st.container(key="queue_page"):
+        left, middle, right = st.columns([0.95, 2.05, 1.35], gap="medium")
+        with left:
+            _list(me)
+        ticked = st.session_state.get("ticked", [])
+        if len(ticked) > 1:
+            with middle:
+                decide_together(me, ticked)
+            return
+        run_id = st.query_params.get("run", "")
+        if not run_id:
+            with middle:
+                st.text("Nothing is open. Choose a proposal at the left, or press J.")
+            return
+        _opened(me, run_id, middle, right)
+
+
+def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-untyped-def]
+    ledger = company().ledger
+    try:
+        run = ledger.run(run_id)
+    except MissionsError as error:
+        with middle:
+            st.error(label(error, 800))
+        return
+    proposal, observations = ledger.proposal(run.run_id), ledger.observations(run.run_id)
+    with middle, st.container(key="card"):
+        if proposal is not None and proposal.status == "pending" and run.status == "waiting":
+            proposal_card(me, run, proposal)
+        else:
+            progress(me, run.run_id)
+    with right, st.container(key="evidence"):
+        facts = ledger.facts(run.run_id)
+        reasons, said = st.tabs(["Why", f"Explain rail ({len(observations)})"])
+        with reasons:
+            if proposal is not None:
+                clauses = company().runtime.context.policies.in_force(run.event.as_of)
+                show(markup('<div class="c-why">{}</div>', card.why(proposal, observations, facts, clauses)))
+        with said:
+            show(rail(observations, run.started_at, facts))
+        st.page_link(st.session_state["pages"]["run"], label="Everything about this run", query_params={"run": run.run_id})
+
+
+@st.fragment(run_every="15s")
+def _list(me: Person) -> None:
+    """The list, with its filters; it follows what others do by itself."""
+    if st.session_state.pop("opened", False):
+        st.rerun()
+    wanted, at = _filter(me), now()
+    pages = st.session_state.get("queue_pages", 1)
+    number = min(st.session_state.get("queue_number", 1), pages)
+    page = company().desk.queue(me, wanted, (number - 1) * PAGE, PAGE)
+    st.session_state["queue_pages"] = max(1, -(-page.total // PAGE))
+    _headline(me, wanted, page)
+    if not page.rows:
+        st.text("Nothing waits here." if wanted.scope == "mine" else "Nothing is found.")
+        return
+    if not st.query_params.get("run"):
+        first = next((row for row in page.rows if row.claim is None or row.claim.by == me.name), page.rows[0])
+        st.query_params["run"] = first.run_id
+        st.rerun()
+    queue_list(listed(page.rows, me.name, at), st.query_params.get("run", ""), st.session_state.get("ticked", []), _open, _tick)
+    if page.total > PAGE:
+        st.pagination(st.session_state["queue_pages"], max_visible_pages=5, key="queue_number")
+    st.caption("J, K next and previous · W reason · A approve · E edit · X reject")
+
+
+def _open(run_id: str) -> None:
+    st.query_params["run"] = run_id
+    st.session_state["ticked"] = []
+    st.session_state["opened"] = True
+
+
+def _tick(run_ids: list[str]) -> None:
+    st.session_state["ticked"] = run_ids
+    st.session_state["opened"] = True
+
+
+def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
+    what = "wait for you" if wanted.scope == "mine" else "are open at somebody" if wanted.scope == "claimed" else "wait"
+    if wanted.scope == "expired":
+        what = "can be approved no more"
+    show(markup('<h2 class="q-headline">{:,} {} <span>{}</span></h2>', page.total, what, dollars(page.money_cents)))
+    options = list(_SCOPES) if may(me, "decide") else ["all", "claimed", "expired"]
+    st.segmented_control(
+        "Which", options, default=options[0], format_func=_SCOPES.__getitem__, key="scope", required=True,
+        label_visibility="collapsed", width="stretch",
+    )  # fmt: skip
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", wrap=False, key="queue_filters"):
+        st.text_input("Find", key="filter_text", placeholder="Order, ticket, account …", label_visibility="collapsed")
+        with st.popover("", icon=":material/filter_list:", help="Filter and order"):
+            _choices("Mission", "filter_mission", page.by_mission)
+            _choices("Verdict", "filter_verdict", page.by_verdict)
+            st.selectbox("Tier", ["", "vip", "gold", "tier 1", "tier 2"], key="filter_tier", format_func=lambda t: t or "all")
+            st.selectbox("Order", list(_ORDERS), key="filter_order", format_func=_ORDERS.__getitem__)
+
+
+def _choices(name: str, key: str, counts: object) -> None:
+    options = dict(counted(counts))  # type: ignore[arg-type]
+    chosen = st.session_state.get(key, "")
+    names = ["", *options] if chosen in ("", *options) else ["", chosen, *options]
+    st.selectbox(name, names, key=key, format_func=lambda one: label(options.get(one, one)) if one else "all")
+
+
+def _filter(me: Person) -> QueueFilter:
+    chosen = st.session_state
+    return QueueFilter(
+        scope=chosen.get("scope") or ("mine" if may(me, "decide") else "all"),
+        order=chosen.get("filter_order") or "due",
+        mission=chosen.get("filter_mission") or "",
+        verdict=chosen.get("filter_verdict") or "",
+        tier=chosen.get("filter_tier") or "",
+        text=chosen.get("filter_text") or "",
+    )

@@ -1,6 +1,6 @@
 """Lists and counts over many runs, worked out in the database: a page of the queue, a search, figures over time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,10 @@ from ledger.sql.rows import select_runs, to_run
 from ledger.tables import CLAIMS, DECISIONS, INBOX, PROPOSALS, RUNS
 
 _P = PROPOSALS.c
+_ROW = (
+    _P.proposal_id, _P.run_id, _P.verdict, _P.money_at_stake_cents, _P.tier, _P.role, _P.four_eyes, _P.digest,
+    _P.created_at, _P.expires_at, _P.due_at, _P.author, INBOX.c.subject, INBOX.c.mission, INBOX.c.name,
+)  # fmt: skip
 _ORDERS = {
     "due": (_P.due_at, _P.proposal_id),
     "money": (_P.money_at_stake_cents.desc(), _P.due_at, _P.proposal_id),
@@ -24,48 +28,51 @@ _ORDERS = {
 def queue(tx: Connection, me: Person, wanted: QueueFilter, offset: int, limit: int, at: datetime) -> QueuePage:
     """A page of what waits. Counts are over everything that the filter lets through."""
     tests = _wanted(me, wanted, at)
-    base = (
-        select(
-            _P.proposal_id, _P.run_id, _P.verdict, _P.money_at_stake_cents, _P.tier, _P.role, _P.four_eyes,
-            _P.created_at, _P.expires_at, _P.due_at, _P.author, INBOX.c.subject, INBOX.c.mission, INBOX.c.name,
-        )
+    found = _pending(*_ROW).where(*tests).order_by(*_ORDERS[wanted.order]).offset(offset).limit(limit)
+    sums = (func.count().label("number"), func.sum(_P.money_at_stake_cents).label("cents"))
+    counted = tx.execute(_pending(INBOX.c.mission, _P.verdict, *sums).where(*tests).group_by(INBOX.c.mission, _P.verdict)).all()
+    return QueuePage(
+        rows=_rows(tx, found, at),
+        total=sum(row.number for row in counted),
+        money_cents=int(sum(row.cents for row in counted)),
+        by_mission=_summed((row.mission, row.number) for row in counted),
+        by_verdict=_summed((row.verdict, row.number) for row in counted),
+    )
+
+
+def waiting(tx: Connection, run_ids: Collection[str], at: datetime) -> list[Waiting]:
+    """What waits of these runs, what is due first at the front."""
+    return _rows(tx, _pending(*_ROW).where(_P.run_id.in_(run_ids)).order_by(*_ORDERS["due"]), at)
+
+
+def _pending(*columns: Any) -> Select[Any]:
+    return (
+        select(*columns)
         .join_from(PROPOSALS, RUNS, RUNS.c.run_id == _P.run_id)
         .join(INBOX, INBOX.c.source_id == RUNS.c.source_id)
-        .where(_P.status == "pending", RUNS.c.status == "waiting", *tests)
-    )  # fmt: skip
-    found = tx.execute(base.order_by(*_ORDERS[wanted.order]).offset(offset).limit(limit)).all()
-    counted = tx.execute(
-        select(INBOX.c.mission, _P.verdict, func.count(), func.sum(_P.money_at_stake_cents))
-        .join_from(PROPOSALS, RUNS, RUNS.c.run_id == _P.run_id)
-        .join(INBOX, INBOX.c.source_id == RUNS.c.source_id)
-        .where(_P.status == "pending", RUNS.c.status == "waiting", *tests)
-        .group_by(INBOX.c.mission, _P.verdict)
-    ).all()
+        .where(_P.status == "pending", RUNS.c.status == "waiting")
+    )
+
+
+def _rows(tx: Connection, wanted: Select[Any], at: datetime) -> list[Waiting]:
+    found = tx.execute(wanted).all()
     ids = [row.proposal_id for row in found]
     held = claims.held(tx, ids, at)
     approvals: dict[str, list[str]] = {}
-    for row in tx.execute(
-        select(DECISIONS.c.proposal_id, DECISIONS.c.by)
-        .where(DECISIONS.c.proposal_id.in_(ids), DECISIONS.c.kind == "approve")
-        .order_by(DECISIONS.c.number)
-    ):
+    approved = select(DECISIONS.c.proposal_id, DECISIONS.c.by).where(DECISIONS.c.kind == "approve")
+    for row in tx.execute(approved.where(DECISIONS.c.proposal_id.in_(ids)).order_by(DECISIONS.c.number)):
         approvals.setdefault(row.proposal_id, []).append(row.by)
-    rows = [
+    return [
         Waiting(**row._mapping, approved_by=tuple(approvals.get(row.proposal_id, ())), claim=held.get(row.proposal_id))
         for row in found
     ]
-    missions: dict[str, int] = {}
-    verdicts: dict[str, int] = {}
-    for mission, verdict, number, _ in counted:
-        missions[mission] = missions.get(mission, 0) + number
-        verdicts[verdict] = verdicts.get(verdict, 0) + number
-    return QueuePage(
-        rows=rows,
-        total=sum(row[2] for row in counted),
-        money_cents=int(sum(row[3] for row in counted)),
-        by_mission=missions,
-        by_verdict=verdicts,
-    )
+
+
+def _summed(numbers: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, number in numbers:
+        sums[name] = sums.get(name, 0) + number
+    return sums
 
 
 def _wanted(me: Person, wanted: QueueFilter, at: datetime) -> list[ColumnElement[bool]]:

@@ -1,0 +1,82 @@
+"""Several like proposals decided together: each by itself in the ledger, with one reason and the sum shown."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from markupsafe import Markup
+
+from dashboard.company import company
+from dashboard.html import joined, markup, show
+from dashboard.text import dollars, label, plain, words
+from dashboard.views.queue import Together, together, who_approves
+from errors import MissionsError
+from ledger.permissions import may
+from ledger.records import DecisionKind, Person
+
+
+def decide_together(me: Person, run_ids: Sequence[str]) -> None:
+    """What is ticked, its sum, and one decision about all of it."""
+    chosen = together(company().desk.waiting(run_ids))
+    show(_summary(chosen))
+    if told := st.session_state.pop("told_together", None):
+        for sentence in told:
+            st.warning(label(sentence, 800), icon=":material/info:")
+    if st.button("Untick all", icon=":material/deselect:", type="tertiary"):
+        st.session_state["ticked"] = []
+        st.rerun()
+    if chosen.unlike:
+        st.warning(label(chosen.unlike, 800), icon=":material/rule:")
+        return
+    if not may(me, "decide") or not chosen.rows:
+        return
+    with st.container(key="reason"):
+        reason = st.text_input("Reason", key="why-together", max_chars=500, placeholder="Why? It is kept in the audit log.",
+                               label_visibility="collapsed")  # fmt: skip
+    number, sum_ = len(chosen.rows), dollars(chosen.money_cents)
+    with st.container(horizontal=True, gap="small"):
+        if st.button(f"Approve {number} · {label(sum_)}", type="primary", icon=":material/done_all:", shortcut="A"):
+            _decide(me, chosen, "approve", reason)
+        if st.button(f"Reject {number}", icon=":material/close:", shortcut="X"):
+            _decide(me, chosen, "reject", reason)
+        if st.button(f"Ask again for {number}", icon=":material/replay:", shortcut="L"):
+            _decide(me, chosen, "respond", reason)
+
+
+def _decide(me: Person, chosen: Together, kind: DecisionKind, reason: str) -> None:
+    """One decision each; those that are refused stay ticked, with the reason."""
+    told, left = [], []
+    for row in chosen.rows:
+        try:
+            details = {"remark": reason} if kind == "respond" else {}
+            _, status = company().runtime.decide(row.run_id, kind, me.name, reason, digest=row.digest, details=details)
+        except MissionsError as error:
+            told.append(f"{row.subject}: {error}")
+            left.append(row.run_id)
+        else:
+            if status != "pending":
+                company().drive(row.run_id)
+    done = len(chosen.rows) - len(left)
+    if done:
+        told.insert(0, f"{done} of {len(chosen.rows)} decided: {kind}.")
+    st.session_state["ticked"], st.session_state["told_together"] = left, told
+    if len(left) < 2:
+        st.session_state["ticked"], st.session_state["told"] = [], " ".join(told)
+    st.rerun()
+
+
+def _summary(chosen: Together) -> Markup:
+    rows = joined(
+        markup(
+            '<tr><td><b>{}</b></td><td>{}</td><td>{}</td><td class="m-num">{}</td></tr>',
+            plain(row.subject, 60), words(row.verdict), who_approves(row.role, row.four_eyes, row.approved_by),
+            dollars(row.money_at_stake_cents),
+        )
+        for row in chosen.rows
+    )  # fmt: skip
+    return markup(
+        '<div class="c-head"><h2>{} together <span class="c-verdict">{}</span></h2></div>'
+        '<table class="m-table"><thead><tr><th>subject</th><th>verdict</th><th>waits for</th>'
+        '<th class="m-num">at stake</th></tr></thead><tbody>{}</tbody><tfoot><tr><td colspan="3"><b>in all</b></td>'
+        '<td class="m-num"><b>{}</b></td></tr></tfoot></table>',
+        len(chosen.rows), words(chosen.verdict), rows, dollars(chosen.money_cents),
+    )  # fmt: skip

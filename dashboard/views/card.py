@@ -1,0 +1,283 @@
+"""The evidence card of a proposal: what would change, why, by which clauses, and what else was considered.
+
+Pure: records of the ledger in, Markup out. Nothing here asks a system or the clock.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from dashboard.html import chip, icon, joined, markup
+from dashboard.text import clock, dollars, plain, plain_lines, span, until, words
+from dashboard.views.queue import who_approves
+from knowledge_index.policies import Clause
+from ledger.records import Decision, Effect, Fact, Observation, Proposal, Run
+from nodes.drift import Drift
+
+#: of a raw record; the whole stands on the page of the run
+LONGEST_RAW = 6_000
+#: the id of a part of a record, such as ch_94687: no word
+_NUMBERED = re.compile(r"\d")
+_DONE = {
+    "intended": ("to be done", ""),
+    "executing": ("being done", "info"),
+    "done": ("done", "good"),
+    "failed": ("failed", "bad"),
+    "unknown": ("outcome not known", "warn"),
+}
+
+
+def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime) -> Markup:
+    """Subject, verdict and everything that is told in a word."""
+    approved = [one.by for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    approval = proposal.approval
+    chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
+                  if approval.clauses else "the least role that may approve")]  # fmt: skip
+    if proposal.tier:
+        chips.append(chip(proposal.tier, "warn" if proposal.tier in ("vip", "tier 1") else ""))
+    if proposal.status == "pending":
+        chips.append(_deadline(proposal, now))
+    else:
+        chips.append(chip(words(proposal.status), "good" if proposal.status == "approved" else ""))
+    undoable = sum(action.get("undo") is not None for action in proposal.plan)
+    facts = (
+        (dollars(proposal.money_at_stake_cents), "at stake"),
+        (f"{proposal.confidence:.0%}", "confidence"),
+        (f"{undoable} of {len(proposal.plan)}", "steps can be undone"),
+        (proposal.author, f"proposed {until(proposal.created_at, now)}"),
+    )
+    told = joined(markup("<span><b>{}</b> {}</span>", value, what) for value, what in facts)
+    return markup(
+        '<div class="c-head"><h2>{} <span class="c-verdict">{}</span></h2><div class="c-chips">{}</div></div>'
+        '<div class="c-facts"><span>{}</span>{}</div>',
+        plain(run.event.subject, 80), words(proposal.verdict), joined(chips), words(run.event.mission), told,
+    )  # fmt: skip
+
+
+def _deadline(proposal: Proposal, now: datetime) -> Markup:
+    title = f"due {clock(proposal.due_at)}; can be approved until {clock(proposal.expires_at)}"
+    if proposal.expires_at <= now:
+        return chip(f"expired {until(proposal.expires_at, now)}", "bad", title)
+    return chip(f"due {until(proposal.due_at, now)}", "bad" if proposal.due_at <= now else "", title)
+
+
+def story(proposal: Proposal) -> Markup:
+    """The verdict in a sentence, then what led to it."""
+    first, _, rest = proposal.rationale.partition(". ")
+    return markup('<p class="c-story"><b>{}</b> {}</p>', plain(first, 400).rstrip(".") + ".", plain(rest, 1_500))
+
+
+def drifted(drift: Drift, since: datetime) -> Markup:
+    """What has changed in the world since the proposal was made, and whether it matters."""
+    at = f"{since:%H:%M}"
+    if not drift.differences:
+        return markup('<div class="c-note">{} Nothing has changed since {} UTC.</div>', icon("check"), at)
+    lines = joined(markup("<li>{}</li>", _difference(one)) for one in drift.differences[:8])
+    more = len(drift.differences) - 8
+    if more > 0:
+        lines += markup("<li>and {} more</li>", more)
+    if not drift.reasons:
+        return markup(
+            '<div class="c-note m-info">{} Changed since {} UTC, and the proposal still holds:<ul>{}</ul></div>',
+            icon("update"), at, lines,
+        )  # fmt: skip
+    why = joined(markup("<li>{}</li>", plain(reason, 300)) for reason in drift.reasons[:6])
+    return markup(
+        '<div class="c-note m-warn">{} Changed since {} UTC. If you approve, the Mission looks again first:<ul>{}{}</ul></div>',
+        icon("warning"), at, lines, why,
+    )  # fmt: skip
+
+
+def _difference(one: Any) -> Markup:
+    where = " ".join(word for word in (one.tool.split(".")[0], one.record, _field(one.path)) if word)
+    if not one.path:
+        what = "is new" if one.before is None else "is gone" if one.after is None else "answers otherwise"
+        return markup("{} {}", plain(where, 120), what)
+    return markup("{} {}", plain(where, 120), _before_after(one.path, one.before, one.after))
+
+
+def steps(proposal: Proposal, effects: Sequence[Effect] = (), left_out: Iterable[int] = ()) -> Markup:
+    """What will change, step by step: before and after in each system, and how it can be undone."""
+    by_step: dict[Any, list[Mapping[str, Any]]] = {}
+    for change in proposal.changes:
+        by_step.setdefault(change.get("step"), []).append(change)
+    done = {effect.step: effect for effect in effects if effect.proposal_id == proposal.proposal_id}
+    out = set(left_out)
+    rows = []
+    part = None
+    for number, action in enumerate(proposal.plan, start=1):
+        if action.get("part") and action["part"] != part:
+            part = action["part"]
+            rows.append(markup('<tr class="c-part"><td colspan="4">{}</td></tr>', plain(part, 120)))
+        rows.append(_step(number, action, by_step.get(number, ()), done.get(number - 1), number - 1 in out))
+    if not rows:
+        return markup('<p class="m-dim">Nothing would change.</p>')
+    return markup('<table class="m-table c-steps"><tbody>{}</tbody></table>', joined(rows))
+
+
+def _step(
+    number: int, action: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], effect: Effect | None, out: bool
+) -> Markup:
+    told = joined(
+        markup(
+            '<div class="c-change"><span class="c-where">{} {}</span> {}</div>',
+            change["system"], plain(change["record"], 60), _change(change),
+        )
+        for change in changes
+    )  # fmt: skip
+    if not changes and action.get("tool"):
+        told = markup('<div class="c-change"><span class="c-where">{}</span></div>', words(str(action["tool"]).split(".")[0]))
+    letter = action["args"].get("text")
+    if isinstance(letter, str):
+        told += markup(
+            '<details class="c-letter"><summary>The message, word for word</summary><div class="m-text">{}</div></details>',
+            plain_lines(letter),
+        )
+    return markup(
+        '<tr class="{}"><td class="m-num m-dim">{}</td><td><div class="c-says">{}</div>{}</td><td class="c-undo">{}</td></tr>',
+        "c-out" if out else "", number, plain(action["says"], 240), told, _outcome(action, effect, out),
+    )  # fmt: skip
+
+
+def _outcome(action: Mapping[str, Any], effect: Effect | None, out: bool) -> Markup:
+    if out:
+        return chip("left out")
+    if effect is not None:
+        word, kind = _DONE[effect.status]
+        return chip(word, kind, plain(effect.error or "", 300))
+    if action.get("tier") == "automate":
+        return chip("automatic", "", "runs without a person, by policy")
+    undo = action.get("undo")
+    if not undo:
+        return markup('<span class="m-dim m-small" title="{}">final</span>', "nothing takes this back")
+    told = ", ".join(plain(value, 40) for value in undo["args"].values() if not isinstance(value, dict))
+    return markup('<span class="m-small" title="{}">{} undo</span>', f"{words(undo['name'])}: {told}", icon("undo"))
+
+
+def _change(change: Mapping[str, Any]) -> Markup:
+    return markup("{} {}", _field(str(change["field"])), _before_after(str(change["field"]), change["before"], change["after"]))
+
+
+def _field(path: str) -> str:
+    pieces = path.removesuffix("_cents").split("/")
+    return plain(" ".join(piece if _NUMBERED.search(piece) else words(piece) for piece in pieces), 80)
+
+
+def _before_after(path: str, before: Any, after: Any) -> Markup:
+    if isinstance(before, dict) and isinstance(after, dict):  # of a record only what differs
+        differing = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
+        return joined(markup("{} {} ", words(key), _before_after(key, before.get(key), after.get(key))) for key in differing[:6])
+    return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', _value(path, before), _value(path, after))
+
+
+def _value(path: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and path.endswith("_cents"):
+        return dollars(value)
+    if isinstance(value, dict):
+        return plain(", ".join(f"{words(str(k).removesuffix('_cents'))} {_value(str(k), v)}" for k, v in value.items()), 160)
+    if isinstance(value, list):
+        return plain(", ".join(_value(path, one) for one in value), 160) or "none"
+    return plain(value, 160)
+
+
+def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence[Fact], clauses: Mapping[str, Clause]) -> Markup:
+    """Findings with the facts behind them, the clauses that decide, and what was considered and lost."""
+    by_name = {fact.name: fact for fact in facts}
+    look = max((one.seq for one in observations if one.step == "gather" and one.kind == "event"), default=0)
+    findings = [one for one in observations if one.kind == "finding" and one.seq > look]
+    missing = [one for one in observations if one.kind == "missing" and one.seq > look]
+    told = joined(_finding(one, proposal, by_name) for one in findings)
+    told += joined(markup('<li class="c-finding m-warn">{} {}</li>', icon("warning"), plain(one.text, 400)) for one in missing)
+    cited = joined(_clause(cite, clauses.get(str(cite["clause"]))) for cite in proposal.cites)
+    lost = joined(
+        markup(
+            "<li><b>{}</b> <span class=\"m-dim\">{}</span></li>",
+            plain(other["option"], 120), plain(other["lost_because"], 300),
+        )
+        for other in proposal.alternatives
+    )  # fmt: skip
+    return markup(
+        '<h3>Findings</h3><ul class="c-findings">{}</ul><h3>Clauses</h3><div>{}</div><h3>Considered and left</h3>{}',
+        told or markup('<li class="m-dim">No findings.</li>'),
+        cited or markup('<span class="m-dim">No clause is cited.</span>'),
+        markup('<ul class="c-lost">{}</ul>', lost) if lost else markup('<span class="m-dim">No other way was open.</span>'),
+    )
+
+
+def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact]) -> Markup:
+    finding = one.evidence.get("finding")
+    answers = [number for number, action in enumerate(proposal.plan, start=1) if action.get("for") == finding]
+    behind = [facts[name] for name in one.evidence.get("facts", ()) if name in facts]
+    step = markup(
+        ' <span class="m-dim m-small">step {}</span>', ", ".join(map(str, answers))
+    ) if answers else Markup("")  # fmt: skip
+    return markup(
+        '<li class="c-finding">{}{}<div class="c-behind">{}</div></li>',
+        plain(one.text, 400), step, joined(fact_chip(fact) for fact in behind),
+    )  # fmt: skip
+
+
+def fact_chip(fact: Fact) -> Markup:
+    """A fact as a chip with system and time; its raw record opens at a click."""
+    found = {"ok": "", "absent": " (no record)", "failed": " (not read)"}[fact.status]
+    raw = fact.error if fact.value is None else json.dumps(fact.value, indent=1, ensure_ascii=False, default=str)
+    asked = ", ".join(f"{words(name)} {plain(value, 60)}" for name, value in fact.args.items())
+    return markup(
+        '<details class="c-fact"><summary>{} {} <span>{:%H:%M:%S}{}</span></summary><div class="c-asked">{}: {}{} at {}</div>'
+        '<pre class="m-mono">{}</pre></details>',
+        fact.tool.split(".")[0], words(fact.name), fact.read_at, found,
+        fact.tool, f"{asked}; " if asked else "", "read" if fact.status == "ok" else "asked", clock(fact.read_at),
+        plain_lines(raw or "no record", LONGEST_RAW),
+    )  # fmt: skip
+
+
+def _clause(cite: Mapping[str, Any], clause: Clause | None) -> Markup:
+    if clause is None or clause.version != cite["version"]:
+        return markup('<div class="c-clause"><b>{}</b> v{}</div>', cite["clause"], cite["version"])
+    return markup(
+        '<details class="c-clause"><summary><b>{}</b> <span class="m-dim">v{}</span> {}</summary>'
+        '<div class="m-text">{}</div><div class="m-dim m-small">{}, in force since {}</div></details>',
+        clause.id, clause.version, clause.title, clause.text, clause.policy_title, clause.in_force_from,
+    )  # fmt: skip
+
+
+def decided(decisions: Sequence[Decision]) -> Markup:
+    """What people have said so far."""
+    return joined(
+        markup(
+            '<div class="c-decision">{} <b>{}</b> <span class="m-dim">({}, {})</span> {}: “{}”</div>',
+            icon("gavel"), plain(one.by, 60), one.role, clock(one.at), words(one.kind), plain(one.reason, 400),
+        )
+        for one in decisions
+    )  # fmt: skip
+
+
+def age(proposal: Proposal, now: datetime) -> str:
+    """How long a proposal waits already."""
+    return span(now - proposal.created_at)
+
+
+def standing(run: Run, incidents: Sequence[str]) -> Markup:
+    """Where a run stands after a decision, in a sentence."""
+    if run.status == "running":
+        return markup('<div class="c-note m-info">{} Being worked on.</div>', icon("progress_activity"))
+    if run.status == "incident":
+        told = "; ".join(plain(reason, 400) for reason in incidents)
+        return markup('<div class="c-note m-warn">{} Stopped as an incident: {}</div>', icon("warning"), told)
+    return Markup("")
+
+
+def ended(run: Run) -> Markup:
+    """How a run came out."""
+    if run.status != "closed":
+        return Markup("")
+    told = f"Closed: {words(run.verdict or '')}, {words(run.outcome or '')}."
+    return markup('<div class="c-note c-ended">{} {}</div>', icon("flag"), told)
