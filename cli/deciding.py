@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from cli.opening import open_ledger
 from cli.screen import say
+from cli.signing import decider
 from errors import BadInput, Refused
 from graphs.runtime import open_runtime
 from graphs.settings import settings
+from ledger.desk import Desk
 from ledger.records import DecisionKind, Proposal
 
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
@@ -15,7 +18,6 @@ KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 def decide_run(
     run_id: str,
     kind: str,
-    by: str,
     reason: str,
     *,
     edits: Sequence[str],
@@ -24,8 +26,10 @@ def decide_run(
     queue: str,
     digest: str | None,
 ) -> None:
-    """Decide, then drive the run on until it waits again or ends."""
+    """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
     chosen = _kind(kind)
+    with open_ledger() as ledger:  # before the runtime, which takes its time
+        by = decider(Desk(ledger)).name
     with open_runtime(settings()) as runtime:
         run = runtime.ledger.run(run_id)
         proposal = runtime.ledger.proposal(run.run_id)

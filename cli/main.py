@@ -15,7 +15,7 @@ from errors import BadInput, MissionsError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
 sandbox = typer.Typer(no_args_is_help=True, help="The sandbox company: six systems over one database.")
 knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the index of policy clauses.")
-user = typer.Typer(no_args_is_help=True, help="The people who may decide.")
+user = typer.Typer(no_args_is_help=True, help="The people: who may decide, look, manage, write in.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
@@ -27,11 +27,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def start() -> None:
-    """Set everything up, take in a sample of exceptions, run a Mission on each, and say what waits for whom."""
+def start(
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; never on a build server.")] = True,
+) -> None:
+    """Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."""
     from cli.starting import start_all
+    from graphs.settings import settings
 
     start_all()
+    if dashboard and not settings().ci:
+        from cli.dashboarding import open_dashboard
+
+        open_dashboard()
 
 
 @app.command()
@@ -77,7 +84,6 @@ def queue(as_json: Json = False) -> None:
 def decide(
     run_id: Annotated[str, typer.Argument(metavar="RUN")],
     kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
-    by: Annotated[str, typer.Option("--as", help="Who decides.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
     drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
@@ -85,12 +91,26 @@ def decide(
     queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
     digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
 ) -> None:
-    """Decide about the proposal of a run, and do what follows from it."""
+    """Decide about the proposal of a run, as the person who is signed in, and do what follows from it."""
     from cli.deciding import decide_run
 
-    decide_run(
-        run_id, kind, by, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest
-    )
+    decide_run(run_id, kind, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest)
+
+
+@app.command("sign-in")
+def sign_in(name: str) -> None:
+    """Sign in at this command line, for `decide` and `user`. Asks for the password, unless MISSIONS_PASSWORD is set."""
+    from cli.signing import sign_in
+
+    sign_in(name)
+
+
+@app.command("sign-out")
+def sign_out() -> None:
+    """Sign out."""
+    from cli.signing import sign_out
+
+    sign_out()
 
 
 @app.command("eval")
@@ -163,17 +183,29 @@ def knowledge_search(
 
 
 @user.command("add")
-def user_add(name: str, role: Annotated[str, typer.Option(help="reviewer, supervisor or finance")]) -> None:
-    """Add a person, or change their role."""
-    from cli.showing import add_person
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="customer, analyst, reviewer, supervisor, finance, administrator or auditor")],
+    customer_id: Annotated[str, typer.Option(help="customer: whose orders and messages they see, such as C-45130")] = "",
+) -> None:
+    """Add a person and print a one-time password, or change a person's role. Takes an administrator."""
+    from cli.people import add_person
 
-    add_person(name, role)
+    add_person(name, role, customer_id)
+
+
+@user.command("password")
+def user_password(name: str) -> None:
+    """Print a new one-time password for a person, whose sessions end. Takes an administrator, or a lost password of one."""
+    from cli.people import give_password
+
+    give_password(name)
 
 
 @user.command("list")
 def user_list() -> None:
     """The people and their roles."""
-    from cli.showing import list_people
+    from cli.people import list_people
 
     list_people()
 

@@ -1,4 +1,4 @@
-"""Commands that read the ledger, and those about people. They load neither LangGraph nor Chroma nor MCP."""
+"""Commands that read the ledger. They load neither LangGraph nor Chroma nor MCP."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,8 +10,7 @@ import typer
 
 from cli.opening import open_ledger
 from cli.screen import console, dollars, plain, say, table
-from errors import BadInput
-from ledger.records import ROLES, Decision, Effect, Observation, Proposal, Run
+from ledger.records import Decision, Effect, Observation, Proposal, Run
 
 MARKS: Mapping[str, str] = {
     "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
@@ -75,21 +74,6 @@ def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
         return role
     approved = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
     return f"{role} besides {approved[0]}" if approved else f"2 × {role}"
-
-
-def add_person(name: str, role: str) -> None:
-    """Add a person or change their role."""
-    if role not in ROLES[1:]:
-        raise BadInput(f"{role!r} is no role; the roles are {', '.join(ROLES[1:])}")
-    with open_ledger() as ledger:
-        person = ledger.add_person(name, role)
-    say(f"{person.name} may decide as {person.role}.")
-
-
-def list_people() -> None:
-    """Print the people and their roles."""
-    with open_ledger() as ledger:
-        table(("name", "role"), [(person.name, person.role) for person in ledger.people()])
 
 
 def verify_audit() -> None:

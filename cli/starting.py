@@ -3,21 +3,30 @@
 import time
 
 from cli.knowing import build_knowledge, learn_phrasings
+from cli.opening import open_ledger
 from cli.running import read_targets, run_events, summary
-from cli.screen import console, say
+from cli.screen import console, say, table
 from evals.cases import recorded
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import CHECKOUT, settings
+from ledger.desk import Desk
+from ledger.postgres import PostgresLedger
+from ledger.sql.doors import ONE_TIME_DAYS
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
-#: The people of the sandbox company.
-PEOPLE = {"rita": "reviewer", "sam": "supervisor", "fay": "finance", "finn": "finance"}
+#: The people of the sandbox company, who are made at the first start.
+PEOPLE = {
+    "admin": "administrator", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "finn": "finance",
+    "ana": "analyst", "olga": "auditor", "casey": "customer",
+}  # fmt: skip
+#: of the sample, with two tickets: casey is this customer
+CUSTOMER = "C-45130"
 
 
 def start_all() -> None:
-    """Open the database, build the index, load the sample, run a Mission on each, say what waits."""
+    """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
     chosen, begun = settings(), time.monotonic()
     say(f"Data in {chosen.home}" if not chosen.database_url else "Data in the database that DATABASE_URL names")
     url = open_database(chosen)
@@ -30,14 +39,36 @@ def start_all() -> None:
     for case_id, sentence in loaded.refused.items():
         say(f"{case_id} is left out: {sentence}")
     with open_runtime(chosen) as runtime:
-        for name, role in PEOPLE.items():
-            if runtime.ledger.person(name) is None:
-                runtime.ledger.add_person(name, role)
         events = [recorded(raw, runtime.context.packs, str(SAMPLE)).event for raw in raws if raw["case_id"] in loaded.loaded]
         runs = run_events(runtime, events)
         console.print()
         summary(runtime, runs)
     _next_steps([run.run_id for run in runs if run.status == "waiting"], time.monotonic() - begun)
+    with open_ledger() as ledger:
+        if chosen.oidc_metadata_url:
+            say("People sign in at your provider: `missions user add ADDRESS --role ROLE` for each, an administrator first.")
+        else:
+            _show_passwords(add_people(ledger))
+
+
+def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
+    """Make the people that are not there yet: (name, role, one-time password) of each."""
+    desk = Desk(ledger)
+    missing = [(name, role) for name, role in PEOPLE.items() if ledger.person(name) is None]
+    return [(name, role, desk.admit(name, role, customer_id=_customer(role))[1]) for name, role in missing]
+
+
+def _customer(role: str) -> str | None:
+    return CUSTOMER if role == "customer" else None
+
+
+def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
+    if not passwords:
+        return
+    console.print()
+    say("Sign in with a one-time password, then choose your own. They are shown now and never again:", style="bold")
+    table(("name", "role", "one-time password"), passwords)
+    say(f"Good for {ONE_TIME_DAYS} days; for another one, `.venv/bin/missions user password NAME`.", style="dim")
 
 
 def _next_steps(waiting: list[str], seconds: float) -> None:
@@ -47,5 +78,5 @@ def _next_steps(waiting: list[str], seconds: float) -> None:
         say("What next:", style="bold")
         say(f"  .venv/bin/missions show {waiting[0]}      why this plan and not another")
         say("  .venv/bin/missions queue                everything that waits for a person")
-        say(f"  .venv/bin/missions decide {waiting[0]} approve --as rita --reason 'agreed'")
-        say(f"  People of the sandbox company: {', '.join(f'{name} ({role})' for name, role in PEOPLE.items())}.")
+        say("  .venv/bin/missions sign-in rita         then you decide as rita, or on the dashboard:")
+        say(f"  .venv/bin/missions decide {waiting[0]} approve --reason 'agreed'")

@@ -4,30 +4,37 @@ Opened once a process. The ledger is there at once; the runtime (LangGraph, Chro
 in the background, so that nobody waits for it before the first page.
 """
 
-from collections.abc import Callable, Mapping
+import gc
+import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from errors import MissionsError
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
+from graphs.what_if import AskWhatIf
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 
+_log = logging.getLogger(__name__)
 #: runs that are driven side by side
 HANDS = 4
 
-#: See `evals`: what a change of policies would do to recorded exceptions. Handed in, for the dashboard does not know evals.
-WhatIf = Callable[..., Mapping[str, Any]]
+#: Runs the recorded exceptions and keeps the run: (by whom, what is told how many of how many are done) to its id.
+Evaluate = Callable[[str, Callable[[int, int], None]], str]
 
 
 @dataclass(frozen=True)
 class Tools:
     """What others give the dashboard to work with."""
 
-    what_if: WhatIf | None = None
+    #: `evals.what_if.what_if`, handed in, for the dashboard does not know evals
+    what_if: AskWhatIf | None = None
+    evaluate: Evaluate | None = None
 
 
 class Company:
@@ -47,6 +54,9 @@ class Company:
 
     def _open(self) -> Runtime:
         runtime = self._stack.enter_context(open_runtime(self.settings))
+        # Streamlit collects garbage after every run of a script: what is loaded by now stays, and need not be walked each time
+        gc.collect()
+        gc.freeze()
         for run in self.ledger.runs("running"):  # of a process that stopped while it drove them
             self.drive(run.run_id)
         return runtime
@@ -66,7 +76,15 @@ class Company:
         with self._lock:
             known = self._driving.get(run_id)
             if known is None or known.done():
-                self._driving[run_id] = self._hands.submit(lambda: self.runtime.drive(run_id))
+                self._driving[run_id] = self._hands.submit(self._drive, run_id)
+
+    def _drive(self, run_id: str) -> None:
+        try:
+            self.runtime.drive(run_id)
+        except MissionsError as error:  # the run stands as it was, and is seen among the incidents if nobody drives it on
+            _log.warning("run %s was not driven on: %s", run_id, error)
+        except Exception:
+            _log.exception("run %s was not driven on", run_id)
 
     def is_driving(self, run_id: str) -> bool:
         """Whether this process works on the run now."""

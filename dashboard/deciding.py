@@ -1,6 +1,5 @@
 """The open proposal: what it would change, and the five decisions. Every decision goes through the ledger's choke point."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ import streamlit as st
 from dashboard.company import company
 from dashboard.editing import edit_plan
 from dashboard.html import markup, show
-from dashboard.text import label, until
+from dashboard.text import label, plain, until
 from dashboard.views import card
 from errors import MissionsError
 from ledger.canonical import now
@@ -37,15 +36,17 @@ def proposal_card(me: Person, run: Run, proposal: Proposal) -> None:
 
 
 def _notices(me: Person, proposal: Proposal) -> None:
-    if told := st.session_state.pop("told", None):
-        st.warning(label(told, 800), icon=":material/info:")
+    _told(proposal.run_id)
     if may(me, "decide"):
         _claim(me, proposal)
 
 
-@st.fragment(run_every="60s")
+@st.fragment(run_every="5s")
 def _claim(me: Person, proposal: Proposal) -> None:
-    """Say that one has it open, and who else has."""
+    """Say that one has it open, and who else has; see that somebody else has decided."""
+    present = company().ledger.proposal(proposal.run_id)
+    if present is None or (present.proposal_id, present.status) != (proposal.proposal_id, "pending"):
+        st.rerun(scope="app")
     before = st.session_state.get("claimed")
     if before and before != proposal.proposal_id:
         company().desk.release(before, me.name)
@@ -70,28 +71,54 @@ def _drift(run_id: str, proposal: Proposal) -> None:
 
 
 def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
+    """The buttons decide in callbacks: what somebody pressed counts even if the page has something else to show by then."""
     with st.container(key="reason"):
-        reason = st.text_input(
+        st.text_input(
             "Reason", key=f"why-{proposal.proposal_id}", max_chars=500, label_visibility="collapsed",
             placeholder="Why? It is kept in the audit log.",
         )  # fmt: skip
-    quick = st.pills("Or", QUICK, key=f"quick-{proposal.proposal_id}", label_visibility="collapsed")
-    why = reason.strip() or quick or ""
+    st.pills("Or", QUICK, key=f"quick-{proposal.proposal_id}", label_visibility="collapsed")
     without = _left_out(proposal)
-    with st.container(horizontal=True, gap="small", key="decide"):
-        if st.button("Approve without the rest" if without else "Approve", type="primary", icon=":material/check:", shortcut="A"):
-            decide(me, run, proposal, "approve", why, {"without": without} if without else {})
+    with st.container(horizontal=True, gap="xsmall", key="decide"):
+        said = "Approve without the rest" if without else "Approve"
+        _button(said, "approve", me, run, proposal, type="primary", icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
-            edit_plan(me, run, proposal, why)
-        if st.button("Reject", icon=":material/close:", shortcut="X"):
-            decide(me, run, proposal, "reject", why, {})
-        if st.button("Ask again", icon=":material/replay:", shortcut="L", help="The Mission looks at everything anew"):
-            decide(me, run, proposal, "respond", why, {"remark": why})
+            edit_plan(me, run, proposal, _reason(proposal))
+        _button("Reject", "reject", me, run, proposal, icon=":material/close:", shortcut="X")
+        looks = "The Mission looks at everything anew"
+        _button("Ask again", "respond", me, run, proposal, icon=":material/replay:", shortcut="L", help=looks)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
             queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
-            queue = st.selectbox("To", queues, key=f"queue-{proposal.proposal_id}")
-            if st.button("Hand it over", type="primary", key=f"escalate-{proposal.proposal_id}"):
-                decide(me, run, proposal, "escalate", why, {"queue": queue})
+            st.selectbox("To", queues, key=f"queue-{proposal.proposal_id}")
+            _button("Hand it over", "escalate", me, run, proposal, type="primary")
+
+
+def _button(said: str, kind: DecisionKind, me: Person, run: Run, proposal: Proposal, **looks: Any) -> None:
+    st.button(said, key=f"{kind}-{proposal.proposal_id}", on_click=_pressed, args=(me, run, proposal, kind), **looks)
+
+
+def _pressed(me: Person, run: Run, proposal: Proposal, kind: DecisionKind) -> None:
+    """Record the decision about the proposal as it was on the screen; what follows from it is done in the background."""
+    about, reason = proposal.proposal_id, _reason(proposal)
+    details = {
+        "approve": {"without": parts} if (parts := st.session_state.get(f"without-{about}")) else {},
+        "respond": {"remark": reason},
+        "escalate": {"queue": st.session_state.get(f"queue-{about}")},
+    }.get(kind, {})
+    try:
+        _, status = company().runtime.decide(run.run_id, kind, me.name, reason, digest=proposal.digest, details=details)
+    except MissionsError as error:
+        tell(run.run_id, str(error))
+        return
+    waits = status == "pending"
+    tell(run.run_id, "Your approval is recorded; a second person must approve it too." if waits else "")
+    if not waits:
+        company().drive(run.run_id)
+
+
+def _reason(proposal: Proposal) -> str:
+    typed = st.session_state.get(f"why-{proposal.proposal_id}") or ""
+    return typed.strip() or st.session_state.get(f"quick-{proposal.proposal_id}") or ""
 
 
 def _left_out(proposal: Proposal) -> list[str]:
@@ -100,23 +127,20 @@ def _left_out(proposal: Proposal) -> list[str]:
     if not parts:
         return []
     return st.multiselect(
-        "Reject only these parts", parts, format_func=label, key=f"without-{proposal.proposal_id}",
+        "Reject only these parts", parts, format_func=plain, key=f"without-{proposal.proposal_id}",
         placeholder="Reject single parts of the plan …", label_visibility="collapsed",
     )  # fmt: skip
 
 
-def decide(me: Person, run: Run, proposal: Proposal, kind: DecisionKind, reason: str, details: Mapping[str, Any]) -> None:
-    """Record the decision about the proposal as it is on the screen; what follows from it is done in the background."""
-    try:
-        _, status = company().runtime.decide(run.run_id, kind, me.name, reason, digest=proposal.digest, details=details)
-    except MissionsError as error:
-        st.session_state["told"] = str(error)
-    else:
-        if status == "pending":
-            st.session_state["told"] = "Your approval is recorded; a second person must approve it too."
-        else:
-            company().drive(run.run_id)
-    st.rerun(scope="app")
+def tell(run_id: str, sentence: str) -> None:
+    """Say something about a run beside it, until something else is said."""
+    st.session_state["told"] = (run_id, sentence)
+
+
+def _told(run_id: str) -> None:
+    about, sentence = st.session_state.get("told", ("", ""))
+    if about == run_id and sentence:
+        st.warning(label(sentence, 800), icon=":material/info:")
 
 
 @st.fragment(run_every="0.5s")
@@ -127,8 +151,7 @@ def progress(me: Person, run_id: str) -> None:
     decisions, effects = ledger.decisions(run_id), ledger.effects(run_id)
     if proposal is not None and proposal.status == "pending" and run.status == "waiting":
         st.rerun(scope="app")
-    if told := st.session_state.get("told"):
-        st.warning(label(told, 800), icon=":material/info:")
+    _told(run_id)
     if proposal is None:
         st.text(f"Run {run.run_id} is {run.status} and has no proposal yet.")
         return

@@ -1,45 +1,111 @@
-"""The dashboard as a server: Streamlit's app, with the sign-in form beside it."""
+"""The dashboard as a server: Streamlit's app behind a guard, with the sign-in form beside it."""
 
-from datetime import timedelta
-from html import escape
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs
+from typing import Any, NoReturn
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.middleware import Middleware
+from streamlit.runtime.pages_manager import PagesManager
 
-from dashboard.company import Tools, company, equip
-from dashboard.visitor import COOKIE
+from dashboard.branding import accent
+from dashboard.company import Company, Tools, company, equip, use
+from dashboard.guard import Guard
+from dashboard.oidc import auth_secrets, uses_oidc
+from dashboard.sign_in import routes
+from dashboard.text import label
+from errors import BadInput, MissionsError
 from graphs.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
 
 
-async def sign_in(request: Request) -> Response:
-    """The form, and what came of it."""
-    told = ""
-    if request.method == "POST":
-        given = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
-        hours = timedelta(hours=company().settings.session_hours)
-        knock = await run_in_threadpool(
-            company().desk.sign_in, given.get("name", ""), given.get("password", ""), hours, given.get("chosen") or None
-        )
-        if knock.token:
-            response = RedirectResponse("/", 303)
-            response.set_cookie(COOKIE, knock.token, httponly=True, samesite="lax", max_age=int(hours.total_seconds()))
-            return response
-        told = knock.refused
-    return HTMLResponse(
-        f"<p>{escape(told)}</p><form method=post><input name=name placeholder=name><input name=password type=password>"
-        "<input name=chosen type=password placeholder='new password'><button>Sign in</button></form>"
+def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM. Raises BadInput, before anything is opened, for an address or a setting that is no good."""
+    secrets = {"auth": auth_secrets(chosen)} if uses_oidc(chosen) else {}
+    if chosen.brand_logo is not None and not chosen.brand_logo.is_file():
+        raise BadInput(f"MISSIONS_BRAND_LOGO: there is no file {chosen.brand_logo}; name a picture, or unset it")
+    _check_address(chosen.address, chosen.port)
+    # Streamlit would take the modules in `pages` for scripts of an app in its older form
+    PagesManager.uses_pages_directory = False
+    equip(tools)
+    opened = company()
+    # uvicorn stops by itself first, then raises the signal once more: as an exception, so that the database is closed too
+    signal.signal(signal.SIGTERM, _leave)
+    on_ready()
+    try:
+        _app(opened, chosen, secrets).run(config=config(chosen))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        opened.close()
+        use(None)
+
+
+def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
+    signed_in = None if uses_oidc(chosen) else lambda token: opened.desk.who(token) is not None
+    return st.App(
+        APP, secrets=secrets, routes=routes(), middleware=[Middleware(Guard, signed_in=signed_in)], on_script_error=_told
     )
 
 
-def serve(chosen: Settings, tools: Tools) -> None:
-    """Serve until stopped."""
-    equip(tools)
-    app = st.App(APP, routes=[Route("/sign-in", sign_in, methods=["GET", "POST"])])
-    app.run(config={"server.address": chosen.address, "server.port": chosen.port, "server.headless": True})
+def config(chosen: Settings) -> dict[str, Any]:
+    """Streamlit's options: nothing is sent anywhere, nothing is there for developers, the colour is the brand's."""
+    return {
+        "server.address": chosen.address,
+        "server.port": chosen.port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.enableAgentApi": False,
+        "server.enableStaticServing": False,
+        "server.trustedUserHeaders": {},
+        "browser.gatherUsageStats": False,
+        "browser.serverAddress": chosen.address,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.showSidebarNavigation": False,
+        "logger.hideWelcomeMessage": True,
+        "logger.enableRich": False,
+        "logger.level": "warning",
+        # one for each, and nothing beside them: a theme of its own would be light for everybody
+        "theme.light.primaryColor": accent(chosen.brand_color),
+        "theme.dark.primaryColor": accent(chosen.brand_color),
+        "theme.baseFontSize": 15,
+    }
+
+
+def _told(error: Exception) -> bool:
+    """What a page shows of an error that nobody took; Streamlit logs it."""
+    if isinstance(error, MissionsError):
+        st.error(label(error, 1_000), icon=":material/error:")
+    else:
+        st.error("This page failed, and the log of the dashboard says why. Reload it, or tell whoever runs the dashboard.")
+    return True
+
+
+def _check_address(address: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as one:
+        if sys.platform != "win32":
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((address, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise BadInput(
+                    f"port {port} of {address} is in use: stop what listens there, or name another in MISSIONS_PORT"
+                ) from error
+            if error.errno == errno.EACCES:
+                raise BadInput(f"this account may not listen on port {port}: name one from 1024 in MISSIONS_PORT") from error
+            raise BadInput(f"MISSIONS_ADDRESS: {address!r} is no address of this machine; the usual one is 127.0.0.1") from error
+
+
+def _leave(number: int, _frame: Any) -> NoReturn:
+    sys.exit(128 + number)

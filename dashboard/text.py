@@ -9,6 +9,9 @@ _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206
 #: as above, but lines stay lines
 _HIDDEN_IN_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
+#: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!~:$<>|&]")
+
 
 def plain(value: Any, longest: int = 300) -> str:
     """A value as one harmless line of at most `longest` characters."""
@@ -18,6 +21,11 @@ def plain(value: Any, longest: int = 300) -> str:
 def plain_lines(value: Any, longest: int = 4_000) -> str:
     """A text as harmless lines of at most `longest` characters in all."""
     return _cut(_HIDDEN_IN_LINES.sub(" ", str(value).replace("\r\n", "\n")), longest)
+
+
+def label(value: Any, longest: int = 80) -> str:
+    """A value as the label of a widget: Streamlit reads labels as Markdown, so what means something there is escaped."""
+    return _MARKDOWN.sub(r"\\\g<0>", plain(value, longest))
 
 
 def _cut(text: str, longest: int) -> str:

@@ -6,12 +6,15 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
+from dashboard.deciding import tell
 from dashboard.html import joined, markup, show
 from dashboard.text import dollars, label, plain, words
 from dashboard.views.queue import Together, together, who_approves
 from errors import MissionsError
 from ledger.permissions import may
 from ledger.records import DecisionKind, Person
+
+_REASON = "why-together"
 
 
 def decide_together(me: Person, run_ids: Sequence[str]) -> None:
@@ -30,21 +33,22 @@ def decide_together(me: Person, run_ids: Sequence[str]) -> None:
     if not may(me, "decide") or not chosen.rows:
         return
     with st.container(key="reason"):
-        reason = st.text_input("Reason", key="why-together", max_chars=500, placeholder="Why? It is kept in the audit log.",
-                               label_visibility="collapsed")  # fmt: skip
+        st.text_input(
+            "Reason", key=_REASON, max_chars=500, placeholder="Why? It is kept in the audit log.", label_visibility="collapsed"
+        )
     number, sum_ = len(chosen.rows), dollars(chosen.money_cents)
-    with st.container(horizontal=True, gap="small"):
-        if st.button(f"Approve {number} · {label(sum_)}", type="primary", icon=":material/done_all:", shortcut="A"):
-            _decide(me, chosen, "approve", reason)
-        if st.button(f"Reject {number}", icon=":material/close:", shortcut="X"):
-            _decide(me, chosen, "reject", reason)
-        if st.button(f"Ask again for {number}", icon=":material/replay:", shortcut="L"):
-            _decide(me, chosen, "respond", reason)
+    with st.container(horizontal=True, gap="xsmall", key="decide"):
+        for said, kind, looks in (
+            (f"Approve {number} · {label(sum_)}", "approve", {"type": "primary", "icon": ":material/done_all:", "shortcut": "A"}),
+            (f"Reject {number}", "reject", {"icon": ":material/close:", "shortcut": "X"}),
+            (f"Ask again for {number}", "respond", {"icon": ":material/replay:", "shortcut": "L"}),
+        ):
+            st.button(said, key=f"{kind}-together", on_click=_pressed, args=(me, chosen, kind), **looks)  # type: ignore[arg-type]
 
 
-def _decide(me: Person, chosen: Together, kind: DecisionKind, reason: str) -> None:
-    """One decision each; those that are refused stay ticked, with the reason."""
-    told, left = [], []
+def _pressed(me: Person, chosen: Together, kind: DecisionKind) -> None:
+    """One decision each about what was on the screen; those that are refused stay ticked, with the reason."""
+    reason, told, left = st.session_state.get(_REASON) or "", [], []
     for row in chosen.rows:
         try:
             details = {"remark": reason} if kind == "respond" else {}
@@ -58,10 +62,15 @@ def _decide(me: Person, chosen: Together, kind: DecisionKind, reason: str) -> No
     done = len(chosen.rows) - len(left)
     if done:
         told.insert(0, f"{done} of {len(chosen.rows)} decided: {kind}.")
-    st.session_state["ticked"], st.session_state["told_together"] = left, told
-    if len(left) < 2:
-        st.session_state["ticked"], st.session_state["told"] = [], " ".join(told)
-    st.rerun()
+        st.session_state[_REASON] = ""
+    st.session_state["told_together"] = told
+    if len(left) > 1:
+        st.session_state["ticked"] = left
+        return
+    st.session_state["ticked"] = []
+    # back to one proposal: the one that was refused, or the first of those decided
+    st.query_params["run"] = left[0] if left else chosen.rows[0].run_id
+    tell(st.query_params["run"], " ".join(told))
 
 
 def _summary(chosen: Together) -> Markup:

@@ -1,10 +1,28 @@
 """How a run flows, in lines of text: read off the compiled mission graph, so that it is never out of date."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from langgraph.graph import END, START
 
 from graphs.mission import mission_graph
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The mission graph as data."""
+
+    #: from the first to the last, on the longest way
+    steps: Sequence[str]
+    #: (from, to) between steps
+    edges: Sequence[tuple[str, str]]
+
+
+def flow() -> Flow:
+    """The steps in their order, and every way between two of them."""
+    edges = _edges()
+    steps = _longest(edges, START)[1:-1]
+    return Flow(steps, [(step, to) for step in steps for to in edges[step] if to in steps])
 
 
 def flow_lines() -> list[str]:

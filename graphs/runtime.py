@@ -6,6 +6,7 @@ or is an incident.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from errors import BadInput, MissionsError, Refused, Stuck
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
+from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
@@ -74,6 +76,23 @@ class Runtime:
         self.context, self.database_url = context, database_url
         self.ledger: Ledger = context.ledger
         self._graph = mission_graph(saver)
+        self._reopened = ExitStack()
+
+    def close(self) -> None:
+        """Close what was opened since the start."""
+        self._reopened.close()
+
+    def reload_policies(self, settings: Settings) -> None:
+        """Work with the policies that the folder holds now, and bring the index up to them.
+
+        What is being driven goes on with those it has. Raises BadInput or TryAgain; then everything stays as it was.
+        """
+        policies, embedder = PolicyBook.load(settings.policies), MiniLM()
+        packs = load_packs(settings.packs, self.context.catalogue, policies)
+        build(policies, settings.knowledge, embedder)
+        knowledge = self._reopened.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
+        # another context, not this one changed: a drive that is under way must not see two books
+        self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
     def take_in(self, event: Event) -> Run:
         """Take an event in; the run that it started, now or when it came first."""
@@ -235,7 +254,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        yield Runtime(context, saver, url)
+        with closing(Runtime(context, saver, url)) as runtime:
+            yield runtime
 
 
 def open_database(settings: Settings) -> str:

@@ -6,7 +6,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import BadInput
@@ -42,6 +42,20 @@ class Settings(BaseSettings):
     brand_name: str = "Missions"
     brand_logo: Path | None = None
     brand_color: str = Field(default="", pattern="^(#[0-9a-fA-F]{6})?$")
+
+    #: an OpenID Connect provider by which people sign in, in place of local accounts
+    oidc_metadata_url: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    #: as registered at the provider, ending in /oauth2callback; from address and port unless given
+    oidc_redirect_uri: str = ""
+    #: signs the cookie of whoever signed in at the provider
+    cookie_secret: SecretStr = SecretStr("")
+
+    #: of `missions sign-in`, for scripts
+    password: SecretStr = SecretStr("")
+    #: whether a build server runs this: then `missions start` ends by itself
+    ci: str = Field(default="", validation_alias="CI")
 
     @property
     def knowledge(self) -> Path:

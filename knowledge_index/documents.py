@@ -58,11 +58,18 @@ class Document:
     #: what holds for all its clauses
     intro: str
     clauses: tuple[RawClause, ...]
+    #: the whole of it, as it was read
+    text: str
 
 
 def read_document(file: Path) -> Document:
     """The policy document in `file`. Raises BadInput, with file and line, for anything that is not as it must be."""
-    lines = _lines(file)
+    return parse_document(read_text(file), file)
+
+
+def parse_document(text: str, file: Path) -> Document:
+    """The policy document `text`, which stands in `file` or will. Raises BadInput as `read_document` does."""
+    lines = text.replace("\r\n", "\n").split("\n")
     end = _end_of_front_matter(lines, file)
     header = _header(load_mapping("\n".join(lines[1:end]), file, 2), file)
     headings = [number for number in range(end + 1, len(lines)) if lines[number].startswith("## ")]
@@ -72,10 +79,11 @@ def read_document(file: Path) -> Document:
     clauses = tuple(_clause(lines, start, stop, header, file) for start, stop in zip(headings, stops, strict=True))
     _refuse_repeated(clauses, file)
     intro = "\n".join(lines[end + 1 : headings[0]]).strip()
-    return Document(file=file, header=header, intro=intro, clauses=clauses)
+    return Document(file=file, header=header, intro=intro, clauses=clauses, text=text)
 
 
-def _lines(file: Path) -> list[str]:
+def read_text(file: Path) -> str:
+    """The text of a policy document. Raises BadInput for what cannot be read, is too long, or is not UTF-8."""
     try:
         if not file.is_file():
             raise BadInput(f"{file} is not a file; put a policy document there, or remove it.")
@@ -86,11 +94,10 @@ def _lines(file: Path) -> list[str]:
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror}); give read permission for it.") from error
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise fault(file, line, "the text is not UTF-8", "save the file as UTF-8") from error
-    return text.replace("\r\n", "\n").split("\n")
 
 
 def _end_of_front_matter(lines: list[str], file: Path) -> int:

@@ -9,14 +9,14 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 from errors import BadInput
-from knowledge_index.documents import Document, RawClause, read_document
+from knowledge_index.documents import Document, Header, RawClause, read_document
 from knowledge_index.faults import fault
 from knowledge_index.rendering import CannotRender, Values, render
 
@@ -74,6 +74,7 @@ class PolicyBook:
 
     def __init__(self, documents: Sequence[Document]) -> None:
         _refuse_overlaps(documents)
+        self.documents = tuple(documents)
         self.policies = tuple(map(_policy, documents))
         days = _days_of_change(documents)
         self._starts = [datetime.combine(day, time(), UTC) for day in days]
@@ -89,6 +90,12 @@ class PolicyBook:
         if not files:
             raise BadInput(f"{folder} holds no policy documents (*.md); name the folder that does.")
         return cls([read_document(file) for file in files])
+
+    def standing(self, as_of: datetime) -> Self:
+        """A book of what is in force at `as_of`, as if it had always been: what that would do to a case of any day."""
+        day = as_of.astimezone(UTC).date()
+        held = [document for document in self.documents if _holds(document, day)]
+        return type(self)([replace(one, header=_always(one.header)) for one in held])
 
     def period(self, as_of: datetime) -> Period:
         """What is in force at `as_of`, which must have a time zone (else BadInput)."""
@@ -130,6 +137,10 @@ def _policy(document: Document) -> Policy:
         intro=document.intro,
         clause_ids=tuple(raw.id for raw in document.clauses),
     )
+
+
+def _always(header: Header) -> Header:
+    return replace(header, in_force_from=date.min, in_force_until=None)
 
 
 def _holds(document: Document, day: date) -> bool:

@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 from errors import Refused
 from ledger import permissions
 from ledger.canonical import now
-from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage
+from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
+from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.permissions import Permission
 from ledger.postgres import PostgresLedger
 from ledger.records import AuditEntry, Claim, Incident, Person, Run
-from ledger.sql import chain, claims, doors, incidents, listing, people
-from ledger.sql.doors import Knock
+from ledger.sql import chain, claims, doors, drafts, incidents, listing, people
+from ledger.sql.doors import Account, Knock
 
 #: for which an opened proposal is claimed, unless it is prolonged
 CLAIM_LASTS = timedelta(minutes=5)
@@ -49,11 +50,38 @@ class Desk:
             _may_manage(tx, by, name)
             return people.add(tx, name, role, customer_id, self._clock())
 
+    def admit(
+        self, name: str, role: str, by: str = COMMAND_LINE, customer_id: str | None = None, account: bool = True
+    ) -> tuple[Person, str]:
+        """`enrol`, and a one-time password for who has no local account yet (empty for who has, or is to have none)."""
+        with self._transaction() as tx:
+            _may_manage(tx, by, name)
+            person = people.add(tx, name, role, customer_id, self._clock())
+            wanted = account and not doors.has_account(tx, name)
+            return person, doors.give_one_time(tx, name, by, self._clock()) if wanted else ""
+
     def give_one_time(self, name: str, by: str = COMMAND_LINE) -> str:
         """A new one-time password for a local account, which is made if need be; sessions of it end."""
         with self._transaction() as tx:
             _may_manage(tx, by, "")
             return doors.give_one_time(tx, name, by, self._clock())
+
+    def end_sessions(self, name: str, by: str) -> int:
+        """End every session of a person; how many there were."""
+        with self._transaction() as tx:
+            _may_manage(tx, by, "")
+            return doors.end_sessions(tx, name, by, self._clock())
+
+    def accounts(self, by: str, text: str = "", offset: int = 0, limit: int = 50) -> tuple[list[Account], int]:
+        """A page of the people whose name has this text in it, by name, and how many there are in all."""
+        with self._transaction() as tx:
+            _may_manage(tx, by, "")
+            return doors.accounts(tx, text, offset, limit, self._clock())
+
+    def has_administrator(self) -> bool:
+        """Whether there is somebody who manages people."""
+        with self._transaction() as tx:
+            return people.has_role(tx, "administrator")
 
     def has_account(self, name: str) -> bool:
         """Whether there is a local account of this name."""
@@ -104,6 +132,11 @@ class Desk:
         with self._transaction() as tx:
             return listing.queue(tx, me, wanted, offset, limit, self._clock())
 
+    def waiting(self, run_ids: Collection[str]) -> list[Waiting]:
+        """What waits of these runs, what is due first at the front."""
+        with self._transaction() as tx:
+            return listing.waiting(tx, run_ids, self._clock())
+
     def search(self, wanted: RunFilter, offset: int = 0, limit: int = 50) -> RunPage:
         """A page of the runs found, the newest first."""
         with self._transaction() as tx:
@@ -138,6 +171,47 @@ class Desk:
         """Rows of the audit log, the newest first, from the one before number `before`."""
         with self._transaction() as tx:
             return chain.page(tx, before, limit, run_id, kind)
+
+    # Policy drafts
+
+    def draft_policy(self, draft: NewDraft, by: str) -> PolicyDraft:
+        """Keep a draft of a policy's next version. Refused to who may not draft; BadInput without a reason, or for a past day."""
+        with self._transaction() as tx:
+            return drafts.add(tx, draft, by, self._clock())
+
+    def policy_draft(self, draft_id: str) -> PolicyDraft:
+        """One draft. BadInput when there is none."""
+        with self._transaction() as tx:
+            return drafts.find(tx, draft_id)
+
+    def policy_drafts(self, status: DraftStatus | None = None, limit: int = 100) -> list[PolicyDraft]:
+        """Drafts of all policies, the newest first."""
+        with self._transaction() as tx:
+            return drafts.listed(tx, status, limit)
+
+    def open_drafts(self) -> dict[str, int]:
+        """How many drafts of each policy wait to be put in force."""
+        with self._transaction() as tx:
+            return drafts.open_by_policy(tx)
+
+    @contextmanager
+    def putting_in_force(self, draft_id: str, by: str, reason: str) -> Iterator[PolicyDraft]:
+        """The draft, in force if what is done with it succeeds: an error takes everything back.
+
+        Refused to its author, to who may not, for a draft that is settled, and for one whose first day has passed.
+        """
+        with self._transaction() as tx:
+            yield drafts.put_in_force(tx, draft_id, by, reason, self._clock())
+
+    def withdraw_draft(self, draft_id: str, by: str, reason: str) -> PolicyDraft:
+        """Give a draft up: its author may, and who may put policies in force. Refused for one that is settled."""
+        with self._transaction() as tx:
+            return drafts.withdraw(tx, draft_id, by, reason, self._clock())
+
+    def citing(self, clause_id: str, limit: int = 10) -> list[CitingRun]:
+        """The latest runs whose proposals cite a clause, the newest first."""
+        with self._transaction() as tx:
+            return drafts.citing(tx, clause_id, limit)
 
 
 def _may_manage(tx: Connection, by: str, name: str) -> None:

@@ -293,7 +293,7 @@ class MemoryLedger:
         at = moment(at)
         with self._lock:
             case = self._case(run_id)
-            person = rules.check_resumption(case.run, self.person(by), by, reason)
+            person = rules.check_settlement(case.run, self.person(by), by, reason)
             self._close_incidents(case, at)
             pending = any(self._proposals[known].status == "pending" for known in case.proposals)
             case.run = replace(case.run, status="waiting" if pending else "running")
@@ -303,7 +303,7 @@ class MemoryLedger:
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         with self._lock:
             case = self._case(run_id)
-            person = rules.check_resumption(case.run, self.person(by), by, reason)
+            person = rules.check_settlement(case.run, self.person(by), by, reason)
             verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
             self._note(moment(at), "run_abandoned", run_id, lambda: audit.of_resumption(person.name, reason))
             self.finish(run_id, verdict, "abandoned", at)

@@ -178,12 +178,12 @@ def decision_of(ask: Ask, person: Person, run_id: str, decision_id: str) -> Deci
     )
 
 
-def check_resumption(run: Run, person: Person | None, by: str, reason: str) -> Person:
-    """Only an incident is resumed, by somebody who may decide, with a reason."""
+def check_settlement(run: Run, person: Person | None, by: str, reason: str) -> Person:
+    """Only an incident is resumed or abandoned, by somebody who may, with a reason."""
     if person is None:
         raise Refused(f"'{by}' is not known to the ledger: add this person with a role first.")
     if not reason.strip():
-        raise Refused(f"To resume run {run.run_id} takes a reason: say what was mended.")
+        raise Refused(f"To settle the incident of run {run.run_id} takes a reason: say what was mended, or why it is closed.")
     if run.status != "incident":
-        raise Refused(f"Run {run.run_id} is '{run.status}' and no incident: there is nothing to resume.")
+        raise Refused(f"Run {run.run_id} is '{run.status}' and no incident: there is nothing to settle.")
     return permissions.require(person, "settle_incident")

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Float,
     ForeignKey,
     Identity,
@@ -19,6 +20,7 @@ from sqlalchemy import (
 )
 
 from ledger.columns import CleanText, Moment, PlainJson
+from ledger.drafts import DraftStatus
 from ledger.records import (
     PERSON_ROLES,
     ROLES,
@@ -153,6 +155,8 @@ PROPOSALS = Table(
     # one pending proposal a run; also what the queue reads
     Index("uq_proposals_pending", "run_id", unique=True, postgresql_where=text("status = 'pending'")),
     Index("ix_proposals_queue", "due_at", "proposal_id", postgresql_where=text("status = 'pending'")),
+    # the runs that cite a clause
+    Index("ix_proposals_cites", "cites", postgresql_using="gin", postgresql_ops={"cites": "jsonb_path_ops"}),
 )
 
 DECISIONS = Table(
@@ -247,6 +251,32 @@ CLAIMS = Table(
     Column("by", CleanText, nullable=False),
     Column("since", Moment, nullable=False),
     Column("until", Moment, nullable=False),
+)
+
+#: next versions of policies, until somebody else puts them in force
+POLICY_DRAFTS = Table(
+    "policy_drafts",
+    METADATA,
+    Column("draft_id", CleanText, primary_key=True),
+    _number(),
+    Column("policy_id", CleanText, nullable=False),
+    Column("base_version", Integer, nullable=False),
+    Column("base_digest", CleanText, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("in_force_from", Date, nullable=False),
+    # the whole document, as Markdown with front matter
+    Column("text", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False),
+    Column("drafted_by", CleanText, nullable=False),
+    Column("drafted_at", Moment, nullable=False),
+    Column("status", CleanText, nullable=False),
+    Column("settled_by", CleanText, nullable=False, server_default=""),
+    Column("settled_at", Moment),
+    Column("settled_reason", CleanText, nullable=False, server_default=""),
+    _one_of("status", get_args(DraftStatus)),
+    # four eyes in the database too: nobody puts their own draft in force
+    CheckConstraint("status <> 'in_force' OR settled_by <> drafted_by", name="four_eyes"),
+    Index("ix_policy_drafts_open", "policy_id", postgresql_where=text("status = 'draft'")),
 )
 
 AUDIT = Table(

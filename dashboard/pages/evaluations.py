@@ -1,11 +1,141 @@
-"""To come."""
+"""Evaluations: the runs of the harness and their figures over time; one run opened; two compared case by case.
 
+`?run=…` opens a run, `&with=…` compares it with an earlier one, `&case=…` shows one case side by side.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from dashboard.company import company
+from dashboard.evaluating import start_button
+from dashboard.evaluation_opened import opened
+from dashboard.html import markup, show
+from dashboard.text import label
+from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
 from dashboard.visitor import enter
+from ledger.evaluations import ALL, EvaluationRun, Shelf
+
+_MOST_ROWS = 10
+_HEIGHT_PX = 380
+#: of the missions, to be told apart on light and on dark; that of all together is grey
+_COLOURS = ["#3b82d6", "#e07b39", "#2fa37c", "#b565c9", "#c9a227", "#d6526b", "#4fb3c9", "#8a9a3b"]
+_GREY = "#8b8b96"
 
 
 def draw() -> None:
     """The page."""
     enter("read")
-    st.title("evaluations")
+    shelf = Shelf.of(company().settings.home)
+    shelved = shelf.runs()
+    with st.container(key="evaluations"):
+        if st.query_params.get("run") and shelved.runs:
+            opened(shelf, shelved.runs)
+            return
+        head = st.container(horizontal=True, vertical_alignment="center", key="evaluations_head")
+        with head:
+            show(markup('<h2 class="m-eval-title">Evaluations</h2>'))
+            start_button()
+        for fault in shelved.faults:
+            st.warning(label(fault, 400), icon=":material/draft:")
+        if not shelved.runs:
+            st.text("No evaluation was kept yet. `make eval` runs the recorded exceptions and keeps their figures here.")
+            return
+        _runs(shelved.runs, head)
+        _chart(shelved.runs)
+
+
+def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
+    """The list. A click on a line opens its run; two that are ticked can be compared."""
+    rows = run_rows(runs)
+    event = st.dataframe(
+        rows,
+        hide_index=True,
+        key="evaluation_runs",
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
+        column_config={
+            "when": st.column_config.DatetimeColumn("when (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC", width=128),
+            "cases": st.column_config.NumberColumn(format="localized", width=58),
+            **{
+                figure.title: st.column_config.NumberColumn(
+                    format="%.1f%%", help=figure.means, width=76 if "cite" in figure.title else 70
+                )
+                for figure in FIGURES
+            },
+            "seconds": st.column_config.NumberColumn(format="%.1f", width=68),
+            "by": st.column_config.TextColumn(width=60),
+            "code": st.column_config.TextColumn(help="the git commit, with + where files were changed"),
+        },
+    )
+    ticked = [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
+    clicked = [runs[row] for row, _ in event["selection"]["cells"] if row < len(runs)]
+    with above:
+        if len(ticked) == 2:
+            after, before = sorted(ticked, key=lambda run: run.at, reverse=True)
+            if st.button("Compare these two", type="primary", icon=":material/compare_arrows:"):
+                _go(run=after.run_id, **{"with": before.run_id})
+        told = (
+            "Tick one more to compare two." if len(ticked) == 1 else "Click a line to open the run, or tick two to compare them."
+        )
+        if len(ticked) != 2:
+            st.caption(told)
+    if clicked and not ticked:
+        _go(run=clicked[0].run_id)
+
+
+def _go(**parameters: str) -> None:
+    st.query_params.from_dict(parameters)
+    st.rerun()
+
+
+def _chart(runs: Sequence[EvaluationRun]) -> None:
+    """One figure over all runs, a line a mission."""
+    missions = list(dict.fromkeys(name for run in runs for name in groups_of(run)))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.segmented_control(
+            "Figure over time",
+            [figure.name for figure in FIGURES],
+            format_func=lambda one: BY_NAME[one].title,
+            default="exact",
+            required=True,
+            key="evaluation_figure",
+        )
+        wanted = st.multiselect(
+            "Missions",
+            missions,
+            format_func=lambda one: label(mission_title(one)),
+            placeholder="all of them",
+            key="evaluation_missions",
+            width=300,
+        )
+    figure = BY_NAME[name or "exact"]
+    titles = {mission_title(one) for one in wanted or missions}
+    rows = [row for row in over_time(runs, figure.name) if row["mission"] in titles]
+    st.caption(f"{figure.title}: {figure.means}; per cent of the cases, the {'higher' if figure.high else 'lower'} the better.")
+    if rows:
+        st.altair_chart(_lines(rows, figure.high), height=250)
+
+
+def _lines(rows: list[dict[str, Any]], high: bool) -> Any:
+    values = [row["value"] for row in rows]
+    # a stretch at least five points wide: noise of a tenth must not look like a fall
+    scale = [max(0.0, min(*values, 95.0) - 1), 100.5] if high else [-0.25, min(100.0, max(*values, 5.0) + 1)]
+    days = json.dumps(list({row["run"]: row["when"][5:16] for row in rows}.values()))
+    first = min(row["run"] for row in rows)
+    names = sorted({row["mission"] for row in rows} - {mission_title(ALL)})
+    colours = alt.Scale(domain=[*names, mission_title(ALL)], range=[*(_COLOURS * len(names))[: len(names)], _GREY])
+    data = alt.Data(values=rows)  # type: ignore[no-untyped-call]
+    base = alt.Chart(data).encode(
+        x=alt.X("run:O", title=None, axis=alt.Axis(labelExpr=f"{days}[datum.value - {first}]", labelAngle=0, labelOverlap=True)),
+        y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=scale, nice=False, clamp=True)),
+        color=alt.Color("mission:N", title=None, scale=colours, legend=alt.Legend(orient="right", labelLimit=220)),
+        tooltip=[alt.Tooltip("when:N"), alt.Tooltip("mission:N"), alt.Tooltip("value:Q", format=".2f", title="per cent")],
+    )
+    thick = alt.condition(alt.datum.mission == mission_title(ALL), alt.value(3.5), alt.value(1.6))
+    return base.mark_line().encode(strokeWidth=thick) + base.mark_point(filled=True, size=55)

@@ -1,11 +1,173 @@
-"""To come."""
+"""The people: who there is, with which role, how they sign in. For administrators, who never change their own role."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard.company import company
+from dashboard.html import markup, show
+from dashboard.oidc import uses_oidc
+from dashboard.text import label, plain, words
+from dashboard.views.people import allowed, row, state
 from dashboard.visitor import enter
+from errors import MissionsError
+from ledger.records import PERSON_ROLES, Person
+from ledger.sql.doors import ONE_TIME_DAYS, Account
+
+ON_A_PAGE = 25
+#: of the columns in pixels: all of them beside the person, on a screen of 1024
+WIDTHS = {"Name": 125, "Role": 98, "Customer": 75, "Signs in with": 135, "Signed in": 85}
 
 
 def draw() -> None:
     """The page."""
-    enter("read")
-    st.title("people")
+    me = enter("manage_people")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        chosen = _list(me)
+    with right:
+        _shown_once()
+        if chosen is not None:
+            _person(me, chosen)
+        else:
+            _new(me)
+
+
+def _list(me: Person) -> Account | None:
+    """The table; the account that is chosen in it, or named in the address."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show(markup('<div class="m-title">People</div>'))
+        text = st.text_input("Search", placeholder="Name", label_visibility="collapsed", icon=":material/search:", max_chars=100)
+        if st.button("Add a person", icon=":material/person_add:"):
+            _open("")
+    page = int(st.session_state.get("people-page", 1))
+    found, total = company().desk.accounts(me.name, text, (page - 1) * ON_A_PAGE, ON_A_PAGE)
+    if not found and page > 1:
+        found, total = company().desk.accounts(me.name, text, 0, ON_A_PAGE)
+    if not found:
+        st.text("Nobody has a name like this.")
+    else:
+        _table(found)
+    if total > ON_A_PAGE:
+        st.pagination(-(-total // ON_A_PAGE), key="people-page")
+    name = st.query_params.get("name", "")
+    return next((one for one in found if one.person.name == name), None) or (_named(me, name) if name else None)
+
+
+def _table(found: list[Account]) -> None:
+    now = datetime.now(UTC)
+    names = [one.person.name for one in found]
+    # the key holds what is listed: a choice of a row means nothing in another list
+    key = f"people-{hash(tuple(names))}-{st.session_state.get('people-turn', 0)}"
+    event = st.dataframe(
+        [row(one, now) for one in found],
+        key=key,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={column: st.column_config.TextColumn(width=pixels) for column, pixels in WIDTHS.items()},
+    )
+    rows = event["selection"]["rows"]
+    if rows and rows[0] < len(names) and st.session_state.get("people-chosen") != (key, rows[0]):
+        st.session_state["people-chosen"] = (key, rows[0])
+        st.query_params["name"] = names[rows[0]]
+
+
+def _named(me: Person, name: str) -> Account | None:
+    found, _ = company().desk.accounts(me.name, name, 0, 200)
+    return next((one for one in found if one.person.name == name), None)
+
+
+def _person(me: Person, account: Account) -> None:
+    """One person, and what may be done about them."""
+    person, now = account.person, datetime.now(UTC)
+    of = f" of {person.customer_id}" if person.customer_id else ""
+    how = "" if uses_oidc(company().settings) else f" · signs in with: {state(account, now)}"
+    about = '<div class="m-title">{}</div><div class="m-dim m-small">{}{}{}</div>'
+    show(markup(about, plain(person.name, 80), words(person.role), plain(of, 60), how))
+    if person == me:
+        st.text("This is you. Another administrator changes your role.")
+    else:
+        _role(me, person)
+    if uses_oidc(company().settings):
+        return
+    with st.container(horizontal=True):
+        if st.button("New one-time password", icon=":material/key:", help="The old password and every session end."):
+            _do(lambda: _keep_once(person.name, company().desk.give_one_time(person.name, me.name)))
+        if account.sessions and st.button(
+            f"End {account.sessions} session{'s' * (account.sessions > 1)}", icon=":material/logout:"
+        ):
+            _do(lambda: company().desk.end_sessions(person.name, me.name))
+
+
+def _role(me: Person, person: Person) -> None:
+    role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index(person.role), format_func=words, key=f"role-{person.name}")
+    customer = _customer(role, person.customer_id or "", person.name)
+    st.caption(allowed(role))
+    unchanged = (role, customer or None) == (person.role, person.customer_id)
+    if st.button("Change the role", type="primary", disabled=unchanged):
+        _do(lambda: company().desk.enrol(person.name, role, me.name, customer or None))
+
+
+def _new(me: Person) -> None:
+    """The form for a new person."""
+    show(markup('<div class="m-title">Add a person</div>'))
+    provider = uses_oidc(company().settings)
+    turn = st.session_state.get("people-turn", 0)
+    name = st.text_input("E-mail address, as the provider verifies it" if provider else "Name", max_chars=100, key=f"new-{turn}")
+    role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index("reviewer"), format_func=words, key=f"new-role-{turn}")
+    customer = _customer(role, "", f"new-{turn}")
+    st.caption(allowed(role))
+    if st.button("Add", type="primary", icon=":material/person_add:"):
+        _do(lambda: _add(me, name, role, customer))
+
+
+def _add(me: Person, name: str, role: str, customer: str) -> None:
+    desk = company().desk
+    if company().ledger.person(name) is not None:
+        _open(name.strip())
+        return
+    person, one_time = desk.admit(name, role, me.name, customer or None, account=not uses_oidc(company().settings))
+    if one_time:
+        _keep_once(person.name, one_time)
+    _open(person.name)
+
+
+def _customer(role: str, known: str, key: str) -> str:
+    if role != "customer":
+        return ""
+    return st.text_input("Customer id", known, placeholder="C-45130", max_chars=100, key=f"customer-{key}").strip()
+
+
+def _open(name: str) -> None:
+    """Show this person, or the form for a new one."""
+    st.session_state["people-turn"] = st.session_state.get("people-turn", 0) + 1
+    if name:
+        st.query_params["name"] = name
+    else:
+        st.query_params.pop("name", None)
+    st.rerun()
+
+
+def _do(act: Callable[[], object]) -> None:
+    """Do it, then draw the page anew; what is refused is said."""
+    try:
+        act()
+    except MissionsError as error:
+        st.error(label(error, 400), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def _keep_once(name: str, one_time: str) -> None:
+    st.session_state["people-once"] = (name, one_time)
+
+
+def _shown_once() -> None:
+    """A one-time password, until the next click: it is kept nowhere."""
+    name, one_time = st.session_state.pop("people-once", ("", ""))
+    if one_time:
+        with st.container(border=True):
+            st.text(f"One-time password of {name}. It is shown now and never again; it is good for {ONE_TIME_DAYS} days.")
+            show(markup('<div class="m-secret">{}</div>', one_time))

@@ -6,7 +6,7 @@ from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
 from dashboard.html import markup, show
 from dashboard.queue_list import queue_list
-from dashboard.text import dollars, label
+from dashboard.text import dollars, label, plain
 from dashboard.together import decide_together
 from dashboard.views import card
 from dashboard.views.queue import counted, listed
@@ -127,7 +127,7 @@ def _choices(name: str, key: str, counts: object) -> None:
     options = dict(counted(counts))  # type: ignore[arg-type]
     chosen = st.session_state.get(key, "")
     names = ["", *options] if chosen in ("", *options) else ["", chosen, *options]
-    st.selectbox(name, names, key=key, format_func=lambda one: label(options.get(one, one)) if one else "all")
+    st.selectbox(name, names, key=key, format_func=lambda one: plain(options.get(one, one)) if one else "all")
 
 
 def _filter(me: Person) -> QueueFilter:

@@ -1,11 +1,138 @@
-"""To come."""
+"""One run: its Explain rail as it grows, where in the graph it is, and everything that belongs to it."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
+from dashboard.company import company
+from dashboard.html import markup, show
+from dashboard.rail import draw_rail, kept_observations, watch
+from dashboard.text import label
+from dashboard.views import run as view
+from dashboard.views.run_facts import fact_head, fact_title, looks
+from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
+from dashboard.views.run_proposals import proposal_list
 from dashboard.visitor import enter
+from errors import MissionsError
+from graphs.flow import Flow, flow
+from ledger.canonical import now
+from ledger.permissions import may
+from ledger.records import AuditEntry, Decision, Observation, Person, Run
 
 
 def draw() -> None:
     """The page."""
-    enter("read")
-    st.title("run")
+    me = enter("read")
+    asked = st.query_params.get("run", "")
+    if not asked:
+        st.text("Name a run in the address, or choose one among the runs.")
+        st.page_link(st.session_state["pages"]["runs"], label="Runs")
+        return
+    try:
+        run = company().ledger.run(asked)
+    except MissionsError as error:
+        st.error(label(error, 400))
+        return
+    observations = kept_observations(run.run_id)
+    decisions = company().ledger.decisions(run.run_id)
+    _head(me, run, decisions)
+    _graph(run, observations, decisions)
+    left, right = st.columns([1, 1.35], gap="large")
+    facts = company().ledger.facts(run.run_id)
+    with left:
+        show(markup('<h2 class="r-title">Explain rail <span>{}</span></h2>', len(observations)))
+        draw_rail(observations, run.started_at, facts)
+    with right:
+        _tabs(run, observations, decisions)
+    watch(run, observations[-1].seq if observations else 0)
+
+
+def _head(me: Person, run: Run, decisions: Sequence[Decision]) -> None:
+    proposal = company().ledger.proposal(run.run_id)
+    with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
+        show(view.head(run, proposal, decisions, now()))
+        if run.status == "waiting":
+            st.page_link(
+                st.session_state["pages"]["queue"], label="Decide", icon=":material/inbox:", query_params={"run": run.run_id}
+            )
+        st.download_button(
+            "Trace", lambda: _trace(me, run.run_id), f"{run.run_id}.json", "application/json",
+            icon=":material/download:", on_click="ignore", help="Everything about this run as JSON",
+        )  # fmt: skip
+    stopped = [one for one in company().ledger.incidents() if one.run_id == run.run_id] if run.status == "incident" else []
+    for incident in stopped:
+        st.error(label(incident.reason, 1_000), icon=":material/error:")
+
+
+def _graph(run: Run, observations: Sequence[Observation], decisions: Sequence[Decision]) -> None:
+    known = _flow()
+    passed, current = steps_passed(known.steps, observations, decisions), step_now(run, observations, decisions)
+    with st.container(key="run_graph"):
+        st.mermaid_chart(
+            flowchart(known.steps, known.edges, passed, current, run.status),
+            alt=f"The mission graph; the run is at {current}" if current else "The mission graph; the run is closed",
+        )
+
+
+@st.cache_resource
+def _flow() -> Flow:
+    return flow()
+
+
+def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Decision]) -> None:
+    """The tab stands in the address; only the one that is open asks the ledger."""
+    ledger = company().ledger
+    plans, done, facts, timing, stops, versions = st.tabs(
+        ["Proposals", "Effects", "Facts", "Timing", "Incidents", "Versions"], key="tab", on_change="rerun", bind="query-params"
+    )
+    with plans:
+        if plans.open:
+            show(proposal_list(ledger.proposals(run.run_id), decisions))
+    with done:
+        if done.open:
+            show(view.effect_table(ledger.effects(run.run_id)))
+    with facts:
+        if facts.open:
+            _facts(run, looks(observations))
+    with timing:
+        if timing.open:
+            show(timing_table(timings(observations, run.started_at)))
+    with stops:
+        if stops.open:
+            show(view.incident_list(_stops(run)))
+    with versions:
+        if versions.open:
+            show(view.version_table(run))
+
+
+def _facts(run: Run, last: int) -> None:
+    """What a look read, each with its raw record behind a click."""
+    look = last
+    if last > 1:
+        look = st.segmented_control("Look", range(1, last + 1), default=last, required=True, key=f"look_{run.run_id}_{last}")
+    found = company().ledger.facts(run.run_id, look) if look else []
+    if not found:
+        st.text("Nothing was read yet.")
+    with st.container(gap="xxsmall", key="run_facts"):
+        for fact in found:
+            with st.expander(fact_title(fact), icon=":material/database:" if fact.status == "ok" else ":material/warning:"):
+                show(fact_head(fact, run.started_at))
+                if fact.value is not None:
+                    st.json(fact.value, expanded=2)
+
+
+def _stops(run: Run) -> list[AuditEntry]:
+    found = [
+        entry
+        for kind in ("incident_opened", "run_resumed", "run_abandoned")
+        for entry in company().desk.audit_page(run_id=run.run_id, kind=kind)
+    ]
+    return sorted(found, key=lambda entry: entry.seq)
+
+
+def _trace(me: Person, run_id: str) -> bytes:
+    ledger, person = company().ledger, company().desk.require(me.name, "read")
+    return view.trace(
+        ledger.run(run_id), ledger.observations(run_id), ledger.facts(run_id), ledger.proposals(run_id), ledger.decisions(run_id),
+        ledger.effects(run_id), ledger.audit(run_id) if may(person, "search_audit") else [],
+    )  # fmt: skip

@@ -22,9 +22,10 @@ export default function (component) {
     tick.setAttribute("aria-label", "Decide together: " + one.subject);
     tick.onclick = (event) => event.stopPropagation();
     tick.onchange = () => {
-      const ticked = new Set(data.ticked);
-      tick.checked ? ticked.add(one.id) : ticked.delete(one.id);
-      setTriggerValue("ticked", [...ticked]);
+      // what is ticked on the screen, for two quick ticks come before the first one is drawn; and what is ticked on other pages
+      const elsewhere = data.ticked.filter((id) => !data.rows.some((other) => other.id === id));
+      const here = [...list.querySelectorAll("input:checked")].map((box) => box.closest("li").dataset.id);
+      setTriggerValue("ticked", [...elsewhere, ...here]);
     };
     const text = piece("div", "text");
     const first = piece("div", "line");

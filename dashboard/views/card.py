@@ -68,7 +68,7 @@ def _deadline(proposal: Proposal, now: datetime) -> Markup:
 def story(proposal: Proposal) -> Markup:
     """The verdict in a sentence, then what led to it."""
     first, _, rest = proposal.rationale.partition(". ")
-    return markup('<p class="c-story"><b>{}</b> {}</p>', plain(first, 400).rstrip(".") + ".", plain(rest, 1_500))
+    return markup('<p class="c-story" tabindex="0"><b>{}</b> {}</p>', plain(first, 400).rstrip(".") + ".", plain(rest, 1_500))
 
 
 def drifted(drift: Drift, since: datetime) -> Markup:
@@ -196,6 +196,10 @@ def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence
     missing = [one for one in observations if one.kind == "missing" and one.seq > look]
     told = joined(_finding(one, proposal, by_name) for one in findings)
     told += joined(markup('<li class="c-finding m-warn">{} {}</li>', icon("warning"), plain(one.text, 400)) for one in missing)
+    behind = {name for one in findings for name in one.evidence.get("facts", ())}
+    others = joined(fact_chip(fact) for fact in facts if fact.name not in behind)
+    if others:
+        told += markup('<li class="c-finding m-dim">Also read<div class="c-behind">{}</div></li>', others)
     cited = joined(_clause(cite, clauses.get(str(cite["clause"]))) for cite in proposal.cites)
     lost = joined(
         markup(

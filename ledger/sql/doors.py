@@ -4,8 +4,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
@@ -31,6 +32,61 @@ class Knock:
     refused: str = ""
     #: the password was right, is a one-time one, and another must be chosen with it
     choose: bool = False
+
+
+#: "none": signs in nowhere; "one-time": a password of one's own is to be chosen yet; "lapsed": it was not, in time
+AccountState = Literal["none", "one-time", "lapsed", "own"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person as those see them who manage people."""
+
+    person: Person
+    state: AccountState
+    #: after wrong passwords; None when not
+    locked_until: datetime | None
+    #: that have not expired
+    sessions: int
+    #: when the latest of these sessions began
+    signed_in_at: datetime | None
+
+
+def accounts(tx: Connection, text: str, offset: int, limit: int, at: datetime) -> tuple[list[Account], int]:
+    """A page of the people whose name has this text in it, by name, and how many there are in all."""
+    live = (
+        select(SESSIONS.c.key, func.count().label("sessions"), func.max(SESSIONS.c.started_at).label("signed_in_at"))
+        .where(SESSIONS.c.expires_at > at)
+        .group_by(SESSIONS.c.key)
+        .subquery()
+    )
+    named = PEOPLE.c.name.icontains(clean(text).strip(), autoescape=True)
+    rows = tx.execute(
+        select(
+            PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id,
+            ACCOUNTS.c.key.is_not(None).label("known"), ACCOUNTS.c.one_time_until, ACCOUNTS.c.locked_until,
+            live.c.sessions, live.c.signed_in_at,
+        )
+        .outerjoin_from(PEOPLE, ACCOUNTS, ACCOUNTS.c.key == PEOPLE.c.key)
+        .outerjoin(live, live.c.key == PEOPLE.c.key)
+        .where(named)
+        .order_by(PEOPLE.c.key.collate("C"))
+        .offset(offset)
+        .limit(limit)
+    )  # fmt: skip
+    found = [_account(row, at) for row in rows]
+    return found, tx.execute(select(func.count()).select_from(PEOPLE).where(named)).scalar_one()
+
+
+def _account(row: Row[*tuple[Any, ...]], at: datetime) -> Account:
+    state: AccountState = "own"
+    if not row.known:
+        state = "none"
+    elif row.one_time_until is not None:
+        state = "one-time" if at <= row.one_time_until else "lapsed"
+    locked = row.locked_until if row.locked_until is not None and at < row.locked_until else None
+    person = Person(name=row.name, role=row.role, customer_id=row.customer_id)
+    return Account(person, state, locked, row.sessions or 0, row.signed_in_at)
 
 
 def give_one_time(tx: Connection, name: str, by: str, at: datetime) -> str:
@@ -108,6 +164,14 @@ def leave(tx: Connection, token: str, at: datetime) -> None:
     gone = tx.execute(delete(SESSIONS).where(SESSIONS.c.digest == _digest(token)).returning(SESSIONS.c.key)).first()
     if gone:
         chain.append(tx, at, "signed_out", "", {"name": name_of(tx, gone.key)})
+
+
+def end_sessions(tx: Connection, name: str, by: str, at: datetime) -> int:
+    """End every session of a person; how many there were."""
+    ended = tx.execute(delete(SESSIONS).where(SESSIONS.c.key == rules.person_key(name)).returning(SESSIONS.c.expires_at)).all()
+    if ended:
+        chain.append(tx, at, "sessions_ended", "", {"name": name_of(tx, rules.person_key(name)), "by": by})
+    return sum(row.expires_at > at for row in ended)
 
 
 def _count_failure(tx: Connection, key: str, failures: int, at: datetime) -> None:

@@ -29,7 +29,7 @@ def open_one(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident
 
 def resume(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
     run = locked_run(tx, run_id)
-    person = rules.check_resumption(run, people.find(tx, by), by, reason)
+    person = rules.check_settlement(run, people.find(tx, by), by, reason)
     close_all(tx, run_id, at)
     set_status(tx, run_id, "waiting" if proposals.is_pending(tx, run_id) else "running")
     chain.append(tx, at, "run_resumed", run_id, audit.of_resumption(person.name, reason))

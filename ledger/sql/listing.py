@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Select, and_, cast, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Date, Select, Text, and_, cast, exists, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ledger import rules
-from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
+from ledger.listed import Order, QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.records import ROLES, Person
 from ledger.sql import claims
 from ledger.sql.rows import select_runs, to_run
@@ -18,21 +20,20 @@ _ROW = (
     _P.proposal_id, _P.run_id, _P.verdict, _P.money_at_stake_cents, _P.tier, _P.role, _P.four_eyes, _P.digest,
     _P.created_at, _P.expires_at, _P.due_at, _P.author, INBOX.c.subject, INBOX.c.mission, INBOX.c.name,
 )  # fmt: skip
-_ORDERS = {
-    "due": (_P.due_at, _P.proposal_id),
-    "money": (_P.money_at_stake_cents.desc(), _P.due_at, _P.proposal_id),
-    "oldest": (_P.created_at, _P.proposal_id),
-}
 
 
 def queue(tx: Connection, me: Person, wanted: QueueFilter, offset: int, limit: int, at: datetime) -> QueuePage:
     """A page of what waits. Counts are over everything that the filter lets through."""
-    tests = _wanted(me, wanted, at)
-    found = _pending(*_ROW).where(*tests).order_by(*_ORDERS[wanted.order]).offset(offset).limit(limit)
-    sums = (func.count().label("number"), func.sum(_P.money_at_stake_cents).label("cents"))
-    counted = tx.execute(_pending(INBOX.c.mission, _P.verdict, *sums).where(*tests).group_by(INBOX.c.mission, _P.verdict)).all()
+    # everything that the filter lets through is gone through once, for the counts and for the places of the page
+    kept = (_P.proposal_id, _P.verdict, _P.money_at_stake_cents, _P.due_at, _P.created_at, INBOX.c.mission)
+    found = _pending(*kept).where(*_wanted(me, wanted, at)).cte("found")
+    places = select(found.c.proposal_id).order_by(*_in_order(found.c, wanted.order)).offset(offset).limit(limit)
+    sums = (func.count().label("number"), func.sum(found.c.money_at_stake_cents).label("cents"))
+    page = func.array(places.scalar_subquery(), type_=ARRAY(Text)).label("page")
+    counted = tx.execute(select(found.c.mission, found.c.verdict, *sums, page).group_by(found.c.mission, found.c.verdict)).all()
+    ids = counted[0].page if counted else []
     return QueuePage(
-        rows=_rows(tx, found, at),
+        rows=_rows(tx, _pending(*_ROW).where(_P.proposal_id.in_(ids)).order_by(*_in_order(_P, wanted.order)), at),
         total=sum(row.number for row in counted),
         money_cents=int(sum(row.cents for row in counted)),
         by_mission=_summed((row.mission, row.number) for row in counted),
@@ -40,9 +41,18 @@ def queue(tx: Connection, me: Person, wanted: QueueFilter, offset: int, limit: i
     )
 
 
+def _in_order(columns: ReadOnlyColumnCollection[str, Any], order: Order) -> Sequence[ColumnElement[Any]]:
+    orders: dict[Order, Sequence[ColumnElement[Any]]] = {
+        "due": (columns.due_at, columns.proposal_id),
+        "money": (columns.money_at_stake_cents.desc(), columns.due_at, columns.proposal_id),
+        "oldest": (columns.created_at, columns.proposal_id),
+    }
+    return orders[order]
+
+
 def waiting(tx: Connection, run_ids: Collection[str], at: datetime) -> list[Waiting]:
     """What waits of these runs, what is due first at the front."""
-    return _rows(tx, _pending(*_ROW).where(_P.run_id.in_(run_ids)).order_by(*_ORDERS["due"]), at)
+    return _rows(tx, _pending(*_ROW).where(_P.run_id.in_(run_ids)).order_by(*_in_order(_P, "due")), at)
 
 
 def _pending(*columns: Any) -> Select[Any]:
@@ -101,9 +111,9 @@ def _mine(me: Person, at: datetime) -> list[ColumnElement[bool]]:
     approved = select(DECISIONS.c.proposal_id).where(
         DECISIONS.c.proposal_id == _P.proposal_id, DECISIONS.c.kind == "approve", DECISIONS.c.by == me.name
     )
-    return [
-        _P.role.in_(mine), _P.expires_at > at, _P.author != me.name, INBOX.c.requested_by != me.name, ~exists(approved)
-    ]  # fmt: skip
+    # of those that wait only the ones for four eyes can have an approval: the others need not be looked up
+    first = or_(_P.four_eyes.is_(False), ~exists(approved))
+    return [_P.role.in_(mine), _P.expires_at > at, _P.author != me.name, INBOX.c.requested_by != me.name, first]
 
 
 def _named(text: str) -> ColumnElement[bool]:

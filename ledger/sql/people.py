@@ -35,5 +35,9 @@ def find(tx: Connection, name: str) -> Person | None:
     return Person(**fields(row)) if row else None
 
 
+def has_role(tx: Connection, role: str) -> bool:
+    return tx.execute(select(PEOPLE.c.key).where(PEOPLE.c.role == role).limit(1)).first() is not None
+
+
 def listed(tx: Connection) -> list[Person]:
     return [Person(**fields(row)) for row in tx.execute(_PERSON.order_by(PEOPLE.c.key.collate("C")))]

@@ -70,7 +70,7 @@ def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: date
 
 
 def abandon(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
-    person = rules.check_resumption(locked_run(tx, run_id), people.find(tx, by), by, reason)
+    person = rules.check_settlement(locked_run(tx, run_id), people.find(tx, by), by, reason)
     proposal = proposals.latest(tx, run_id)
     chain.append(tx, at, "run_abandoned", run_id, audit.of_resumption(person.name, reason))
     finish(tx, run_id, proposal.verdict if proposal else "none", "abandoned", at)

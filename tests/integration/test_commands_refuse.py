@@ -25,6 +25,7 @@ from systems.catalogue import default_catalogue
 from systems.sandbox.database import create_schema, snapshot
 from tests.conftest import _database
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE, built_home
+from tests.integration.sessions import home_of
 
 Done = subprocess.CompletedProcess[str]
 
@@ -189,30 +190,36 @@ def test_an_unknown_run_is_refused_with_a_command_that_exists(url: str) -> None:
     assert missions(*words[1:], "--help").returncode == 0, f"{told}: there is no such command"
 
 
+@pytest.fixture(scope="module")
+def home(waiting: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where rita is signed in."""
+    return home_of("rita", waiting[0], tmp_path_factory.mktemp("homes"))
+
+
 DECISIONS = {
-    "an unknown kind": (["aprove", "--as", "rita", "--reason", "x"], ["aprove", "approve, edit, reject"]),
-    "an unknown person": (["approve", "--as", "mallory", "--reason", "x"], ["mallory", "add"]),
-    "a blank reason": (["approve", "--as", "rita", "--reason", " \t"], ["reason"]),
-    "nonsense to set": (["edit", "--as", "rita", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
+    "an unknown kind": (["aprove", "--reason", "x"], ["aprove", "approve, edit, reject"]),
+    "a blank reason": (["approve", "--reason", " \t"], ["reason"]),
+    "nonsense to set": (["edit", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
     "a part of a plan without parts": (
-        ["approve", "--as", "rita", "--reason", "x", "--without", "O-1"],
+        ["approve", "--reason", "x", "--without", "O-1"],
         ["parts", "reject or edit"],
     ),
-    "an unknown queue": (["escalate", "--as", "rita", "--reason", "x", "--queue", "pub"], ["pub", "operations"]),
+    "an unknown queue": (["escalate", "--reason", "x", "--queue", "pub"], ["pub", "operations"]),
 }
 
 
 @pytest.mark.parametrize("kind", DECISIONS)
-def test_a_decision_that_cannot_be_is_refused_and_nothing_is_decided(kind: str, waiting: tuple[str, str]) -> None:
+def test_a_decision_that_cannot_be_is_refused_and_nothing_is_decided(kind: str, waiting: tuple[str, str], home: Path) -> None:
     (url, run_id), (words, names) = waiting, DECISIONS[kind]
-    refused(missions("decide", run_id, *words, DATABASE_URL=url), *names)
+    refused(missions("decide", run_id, *words, DATABASE_URL=url, MISSIONS_HOME=home), *names)
     ledger = PostgresLedger.open(url)
     assert (ledger.run(run_id).status, ledger.decisions(run_id), ledger.effects(run_id)) == ("waiting", [], [])
     ledger.close()
 
 
-def test_a_decision_about_an_unknown_run_is_refused(url: str) -> None:
-    refused(missions("decide", "r-nope", "approve", "--as", "rita", "--reason", "x", DATABASE_URL=url), "r-nope")
+def test_a_decision_about_an_unknown_run_is_refused(waiting: tuple[str, str], home: Path) -> None:
+    done = missions("decide", "r-nope", "approve", "--reason", "x", DATABASE_URL=waiting[0], MISSIONS_HOME=home)
+    refused(done, "r-nope")
 
 
 def test_a_person_with_an_unknown_role_is_not_added(url: str) -> None:

@@ -20,6 +20,7 @@ from systems.sandbox.database import snapshot
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
+from tests.integration.sessions import home_of
 from tests.integration.test_commands_refuse import missions
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -107,6 +108,7 @@ def done(command: subprocess.CompletedProcess[str]) -> str:
 
 def test_the_command_takes_an_invoice_in_once_waits_for_a_reviewer_and_pays_it_once(
     commanded: tuple[str, PostgresLedger],
+    tmp_path: Path,
 ) -> None:
     url, ledger = commanded
     told = done(missions("run", SAMPLE, DATABASE_URL=url))
@@ -120,7 +122,8 @@ def test_the_command_takes_an_invoice_in_once_waits_for_a_reviewer_and_pays_it_o
     assert [one.run_id for one in ledger.runs()] == [run.run_id]
     assert [invoice["invoice_id"] for invoice in snapshot(url)["erp.invoices"]] == [run.event.subject]
     assert paid(snapshot(url)) == []
-    done(missions("decide", run.run_id, "approve", "--as", "rita", "--reason", "agreed", DATABASE_URL=url))
+    home = home_of("rita", url, tmp_path)
+    done(missions("decide", run.run_id, "approve", "--reason", "agreed", DATABASE_URL=url, MISSIONS_HOME=home))
     assert ledger.run(run.run_id).outcome == "executed"
     assert paid(snapshot(url)) == [TOTAL]
 

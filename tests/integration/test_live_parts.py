@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.canonical import digest
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
 from tests.integration.live_company import RECORDED, Company, changed, edited, order_in, plan_of, promised
+from tests.integration.sessions import home_of
 from tests.integration.test_commands_refuse import missions
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -230,12 +232,13 @@ def test_an_edit_that_promises_the_same_units_to_two_orders_is_not_proposed(comp
     assert company.proposal(run).author == "planner", "5 units were promised of 4"
 
 
-def test_the_command_leaves_a_part_out_and_says_so(company: Company) -> None:
+def test_the_command_leaves_a_part_out_and_says_so(company: Company, tmp_path: Path) -> None:
     run = company.propose(DISCREPANCY)
     first, second, third = parts_of(company.proposal(run))
     before = company.snapshot()
-    words = ("approve", "--as", "rita", "--reason", "the others can go", "--without", first, "--without", third)
-    done = missions("decide", run.run_id, *words, DATABASE_URL=company.url)
+    words = ("approve", "--reason", "the others can go", "--without", first, "--without", third)
+    home = home_of("rita", company.url, tmp_path)
+    done = missions("decide", run.run_id, *words, DATABASE_URL=company.url, MISSIONS_HOME=home)
     assert (done.returncode, done.stderr) == (0, "")
     assert [order for order in (first, second, third) if f"{order} from" in done.stdout] == [first, second, third]
     assert done.stdout.count("left out, its part was rejected") == 2

@@ -17,6 +17,7 @@ from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from tests.integration.live_company import CASES, PEOPLE, Company, built_home, order_in
+from tests.integration.sessions import home_of
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -42,14 +43,13 @@ with open_runtime(settings()) as runtime:
 """
 
 
-def environment(url: str) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": url, "MISSIONS_HOME": str(built_home())}
+def environment(url: str, home: Path | None = None) -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": url, "MISSIONS_HOME": str(home or built_home())}
 
 
-def missions(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *words], cwd=CHECKOUT, env=environment(url), capture_output=True, text=True, timeout=120
-    )
+def missions(url: str, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    line, env = [sys.executable, "-m", "cli", *words], environment(url, home)
+    return subprocess.run(line, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=120)
 
 
 def driven_once_the_lease_is_free(company: Company, run: Run) -> Run:
@@ -83,14 +83,15 @@ def test_what_one_process_proposed_another_one_decides_and_finishes(
     assert ran.returncode == 0, ran.stderr
     (run,) = people.runs()
     assert run.status == "waiting"
-    decided = missions(database_url, "decide", run.run_id, "approve", "--as", "rita", "--reason", "agreed")
+    rita, ron = (home_of(name, database_url, tmp_path) for name in ("rita", "ron"))
+    decided = missions(database_url, "decide", run.run_id, "approve", "--reason", "agreed", home=rita)
     assert decided.returncode == 0, decided.stderr
     run = people.run(run.run_id)
     assert (run.status, run.outcome) == ("closed", "executed")
     assert {effect.status for effect in people.effects(run.run_id)} == {"done"}
     verified = missions(database_url, "audit", "verify")
     assert (verified.returncode, "intact" in verified.stdout) == (0, True)
-    again = missions(database_url, "decide", run.run_id, "approve", "--as", "ron", "--reason", "me too")
+    again = missions(database_url, "decide", run.run_id, "approve", "--reason", "me too", home=ron)
     assert (again.returncode, again.stdout) == (1, "")
     assert "already approved by rita" in " ".join(again.stderr.split())
 

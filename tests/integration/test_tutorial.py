@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 
 from graphs.settings import CHECKOUT
+from ledger.desk import Desk
 from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
 from tests.integration.live_company import built_home
+from tests.integration.terminal import at_terminal
 
 PAGE = CHECKOUT / "docs" / "tutorial-sixth-mission.md"
 #: what a command needs of a checkout
-ROOMS = ("cli", "evals", "graphs", "knowledge_index", "ledger", "nodes", "systems")
+ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "nodes", "systems")
 _BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^(`{3,})(\w+)\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 _RUN = re.compile(r"r-[0-9a-f]{12}")
+_ONE_TIME = re.compile(r"One-time password of (\w+), .*: (\S+)$", re.MULTILINE)
+CHOSEN = "correct horse battery"
 #: signs of a drawn table or tree mean nothing
 _DRAWN = re.compile(r"[│├└─]+")
 
@@ -48,10 +53,12 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
 class Reader:
     """Somebody who follows the page, in a copy of the checkout."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], admins_password: str) -> None:
         self._folder, self._environment = folder, environment
         #: a run's number on the page -> the number that it has here
         self._runs: dict[str, str] = {}
+        #: what was printed for them
+        self._one_time: dict[str, str] = {"admin": admins_password}
 
     def follow(self, block: Block) -> None:
         """Do what a block says."""
@@ -71,6 +78,9 @@ class Reader:
 
     def _run(self, command: str, shown: list[str]) -> None:
         typed = _RUN.sub(lambda run: self._runs[run[0]], command)
+        if typed.startswith("missions sign-in "):
+            self._sign_in(typed.split()[-1], shown)
+            return
         done = subprocess.run(
             ["bash", "-c", typed], cwd=self._folder, env=self._environment, capture_output=True, text=True, timeout=120,
             stdin=subprocess.DEVNULL,
@@ -78,6 +88,13 @@ class Reader:
         refused = any(line.startswith("missions: ") for line in shown)
         assert done.returncode == (1 if refused else 0), (command, done.stdout, done.stderr)
         self._compare(command, done.stderr if refused else done.stdout, shown)
+        self._one_time |= dict(_ONE_TIME.findall(done.stdout))
+
+    def _sign_in(self, name: str, shown: list[str]) -> None:
+        answers = [("Password of", self._one_time[name]), ("New password:", CHOSEN), ("once more:", CHOSEN)]
+        done = at_terminal(["missions", "sign-in", name], answers, self._environment, self._folder)
+        assert done.returncode == 0, done.stdout
+        self._compare(f"missions sign-in {name}", done.stdout, shown)
 
     def _compare(self, command: str, printed: str, shown: list[str]) -> None:
         printed, at = " ".join(_DRAWN.sub(" ", printed).split()), 0
@@ -114,7 +131,10 @@ def reader(database_url: str, tmp_path: Path) -> Reader:
     migrate(database_url)
     given = {name: value for name, value in os.environ.items() if not name.startswith("MISSIONS_")}
     given |= {"PATH": f"{bin_}{os.pathsep}{given['PATH']}", "PYTHONPATH": str(folder)}
-    return Reader(folder, {**given, "DATABASE_URL": database_url, "MISSIONS_HOME": str(home)})
+    ledger = PostgresLedger.open(database_url)
+    _, admins_password = Desk(ledger).admit("admin", "administrator")
+    ledger.close()
+    return Reader(folder, {**given, "DATABASE_URL": database_url, "MISSIONS_HOME": str(home)}, admins_password)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a Unix shell")

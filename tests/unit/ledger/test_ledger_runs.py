@@ -131,7 +131,7 @@ def test_an_incident_stops_the_run_until_somebody_resumes_it(ledger: Ledger) -> 
     assert ledger.resume("run-1", by="Rita", reason="wms is back", at=LATER).status == "running"
     assert ledger.incidents() == []
     assert ledger.incidents(open_only=False) == [replace(made, closed_at=LATER)]
-    with pytest.raises(Refused, match="there is nothing to resume"):
+    with pytest.raises(Refused, match="there is nothing to settle"):
         ledger.resume("run-1", by="Rita", reason="again", at=LATER)
 
 

@@ -1,0 +1,68 @@
+"""`missions user`: who there is, what they may, and a first password for them."""
+
+from cli.opening import open_ledger
+from cli.screen import say, table
+from cli.signing import signed_in
+from errors import Refused
+from graphs.settings import settings
+from ledger.desk import COMMAND_LINE, Desk
+from ledger.permissions import require
+from ledger.postgres import PostgresLedger
+
+#: people that are listed
+_AT_ONCE = 500
+_STATES = {"none": "no password", "one-time": "one-time password", "lapsed": "one-time password lapsed", "own": "password"}
+
+
+def add_person(name: str, role: str, customer_id: str) -> None:
+    """Add a person, or give a known one another role."""
+    with open_ledger() as ledger:
+        desk = Desk(ledger)
+        by = _manager(ledger, desk)
+        person, one_time = desk.admit(name, role, by, customer_id or None, account=not settings().oidc_metadata_url)
+    say(f"{person.name} is {person.role}{f' of {person.customer_id}' if person.customer_id else ''} now.")
+    if one_time:
+        _show(person.name, one_time)
+
+
+def give_password(name: str) -> None:
+    """Give a person another one-time password; sessions of theirs end."""
+    with open_ledger() as ledger:
+        desk = Desk(ledger)
+        one_time = desk.give_one_time(name, _manager(ledger, desk, name))
+    _show(name, one_time)
+
+
+def list_people() -> None:
+    """Print the people, their roles and how they sign in."""
+    with open_ledger() as ledger:
+        found, total = Desk(ledger).accounts(COMMAND_LINE, limit=_AT_ONCE)
+    rows = [(one.person.name, one.person.role, one.person.customer_id or "", _STATES[one.state]) for one in found]
+    table(("name", "role", "customer", "signs in with"), rows)
+    if total > len(found):
+        say(f"{total - len(found)} more: search for them on the dashboard, under People.")
+
+
+def _show(name: str, one_time: str) -> None:
+    say(f"One-time password of {name}, shown now and never again: {one_time}")
+    say(f"It is good for 7 days: `missions sign-in {name}`, or on the dashboard.", style="dim")
+
+
+def _manager(ledger: PostgresLedger, desk: Desk, lost: str = "") -> str:
+    """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
+
+    That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is
+    `lost`: who has the account of the machine has the database too, and the audit log says that it was the command line.
+    """
+    if settings().oidc_metadata_url:
+        return COMMAND_LINE
+    person = signed_in(desk)
+    if person is not None:
+        return require(person, "manage_people").name
+    owner = ledger.person(lost) if lost else None
+    if not desk.has_administrator() or (owner is not None and owner.role == "administrator"):
+        return COMMAND_LINE
+    raise Refused(
+        "people are managed by an administrator: sign in as one with `missions sign-in NAME` "
+        "(a lost password of an administrator: `missions user password NAME`)"
+    )

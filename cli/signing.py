@@ -1,0 +1,108 @@
+"""`missions sign-in` and `sign-out`: who is at the command line. Their session is in a file that only this account can read."""
+
+import getpass
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from cli.opening import open_ledger
+from cli.screen import say
+from errors import BadInput, Refused
+from graphs.settings import Settings, settings
+from ledger.desk import Desk
+from ledger.records import Person
+
+
+def sign_in(name: str) -> None:
+    """Ask for the password, without an echo, and keep the session. A one-time password asks for one of one's own."""
+    chosen = settings()
+    if chosen.oidc_metadata_url:
+        raise Refused(
+            "people sign in at the provider of MISSIONS_OIDC_METADATA_URL, which the command line cannot: use the dashboard"
+        )
+    with open_ledger() as ledger:
+        desk, lasts = Desk(ledger), timedelta(hours=chosen.session_hours)
+        password = chosen.password.get_secret_value() or _ask(f"Password of {name}: ")
+        knock = desk.sign_in(name, password, lasts)
+        if knock.choose:
+            say("This was a one-time password: choose one of your own, of at least 12 characters.")
+            knock = desk.sign_in(name, password, lasts, _choose())
+        if not knock.token:
+            raise Refused(_lowered(knock.refused))
+        _end(desk, chosen)
+        keep(knock.token, chosen)
+        person = desk.who(knock.token)
+    assert person is not None
+    say(f"{person.name} ({person.role}) is signed in for {chosen.session_hours:g} hours.")
+
+
+def sign_out() -> None:
+    """End the session and forget it."""
+    chosen = settings()
+    if not _file(chosen).exists():
+        say("Nobody is signed in.")
+        return
+    with open_ledger() as ledger:
+        _end(Desk(ledger), chosen)
+    say("Signed out.")
+
+
+def signed_in(desk: Desk) -> Person | None:
+    """The person who is signed in here, as the ledger has them now; None where nobody is, or not any more."""
+    token = _kept(settings())
+    return desk.who(token) if token else None
+
+
+def decider(desk: Desk) -> Person:
+    """The person who is signed in here. Raises Refused with the way in."""
+    person = signed_in(desk)
+    if person is None:
+        raise Refused("nobody is signed in here, or not any more: `missions sign-in NAME` first")
+    return person
+
+
+def keep(token: str, chosen: Settings) -> None:
+    """Keep a session for this account of the machine, in a file of mode 600."""
+    file = _file(chosen)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # another's file, or a link, would keep its owner and mode
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(token)
+
+
+def _kept(chosen: Settings) -> str:
+    file = _file(chosen)
+    try:
+        if sys.platform != "win32" and file.stat().st_mode & 0o077:
+            raise Refused(f"others can read {file}: remove it, then `missions sign-in NAME`")
+        return file.read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _end(desk: Desk, chosen: Settings) -> None:
+    if token := _kept(chosen):
+        desk.sign_out(token)
+        _file(chosen).unlink()
+
+
+def _file(chosen: Settings) -> Path:
+    return chosen.home / f"session-{getpass.getuser() if sys.platform == 'win32' else os.getuid()}"
+
+
+def _ask(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise BadInput("there is no terminal to ask for a password: set MISSIONS_PASSWORD")
+    return getpass.getpass(prompt)
+
+
+def _choose() -> str:
+    chosen = _ask("New password: ")
+    if _ask("The same once more: ") != chosen:
+        raise BadInput("the two passwords differ: sign in again")
+    return chosen
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")

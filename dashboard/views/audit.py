@@ -1,0 +1,178 @@
+"""The audit log in words: a sentence for every kind of row, who it was, and how a head is written down.
+
+A row of a kind that is not known here, or whose body is not as it should be, is shown as the JSON that it is.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from dashboard.html import chip, joined, markup
+from dashboard.text import dollars, plain, words
+from errors import BadInput
+from ledger.records import AuditEntry
+
+Body = Mapping[str, Any]
+#: characters of a row that are shown
+_LONGEST = 1_000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the log as a person reads it."""
+
+    seq: int
+    at: str
+    kind: str
+    mark: str
+    run_id: str
+    who: str
+    what: str
+    digest: str
+
+
+def _event(body: Body) -> str:
+    return f"{words(body['event'])} about {body['subject']}, for the Mission {words(body['mission'])}"
+
+
+def _proposal(body: Body) -> str:
+    waits = "waits for nobody" if body["role"] == "none" else f"waits for {2 if body['four_eyes'] else 1} × {body['role']}"
+    money = f", {dollars(body['money_at_stake_cents'])} at stake" if body["money_at_stake_cents"] else ""
+    instead = ", in place of the one before" if body["supersedes"] else ""
+    return f"proposal {body['revision']}: {words(body['verdict'])}{money}, {waits}{instead}"
+
+
+def _decision(body: Body) -> str:
+    return f"{body['kind']}, “{body['reason']}”; the proposal is {words(body['proposal_status'])}"
+
+
+def _effect(body: Body) -> str:
+    return f"step {body['step'] + 1}, {words(body['action'])} ({body['tool'].split('.')[0]}): {body['status']}"
+
+
+def _person(body: Body) -> str:
+    customer = f" {body['customer_id']}" if body["customer_id"] else ""
+    return f"{body['name']} is {body['role']}{customer}"
+
+
+def _draft(body: Body) -> str:
+    return f"{body['policy']} version {body['version']}, from {body['in_force_from']}: “{body['reason']}”"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    label: str
+    what: Callable[[Body], str]
+    #: field of the body that says who it was; empty where it was no person
+    who: str = ""
+    #: how it is marked, as `dashboard.html.chip` takes it
+    mark: str = ""
+
+
+#: every kind of row, in the order in which they are offered
+KINDS: Mapping[str, _Kind] = {
+    "event_taken_in": _Kind("Event taken in", _event),
+    "proposed": _Kind("Proposed", _proposal, "author"),
+    "decided": _Kind("Decided", _decision, "by", "info"),
+    "effect_marked": _Kind("Effect", _effect),
+    "run_closed": _Kind("Run closed", lambda body: f"verdict {words(body['verdict'])}: {words(body['outcome'])}"),
+    "incident_opened": _Kind("Incident", lambda body: str(body["reason"]), mark="bad"),
+    "run_resumed": _Kind("Incident retried", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "run_abandoned": _Kind("Incident closed", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "person_added": _Kind("Person added", _person),
+    "password_reset": _Kind("Password reset", lambda body: f"a one-time password for {body['name']}", "by"),
+    "signed_in": _Kind("Signed in", lambda body: str(body["name"]), "name"),
+    "signed_out": _Kind("Signed out", lambda body: str(body["name"]), "name"),
+    "sessions_ended": _Kind("Sessions ended", lambda body: f"of {body['name']}", "by"),
+    "account_locked": _Kind("Account locked", lambda body: f"{body['name']}, after {body['failures']} wrong passwords in a row"),
+    "policy_drafted": _Kind("Policy drafted", _draft, "by"),
+    "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
+    "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),
+}
+
+
+def row(entry: AuditEntry) -> Row:
+    """A row of the log in words."""
+    kind = KINDS.get(entry.kind)
+    try:
+        what = kind.what(entry.body) if kind else _json(entry.body)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        what = _json(entry.body)
+    return Row(
+        seq=entry.seq,
+        at=f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        kind=kind.label if kind else plain(words(entry.kind), 60),
+        mark=kind.mark if kind else "",
+        run_id=entry.run_id,
+        who=plain(entry.body.get(kind.who, "") if kind else "", 80),
+        what=plain(what, _LONGEST),
+        digest=entry.digest[:10],
+    )
+
+
+def _json(body: Body) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def table(entries: Iterable[AuditEntry]) -> Markup:
+    """Rows of the log as a table."""
+    rows = joined(
+        markup(
+            '<tr><td class="m-num">{:,}</td><td class="m-num m-left">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>'
+            '<td class="m-mono m-dim" title="{}">{}</td></tr>',
+            one.seq, one.at, chip(one.kind, one.mark), _link(one.run_id), one.who, one.what, entry.digest, one.digest,
+        )
+        for entry, one in ((entry, row(entry)) for entry in entries)
+    )  # fmt: skip
+    return markup(
+        '<table class="m-table m-audit"><thead><tr><th class="m-num">Row</th><th>When (UTC)</th><th>Kind</th><th>Run</th>'
+        "<th>Who</th><th>What</th><th>Digest</th></tr></thead><tbody>{}</tbody></table>",
+        rows,
+    )
+
+
+def _link(run_id: str) -> Markup:
+    if not run_id:
+        return Markup("")
+    address = urlencode({"run": run_id})
+    return markup('<a class="m-mono m-link" href="/run?{}" target="_self">{}</a>', address, plain(run_id, 40))
+
+
+def line(entry: AuditEntry) -> str:
+    """A row as a line of JSON, with everything that its digest covers."""
+    return json.dumps(
+        {
+            "seq": entry.seq, "at": entry.at.isoformat(), "kind": entry.kind, "run_id": entry.run_id, "body": entry.body,
+            "previous": entry.previous, "digest": entry.digest,
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
+
+
+def head_text(head: tuple[int, str]) -> str:
+    """A head of the log, as it is kept elsewhere."""
+    return json.dumps({"seq": head[0], "digest": head[1]}) + "\n"
+
+
+def parse_head(text: str) -> tuple[int, str] | None:
+    """What `head_text` wrote, or `number digest`; None for nothing. Raises BadInput for anything else."""
+    if not text.strip():
+        return None
+    numbers, digests = re.findall(r"(?<![0-9a-f])\d{1,18}(?![0-9a-f])", text), _DIGEST.findall(text.lower())
+    if len(text) > 500 or len(numbers) != 1 or len(digests) != 1:
+        raise BadInput("A head is the number of a row and its digest of 64 digits: paste it as it was downloaded.")
+    return int(numbers[0]), digests[0]
+
+
+def told(problems: list[str], head: tuple[int, str], against: tuple[int, str] | None) -> str:
+    """The result of a verification, in a sentence."""
+    if not problems:
+        until = f", and row {against[0]:,} is the exported one" if against else ""
+        return f"The audit log is intact: {head[0]:,} rows{until}."
+    return f"The audit log is not intact: {len(problems):,} thing{'' if len(problems) == 1 else 's'} found."

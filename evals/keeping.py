@@ -1,0 +1,118 @@
+"""Keeping an evaluation: its results, with the versions they were made by, as records of `ledger.evaluations`."""
+
+import getpass
+import hashlib
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evals.cases import RecordedException
+from evals.figures import Figures, means
+from evals.run import Laboratory
+from graphs.mission import GRAPH_VERSION
+from graphs.runtime import utc_now
+from graphs.settings import CHECKOUT
+from ledger.evaluations import ALL, Answer, CaseFile, EvaluationCase, EvaluationRun, Step, new_id
+from nodes.planner import Planner
+
+_DIGITS = 12
+_PATIENCE_S = 5
+
+
+def case_of(case: RecordedException, result: Mapping[str, Any], figures: Figures | None) -> EvaluationCase:
+    """One case as it is kept."""
+    return EvaluationCase(
+        case_id=case.case_id,
+        mission=case.event.mission,
+        result=_answer(result),
+        expected=None if case.expected is None else _answer(case.expected),
+        figures={} if figures is None else vars(figures),
+    )
+
+
+def _answer(raw: Mapping[str, Any]) -> Answer:
+    tiers = raw.get("tiers") or [""] * len(raw["actions"])
+    return Answer(
+        verdict=raw["verdict"],
+        actions=[Step(name=one["name"], args=one["args"], tier=tier) for one, tier in zip(raw["actions"], tiers, strict=True)],
+        cite=raw["cite"],
+        role=raw["approval"]["role"],
+        four_eyes=raw["approval"]["four_eyes"],
+        before=[tuple(pair) for pair in raw.get("before", ())],
+        money_at_stake_cents=raw.get("money_at_stake_cents"),
+    )
+
+
+def run_of(
+    laboratory: Laboratory,
+    phrasings: Path,
+    files: Sequence[Path],
+    cases: Sequence[EvaluationCase],
+    seconds: float,
+    by: str = "",
+) -> EvaluationRun:
+    """A run that was just finished, over these cases of these files.
+
+    `phrasings` is the folder by which messages were understood; `by` is the account of the machine unless given.
+    """
+    at = utc_now()
+    names = {step.name for case in cases for answer in (case.expected, case.result) if answer for step in answer.actions}
+    return EvaluationRun(
+        run_id=new_id(at),
+        at=at,
+        by=by or account(),
+        files=[CaseFile(name=file.name, digest=_digest([file.read_bytes()])) for file in files],
+        versions=_versions(laboratory, phrasings, {case.mission for case in cases}),
+        seconds=seconds,
+        cases=len(cases),
+        figures=figures_of(cases),
+        counting={name: action.counting for name in sorted(names) if (action := laboratory.catalogue.get(name))},
+    )
+
+
+def figures_of(cases: Sequence[EvaluationCase]) -> dict[str, dict[str, float | None]]:
+    """{mission: {"cases": int, figure: mean}}, with those over all; nothing of cases of which nothing was expected."""
+    groups: dict[str, list[Figures]] = {}
+    for case in cases:
+        if case.figures:
+            groups.setdefault(case.mission, []).append(Figures(**case.figures))  # type: ignore[arg-type]
+    everything = [one for ones in groups.values() for one in ones]
+    return {name: {"cases": len(ones), **means(ones)} for name, ones in {**groups, ALL: everything}.items() if ones}
+
+
+def account() -> str:
+    """The account of the machine; empty where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's number without a name
+        return ""
+
+
+def commit() -> str:
+    """The git commit of the checkout, with a mark where files are changed; empty where git does not know."""
+    command = ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"]
+    try:
+        said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=_PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
+
+
+def _versions(laboratory: Laboratory, phrasings: Path, missions: set[str]) -> dict[str, str]:
+    said = sorted(phrasings.rglob("*.txt"))
+    packs = {f"pack {mission}": laboratory.packs[mission].digest for mission in sorted(missions)}
+    return {
+        "code": commit(),
+        "graph": GRAPH_VERSION,
+        "reasoner": Planner.name,
+        # of every period: recorded exceptions are looked at as of then
+        "policies": _digest(period.digest.encode() for period in laboratory.policies.periods),
+        "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),
+        "catalogue": laboratory.catalogue.digest,
+        **packs,
+    }
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:_DIGITS]

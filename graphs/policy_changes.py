@@ -1,0 +1,107 @@
+"""Changing a policy: a draft is checked as Missions would meet it, and put in force by another person.
+
+draft → (what if) → put in force: the file of the new version, the ledger, the index, and what this process works with.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from errors import BadInput, MissionsError, Refused
+from graphs.runtime import Runtime, load_packs
+from graphs.settings import Settings
+from knowledge_index.documents import Document
+from knowledge_index.drafting import Edit, book_with, content_digest, leaves, newest, parse_draft, redrafted
+from knowledge_index.installing import install
+from knowledge_index.policies import PolicyBook
+from ledger.desk import Desk
+from ledger.drafts import NewDraft, PolicyDraft
+from ledger.records import ROLES
+from systems.catalogue import default_catalogue
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A draft that was put in force."""
+
+    draft: PolicyDraft
+    #: what did not follow from it, as a sentence; empty where all did
+    left_undone: str = ""
+
+
+def new_draft(chosen: Settings, base: Document, edits: Mapping[str, Edit], in_force_from: date, reason: str) -> NewDraft:
+    """A draft of the next version of `base`, checked. Raises BadInput for what does not fit or would not load."""
+    version = base.header.version + 1
+    text = redrafted(base.text, base.file, edits, version=version, in_force_from=in_force_from)
+    check(chosen, text)
+    return NewDraft(
+        policy_id=base.header.id,
+        base_version=base.header.version,
+        base_digest=content_digest(base),
+        version=version,
+        in_force_from=in_force_from,
+        text=text,
+        reason=reason,
+    )
+
+
+def check(chosen: Settings, drafted: str) -> PolicyBook:
+    """The policies with the draft, which Missions can work with. Raises BadInput where they could not."""
+    book = book_with(chosen.policies, drafted)
+    draft = parse_draft(drafted)
+    _check_roles(draft)
+    load_packs(chosen.packs, default_catalogue(), book.standing(first_moment(draft.header.in_force_from)))
+    return book
+
+
+def first_moment(day: date) -> datetime:
+    """The moment at which a day begins, UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def is_stale(draft: PolicyDraft, book: PolicyBook) -> bool:
+    """Whether the version that a draft was made from is the newest no more, or says something else by now."""
+    base = newest(book, draft.policy_id)
+    return base.header.version != draft.base_version or content_digest(base) != draft.base_digest
+
+
+def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, by: str, reason: str) -> InForce:
+    """Write the new version into the folder of policies, record it, build the index, and work with it from now on.
+
+    Raises Refused to its author, to who may not, and for a draft that is settled, stale or too late; BadInput for one that
+    does not fit, or a folder that cannot be written. Nothing is changed then.
+    """
+    drafted = desk.policy_draft(draft_id)
+    if drafted.status == "draft":  # a settled one is told of by the ledger
+        _check_current(chosen, drafted)
+        check(chosen, drafted.text)
+    take_back = None
+    try:
+        with desk.putting_in_force(draft_id, by, reason) as draft:
+            take_back = install(chosen.policies, draft.text)
+    except BaseException:
+        if take_back is not None:
+            take_back()
+        raise
+    try:
+        runtime.reload_policies(chosen)
+    except MissionsError as error:
+        return InForce(draft, f"The version is in force, but this process does not work with it yet: {error}")
+    return InForce(draft)
+
+
+def _check_current(chosen: Settings, draft: PolicyDraft) -> None:
+    if is_stale(draft, PolicyBook.load(chosen.policies)):
+        raise Refused(
+            f"The draft was made from version {draft.base_version} of {draft.policy_id}, which is not what the newest version "
+            "says any more: draft it anew."
+        )
+
+
+def _check_roles(draft: Document) -> None:
+    """A role that nobody can have would hold up every plan."""
+    for clause in draft.clauses:
+        for path, value in leaves(clause.values):
+            name = path.rsplit(".", 1)[-1]
+            if (name == "role" or name.endswith("_role")) and value not in ROLES[1:]:
+                raise BadInput(f"{clause.id}: {path} is {value!r}; make it one of {', '.join(ROLES[1:])}.")

@@ -1,0 +1,131 @@
+"""What a change of policies would do to recorded exceptions: the answer, and who can give it.
+
+`evals.what_if.what_if` gives it to the dashboard, to commands and to notebooks; here stands what all of them know of it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from knowledge_index.policies import PolicyBook
+
+#: Called with how many cases are replayed, and of how many.
+OnProgress = Callable[[int, int], None]
+
+#: What became of a case: it goes to a queue now, or no longer; another verdict; the same with other actions; the same plan
+#: with more or less approval.
+Way = Literal["now_escalated", "no_longer_escalated", "other_verdict", "other_actions", "more_approval", "less_approval"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a Mission proposes for a recorded exception."""
+
+    verdict: str
+    #: in the order of execution
+    actions: Sequence[Mapping[str, Any]]
+    cites: Sequence[str]
+    #: the least role that may approve; "none": it runs without a person
+    role: str
+    four_eyes: bool
+    #: what decides about the approval, in cents
+    at_stake_cents: int
+    #: refund, capture, release, payment, or an action with an amount of its own (offer_credit) -> sum of the plan, in cents
+    money_cents: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """A recorded exception that is answered otherwise."""
+
+    case_id: str
+    mission: str
+    event: str
+    subject: str
+    way: Way
+    before: Answer
+    after: Answer
+    #: the changed clauses that can have made it: one where it can be told for sure, none where it cannot be told
+    because_of: Sequence[str]
+
+    @property
+    def moved_cents(self) -> int:
+        """By how much the money at stake changes."""
+        return self.after.at_stake_cents - self.before.at_stake_cents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A recorded exception that could not be answered any more, and why."""
+
+    case_id: str
+    mission: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf:
+    """What would be otherwise, over all cases that were replayed."""
+
+    #: clauses that say something else than now
+    changed: Sequence[str]
+    cases: int
+    flips: Sequence[Flip]
+    broken: Sequence[Broken]
+    #: kind of money -> sums over all cases, in cents
+    money_before_cents: Mapping[str, int]
+    money_after_cents: Mapping[str, int]
+    #: sums of what is at stake, case by case
+    at_stake_before_cents: int
+    at_stake_after_cents: int
+    seconds: float
+
+    @property
+    def ways(self) -> Mapping[Way, int]:
+        """How many cases flip which way, most first."""
+        return dict(Counter(flip.way for flip in self.flips).most_common())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a flip, for a table or `pandas.DataFrame`: money in cents."""
+        return [
+            {
+                "case": flip.case_id,
+                "mission": flip.mission,
+                "event": flip.event,
+                "subject": flip.subject,
+                "way": flip.way,
+                "verdict_before": flip.before.verdict,
+                "verdict_after": flip.after.verdict,
+                "actions_before": len(flip.before.actions),
+                "actions_after": len(flip.after.actions),
+                "approval_before": approval(flip.before),
+                "approval_after": approval(flip.after),
+                "at_stake_before_cents": flip.before.at_stake_cents,
+                "at_stake_after_cents": flip.after.at_stake_cents,
+                "because_of": ", ".join(flip.because_of),
+            }
+            for flip in self.flips
+        ]
+
+    def money_rows(self) -> list[dict[str, Any]]:
+        """[{"kind", "before_cents", "after_cents", "moved_cents"}], a row a kind of money that any plan moves."""
+        kinds = sorted({*self.money_before_cents, *self.money_after_cents})
+        pairs = [(kind, self.money_before_cents.get(kind, 0), self.money_after_cents.get(kind, 0)) for kind in kinds]
+        return [{"kind": kind, "before_cents": b, "after_cents": a, "moved_cents": a - b} for kind, b, a in pairs]
+
+
+class AskWhatIf(Protocol):
+    """Whoever can tell what the policies of a book would do."""
+
+    def __call__(self, changed: PolicyBook, *, as_of: datetime, on_progress: OnProgress | None = None) -> WhatIf:
+        """Replay recorded exceptions with what is in force now and with what `changed` has in force at `as_of`."""
+        ...
+
+
+def approval(answer: Answer) -> str:
+    """Who must approve, in words: reviewer, 2 × finance, nobody."""
+    if answer.role == "none":
+        return "nobody"
+    return f"2 × {answer.role}" if answer.four_eyes else answer.role

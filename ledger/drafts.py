@@ -1,0 +1,117 @@
+"""Drafts of policies, as the ledger keeps them, and what may become of them: who, when, why."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from errors import BadInput, Refused
+from ledger.canonical import digest
+from ledger.permissions import may, require
+from ledger.records import Person
+
+DraftStatus = Literal["draft", "in_force", "withdrawn"]
+
+#: characters of a reason
+LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDraft:
+    """A draft as a person hands it in; `text` is the whole document of the new version."""
+
+    policy_id: str
+    #: the version that it was made from, and the digest of what that says
+    base_version: int
+    base_digest: str
+    version: int
+    in_force_from: date
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyDraft(NewDraft):
+    """A draft with what became of it."""
+
+    draft_id: str
+    drafted_by: str
+    drafted_at: datetime
+    status: DraftStatus = "draft"
+    #: who put it in force or withdrew it, and why
+    settled_by: str = ""
+    settled_at: datetime | None = None
+    settled_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CitingRun:
+    """A run whose proposal cites a clause."""
+
+    run_id: str
+    subject: str
+    mission: str
+    verdict: str
+    author: str
+    version: int
+    at: datetime
+
+
+def check_new(person: Person | None, draft: NewDraft, today: date) -> Person:
+    """The person, who may hand this in. Raises Refused for the role, BadInput for a reason or a day that does not do."""
+    drafter = require(person, "draft_policy")
+    check_reason(draft.reason)
+    if draft.in_force_from < today:
+        raise BadInput(f"The draft would be in force from {draft.in_force_from} on, which is past; name today or a later day.")
+    return drafter
+
+
+def check_putting(person: Person | None, draft: PolicyDraft, reason: str, today: date) -> Person:
+    """The person, who may put this draft in force. Raises Refused for role, author, status, or a day that has passed."""
+    other = require(person, "put_policy_in_force")
+    check_open(draft)
+    check_reason(reason)
+    if other.name == draft.drafted_by:
+        raise Refused(f"{other.name} drafted this: another person must put it in force.")
+    if draft.in_force_from < today:
+        raise Refused(
+            f"The draft was to be in force from {draft.in_force_from} on, which has passed: draft it anew with a later day."
+        )
+    return other
+
+
+def check_withdrawing(person: Person | None, draft: PolicyDraft, reason: str) -> Person:
+    """The person, who may withdraw this draft: its author, or who may put policies in force."""
+    if person is None or person.name != draft.drafted_by or not may(person, "draft_policy"):
+        person = require(person, "put_policy_in_force")
+    check_open(draft)
+    check_reason(reason)
+    return person
+
+
+def check_open(draft: PolicyDraft) -> None:
+    """Raises Refused for a draft that is in force or withdrawn."""
+    if draft.status != "draft":
+        became = "put in force" if draft.status == "in_force" else "withdrawn"
+        raise Refused(f"The draft {draft.draft_id} was {became} by {draft.settled_by} already.")
+
+
+def check_reason(reason: str) -> None:
+    """Raises BadInput for none, and for one that is too long."""
+    if not reason.strip():
+        raise BadInput("A reason is missing: say in a few words why.")
+    if len(reason) > LONGEST_REASON:
+        raise BadInput(f"The reason has {len(reason):,} characters, more than {LONGEST_REASON:,}: say it shorter.")
+
+
+def audited(draft: PolicyDraft, by: str, reason: str) -> dict[str, Any]:
+    """What the audit log says of a draft: the text stands there as a digest."""
+    return {
+        "draft_id": draft.draft_id,
+        "policy": draft.policy_id,
+        "base_version": draft.base_version,
+        "version": draft.version,
+        "in_force_from": draft.in_force_from.isoformat(),
+        "text_digest": digest(draft.text),
+        "by": by,
+        "reason": reason,
+    }

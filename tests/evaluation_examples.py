@@ -1,0 +1,61 @@
+"""Evaluations to test with: small runs with any outcome."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.evaluations import ALL, Answer, CaseFile, EvaluationCase, EvaluationRun, Step
+
+AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1))"
+RIGHT = {
+    "verdict": 1.0, "exact": 1.0, "unsafe": 0.0, "missed_escalation": None, "needless_escalation": 0.0,
+    "cite_recall": 1.0, "cite_precision": 1.0, "approval": 1.0,
+}  # fmt: skip
+
+
+def answer(verdict: str = "refund", *steps: Step, cite: Sequence[str] = ("REF-2",), **fields: Any) -> Answer:
+    """An answer with one refund unless other steps are given."""
+    return Answer(
+        verdict=verdict,
+        actions=list(steps) or [refund()],
+        cite=list(cite),
+        **{"role": "finance", "four_eyes": False, "before": [], **fields},
+    )
+
+
+def refund(cents: int = 5_000) -> Step:
+    return Step(name="refund_charge", args={"charge_id": "ch-1", "amount_cents": cents, "reason": "free text"})
+
+
+def message(template: str = "sorry") -> Step:
+    return Step(name="send_message", args={"customer_id": "C-1", "template": template})
+
+
+def a_case(case_id: str = "c-1", *, exact: bool = True, mission: str = "support_resolution", **fields: Any) -> EvaluationCase:
+    """A case that is right, or has another verdict than expected."""
+    given = fields.pop("result", None) or answer("refund" if exact else "replace")
+    figures = RIGHT if exact else {**RIGHT, "exact": 0.0, "verdict": 0.0}
+    return EvaluationCase(
+        **{"case_id": case_id, "mission": mission, "result": given, "expected": answer(), "figures": figures, **fields}
+    )
+
+
+def a_run(number: int = 1, exact: float = 1.0, **fields: Any) -> EvaluationRun:
+    """A run; a greater number is a later one."""
+    at = AT + timedelta(days=number)
+    figures = {"cases": 10.0, **RIGHT, "exact": exact}
+    return EvaluationRun(
+        **{
+            "run_id": f"{at:%Y%m%dT%H%M%S}-{number:04x}",
+            "at": at,
+            "by": "root",
+            "files": [CaseFile(name="cases.jsonl", digest="d1")],
+            "versions": {"code": "abc1234", "policies": "p1"},
+            "seconds": 2.0,
+            "cases": 10,
+            "figures": {"support_resolution": figures, "order_exception": figures, ALL: figures},
+            "counting": {"refund_charge": ["charge_id", "amount_cents"], "send_message": ["customer_id", "template"]},
+            **fields,
+        }
+    )

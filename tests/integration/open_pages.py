@@ -1,0 +1,120 @@
+"""Pages as Streamlit's AppTest draws them, over a company of their own, for whoever is signed in.
+
+A module names it in `pytest_plugins`; each worker then has one company, and every page test shares it.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+from streamlit.runtime.context import ContextProxy
+from streamlit.testing.v1 import AppTest
+
+from dashboard import company as kept
+from dashboard.company import Company, Tools
+from dashboard.visitor import COOKIE
+from graphs.settings import CHECKOUT
+from ledger.records import Run
+from ledger.rules import person_key
+from ledger.tables import SESSIONS
+from systems.sandbox.database import create_schema
+from systems.sandbox.loader import load_cases
+from tests.conftest import _database
+from tests.integration.live_company import settings_for
+
+#: seconds after which a page that is waited for has not come
+PATIENCE = 20.0
+
+
+class Front:
+    """A company whose pages are drawn, and what the tests ask of it."""
+
+    def __init__(self, company: Company) -> None:
+        self.company, self.ledger, self.desk = company, company.ledger, company.desk
+        self._tokens: dict[str, str] = {}
+        self.visitor = ""
+
+    def enrol(self, name: str, role: str, customer_id: str | None = None) -> None:
+        """Add a person with a session, which is written down here: a password takes half a second, by design."""
+        self.desk.enrol(name, role, customer_id=customer_id)
+        token, now = secrets.token_urlsafe(), datetime.now(UTC)
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        row = {"digest": digest, "key": person_key(name), "started_at": now, "expires_at": now + timedelta(hours=1)}
+        with self.ledger.transaction() as tx:
+            tx.execute(insert(SESSIONS).values(**row))
+        self._tokens[name] = token
+
+    def sign_out(self, name: str) -> None:
+        """End the session of a person, whose pages stay open."""
+        self.desk.sign_out(self._tokens[name])
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Of the browser of `visitor`."""
+        return {COOKIE: self._tokens[self.visitor]} if self.visitor in self._tokens else {}
+
+    def load(self, case: Mapping[str, Any]) -> None:
+        """Put the records of a case into the sandbox company."""
+        assert load_cases(self.company.url, [case]).refused == {}
+
+    def app(self, name: str, **query: str) -> AppTest:
+        """The whole dashboard, as this person sees it at first."""
+        self.visitor = name
+        return _asked(AppTest.from_file(str(CHECKOUT / "dashboard" / "app.py"), default_timeout=30), query).run()
+
+    def page(self, name: str, page: str, **query: str) -> AppTest:
+        """One page, as this person sees it by its address."""
+        self.visitor = name
+        script = f"from dashboard.pages import {page}\n{page}.draw()\n"
+        return _asked(AppTest.from_string(script, default_timeout=30), query).run()
+
+    def settled(self, run_id: str) -> Run:
+        """The run, when nothing more happens to it by itself."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            run = self.ledger.run(run_id)
+            if run.status != "running" and not self.company.is_driving(run_id):
+                return run
+            time.sleep(0.02)
+        raise AssertionError(f"run {run_id} is not settled after {PATIENCE:.0f} s")
+
+
+def _asked(page: AppTest, query: Mapping[str, str]) -> AppTest:
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page
+
+
+def seen(page: AppTest) -> str:
+    """Everything that the page sends to the browser."""
+    return "\n".join(str(element.proto) for element in page.main if not getattr(element, "children", None))
+
+
+def html(page: AppTest) -> str:
+    """The HTML of the page."""
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+@pytest.fixture(scope="session")
+def _front(server_url: str) -> Iterator[Front]:
+    with _database(server_url) as url:
+        create_schema(url)
+        company = Company(settings_for(url), Tools())
+        try:
+            yield Front(company)
+        finally:
+            company.close()
+
+
+@pytest.fixture
+def front(_front: Front, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """The company of this worker, which the pages find."""
+    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: _front.cookies))
+    kept.use(_front.company)
+    yield _front
+    kept.use(None)

@@ -1,0 +1,212 @@
+"""Who comes in: local accounts, one-time passwords, lock-out, sessions, and who manages people."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from errors import BadInput, Refused
+from ledger.desk import Desk
+from ledger.postgres import PostgresLedger
+from ledger.records import PERSON_ROLES
+
+PASSWORD = "correct horse battery"
+HOURS = timedelta(hours=10)
+WRONG = "The name or the password is not right."
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def passes(self, **units: float) -> None:
+        self.now += timedelta(**units)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[PostgresLedger]:
+    opened = PostgresLedger.open(ledger_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(ledger: PostgresLedger, clock: Clock) -> Desk:
+    """A desk where admin is administrator and rita reviewer; both have chosen PASSWORD."""
+    made = Desk(ledger, clock)
+    for name, role in (("admin", "administrator"), ("rita", "reviewer")):
+        _, one_time = made.admit(name, role)
+        assert made.sign_in(name, one_time, HOURS, PASSWORD).token
+    return made
+
+
+def test_a_one_time_password_signs_in_nobody_until_an_own_one_is_chosen(desk: Desk) -> None:
+    _, one_time = desk.admit("ron", "reviewer")
+    first = desk.sign_in("ron", one_time, HOURS)
+    assert (first.token, first.choose, first.refused) == ("", True, "This was a one-time password: choose one of your own.")
+    for chosen, sentence in ((one_time, "another password"), ("short", "12 characters"), ("ron" * 5, "easily guessed")):
+        knock = desk.sign_in("ron", one_time, HOURS, chosen)
+        assert (knock.token, knock.choose) == ("", True)
+        assert sentence in knock.refused
+    assert desk.sign_in("ron", one_time, HOURS, PASSWORD).token
+    assert desk.sign_in("ron", one_time, HOURS).refused == WRONG
+    assert desk.sign_in("ron", PASSWORD, HOURS).token
+
+
+def test_a_one_time_password_lapses_after_a_week(desk: Desk, clock: Clock) -> None:
+    _, one_time = desk.admit("ron", "reviewer")
+    clock.passes(days=7, seconds=1)
+    assert "lapsed" in desk.sign_in("ron", one_time, HOURS, PASSWORD).refused
+    assert desk.accounts("admin", "ron")[0][0].state == "lapsed"
+    assert desk.sign_in("ron", desk.give_one_time("ron", "admin"), HOURS, PASSWORD).token
+
+
+def test_passwords_are_kept_as_argon2id_and_tokens_as_digests(desk: Desk, ledger_url: str) -> None:
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    with psycopg.connect(ledger_url) as session:
+        hashes = [value for (value,) in session.execute("SELECT password_hash FROM ledger.accounts")]
+        digests = [value for (value,) in session.execute("SELECT digest FROM ledger.sessions")]
+    assert hashes and all(value.startswith("$argon2id$") for value in hashes)
+    assert digests and token not in digests
+    assert desk.who(digests[0]) is None
+
+
+def test_an_unknown_name_and_a_wrong_password_are_told_the_same(desk: Desk) -> None:
+    tries = [("rita", "wrong"), ("nobody", PASSWORD), ("", ""), ("rita\x00", "x" * 10_000), (" \u200b", "ü"), ("x" * 9_000, "")]
+    assert {desk.sign_in(name, password, HOURS).refused for name, password in tries} == {WRONG}
+
+
+def test_a_name_is_the_same_in_any_case_and_with_blanks_around_it(desk: Desk) -> None:
+    assert desk.sign_in(" RITA ", PASSWORD, HOURS).token
+
+
+def test_five_wrong_passwords_lock_an_account_and_the_lock_lapses_and_doubles(desk: Desk, clock: Clock) -> None:
+    assert [desk.sign_in("rita", "wrong", HOURS).refused for _ in range(5)] == [WRONG] * 5
+    locked = desk.sign_in("rita", PASSWORD, HOURS)
+    assert (locked.token, locked.refused) == ("", "Too many wrong passwords: wait 31 seconds and try again.")
+    assert desk.accounts("admin", "rita")[0][0].locked_until is not None
+    clock.passes(seconds=30)
+    assert desk.sign_in("rita", "wrong", HOURS).refused == WRONG
+    assert "wait 61 seconds" in desk.sign_in("rita", PASSWORD, HOURS).refused
+    clock.passes(seconds=61)
+    assert desk.sign_in("rita", PASSWORD, HOURS).token
+    assert desk.sign_in("rita", "wrong", HOURS).refused == WRONG
+    assert desk.sign_in("rita", PASSWORD, HOURS).token, "a right password counts from the beginning"
+
+
+def test_a_wait_is_never_longer_than_a_quarter_of_an_hour(desk: Desk, clock: Clock) -> None:
+    for _ in range(15):
+        desk.sign_in("rita", "wrong", HOURS)
+        clock.passes(minutes=15, seconds=1)
+    assert desk.sign_in("rita", PASSWORD, HOURS).token
+
+
+def test_a_session_expires_and_ends_when_its_owner_signs_out(desk: Desk, clock: Clock) -> None:
+    first, second = (desk.sign_in("rita", PASSWORD, HOURS).token for _ in range(2))
+    desk.sign_out(first)
+    assert desk.who(first) is None
+    assert desk.who(second) is not None
+    clock.passes(hours=9.99)
+    assert desk.who(second) is not None
+    clock.passes(hours=0.02)
+    assert desk.who(second) is None
+
+
+def test_a_role_that_changes_holds_in_a_session_that_is_open(desk: Desk) -> None:
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    desk.enrol("rita", "analyst", "admin")
+    person = desk.who(token)
+    assert person is not None and person.role == "analyst"
+
+
+def test_another_password_and_an_administrator_end_every_session(desk: Desk) -> None:
+    tokens = [desk.sign_in("rita", PASSWORD, HOURS).token for _ in range(2)]
+    assert desk.end_sessions("rita", "admin") == 3  # and the one of the fixture
+    assert [desk.who(token) for token in tokens] == [None, None]
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    desk.give_one_time("rita", "admin")
+    assert desk.who(token) is None
+    assert desk.sign_in("rita", PASSWORD, HOURS).refused == WRONG
+
+
+@pytest.mark.parametrize("role", [role for role in PERSON_ROLES if role != "administrator"])
+def test_nobody_but_an_administrator_manages_people(desk: Desk, role: str) -> None:
+    desk.admit("kim", role, "admin", "C-1" if role == "customer" else None)
+    before = desk.accounts("admin")
+    for attempt in (
+        lambda: desk.admit("eve", "administrator", "kim"),
+        lambda: desk.enrol("rita", "administrator", "kim"),
+        lambda: desk.give_one_time("admin", "kim"),
+        lambda: desk.end_sessions("admin", "kim"),
+        lambda: desk.accounts("kim"),
+    ):
+        with pytest.raises(Refused, match="takes the role administrator"):
+            attempt()
+    assert desk.accounts("admin") == before
+
+
+def test_nobody_in_particular_manages_no_people(desk: Desk) -> None:
+    for by in ("", "stranger"):
+        with pytest.raises(Refused, match="Sign in"):
+            desk.admit("eve", "administrator", by)
+
+
+@pytest.mark.parametrize("written", ["admin", " ADMIN "])
+def test_an_administrator_never_changes_their_own_role(desk: Desk, written: str) -> None:
+    with pytest.raises(Refused, match="another administrator must"):
+        desk.enrol(written, "finance", "admin")
+    with pytest.raises(Refused, match="another administrator must"):
+        desk.admit(written, "finance", "admin")
+
+
+def test_who_is_known_gets_another_role_and_keeps_the_password(desk: Desk) -> None:
+    person, one_time = desk.admit("Rita", "supervisor", "admin")
+    assert (person.name, person.role, one_time) == ("rita", "supervisor", "")
+    assert desk.sign_in("rita", PASSWORD, HOURS).token
+
+
+def test_a_person_that_cannot_be_is_not_added(desk: Desk) -> None:
+    for name, role, customer in (
+        ("eve", "king", None),
+        ("eve", "customer", None),
+        ("eve", "reviewer", "C-1"),
+        (" ", "analyst", None),
+    ):
+        with pytest.raises(BadInput):
+            desk.admit(name, role, "admin", customer)
+    with pytest.raises(BadInput, match="no person 'eve'"):
+        desk.give_one_time("eve", "admin")
+    assert desk.accounts("admin")[1] == 2
+
+
+def test_the_accounts_are_listed_in_pages_and_searched_by_name(desk: Desk) -> None:
+    for number in range(5):
+        desk.enrol(f"casey_{number}%", "customer", "admin", f"C-{number}")
+    found, total = desk.accounts("admin", offset=1, limit=2)
+    assert ([one.person.name for one in found], total) == (["casey_0%", "casey_1%"], 7)
+    assert [one.person.name for one in desk.accounts("admin", "Y_3%")[0]] == ["casey_3%"]
+    assert desk.accounts("admin", "%_")[1] == 0
+    assert {one.state for one in found} == {"none"}
+
+
+def test_what_happens_at_the_door_stands_in_the_audit_log(desk: Desk, ledger: PostgresLedger) -> None:
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    desk.sign_out(token)
+    for _ in range(5):
+        desk.sign_in("rita", "wrong", HOURS)
+    desk.end_sessions("admin", "admin")
+    desk.give_one_time("rita", "admin")
+    kinds = [entry.kind for entry in ledger.audit()][-5:]
+    assert kinds == ["signed_in", "signed_out", "account_locked", "sessions_ended", "password_reset"]
+    assert ledger.verify_audit() == []

@@ -1,0 +1,217 @@
+"""Drafts of policies in the ledger, and put in force by somebody else: file, record, index, and what Missions work with."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from errors import BadInput, MissionsError, Refused
+from graphs.policy_changes import first_moment, is_stale, new_draft, put_in_force
+from graphs.runtime import Runtime, open_runtime
+from graphs.settings import Settings
+from knowledge_index.building import build
+from knowledge_index.drafting import Edit, newest
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from ledger.desk import Desk
+from ledger.drafts import NewDraft, PolicyDraft
+from ledger.postgres import PostgresLedger
+from systems.sandbox.database import create_schema
+from tests.integration.live_company import built_home
+
+PEOPLE = {"ana": "analyst", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "olga": "auditor"}
+TODAY = datetime.now(UTC).date()
+SOON = TODAY + timedelta(days=3)
+
+
+@pytest.fixture
+def desk(ledger_url: str) -> Iterator[Desk]:
+    with PostgresLedger.open(ledger_url) as ledger:
+        made = Desk(ledger)
+        for name, role in PEOPLE.items():
+            made.enrol(name, role)
+        yield made
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> Settings:
+    """A folder of policies and an index that a test may change."""
+    shutil.copytree(REFERENCE_POLICIES, tmp_path / "policies")
+    home = tmp_path / "home"
+    shutil.copytree(built_home() / "knowledge", home / "knowledge")
+    return Settings(home=home, policies=tmp_path / "policies")
+
+
+def a_draft(chosen: Settings, elevated: float = 0.6, day: date = SOON) -> NewDraft:
+    base = newest(PolicyBook.load(chosen.policies), "FRD")
+    return new_draft(chosen, base, {"FRD-2": Edit(values={"elevated": elevated})}, day, "fewer needless escalations")
+
+
+def a_plain_draft(day: date = SOON, reason: str = "why not") -> NewDraft:
+    return NewDraft(
+        policy_id="FRD", base_version=1, base_digest="x", version=2, in_force_from=day, text="the text", reason=reason
+    )
+
+
+def told(desk: Desk) -> list[tuple[str, str]]:
+    """What the audit log says of drafts, the oldest first."""
+    return [(row.kind, row.body["by"]) for row in reversed(desk.audit_page()) if row.kind.startswith("policy_")]
+
+
+def settle(desk: Desk, draft: PolicyDraft, by: str, reason: str = "agreed") -> PolicyDraft:
+    with desk.putting_in_force(draft.draft_id, by, reason) as settled:
+        return settled
+
+
+def test_a_draft_is_kept_as_it_was_handed_in_and_audited(desk: Desk) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "ana")
+    assert (draft.text, draft.drafted_by, draft.status) == ("the text", "ana", "draft")
+    assert desk.policy_draft(draft.draft_id) == draft == desk.policy_drafts("draft")[0]
+    assert desk.open_drafts() == {"FRD": 1}
+    assert told(desk) == [("policy_drafted", "ana")]
+    assert "the text" not in str(desk.audit_page()[0].body)
+
+
+@pytest.mark.parametrize("by", ["rita", "olga", "nobody"])
+def test_who_may_not_draft_is_refused(desk: Desk, by: str) -> None:
+    with pytest.raises(Refused, match="draft a policy"):
+        desk.draft_policy(a_plain_draft(), by)
+    assert desk.policy_drafts() == [] and told(desk) == []
+
+
+def test_a_draft_needs_a_reason_and_a_day_to_come(desk: Desk) -> None:
+    with pytest.raises(BadInput, match="A reason is missing"):
+        desk.draft_policy(a_plain_draft(reason=" \n"), "ana")
+    with pytest.raises(BadInput, match="which is past; name today or a later day"):
+        desk.draft_policy(a_plain_draft(day=TODAY - timedelta(days=1)), "ana")
+    assert desk.draft_policy(a_plain_draft(day=TODAY), "ana").in_force_from == TODAY
+
+
+def test_an_unknown_draft_is_told_so(desk: Desk) -> None:
+    with pytest.raises(BadInput, match="There is no draft 'd-1'"):
+        desk.policy_draft("d-1")
+
+
+def test_nobody_puts_their_own_draft_in_force(desk: Desk) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "sam")
+    with pytest.raises(Refused, match="sam drafted this: another person must put it in force"):
+        settle(desk, draft, " SAM ")
+    assert settle(desk, draft, "fay").settled_by == "fay"
+    assert told(desk) == [("policy_drafted", "sam"), ("policy_put_in_force", "fay")]
+
+
+@pytest.mark.parametrize("by", ["ana", "rita", "olga"])
+def test_who_may_not_put_a_policy_in_force_is_refused(desk: Desk, by: str) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "sam")
+    with pytest.raises(Refused, match="To put a policy in force takes the role"):
+        settle(desk, draft, by)
+
+
+def test_what_fails_while_it_is_put_in_force_takes_the_record_back(desk: Desk) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "ana")
+    with pytest.raises(RuntimeError), desk.putting_in_force(draft.draft_id, "fay", "agreed"):
+        raise RuntimeError("the disk is full")
+    assert desk.policy_draft(draft.draft_id).status == "draft"
+    assert told(desk) == [("policy_drafted", "ana")]
+
+
+def test_of_several_who_put_a_draft_in_force_at_once_one_does(desk: Desk) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "ana")
+    barrier, done, refused = Barrier(4), [], []
+
+    def attempt(by: str) -> None:
+        barrier.wait()
+        try:
+            done.append(settle(desk, draft, by))
+        except MissionsError as error:
+            refused.append(str(error))
+
+    threads = [Thread(target=attempt, args=(by,)) for by in ("sam", "fay", "sam", "fay")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 1 and len(refused) == 3 and "already" in refused[0]
+    assert [kind for kind, _ in told(desk)] == ["policy_drafted", "policy_put_in_force"]
+
+
+def test_the_author_or_who_puts_policies_in_force_withdraws_a_draft(desk: Desk) -> None:
+    mine, yours = desk.draft_policy(a_plain_draft(), "ana"), desk.draft_policy(a_plain_draft(), "ana")
+    with pytest.raises(Refused, match="To put a policy in force takes the role"):
+        desk.withdraw_draft(mine.draft_id, "rita", "no")
+    assert desk.withdraw_draft(mine.draft_id, "ana", "a slip").status == "withdrawn"
+    assert desk.withdraw_draft(yours.draft_id, "fay", "too risky").settled_reason == "too risky"
+    with pytest.raises(Refused, match="was withdrawn by ana already"):
+        settle(desk, mine, "fay")
+    assert desk.open_drafts() == {}
+
+
+def test_a_draft_whose_day_has_passed_is_not_put_in_force(ledger_url: str, desk: Desk) -> None:
+    draft = desk.draft_policy(a_plain_draft(), "ana")
+    with PostgresLedger.open(ledger_url) as ledger:
+        later = Desk(ledger, clock=lambda: first_moment(SOON + timedelta(days=1)))
+        with pytest.raises(Refused, match="which has passed: draft it anew with a later day"):
+            settle(later, draft, "fay")
+
+
+def test_a_role_that_nobody_has_is_no_draft(chosen: Settings) -> None:
+    base = newest(PolicyBook.load(chosen.policies), "GOV")
+    with pytest.raises(BadInput, match="GOV-2: role is 'manager'; make it one of reviewer, supervisor, finance"):
+        new_draft(chosen, base, {"GOV-2": Edit(values={"role": "manager"})}, SOON, "why")
+
+
+@pytest.fixture
+def runtime(ledger_url: str, chosen: Settings) -> Iterator[Runtime]:
+    create_schema(ledger_url)
+    with open_runtime(chosen.model_copy(update={"database_url": ledger_url})) as opened:
+        yield opened
+
+
+def test_a_draft_put_in_force_is_what_missions_work_with(runtime: Runtime, desk: Desk, chosen: Settings) -> None:
+    before, context = runtime.context.policies, runtime.context
+    day, eve = first_moment(SOON), first_moment(SOON) - timedelta(seconds=1)
+    assert before.clause("FRD-2", day).values["elevated"] == 0.4
+    draft = desk.draft_policy(a_draft(chosen), "ana")
+    other = desk.draft_policy(a_draft(chosen, elevated=0.7), "ana")
+    done = put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "agreed")
+    assert (done.draft.status, done.left_undone) == ("in_force", "")
+    # the folder, the runtime, the index
+    assert {p.version for p in PolicyBook.load(chosen.policies).policies if p.id == "FRD"} == {1, 2}
+    now = runtime.context.policies
+    assert [now.clause("FRD-2", at).values["elevated"] for at in (eve, day)] == [0.4, 0.6]
+    hits = runtime.context.knowledge.search("elevated fraud score", k=3, as_of=day)
+    assert ("FRD-2", 2) in {(hit.clause_id, hit.version) for hit in hits}
+    # what was being driven goes on with the book it had, and runs of earlier moments do not notice
+    assert context.policies is before and context.knowledge.search("elevated fraud score", k=3, as_of=day)[0].version == 1
+    assert now.digest(eve) == before.digest(eve) and now.digest(day) != before.digest(day)
+    # the index is that of a later start, too
+    assert build(now, chosen.knowledge, MiniLM()).unchanged == len(
+        {(c.id, c.version) for p in now.periods for c in p.clauses.values()}
+    )
+    # the other draft was made from what is not the newest version any more
+    assert is_stale(other, now)
+    with pytest.raises(Refused, match="The draft was made from version 1 of FRD"):
+        put_in_force(runtime, desk, chosen, other.draft_id, "fay", "agreed")
+    assert desk.policy_draft(other.draft_id).status == "draft"
+    with pytest.raises(Refused, match="was put in force by fay already"):
+        put_in_force(runtime, desk, chosen, draft.draft_id, "sam", "me too")
+    assert runtime.ledger.verify_audit() == []
+
+
+def test_a_folder_that_cannot_be_written_changes_nothing(runtime: Runtime, desk: Desk, chosen: Settings) -> None:
+    draft = desk.draft_policy(a_draft(chosen), "ana")
+    (chosen.policies / ".FRD.v2.md.partial").mkdir()
+    with pytest.raises(BadInput, match="cannot be written .* no policy was changed"):
+        put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "agreed")
+    assert desk.policy_draft(draft.draft_id).status == "draft" and told(desk) == [("policy_drafted", "ana")]
+    assert [p.version for p in PolicyBook.load(chosen.policies).policies if p.id == "FRD"] == [1]
+
+
+def test_the_author_changes_no_file(runtime: Runtime, desk: Desk, chosen: Settings) -> None:
+    draft = desk.draft_policy(a_draft(chosen), "fay")
+    with pytest.raises(Refused, match="another person must put it in force"):
+        put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "agreed")
+    assert [p.in_force_until for p in PolicyBook.load(chosen.policies).policies if p.id == "FRD"] == [None]

@@ -1,0 +1,131 @@
+"""The page of evaluations, as Streamlit's AppTest draws it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import evaluating
+from dashboard.company import Tools
+from errors import BadInput
+from ledger.evaluations import Shelf
+from tests.evaluation_examples import HOSTILE, a_case, a_run, answer
+from tests.integration.open_pages import Front, html, seen
+
+pytest_plugins = ["tests.integration.open_pages"]
+
+
+@pytest.fixture
+def shelf(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """The shelf of a home of its own; rita looks."""
+    monkeypatch.setattr(front.company, "settings", front.company.settings.model_copy(update={"home": tmp_path}))
+    for name, role in (("rita", "reviewer"), ("casey", "customer")):
+        front.enrol(name, role, "C-1" if role == "customer" else None)
+    return Shelf.of(tmp_path)
+
+
+@pytest.fixture
+def two(shelf: Shelf) -> tuple[str, str]:
+    """An older run with a wrong case and a newer one without."""
+    old, new = a_run(1, 0.5, cases=2), a_run(2, cases=2, versions={"code": "fff", "policies": "p1"})
+    shelf.write(old, [a_case("c-1", exact=False), a_case("c-2")])
+    shelf.write(new, [a_case("c-1"), a_case("c-2")])
+    return old.run_id, new.run_id
+
+
+def opened(front: Front, **query: str) -> AppTest:
+    page = front.page("rita", "evaluations", **query)
+    assert not page.exception
+    return page
+
+
+def test_without_a_run_the_page_says_how_to_make_one(front: Front, shelf: Shelf) -> None:
+    page = opened(front)
+    assert "make eval" in page.text[0].value and not page.dataframe
+
+
+def test_the_runs_are_listed_with_the_newest_first(front: Front, two: tuple[str, str]) -> None:
+    rows = opened(front).dataframe[0].value
+    assert list(rows["exact"]) == [100.0, 50.0]
+
+
+def test_a_broken_file_is_told_and_the_rest_is_shown(front: Front, shelf: Shelf, two: tuple[str, str]) -> None:
+    shelf.file(two[0]).write_bytes(b"{")
+    page = opened(front)
+    assert len(page.warning) == 1 and len(page.dataframe[0].value) == 1
+
+
+def test_a_run_opens_by_its_address_with_the_cases_that_are_wrong(front: Front, two: tuple[str, str]) -> None:
+    page = opened(front, run=two[0])
+    assert list(page.dataframe[0].value["case"]) == ["c-1"]
+    assert "c-1" in html(page) and "replace" in html(page)
+
+
+def test_a_case_opens_by_its_address(front: Front, two: tuple[str, str]) -> None:
+    page = opened(front, run=two[1], show="all", case="c-2")
+    assert "c-2" in html(page) and "as expected" in html(page)
+    assert "no such case" in opened(front, run=two[1], case="c-9").text[-1].value
+
+
+def test_two_runs_are_compared_by_their_address(front: Front, two: tuple[str, str]) -> None:
+    page = opened(front, run=two[1], **{"with": two[0]})
+    shown = html(page)
+    assert "No difference that is more than noise: 1 became right and 0 wrong of the 2 cases" in shown
+    assert "abc1234" in shown and "fff" in shown
+    assert list(page.dataframe[0].value["what happened"]) == ["wrong → right"]
+
+
+def test_the_cases_are_those_of_the_mission_that_is_chosen(front: Front, shelf: Shelf) -> None:
+    run = a_run(cases=2)
+    shelf.write(run, [a_case("s", exact=False), a_case("o", exact=False, mission="order_exception")])
+    page = opened(front, run=run.run_id, mission="order_exception")
+    assert list(page.dataframe[0].value["case"]) == ["o"]
+
+
+@pytest.mark.parametrize("run_id", ["nothing", "../../etc/passwd", "20200101T000000-0000", HOSTILE])
+def test_an_address_that_leads_nowhere_is_one_sentence(front: Front, two: tuple[str, str], run_id: str) -> None:
+    page = opened(front, run=run_id)
+    assert len(page.error) == 1 and not page.dataframe
+    page = opened(front, run=two[0], **{"with": run_id})
+    assert len(page.error) == 1 and not page.dataframe
+
+
+def test_text_from_outside_is_text(front: Front, shelf: Shelf) -> None:
+    run = a_run(cases=1, by=HOSTILE, versions={HOSTILE: HOSTILE})
+    shelf.write(run, [a_case(HOSTILE, exact=False, mission=HOSTILE, result=answer(HOSTILE))])
+    for query in ({}, {"run": run.run_id}):
+        page = opened(front, **query)
+        assert "<img" not in html(page)
+        told = [*page.markdown, *page.caption, *page.warning, *page.error, *page.button]
+        assert not any("javascript:" in str(getattr(one, "value", "")) or "**bold**" in str(one) for one in told)
+
+
+def test_a_customer_and_a_stranger_see_nothing(front: Front, two: tuple[str, str]) -> None:
+    for name in ("casey", "nobody"):
+        page = front.page(name, "evaluations", run=two[0])
+        assert "c-1" not in seen(page) and two[0] not in seen(page) and not page.dataframe
+
+
+def test_an_evaluation_is_started_once_and_its_end_is_seen(
+    front: Front, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def evaluate(by: str, told: Callable[[int, int], None]) -> str:
+        started.append(by)
+        told(1, 2)
+        time.sleep(0.3)
+        raise BadInput("the cases are gone")
+
+    monkeypatch.setattr(front.company, "tools", Tools(evaluate=evaluate))
+    evaluating._progress.clear()
+    page = opened(front)
+    page.button[0].click().run()
+    assert not evaluating.start(evaluate, "sam", evaluating._progress())
+    until = time.monotonic() + 10
+    while evaluating._progress().running and time.monotonic() < until:
+        time.sleep(0.05)
+    assert started == ["rita"]
+    assert "the cases are gone" in page.run().error[0].value

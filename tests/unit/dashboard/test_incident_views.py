@@ -1,0 +1,222 @@
+"""Incidents in words, and the audit log in words."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.views.audit import KINDS, head_text, line, parse_head, row, table, told
+from dashboard.views.incidents import cases, fate, head, quiet, rail_end, silent, step_table, steps
+from errors import BadInput
+from ledger import audit
+from ledger.records import Approval, AuditEntry, Effect, Event, Incident, Observation, Proposal, Run
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+HOSTILE = '<img src=x onerror="alert(1)"> [click](javascript:alert(3)) **bold**'
+
+
+def run(run_id: str = "r-1", subject: str = "O-4471", **changes: Any) -> Run:
+    event = Event(source_id="s", name="order.stock_short", mission="order_exception", subject=subject, trigger={}, as_of=NOW)
+    return replace(Run(run_id=run_id, event=event, versions={}, status="incident", started_at=NOW), **changes)
+
+
+def incident(run_id: str = "r-1", reason: str = "wms is down", minutes: int = 0) -> Incident:
+    return Incident(incident_id=f"i-{run_id}-{minutes}", run_id=run_id, reason=reason, at=NOW + timedelta(minutes=minutes))
+
+
+def effect(step: int, status: Any, proposal_id: str = "p-2") -> Effect:
+    return Effect(
+        run_id="r-1", proposal_id=proposal_id, step=step, action="reallocate_line", tool="wms.reallocate_line", args={},
+        key=f"{proposal_id}-{step}", status=status, at=NOW,
+    )  # fmt: skip
+
+
+def proposal(proposal_id: str, *says: str) -> Proposal:
+    return Proposal(
+        proposal_id=proposal_id, run_id="r-1", revision=1, author="planner", verdict="fulfil",
+        plan=[{"name": "reallocate_line", "says": one} for one in says], rationale="", cites=[], alternatives=[], changes=[],
+        confidence=1.0, money_at_stake_cents=0, approval=Approval(role="reviewer", four_eyes=False), digest="d",
+        created_at=NOW, expires_at=NOW, due_at=NOW,
+    )  # fmt: skip
+
+
+def said(seq: int, text: str = "read", at: datetime = NOW) -> Observation:
+    return Observation(seq=seq, at=at, step="gather", kind="read", text=text)
+
+
+def test_a_run_with_several_incidents_is_one_case() -> None:
+    pairs = [
+        (incident(), run()), (incident("r-2"), run("r-2", "T-9")), (incident(reason="late", minutes=2), run()),
+        (incident(minutes=3), run()),
+    ]  # fmt: skip
+    found = cases(pairs)
+    assert [(case.run.run_id, case.reasons, case.since) for case in found] == [
+        ("r-1", ("wms is down", "late"), NOW), ("r-2", ("wms is down",), NOW),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"), [("", ["r-1", "r-2"]), ("o-44", ["r-1"]), ("r-2", ["r-2"]), ("4471", ["r-1"]), ("x", [])]
+)
+def test_cases_are_found_by_a_part_of_their_subject_or_the_start_of_their_run(text: str, ids: list[str]) -> None:
+    pairs = [(incident(), run()), (incident("r-2"), run("r-2", "T-9"))]
+    assert [case.run.run_id for case in cases(pairs, text)] == ids
+
+
+def test_the_steps_are_those_of_the_plan_that_was_executed_last() -> None:
+    effects = [effect(0, "failed", "p-1"), effect(0, "done"), effect(1, "unknown"), effect(2, "intended")]
+    found = steps(effects, [proposal("p-1", "old"), proposal("p-2", "Move", "Pay", "Release")])
+    assert [(one.number, one.says, one.system, one.status) for one in found] == [
+        (1, "Move", "wms", "done"), (2, "Pay", "wms", "unknown"), (3, "Release", "wms", "intended"),
+    ]  # fmt: skip
+    assert steps([], []) == []
+
+
+def test_steps_of_a_proposal_that_is_not_there_have_the_name_of_their_action() -> None:
+    assert [one.says for one in steps([effect(4, "failed")], [])] == ["reallocate line"]
+
+
+def test_a_run_is_silent_when_it_has_said_nothing_for_more_than_a_minute() -> None:
+    going = run(status="running", started_at=NOW - timedelta(hours=1))
+    assert silent(going, [said(1, at=NOW - timedelta(seconds=59))], NOW) is None
+    assert silent(going, [said(1, at=NOW - timedelta(seconds=61))], NOW) == NOW - timedelta(seconds=61)
+    assert silent(going, [], NOW) == NOW - timedelta(hours=1)
+
+
+def test_hostile_text_of_an_incident_is_shown_as_text() -> None:
+    stuck = cases([(incident(reason=HOSTILE), run(subject=HOSTILE))])[0]
+    found = steps([effect(0, "failed")], [proposal("p-2", HOSTILE)])
+    pieces = (
+        head(stuck, NOW),
+        step_table(found),
+        rail_end([said(1, HOSTILE)]),
+        quiet(stuck.run, NOW, NOW),
+        fate(stuck.run, True),
+    )
+    shown = "".join(map(str, pieces))
+    assert "<img" not in shown
+    assert shown.count("&lt;img") >= 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "driven", "says"),
+    [
+        ({"status": "running"}, True, "goes on"),
+        ({"status": "running"}, False, "waits to be driven"),
+        ({"status": "waiting"}, False, "waits for a person"),
+        ({"status": "incident"}, False, "is stuck again"),
+        ({"status": "closed", "outcome": "abandoned"}, False, "closed: abandoned"),
+    ],
+)
+def test_what_became_of_a_settled_run_is_told(changes: dict[str, Any], driven: bool, says: str) -> None:
+    assert f">{says}<" in str(fate(run(**changes), driven))
+
+
+# The audit log
+
+BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "event_taken_in": (
+        {"source_id": "s", "event": "order.stock_short", "mission": "order_exception", "subject": "O-1", "digest": "d"},
+        "", "order · stock short about O-1, for the Mission order exception",
+    ),
+    "proposed": (
+        {"revision": 2, "author": "rita", "verdict": "fulfil", "status": "pending", "money_at_stake_cents": 500001,
+         "role": "finance", "four_eyes": True, "supersedes": "p-1"},
+        "rita", "proposal 2: fulfil, $5,000.01 at stake, waits for 2 × finance, in place of the one before",
+    ),
+    "decided": (
+        {"kind": "approve", "by": "rita", "role": "reviewer", "reason": "fine", "proposal_status": "approved"},
+        "rita", "approve, “fine”; the proposal is approved",
+    ),
+    "effect_marked": (
+        {"key": "k", "step": 0, "action": "open_case", "tool": "crm.open_case", "status": "done"},
+        "", "step 1, open case (crm): done",
+    ),
+    "run_closed": ({"verdict": "fulfil", "outcome": "nothing_to_do"}, "", "verdict fulfil: nothing to do"),
+    "incident_opened": ({"incident_id": "i", "reason": "wms is down"}, "", "wms is down"),
+    "run_resumed": ({"by": "rita", "reason": "it is back"}, "rita", "“it is back”"),
+    "run_abandoned": ({"by": "sam", "reason": "done by hand"}, "sam", "“done by hand”"),
+    "person_added": ({"name": "pia", "role": "customer", "customer_id": "C-1"}, "", "pia is customer C-1"),
+    "password_reset": ({"name": "pia", "by": "admin"}, "admin", "a one-time password for pia"),
+    "signed_in": ({"name": "pia"}, "pia", "pia"),
+    "signed_out": ({"name": "pia"}, "pia", "pia"),
+    "sessions_ended": ({"name": "pia", "by": "admin"}, "admin", "of pia"),
+    "account_locked": ({"name": "pia", "failures": 5}, "", "pia, after 5 wrong passwords in a row"),
+    "policy_drafted": (
+        {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "ana", "reason": "dearer"},
+        "ana", "REF version 4, from 2026-04-01: “dearer”",
+    ),
+    "policy_put_in_force": (
+        {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "sam", "reason": "agreed"},
+        "sam", "REF version 4, from 2026-04-01: “agreed”",
+    ),
+    "policy_draft_withdrawn": (
+        {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "ana", "reason": "no"},
+        "ana", "REF version 4, from 2026-04-01: “no”",
+    ),
+}  # fmt: skip
+
+
+def entry(kind: str, body: dict[str, Any], seq: int = 1) -> AuditEntry:
+    return audit.entry((seq - 1, audit.START), NOW, kind, "r-1", body)
+
+
+def test_every_kind_of_row_has_words() -> None:
+    assert set(BODIES) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_row_says_what_happened_and_who_it_was(kind: str) -> None:
+    body, who, what = BODIES[kind]
+    shown = row(entry(kind, body))
+    assert (shown.who, shown.what, shown.kind) == (who, what, KINDS[kind].label)
+    assert entry(kind, body).digest.startswith(shown.digest)
+
+
+def test_a_row_of_an_unknown_kind_is_shown_as_json() -> None:
+    shown = row(entry("moon_phase", {"phase": "full"}))
+    assert (shown.kind, shown.what) == ("moon phase", '{"phase": "full"}')
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("body", [{}, {"step": None, "reason": None, "by": None, "name": [1]}])
+def test_a_row_whose_body_is_not_as_it_should_be_is_shown_all_the_same(kind: str, body: dict[str, Any]) -> None:
+    assert isinstance(row(entry(kind, body)).what, str)
+
+
+def test_hostile_text_of_the_log_is_shown_as_text() -> None:
+    rows = [entry("decided", BODIES["decided"][0] | {"reason": HOSTILE, "by": HOSTILE}), entry(HOSTILE, {HOSTILE: HOSTILE})]
+    shown = str(table([*rows, replace(rows[0], run_id=HOSTILE)]))
+    assert "<img" not in shown
+    assert 'href="/run?run=%3Cimg' in shown
+
+
+def test_a_downloaded_line_has_everything_that_its_digest_covers() -> None:
+    made = entry("decided", BODIES["decided"][0])
+    read = json.loads(line(made))
+    assert AuditEntry(**{**read, "at": datetime.fromisoformat(read["at"])}) == made
+    assert "\n" not in line(replace(made, body={"reason": "a\nb"}))
+
+
+def test_a_head_is_read_as_it_was_written_down() -> None:
+    kept = (1_234, "0" * 63 + "a")
+    assert parse_head(head_text(kept)) == kept
+    assert parse_head(f"1234 {kept[1]}") == kept
+    assert parse_head(f"{'9' * 64} 12") == (12, "9" * 64)
+    assert parse_head("  ") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["12", "a" * 64, f"1 2 {'a' * 64}", f"12 {'a' * 63}", "x" * 20_000, HOSTILE, f"12 {'a' * 64} {'b' * 64}"]
+)
+def test_what_is_no_head_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="A head is the number of a row and its digest"):
+        parse_head(text)
+
+
+def test_the_result_of_a_verification_is_a_sentence() -> None:
+    assert told([], (1_234, "d"), None) == "The audit log is intact: 1,234 rows."
+    assert told([], (1_234, "d"), (12, "e")) == "The audit log is intact: 1,234 rows, and row 12 is the exported one."
+    assert told(["x"], (5, "d"), None) == "The audit log is not intact: 1 thing found."

@@ -1,0 +1,134 @@
+"""What a change of policies would do to recorded exceptions."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+import evals.what_if
+from errors import BadInput
+from evals.what_if import what_if
+from graphs.settings import CHECKOUT, Settings
+from graphs.what_if import Flip, WhatIf
+from knowledge_index.drafting import Edit, book_with, newest, redrafted
+from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from tests.engine import CASES, LEARNED
+
+DAY = date(2027, 3, 1)
+AS_OF = datetime(2027, 3, 1, tzinfo=UTC)
+#: escalated for its fraud score, fulfilled, needs a supervisor, compensated with a credit
+SOME = ("dev-ord-0014", "dev-ord-0007", "dev-ord-0001", "dev-omn-0006", "dev-acc-0010")
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A few recorded exceptions of three Missions."""
+    file = tmp_path_factory.mktemp("cases") / "some.jsonl"
+    recorded = [line for source in sorted(CASES.parent.glob("*_*.jsonl")) for line in source.read_bytes().splitlines()]
+    file.write_bytes(b"\n".join(line for line in recorded if orjson.loads(line)["case_id"] in SOME))
+    return [file]
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("home")
+    (home / "language").symlink_to(LEARNED, target_is_directory=True)
+    LEARNED.mkdir(exist_ok=True)
+    return Settings(home=home)
+
+
+def changed(policy_id: str, clause: str, folder: Path = REFERENCE_POLICIES, **values: object) -> PolicyBook:
+    base = newest(PolicyBook.load(folder), policy_id)
+    return book_with(folder, redrafted(base.text, base.file, {clause: Edit(values=values)}, version=2, in_force_from=DAY))
+
+
+def ask(book: PolicyBook | Path, some: Sequence[Path], chosen: Settings) -> WhatIf:
+    return what_if(book, cases=some, as_of=AS_OF, chosen=chosen)
+
+
+def only(found: WhatIf) -> Flip:
+    (flip,) = found.flips
+    return flip
+
+
+def test_a_higher_threshold_lets_an_escalated_order_go_on(some: list[Path], chosen: Settings) -> None:
+    found = ask(changed("FRD", "FRD-2", elevated=0.6), some, chosen)
+    flip = only(found)
+    assert (found.cases, found.changed, found.broken) == (5, ["FRD-2"], [])
+    assert (flip.case_id, flip.way, flip.because_of) == ("dev-ord-0014", "no_longer_escalated", ["FRD-2"])
+    assert (flip.before.verdict, flip.after.verdict) == ("escalate", "fulfil_with_changes")
+    assert flip.moved_cents == 28_700 == found.at_stake_after_cents - found.at_stake_before_cents
+    assert [row for row in found.money_rows() if row["kind"] == "release"][0]["moved_cents"] == 28_700
+    assert found.ways == {"no_longer_escalated": 1}
+    assert found.rows()[0]["verdict_after"] == "fulfil_with_changes"
+
+
+def test_other_bands_ask_for_more_approval_of_the_same_plan(some: list[Path], chosen: Settings) -> None:
+    bands = [{"up_to_cents": 20_000, "role": "reviewer"}, {"up_to_cents": 500_000, "role": "supervisor"}]
+    found = ask(changed("GOV", "GOV-3", bands=[*bands, {"role": "finance", "four_eyes": True}]), some, chosen)
+    flip = only(found)
+    assert (flip.case_id, flip.way, flip.because_of) == ("dev-ord-0007", "more_approval", ["GOV-3"])
+    assert (found.rows()[0]["approval_before"], found.rows()[0]["approval_after"]) == ("reviewer", "supervisor")
+    assert flip.before.actions == flip.after.actions and flip.moved_cents == 0
+
+
+def test_another_percentage_changes_an_amount_that_no_approval_looks_at(some: list[Path], chosen: Settings) -> None:
+    found = ask(changed("VIP", "VIP-2", percent=10), some, chosen)
+    flip = only(found)
+    assert (flip.way, flip.before.verdict, flip.because_of) == ("other_actions", "compensate", ["VIP-2"])
+    credit = next(row for row in found.money_rows() if row["kind"] == "offer_credit")
+    assert credit["moved_cents"] < 0
+
+
+def test_a_change_of_words_flips_nothing(some: list[Path], chosen: Settings) -> None:
+    base = newest(PolicyBook.load(REFERENCE_POLICIES), "FRD")
+    text = redrafted(base.text, base.file, {"FRD-1": Edit(prose="Fine.")}, version=2, in_force_from=DAY)
+    found = ask(book_with(REFERENCE_POLICIES, text), some, chosen)
+    assert (found.changed, found.flips, found.ways) == (["FRD-1"], [], {})
+
+
+def test_a_change_that_breaks_cases_says_which(some: list[Path], chosen: Settings) -> None:
+    found = ask(changed("GOV", "GOV-2", role="manager"), some, chosen)
+    assert "dev-ord-0007" in {one.case_id for one in found.broken}
+    assert found.flips == [] and "ValueError" in found.broken[0].error
+
+
+def test_the_present_side_is_replayed_once_and_progress_is_told(
+    some: list[Path], chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(changed("FRD", "FRD-2", elevated=0.6), some, chosen)
+    replayed: list[str] = []
+    run = evals.what_if.Evaluation.run
+    monkeypatch.setattr(evals.what_if.Evaluation, "run", lambda self, case: (replayed.append(case.case_id), run(self, case))[1])
+    told: list[tuple[int, int]] = []
+    what_if(
+        changed("FRD", "FRD-2", elevated=0.65), cases=some, as_of=AS_OF, chosen=chosen, on_progress=lambda *at: told.append(at)
+    )
+    assert sorted(replayed) == sorted(SOME)
+    assert told[0] == (5, 10) and told[-1] == (10, 10)
+
+
+def test_before_its_day_a_draft_changes_nothing(some: list[Path], chosen: Settings) -> None:
+    eve = datetime(2027, 2, 28, tzinfo=UTC)
+    found = what_if(changed("FRD", "FRD-2", elevated=0.6), cases=some, as_of=eve, chosen=chosen)
+    assert (found.changed, found.flips) == ([], [])
+
+
+def test_a_folder_of_changed_policies_does_as_well(some: list[Path], chosen: Settings, tmp_path: Path) -> None:
+    for file in REFERENCE_POLICIES.glob("*.md"):
+        (tmp_path / file.name).write_text(file.read_text().replace("elevated: 0.40", "elevated: 0.60"))
+    assert only(what_if(tmp_path, cases=some, chosen=chosen)).case_id == "dev-ord-0014"
+
+
+def test_policies_without_a_clause_that_packs_need_are_refused(some: list[Path], chosen: Settings, tmp_path: Path) -> None:
+    (tmp_path / "FRD.md").write_bytes((REFERENCE_POLICIES / "FRD.md").read_bytes())
+    with pytest.raises(BadInput):
+        what_if(tmp_path, cases=some, chosen=chosen)
+
+
+def test_the_recorded_exceptions_are_those_of_the_checkout() -> None:
+    files = evals.what_if.recorded_files()
+    assert [file.parent for file in files] == [CHECKOUT / "evals" / "cases"] * 5
+    assert "sample.jsonl" not in {file.name for file in files}

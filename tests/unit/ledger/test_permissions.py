@@ -1,0 +1,44 @@
+"""What each role may, besides deciding about proposals."""
+
+from typing import get_args
+
+import pytest
+
+from errors import Refused
+from ledger.permissions import Permission, may, permissions, require
+from ledger.records import PERSON_ROLES, Person
+
+MAY = {
+    "customer": {"write_in"},
+    "analyst": {"read", "draft_policy"},
+    "reviewer": {"read", "decide", "settle_incident"},
+    "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
+    "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
+    "administrator": {"read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people"},
+    "auditor": {"read", "search_audit"},
+}
+
+
+def somebody(role: str) -> Person:
+    return Person(name="kim", role=role, customer_id="C-1" if role == "customer" else None)
+
+
+@pytest.mark.parametrize("role", PERSON_ROLES)
+def test_each_role_may_what_is_written_here_and_nothing_else(role: str) -> None:
+    assert permissions(somebody(role)) == MAY[role]
+
+
+@pytest.mark.parametrize("permission", get_args(Permission))
+def test_nobody_in_particular_may_nothing_and_is_told_to_sign_in(permission: Permission) -> None:
+    assert not may(None, permission)
+    with pytest.raises(Refused, match="Sign in to "):
+        require(None, permission)
+
+
+def test_who_may_not_is_told_which_role_it_takes_and_which_they_have() -> None:
+    with pytest.raises(Refused, match=r"^To manage people takes the role administrator, and kim is reviewer\.$"):
+        require(somebody("reviewer"), "manage_people")
+
+
+def test_an_unknown_role_may_nothing() -> None:
+    assert permissions(somebody("king")) == set()
