@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test check eval bench lock clean
+.PHONY: help install run test check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,8 +35,12 @@ eval: install  ## run the recorded exceptions and print the figures
 	@mkdir -p build
 	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl
 
+screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots
+
 bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
 	@$(BIN)/python -m evals.bench
+	@$(BIN)/python -m tests.bench.dashboard
 
 lock: install  ## write requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

@@ -66,9 +66,9 @@ def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
     if not passwords:
         return
     console.print()
-    say("Sign in with a one-time password, then choose your own. They are shown now and never again:", style="bold")
+    say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
     table(("name", "role", "one-time password"), passwords)
-    say(f"Good for {ONE_TIME_DAYS} days; for another one, `.venv/bin/missions user password NAME`.", style="dim")
+    say(f"Good for {ONE_TIME_DAYS} days. For another one: .venv/bin/missions user password NAME", style="dim")
 
 
 def _next_steps(waiting: list[str], seconds: float) -> None:
@@ -78,5 +78,5 @@ def _next_steps(waiting: list[str], seconds: float) -> None:
         say("What next:", style="bold")
         say(f"  .venv/bin/missions show {waiting[0]}      why this plan and not another")
         say("  .venv/bin/missions queue                everything that waits for a person")
-        say("  .venv/bin/missions sign-in rita         then you decide as rita, or on the dashboard:")
+        say("  .venv/bin/missions sign-in rita         who decides; or do it on the dashboard")
         say(f"  .venv/bin/missions decide {waiting[0]} approve --reason 'agreed'")

@@ -14,7 +14,7 @@ from ledger.evaluations import EvaluationCase
 _MOST_ROWS = 14
 _HEIGHT_PX = 560
 #: of the columns; the last one takes the rest
-_WIDTHS = {"case": 105, "what happened": 115, "expected": 105, "given": 115, "A": 100, "B": 100}
+_WIDTHS = {"case": 95, "what happened": 105, "expected": 115, "given": 115, "A": 112, "B": 112}
 
 
 def pick_case(rows: list[dict[str, Any]], ids: Sequence[str], key: str, draw: Callable[[str], None], nothing: str) -> None:

@@ -63,7 +63,7 @@ def _cases(a: Opened, b: Opened, comparison: Comparison, mission: str) -> None:
         go(kind=picked)
     shown = [pair for pair in pairs if asked == pair.kind or (asked == _CHANGED and pair.kind != "same")]
     pick_case(
-        pair_rows(shown),
+        pair_rows(shown, asked == _CHANGED),
         [pair.b.case_id for pair in shown],
         f"{a.run.run_id}·{b.run.run_id}·{mission}·{asked}",
         lambda case_id: _side(a, b, comparison.pairs, case_id),

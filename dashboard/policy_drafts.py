@@ -161,13 +161,13 @@ def _what_if(draft: PolicyDraft) -> None:
     show(headline(found) + broken(found) + money_table(found))
     if not found.flips:
         return
-    money, text = st.column_config.NumberColumn(format="dollar", width=100), st.column_config.TextColumn
+    money, text = st.column_config.NumberColumn(format="dollar", width=85), st.column_config.TextColumn
     event = st.dataframe(
         flip_rows(found.flips), key=f"knowledge.flips.{draft.draft_id}", hide_index=True, row_height=29,
         height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
         column_config={
-            "Case": text(width=110), "Subject": text(width=80), "Mission": text(width=130), "Verdict": text(width=230),
-            "Approval": text(width=160), "At stake now": money, "With the draft": money, "Because of": text(width=80),
+            "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),
+            "Approval": text(width=150), "At stake now": money, "With the draft": money, "Because of": text(width=75),
         },
     )  # fmt: skip
     rows = event["selection"]["rows"]

@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
-from dashboard.branding import accent
+from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
 from dashboard.guard import Guard
 from dashboard.oidc import auth_secrets, uses_oidc
@@ -55,6 +55,7 @@ def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
 
 def config(chosen: Settings) -> dict[str, Any]:
     """Streamlit's options: nothing is sent anywhere, nothing is there for developers, the colour is the brand's."""
+    light, dark = accents(chosen.brand_color)
     return {
         "server.address": chosen.address,
         "server.port": chosen.port,
@@ -76,8 +77,8 @@ def config(chosen: Settings) -> dict[str, Any]:
         "logger.enableRich": False,
         "logger.level": "warning",
         # one for each, and nothing beside them: a theme of its own would be light for everybody
-        "theme.light.primaryColor": accent(chosen.brand_color),
-        "theme.dark.primaryColor": accent(chosen.brand_color),
+        "theme.light.primaryColor": light,
+        "theme.dark.primaryColor": dark,
         "theme.baseFontSize": 15,
     }
 

@@ -81,6 +81,11 @@ class McpSystems:
 
     async def _close(self) -> None:
         await asyncio.gather(*[connection.close() for connection in self._connections.values()])
+        # a call that is still under way would wait for ever on a loop that has stopped, and its process with it
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _tools(self) -> list[ListedTool]:
         opened = await asyncio.gather(*[self._connection(system).opened() for system in self._config.systems])

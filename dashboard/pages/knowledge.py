@@ -99,6 +99,7 @@ def _choose(book: PolicyBook, today: date) -> Policy | None:
         selection_default={"selection": {"rows": [place]}},
         column_config={
             "Policy": st.column_config.TextColumn(width=60),
+            "Title": st.column_config.TextColumn(width=170),
             "Version": st.column_config.NumberColumn("v", width=30),
             "State": st.column_config.TextColumn(width=80),
             "Cited": st.column_config.NumberColumn(width=50, help="Proposals that cite a clause of it, over all versions"),

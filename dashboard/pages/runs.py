@@ -1,7 +1,8 @@
 """Runs: search, counts and times over time, and a page of the runs found. What is asked for stands in the address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -10,15 +11,29 @@ from dashboard.company import company
 from dashboard.html import show
 from dashboard.text import label, plain, words
 from dashboard.views.run_charts import decision_chart, outcome_chart
-from dashboard.views.runs import DATES, PERIODS, STATES, count_strip, counts, days_shown, run_filter, run_table, valid_zone
+from dashboard.views.runs import (
+    DATES,
+    DAYS,
+    PERIODS,
+    STATES,
+    count_strip,
+    counts,
+    days_shown,
+    read_back,
+    run_filter,
+    run_table,
+    valid_zone,
+)
 from dashboard.visitor import enter
 from ledger.canonical import now
 from ledger.listed import RunFilter, RunPage
 
 #: runs on a page
 ROWS = 50
-#: what is asked for; each is the key of a widget, and a name in the address
-_ASKED = ("find", "mission", "verdict", "state", "by", "period", "from", "to", "page")
+#: what is asked for, by the keys of the widgets and the names in the address, with what asks for nothing
+_NOTHING: Mapping[str, Any] = {
+    "find": "", "mission": "", "verdict": "", "state": "", "by": "", "period": "30 days", "from": None, "to": None, "page": 1,
+}  # fmt: skip
 
 
 def draw() -> None:
@@ -33,19 +48,29 @@ def draw() -> None:
 
 
 def _recall() -> None:
-    """Whoever comes back from a run finds the search that led there: a browser that goes back forgets it."""
-    if not any(key in st.query_params for key in _ASKED):
-        st.session_state.update(st.session_state.get("runs_asked", {}))
+    """Take what is asked for from the address; whoever comes back from a run finds the search that led there."""
+    given = {key: st.query_params[key] for key in _NOTHING if key in st.query_params}
+    kept: Mapping[str, str] = st.session_state.get("runs_asked", {})
+    if "find" not in st.session_state:  # they come from another page, or reload
+        given = given or dict(kept)
+    elif given == kept:
+        return
+    for key, nothing in _NOTHING.items():
+        st.session_state[key] = read_back(key, given[key]) if key in given else nothing
 
 
 def _remember() -> None:
-    st.session_state["runs_asked"] = {key: st.session_state[key] for key in _ASKED if st.session_state.get(key)}
+    """Write what is asked for into the address."""
+    asked = {
+        key: str(st.session_state[key]) for key, nothing in _NOTHING.items() if st.session_state.get(key, nothing) != nothing
+    }
+    st.session_state["runs_asked"] = asked
+    if {key: st.query_params[key] for key in st.query_params} != asked:
+        st.query_params.from_dict(asked)
 
 
-def _changed() -> None:
-    """Another search: from its first page, and what was remembered counts no more."""
+def _first_page() -> None:
     st.session_state["page"] = 1
-    st.session_state["runs_asked"] = {}
 
 
 @st.fragment
@@ -72,13 +97,12 @@ def _rows(wanted: RunFilter, zone: str) -> None:
 
 
 def _asked(zone: str, today: date) -> RunFilter:
-    """The filters; each is bound to the address, so that a link opens what one looks at."""
+    """The filters, each in the widget of its key."""
     packs = company().runtime.context.packs
     with st.container(key="runs_filters"):
         find, missions, verdicts, states, people = st.columns([1.5, 1.2, 1.2, 1, 1])
         text = find.text_input(
-            "Subject or run", key="find", placeholder="O-4471 or r-1a2b…", icon=":material/search:", on_change=_changed,
-            bind="query-params",
+            "Subject or run", key="find", placeholder="O-4471 or r-1a2b…", icon=":material/search:", on_change=_first_page,
         )  # fmt: skip
         with missions:
             mission = _choice("Mission", "mission", sorted(packs))
@@ -90,7 +114,7 @@ def _asked(zone: str, today: date) -> RunFilter:
         with people:
             names = [person.name for person in company().ledger.people() if person.role != "customer"]
             person = _choice("Decided by", "by", names, plain)
-        period, between = _period(today)
+        period, between = _period()
     return run_filter(
         text=text or "", mission=mission, verdict=verdict, state=state, person=person, period=period, between=between, zone=zone,
         today=today,
@@ -98,23 +122,24 @@ def _asked(zone: str, today: date) -> RunFilter:
 
 
 def _choice(name: str, key: str, options: list[str], told: Callable[[str], str] = words) -> str:
+    if st.session_state[key] not in options:
+        st.session_state[key] = ""
     chosen = st.selectbox(
-        name, ["", *options], key=key, format_func=lambda one: told(one) if one else "any", on_change=_changed,
-        bind="query-params",
+        name, ["", *options], key=key, format_func=lambda one: told(one) if one else "any", on_change=_first_page,
     )  # fmt: skip
     return chosen or ""
 
 
-def _period(today: date) -> tuple[str, tuple[date | None, date | None]]:
+def _period() -> tuple[str, tuple[date | None, date | None]]:
     with st.container(horizontal=True, vertical_alignment="center", key="runs_period"):
         period = st.segmented_control(
-            "Started", [*PERIODS, DATES], default="30 days", required=True, key="period", on_change=_changed,
-            bind="query-params", label_visibility="collapsed",
+            "Started", [*PERIODS, DATES], required=True, key="period", on_change=_first_page,
+            label_visibility="collapsed",
         )  # fmt: skip
         if period != DATES:
             return period or "30 days", (None, None)
-        first = st.date_input("From", None, max_value=today, key="from", on_change=_changed, bind="query-params", width=150)
-        last = st.date_input("To", None, max_value=today, key="to", on_change=_changed, bind="query-params", width=150)
+        first = st.date_input("From", None, *DAYS, key="from", on_change=_first_page, width=150)
+        last = st.date_input("To", None, *DAYS, key="to", on_change=_first_page, width=150)
         return period, (first, last)
 
 
@@ -136,17 +161,12 @@ def _figures(wanted: RunFilter, zone: str, today: date) -> None:
 
 def _found(wanted: RunFilter) -> tuple[int, RunPage]:
     """The number of the page, and the page; a number from an older search may be past the end."""
-    number = _asked_page()
+    number: int = st.session_state.get("page", 1)
     found = company().desk.search(wanted, (number - 1) * ROWS, ROWS)
     if found.runs or number == 1:
         return number, found
     st.session_state["page"] = 1
     return 1, company().desk.search(wanted, 0, ROWS)
-
-
-def _asked_page() -> int:
-    asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
-    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
 
 
 def _pages(number: int, total: int, zone: str) -> None:
@@ -155,4 +175,4 @@ def _pages(number: int, total: int, zone: str) -> None:
         first = (number - 1) * ROWS + 1
         st.text(f"{first:,} to {min(total, first + ROWS - 1):,} of {total:,} · times in {zone.replace('_', ' ')}")
         if pages > 1:
-            st.pagination(pages, key="page", bind="query-params")
+            st.pagination(pages, key="page")

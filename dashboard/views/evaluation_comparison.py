@@ -180,12 +180,12 @@ def kinds_of(comparison: Comparison, mission: str) -> dict[Kind, int]:
     return {kind: counted[kind] for kind in KINDS if counted[kind]}
 
 
-def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """A row a case, for the list."""
+def pair_rows(pairs: Sequence[Pair], several_kinds: bool) -> list[dict[str, Any]]:
+    """A row a case, for the list; of a list of one kind nobody needs to read which."""
     return [
         {
             "case": plain(pair.b.case_id, 80),
-            "what happened": KINDS[pair.kind],
+            **({"what happened": KINDS[pair.kind]} if several_kinds else {}),
             "A": verdict_words(pair.a.result.verdict),
             "B": verdict_words(pair.b.result.verdict),
             "differs in": ", ".join((*pair.differs_in, *(["what is expected"] if pair.expected_changed else []))),

@@ -109,7 +109,11 @@ def plain_text(text: str) -> str:
 def clause_card(raw: RawClause, clause: Clause | None, cited: int, current: bool = False) -> Markup:
     """A clause with its text and numbers; `clause` is the rendered one, where the version is in force or to come."""
     text = clause.text if clause else raw.prose
-    times = markup('<span class="m-dim m-small" title="proposals, over all versions">cited {}×</span>', f"{cited:,}") if cited else Markup("")
+    times = (
+        markup('<span class="m-dim m-small" title="proposals, over all versions">cited {}×</span>', f"{cited:,}")
+        if cited
+        else Markup("")
+    )
     head = markup('<div class="k-clause-head"><b>{}</b> {} {}</div>', raw.id, plain(raw.title, 120), times)
     body = markup('<div class="m-text k-text">{}</div>', said(text))
     return markup('<div class="k-clause{}">{}{}{}</div>', " k-current" if current else "", head, body, value_list(raw.values))
@@ -162,16 +166,16 @@ def uses(packs: Mapping[str, Pack], clause_id: str) -> list[Use]:
 
 
 def use_table(found: Sequence[Use]) -> Markup:
-    """Where a clause is used, a row a Mission or part."""
+    """Where a clause is used, a row a Mission; parts that use it alike share one."""
     if not found:
         return markup('<div class="m-dim m-small">No Mission works with it.</div>')
+    alike: dict[tuple[str, str], list[str]] = {}
+    for use in found:
+        alike.setdefault((words(use.mission), _how(use)), []).append(words(use.part))
     rows = joined(
-        markup(
-            '<tr><td>{}</td><td>{}</td></tr>',
-            plain(f"{words(use.mission)}{f' · {words(use.part)}' if use.part else ''}", 120), _how(use),
-        )
-        for use in found
-    )  # fmt: skip
+        markup("<tr><td>{}</td><td>{}</td></tr>", plain(": ".join(filter(None, (mission, ", ".join(parts)))), 200), how)
+        for (mission, how), parts in alike.items()
+    )
     return markup('<table class="m-table k-uses">{}</table>', rows)
 
 

@@ -20,11 +20,28 @@ STATES: tuple[str, ...] = ("waiting", "running", "incident", *get_args(Outcome))
 PERIODS: Mapping[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "year": 365, "all": None}
 #: from one day to another
 DATES = "dates"
+#: the first and the last day that can be asked for
+DAYS = (date(2000, 1, 1), date(2099, 12, 31))
 
 
 def valid_zone(name: str | None) -> str:
     """The name of a zone of time that the browser told, if there is such a zone, else UTC."""
     return name if name in available_timezones() else "UTC"
+
+
+def read_back(key: str, given: str) -> str | int | date | None:
+    """What stands in the address under the key of a filter; what cannot be read asks for nothing."""
+    if key in ("from", "to"):
+        try:
+            day = date.fromisoformat(given)
+        except ValueError:
+            return None
+        return day if DAYS[0] <= day <= DAYS[1] else None
+    if key == "page":
+        return max(1, int(given)) if given.isdecimal() and len(given) < 7 else 1
+    if key == "period":
+        return given if given in (*PERIODS, DATES) else "30 days"
+    return given
 
 
 def run_filter(

@@ -51,7 +51,7 @@ def test_what_somebody_opened_stays_open_while_the_rail_grows(dashboard: Dashboa
 def test_the_graph_the_tab_and_the_trace_of_a_waiting_run(dashboard: Dashboard, page_as: PageAs) -> None:
     run, page = dashboard.runs["dev-ord-0014"], page_as("rita")
     opened(page, dashboard, run)
-    expect(page.locator(".st-key-run_graph svg")).to_be_visible()
+    expect(page.get_by_test_id("stMermaidChart").locator("img")).to_be_visible()
     page.get_by_role("tab", name="Timing").click()
     expect(page.locator(".r-timing")).to_be_visible()
     page.reload()

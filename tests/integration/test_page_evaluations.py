@@ -1,5 +1,8 @@
 """The page of evaluations, as Streamlit's AppTest draws it."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +13,10 @@ from streamlit.testing.v1 import AppTest
 from dashboard import evaluating
 from dashboard.company import Tools
 from errors import BadInput
+from graphs.settings import CHECKOUT
 from ledger.evaluations import Shelf
 from tests.evaluation_examples import HOSTILE, a_case, a_run, answer
+from tests.integration.live_company import SAMPLE, built_home
 from tests.integration.open_pages import Front, html, seen
 
 pytest_plugins = ["tests.integration.open_pages"]
@@ -106,6 +111,22 @@ def test_a_customer_and_a_stranger_see_nothing(front: Front, two: tuple[str, str
     for name in ("casey", "nobody"):
         page = front.page(name, "evaluations", run=two[0])
         assert "c-1" not in seen(page) and two[0] not in seen(page) and not page.dataframe
+
+
+def test_the_command_keeps_what_it_ran(tmp_path: Path) -> None:
+    home, cases = tmp_path / "home", tmp_path / "cases.jsonl"
+    home.mkdir()
+    for part in ("knowledge", "language"):
+        (home / part).symlink_to(built_home() / part)
+    cases.write_bytes(b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[:3]))
+    command = [sys.executable, "-m", "cli", "eval", cases, "--out", tmp_path / "results.jsonl"]
+    env = {**os.environ, "MISSIONS_HOME": str(home)}
+    done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    (run,) = Shelf.of(home).runs().runs
+    assert run.run_id in done.stdout
+    found = Shelf.of(home).open(run.run_id)
+    assert (len(found.cases), found.run.figures["all"]["exact"], found.faults) == (3, 1.0, [])
 
 
 def test_an_evaluation_is_started_once_and_its_end_is_seen(

@@ -131,15 +131,22 @@ def test_an_unknown_run_is_said_in_a_sentence(front: Front, asked: str) -> None:
 def test_the_runs_are_found_by_subject_mission_state_and_person(front: Front, waiting: Run) -> None:
     subject = waiting.event.subject
     assert waiting.run_id in html(opened(front, "runs", find=subject))
-    assert waiting.run_id in html(opened(front, "runs", mission="order exception", state="waiting"))
+    assert waiting.run_id in html(opened(front, "runs", mission="order_exception", state="waiting"))
     assert waiting.run_id not in html(opened(front, "runs", state="executed"))
     nobody = opened(front, "runs", by="olga")
     assert not nobody.exception
     assert waiting.run_id not in html(nobody)
 
 
+def test_what_was_chosen_stands_in_the_address(front: Front, waiting: Run) -> None:
+    page = opened(front, "runs")
+    page.selectbox(key="mission").select("order_exception").run()
+    assert page.query_params["mission"] == "order_exception"
+    assert waiting.run_id in html(page)
+
+
 def test_an_address_that_names_nothing_known_shows_all(front: Front, waiting: Run) -> None:
-    page = opened(front, "runs", mission=HOSTILE, state="dreaming", period="never")
+    page = opened(front, "runs", **{"mission": HOSTILE, "state": "dreaming", "period": "never", "from": "9999-01-01"})
     assert not page.exception
     assert waiting.run_id in html(page) and "<img" not in html(page)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from dashboard.branding import ACCENT, text_on
+from dashboard.branding import ACCENT, accents, luminance, text_on
 from dashboard.guard import is_page
 from dashboard.oidc import auth_secrets, redirect_uri, verified_name
 from dashboard.sign_in import by_https, local, same_origin
@@ -113,16 +113,22 @@ def test_pages_are_told_from_files() -> None:
     assert not any(map(is_page, ("/sign-in", "/static/js/a.js", "/favicon.png", "/_stcore/stream", "/queue/_stcore/health")))
 
 
-@pytest.mark.parametrize("color", [ACCENT, "#000000", "#ffffff", "#ffd400", "#8a2be2", "#777777"])
+COLOURS = [ACCENT, "#000000", "#ffffff", "#ffd400", "#8a2be2", "#777777", "#00ff00", "#000033"]
+
+
+@pytest.mark.parametrize("color", COLOURS)
 def test_text_on_the_colour_of_a_brand_can_be_read(color: str) -> None:
     assert contrast(color, text_on(color)) >= 4.4
+    light, dark = accents(color)
+    assert contrast(light, "#ffffff") >= 4.5
+    assert contrast(dark, "#ffffff") >= 4.5
+    assert contrast(dark, "#171715") >= 3
+
+
+def test_our_own_colour_is_the_same_everywhere() -> None:
+    assert accents("") == (ACCENT, ACCENT)
 
 
 def contrast(one: str, other: str) -> float:
-    def luminance(color: str) -> float:
-        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.views.run_charts import decision_chart, outcome_chart, unit_for
-from dashboard.views.runs import STATES, count_strip, counts, days_shown, run_filter, run_table, valid_zone
+from dashboard.views.runs import STATES, count_strip, counts, days_shown, read_back, run_filter, run_table, valid_zone
 from ledger.records import Run
 from tests.ledger_examples import NOW, an_event
 
@@ -48,6 +48,18 @@ def test_a_state_is_a_status_or_an_outcome(state: str) -> None:
 )
 def test_only_a_zone_that_there_is_is_taken(told: str | None, zone: str) -> None:
     assert valid_zone(told) == zone
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "read"),
+    [
+        ("from", "2026-03-01", date(2026, 3, 1)), ("to", "yesterday", None), ("to", "9999-12-31", None), ("page", "3", 3),
+        ("page", "-1", 1), ("page", "9" * 30, 1), ("period", "7 days", "7 days"), ("period", "aeon", "30 days"),
+        ("find", HOSTILE, HOSTILE),
+    ],
+)  # fmt: skip
+def test_an_address_that_cannot_be_read_asks_for_nothing(key: str, given: str, read: object) -> None:
+    assert read_back(key, given) == read
 
 
 def a_run(**other: Any) -> Run:
