@@ -82,10 +82,10 @@ def _summary(chosen: Together) -> Markup:
         )
         for row in chosen.rows
     )  # fmt: skip
+    alike = markup(' <span class="c-verdict">{}</span>', words(chosen.verdict)) if chosen.verdict else Markup("")
     return markup(
-        '<div class="c-head"><h2>{} together <span class="c-verdict">{}</span></h2></div>'
-        '<table class="m-table"><thead><tr><th>subject</th><th>verdict</th><th>waits for</th>'
-        '<th class="m-num">at stake</th></tr></thead><tbody>{}</tbody><tfoot><tr><td colspan="3"><b>in all</b></td>'
-        '<td class="m-num"><b>{}</b></td></tr></tfoot></table>',
-        len(chosen.rows), words(chosen.verdict), rows, dollars(chosen.money_cents),
+        '<div class="c-head"><h2>{} together{}</h2></div><table class="m-table"><thead><tr><th>subject</th><th>verdict</th>'
+        '<th>waits for</th><th class="m-num">at stake</th></tr></thead><tbody>{}</tbody><tfoot><tr>'
+        '<td colspan="3"><b>in all</b></td><td class="m-num"><b>{}</b></td></tr></tfoot></table>',
+        len(chosen.rows), alike, rows, dollars(chosen.money_cents),
     )  # fmt: skip

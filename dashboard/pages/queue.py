@@ -28,19 +28,22 @@ def draw() -> None:
     me = enter("read")
     with st.container(key="queue_page"):
         left, middle, right = st.columns([0.95, 2.05, 1.35], gap="medium")
-        with left:
-            _list(me)
         ticked = st.session_state.get("ticked", [])
+        known = "run" in st.query_params
+        if not known:  # the list says what is first
+            with left:
+                _list(me)
         if len(ticked) > 1:
             with middle:
                 decide_together(me, ticked)
-            return
-        run_id = st.query_params.get("run", "")
-        if not run_id:
+        elif run_id := st.query_params.get("run", ""):
+            _opened(me, run_id, middle, right)
+        else:
             with middle:
-                st.text("Nothing is open. Choose a proposal at the left, or press J.")
-            return
-        _opened(me, run_id, middle, right)
+                st.text("Nothing is open.")
+        if known:  # after the card, which is what somebody waits for
+            with left:
+                _list(me)
 
 
 def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-untyped-def]
@@ -86,7 +89,6 @@ def _list(me: Person) -> None:
     if not st.query_params.get("run"):
         first = next((row for row in page.rows if row.claim is None or row.claim.by == me.name), page.rows[0])
         st.query_params["run"] = first.run_id
-        st.rerun()
     queue_list(listed(page.rows, me.name, at), st.query_params.get("run", ""), st.session_state.get("ticked", []), _open, _tick)
     if page.total > PAGE:
         st.pagination(st.session_state["queue_pages"], max_visible_pages=5, key="queue_number")

@@ -60,25 +60,25 @@ def effect_table(effects: Sequence[Effect]) -> Markup:
     if not effects:
         return markup('<p class="m-dim">Nothing was executed.</p>')
     return markup(
-        '<table class="m-table r-effects"><thead><tr><th class="m-num">#</th><th>Action</th><th>Status</th><th>At</th>'
-        "<th>Receipt</th></tr></thead><tbody>{}</tbody></table>",
+        '<table class="m-table r-effects"><thead><tr><th class="m-num">#</th><th>Action</th><th>Status</th>'
+        '<th class="m-num">At</th></tr></thead><tbody>{}</tbody></table>',
         joined(_effect(one) for one in effects),
     )
 
 
 def _effect(one: Effect) -> Markup:
-    receipt = Markup("")
+    became = Markup("")
     if one.receipt is not None:
-        name = plain(one.receipt.get("receipt_id", "receipt"), 60)
-        receipt = markup('<details><summary>{}</summary>{}</details>', name, raw(one.receipt))  # fmt: skip
+        name = plain(one.receipt.get("receipt_id", ""), 60)
+        became = markup("<details><summary>receipt {}</summary>{}</details>", name, raw(one.receipt))
     elif one.error:
-        receipt = markup('<span class="r-error">{}</span>', plain_lines(one.error, 2_000))
+        became = markup('<div class="r-error">{}</div>', plain_lines(one.error, 2_000))
     return markup(
-        '<tr><td class="m-num">{}</td><td><b>{}</b> <span class="m-dim">{}</span><div class="m-small">{}</div>'
-        '<div class="m-dim r-key" title="idempotency key">key {}</div></td>'
-        '<td>{}</td><td class="m-num">{:%H:%M:%S}</td><td>{}</td></tr>',
-        one.step + 1, words(one.action), plain(one.tool, 80), arguments(one.args), plain(one.key, 60),
-        chip(one.status, _EFFECT_KINDS.get(one.status, "")), one.at, receipt,
+        '<tr><td class="m-num">{}</td><td><b>{}</b> <span class="m-dim">{}</span>{}'
+        '<div class="m-dim r-key" title="idempotency key">key {}</div>{}</td>'
+        '<td>{}</td><td class="m-num">{:%H:%M:%S}</td></tr>',
+        one.step + 1, words(one.action), plain(one.tool, 80), arguments(one.args), plain(one.key, 60), became,
+        chip(one.status, _EFFECT_KINDS.get(one.status, "")), one.at,
     )  # fmt: skip
 
 

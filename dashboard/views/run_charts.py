@@ -79,7 +79,8 @@ def _legend() -> alt.Legend:
 
 def _days(days: tuple[date, date]) -> alt.X:
     shown = alt.Scale(domain=[_local(days[0]), _local(days[1] + timedelta(days=1))])
-    return alt.X("yearmonthdate(day):T", title=None, scale=shown, axis=alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8))
+    axis = alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8)
+    return alt.X("yearmonthdate(day):T", title=None, scale=shown, axis=axis)
 
 
 def _local(day: date) -> str:

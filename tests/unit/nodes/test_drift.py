@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from errors import MissionsError
 from evals.cases import recorded
 from evals.run import Laboratory
 from graphs.runtime import utc_now
@@ -153,6 +154,17 @@ def test_what_could_not_be_told_and_can_be_now_is_told_so(lab: Laboratory) -> No
     found = since(an_exception(logistics=None), an_exception(), lab)
     assert any("logistics could not be reached" in reason for reason in found.reasons)
     assert "the findings come in another order" not in found.reasons
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="nodes/drift.py: zip(strict=True) over the reads of two packs")
+def test_a_run_of_another_pack_is_an_error_of_the_project(lab: Laboratory) -> None:
+    """The page of a proposal asks for the drift of whatever waits, also after a new version was rolled out."""
+    run = LiveRun.of(an_exception())
+    pack = lab.packs["order_exception"]
+    older = pack.model_copy(update={"reads": {name: read for name, read in pack.reads.items() if name != "locations"}})
+    context = replace(run._context, packs={**lab.packs, "order_exception": older})
+    with pytest.raises(MissionsError):
+        drift(context, run.ledger.run("r-1"), run.proposal)
 
 
 def test_steps_that_are_left_out_are_not_asked_about(lab: Laboratory) -> None:
