@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import use_style
+from dashboard.markup import use_style
 from dashboard.signing import account_menu, sign_in_page
 from dashboard.visitor import visitor
 from ledger.permissions import Permission, may

@@ -7,7 +7,7 @@ in the background, so that nobody waits for it before the first page.
 import gc
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
@@ -94,6 +94,7 @@ class Company:
 
     def close(self) -> None:
         """Finish what is being driven, then close everything."""
+        wait([self._opening])
         self._hands.shutdown(wait=True)
         self._stack.close()
 

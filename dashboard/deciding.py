@@ -7,9 +7,10 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.editing import edit_plan
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.text import label, plain, until
 from dashboard.views import card
+from dashboard.visitor import enter, visitor
 from errors import MissionsError
 from ledger.canonical import now
 from ledger.permissions import may
@@ -28,7 +29,7 @@ def proposal_card(me: Person, run: Run, proposal: Proposal) -> None:
     show(markup("{}{}", card.head(run, proposal, decisions, at), card.story(proposal)))
     _notices(me, proposal)
     if may(me, "decide"):
-        _decide_form(me, run, proposal)
+        _decide_form(run, proposal)
     else:
         st.text(f"You see this as {me.role}; it is decided by others.")
     _drift(run.run_id, proposal)
@@ -44,6 +45,7 @@ def _notices(me: Person, proposal: Proposal) -> None:
 @st.fragment(run_every="5s")
 def _claim(me: Person, proposal: Proposal) -> None:
     """Say that one has it open, and who else has; see that somebody else has decided."""
+    enter("decide")
     present = company().ledger.proposal(proposal.run_id)
     if present is None or (present.proposal_id, present.status) != (proposal.proposal_id, "pending"):
         st.rerun(scope="app")
@@ -70,7 +72,7 @@ def _drift(run_id: str, proposal: Proposal) -> None:
     show(card.drifted(kept[2], proposal.created_at))
 
 
-def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
+def _decide_form(run: Run, proposal: Proposal) -> None:
     """The buttons decide in callbacks: what somebody pressed counts even if the page has something else to show by then."""
     with st.container(key="reason"):
         st.text_input(
@@ -81,24 +83,27 @@ def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
     without = _left_out(proposal)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
         said = "Approve without the rest" if without else "Approve"
-        _button(said, "approve", me, run, proposal, type="primary", icon=":material/check:", shortcut="A")
+        _button(said, "approve", run, proposal, type="primary", icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
-            edit_plan(me, run, proposal, _reason(proposal))
-        _button("Reject", "reject", me, run, proposal, icon=":material/close:", shortcut="X")
+            edit_plan(run, proposal, _reason(proposal))
+        _button("Reject", "reject", run, proposal, icon=":material/close:", shortcut="X")
         looks = "The Mission looks at everything anew"
-        _button("Ask again", "respond", me, run, proposal, icon=":material/replay:", shortcut="L", help=looks)
+        _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=looks)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
             queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
             st.selectbox("To", queues, key=f"queue-{proposal.proposal_id}")
-            _button("Hand it over", "escalate", me, run, proposal, type="primary")
+            _button("Hand it over", "escalate", run, proposal, type="primary")
 
 
-def _button(said: str, kind: DecisionKind, me: Person, run: Run, proposal: Proposal, **looks: Any) -> None:
-    st.button(said, key=f"{kind}-{proposal.proposal_id}", on_click=_pressed, args=(me, run, proposal, kind), **looks)
+def _button(said: str, kind: DecisionKind, run: Run, proposal: Proposal, **looks: Any) -> None:
+    st.button(said, key=f"{kind}-{proposal.proposal_id}", on_click=_pressed, args=(run, proposal, kind), **looks)
 
 
-def _pressed(me: Person, run: Run, proposal: Proposal, kind: DecisionKind) -> None:
+def _pressed(run: Run, proposal: Proposal, kind: DecisionKind) -> None:
     """Record the decision about the proposal as it was on the screen; what follows from it is done in the background."""
+    person = visitor()
+    if person is None:  # the session has ended: the page leads to the sign-in form, and nothing is decided
+        return
     about, reason = proposal.proposal_id, _reason(proposal)
     details = {
         "approve": {"without": parts} if (parts := st.session_state.get(f"without-{about}")) else {},
@@ -106,7 +111,7 @@ def _pressed(me: Person, run: Run, proposal: Proposal, kind: DecisionKind) -> No
         "escalate": {"queue": st.session_state.get(f"queue-{about}")},
     }.get(kind, {})
     try:
-        _, status = company().runtime.decide(run.run_id, kind, me.name, reason, digest=proposal.digest, details=details)
+        _, status = company().runtime.decide(run.run_id, kind, person.name, reason, digest=proposal.digest, details=details)
     except MissionsError as error:
         tell(run.run_id, str(error))
         return
@@ -144,8 +149,9 @@ def _told(run_id: str) -> None:
 
 
 @st.fragment(run_every="0.5s")
-def progress(me: Person, run_id: str) -> None:
+def progress(run_id: str) -> None:
     """What becomes of a decided proposal, as it happens."""
+    enter("read")
     ledger = company().ledger
     run, proposal = ledger.run(run_id), ledger.proposal(run_id)
     decisions, effects = ledger.decisions(run_id), ledger.effects(run_id)

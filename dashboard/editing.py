@@ -7,16 +7,18 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.text import label, words
+from dashboard.visitor import enter
 from errors import MissionsError
-from ledger.records import Person, Proposal, Run
+from ledger.records import Proposal, Run
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 
 _KEPT = ("name", "for", "part", "cites")
 
 
 @st.dialog("Edit the plan", width="large")
-def edit_plan(me: Person, run: Run, proposal: Proposal, reason: str) -> None:
+def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     """A field for every argument, a tick for every step. What passes the check becomes a proposal of one's own."""
+    me = enter("decide")
     st.caption("Another person then approves the edited plan.")
     with st.form("edit", border=False):
         edited = [_step(number, action) for number, action in enumerate(proposal.plan)]

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from markupsafe import Markup
 
-from dashboard.html import markup
+from dashboard.markup import markup
 from dashboard.text import plain
 from dashboard.views.evaluations import mission_title
 from ledger.evaluations import EvaluationCase

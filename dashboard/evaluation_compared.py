@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.evaluation_cases import case_head, go, known, pick_case
-from dashboard.html import chip, joined, markup, show
+from dashboard.markup import chip, joined, markup, show
 from dashboard.text import label
 from dashboard.views import evaluation_case
 from dashboard.views.evaluation_comparison import (

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.evaluation_cases import case_head, go, known, pick_case
 from dashboard.evaluation_compared import compared
-from dashboard.html import joined, markup, show
+from dashboard.markup import joined, markup, show
 from dashboard.text import clock, label, plain, words
 from dashboard.views import evaluation_case
 from dashboard.views.evaluation_export import as_csv

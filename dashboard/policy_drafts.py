@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.views.drafts import difference_table, draft_head, draft_rows
 from dashboard.views.what_if import answer_card, broken, flip_rows, headline, money_table
 from dashboard.visitor import enter

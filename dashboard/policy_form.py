@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.policy_drafts import show_draft
 from dashboard.views.drafts import Field, changed_values, difference_table, fields, grouped, items
 from dashboard.visitor import enter

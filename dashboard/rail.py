@@ -6,13 +6,13 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.views.rail import rail, rail_entries
 from dashboard.visitor import enter
 from ledger.records import Fact, Observation, Run
 
 #: seconds between two looks at a run that works, and at one that waits for a person or is stuck
-WORKING_S, WAITING_S = 0.7, 3.0
+WORKING_S, WAITING_S = 0.7, 0.9
 
 
 def kept_observations(run_id: str) -> Sequence[Observation]:

@@ -38,8 +38,13 @@ _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,1000}")
 
 
 def routes() -> list[Route]:
-    """The routes of the form."""
-    return [Route(SIGN_IN, sign_in, methods=["GET", "POST"])]
+    """The routes of the form, and of the pages that somebody sees first."""
+    return [Route(SIGN_IN, sign_in, methods=["GET", "POST"]), *(Route(f"/{page}", _to_first) for page in ("queue", "portal"))]
+
+
+async def _to_first(request: Request) -> Response:
+    """The first page of a person has the address "/" and no other."""
+    return RedirectResponse("/" + (f"?{request.url.query}" if request.url.query else ""), 303)
 
 
 async def sign_in(request: Request) -> Response:

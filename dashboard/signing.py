@@ -26,8 +26,22 @@ def account_menu(person: Person) -> None:
     """Who one is, and the way out: at the right of the top bar (see style.css)."""
     with st.container(key="m-account"), st.popover(label(person.name, 30), icon=":material/account_circle:", type="tertiary"):
         st.text(f"{person.name}\n{words(person.role)}")
+        if not uses_oidc(company().settings):
+            _password_form(person)
         if st.button("Sign out", icon=":material/logout:", width="stretch"):
             _sign_out()
+
+
+def _password_form(person: Person) -> None:
+    with st.expander("Change the password"), st.form("password", border=False, clear_on_submit=True):
+        present = st.text_input("Present password", type="password", autocomplete="current-password")
+        chosen = st.text_input("New password", type="password", autocomplete="new-password", help="At least 12 characters")
+        sent = st.form_submit_button("Change it")
+    if sent:
+        if refused := company().desk.change_password(person.name, present, chosen):
+            st.error(label(refused, 300))
+        else:
+            go_to_sign_in(come_back=False)
 
 
 def _sign_out() -> None:

@@ -7,9 +7,10 @@ from markupsafe import Markup
 
 from dashboard.company import company
 from dashboard.deciding import tell
-from dashboard.html import joined, markup, show
+from dashboard.markup import joined, markup, show
 from dashboard.text import dollars, label, plain, words
 from dashboard.views.queue import Together, together, who_approves
+from dashboard.visitor import visitor
 from errors import MissionsError
 from ledger.permissions import may
 from ledger.records import DecisionKind, Person
@@ -43,16 +44,19 @@ def decide_together(me: Person, run_ids: Sequence[str]) -> None:
             (f"Reject {number}", "reject", {"icon": ":material/close:", "shortcut": "X"}),
             (f"Ask again for {number}", "respond", {"icon": ":material/replay:", "shortcut": "L"}),
         ):
-            st.button(said, key=f"{kind}-together", on_click=_pressed, args=(me, chosen, kind), **looks)  # type: ignore[arg-type]
+            st.button(said, key=f"{kind}-together", on_click=_pressed, args=(chosen, kind), **looks)  # type: ignore[arg-type]
 
 
-def _pressed(me: Person, chosen: Together, kind: DecisionKind) -> None:
+def _pressed(chosen: Together, kind: DecisionKind) -> None:
     """One decision each about what was on the screen; those that are refused stay ticked, with the reason."""
+    person = visitor()
+    if person is None:
+        return
     reason, told, left = st.session_state.get(_REASON) or "", [], []
     for row in chosen.rows:
         try:
             details = {"remark": reason} if kind == "respond" else {}
-            _, status = company().runtime.decide(row.run_id, kind, me.name, reason, digest=row.digest, details=details)
+            _, status = company().runtime.decide(row.run_id, kind, person.name, reason, digest=row.digest, details=details)
         except MissionsError as error:
             told.append(f"{row.subject}: {error}")
             left.append(row.run_id)

@@ -103,6 +103,11 @@ class Desk:
         with self._transaction() as tx:
             doors.leave(tx, token, self._clock())
 
+    def change_password(self, name: str, password: str, chosen: str) -> str:
+        """Choose another password; every session of the account ends. A sentence where it is refused, else nothing."""
+        with self._transaction() as tx:
+            return doors.change(tx, name, password, chosen, self._clock())
+
     def require(self, name: str, permission: Permission) -> Person:
         """The person as the ledger has them now. Refused when they may not."""
         with self._transaction() as tx:

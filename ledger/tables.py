@@ -290,4 +290,5 @@ AUDIT = Table(
     Column("body", PlainJson, nullable=False),
     Column("previous", CleanText, nullable=False),
     Column("digest", CleanText, nullable=False),
+    Index("ix_audit_kind", "kind", "seq"),
 )

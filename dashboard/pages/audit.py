@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import show
+from dashboard.markup import show
 from dashboard.text import label
 from dashboard.views.audit import KINDS, head_text, line, parse_head, table, told
 from dashboard.visitor import enter

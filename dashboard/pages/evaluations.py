@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.company import company
 from dashboard.evaluating import start_button
 from dashboard.evaluation_opened import opened
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.text import label
 from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
 from dashboard.visitor import enter

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import show
+from dashboard.markup import show
 from dashboard.pages import audit
 from dashboard.text import label
 from dashboard.views.incidents import SILENT, Case, Step, cases, fate, head, quiet, rail_end, silent, step_table, steps

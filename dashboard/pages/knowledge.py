@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import policy_drafts, policy_form
 from dashboard.company import company
-from dashboard.html import joined, markup, show
+from dashboard.markup import joined, markup, show
 from dashboard.text import label
 from dashboard.views.knowledge import (
     STATES,

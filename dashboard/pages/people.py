@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.oidc import uses_oidc
 from dashboard.text import label, plain, words
 from dashboard.views.people import allowed, row, state

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.branding import accent
 from dashboard.company import company
-from dashboard.html import show
+from dashboard.markup import show
 from dashboard.text import label, span
 from dashboard.views.portal import MOST_AN_HOUR as MOST
 from dashboard.views.portal import Conversation, brand_style, conversation, drawn, heading, wait_of, zone_of

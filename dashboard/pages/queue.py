@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.queue_list import queue_list
 from dashboard.text import dollars, label, plain
 from dashboard.together import decide_together
@@ -59,7 +59,7 @@ def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-
         if proposal is not None and proposal.status == "pending" and run.status == "waiting":
             proposal_card(me, run, proposal)
         else:
-            progress(me, run.run_id)
+            progress(run.run_id)
     with right, st.container(key="evidence"):
         facts = ledger.facts(run.run_id)
         reasons, said = st.tabs(["Why", f"Explain rail ({len(observations)})"])
@@ -75,6 +75,7 @@ def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-
 @st.fragment(run_every="15s")
 def _list(me: Person) -> None:
     """The list, with its filters; it follows what others do by itself."""
+    enter("read")
     if st.session_state.pop("opened", False):
         st.rerun()
     wanted, at = _filter(me), now()

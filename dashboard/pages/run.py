@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import markup, show
+from dashboard.markup import markup, show
 from dashboard.rail import draw_rail, kept_observations, watch
 from dashboard.text import label
 from dashboard.views import run as view
@@ -87,7 +87,7 @@ def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Dec
     )
     with plans:
         if plans.open:
-            show(proposal_list(ledger.proposals(run.run_id), decisions))
+            show(proposal_list(ledger.proposals(run.run_id), decisions, ledger.effects(run.run_id)))
     with done:
         if done.open:
             show(view.effect_table(ledger.effects(run.run_id)))

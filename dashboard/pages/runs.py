@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.html import show
+from dashboard.markup import show
 from dashboard.text import label, plain, words
 from dashboard.views.run_charts import decision_chart, outcome_chart
 from dashboard.views.runs import (

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import dollars, plain, words
 from errors import BadInput
 from ledger.records import AuditEntry
@@ -71,7 +71,7 @@ class _Kind:
     what: Callable[[Body], str]
     #: field of the body that says who it was; empty where it was no person
     who: str = ""
-    #: how it is marked, as `dashboard.html.chip` takes it
+    #: how it is marked, as `dashboard.markup.chip` takes it
     mark: str = ""
 
 
@@ -86,6 +86,7 @@ KINDS: Mapping[str, _Kind] = {
     "run_resumed": _Kind("Incident retried", lambda body: f"“{body['reason']}”", "by", "warn"),
     "run_abandoned": _Kind("Incident closed", lambda body: f"“{body['reason']}”", "by", "warn"),
     "person_added": _Kind("Person added", _person),
+    "password_changed": _Kind("Password changed", lambda body: f"{body['name']} chose another password", "name"),
     "password_reset": _Kind("Password reset", lambda body: f"a one-time password for {body['name']}", "by"),
     "signed_in": _Kind("Signed in", lambda body: str(body["name"]), "name"),
     "signed_out": _Kind("Signed out", lambda body: str(body["name"]), "name"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.html import chip, icon, joined, markup
+from dashboard.markup import chip, icon, joined, markup
 from dashboard.text import clock, dollars, plain, plain_lines, span, until, words
 from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause

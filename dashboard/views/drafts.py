@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import clock, plain, plain_lines, until
 from dashboard.views.knowledge import shown, titled
 from knowledge_index.drafting import Difference, leaves

@@ -7,7 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import dollars, plain, words
 from dashboard.views.evaluations import verdict_words
 from ledger.evaluations import Answer, Step

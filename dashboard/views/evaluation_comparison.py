@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from dashboard.html import joined, markup
+from dashboard.markup import joined, markup
 from dashboard.text import plain, words
 from dashboard.views.evaluations import is_exact, mission_title, share, verdict_words
 from ledger.evaluations import ALL, EvaluationCase, EvaluationRun

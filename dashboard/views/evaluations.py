@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.html import joined, markup
+from dashboard.markup import joined, markup
 from dashboard.text import clock, plain, words
 from ledger.evaluations import ALL, EvaluationCase, EvaluationRun
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from dashboard.html import chip, icon, joined, markup
+from dashboard.markup import chip, icon, joined, markup
 from dashboard.text import clock, plain, plain_lines, span, words
 from ledger.records import Effect, EffectStatus, Incident, Observation, Proposal, Run
 

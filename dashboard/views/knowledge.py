@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import clock, dollars, plain, words
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.drafting import leaves

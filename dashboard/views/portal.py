@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from dashboard.html import icon, joined, markup
+from dashboard.markup import icon, joined, markup
 from dashboard.text import dollars, plain, plain_lines
 from ledger.records import Effect, Run
 

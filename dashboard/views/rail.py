@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from dashboard.html import chip, icon, joined, markup
+from dashboard.markup import chip, icon, joined, markup
 from dashboard.text import plain, plain_lines, span
 from ledger.records import Fact, Observation
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import clock, plain, plain_lines, span, until, words
 from dashboard.views.rail import long_text, took
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Proposal, Run

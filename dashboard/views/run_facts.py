@@ -5,7 +5,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import clock, label, plain
 from dashboard.views.rail import took
 from dashboard.views.run import arguments

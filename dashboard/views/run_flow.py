@@ -7,7 +7,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from dashboard.html import joined, markup
+from dashboard.markup import joined, markup
 from dashboard.text import words
 from dashboard.views.rail import took
 from ledger.records import Decision, Observation, Run

@@ -1,15 +1,15 @@
 """The proposals of a run, the newest first: plan, changes, citations, what lost, and what people decided about each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import clock, dollars, plain, words
+from dashboard.views.card import steps
 from dashboard.views.rail import long_text
-from dashboard.views.run import arguments
-from ledger.records import Decision, Proposal
+from ledger.records import Decision, Effect, Proposal
+from nodes.execute import steps_left_out
 
 _STATUS_KINDS: Mapping[str, str] = {
     "pending": "info", "approved": "good", "automatic": "good", "rejected": "bad", "sent_back": "warn", "superseded": "plain",
@@ -17,15 +17,15 @@ _STATUS_KINDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def proposal_list(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> Markup:
-    """All revisions; the newest is open."""
+def proposal_list(proposals: Sequence[Proposal], decisions: Sequence[Decision], effects: Sequence[Effect]) -> Markup:
+    """All revisions; the newest is open. Each step stands with what became of it."""
     if not proposals:
         return markup('<p class="m-dim">Nothing is proposed yet.</p>')
     newest_first = sorted(proposals, key=lambda one: -one.revision)
-    return joined(_proposal(one, decisions, number == 0) for number, one in enumerate(newest_first))
+    return joined(_proposal(one, decisions, effects, number == 0) for number, one in enumerate(newest_first))
 
 
-def _proposal(one: Proposal, decisions: Sequence[Decision], newest: bool) -> Markup:
+def _proposal(one: Proposal, decisions: Sequence[Decision], effects: Sequence[Effect], newest: bool) -> Markup:
     asked = "nobody" if one.approval.role == "none" else f"two people, {one.approval.role} or above"
     if one.approval.role != "none" and not one.approval.four_eyes:
         asked = f"a {one.approval.role}"
@@ -35,32 +35,11 @@ def _proposal(one: Proposal, decisions: Sequence[Decision], newest: bool) -> Mar
     )
     return markup(
         '<details class="r-proposal" {}><summary><b>Revision {}</b> by {}: {} {}</summary>'
-        '<p class="m-dim m-small">{}</p>{}{}{}{}{}{}</details>',
+        '<p class="m-dim m-small">{}</p>{}{}{}{}{}</details>',
         markup("open") if newest else "", one.revision, plain(one.author, 80), words(plain(one.verdict, 80)),
-        chip(words(one.status), _STATUS_KINDS.get(one.status, "")), told, long_text(one.rationale), _plan(one), _cites(one),
-        _changes(one), _left(one), _decided([given for given in decisions if given.proposal_id == one.proposal_id]),
-    )  # fmt: skip
-
-
-def _plan(one: Proposal) -> Markup:
-    if not one.plan:
-        return markup('<p class="m-dim">The plan has no step: there is nothing to do.</p>')
-    rows = joined(_step(number, action) for number, action in enumerate(one.plan, start=1))
-    return markup(
-        '<table class="m-table"><thead><tr><th class="m-num">#</th><th>Step</th><th>Tier</th><th>Undo</th></tr></thead>'
-        "<tbody>{}</tbody></table>",
-        rows,
-    )
-
-
-def _step(number: int, action: Mapping[str, Any]) -> Markup:
-    part = chip(plain(action["part"], 40)) if action.get("part") else ""
-    undo = words(plain(action["undo"]["name"], 60)) if action.get("undo") else markup('<span class="m-dim">no</span>')
-    return markup(
-        '<tr><td class="m-num">{}</td><td>{} {}<details class="r-more"><summary>{}</summary>{}</details></td>'
-        "<td>{}</td><td>{}</td></tr>",
-        number, plain(action["says"], 600), part, plain(action.get("tool", action["name"]), 80), arguments(action["args"]),
-        words(plain(action["tier"], 40)), undo,
+        chip(words(one.status), _STATUS_KINDS.get(one.status, "")), told, long_text(one.rationale),
+        steps(one, effects, steps_left_out(one, decisions)), _cites(one), _left(one),
+        _decided([given for given in decisions if given.proposal_id == one.proposal_id]),
     )  # fmt: skip
 
 
@@ -69,24 +48,6 @@ def _cites(one: Proposal) -> Markup:
         return Markup("")
     labels = joined(chip(f"{plain(cite['clause'], 40)} v{cite['version']}") for cite in one.cites)
     return markup('<div class="r-part">Cites</div><div class="m-rail-chips">{}</div>', labels)
-
-
-def _changes(one: Proposal) -> Markup:
-    if not one.changes:
-        return Markup("")
-    rows = joined(
-        markup(
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            plain(change["system"], 40), plain(change["record"], 80), words(plain(change["field"], 80)),
-            long_text(_shown(change["before"])), long_text(_shown(change["after"])),
-        )
-        for change in one.changes
-    )  # fmt: skip
-    return markup(
-        '<div class="r-part">Changes</div><table class="m-table"><thead><tr><th>System</th><th>Record</th><th>Field</th>'
-        "<th>Before</th><th>After</th></tr></thead><tbody>{}</tbody></table>",
-        rows,
-    )
 
 
 def _left(one: Proposal) -> Markup:
@@ -119,7 +80,3 @@ def _what(one: Decision) -> str:
         if said := one.details.get(key):
             return f"{one.kind}, {plain(said, 300)}"
     return one.kind
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is None else plain(value, 2_000)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import plain, words
 from dashboard.views.rail import took
 from dashboard.views.run import OUTCOME_KINDS

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.html import chip, joined, markup
+from dashboard.markup import chip, joined, markup
 from dashboard.text import dollars, plain, words
 from graphs.what_if import Answer, Flip, Way, WhatIf, approval
 

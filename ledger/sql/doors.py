@@ -114,15 +114,9 @@ def has_account(tx: Connection, name: str) -> bool:
 
 def knock(tx: Connection, name: str, password: str, chosen: str | None, lasts: timedelta, at: datetime) -> Knock:
     """Sign in. Attempts on one account wait for each other; failures are counted, so this returns and does not raise."""
-    key = rules.person_key(name) if clean(name).strip() else ""
-    account = tx.execute(select(ACCOUNTS).where(ACCOUNTS.c.key == key).with_for_update()).first()
-    if account is not None and account.locked_until is not None and at < account.locked_until:
-        wait = int((account.locked_until - at).total_seconds()) + 1
-        return Knock(refused=f"Too many wrong passwords: wait {wait} seconds and try again.")
-    if not passwords.matches(password, account.password_hash if account else None) or account is None:
-        if account is not None:
-            _count_failure(tx, key, account.failures + 1, at)
-        return Knock(refused="The name or the password is not right.")
+    key, account, refused = _opened(tx, name, password, at)
+    if account is None:
+        return Knock(refused=refused)
     if account.one_time_until is not None:
         if at > account.one_time_until:
             return Knock(refused="This one-time password has lapsed: ask an administrator for another.")
@@ -143,6 +137,36 @@ def knock(tx: Connection, name: str, password: str, chosen: str | None, lasts: t
     tx.execute(SESSIONS.insert().values(digest=_digest(token), key=key, started_at=at, expires_at=at + lasts))
     chain.append(tx, at, "signed_in", "", {"name": name_of(tx, key)})
     return Knock(token=token)
+
+
+def change(tx: Connection, name: str, password: str, chosen: str, at: datetime) -> str:
+    """Put a password of one's own in place of another, and end every session of it. Why not, where it is refused."""
+    key, account, refused = _opened(tx, name, password, at)
+    if account is None:
+        return refused
+    try:
+        passwords.check(chosen, name)
+    except BadInput as error:
+        return str(error)
+    values = {"password_hash": passwords.hashed(chosen), "one_time_until": None, "failures": 0, "locked_until": None}
+    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(**values))
+    tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
+    chain.append(tx, at, "password_changed", "", {"name": name_of(tx, key)})
+    return ""
+
+
+def _opened(tx: Connection, name: str, password: str, at: datetime) -> tuple[str, Row[*tuple[Any, ...]] | None, str]:
+    """The account that this password opens, locked for the transaction; or why it does not, with the failure counted."""
+    key = rules.person_key(name) if clean(name).strip() else ""
+    account = tx.execute(select(ACCOUNTS).where(ACCOUNTS.c.key == key).with_for_update()).first()
+    if account is not None and account.locked_until is not None and at < account.locked_until:
+        wait = int((account.locked_until - at).total_seconds()) + 1
+        return key, None, f"Too many wrong passwords: wait {wait} seconds and try again."
+    if passwords.matches(password, account.password_hash if account else None) and account is not None:
+        return key, account, ""
+    if account is not None:
+        _count_failure(tx, key, account.failures + 1, at)
+    return key, None, "The name or the password is not right."
 
 
 def name_of(tx: Connection, key: str) -> str:

@@ -145,7 +145,7 @@ def _searched(wanted: RunFilter) -> list[ColumnElement[bool]]:
             tests.append(column == value)
     if wanted.person:
         by = DECISIONS.c.by == wanted.person
-        tests.append(exists(select(DECISIONS.c.run_id).where(DECISIONS.c.run_id == RUNS.c.run_id, by)))
+        tests.append(exists(select(DECISIONS.c.run_id).where(DECISIONS.c.run_id == RUNS.c.run_id, by).correlate(RUNS)))
     if wanted.since:
         tests.append(RUNS.c.started_at >= wanted.since)
     if wanted.until:

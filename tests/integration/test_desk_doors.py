@@ -82,6 +82,17 @@ def test_passwords_are_kept_as_argon2id_and_tokens_as_digests(desk: Desk, ledger
     assert desk.who(digests[0]) is None
 
 
+def test_one_changes_the_own_password_with_the_present_one_and_signs_in_again(desk: Desk) -> None:
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    assert desk.change_password("rita", "wrong", "another horse battery") == WRONG
+    assert "12 characters" in desk.change_password("rita", PASSWORD, "short")
+    assert desk.who(token) is not None
+    assert desk.change_password("rita", PASSWORD, "another horse battery") == ""
+    assert desk.who(token) is None
+    assert desk.sign_in("rita", PASSWORD, HOURS).refused == WRONG
+    assert desk.sign_in("rita", "another horse battery", HOURS).token
+
+
 def test_an_unknown_name_and_a_wrong_password_are_told_the_same(desk: Desk) -> None:
     tries = [("rita", "wrong"), ("nobody", PASSWORD), ("", ""), ("rita\x00", "x" * 10_000), (" \u200b", "ü"), ("x" * 9_000, "")]
     assert {desk.sign_in(name, password, HOURS).refused for name, password in tries} == {WRONG}

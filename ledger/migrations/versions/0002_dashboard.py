@@ -28,6 +28,7 @@ def upgrade() -> None:
         schema="ledger",
         postgresql_where=sa.text("status = 'pending'"),
     )
+    op.create_index("ix_audit_kind", "audit", ["kind", "seq"], schema="ledger")
     op.create_index("ix_decisions_at", "decisions", ["at"], schema="ledger")
 
     op.drop_constraint("ck_runs_outcome", "runs", schema="ledger")

@@ -133,7 +133,7 @@ def test_effects_show_key_receipt_and_error_as_text() -> None:
 def test_proposals_are_shown_newest_first_with_what_was_decided_about_each() -> None:
     second = a_proposal("p-2", revision=2, author="rita", status="pending", plan=[])
     first = a_proposal("p-1", rationale=HOSTILE, plan=[_action()], status="sent_back")
-    shown = str(proposal_list([first, second], [decided("respond", remark=HOSTILE)]))
+    shown = str(proposal_list([first, second], [decided("respond", remark=HOSTILE)], []))
     assert shown.index("Revision 2") < shown.index("Revision 1")
     assert "there is nothing to do" in shown and "sent back" in shown
     assert "rita (reviewer): respond" in shown and "<img" not in shown

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from dashboard.html import chip, icon, joined, markup, show
+from dashboard.markup import chip, icon, joined, markup, show
 from dashboard.text import clock, dollars, label, plain, plain_lines, span, until, words
 from tests.unit.dashboard.hostile import NASTY, TAGS, Parsed, steering
 
@@ -57,7 +57,20 @@ def test_a_label_has_no_character_that_markdown_reads(text: str) -> None:
 
 @given(NASTY)
 def test_a_label_says_what_the_text_says(text: str) -> None:
-    assert re.sub(r"\\(.)", r"\1", label(text)) == plain(text, 80)
+    assert read(label(text)) == plain(text, 80)
+
+
+@pytest.mark.xfail(strict=True, reason="dashboard/text.py: what is found after Markdown is read, is found past its escapes")
+@pytest.mark.parametrize("text", ["https://evil.example/x", "see www.evil.example", "ann@evil.example", ":material/delete:"])
+def test_a_label_has_nothing_that_becomes_a_link_or_an_icon_past_its_escapes(text: str) -> None:
+    """Addresses, e-mail and icons are looked for in the text that was read, where no backslash is left (seen in a browser)."""
+    unescaped = re.sub(r"\\(.)", r"\1", label(text))
+    assert not re.search(r"https?://|www(?=\.)|[-.\w+]@[-\w]+\.|:material/\w", unescaped)
+
+
+def read(said: str) -> str:
+    """What is seen of a label: its escapes are gone, and a joiner of words has no width."""
+    return re.sub(r"\\(.)", r"\1", said).replace("\u2060", "")
 
 
 def test_a_long_label_is_cut_before_it_is_escaped() -> None:

@@ -29,7 +29,7 @@ def joined(pieces: Iterable[Markup]) -> Markup:
 def show(piece: Markup) -> None:
     """Put it on the page. Takes Markup only, so that text which nobody escaped cannot get here."""
     if not isinstance(piece, Markup):
-        raise TypeError("only Markup is shown; make it with dashboard.html.markup")
+        raise TypeError("only Markup is shown; make it with dashboard.markup.markup")
     st.html(str(piece))
 
 
