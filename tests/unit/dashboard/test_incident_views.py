@@ -139,6 +139,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "run_resumed": ({"by": "rita", "reason": "it is back"}, "rita", "“it is back”"),
     "run_abandoned": ({"by": "sam", "reason": "done by hand"}, "sam", "“done by hand”"),
     "person_added": ({"name": "pia", "role": "customer", "customer_id": "C-1"}, "", "pia is customer C-1"),
+    "password_changed": ({"name": "rita"}, "rita", "rita chose another password"),
     "password_reset": ({"name": "pia", "by": "admin"}, "admin", "a one-time password for pia"),
     "signed_in": ({"name": "pia"}, "pia", "pia"),
     "signed_out": ({"name": "pia"}, "pia", "pia"),

@@ -135,7 +135,7 @@ def test_proposals_are_shown_newest_first_with_what_was_decided_about_each() -> 
     first = a_proposal("p-1", rationale=HOSTILE, plan=[_action()], status="sent_back")
     shown = str(proposal_list([first, second], [decided("respond", remark=HOSTILE)], []))
     assert shown.index("Revision 2") < shown.index("Revision 1")
-    assert "there is nothing to do" in shown and "sent back" in shown
+    assert "Nothing would change" in shown and "sent back" in shown
     assert "rita (reviewer): respond" in shown and "<img" not in shown
     assert shown.count('<details class="r-proposal" open') == 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from errors import BadInput, Refused
 from ledger.base import Ledger
-from tests.ledger_examples import LATER, NOW, a_proposal, an_event, staffed, started
+from tests.ledger_examples import LATER, NOW, a_proposal, an_effect, an_event, decided, staffed, started
 
 
 def test_an_event_that_is_taken_in_starts_a_running_run(ledger: Ledger) -> None:
@@ -115,6 +115,7 @@ def test_whatever_is_written_needs_a_run_that_is_known(ledger: Ledger) -> None:
         lambda: ledger.finish("run-9", "fulfil", "executed", LATER),
         lambda: ledger.incident("run-9", "stuck", LATER),
         lambda: ledger.resume("run-9", by="Rita", reason="mended", at=LATER),
+        lambda: ledger.abandon("run-9", by="Rita", reason="given up", at=LATER),
     ):
         with pytest.raises(BadInput, match="There is no run 'run-9' in the ledger"):
             write()
@@ -152,6 +153,77 @@ def test_a_closed_run_cannot_become_an_incident_and_closing_closes_incidents(led
     assert ledger.incidents() == []
     with pytest.raises(Refused, match="run-1 is closed"):
         ledger.incident("run-1", "stuck again", LATER)
+
+
+def test_an_incident_that_is_abandoned_is_closed_with_its_run_for_good(ledger: Ledger) -> None:
+    staffed(ledger)
+    started(ledger)
+    ledger.propose(a_proposal(verdict="cancel"))
+    made = ledger.incident("run-1", "wms does not answer", LATER)
+    closed = ledger.abandon("run-1", by=" rita ", reason="done by hand", at=LATER)
+    assert (closed.status, closed.verdict, closed.outcome, closed.ended_at) == ("closed", "cancel", "abandoned", LATER)
+    assert ledger.run("run-1") == closed
+    assert ledger.incidents(open_only=False) == [replace(made, closed_at=LATER)]
+    assert [proposal.status for proposal in ledger.proposals("run-1")] == ["superseded"]
+    told = ledger.audit("run-1")[-2:]
+    assert [(entry.kind, entry.at) for entry in told] == [("run_abandoned", LATER), ("run_closed", LATER)]
+    assert (told[0].body["by"], told[0].body["reason"]) == ("Rita", "done by hand")
+    assert ledger.verify_audit() == []
+
+
+def test_a_run_that_is_abandoned_keeps_what_was_done_and_does_nothing_more(ledger: Ledger) -> None:
+    staffed(ledger)
+    started(ledger)
+    ledger.propose(a_proposal())
+    decided(ledger)
+    ledger.intend([an_effect("k-0"), an_effect("k-1", 1)])
+    ledger.mark_effect("k-0", "executing", at=LATER)
+    ledger.mark_effect("k-0", "done", receipt={"id": "r-1"}, at=LATER)
+    ledger.incident("run-1", "wms does not answer", LATER)
+    ledger.abandon("run-1", by="Rita", reason="the rest is not needed", at=LATER)
+    assert [effect.status for effect in ledger.effects("run-1")] == ["done", "intended"]
+    assert ledger.proposals("run-1")[0].status == "approved"
+    for again in (
+        lambda: ledger.resume("run-1", by="Rita", reason="go on", at=LATER),
+        lambda: ledger.abandon("run-1", by="Rita", reason="once more", at=LATER),
+        lambda: ledger.propose(a_proposal("p-2", revision=2)),
+    ):
+        with pytest.raises(Refused):
+            again()
+
+
+def test_a_run_without_a_proposal_is_abandoned_without_a_verdict(ledger: Ledger) -> None:
+    staffed(ledger)
+    started(ledger)
+    ledger.incident("run-1", "oms does not answer", LATER)
+    assert ledger.abandon("run-1", by="Fay", reason="entered by mistake", at=LATER).verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "sentence"),
+    [
+        ("Nick", "given up", "takes the role administrator or finance or reviewer or supervisor, and Nick is analyst"),
+        ("Nobody", "given up", "'Nobody' is not known to the ledger"),
+        ("Rita", " \n", "takes a reason"),
+    ],
+)
+def test_nobody_abandons_a_run_who_may_not_or_without_a_reason(ledger: Ledger, by: str, reason: str, sentence: str) -> None:
+    staffed(ledger)
+    started(ledger)
+    made = ledger.incident("run-1", "wms does not answer", LATER)
+    before = ledger.audit_head()
+    with pytest.raises(Refused, match=sentence):
+        ledger.abandon("run-1", by=by, reason=reason, at=LATER)
+    assert (ledger.run("run-1").status, ledger.incidents(), ledger.audit_head()) == ("incident", [made], before)
+
+
+def test_only_an_incident_is_abandoned(ledger: Ledger) -> None:
+    staffed(ledger)
+    started(ledger)
+    ledger.propose(a_proposal())
+    with pytest.raises(Refused, match="is 'waiting' and no incident"):
+        ledger.abandon("run-1", by="Rita", reason="given up", at=LATER)
+    assert len(ledger.queue()) == 1
 
 
 def test_a_run_is_leased_by_one_at_a_time(ledger: Ledger) -> None:
