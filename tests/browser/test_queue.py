@@ -70,6 +70,7 @@ def test_from_the_list_to_the_changed_record_with_an_edit_and_another_person(das
     # somebody else approves with the keyboard alone
     ron = page_as("ron")
     open_run(ron, dashboard, run)
+    ron.get_by_role("option", selected=True).wait_for()  # the list listens to the keys
     ron.keyboard.press("w")
     ron.keyboard.type("the receipt is there")
     ron.keyboard.press("Escape")

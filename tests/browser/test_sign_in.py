@@ -192,7 +192,7 @@ def test_a_role_that_is_taken_away_holds_at_the_next_click(dashboard: Dashboard,
     page.get_by_label("Name").fill("mallory")
     dashboard.desk.enrol("adele", "analyst", "admin")
     page.get_by_role("button", name="Add", exact=True).click()
-    page.wait_for_selector("text=People", state="detached")
+    page.get_by_role("link", name="People", exact=True).wait_for(state="detached")
     assert dashboard.company.ledger.person("mallory") is None
 
 
