@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.company import company
 from dashboard.editing import edit_plan
 from dashboard.markup import markup, show
-from dashboard.text import label, plain, until
+from dashboard.text import label, plain, span
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
 from errors import MissionsError
@@ -55,7 +55,7 @@ def _claim(me: Person, proposal: Proposal) -> None:
     st.session_state["claimed"] = proposal.proposal_id
     held = company().desk.claim(proposal.proposal_id, me.name)
     if held.by != me.name:
-        show(markup('<div class="c-note m-info">{} has this open since {}.</div>', held.by, until(held.since, now())))
+        show(markup('<div class="c-note m-info">{} has this open, for {}.</div>', plain(held.by, 60), span(now() - held.since)))
 
 
 @st.fragment(parallel=True)

@@ -11,6 +11,8 @@ _HIDDEN_IN_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\
 
 #: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!~:$<>|&]")
+#: and, escaped, what Streamlit makes links and icons of afterwards: https://, mailto:, :material/, ann@, www.
+_LINKED = re.compile(r"\\:|@|www(?=\\\.)", re.IGNORECASE)
 
 
 def plain(value: Any, longest: int = 300) -> str:
@@ -24,8 +26,12 @@ def plain_lines(value: Any, longest: int = 4_000) -> str:
 
 
 def label(value: Any, longest: int = 80) -> str:
-    """A value as the label of a widget: Streamlit reads labels as Markdown, so what means something there is escaped."""
-    return _MARKDOWN.sub(r"\\\g<0>", plain(value, longest))
+    """A value as the label of a widget: Streamlit reads labels as Markdown, so what means something there is escaped.
+
+    Addresses and icons are looked for once more in what was read, where no escape is left: a joiner without width
+    stands in their middle.
+    """
+    return _LINKED.sub("\\g<0>\u2060", _MARKDOWN.sub(r"\\\g<0>", plain(value, longest)))
 
 
 def _cut(text: str, longest: int) -> str:

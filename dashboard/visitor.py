@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.oidc import uses_oidc, verified_name
+from dashboard.text import label
 from errors import MissionsError
 from ledger.permissions import Permission, require
 from ledger.records import Person
@@ -47,7 +48,7 @@ def enter(permission: Permission) -> Person:
     try:
         return require(person, permission)
     except MissionsError as error:
-        st.error(str(error), icon=":material/lock:")
+        st.error(label(error, 800), icon=":material/lock:")
         st.stop()
 
 

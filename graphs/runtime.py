@@ -173,8 +173,12 @@ class Runtime:
         return self._judged(run, proposal.verdict, plan)
 
     def drift(self, run_id: str) -> Drift:
-        """What differs in the systems now from what the latest proposal stands on. Reads; changes nothing."""
+        """What differs in the systems now from what the latest proposal stands on. Reads; changes nothing.
+
+        Raises Stuck for a run of other versions than are loaded, which cannot be executed either.
+        """
         run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
+        self._refuse_other_versions(run)
         return drift(self.context, run, proposal) if proposal else Drift()
 
     def _judged(self, run: Run, verdict: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:

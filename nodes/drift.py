@@ -3,10 +3,12 @@
 The same for the reviewer who asks before deciding, and for the executor before the first effect.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from errors import Stuck
 from ledger.records import ROLES, Approval, Fact, Proposal, Run
 from nodes.case import Case
 from nodes.diagnose import find
@@ -22,7 +24,7 @@ _WHOLE = ""
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that is another one now. `path` is empty where the record appeared or is gone."""
+    """One value that is another one now. `path` is empty of a record that appeared or is gone, or could not be read."""
 
     tool: str
     #: what identifies the record, such as "O-17" or "HP-1, DC-2"; empty where nothing does
@@ -30,6 +32,8 @@ class Difference:
     path: str
     before: Any
     after: Any
+    #: when it could not be read; the value of that time is the reason why
+    unread: Literal["", "then", "now"] = ""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,14 @@ class Drift:
 
 
 def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
-    """Read everything again and compare. `left_out` are steps of the plan, from 0, that will not be done."""
+    """Read everything again and compare. `left_out` are steps of the plan, from 0, that will not be done.
+
+    Raises Stuck where the pack reads other things than it did for this run.
+    """
     pack, before = context.pack(run.event), context.ledger.facts(run.run_id)
     now = read_facts(pack, run.event, context.reader, context.clock)
+    if [fact.name for fact in before] != [fact.name for fact in now]:
+        raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; run its exception anew")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
     if not differences:
         return Drift()
@@ -59,12 +68,14 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
-    if then == now:
-        return []
-    gone = [one["says"] for one in then if one not in now and one["says"]]
-    new = [one["says"] or "; ".join(one["lacking"]) for one in now if one not in then]
-    told = [*(f"no longer so: {says}" for says in gone), *(f"now: {says}" for says in new)]
-    return told or ["the findings come in another order"]
+    said, says = ([one["says"] or "; ".join(one["lacking"]) for one in findings] for findings in (then, now))
+    gone, new = Counter(said) - Counter(says), Counter(says) - Counter(said)
+    if gone or new:
+        return [*(f"no longer so: {one}" for one in gone), *(f"now: {one}" for one in new)]
+    if said != says:
+        return ["the findings come in another order"]
+    about = [one["says"] for one, old in zip(now, then, strict=True) if one["about"] != old["about"]]
+    return [f"still so, of a record that has changed: {one}" for one in dict.fromkeys(about)]
 
 
 def _as_approved(now: Approval, then: Approval, less: bool) -> bool:
@@ -76,7 +87,8 @@ def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
     if (old.status, old.value) == (new.status, new.value):
         return
     if old.status != new.status or type(old.value) is not type(new.value):
-        yield Difference(new.tool, _asked(new), _WHOLE, _told(old), _told(new))
+        unread: Literal["", "then", "now"] = "now" if new.status == "failed" else "then" if old.status == "failed" else ""
+        yield Difference(new.tool, _asked(new), _WHOLE, _told(old), _told(new), unread)
     elif isinstance(new.value, list):
         yield from _between_lists(new.tool, old.value, new.value)
     else:
@@ -89,14 +101,11 @@ def _between_lists(tool: str, old: list[Any], new: list[Any]) -> Iterator[Differ
         yield Difference(tool, "", _WHOLE, old, new)
         return
     for key in dict.fromkeys([*before, *after]):
-        if key not in after:
-            yield Difference(tool, key, _WHOLE, before[key], None)
-        elif key not in before:
-            yield Difference(tool, key, _WHOLE, None, after[key])
-        else:
+        if key in before and key in after:
             yield from _between(tool, key, "", before[key], after[key])
-    if list(before) != list(after) and set(before) == set(after):
-        yield Difference(tool, "", "order", list(before), list(after))
+        else:
+            yield Difference(tool, key, _WHOLE, before.get(key), after.get(key))
+    yield from _order(tool, "", "order", before, after)
 
 
 def _between(tool: str, record: str, path: str, old: Any, new: Any) -> Iterator[Difference]:
@@ -105,18 +114,28 @@ def _between(tool: str, record: str, path: str, old: Any, new: Any) -> Iterator[
     if isinstance(old, dict) and isinstance(new, dict):
         for field in dict.fromkeys([*old, *new]):
             yield from _between(tool, record, f"{path}/{field}" if path else field, old.get(field), new.get(field))
-    elif isinstance(old, list) and isinstance(new, list) and _has_parts(path, old) and _has_parts(path, new):
-        by = PART_KEYS[path.rsplit("/", 1)[-1]]
-        before, after = ({str(one[by]): one for one in parts} for parts in (old, new))
-        for key in dict.fromkeys([*before, *after]):
-            yield from _between(tool, record, f"{path}/{key}", before.get(key), after.get(key))
-    else:
+        return
+    before, after = _parts(path, old), _parts(path, new)
+    if before is None or after is None:
         yield Difference(tool, record, path, old, new)
+        return
+    for key in dict.fromkeys([*before, *after]):
+        yield from _between(tool, record, f"{path}/{key}", before.get(key), after.get(key))
+    yield from _order(tool, record, path, before, after)
 
 
-def _has_parts(path: str, parts: list[Any]) -> bool:
+def _order(tool: str, record: str, path: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    if list(before) != list(after) and set(before) == set(after):
+        yield Difference(tool, record, path, list(before), list(after))
+
+
+def _parts(path: str, value: Any) -> dict[str, Any] | None:
+    """The parts of a list in a record by their key; None for what is no such list, or where two share a key."""
     by = PART_KEYS.get(path.rsplit("/", 1)[-1])
-    return by is not None and all(isinstance(one, dict) and by in one for one in parts)
+    if by is None or not isinstance(value, list) or not all(isinstance(one, dict) and by in one for one in value):
+        return None
+    parts = {str(one[by]): one for one in value}
+    return parts if len(parts) == len(value) else None
 
 
 def _key(tool: str, record: Any) -> str:

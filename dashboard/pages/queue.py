@@ -82,6 +82,9 @@ def _list(me: Person) -> None:
     pages = st.session_state.get("queue_pages", 1)
     number = min(st.session_state.get("queue_number", 1), pages)
     page = company().desk.queue(me, wanted, (number - 1) * PAGE, PAGE)
+    if page.total and not page.rows:  # fewer than there were, or narrowed by a filter
+        st.session_state["queue_number"] = 1
+        page = company().desk.queue(me, wanted, 0, PAGE)
     st.session_state["queue_pages"] = max(1, -(-page.total // PAGE))
     _headline(me, wanted, page)
     if not page.rows:
@@ -108,9 +111,12 @@ def _tick(run_ids: list[str]) -> None:
 
 
 def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
-    what = "wait for you" if wanted.scope == "mine" else "are open at somebody" if wanted.scope == "claimed" else "wait"
-    if wanted.scope == "expired":
-        what = "can be approved no more"
+    one = page.total == 1
+    what = {
+        "mine": "waits for you" if one else "wait for you",
+        "claimed": "is open at somebody" if one else "are open at somebody",
+        "expired": "can be approved no more",
+    }.get(wanted.scope, "waits" if one else "wait")
     show(markup('<h2 class="q-headline">{:,} {} <span>{}</span></h2>', page.total, what, dollars(page.money_cents)))
     options = list(_SCOPES) if may(me, "decide") else ["all", "claimed", "expired"]
     st.segmented_control(

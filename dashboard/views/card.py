@@ -38,7 +38,7 @@ def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datet
     chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
                   if approval.clauses else "the least role that may approve")]  # fmt: skip
     if proposal.tier:
-        chips.append(chip(proposal.tier, "warn" if proposal.tier in ("vip", "tier 1") else ""))
+        chips.append(chip(plain(proposal.tier, 40), "warn" if proposal.tier in ("vip", "tier 1") else ""))
     if proposal.status == "pending":
         chips.append(_deadline(proposal, now))
     else:
@@ -48,7 +48,7 @@ def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datet
         (dollars(proposal.money_at_stake_cents), "at stake"),
         (f"{proposal.confidence:.0%}", "confidence"),
         (f"{undoable} of {len(proposal.plan)}", "steps can be undone"),
-        (proposal.author, f"proposed {until(proposal.created_at, now)}"),
+        (plain(proposal.author, 60), f"proposed {until(proposal.created_at, now)}"),
     )
     told = joined(markup("<span><b>{}</b> {}</span>", value, what) for value, what in facts)
     return markup(
@@ -94,6 +94,9 @@ def drifted(drift: Drift, since: datetime) -> Markup:
 
 def _difference(one: Any) -> Markup:
     where = " ".join(word for word in (one.tool.split(".")[0], one.record, _field(one.path)) if word)
+    if one.unread:
+        what = f"cannot be read now: {plain(one.after, 160)}" if one.unread == "now" else "could not be read then, and can be now"
+        return markup("{} {}", plain(where, 120), what)
     if not one.path:
         what = "is new" if one.before is None else "is gone" if one.after is None else "answers otherwise"
         return markup("{} {}", plain(where, 120), what)
@@ -170,7 +173,9 @@ def _field(path: str) -> str:
 def _before_after(path: str, before: Any, after: Any) -> Markup:
     if isinstance(before, dict) and isinstance(after, dict):  # of a record only what differs
         differing = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
-        return joined(markup("{} {} ", words(key), _before_after(key, before.get(key), after.get(key))) for key in differing[:6])
+        return joined(
+            markup("{} {} ", _field(str(key)), _before_after(key, before.get(key), after.get(key))) for key in differing[:6]
+        )
     return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', _value(path, before), _value(path, after))
 
 
@@ -249,7 +254,8 @@ def _clause(cite: Mapping[str, Any], clause: Clause | None) -> Markup:
     return markup(
         '<details class="c-clause"><summary><b>{}</b> <span class="m-dim">v{}</span> {}</summary>'
         '<div class="m-text">{}</div><div class="m-dim m-small">{}, in force since {}</div></details>',
-        clause.id, clause.version, clause.title, clause.text, clause.policy_title, clause.in_force_from,
+        clause.id, clause.version, plain(clause.title, 200), plain_lines(clause.text), plain(clause.policy_title, 200),
+        clause.in_force_from,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def who_approves(role: str, four_eyes: bool, approved_by: Sequence[str]) -> str:
     """Whom a proposal waits for, in words."""
     if not four_eyes:
         return role
-    return f"{role}, second after {approved_by[0]}" if approved_by else f"2 × {role}"
+    return f"{role}, second after {plain(approved_by[0], 60)}" if approved_by else f"2 × {role}"
 
 
 @dataclass(frozen=True)

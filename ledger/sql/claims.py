@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, and_, case, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from ledger.records import Claim
@@ -15,10 +15,11 @@ def claim(tx: Connection, proposal_id: str, by: str, lasts: timedelta, at: datet
     """The claim that holds now: one's own, made or prolonged, or that of whoever was there before and is there still."""
     mine = insert_or(CLAIMS).values(proposal_id=proposal_id, by=by, since=at, until=at + lasts)
     fresh = mine.excluded
+    since = case((and_(CLAIMS.c.by == by, CLAIMS.c.until > at), CLAIMS.c.since), else_=fresh.since)
     tx.execute(
         mine.on_conflict_do_update(
             index_elements=["proposal_id"],
-            set_={"by": fresh.by, "until": fresh.until, "since": fresh.since},
+            set_={"by": fresh.by, "until": fresh.until, "since": since},
             where=or_(CLAIMS.c.by == by, CLAIMS.c.until <= at),
         )
     )

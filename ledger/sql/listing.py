@@ -93,7 +93,7 @@ def _wanted(me: Person, wanted: QueueFilter, at: datetime) -> list[ColumnElement
     elif wanted.scope == "claimed":
         tests.append(exists(claimed))
     elif wanted.scope == "expired":
-        tests.append(_P.expires_at <= at)
+        tests.append(_P.expires_at < at)
     if wanted.mission:
         tests.append(INBOX.c.mission == wanted.mission)
     if wanted.verdict:
@@ -113,7 +113,8 @@ def _mine(me: Person, at: datetime) -> list[ColumnElement[bool]]:
     )
     # of those that wait only the ones for four eyes can have an approval: the others need not be looked up
     first = or_(_P.four_eyes.is_(False), ~exists(approved))
-    return [_P.role.in_(mine), _P.expires_at > at, _P.author != me.name, INBOX.c.requested_by != me.name, first]
+    asked = func.lower(func.btrim(INBOX.c.requested_by)) == rules.person_key(me.name)
+    return [_P.role.in_(mine), _P.expires_at >= at, _P.author != me.name, ~asked, first]
 
 
 def _named(text: str) -> ColumnElement[bool]:

@@ -9,8 +9,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from dashboard.visitor import COOKIE
 from graphs.settings import settings
+from ledger.canonical import now
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
+from ledger.records import Event, NewObservation
 from tests.browser.serving import serving, signed_in
 
 _ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -24,6 +26,7 @@ class Browsed:
 
     queue: list[float]
     opening: list[float]
+    observing: list[float]
 
 
 def chromium() -> str | None:
@@ -45,9 +48,11 @@ def browsed(database_url: str, log: Path, times: int) -> Browsed:
         page.goto(url)
         # the first proposal waits until the runtime is open, which is not what is measured
         page.locator(".c-why").first.wait_for(timeout=_FIRST_MS)
-        found = Browsed([_queue(page, url) for _ in range(times)], _opened(page, times))
+        queue, opening = [_queue(page, url) for _ in range(times)], _opened(page, times)
+        with PostgresLedger.open(database_url) as ledger:
+            observing = _observed(page, url, ledger, times)
         browser.close()
-        return found
+        return Browsed(queue, opening, observing)
 
 
 def _queue(page: Page, url: str) -> float:
@@ -63,6 +68,23 @@ def _opened(page: Page, times: int) -> list[float]:
     page.locator(".c-why").first.wait_for()
     rows = min(page.locator("li.row").count(), _ROWS) - 1
     return [_open(page, 1 + number % rows) for number in range(times)]
+
+
+def _observed(page: Page, url: str, ledger: PostgresLedger, times: int) -> list[float]:
+    """From an observation in the ledger to the Explain rail of a page that nobody touches."""
+    seen = Event(
+        source_id="bench/rail", name="order.payment_review", mission="order_exception", subject="O-BENCH", trigger={}, as_of=now()
+    )
+    run_id = ledger.take_in(seen, "r-bench-rail", {}).run_id
+    page.goto(f"{url}/run?run={run_id}")
+    page.locator(".r-head h1", has_text=seen.subject).wait_for()
+    took = []
+    for number in range(times):
+        ledger.observe(run_id, [NewObservation("gather", "finding", f"number {number}.")])
+        begun = time.perf_counter()
+        page.locator(".m-rail-item", has_text=f"number {number}.").wait_for()
+        took.append(time.perf_counter() - begun)
+    return took
 
 
 def _open(page: Page, number: int) -> float:

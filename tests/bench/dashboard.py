@@ -125,6 +125,7 @@ def _in_a_browser(small: str, large: str) -> None:
         little, much = (browsed(url, Path(folder) / "log", TIMES) for url in (small, large))
     told("the queue in a browser", much.queue, little.queue)
     told("a proposal in a browser", much.opening, little.opening)
+    told("a new observation in a browser", much.observing, little.observing)
 
 
 if __name__ == "__main__":

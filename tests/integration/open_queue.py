@@ -40,7 +40,9 @@ def office(front: Front) -> None:
     front.enrol("casey", "customer", "C-1")
     reset(front.company.url)
     with psycopg.connect(front.company.url, autocommit=True) as session:
-        session.execute("UPDATE ledger.runs SET status = 'closed', ended_at = now() WHERE status = 'waiting'")
+        session.execute(
+            "UPDATE ledger.runs SET status = 'closed', outcome = 'abandoned', ended_at = now() WHERE status = 'waiting'"
+        )
 
 
 def taken_in(front: Front, case: Any) -> Run:

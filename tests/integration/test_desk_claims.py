@@ -38,7 +38,6 @@ def test_ones_own_claim_is_prolonged(waiting: Office) -> None:
     assert waiting.desk.claim(P, "Rolf").by == "Rita"
 
 
-@pytest.mark.xfail(strict=True, reason="ledger/sql/claims.py: prolonging sets `since` anew, so nobody sees how long it is open")
 def test_a_claim_that_is_prolonged_began_when_it_began(waiting: Office) -> None:
     waiting.desk.claim(P, "Rita")
     waiting.clock.passes(minutes=4)

@@ -74,14 +74,12 @@ def test_mine_is_exactly_what_the_rules_let_one_approve(office: Office) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="ledger/sql/listing.py: _mine says expires_at > at, rules.judge refuses what is after it")
 def test_in_its_last_moment_a_proposal_is_still_mine(office: Office) -> None:
     office.waits("run-1", expires_at=NOW, due_at=NOW, created_at=NOW - HOUR)
     assert "Rita" in approvers(office, "run-1")
     assert listed(office, scope="mine") == ["run-1"]
 
 
-@pytest.mark.xfail(strict=True, reason="ledger/sql/listing.py: _mine compares names, rules.judge the person behind them")
 @pytest.mark.parametrize("written", ["rita", " RITA "])
 def test_who_asked_for_it_is_the_same_person_however_the_name_is_written(office: Office, written: str) -> None:
     office.waits("run-1", {"requested_by": written})

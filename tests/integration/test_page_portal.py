@@ -57,7 +57,7 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
     for name, role in (("fay", "finance"), ("finn", "finance")):
         front.ledger.add_person(name, role)
     page = write(front.page("ida", "portal"), REQUEST, 2)
-    assert not page.exception and not page.error
+    assert not page.exception and [error.value for error in page.error] == []
     (run,) = front.desk.messages(CUSTOMER)
     assert run.event.trigger["text"] == REQUEST
     assert (run.event.trigger["photos"], run.event.trigger["sender_verified"], run.event.requested_by) == (2, True, "ida")

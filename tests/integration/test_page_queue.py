@@ -88,7 +88,6 @@ def test_the_list_is_narrowed_by_what_one_looks_for(front: Front, run: Run) -> N
     assert f"<h2>{run.event.subject} " in html(nothing)
 
 
-@pytest.mark.xfail(strict=True, reason="dashboard/pages/queue.py: the page asked for is of the list before it was narrowed")
 def test_a_list_that_is_narrowed_on_a_later_page_is_shown_from_its_first(front: Front, run: Run) -> None:
     for number in range(60):
         run_id = f"r-many-{next(_NUMBERS)}-{number}"

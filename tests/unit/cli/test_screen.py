@@ -25,4 +25,4 @@ def test_a_value_that_is_no_text_is_shown_as_python_writes_it() -> None:
 
 
 def test_cents_are_shown_as_dollars() -> None:
-    assert (dollars(0), dollars(1), dollars(500_001), dollars(-2_450)) == ("$0.00", "$0.01", "$5,000.01", "$-24.50")
+    assert (dollars(0), dollars(1), dollars(500_001), dollars(-2_450)) == ("$0.00", "$0.01", "$5,000.01", "-$24.50")

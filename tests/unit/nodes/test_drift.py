@@ -68,7 +68,6 @@ def test_another_approval_than_the_one_that_was_asked_for_is_a_reason(lab: Labor
     assert found.reasons[-1] == "the plan needs another approval now"
 
 
-@pytest.mark.xfail(strict=True, reason="nodes/drift.py: findings are compared with what they are about, and told without it")
 def test_no_sentence_is_told_as_gone_and_as_new(lab: Laboratory) -> None:
     found = since(an_exception(), an_exception(orders=[an_order(lines=[a_line(picked=True)])]), lab)
     gone = {reason.removeprefix("no longer so: ") for reason in found.reasons if reason.startswith("no longer so: ")}
@@ -115,7 +114,6 @@ def test_parts_that_no_key_tells_apart_differ_as_a_list(lab: Laboratory) -> None
     assert (by_path["lines"].before, by_path["lines"].after) == (an_invoice()["lines"], dearer["lines"])
 
 
-@pytest.mark.xfail(strict=True, reason="nodes/drift.py: of parts with one key the last one hides what changed in the others")
 def test_parts_that_share_a_key_hide_no_change(lab: Laboratory) -> None:
     """Otherwise an approval is carried out although a charge was captured meanwhile."""
     then, now = ([a_charge(status=status), a_charge(status="failed")] for status in ("failed", "captured"))
@@ -147,16 +145,12 @@ def test_a_read_that_fails_now_and_decides_nothing_is_no_reason(lab: Laboratory)
     assert found.reasons == ()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="nodes/drift.py: what was lacking and is not any more is told as another order of findings"
-)
 def test_what_could_not_be_told_and_can_be_now_is_told_so(lab: Laboratory) -> None:
     found = since(an_exception(logistics=None), an_exception(), lab)
     assert any("logistics could not be reached" in reason for reason in found.reasons)
     assert "the findings come in another order" not in found.reasons
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="nodes/drift.py: zip(strict=True) over the reads of two packs")
 def test_a_run_of_another_pack_is_an_error_of_the_project(lab: Laboratory) -> None:
     """The page of a proposal asks for the drift of whatever waits, also after a new version was rolled out."""
     run = LiveRun.of(an_exception())
