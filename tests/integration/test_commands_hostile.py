@@ -11,8 +11,8 @@ import pytest
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.conftest import _database
+from tests.integration.commands import missions
 from tests.integration.live_company import RECORDED
-from tests.integration.test_commands_refuse import missions
 
 ORDER = "O-52022"
 HOSTILE = "\x1b]0;owned\x07\x1b[31m[red]O-1[/red]\n\u202e[link=http://x]missions: all is well[/link]\x9b2J"

@@ -17,9 +17,9 @@ from ledger.desk import Desk
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.conftest import _database
+from tests.integration.commands import missions, refused
 from tests.integration.sessions import PASSWORD, home_of
 from tests.integration.terminal import at_terminal
-from tests.integration.test_commands_refuse import missions, refused
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions are kept in files with Unix modes")
 

@@ -24,29 +24,9 @@ from nodes.pack import Pack
 from systems.catalogue import default_catalogue
 from systems.sandbox.database import create_schema, snapshot
 from tests.conftest import _database
-from tests.integration.live_company import CASES, PEOPLE, SAMPLE, built_home
+from tests.integration.commands import missions, refused
+from tests.integration.live_company import CASES, PEOPLE, SAMPLE
 from tests.integration.sessions import home_of
-
-Done = subprocess.CompletedProcess[str]
-
-
-def missions(*words: str | Path, **variables: str | Path) -> Done:
-    """Run a command; the home has a knowledge index and no database unless `variables` say otherwise."""
-    env = {**os.environ, "MISSIONS_HOME": str(built_home()), **{name: str(value) for name, value in variables.items()}}
-    line = [sys.executable, "-m", "cli", *map(str, words)]
-    return subprocess.run(line, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-
-
-def refused(done: Done, *names: str) -> str:
-    """The one sentence of a command that refused; it holds all `names`."""
-    told = done.stderr.splitlines()
-    assert "Traceback" not in done.stderr, done.stderr[-3_000:]
-    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
-    assert len(told) == 1, done.stderr
-    assert told[0].startswith("missions: ")
-    for name in names:
-        assert name in told[0]
-    return told[0]
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from ledger.postgres import PostgresLedger
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
+from tests.integration.commands import missions, refused
 from tests.integration.live_company import Company
-from tests.integration.test_commands_refuse import missions, refused
 
 pytest_plugins = ["tests.integration.live_company"]
 

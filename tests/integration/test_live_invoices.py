@@ -19,9 +19,9 @@ from ledger.records import Run
 from systems.sandbox.database import snapshot
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
+from tests.integration.commands import missions
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
 from tests.integration.sessions import home_of
-from tests.integration.test_commands_refuse import missions
 
 pytest_plugins = ["tests.integration.live_company"]
 

@@ -13,9 +13,9 @@ from errors import BadInput, Refused
 from ledger.canonical import digest
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
+from tests.integration.commands import missions
 from tests.integration.live_company import RECORDED, Company, changed, edited, order_in, plan_of, promised
 from tests.integration.sessions import home_of
-from tests.integration.test_commands_refuse import missions
 
 pytest_plugins = ["tests.integration.live_company"]
 

@@ -16,6 +16,7 @@ from graphs.settings import CHECKOUT
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from tests.integration.commands import missions
 from tests.integration.live_company import CASES, PEOPLE, Company, built_home, order_in
 from tests.integration.sessions import home_of
 
@@ -47,11 +48,6 @@ def environment(url: str, home: Path | None = None) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": url, "MISSIONS_HOME": str(home or built_home())}
 
 
-def missions(url: str, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
-    line, env = [sys.executable, "-m", "cli", *words], environment(url, home)
-    return subprocess.run(line, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=120)
-
-
 def driven_once_the_lease_is_free(company: Company, run: Run) -> Run:
     """The database gives the lease of the dead back as soon as it sees that their connection is gone."""
     until = time.monotonic() + 10
@@ -79,19 +75,19 @@ def test_what_one_process_proposed_another_one_decides_and_finishes(
     database_url: str, people: PostgresLedger, tmp_path: Path
 ) -> None:
     (tmp_path / "case.json").write_text(json.dumps(CASES[CASE]))
-    ran = missions(database_url, "run", str(tmp_path / "case.json"))
+    ran = missions("run", str(tmp_path / "case.json"), DATABASE_URL=database_url)
     assert ran.returncode == 0, ran.stderr
     (run,) = people.runs()
     assert run.status == "waiting"
     rita, ron = (home_of(name, database_url, tmp_path) for name in ("rita", "ron"))
-    decided = missions(database_url, "decide", run.run_id, "approve", "--reason", "agreed", home=rita)
+    decided = missions("decide", run.run_id, "approve", "--reason", "agreed", DATABASE_URL=database_url, MISSIONS_HOME=rita)
     assert decided.returncode == 0, decided.stderr
     run = people.run(run.run_id)
     assert (run.status, run.outcome) == ("closed", "executed")
     assert {effect.status for effect in people.effects(run.run_id)} == {"done"}
-    verified = missions(database_url, "audit", "verify")
+    verified = missions("audit", "verify", DATABASE_URL=database_url)
     assert (verified.returncode, "intact" in verified.stdout) == (0, True)
-    again = missions(database_url, "decide", run.run_id, "approve", "--reason", "me too", home=ron)
+    again = missions("decide", run.run_id, "approve", "--reason", "me too", DATABASE_URL=database_url, MISSIONS_HOME=ron)
     assert (again.returncode, again.stdout) == (1, "")
     assert "already approved by rita" in " ".join(again.stderr.split())
 

@@ -1,8 +1,5 @@
 """The page of evaluations, as Streamlit's AppTest draws it."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard import evaluating
 from dashboard.company import Tools
 from errors import BadInput
-from graphs.settings import CHECKOUT
 from ledger.evaluations import Shelf
 from tests.evaluation_examples import HOSTILE, a_case, a_run, answer
+from tests.integration.commands import missions
 from tests.integration.live_company import SAMPLE, built_home
 from tests.integration.open_pages import Front, html, seen
 
@@ -119,9 +116,7 @@ def test_the_command_keeps_what_it_ran(tmp_path: Path) -> None:
     for part in ("knowledge", "language"):
         (home / part).symlink_to(built_home() / part)
     cases.write_bytes(b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[:3]))
-    command = [sys.executable, "-m", "cli", "eval", cases, "--out", tmp_path / "results.jsonl"]
-    env = {**os.environ, "MISSIONS_HOME": str(home)}
-    done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60)
+    done = missions("eval", cases, "--out", tmp_path / "results.jsonl", MISSIONS_HOME=home)
     assert done.returncode == 0, done.stderr
     (run,) = Shelf.of(home).runs().runs
     assert run.run_id in done.stdout

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from itertools import count
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from streamlit.testing.v1 import AppTest
 
 from graphs.intake import customer_message
@@ -54,6 +56,11 @@ def taken_in(front: Front, person: Person, text: str) -> Run:
 def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Front) -> None:
     front.load(CASE)
     front.enrol("ida", "customer", CUSTOMER)
+    with psycopg.connect(front.company.url, autocommit=True) as session:  # other tests write in this customer's name
+        session.execute(
+            "UPDATE ledger.inbox SET trigger = trigger || %s WHERE trigger->>'customer_id' = %s",
+            [Jsonb({"customer_id": "C-ELSE"}), CUSTOMER],
+        )
     for name, role in (("fay", "finance"), ("finn", "finance")):
         front.ledger.add_person(name, role)
     page = write(front.page("ida", "portal"), REQUEST, 2)
