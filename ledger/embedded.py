@@ -23,6 +23,8 @@ _LONGEST_SOCKET = 100
 _SOCKET = ".s.PGSQL.5432"
 #: below the folder; the lock lies beside it
 _DATA = "data"
+#: from the next start on
+_ROOM = "max_connections = 400"
 #: the folder is handed to a shell on the way to the server
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
 #: the lock of a server is between processes and not between threads
@@ -78,6 +80,8 @@ def _start(folder: Path, cleanup_mode: str | None) -> str:
         server._lock = lock
         _forget_the_dead(server)
     try:
+        with lock:
+            _make_room(server)
         server.start()
     except BaseException:
         # one that did not start is neither kept for the next call nor stopped at the end of the process
@@ -92,6 +96,16 @@ def _forget_the_dead(server: "PostgresServer") -> None:
     users = server.global_process_id_list
     if users.path.exists():
         users.put([process for process in users._get() if psutil.pid_exists(process)])
+
+
+def _make_room(server: "PostgresServer") -> None:
+    """A dashboard, workers and six systems hold more connections between them than PostgreSQL allows unless told."""
+    if not (server.pgdata / "PG_VERSION").exists():
+        server.ensure_pgdata_inited()
+    chosen = server.pgdata / "postgresql.conf"
+    if _ROOM not in chosen.read_text():
+        with chosen.open("a") as file:
+            file.write(f"\n{_ROOM}\n")
 
 
 def _reason(failed: Exception) -> str:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from errors import BadInput, Refused
+from ledger import passwords
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES
@@ -27,6 +29,13 @@ class Clock:
 
     def passes(self, **units: float) -> None:
         self.now += timedelta(**units)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that are hashed at once: here it is about doors."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture
