@@ -3,18 +3,24 @@
 `python -m tests.browser.screenshots FOLDER` takes every page at 1440 and 1024 pixels, light and dark, to be looked at.
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from playwright.sync_api import Browser, sync_playwright
 
 from dashboard.visitor import COOKIE
+from graphs.intake import customer_message
 from graphs.settings import CHECKOUT
 from tests.browser.conftest import CHROMIUM, FLAGS, quiet
 from tests.browser.serving import Dashboard, seeded
 from tests.conftest import _database, _server_folder
+from tests.integration.commands import missions
+from tests.integration.live_company import built_home
 
 DOCS = CHECKOUT / "docs" / "images"
 #: picture -> who looks, and at what; {run} is the run of O-99308
@@ -37,16 +43,39 @@ def take(folder: Path, sizes: Mapping[str, tuple[int, int, str]]) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory() as logs,
+        tempfile.TemporaryDirectory() as home,
         _database(embedded_url(_server_folder())) as url,
-        seeded(url, Path(logs) / "log.txt") as dashboard,
+        seeded(url, Path(home) / "log.txt", MISSIONS_HOME=home) as dashboard,
         sync_playwright() as playwright,
     ):
+        _lived_in(dashboard, Path(home))
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for size, (width, height, scheme) in sizes.items():
             for name in PAGES:
                 _picture(browser, dashboard, name, folder / f"{name}{size}.png", width, height, scheme)
         browser.close()
+
+
+def _lived_in(dashboard: Dashboard, home: Path) -> None:
+    """Two evaluations, the first with another threshold; two answered messages of a customer; decisions."""
+    for part in ("knowledge", "language"):
+        (home / part).symlink_to(built_home() / part)
+    shutil.copytree(CHECKOUT / "knowledge_index" / "policies", home / "policies")
+    fraud = home / "policies" / "FRD.md"
+    fraud.write_text(fraud.read_text().replace("elevated: 0.40", "elevated: 0.60"))
+    for policies in (home / "policies", CHECKOUT / "knowledge_index" / "policies"):
+        cases = sorted((CHECKOUT / "evals" / "cases").glob("*_*.jsonl"))
+        done = missions("eval", *cases, "--out", home / "results", MISSIONS_HOME=home, MISSIONS_POLICIES=policies)
+        assert done.returncode == 0, done.stderr
+    company, casey = dashboard.company, dashboard.company.ledger.person("casey")
+    assert casey is not None
+    for text in ("My parcel is missing, order 98950 has not turned up.", "Where can I change my password?"):
+        event = customer_message(company.runtime.context.packs, casey, text, 0, uuid4().hex, datetime.now(UTC))
+        run = company.runtime.drive(company.runtime.take_in(event).run_id)
+        if run.status == "waiting":
+            company.approve(run)
+    for case_id, kind in (("dev-ord-0031", "approve"), ("dev-ord-0045", "reject")):
+        company.decide(dashboard.runs[case_id], kind, "ron")
 
 
 def _picture(browser: Browser, dashboard: Dashboard, name: str, file: Path, width: int, height: int, scheme: str) -> None:

@@ -1,6 +1,5 @@
 """A dashboard as it runs: a serving process over a database of its own, with the sandbox company's sample in it."""
 
-import json
 import os
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.error import URLError
 
+from cli.starting import CUSTOMER
 from graphs.settings import CHECKOUT
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
@@ -106,28 +106,14 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def seeded(database_url: str, log: Path) -> Iterator[Dashboard]:
+def seeded(database_url: str, log: Path, **variables: str) -> Iterator[Dashboard]:
     """A dashboard over the whole sample: each exception has had its Mission, and what needs a person waits."""
     with opened(database_url) as company:
         assert isinstance(company.ledger, PostgresLedger)
         desk = Desk(company.ledger)
         for name, role in PEOPLE.items():
-            desk.enrol(name, role, customer_id=_customer() if role == "customer" else None)
+            desk.enrol(name, role, customer_id=CUSTOMER if role == "customer" else None)
         company.load(*CASES)
         runs = {case_id: company.take_in(case_id) for case_id in CASES}
-        with serving(database_url, log) as url:
+        with serving(database_url, log, **variables) as url:
             yield Dashboard(url, database_url, desk, company, runs)
-
-
-def _customer() -> str:
-    """A customer of the sample."""
-    named = (found for case in CASES.values() if (found := _find(json.loads(json.dumps(case)), "customer_id")))
-    return next(named)
-
-
-def _find(value: object, key: str) -> str:
-    if isinstance(value, dict):
-        if isinstance(found := value.get(key), str):
-            return found
-        return next((found for inner in value.values() if (found := _find(inner, key))), "")
-    return next((found for inner in value if (found := _find(inner, key))), "") if isinstance(value, list) else ""
