@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test check eval screenshots bench lock clean
+.PHONY: help install run test browser check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,11 @@ install: .venv/installed  ## make .venv from requirements.lock
 run: install  ## set up, take in a sample of exceptions, run a Mission on each
 	@$(BIN)/python -m cli start
 
-test: install  ## every test that can run here
-	@$(BIN)/python -m pytest -n 2
+test: install  ## every test that needs no browser
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/browser
+
+browser: install  ## the dashboard in a real Chromium
+	@$(BIN)/python -m pytest -n 2 tests/browser
 
 check: install  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .

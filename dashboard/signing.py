@@ -47,7 +47,7 @@ def _password_form(person: Person) -> None:
 def _sign_out() -> None:
     if uses_oidc(company().settings):
         st.logout()
-        return
+        st.stop()  # the page, drawn on for nobody, would begin anew, and a new beginning drops the way out unless it was sent
     if token := st.context.cookies.get(COOKIE):
         company().desk.sign_out(token)
     go_to_sign_in(come_back=False)
