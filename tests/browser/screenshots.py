@@ -6,7 +6,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -43,7 +44,7 @@ def take(folder: Path, sizes: Mapping[str, tuple[int, int, str]]) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory() as home,
+        _home() as home,
         _database(embedded_url(_server_folder())) as url,
         seeded(url, Path(home) / "log.txt", MISSIONS_HOME=home) as dashboard,
         sync_playwright() as playwright,
@@ -56,10 +57,17 @@ def take(folder: Path, sizes: Mapping[str, tuple[int, int, str]]) -> None:
         browser.close()
 
 
+@contextmanager
+def _home() -> Iterator[str]:
+    """A folder for evaluations, with the index of the policies."""
+    with tempfile.TemporaryDirectory() as home:
+        for part in ("knowledge", "language"):
+            (Path(home) / part).symlink_to(built_home() / part)
+        yield home
+
+
 def _lived_in(dashboard: Dashboard, home: Path) -> None:
     """Two evaluations, the first with another threshold; two answered messages of a customer; decisions."""
-    for part in ("knowledge", "language"):
-        (home / part).symlink_to(built_home() / part)
     shutil.copytree(CHECKOUT / "knowledge_index" / "policies", home / "policies")
     fraud = home / "policies" / "FRD.md"
     fraud.write_text(fraud.read_text().replace("elevated: 0.40", "elevated: 0.60"))
