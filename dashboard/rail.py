@@ -12,7 +12,7 @@ from dashboard.visitor import enter
 from ledger.records import Fact, Observation, Run
 
 #: seconds between two looks at a run that works, and at one that waits for a person or is stuck
-WORKING_S, WAITING_S = 0.7, 0.9
+WORKING_S, WAITING_S = 0.4, 0.9
 
 
 def kept_observations(run_id: str) -> Sequence[Observation]:
