@@ -52,14 +52,19 @@ def start_all() -> None:
 
 
 def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
-    """Make the people that are not there yet: (name, role, one-time password) of each."""
-    desk = Desk(ledger)
-    missing = [(name, role) for name, role in PEOPLE.items() if ledger.person(name) is None]
-    return [(name, role, desk.admit(name, role, customer_id=_customer(role))[1]) for name, role in missing]
+    """Make the people that are not there yet, and accounts for those without one: (name, role, one-time password) of each.
 
-
-def _customer(role: str) -> str | None:
-    return CUSTOMER if role == "customer" else None
+    Who is there already keeps the role.
+    """
+    desk, made = Desk(ledger), []
+    for name, role in PEOPLE.items():
+        person = ledger.person(name)
+        if person is None:
+            _, password = desk.admit(name, role, customer_id=CUSTOMER if role == "customer" else None)
+            made.append((name, role, password))
+        elif not desk.has_account(name):
+            made.append((name, person.role, desk.give_one_time(name)))
+    return made
 
 
 def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:

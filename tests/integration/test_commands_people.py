@@ -159,6 +159,19 @@ def test_the_first_start_makes_the_people_once(database_url: str) -> None:
         ledger.close()
 
 
+def test_a_start_after_an_older_release_gives_its_people_passwords_and_leaves_their_roles(database_url: str) -> None:
+    migrate(database_url)
+    ledger = PostgresLedger.open(database_url)
+    try:
+        ledger.add_person("rita", "supervisor")
+        made = {name: (role, password) for name, role, password in add_people(ledger)}
+        assert made.keys() == PEOPLE.keys()
+        assert made["rita"][0] == "supervisor"
+        assert Desk(ledger).sign_in("rita", made["rita"][1], timedelta(hours=1)).choose
+    finally:
+        ledger.close()
+
+
 def test_casey_is_a_customer_of_the_sample() -> None:
     assert f'"{CUSTOMER}"' in SAMPLE.read_text()
 
