@@ -17,11 +17,13 @@ sandbox = typer.Typer(no_args_is_help=True, help="The sandbox company: six syste
 knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the index of policy clauses.")
 user = typer.Typer(no_args_is_help=True, help="The people: who may decide, look, manage, write in.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
+incident = typer.Typer(no_args_is_help=True, help="Runs that cannot go on by themselves, and the ways out.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
 app.add_typer(pack, name="pack")
+app.add_typer(incident, name="incident")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -208,6 +210,37 @@ def user_list() -> None:
     from cli.people import list_people
 
     list_people()
+
+
+@incident.command("list")
+def incident_list(as_json: Json = False) -> None:
+    """What is stuck and why, and which step is in doubt."""
+    from cli.incidents import list_incidents
+
+    list_incidents(as_json)
+
+
+@incident.command("retry")
+def incident_retry(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    reason: Annotated[str, typer.Option(help="What was mended; kept in the audit log.")],
+    step: Annotated[str, typer.Option(help="Of the step in doubt, as you found it in its system: done or failed.")] = "",
+) -> None:
+    """Let a run go on, as the person who is signed in."""
+    from cli.incidents import retry
+
+    retry(run_id, reason, step)
+
+
+@incident.command("close")
+def incident_close(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+) -> None:
+    """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
+    from cli.incidents import close
+
+    close(run_id, reason)
 
 
 @audit.command("verify")

@@ -15,6 +15,7 @@ from errors import MissionsError
 from ledger.canonical import now
 from ledger.permissions import may
 from ledger.records import DecisionKind, Person, Proposal, Run
+from ledger.rules import already
 from nodes.execute import steps_left_out
 
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Not what is needed")
@@ -44,10 +45,13 @@ def _notices(me: Person, proposal: Proposal) -> None:
 
 @st.fragment(run_every="5s")
 def _claim(me: Person, proposal: Proposal) -> None:
-    """Say that one has it open, and who else has; see that somebody else has decided."""
+    """Say that one has it open, and who else has; say who was faster."""
     enter("decide")
     present = company().ledger.proposal(proposal.run_id)
     if present is None or (present.proposal_id, present.status) != (proposal.proposal_id, "pending"):
+        decided = [one for one in company().ledger.decisions(proposal.run_id) if one.proposal_id == proposal.proposal_id]
+        if decided and decided[-1].by != me.name:
+            tell(proposal.run_id, already(decided[-1]))
         st.rerun(scope="app")
     before = st.session_state.get("claimed")
     if before and before != proposal.proposal_id:

@@ -128,8 +128,12 @@ def _still_open(proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> No
         raise Refused(f"Proposal {proposal.proposal_id} was superseded by a newer one: open that one.")
     if not earlier:
         raise Refused(f"Proposal {proposal.proposal_id} is '{proposal.status}' and waits for nobody.")
-    last = earlier[-1]
-    raise Refused(f"Proposal {proposal.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {_clock(last.at)}.")
+    raise Refused(already(earlier[-1]))
+
+
+def already(last: Decision) -> str:
+    """What somebody is told whom another person forestalled."""
+    return f"Proposal {last.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {_clock(last.at)}."
 
 
 def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> None:

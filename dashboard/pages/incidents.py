@@ -1,5 +1,6 @@
 """Incidents & audit: what is stuck and why, to be retried or closed with a reason; and the audit log."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -13,8 +14,8 @@ from dashboard.visitor import enter
 from errors import MissionsError
 from ledger.listed import RunFilter
 from ledger.permissions import may
-from ledger.records import NewObservation, Person, Run
-from ledger.rules import check_settlement
+from ledger.records import Person, Run
+from ledger.settling import Way, settle
 
 #: cases on a page, and silent runs that are listed
 PAGE = 10
@@ -22,8 +23,12 @@ MOST_SILENT = 20
 #: seconds between looks at runs that were just settled
 TICK = 1.5
 #: ways out of an incident, and out of one with a step whose outcome is not known
-_AFTER = {"retry": "Retry", "close": "Close for good"}
-_AFTER_UNKNOWN = {"done": "It was done: go on", "failed": "It was not done: look anew", "close": "Close for good"}
+_AFTER: Mapping[Way, str] = {"retry": "Retry", "close": "Close for good"}
+_AFTER_UNKNOWN: Mapping[Way, str] = {
+    "done": "It was done: go on",
+    "failed": "It was not done: look anew",
+    "close": "Close for good",
+}
 #: runs that were settled in this session, the last one first
 _SETTLED = "incidents.settled"
 
@@ -101,7 +106,7 @@ def _settling(run_id: str, unknown: Step | None) -> None:
             pressed = [how for how, says in ways.items() if st.form_submit_button(says, key=f"{how}-{run_id}")]
     if pressed:
         try:
-            _settle(run_id, pressed[0], reason or "", unknown)
+            _settle(run_id, pressed[0], reason or "")
         except MissionsError as error:
             st.error(label(error, 500), icon=":material/error:")
         else:
@@ -109,23 +114,11 @@ def _settling(run_id: str, unknown: Step | None) -> None:
             st.rerun()
 
 
-def _settle(run_id: str, how: str, reason: str, unknown: Step | None) -> None:
+def _settle(run_id: str, how: Way, reason: str) -> None:
     """Do what somebody decided about an incident. The ledger says whether they may."""
-    person, ledger, now = enter("settle_incident"), company().ledger, datetime.now(UTC)
-    if how == "close":
-        ledger.abandon(run_id, by=person.name, reason=reason, at=now)
-        return
-    if unknown and how in ("done", "failed"):
-        check_settlement(ledger.run(run_id), ledger.person(person.name), person.name, reason)
-        found = f"{person.name} looked it up: it was {'' if how == 'done' else 'not '}done, “{reason.strip()}”"
-        if how == "done":
-            ledger.mark_effect(unknown.key, "done", {"found": found}, at=now)
-        else:
-            ledger.mark_effect(unknown.key, "failed", error=found, at=now)
-        told = NewObservation("execute", "effect", f"{unknown.number}. {unknown.says}: {found}", {"key": unknown.key})
-        ledger.observe(run_id, [told])
-    ledger.resume(run_id, by=person.name, reason=reason, at=now)
-    company().drive(run_id)
+    person = enter("settle_incident")
+    if settle(company().ledger, run_id, how, person.name, reason, datetime.now(UTC)).status == "running":
+        company().drive(run_id)
 
 
 def _remember(run_id: str) -> None:

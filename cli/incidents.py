@@ -1,0 +1,65 @@
+"""`missions incident`: what is stuck and why, and the ways out of it."""
+
+from dataclasses import asdict
+
+import orjson
+
+from cli.opening import open_ledger
+from cli.screen import moment, say, table
+from cli.signing import decider
+from errors import BadInput
+from ledger.desk import Desk
+from ledger.settling import Way, in_doubt, settle
+
+#: what --step says of the step in doubt
+_STEP: dict[str, Way] = {"": "retry", "done": "done", "failed": "failed"}
+
+
+def list_incidents(as_json: bool) -> None:
+    """Print the open incidents, oldest first."""
+    with open_ledger() as ledger:
+        found = Desk(ledger).incidents()
+        doubts = {run.run_id: in_doubt(ledger, run.run_id) for _, run in found}
+    if as_json:
+        print(orjson.dumps([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found]).decode())
+        return
+    if not found:
+        say("Nothing is stuck.")
+        return
+    rows = []
+    for incident, run in found:
+        doubt = doubts[run.run_id]
+        unknown = f"step {doubt.step + 1} in {doubt.tool.split('.')[0]}" if doubt else ""
+        rows.append((run.run_id, run.event.subject, f"{incident.at:%d %b %H:%M}", unknown, incident.reason))
+    table(("run", "subject", "since", "in doubt", "why"), rows)
+
+
+def retry(run_id: str, reason: str, step: str) -> None:
+    """Let a run go on, as the person who is signed in, and drive it as far as it goes."""
+    if step not in _STEP:
+        raise BadInput(f"--step {step!r} is no outcome; say done or failed")
+    with open_ledger() as ledger:
+        after = settle(ledger, run_id, _STEP[step], decider(Desk(ledger)).name, reason, moment(""))
+    if after.status == "running":
+        from graphs.runtime import open_runtime
+        from graphs.settings import settings
+
+        with open_runtime(settings()) as runtime:
+            after = runtime.drive(after.run_id, lambda observation: say(f"  {observation['text']}"))
+            stuck = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == after.run_id]
+        if stuck:
+            say(f"{after.event.subject} is stuck again: {stuck[-1]}")
+            return
+    ended = (
+        f"is closed: {after.verdict}, {str(after.outcome).replace('_', ' ')}"
+        if after.status == "closed"
+        else "waits for a decision"
+    )
+    say(f"{after.event.subject} {ended}.")
+
+
+def close(run_id: str, reason: str) -> None:
+    """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
+    with open_ledger() as ledger:
+        after = settle(ledger, run_id, "close", decider(Desk(ledger)).name, reason, moment(""))
+    say(f"{after.event.subject} is closed: {after.outcome!s}.")
