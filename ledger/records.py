@@ -133,6 +133,8 @@ class Proposal:
     #: of the customer or account, as the pack tells it ("vip"); empty where there is none
     tier: str = ""
     status: ProposalStatus = "pending"
+    #: the run that must be closed before this can be approved, because it would change the same record; or empty
+    held_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +170,8 @@ class Effect:
     at: datetime
     receipt: Mapping[str, Any] | None = None
     error: str | None = None
+    #: [{"collection", "record", "field", "before"}]: what the system is to find before it writes, where it can be told so
+    expects: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

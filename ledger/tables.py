@@ -92,8 +92,22 @@ RUNS = Table(
     _one_of("status", get_args(RunStatus)),
     _one_of("outcome", get_args(Outcome)),
     CheckConstraint("(status = 'closed') = (ended_at IS NOT NULL)", name="closed_has_an_end"),
+    CheckConstraint("(status = 'closed') = (outcome IS NOT NULL)", name="closed_has_an_outcome"),
     Index("ix_runs_started_at", "started_at", "number"),
     Index("ix_runs_status", "status", "started_at", "number"),
+)
+
+#: who works on which run; the token grows with every holder, and whoever has an older one writes no more
+LEASES = Table(
+    "leases",
+    METADATA,
+    _run_id(primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("holder", CleanText, nullable=False),
+    # by the database's clock, whatever the machines' clocks say
+    Column("until", Moment, nullable=False),
+    # holders in a row that did not give it back
+    Column("lost", Integer, nullable=False, server_default="0"),
 )
 
 FACTS = Table(
@@ -150,13 +164,24 @@ PROPOSALS = Table(
     Column("due_at", Moment, nullable=False),
     Column("tier", CleanText, nullable=False, server_default=""),
     Column("status", CleanText, nullable=False),
+    # the run that must be closed before this can be approved
+    Column("held_by", CleanText, nullable=False, server_default=""),
     _one_of("status", get_args(ProposalStatus)),
     _one_of("role", ROLES),
+    Index("ix_proposals_held_by", "held_by", postgresql_where=text("held_by <> ''")),
     # one pending proposal a run; also what the queue reads
     Index("uq_proposals_pending", "run_id", unique=True, postgresql_where=text("status = 'pending'")),
     Index("ix_proposals_queue", "due_at", "proposal_id", postgresql_where=text("status = 'pending'")),
     # the runs that cite a clause
     Index("ix_proposals_cites", "cites", postgresql_using="gin", postgresql_ops={"cites": "jsonb_path_ops"}),
+)
+
+#: the records that a proposal would change ("oms.orders O-17")
+TOUCHES = Table(
+    "touches",
+    METADATA,
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), primary_key=True),
+    Column("record", CleanText, primary_key=True, index=True),
 )
 
 DECISIONS = Table(
@@ -194,6 +219,8 @@ EFFECTS = Table(
     Column("at", Moment, nullable=False),
     Column("receipt", PlainJson),
     Column("error", CleanText),
+    # [{"collection", "record", "field", "before"}]: what the system is to find before it writes
+    Column("expects", PlainJson),
     _one_of("status", get_args(EffectStatus)),
 )
 
@@ -241,6 +268,44 @@ SESSIONS = Table(
     Column("key", CleanText, ForeignKey("ledger.people.key"), nullable=False, index=True),
     Column("started_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
+)
+
+#: the systems that may hand events in
+EVENT_SOURCES = Table(
+    "event_sources",
+    METADATA,
+    Column("name", CleanText, primary_key=True),
+    # sha256 of the token: who reads the table cannot hand events in with it
+    Column("digest", CleanText, nullable=False, unique=True),
+    Column("added_by", CleanText, nullable=False),
+    Column("added_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
+#: what came as an event and is none, until somebody settles it
+DEAD_LETTERS = Table(
+    "dead_letters",
+    METADATA,
+    Column("letter_id", CleanText, primary_key=True),
+    _number(),
+    Column("source", CleanText, nullable=False),
+    Column("body", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("settled_at", Moment),
+    Column("settled_by", CleanText, nullable=False, server_default=""),
+    Column("settled_reason", CleanText, nullable=False, server_default=""),
+    Index("ix_dead_letters_open", "number", postgresql_where=text("settled_at IS NULL")),
+)
+
+#: how far the change feed of a system was read
+FEEDS = Table(
+    "feeds",
+    METADATA,
+    Column("name", CleanText, primary_key=True),
+    Column("cursor", CleanText, nullable=False),
+    Column("polled_at", Moment, nullable=False),
+    Column("error", CleanText, nullable=False, server_default=""),
 )
 
 #: who has which proposal open
