@@ -5,6 +5,7 @@
     ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
     ├── SendBack        the reasoner makes another proposal: this one does not pass
     ├── Refused         a person or a caller may not do this, or not any more; nothing was changed
+    │   └── TakenOver        another process works on the run by now; whoever gets this stops
     └── Stuck           a run cannot go on by itself: it becomes an incident
         └── OutcomeUnknown   a write was sent and its answer never came
 
@@ -30,6 +31,10 @@ class SendBack(MissionsError):
 
 class Refused(MissionsError):
     """The call is not allowed: a role, a guard, a system's own invariant, or something already decided."""
+
+
+class TakenOver(Refused):
+    """The lease of a run was lost to another process while this one gave no sign of life."""
 
 
 class Stuck(MissionsError):

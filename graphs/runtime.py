@@ -14,13 +14,10 @@ from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.postgres import PostgresSaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Command
-from psycopg import Connection
-from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
 
-from errors import BadInput, MissionsError, Refused, Stuck
+from errors import BadInput, MissionsError, Refused, Stuck, TakenOver
+from graphs.checkpoints import Checkpoints, open_pool
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
@@ -28,7 +25,7 @@ from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
-from ledger.base import Ledger
+from ledger.base import Leased, Ledger
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
@@ -47,6 +44,8 @@ from systems.config import load_config
 
 #: A run that ends without its ledger row saying so is driven on this often before it is an incident.
 MOST_DRIVES = 5
+#: A run on which this many processes in a row ended without giving it back is an incident: it may be what ends them.
+MOST_LOST = 5
 
 OnObservation = Callable[[Mapping[str, Any]], None]
 
@@ -72,10 +71,11 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
 class Runtime:
     """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
 
-    def __init__(self, context: MissionContext, saver: PostgresSaver, database_url: str) -> None:
+    def __init__(self, context: MissionContext, checkpoints: Checkpoints, database_url: str) -> None:
         self.context, self.database_url = context, database_url
         self.ledger: Ledger = context.ledger
-        self._graph = mission_graph(saver)
+        self._checkpoints = checkpoints
+        self._graph = mission_graph(checkpoints)
         self._reopened = ExitStack()
 
     def close(self) -> None:
@@ -110,23 +110,33 @@ class Runtime:
         }
 
     def drive(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
-        """Drive a run until it waits for a person, is closed, or is an incident. One process at a time does."""
-        with self.ledger.lease(run_id):
+        """Drive a run until it waits for a person, is closed, or is an incident. One process at a time does.
+
+        Raises TakenOver where another process has taken the run over meanwhile, and Refused where one works on it.
+        """
+        with self.ledger.lease(run_id) as leased:
+            ledger, told = leased.ledger, on_observation or (lambda _: None)
+            if leased.lease.lost >= MOST_LOST and ledger.run(run_id).status == "running":
+                reason = f"{leased.lease.lost} processes in a row ended while they worked on it; look into their logs"
+                ledger.incident(run_id, reason, utc_now())
+            self.context.forget(run_id)
             for _ in range(MOST_DRIVES):
-                run = self.ledger.run(run_id)
+                run = ledger.run(run_id)
                 if run.status != "running":
                     return run
                 try:
-                    self._drive_once(run, on_observation or (lambda _: None))
+                    self._drive_once(run, leased, told)
+                except TakenOver:
+                    raise
                 except (Stuck, Refused) as error:
-                    self.ledger.incident(run_id, str(error), utc_now())
+                    ledger.incident(run_id, str(error), utc_now())
                 except MissionsError:
                     raise
                 except Exception as error:  # a defect must not leave a run that nobody sees
-                    self.ledger.incident(run_id, f"{type(error).__name__}: {error}", utc_now())
+                    ledger.incident(run_id, f"{type(error).__name__}: {error}", utc_now())
                     raise
-            self.ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
-            return self.ledger.run(run_id)
+            ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
+            return ledger.run(run_id)
 
     def decide(
         self,
@@ -202,16 +212,18 @@ class Runtime:
         if objections := self._judged(run, proposal.verdict, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
-    def _drive_once(self, run: Run, on_observation: OnObservation) -> None:
+    def _drive_once(self, run: Run, leased: Leased, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-        paused = self._graph.get_state(config)
+        graph = self._graph.copy({"checkpointer": self._checkpoints.under(leased.lease)})
+        context = replace(self.context, ledger=leased.ledger)
+        paused = graph.get_state(config)
         given: Any = None
         if paused.interrupts:
             given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
         elif not paused.values:
             given = {"run_id": run.run_id}
-        for observation in self._graph.stream(given, config, context=self.context, stream_mode="custom", durability="sync"):
+        for observation in graph.stream(given, config, context=context, stream_mode="custom", durability="sync"):
             on_observation(observation)
 
     def _refuse_other_versions(self, run: Run) -> None:
@@ -233,19 +245,10 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         embedder = MiniLM()
         knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        ledger = PostgresLedger.open(url)
+        ledger = PostgresLedger.open(url, lease_lasts=settings.lease_seconds)
         stack.callback(ledger.close)
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
-        pool = stack.enter_context(
-            ConnectionPool(
-                url,
-                connection_class=Connection[dict[str, Any]],
-                min_size=1,
-                max_size=4,
-                kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
-            )
-        )
-        saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        checkpoints = Checkpoints(stack.enter_context(open_pool(url)))
         context = MissionContext(
             ledger=ledger,
             reader=Listening(systems.reader(), phrasebook, utc_now),
@@ -258,7 +261,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        with closing(Runtime(context, saver, url)) as runtime:
+        with closing(Runtime(context, checkpoints, url)) as runtime:
             yield runtime
 
 

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     phrasings: Path = CHECKOUT / "knowledge_index" / "phrasings"
     #: hours for which a proposal can be approved
     proposal_hours: float = Field(default=72.0, gt=0)
+    #: seconds without a sign of life after which another process takes a run over
+    lease_seconds: float = Field(default=30.0, gt=0)
 
     #: where the dashboard listens; an address of this machine alone unless somebody says otherwise
     address: str = "127.0.0.1"

@@ -10,6 +10,7 @@ Records come back as they were handed in, with the sequences of plain data as li
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from ledger.records import (
     Event,
     Fact,
     Incident,
+    Lease,
     NewObservation,
     Observation,
     Outcome,
@@ -31,6 +33,14 @@ from ledger.records import (
     Run,
     RunStatus,
 )
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A run that one holds, and the ledger to work on it with."""
+
+    lease: Lease
+    ledger: "Ledger"
 
 
 class Ledger(Protocol):
@@ -61,8 +71,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def lease(self, run_id: str) -> AbstractContextManager[None]:
-        """Hold the run while working on it. Refused when anybody holds it already; given back when they die."""
+    def lease(self, run_id: str) -> AbstractContextManager["Leased"]:
+        """Hold the run while working on it. Refused when anybody holds it already; given back when they die.
+
+        Whoever gives no sign of life for a while loses it: their ledger then raises TakenOver at every write.
+        """
         ...
 
     # What was read, and what was said about it

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from errors import BadInput, Refused
 from ledger import audit, legality, rules
+from ledger.base import Leased
 from ledger.canonical import moment, now
 from ledger.records import (
     AuditEntry,
@@ -24,6 +25,7 @@ from ledger.records import (
     Event,
     Fact,
     Incident,
+    Lease,
     NewObservation,
     Observation,
     Outcome,
@@ -111,13 +113,14 @@ class MemoryLedger:
             self._note(at, "run_closed", run_id, lambda: audit.of_end(verdict, outcome))
 
     @contextmanager
-    def lease(self, run_id: str) -> Iterator[None]:
+    def lease(self, run_id: str) -> Iterator[Leased]:
         with self._lock:
+            self._case(run_id)
             if run_id in self._leased:
                 raise Refused(leased(run_id))
             self._leased.add(run_id)
         try:
-            yield
+            yield Leased(Lease(run_id, 1), self)  # nobody takes over in a process that has died
         finally:
             with self._lock:
                 self._leased.discard(run_id)

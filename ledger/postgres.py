@@ -1,18 +1,17 @@
 """The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError, StatementError
 
-from errors import BadInput, MissionsError, Refused, TryAgain
-from ledger import audit, rules
+from errors import BadInput, MissionsError, TryAgain
+from ledger import audit, leases, rules
 from ledger.address import parse, plain
+from ledger.base import Leased
 from ledger.canonical import moment, now
 from ledger.records import (
     AuditEntry,
@@ -23,6 +22,7 @@ from ledger.records import (
     Event,
     Fact,
     Incident,
+    Lease,
     NewObservation,
     Observation,
     Outcome,
@@ -32,7 +32,6 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.sentences import leased
 from ledger.sql import chain, evidence, incidents, people, proposals, runs
 from ledger.sql import effects as effect_rows
 
@@ -40,14 +39,19 @@ from ledger.sql import effects as effect_rows
 class PostgresLedger:
     """`ledger.base.Ledger` on PostgreSQL. Safe for threads; `ledger.migrate.migrate` makes its tables."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS, held: Lease | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._lease_lasts = lease_lasts
+        #: what every write of this ledger needs, where it belongs to a lease
+        self._held = held
 
     @classmethod
-    def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
-        """`url` as postgresql://user@host/database. Connects at the first call, not here."""
-        return cls(create_engine(parse(url), pool_pre_ping=True, max_overflow=20), clock)
+    def open(cls, url: str, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS) -> Self:
+        """`url` as postgresql://user@host/database; `lease_lasts` in seconds. Connects at the first call, not here."""
+        return cls(create_engine(parse(url), pool_pre_ping=True, max_overflow=20), clock, lease_lasts)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -74,10 +78,18 @@ class PostgresLedger:
                 raise failed.orig from None
             raise
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that writes: of a ledger that belongs to a lease, as long as nobody else holds the run."""
+        with self.transaction() as tx:
+            if self._held is not None:
+                leases.require(tx, self._held)
+            yield tx
+
     # Runs
 
     def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return runs.take_in(tx, event, run_id, versions, self._clock())
 
     def run(self, run_id: str) -> Run:
@@ -89,32 +101,19 @@ class PostgresLedger:
             return runs.newest(tx, status, limit)
 
     def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             runs.finish(tx, run_id, verdict, outcome, moment(at))
 
     @contextmanager
-    def lease(self, run_id: str) -> Iterator[None]:
-        """An advisory lock of a session of its own: PostgreSQL gives it back when the process dies."""
-        key = int.from_bytes(hashlib.sha256(f"lease of {run_id}".encode()).digest()[:8], signed=True)
-        try:
-            # not from the pool: those who hold a lease would keep its connections from their own transactions
-            session = psycopg.connect(plain(self._engine.url), autocommit=True)
-        except psycopg.OperationalError as failed:
-            raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
-        with session:
-            got = session.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
-            if got != (True,):
-                raise Refused(leased(run_id))
-            try:
-                yield
-            finally:
-                # closing alone gives it back too, but a moment later, when the server has noticed
-                session.execute("SELECT pg_advisory_unlock(%s)", (key,))
+    def lease(self, run_id: str) -> Iterator[Leased]:
+        # not from the pool: those who hold a lease would keep its connections from their own transactions
+        with leases.lease(plain(self._engine.url), run_id, self._lease_lasts) as held:
+            yield Leased(held, PostgresLedger(self._engine, self._clock, self._lease_lasts, held))
 
     # What was read, and what was said about it
 
     def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             evidence.record_facts(tx, run_id, facts)
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
@@ -122,7 +121,7 @@ class PostgresLedger:
             return evidence.facts(tx, run_id, look)
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return evidence.observe(tx, run_id, entries, self._clock() if at is None else moment(at))
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
@@ -132,7 +131,7 @@ class PostgresLedger:
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> None:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             proposals.propose(tx, proposal, self._clock())
 
     def proposal(self, run_id: str) -> Proposal | None:
@@ -167,7 +166,7 @@ class PostgresLedger:
             at=moment(at),
             details=details or {},
         )
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return proposals.decide(tx, ask)
 
     def decisions(self, run_id: str) -> list[Decision]:
@@ -177,7 +176,7 @@ class PostgresLedger:
     # Effects
 
     def intend(self, effects: Sequence[Effect]) -> None:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             effect_rows.intend(tx, effects)
 
     def mark_effect(
@@ -189,7 +188,7 @@ class PostgresLedger:
         *,
         at: datetime,
     ) -> Effect:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return effect_rows.mark(tx, key, status, receipt, error, moment(at))
 
     def effects(self, run_id: str) -> list[Effect]:
@@ -199,15 +198,15 @@ class PostgresLedger:
     # Incidents
 
     def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return incidents.open_one(tx, run_id, reason, moment(at))
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return incidents.resume(tx, run_id, by, reason, moment(at))
 
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return runs.abandon(tx, run_id, by, reason, moment(at))
 
     def incidents(self, open_only: bool = True) -> list[Incident]:
@@ -217,7 +216,7 @@ class PostgresLedger:
     # People
 
     def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
-        with self.transaction() as tx:
+        with self._writing() as tx:
             return people.add(tx, name, role, customer_id, self._clock())
 
     def person(self, name: str) -> Person | None:

@@ -185,6 +185,17 @@ class Incident:
     closed_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Lease:
+    """A run that a process works on."""
+
+    run_id: str
+    #: greater with every holder
+    token: int
+    #: how many holders in a row before this one did not give it back
+    lost: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody with an account of this project, with what they are (PERSON_ROLES)."""

@@ -26,3 +26,7 @@ def no_effect(key: str) -> str:
 
 def leased(run_id: str) -> str:
     return f"Run {run_id} is being worked on by another process: wait until it is done."
+
+
+def taken_over(run_id: str) -> str:
+    return f"Run {run_id} was taken over by another process, for this one gave no sign of life: nothing more is written here."

@@ -138,6 +138,7 @@ def _hold(url: str, held: Event) -> None:
 
 
 def test_the_lease_of_a_process_that_is_killed_is_free_again(ledger: PostgresLedger, ledger_url: str) -> None:
+    started(ledger)
     held = SPAWN.Event()
     holder: BaseProcess = SPAWN.Process(target=_hold, args=(ledger_url, held))
     holder.start()

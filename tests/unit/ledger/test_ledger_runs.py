@@ -227,6 +227,8 @@ def test_only_an_incident_is_abandoned(ledger: Ledger) -> None:
 
 
 def test_a_run_is_leased_by_one_at_a_time(ledger: Ledger) -> None:
+    for run_id in ("run-1", "run-2"):
+        started(ledger, run_id)
     with ledger.lease("run-1"):
         with ledger.lease("run-2"):
             pass
@@ -237,6 +239,7 @@ def test_a_run_is_leased_by_one_at_a_time(ledger: Ledger) -> None:
 
 
 def test_a_lease_is_given_back_when_the_work_fails(ledger: Ledger) -> None:
+    started(ledger)
     with pytest.raises(ZeroDivisionError), ledger.lease("run-1"):
         _ = 1 / 0
     with ledger.lease("run-1"):

@@ -1,0 +1,58 @@
+"""Checkpoints in PostgreSQL, written only by whoever holds the lease of the run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from errors import TakenOver
+from ledger.leases import FENCE
+from ledger.records import Lease
+from ledger.sentences import taken_over
+
+Pool = ConnectionPool[Connection[dict[str, Any]]]
+
+
+class Checkpoints(PostgresSaver):
+    """LangGraph's saver. With a lease, a write raises TakenOver once another process has the run."""
+
+    def __init__(self, pool: Pool, held: Lease | None = None) -> None:
+        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self._pool, self._held = pool, held
+
+    def under(self, held: Lease) -> "Checkpoints":
+        """The same checkpoints, for the holder of a lease."""
+        return Checkpoints(self._pool, held)
+
+    @contextmanager
+    def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
+        """The saver asks for a pipeline when it writes."""
+        if self._held is None or not pipeline:
+            with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
+            return
+        with (
+            self._pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(binary=True, row_factory=dict_row) as cursor,
+        ):
+            if cursor.execute(FENCE, (self._held.run_id, self._held.token)).fetchone() is None:
+                raise TakenOver(taken_over(self._held.run_id))
+            yield cursor
+
+
+def open_pool(url: str) -> Pool:
+    """Connections for checkpoints."""
+    return ConnectionPool(
+        url,
+        connection_class=Connection[dict[str, Any]],
+        min_size=1,
+        max_size=8,
+        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+        check=ConnectionPool.check_connection,
+    )

@@ -1,0 +1,138 @@
+"""A run belongs to one process at a time: whoever was frozen, or cut off, writes nothing any more."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+import psycopg
+import pytest
+from langgraph.checkpoint.base import empty_checkpoint
+
+from errors import BadInput, Refused, TakenOver
+from graphs.checkpoints import Checkpoints, open_pool
+from graphs.runtime import open_database
+from graphs.settings import Settings
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+from ledger.records import Lease, NewObservation
+from tests.ledger_examples import started
+
+FORK = get_context("forkserver")
+PATIENCE = 30
+SAID = [NewObservation("gather", "read", "oms.get_order: O-1")]
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[PostgresLedger]:
+    """Its leases are good for a second."""
+    with PostgresLedger.open(ledger_url, lease_lasts=1.0) as opened:
+        started(opened)
+        yield opened
+
+
+def _hold(url: str, mine: Connection) -> None:
+    """Take the lease of run-1, and say something whenever asked to; tells what became of it."""
+    with PostgresLedger.open(url, lease_lasts=1.0) as ledger, ledger.lease("run-1") as leased:
+        mine.send("held")
+        while mine.recv() == "say":
+            try:
+                leased.ledger.observe("run-1", SAID)
+                mine.send("said")
+            except TakenOver as late:
+                mine.send(str(late))
+
+
+def test_a_holder_that_was_frozen_loses_the_run_and_writes_nothing_when_it_wakes_up(
+    ledger: PostgresLedger, ledger_url: str
+) -> None:
+    mine, theirs = FORK.Pipe()
+    holder = FORK.Process(target=_hold, args=(ledger_url, theirs))
+    holder.start()
+    assert holder.pid is not None and mine.poll(PATIENCE) and mine.recv() == "held"
+    mine.send("say")
+    assert mine.poll(PATIENCE) and mine.recv() == "said"
+    with pytest.raises(Refused, match="being worked on"), ledger.lease("run-1"):
+        pass
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        token = _taken(ledger)
+    finally:
+        os.kill(holder.pid, signal.SIGCONT)
+    mine.send("say")
+    assert mine.poll(PATIENCE) and "taken over by another process" in mine.recv()
+    mine.send("stop")
+    holder.join(PATIENCE)
+    assert holder.exitcode == 0
+    assert [one.text for one in ledger.observations("run-1")] == [SAID[0].text]
+    with ledger.lease("run-1") as leased:  # the late one gave nothing back that was not its own
+        assert leased.lease.token == token + 1
+
+
+def _taken(ledger: PostgresLedger) -> int:
+    """The token of a lease that was taken over and given back."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with ledger.lease("run-1") as leased:
+                assert leased.lease.lost == 1
+                return leased.lease.token
+        except Refused:
+            assert time.monotonic() < until, "the lease did not lapse"
+            time.sleep(0.05)
+
+
+def test_whoever_gives_signs_of_life_keeps_the_run(ledger: PostgresLedger) -> None:
+    with ledger.lease("run-1") as leased:
+        time.sleep(1.5)
+        with pytest.raises(Refused, match="being worked on"), ledger.lease("run-1"):
+            pass
+        leased.ledger.observe("run-1", SAID)
+
+
+def test_a_holder_whose_session_was_cut_is_fenced_off_as_soon_as_another_has_the_run(
+    ledger: PostgresLedger, ledger_url: str
+) -> None:
+    with ledger.lease("run-1") as leased:
+        _cut(ledger_url)
+        leased.ledger.observe("run-1", SAID)  # nobody else has it yet
+        with ledger.lease("run-1"):
+            with pytest.raises(TakenOver):
+                leased.ledger.incident("run-1", "late", ledger.run("run-1").started_at)
+            with pytest.raises(TakenOver):
+                leased.ledger.finish("run-1", "fulfil", "executed", ledger.run("run-1").started_at)
+    assert ledger.run("run-1").status == "running" and ledger.incidents() == []
+
+
+def _cut(url: str) -> None:
+    """End every other session of the database, as a restart does."""
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_the_lease_of_a_run_that_is_not_there_is_bad_input(ledger: PostgresLedger) -> None:
+    with pytest.raises(BadInput, match="no run 'run-9'"), ledger.lease("run-9"):
+        pass
+
+
+def test_a_checkpoint_is_written_by_the_holder_alone(database_url: str) -> None:
+    url = open_database(Settings(database_url=database_url))
+    migrate(url)
+    with PostgresLedger.open(url) as ledger, open_pool(url) as pool:
+        started(ledger)
+        with ledger.lease("run-1") as leased:
+            config = {"configurable": {"thread_id": "run-1", "checkpoint_ns": ""}}
+            good, late = (Checkpoints(pool).under(Lease("run-1", leased.lease.token - less)) for less in (0, 1))
+            kept = good.put(config, empty_checkpoint(), {"source": "input", "step": -1, "parents": {}}, {})
+            good.put_writes(kept, [("run_id", "run-1")], "task")
+            with pytest.raises(TakenOver):
+                late.put(config, empty_checkpoint(), {"source": "input", "step": 0, "parents": {}}, {})
+            with pytest.raises(TakenOver):
+                late.put_writes(kept, [("look", 2)], "task")
+            found = [one.config["configurable"]["checkpoint_id"] for one in Checkpoints(pool).list(config)]
+            assert found == [kept["configurable"]["checkpoint_id"]]
