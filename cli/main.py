@@ -184,6 +184,24 @@ def knowledge_search(
     search_index(query, k, as_of)
 
 
+@app.command()
+def worker(
+    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs are driven side by side.")] = 4,
+) -> None:
+    """Drive the runs that wait for a worker; any number of workers share one PostgreSQL."""
+    from cli.working import work
+
+    work(hands)
+
+
+@app.command()
+def sweep() -> None:
+    """Prove that every run is running, waiting, an incident or closed; exit 1 where one is not."""
+    from cli.working import show_sweep
+
+    show_sweep()
+
+
 @user.command("add")
 def user_add(
     name: str,

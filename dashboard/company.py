@@ -18,6 +18,7 @@ from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
 from ledger.desk import Desk
+from ledger.jobs import open_jobs
 from ledger.postgres import PostgresLedger
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Tools:
 
 
 class Company:
-    """Ledger, desk and runtime of this process."""
+    """Ledger, desk and runtime of this process, and the way to the workers where those do the work."""
 
     def __init__(self, chosen: Settings, tools: Tools) -> None:
         self.settings, self.tools = chosen, tools
@@ -47,6 +48,7 @@ class Company:
         self.ledger = PostgresLedger.open(self.url)
         self._stack.callback(self.ledger.close)
         self.desk = Desk(self.ledger)
+        self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
         self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
         self._driving: dict[str, Future[Any]] = {}
@@ -57,8 +59,9 @@ class Company:
         # Streamlit collects garbage after every run of a script: what is loaded by now stays, and need not be walked each time
         gc.collect()
         gc.freeze()
-        for run in self.ledger.runs("running"):  # of a process that stopped while it drove them
-            self.drive(run.run_id)
+        if self._jobs is None:
+            for run in self.ledger.runs("running"):  # of a process that stopped while it drove them
+                self.drive(run.run_id)
         return runtime
 
     @property
@@ -72,7 +75,10 @@ class Company:
         return self._opening.done()
 
     def drive(self, run_id: str) -> None:
-        """Drive a run in the background, as far as it goes by itself. What comes of it stands in the ledger."""
+        """Have a run driven in the background, as far as it goes by itself. What comes of it stands in the ledger."""
+        if self._jobs is not None:
+            self._jobs.drive(self.ledger.run(run_id))
+            return
         with self._lock:
             known = self._driving.get(run_id)
             if known is None or known.done():

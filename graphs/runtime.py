@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.types import Command
 
@@ -27,6 +28,7 @@ from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Leased, Ledger
 from ledger.embedded import embedded_url
+from ledger.jobs import make_job_tables
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
@@ -71,11 +73,11 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
 class Runtime:
     """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
 
-    def __init__(self, context: MissionContext, checkpoints: Checkpoints, database_url: str) -> None:
+    def __init__(self, context: MissionContext, saver: BaseCheckpointSaver[Any], database_url: str) -> None:
         self.context, self.database_url = context, database_url
         self.ledger: Ledger = context.ledger
-        self._checkpoints = checkpoints
-        self._graph = mission_graph(checkpoints)
+        self._saver = saver
+        self._graph = mission_graph(saver)
         self._reopened = ExitStack()
 
     def close(self) -> None:
@@ -215,7 +217,8 @@ class Runtime:
     def _drive_once(self, run: Run, leased: Leased, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-        graph = self._graph.copy({"checkpointer": self._checkpoints.under(leased.lease)})
+        saver = self._saver.under(leased.lease) if isinstance(self._saver, Checkpoints) else self._saver
+        graph = self._graph.copy({"checkpointer": saver})
         context = replace(self.context, ledger=leased.ledger)
         paused = graph.get_state(config)
         given: Any = None
@@ -269,6 +272,7 @@ def open_database(settings: Settings) -> str:
     """The URL of the migrated database: the one of the settings, or the embedded one, started if need be."""
     url = settings.database_url or embedded_url(settings.postgres)
     migrate(url)
+    make_job_tables(url)
     with PostgresSaver.from_conn_string(url) as saver:
         saver.setup()
     return url

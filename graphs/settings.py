@@ -5,6 +5,7 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +35,9 @@ class Settings(BaseSettings):
     proposal_hours: float = Field(default=72.0, gt=0)
     #: seconds without a sign of life after which another process takes a run over
     lease_seconds: float = Field(default=30.0, gt=0)
+
+    #: who drives runs after a decision: the dashboard itself, or `missions worker` elsewhere
+    workers: Literal["here", "elsewhere"] = "here"
 
     #: where the dashboard listens; an address of this machine alone unless somebody says otherwise
     address: str = "127.0.0.1"

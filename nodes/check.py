@@ -30,7 +30,8 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         text = f"The plan does not pass: {'; '.join(judgement.objections)}"
         observe(runtime, run_id, [NewObservation("check", "check", text)])
         return {"objections": list(judgement.objections), "tries": state["tries"] + 1}
-    proposal = _proposal(context, run, draft, judgement, state["grounded"], case)
+    revision = _revision(state, context)
+    proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     context.ledger.propose(proposal)
     route = "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
     text = f"The plan passes: {len(proposal.plan)} actions, ${proposal.money_at_stake_cents / 100:,.2f} at stake; it {route}"
@@ -40,6 +41,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         "objections": [],
         "decision": None,
         "proposal_id": proposal.proposal_id,
+        "revision": revision,
         "waits": proposal.approval.role != "none",
         "verdict": proposal.verdict,
     }
@@ -57,6 +59,14 @@ def evidence_digest(facts: Sequence[Fact]) -> str:
     return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def _revision(state: MissionState, context: MissionContext) -> int:
+    """The number of the proposal: the same one when the node is run again, whatever was decided about it meanwhile."""
+    if "revision" in state:
+        return state["revision"] + 1
+    before = context.ledger.proposal(state["run_id"])  # a checkpoint of an older release
+    return 1 if before is None else before.revision + 1
+
+
 def _proposal(
     context: MissionContext,
     run: Run,
@@ -64,9 +74,8 @@ def _proposal(
     judgement: Judgement,
     grounded: Mapping[str, int],
     case: Case,
+    revision: int,
 ) -> Proposal:
-    before = context.ledger.proposal(run.run_id)
-    revision = 1 if before is None else before.revision + 1
     cites = dict.fromkeys([*draft["cites"], *judgement.approval.clauses])
     now = context.clock()
     expires = now + timedelta(hours=context.proposal_hours)

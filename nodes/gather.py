@@ -30,7 +30,8 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     context.ledger.record_facts(run_id, facts)
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
-    return {"look": state.get("look", 0) + 1, "tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
+    looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
+    return {**looked, "look": state["look"] + 1} if "look" in state else {**looked, "look": 1, "revision": 0}
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:

@@ -41,6 +41,8 @@ class MissionState(TypedDict, total=False):
     tries: int
     #: the proposal in the ledger that review and execute are about
     proposal_id: str | None
+    #: of the last proposal, 0 before the first
+    revision: int
     #: True if the proposal waits for a person
     waits: bool
     #: {"id", "kind", "by", "details"} of the person's decision, as the ledger has it

@@ -1,0 +1,34 @@
+"""`missions worker` and `missions sweep`."""
+
+import logging
+
+import typer
+
+from cli.screen import say
+from graphs.runtime import open_database, open_runtime
+from graphs.settings import settings
+from graphs.working import MissionsWorker
+from ledger.sweeping import look
+
+
+def work(hands: int) -> None:
+    """Work until Ctrl-C or SIGTERM."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    chosen = settings()
+    with open_runtime(chosen) as runtime:
+        worker = MissionsWorker(runtime, hands, chosen.lease_seconds)
+        say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
+        worker.run()
+    say("The worker has stopped.")
+
+
+def show_sweep() -> None:
+    """Print how many runs are in which state; exit 1 where one is in none."""
+    found = look(open_database(settings()))
+    for status in ("running", "waiting", "incident", "closed"):
+        say(f"{status:9} {found.runs.get(status, 0):,}")
+    say(f"lost      {found.lost:,}")
+    for run_id, reason in found.broken:
+        say(f"{run_id}: {reason}")
+    if found.broken or found.lost:
+        raise typer.Exit(1)

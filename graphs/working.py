@@ -1,0 +1,138 @@
+"""A worker: drives the runs that there are jobs for, and sees to it that no run is forgotten.
+
+Any number may work, on any number of machines that share the PostgreSQL. A job is tried again while a system or the
+database does not answer; a job whose worker has died is taken over when it gave no sign of life for as long as a lease
+is good. Told to stop, a worker takes no new job and finishes what it has; what it cannot finish in time is found by the
+others.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from procrastinate.worker import Worker
+from psycopg import Error
+
+from errors import MissionsError, Refused, TakenOver, TryAgain
+from graphs.runtime import Runtime
+from ledger.jobs import DRIVE, forgotten
+from ledger.sweeping import sweep
+
+_log = logging.getLogger(__name__)
+#: seconds between two looks for runs that nobody works on
+SWEEPS = 5.0
+#: seconds for which a worker that was told to stop goes on with what it has
+GRACE = 60.0
+#: of the seconds between two tries of a job, which double
+LONGEST_PAUSE = 60
+
+#: seconds between two times, and what is done each time
+Periodic = tuple[float, Callable[[], Awaitable[None]]]
+
+
+class _UntilItAnswers(BaseRetryStrategy):
+    """A system or the database that does not answer, or a run that another process holds: later again."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if not isinstance(exception, TryAgain | Refused) or isinstance(exception, TakenOver):
+            return None
+        pause = timedelta(seconds=min(LONGEST_PAUSE, 2 ** min(job.attempts, 10)))
+        return RetryDecision(retry_at=datetime.now(UTC) + pause)
+
+
+class MissionsWorker:
+    """One worker. `stop` may be called from any thread."""
+
+    def __init__(self, runtime: Runtime, hands: int, lease_seconds: float, further: tuple[Periodic, ...] = ()) -> None:
+        """`hands` runs are driven side by side; `further` is what else a worker does, beside the sweep."""
+        self._runtime, self._hands, self._lease_seconds = runtime, hands, lease_seconds
+        self._periodic: tuple[Periodic, ...] = ((SWEEPS, self._sweep), *further)
+        self._app = _app(runtime)
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self) -> None:
+        """Work until `stop`, SIGINT or SIGTERM."""
+        asyncio.run(self._run())
+
+    def stop(self) -> None:
+        """Take no new job, finish what is under way, and end."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread, or on Windows
+                self._loop.add_signal_handler(number, self._stopping.set)
+        others = [asyncio.create_task(self._again_and_again(*one)) for one in self._periodic]
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._work()
+                except (ConnectorException, Error, OSError) as error:
+                    _log.warning("the database does not answer (%s); trying again", type(error).__name__)
+                    await self._pause(1.0)
+        finally:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+    async def _work(self) -> None:
+        """Until told to stop, or until the database is lost."""
+        async with self._app.open_async():
+            worker = Worker(
+                self._app,
+                concurrency=self._hands,
+                fetch_job_polling_interval=1.0,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=GRACE,
+                update_heartbeat_interval=self._lease_seconds / 3,
+                stalled_worker_timeout=self._lease_seconds,
+            )
+            running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            worker.stop()  # type: ignore[no-untyped-call]  # once it runs: it forgets what it was told before
+            await running
+
+    async def _again_and_again(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopping.is_set():
+            try:
+                await do()
+            except (MissionsError, ConnectorException, Error, OSError) as error:
+                _log.warning("%s did not succeed (%s); trying again", getattr(do, "__name__", "a task"), type(error).__name__)
+            await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _sweep(self) -> None:
+        """Jobs of workers that have died go back; runs that nobody works on get a job; what cannot be becomes an incident."""
+        manager = self._app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease_seconds):
+            await manager.retry_job(job, retry_at=datetime.now(UTC))
+        url = self._runtime.database_url
+        for run_id, subject in await asyncio.to_thread(forgotten, url):
+            await self._app.configure_task(DRIVE, lock=subject).defer_async(run_id=run_id)
+        await asyncio.to_thread(sweep, self._runtime.ledger, url)
+
+
+def _app(runtime: Runtime) -> App:
+    app = App(connector=PsycopgConnector(conninfo=runtime.database_url, min_size=1, max_size=4))
+
+    @app.task(name=DRIVE, retry=_UntilItAnswers())
+    def drive(run_id: str) -> None:
+        with suppress(TakenOver):  # the other one goes on
+            runtime.drive(run_id)
+
+    return app

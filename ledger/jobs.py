@@ -1,0 +1,82 @@
+"""Jobs: runs to be driven by whichever worker is free, through procrastinate on the database of the ledger.
+
+A job is a hint, and the ledger is the truth: a run that is 'running' and has neither a holder nor a job is given a job
+by the sweep, so that one that was lost delays a run and loses nothing. Jobs of one subject wait for each other, in the
+order in which they came.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from procrastinate import App, SyncPsycopgConnector
+from procrastinate.exceptions import ConnectorException
+
+from errors import TryAgain
+from ledger.records import Run
+
+#: the task that drives a run
+DRIVE = "drive"
+#: one process makes the tables at a time ("jobs" in hexadecimal)
+_LOCK = 0x6A6F6273
+#: runs that nobody works on, and that nobody is going to
+_FORGOTTEN = """
+SELECT runs.run_id, inbox.subject FROM ledger.runs JOIN ledger.inbox USING (source_id) LEFT JOIN ledger.leases USING (run_id)
+WHERE runs.status = 'running' AND (leases.until IS NULL OR leases.until <= clock_timestamp())
+AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs AS job
+    WHERE job.status IN ('todo', 'doing') AND job.task_name = 'drive' AND job.lock = inbox.subject
+    AND job.args ->> 'run_id' = runs.run_id
+)
+ORDER BY runs.number LIMIT %s
+"""
+
+
+class Jobs:
+    """Hands runs to the workers. Safe for threads. Made by `open_jobs`."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def drive(self, run: Run) -> None:
+        """Have a run driven, after whatever else there is to do about its subject."""
+        self._defer([(run.run_id, run.event.subject)])
+
+    def _defer(self, runs: Iterable[tuple[str, str]]) -> None:
+        try:
+            for run_id, subject in runs:
+                self._app.configure_task(DRIVE, lock=subject).defer(run_id=run_id)
+        except ConnectorException as failed:
+            raise TryAgain("The database of the jobs did not answer: the run waits until the workers find it.") from failed
+
+
+@contextmanager
+def open_jobs(url: str) -> Iterator[Jobs]:
+    """The jobs of this database, for whoever hands them out."""
+    app = App(connector=SyncPsycopgConnector(conninfo=url, min_size=0, max_size=4))
+    with app.open():
+        yield Jobs(app)
+
+
+def make_job_tables(url: str) -> None:
+    """Make procrastinate's tables where they are missing."""
+    with psycopg.connect(url, autocommit=True) as session:
+        if _has_tables(session):
+            return
+        session.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        if not _has_tables(session):
+            app = App(connector=SyncPsycopgConnector(conninfo=url, min_size=0, max_size=1))
+            with app.open():
+                app.schema_manager.apply_schema()
+
+
+def forgotten(url: str, limit: int = 1000) -> list[tuple[str, str]]:
+    """(run, subject) of runs that are 'running' though nobody works on them and no job is there for them, oldest first."""
+    with psycopg.connect(url) as session:
+        found: list[tuple[Any, ...]] = session.execute(_FORGOTTEN, (limit,)).fetchall()
+    return [(run_id, subject) for run_id, subject in found]
+
+
+def _has_tables(session: psycopg.Connection) -> bool:
+    return session.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() != (None,)

@@ -1,0 +1,133 @@
+"""Workers: jobs are driven, in order of their subject; what a worker leaves behind, the others find."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import psycopg
+
+from graphs.working import MissionsWorker
+from ledger.canonical import now
+from ledger.jobs import forgotten, open_jobs
+from ledger.records import Run
+from ledger.sweeping import look, sweep
+from tests.integration.live_company import Company
+
+pytest_plugins = ["tests.integration.live_company"]
+PATIENCE = 30
+
+
+@contextmanager
+def working(company: Company, lease_seconds: float = 30.0) -> Iterator[MissionsWorker]:
+    """A worker in a thread; it has stopped gracefully afterwards."""
+    worker = MissionsWorker(company.runtime, 2, lease_seconds)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it did not come to be so"
+        time.sleep(0.05)
+
+
+def jobs(company: Company, status: str = "%") -> int:
+    return int(company.sql("SELECT count(*) FROM procrastinate_jobs WHERE status::text LIKE %s", status)[0][0])
+
+
+def taken(company: Company, case: str = "dev-ord-0004") -> Run:
+    company.load(case)
+    return company.runtime.take_in(company.event(case))
+
+
+def test_a_worker_drives_what_there_are_jobs_for_and_what_was_forgotten(company: Company) -> None:
+    company.sql("DELETE FROM procrastinate_jobs")
+    handed, left = taken(company), company.runtime.take_in(company.event("dev-ord-0004"))
+    with open_jobs(company.url) as queue:
+        queue.drive(handed)
+    assert (left.run_id, left.event.subject) in forgotten(company.url)
+    assert handed.run_id not in dict(forgotten(company.url))
+    with working(company):
+        eventually(lambda: {company.ledger.run(run.run_id).status for run in (handed, left)} == {"waiting"})
+    assert jobs(company) == 0
+
+
+def test_two_jobs_of_one_subject_are_never_driven_side_by_side(company: Company) -> None:
+    runs = [taken(company), *(company.runtime.take_in(company.event("dev-ord-0004")) for _ in range(3))]
+    assert len({run.event.subject for run in runs}) == 1
+    with open_jobs(company.url) as queue:
+        for run in runs:
+            queue.drive(run)
+    with working(company):
+        eventually(lambda: all(company.ledger.run(run.run_id).status == "waiting" for run in runs))
+    spans = [(rail[0].at, rail[-1].at) for rail in map(company.observations, runs)]
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_the_job_of_a_worker_that_died_is_taken_over(company: Company) -> None:
+    run = taken(company)
+    with open_jobs(company.url) as queue:
+        queue.drive(run)
+    # as a worker leaves it that was killed: the job is being done, and nobody does it
+    company.sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+    company.sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM procrastinate_workers)")
+    with working(company, lease_seconds=5.0):
+        eventually(lambda: company.ledger.run(run.run_id).status == "waiting")
+    assert jobs(company) == 0
+
+
+def test_a_job_waits_for_whoever_else_holds_its_run(company: Company) -> None:
+    run = taken(company)
+    with company.ledger.lease(run.run_id), open_jobs(company.url) as queue, working(company):
+        queue.drive(run)
+        eventually(lambda: bool(company.sql("SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND attempts > 0")))
+        assert company.ledger.run(run.run_id).status == "running"
+    with working(company):
+        eventually(lambda: company.ledger.run(run.run_id).status == "waiting")
+
+
+def test_a_worker_that_loses_the_database_works_on_when_it_is_back(company: Company) -> None:
+    with working(company), open_jobs(company.url) as queue:
+        first = taken(company)
+        queue.drive(first)
+        eventually(lambda: company.ledger.run(first.run_id).status == "waiting")
+        with psycopg.connect(company.url, autocommit=True) as session:
+            session.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        second = company.runtime.take_in(company.event("dev-ord-0004"))
+        eventually(lambda: company.ledger.run(second.run_id).status == "waiting")
+
+
+def test_the_sweep_counts_every_run_and_makes_what_is_in_no_state_an_incident(company: Company) -> None:
+    run = company.propose("dev-ord-0004")
+    clean = look(company.url)
+    assert clean.lost == 0 and clean.broken == () and sum(clean.runs.values()) == len(company.ledger.runs(limit=100_000))
+    company.sql("UPDATE ledger.proposals SET status = 'superseded' WHERE run_id = %s", run.run_id)
+    assert [one for one, _ in sweep(company.ledger, company.url).broken] == [run.run_id]
+    assert "there is no proposal to decide about" in company.incidents(run)[0]
+    assert look(company.url).broken == ()
+    company.sql("UPDATE ledger.incidents SET closed_at = now() WHERE run_id = %s", run.run_id)
+    assert "nothing says why" in sweep(company.ledger, company.url).broken[0][1]
+    assert company.incidents(run) == ["The sweep found that it is an incident, and nothing says why."]
+    company.ledger.abandon(run.run_id, by="rita", reason="a test", at=now())
+
+
+def test_what_ends_one_worker_after_the_other_becomes_an_incident(company: Company) -> None:
+    run = taken(company)
+    with company.ledger.lease(run.run_id):
+        pass
+    # as four processes leave it that were killed, and a fifth
+    company.sql("UPDATE ledger.leases SET holder = 'dead', lost = 4 WHERE run_id = %s", run.run_id)
+    assert company.runtime.drive(run.run_id).status == "incident"
+    assert "5 processes in a row ended" in company.incidents(run)[0]
