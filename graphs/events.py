@@ -4,6 +4,7 @@ The one way for all by which events come in (docs/events.md); recorded exception
 may be of any moment and have any names.
 """
 
+import json
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,10 @@ from ledger.legality import LONGEST_NAME, nameable
 from ledger.records import Event
 from nodes.pack import Pack
 
-#: bytes of one event
+#: bytes of one event, and of many together in one JSON text; events in it
 MOST_EVENT_BYTES = 100_000
+MOST_BODY_BYTES = 1_000_000
+MOST_EVENTS = 1_000
 #: characters of a source id as its source gives it: the name of the source comes before it
 LONGEST_SOURCE_ID = 300
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,6 +29,16 @@ AHEAD = timedelta(days=1)
 _FIELDS = ("source_id", "mission", "as_of", "trigger")
 #: control and format characters, halves of characters, ends of lines and paragraphs
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def texts_of(body: bytes) -> list[bytes | str]:
+    """The texts of the events in a JSON text: one, or a list. Raises BadInput for what is neither."""
+    value = strict_json(body)
+    if isinstance(value, dict):
+        return [body]
+    if not isinstance(value, list):
+        raise BadInput("neither an event nor a list of events")
+    return [json.dumps(one, ensure_ascii=False) for one in value]
 
 
 def event_of_text(text: bytes | str, packs: Mapping[str, Pack], at: datetime, source: str = "") -> Event:
@@ -85,8 +98,8 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
         raise BadInput(f"{mission} has no event {told!r}; it has {', '.join(pack.trigger.events)}")
     fields = pack.trigger.fields(name)
     for field in fields:
-        told = trigger.get(field)
-        if not isinstance(told, str) or not told.strip():
+        value = trigger.get(field)
+        if not isinstance(value, str) or not value.strip():
             raise BadInput(f"the trigger does not name its subject; give it «{field}»")
     subject = pack.trigger.events[name].format_map({field: trigger[field] for field in fields})
     if not nameable(subject):
