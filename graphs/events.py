@@ -5,7 +5,6 @@ may be of any moment and have any names.
 """
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,8 +26,6 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: the clocks of others, and their zones
 AHEAD = timedelta(days=1)
 _FIELDS = ("source_id", "mission", "as_of", "trigger")
-#: control and format characters, halves of characters, ends of lines and paragraphs
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def texts_of(body: bytes) -> list[bytes | str]:
@@ -69,14 +66,14 @@ def event_of(raw: Any, packs: Mapping[str, Pack], at: datetime, source: str = ""
         if not isinstance(raw.get(field), kind):
             raise BadInput(f"an event needs «{field}», {'text' if kind is str else 'an object'}; see README, “An event”")
     source_id: str = raw["source_id"]
-    if not nameable(source_id) or not _is_seen(source_id) or len(source_id) > LONGEST_SOURCE_ID:
+    if not nameable(source_id) or not source_id.isprintable() or len(source_id) > LONGEST_SOURCE_ID:
         raise BadInput(f"«source_id» must be text of at most {LONGEST_SOURCE_ID} characters without control characters")
     as_of = raw.get("as_of", at.isoformat())
     if not isinstance(as_of, str):
         raise BadInput("as_of must be a moment such as 2026-03-14T09:30:00Z")
     named = f"{source}:{source_id}" if source else source_id
     event = event_of_trigger(raw["mission"], storable(raw["trigger"]), as_of, named, packs)
-    if not _is_seen(event.subject):
+    if not event.subject.isprintable():
         raise BadInput("what names the subject must have no control characters")
     if not EARLIEST <= event.as_of <= at + AHEAD:
         raise BadInput(f"as_of {as_of!r} is before {EARLIEST.year} or more than a day ahead; give the moment of the event")
@@ -120,7 +117,3 @@ def _moment(as_of: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise BadInput(f"as_of {as_of[:60]!r} is no moment; write it as 2026-03-14T09:30:00Z")
     return moment
-
-
-def _is_seen(name: str) -> bool:
-    return not any(unicodedata.category(character) in _UNSEEN for character in name)

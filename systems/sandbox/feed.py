@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from errors import Refused
 from systems.sandbox.journals import EVENTS
+from systems.sandbox.shapes import clean
 
 
 class Feed:
@@ -32,11 +33,11 @@ class Feed:
         return {"events": [row.event for row in rows], "cursor": str(rows[-1].number) if rows else after}
 
 
-def tell(connection: Connection, case: Mapping[str, Any]) -> None:
+def tell(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
     """Put the event of a recorded exception on the feed, once. Whoever calls this is the only one who does meanwhile.
 
     Otherwise one event could be seen before another with a lower number, which would never be read.
     """
-    event = {name: case.get(name) for name in ("mission", "as_of", "trigger")}
-    row = {"source_id": str(case["case_id"]), "event": {"source_id": case["case_id"], **event}}
+    event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
+    row = {"source_id": case_id, "event": clean(event)}
     connection.execute(upsert(EVENTS).values(row).on_conflict_do_nothing(index_elements=["source_id"]))

@@ -50,7 +50,7 @@ def load_cases(
                     with connection.begin():
                         _load(connection, case_id, case)
                         if feed:
-                            tell(connection, clean(case))
+                            tell(connection, case_id, case)
                     report.loaded.append(case_id)
                 except BadInput as refusal:
                     report.refused[case_id] = str(refusal)
