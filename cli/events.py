@@ -86,7 +86,11 @@ def _raws(lines: BinaryIO, file: Path) -> Iterator[Raw]:
         content = lines.read(MOST_BODY_BYTES + 1)
         if len(content) > MOST_BODY_BYTES:
             raise BadInput(f"{file}: longer than {MOST_BODY_BYTES:,} bytes; write one event a line, in a file named .jsonl")
-        for place, text in enumerate(texts_of(content), start=1):
+        try:
+            texts = texts_of(content)
+        except BadInput as error:
+            raise BadInput(f"{file}: {error}; mend the file") from error
+        for place, text in enumerate(texts, start=1):
             yield Raw(text, f"{file.name}, event {place}")
         return
     number, begins = 0, True

@@ -11,7 +11,8 @@ def add_source(name: str) -> None:
     """Add an event source and print its token."""
     with open_ledger() as ledger:
         token = Inbox(ledger).add_source(name, manager(ledger, Desk(ledger), what="manage_sources"))
-    say(f"Token of {name}, shown now and never again: {token}")
+    say(f"Token of {name}, shown now and never again:")
+    say(token)
     say("It goes with each request: POST /events, Authorization: Bearer TOKEN (docs/events.md).", style="dim")
 
 

@@ -39,12 +39,15 @@ class _Answer(Exception):
 
 def routes() -> list[Route]:
     """The route of the door."""
-    return [Route(EVENTS, events, methods=["POST"])]
+    # every method: what no route takes would be answered with a page
+    return [Route(EVENTS, events, methods=["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])]
 
 
 async def events(request: Request) -> Response:
     """Take in one event, a list of events, or lines of them."""
     try:
+        if request.method != "POST":
+            raise _Answer(405, "Events are handed in with POST.", {"Allow": "POST"})
         source = await _source(request)
         split = _splitting(request)
         raws = [Raw(text, by_post(source.name)) for text in split(await _body(request))]
