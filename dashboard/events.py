@@ -50,12 +50,10 @@ async def events(request: Request) -> Response:
             raise _Answer(405, "Events are handed in with POST.", {"Allow": "POST"})
         source = await _source(request)
         split = _splitting(request)
-        raws = [Raw(text, by_post(source.name)) for text in split(await _body(request))]
-        if len(raws) > MOST_EVENTS:
-            raise _Answer(
-                413, f"There are {len(raws):,} events in this request, more than {MOST_EVENTS:,}: send them in several."
-            )
-        return await _threaded(_taken_in, company(), raws)
+        texts = await _threaded(split, await _body(request))
+        if len(texts) > MOST_EVENTS:
+            raise _Answer(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
+        return await _threaded(_taken_in, company(), [Raw(text, by_post(source.name)) for text in texts])
     except _Answer as answer:
         return JSONResponse({"error": str(answer)}, answer.status, {**_NO_STORE, **answer.headers})
     except MissionsError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graphs.books import book_events
-from graphs.taking_in import Intake, Raw, Report, bury, take_in_made
+from graphs.taking_in import Intake, Raw, Report, bury, by_schedule, take_in_made
 from nodes.pack import Pack
 
 
@@ -32,7 +32,7 @@ def run_schedule(intake: Intake, event: str, at: datetime) -> Report:
     report, left_out = Report(), list[str]()
     events = book_events(intake.runtime, event, at, left_out.append)
     for subject in left_out:
-        bury(intake, Raw(subject, f"schedule {event}"), "a subject must be text of at most 500 characters", report)
+        bury(intake, Raw(subject, by_schedule(event)), "a subject must be text of at most 500 characters", report)
     return take_in_made(intake, events, report)
 
 

@@ -89,6 +89,11 @@ def by_feed(name: str) -> str:
     return f"feed {name}"
 
 
+def by_schedule(event: str) -> str:
+    """Where the subjects of a book come from."""
+    return f"schedule {event}"
+
+
 def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = None) -> Report:
     """Take events in, one after the other; `report` grows with each. Only errors that are defects are raised."""
     report = report or Report()
@@ -106,10 +111,15 @@ def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = Non
 
 
 def take_in_made(intake: Intake, events: Iterable[Event], report: Report) -> Report:
-    """Take in events that were made here, of a schedule."""
+    """Take in events that a schedule made."""
     try:
         for event in events:
-            _tell(intake, *_kept(intake, event), "", report)
+            try:
+                run, is_new = _kept(intake, event)
+            except Refused as error:  # somebody else used its source id
+                bury(intake, Raw(event.source_id, by_schedule(event.name)), str(error), report)
+            else:
+                _tell(intake, run, is_new, "", report)
     except TryAgain as error:
         report.stopped = str(error)
     return report

@@ -11,10 +11,11 @@ from evals.run import Laboratory
 from graphs.pack_file import load_pack_file
 from graphs.runtime import utc_now
 from graphs.schedules import Schedule, run_schedule, schedules
+from graphs.taking_in import take_in_all
 from nodes.packs.cron import check_cron
 from systems.recorded import RecordedSystems
 from tests.engine import PACKS, Raw, laboratory
-from tests.integration.arriving import Arriving
+from tests.integration.arriving import Arriving, an_event, raws
 from tests.unit.nodes.examples import account_review, an_account
 
 pytest_plugins = ["tests.integration.arriving"]
@@ -52,6 +53,15 @@ def test_a_subject_that_cannot_be_taken_in_is_a_dead_letter_and_stops_nobody_els
         assert len(report.taken_in) + len(report.known) == len(report.dead_letters) == 1
     (letter,) = arriving.inbox.open_letters()[0]
     assert (letter.source, letter.body) == (f"schedule {EVENT}", "A" * 600)
+
+
+def test_a_subject_whose_source_id_was_used_for_another_event_stops_nobody_else(arriving: Arriving) -> None:
+    take_in_all(arriving.intake, raws(an_event(f"{EVENT}/2026-03-10/A-1"), source="events.jsonl, line 1"))
+    books(arriving, an_account(), an_account(account_id="A-2"))
+    report = run_schedule(arriving.intake, EVENT, MORNING)
+    assert [one.source_id for one in report.taken_in] == [f"{EVENT}/2026-03-10/A-2"]
+    assert "with another content" in report.dead_letters[0].reason
+    assert arriving.bodies() == [f"{EVENT}/2026-03-10/A-1"]
 
 
 def test_a_book_that_cannot_be_read_is_tried_again_and_one_that_is_none_is_refused(arriving: Arriving) -> None:
