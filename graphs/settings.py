@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     #: signs the cookie of whoever signed in at the provider
     cookie_secret: SecretStr = SecretStr("")
 
+    #: private Ed25519 key (PEM) that signs exports of the audit log; made in the home at the first export
+    audit_key: Path | None = None
+
     #: of `missions sign-in`, for scripts
     password: SecretStr = SecretStr("")
     #: whether a build server runs this: then `missions start` ends by itself
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
     def language(self) -> Path:
         """Folder of what was learned from phrasings."""
         return self.home / "language"
+
+    @property
+    def audit_signing_key(self) -> Path:
+        """File of the private key that signs exports of the audit log."""
+        return self.audit_key or self.home / "keys" / "audit.pem"
 
     @property
     def postgres(self) -> Path:

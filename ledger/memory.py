@@ -178,7 +178,8 @@ class MemoryLedger:
                 case.run = replace(case.run, status="waiting")
             elif superseded:
                 case.run = replace(case.run, status="running")
-            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded))
+            looks = tuple(case.looks)
+            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded, looks))
 
     def proposal(self, run_id: str) -> Proposal | None:
         made = self.proposals(run_id)

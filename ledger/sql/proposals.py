@@ -10,7 +10,7 @@ from errors import BadInput
 from ledger import audit, legality, rules
 from ledger.records import Decision, Proposal, ProposalStatus, Run
 from ledger.sentences import no_proposal
-from ledger.sql import chain, people
+from ledger.sql import chain, evidence, people
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
 from ledger.tables import DECISIONS, PROPOSALS, RUNS
@@ -26,7 +26,7 @@ def propose(tx: Connection, proposal: Proposal, at: datetime) -> None:
     row = {**from_proposal(proposal), "status": status}
     tx.execute(insert(PROPOSALS).values(**row))
     set_status(tx, run.run_id, "waiting" if status == "pending" else "running")
-    body = audit.of_proposal(proposal, superseded) | {"status": status}
+    body = audit.of_proposal(proposal, superseded, evidence.looks(tx, [run.run_id])[run.run_id]) | {"status": status}
     chain.append(tx, at, "proposed", run.run_id, body)
 
 
