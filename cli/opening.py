@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from graphs.ledgers import front_ledger
 from graphs.settings import settings
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
@@ -15,8 +16,5 @@ def open_ledger() -> Iterator[PostgresLedger]:
     chosen = settings()
     url = chosen.database_url or embedded_url(chosen.postgres)
     migrate(url)
-    ledger = PostgresLedger.open(url)
-    try:
+    with front_ledger(url) as ledger:
         yield ledger
-    finally:
-        ledger.close()

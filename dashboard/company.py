@@ -14,11 +14,11 @@ from threading import Lock
 from typing import Any
 
 from errors import MissionsError
+from graphs.ledgers import front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
 from ledger.desk import Desk
-from ledger.postgres import PostgresLedger
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
@@ -44,7 +44,7 @@ class Company:
         self.settings, self.tools = chosen, tools
         self._stack = ExitStack()
         self.url = open_database(chosen)
-        self.ledger = PostgresLedger.open(self.url)
+        self.ledger = front_ledger(self.url)
         self._stack.callback(self.ledger.close)
         self.desk = Desk(self.ledger)
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")

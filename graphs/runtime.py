@@ -21,6 +21,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from errors import BadInput, MissionsError, Refused, Stuck
+from graphs.ledgers import open_ledgers
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
@@ -31,8 +32,8 @@ from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
-from ledger.postgres import PostgresLedger
 from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
+from ledger.roles import grant_roles
 from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.judge import Judgement, judge
@@ -72,9 +73,10 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
 class Runtime:
     """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
 
-    def __init__(self, context: MissionContext, saver: PostgresSaver, database_url: str) -> None:
+    def __init__(self, context: MissionContext, saver: PostgresSaver, database_url: str, ledger: Ledger) -> None:
         self.context, self.database_url = context, database_url
-        self.ledger: Ledger = context.ledger
+        #: for what comes from outside and from people; the graph has those of reasoner and executor
+        self.ledger = ledger
         self._graph = mission_graph(saver)
         self._reopened = ExitStack()
 
@@ -233,12 +235,11 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         embedder = MiniLM()
         knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        ledger = PostgresLedger.open(url)
-        stack.callback(ledger.close)
+        ledgers = stack.enter_context(open_ledgers(url))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         pool = stack.enter_context(
             ConnectionPool(
-                url,
+                ledgers.checkpoints,
                 connection_class=Connection[dict[str, Any]],
                 min_size=1,
                 max_size=4,
@@ -247,7 +248,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         )
         saver = PostgresSaver(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         context = MissionContext(
-            ledger=ledger,
+            ledger=ledgers.reasoner,
+            executor=ledgers.executor,
             reader=Listening(systems.reader(), phrasebook, utc_now),
             writer=systems,
             packs=packs,
@@ -258,7 +260,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        with closing(Runtime(context, saver, url)) as runtime:
+        with closing(Runtime(context, saver, url, ledgers.front)) as runtime:
             yield runtime
 
 
@@ -268,4 +270,6 @@ def open_database(settings: Settings) -> str:
     migrate(url)
     with PostgresSaver.from_conn_string(url) as saver:
         saver.setup()
+    if not settings.database_url:  # whose account may do all there is
+        grant_roles(url)
     return url

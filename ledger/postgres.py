@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, StatementError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError, StatementError
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, rules
@@ -32,6 +32,7 @@ from ledger.records import (
     Run,
     RunStatus,
 )
+from ledger.roles import Role, as_role
 from ledger.sentences import leased
 from ledger.sql import chain, evidence, incidents, people, proposals, runs
 from ledger.sql import effects as effect_rows
@@ -45,9 +46,12 @@ class PostgresLedger:
         self._clock = clock
 
     @classmethod
-    def open(cls, url: str, clock: Callable[[], datetime] = now) -> Self:
-        """`url` as postgresql://user@host/database. Connects at the first call, not here."""
-        return cls(create_engine(parse(url), pool_pre_ping=True, max_overflow=20), clock)
+    def open(cls, url: str, clock: Callable[[], datetime] = now, role: Role | None = None) -> Self:
+        """`url` as postgresql://user@host/database, acting in a `role` of the database where one is named.
+
+        Connects at the first call, not here.
+        """
+        return cls(create_engine(parse(as_role(url, role) if role else url), pool_pre_ping=True, max_overflow=20), clock)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -66,6 +70,10 @@ class PostgresLedger:
                 yield tx
         except (OperationalError, InterfaceError) as failed:
             raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
+        except ProgrammingError as failed:
+            if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege):
+                raise Refused(f"The database does not let this process do that: {_first_line(failed)}.") from failed
+            raise
         except DataError as failed:
             raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
         except StatementError as failed:

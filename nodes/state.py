@@ -87,6 +87,8 @@ class MissionContext:
     risk_models: Mapping[str, Sequence[RiskModel]] = field(default_factory=dict)
     #: hours for which a proposal can be approved
     proposal_hours: float = 72.0
+    #: acts as the executor in the database, for `execute` and `close`; None where the ledger has no roles
+    executor: Ledger | None = None
     _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
 
     def pack(self, event: Event) -> Pack:

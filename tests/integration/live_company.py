@@ -17,12 +17,13 @@ import psycopg
 import pytest
 
 from evals.cases import recorded
-from graphs.runtime import Runtime, open_runtime
+from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import CHECKOUT, Settings
 from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from ledger.records import Effect, Event, Observation, Proposal, Run
+from ledger.roles import grant_roles
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
 from systems.records import KEYS, PART_KEYS
 from systems.sandbox.database import create_schema, reset, snapshot
@@ -252,6 +253,8 @@ def settings_for(url: str, **chosen: Any) -> Settings:
 def opened(url: str, **chosen: Any) -> Iterator[Company]:
     """A company over a database, with the people of PEOPLE."""
     create_schema(url)
+    open_database(settings_for(url))
+    grant_roles(url)
     with open_runtime(settings_for(url, **chosen)) as runtime:
         for name, role in PEOPLE.items():
             runtime.ledger.add_person(name, role)

@@ -1,0 +1,41 @@
+"""The ledger as each part of the project opens it: in its role of the database, where the database has roles."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from ledger.postgres import PostgresLedger
+from ledger.roles import as_role, has_roles
+
+
+@dataclass(frozen=True)
+class Ledgers:
+    """One ledger three times; without roles of the database, all three may write all of it."""
+
+    #: up to the proposal
+    reasoner: PostgresLedger
+    #: from the decision on
+    executor: PostgresLedger
+    #: what people do
+    front: PostgresLedger
+    #: where LangGraph keeps its checkpoints
+    checkpoints: str
+
+
+@contextmanager
+def open_ledgers(url: str) -> Iterator[Ledgers]:
+    """The ledgers of a runtime."""
+    with ExitStack() as stack:
+        if has_roles(url):
+            reasoner = stack.enter_context(PostgresLedger.open(url, role="missions_reasoner"))
+            executor = stack.enter_context(PostgresLedger.open(url, role="missions_executor"))
+            front = stack.enter_context(PostgresLedger.open(url, role="missions_dashboard"))
+            yield Ledgers(reasoner, executor, front, as_role(url, "missions_reasoner"))
+        else:
+            ledger = stack.enter_context(PostgresLedger.open(url))
+            yield Ledgers(ledger, ledger, ledger, url)
+
+
+def front_ledger(url: str) -> PostgresLedger:
+    """The ledger of a process in which people act."""
+    return PostgresLedger.open(url, role="missions_dashboard" if has_roles(url) else None)
