@@ -18,12 +18,14 @@ knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the in
 user = typer.Typer(no_args_is_help=True, help="The people: who may decide, look, manage, write in.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 incident = typer.Typer(no_args_is_help=True, help="Runs that cannot go on by themselves, and the ways out.")
+database = typer.Typer(no_args_is_help=True, help="The database: roles, backup, restore.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
 app.add_typer(pack, name="pack")
 app.add_typer(incident, name="incident")
+app.add_typer(database, name="database")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -263,6 +265,40 @@ def audit_export(
     from cli.auditing import export_audit
 
     export_audit(out)
+
+
+@database.command("roles")
+def database_roles() -> None:
+    """Make the database roles of reasoner, executor and dashboard, and grant them what they may write."""
+    from cli.caring import make_roles
+
+    make_roles()
+
+
+@database.command("backup")
+def database_backup(file: Path) -> None:
+    """Write the whole database into a new file, while everybody goes on working."""
+    from cli.caring import back_up
+
+    back_up(file)
+
+
+@database.command("restore")
+def database_restore(file: Path) -> None:
+    """Put a backup into the database, which must be empty."""
+    from cli.caring import restore
+
+    restore(file)
+
+
+@app.command()
+def prune(
+    days: Annotated[float | None, typer.Option(min=0, help="Over for how long; MISSIONS_RETENTION_DAYS unless given.")] = None,
+) -> None:
+    """Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."""
+    from cli.caring import prune_all
+
+    prune_all(days)
 
 
 @systems.command("pin")

@@ -1,6 +1,7 @@
 """The dashboard as a server: Streamlit's app behind a guard, with the sign-in form beside it."""
 
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -9,16 +10,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import streamlit as st
+import streamlit.logger
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
 from dashboard.guard import Guard
+from dashboard.health import watch_routes
 from dashboard.oidc import auth_secrets, uses_oidc
 from dashboard.sign_in import routes
 from dashboard.text import label
 from errors import BadInput, MissionsError
+from graphs.logs import log_as_json
 from graphs.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
@@ -32,6 +36,8 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     _check_address(chosen.address, chosen.port)
     # Streamlit would take the modules in `pages` for scripts of an app in its older form
     PagesManager.uses_pages_directory = False
+    if chosen.log == "json":
+        _log_as_json()
     equip(tools)
     opened = company()
     # uvicorn stops by itself first, then raises the signal once more: as an exception, so that the database is closed too
@@ -49,8 +55,24 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
 def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
     signed_in = None if uses_oidc(chosen) else lambda token: opened.desk.who(token) is not None
     return st.App(
-        APP, secrets=secrets, routes=routes(), middleware=[Middleware(Guard, signed_in=signed_in)], on_script_error=_told
+        APP,
+        secrets=secrets,
+        routes=[*routes(), *watch_routes()],
+        middleware=[Middleware(Guard, signed_in=signed_in)],
+        on_script_error=_told,
     )
+
+
+def _log_as_json() -> None:
+    """Streamlit gives each of its loggers a handler that writes text; here they hand on what they are told."""
+    log_as_json()
+
+    def hand_on(log: logging.Logger) -> None:
+        log.handlers.clear()
+        log.propagate = True
+
+    streamlit.logger.setup_formatter = hand_on
+    streamlit.logger.update_formatter()
 
 
 def config(chosen: Settings) -> dict[str, Any]:

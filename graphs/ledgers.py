@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import psycopg
+from langgraph.checkpoint.postgres import PostgresSaver
+
+from ledger.address import parse, plain
 from ledger.postgres import PostgresLedger
 from ledger.roles import as_role, has_roles
 
@@ -39,3 +43,13 @@ def open_ledgers(url: str) -> Iterator[Ledgers]:
 def front_ledger(url: str) -> PostgresLedger:
     """The ledger of a process in which people act."""
     return PostgresLedger.open(url, role="missions_dashboard" if has_roles(url) else None)
+
+
+def set_up_checkpoints(url: str) -> None:
+    """Make LangGraph's tables, unless they are there: then it takes no right to make tables."""
+    with psycopg.connect(plain(parse(url))) as session:
+        there = session.execute("SELECT to_regclass('checkpoint_migrations') IS NOT NULL").fetchone() == (True,)
+        newest = session.execute("SELECT max(v) FROM checkpoint_migrations").fetchone() if there else None
+    if newest != (len(PostgresSaver.MIGRATIONS) - 1,):
+        with PostgresSaver.from_conn_string(url) as saver:
+            saver.setup()

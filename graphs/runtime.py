@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from errors import BadInput, MissionsError, Refused, Stuck
-from graphs.ledgers import open_ledgers
+from graphs.ledgers import open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
@@ -268,8 +268,7 @@ def open_database(settings: Settings) -> str:
     """The URL of the migrated database: the one of the settings, or the embedded one, started if need be."""
     url = settings.database_url or embedded_url(settings.postgres)
     migrate(url)
-    with PostgresSaver.from_conn_string(url) as saver:
-        saver.setup()
+    set_up_checkpoints(url)
     if not settings.database_url:  # whose account may do all there is
         grant_roles(url)
     return url

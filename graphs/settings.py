@@ -5,6 +5,7 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +53,13 @@ class Settings(BaseSettings):
     #: signs the cookie of whoever signed in at the provider
     cookie_secret: SecretStr = SecretStr("")
 
+    #: bearer token of `/metrics`; without one it is read from this machine alone
+    metrics_token: SecretStr = SecretStr("")
+    #: "json" for one JSON object a line, without personal data
+    log: Literal["text", "json"] = "text"
+
+    #: days for which checkpoints are kept of a run that is closed, and dead letters that are settled
+    retention_days: float = Field(default=30.0, ge=0, le=36_500)
     #: private Ed25519 key (PEM) that signs exports of the audit log; made in the home at the first export
     audit_key: Path | None = None
 
