@@ -13,6 +13,7 @@ import streamlit as st
 import streamlit.logger
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
+from uvicorn.config import LOGGING_CONFIG
 
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
@@ -25,6 +26,7 @@ from errors import BadInput, MissionsError
 from graphs.logs import log_as_json
 from graphs.settings import Settings
 
+_log = logging.getLogger(__name__)
 APP = Path(__file__).with_name("app.py")
 
 
@@ -43,6 +45,7 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     # uvicorn stops by itself first, then raises the signal once more: as an exception, so that the database is closed too
     signal.signal(signal.SIGTERM, _leave)
     on_ready()
+    _log.info("the dashboard is ready")
     try:
         _app(opened, chosen, secrets).run(config=config(chosen))
     except KeyboardInterrupt:
@@ -64,15 +67,16 @@ def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
 
 
 def _log_as_json() -> None:
-    """Streamlit gives each of its loggers a handler that writes text; here they hand on what they are told."""
+    """Streamlit and uvicorn give their loggers handlers that write text; here they hand on what they are told."""
     log_as_json()
 
-    def hand_on(log: logging.Logger) -> None:
-        log.handlers.clear()
-        log.propagate = True
+    def hand_on(logger: logging.Logger) -> None:
+        logger.handlers.clear()
+        logger.propagate = True
 
     streamlit.logger.setup_formatter = hand_on
     streamlit.logger.update_formatter()
+    LOGGING_CONFIG["loggers"] = {}
 
 
 def config(chosen: Settings) -> dict[str, Any]:

@@ -26,9 +26,9 @@ _OURS = {"__main__", "cli", "dashboard", "evals", "graphs", "knowledge_index", "
 _ID = re.compile(r"[a-z][a-z0-9_.]{0,39}|(?=[^\d]*\d)[A-Za-z0-9_.:/-]{1,80}")
 #: the second line of defence: addresses, card and telephone numbers, tokens
 _MASKED = (
-    (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "[address]"),
+    (re.compile(r"\S+@\S+"), "[address]"),
     (re.compile(r"(?i)\bbearer\s+\S+"), "[token]"),
-    (re.compile(r"\+?\d(?:[ .-]?\d){8,}"), "[number]"),
+    (re.compile(r"(?<![\w-])\+?\d(?:[ .-]?\d){8,}(?!\w)"), "[number]"),
     (re.compile(r"\b[A-Za-z0-9_-]{40,}\b"), "[token]"),
 )
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?([a-zA-Z%])")
