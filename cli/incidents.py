@@ -34,17 +34,20 @@ def list_incidents(as_json: bool) -> None:
     table(("run", "subject", "since", "in doubt", "why"), rows)
 
 
-def retry(run_id: str, reason: str, step: str) -> None:
+def retry(run_id: str, reason: str, step: str, anew: bool) -> None:
     """Let a run go on, as the person who is signed in, and drive it as far as it goes."""
-    if step not in _STEP:
-        raise BadInput(f"--step {step!r} is no outcome; say done or failed")
+    if step not in _STEP or (step and anew):
+        raise BadInput(f"--step {step!r} is no outcome; say done or failed, and not --anew")
     with open_ledger() as ledger:
-        after = settle(ledger, run_id, _STEP[step], decider(Desk(ledger)).name, reason, moment(""))
-    if after.status == "running":
+        by = decider(Desk(ledger)).name
+        after = ledger.run(run_id) if anew else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
+    if anew or after.status == "running":
         from graphs.runtime import open_runtime
         from graphs.settings import settings
 
         with open_runtime(settings()) as runtime:
+            if anew:
+                runtime.restart(after.run_id, by, reason)
             after = runtime.drive(after.run_id, lambda observation: say(f"  {observation['text']}"))
             stuck = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == after.run_id]
         if stuck:

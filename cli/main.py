@@ -254,11 +254,12 @@ def incident_retry(
     run_id: Annotated[str, typer.Argument(metavar="RUN")],
     reason: Annotated[str, typer.Option(help="What was mended; kept in the audit log.")],
     step: Annotated[str, typer.Option(help="Of the step in doubt, as you found it in its system: done or failed.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="From the beginning, with the pack and policies of today.")] = False,
 ) -> None:
     """Let a run go on, as the person who is signed in."""
     from cli.incidents import retry
 
-    retry(run_id, reason, step)
+    retry(run_id, reason, step, anew)
 
 
 @incident.command("close")

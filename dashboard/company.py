@@ -10,8 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any
+
+import psycopg
 
 from errors import MissionsError
 from graphs.ledgers import front_ledger
@@ -19,11 +21,14 @@ from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
 from ledger.desk import Desk
-from ledger.jobs import open_jobs
+from ledger.jobs import forgotten, open_jobs
+from ledger.sweeping import sweep
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
 HANDS = 4
+#: seconds between two looks for runs that nobody works on
+SWEEPS = 5.0
 
 #: Runs the recorded exceptions and keeps the run: (by whom, what is told how many of how many are done) to its id.
 Evaluate = Callable[[str, Callable[[int, int], None]], str]
@@ -52,6 +57,8 @@ class Company:
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
         self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
         self._driving: dict[str, Future[Any]] = {}
+        self._closing = Event()
+        self._watching = Thread(target=self._watch, name="watch", daemon=True)
         self._lock = Lock()
 
     def _open(self) -> Runtime:
@@ -60,9 +67,20 @@ class Company:
         gc.collect()
         gc.freeze()
         if self._jobs is None:
-            for run in self.ledger.runs("running"):  # of a process that stopped while it drove them
-                self.drive(run.run_id)
+            self._watching.start()
         return runtime
+
+    def _watch(self) -> None:
+        """Where no worker does: find what a process left behind that stopped, and what is in no state."""
+        while True:
+            try:
+                for run_id, _ in forgotten(self.url):
+                    self.drive(run_id)
+                sweep(self.ledger, self.url)
+            except (MissionsError, psycopg.Error) as error:
+                _log.warning("runs were not looked for (%s)", type(error).__name__)
+            if self._closing.wait(SWEEPS):
+                return
 
     @property
     def runtime(self) -> Runtime:
@@ -101,6 +119,9 @@ class Company:
     def close(self) -> None:
         """Finish what is being driven, then close everything."""
         wait([self._opening])
+        self._closing.set()
+        if self._watching.is_alive():
+            self._watching.join()
         self._hands.shutdown(wait=True)
         self._stack.close()
 

@@ -5,7 +5,7 @@ or is an incident.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 
-from errors import BadInput, MissionsError, Refused, Stuck, TakenOver
+from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, mission_graph
@@ -29,9 +29,11 @@ from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from ledger.embedded import embedded_url
 from ledger.jobs import make_job_tables
+from ledger.legality import check_restart
 from ledger.migrate import migrate
 from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
 from ledger.roles import grant_roles
+from ledger.rules import check_settlement
 from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.judge import Judgement, judge
@@ -119,10 +121,23 @@ class Runtime:
         }
 
     def drive(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
-        """Drive a run until it waits for a person, is closed, or is an incident. One process at a time does.
+        """Drive a run until it waits for a person, is closed, or is an incident, and then the runs that waited for it.
 
-        Raises TakenOver where another process has taken the run over meanwhile, and Refused where one works on it.
+        One process at a time does. Raises TakenOver where another process has taken the run over meanwhile, and Refused
+        where one works on it.
         """
+        run = self._drive(run_id, on_observation)
+        for other in self._released_by(run) if run.status == "closed" else ():
+            with suppress(Refused, TryAgain):  # another works on it already, or will
+                self.drive(other)
+        return run
+
+    def _released_by(self, run: Run) -> list[str]:
+        """The runs whose proposals had to wait for this one, and do no more."""
+        latest = ((other.run_id, self.ledger.proposal(other.run_id)) for other in self.ledger.runs("running"))
+        return [run_id for run_id, proposal in latest if proposal is not None and proposal.held_by == run.run_id]
+
+    def _drive(self, run_id: str, on_observation: OnObservation | None) -> Run:
         with self.context.ledger.lease(run_id) as held:
             context, told = self.context.under(held), on_observation or (lambda _: None)
             ledger = context.ledger
@@ -147,6 +162,19 @@ class Runtime:
                     raise
             ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
             return ledger.run(run_id)
+
+    def restart(self, run_id: str, by: str, reason: str) -> Run:
+        """Start the run of an incident anew, as somebody decided: with what is loaded now, on the world as it is now.
+
+        Raises Refused to who may not, without a reason, and where a step is in doubt; nothing has changed then.
+        """
+        run = self.ledger.run(run_id)
+        with self.context.ledger.lease(run.run_id):
+            # first those: a run with new versions must not go on from an old checkpoint
+            check_settlement(run, self.ledger.person(by), by, reason)
+            check_restart(run, self.ledger.effects(run.run_id))
+            self._saver.delete_thread(run.run_id)
+            return self.ledger.restart(run.run_id, self.versions(run.event), by=by, reason=reason, at=utc_now())
 
     def decide(
         self,
@@ -242,7 +270,8 @@ class Runtime:
         changed = [name for name in ("graph", "pack", "policies", "catalogue") if run.versions.get(name) != now[name]]
         if changed:
             raise Stuck(
-                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; run its exception anew"
+                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; "
+                "start it anew, or close it"
             )
 
 

@@ -137,6 +137,10 @@ def of_resumption(by: str, reason: str) -> dict[str, Any]:
     return {"by": by, "reason": reason}
 
 
+def of_restart(by: str, reason: str, versions: Mapping[str, str], superseded: str | None) -> dict[str, Any]:
+    return {"by": by, "reason": reason, "versions": versions, "supersedes": superseded}
+
+
 def of_end(verdict: str, outcome: str) -> dict[str, Any]:
     return {"verdict": verdict, "outcome": outcome}
 

@@ -181,6 +181,13 @@ class Ledger(Protocol):
         """Close the run's incidents; it is 'waiting' again if a proposal is pending, else 'running'."""
         ...
 
+    def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
+        """Start an incident's run anew, with other versions: its open proposal is superseded, and it is 'running'.
+
+        What was done stays done. Refused where a step is in doubt. Whoever calls this has deleted its checkpoints.
+        """
+        ...
+
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         """Close an incident and its run for good, as 'abandoned': what was done stays done, nothing more will be."""
         ...

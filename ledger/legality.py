@@ -131,6 +131,16 @@ def already_finished(run: Run, verdict: str, outcome: Outcome) -> bool:
     return True
 
 
+def check_restart(run: Run, effects: Iterable[Effect]) -> None:
+    """A run is started anew once it is known what was done in it."""
+    doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
+    if doubt is not None:
+        raise Refused(
+            f"Run {run.run_id} cannot be started anew: it is not known whether {doubt.action} was done. Close it, "
+            "and look after the rest by hand."
+        )
+
+
 def check_not_closed(run: Run) -> None:
     """A closed run is over: it neither fails nor goes on."""
     if run.status == "closed":

@@ -315,6 +315,18 @@ class MemoryLedger:
             self._note(at, "run_resumed", run_id, lambda: audit.of_resumption(person.name, reason))
             return case.run
 
+    def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
+        at = moment(at)
+        with self._lock:
+            case = self._case(run_id)
+            person = rules.check_settlement(case.run, self.person(by), by, reason)
+            legality.check_restart(case.run, [self._effects[key] for key in case.effects])
+            self._close_incidents(case, at)
+            superseded = self._supersede(case)
+            case.run = replace(case.run, status="running", versions=versions)
+            self._note(at, "run_restarted", run_id, lambda: audit.of_restart(person.name, reason, versions, superseded))
+            return case.run
+
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         with self._lock:
             case = self._case(run_id)

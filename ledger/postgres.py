@@ -219,6 +219,10 @@ class PostgresLedger:
         with self._writing() as tx:
             return incidents.resume(tx, run_id, by, reason, moment(at))
 
+    def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
+        with self._writing() as tx:
+            return incidents.restart(tx, run_id, versions, by, reason, moment(at))
+
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         with self._writing() as tx:
             return runs.abandon(tx, run_id, by, reason, moment(at))

@@ -66,6 +66,11 @@ class _Telling:
             case "run_resumed":
                 self._close_incidents(entry)
                 self.run["status"] = "waiting" if self._pending() else "running"
+            case "run_restarted":
+                self._close_incidents(entry)
+                if superseded := body["supersedes"]:
+                    self.proposals[superseded]["status"] = "superseded"
+                self.run |= {"status": "running", "versions": body["versions"]}
             case "run_closed":
                 self._close_incidents(entry)
                 for proposal in self._pending():

@@ -51,6 +51,8 @@ WRITES: Mapping[Role, Grants] = {
         "decisions": "INSERT",
         # somebody looked up what became of a step in doubt; a new effect is the executor's
         "effects": "UPDATE (status, receipt, error, at)",
+        # a run that is started anew
+        "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at, versions)",
         "people": "INSERT, UPDATE",
         "accounts": "INSERT, UPDATE, DELETE",
         "sessions": "INSERT, UPDATE, DELETE",

@@ -31,7 +31,10 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
-    return {**looked, "look": state["look"] + 1} if "look" in state else {**looked, "look": 1, "revision": 0}
+    if "look" in state:
+        return {**looked, "look": state["look"] + 1}
+    before = context.ledger.proposal(run_id)  # of a run that was started anew
+    return {**looked, "look": 1, "revision": before.revision if before else 0}
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:

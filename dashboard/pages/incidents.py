@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -23,8 +24,8 @@ MOST_SILENT = 20
 #: seconds between looks at runs that were just settled
 TICK = 1.5
 #: ways out of an incident, and out of one with a step whose outcome is not known
-_AFTER: Mapping[Way, str] = {"retry": "Retry", "close": "Close for good"}
-_AFTER_UNKNOWN: Mapping[Way, str] = {
+_AFTER: Mapping[Way | Literal["anew"], str] = {"retry": "Retry", "anew": "Start anew", "close": "Close for good"}
+_AFTER_UNKNOWN: Mapping[Way | Literal["anew"], str] = {
     "done": "It was done: go on",
     "failed": "It was not done: look anew",
     "close": "Close for good",
@@ -114,10 +115,13 @@ def _settling(run_id: str, unknown: Step | None) -> None:
             st.rerun()
 
 
-def _settle(run_id: str, how: Way, reason: str) -> None:
+def _settle(run_id: str, how: Way | Literal["anew"], reason: str) -> None:
     """Do what somebody decided about an incident. The ledger says whether they may."""
     person = enter("settle_incident")
-    if settle(company().ledger, run_id, how, person.name, reason, datetime.now(UTC)).status == "running":
+    if how == "anew":
+        company().runtime.restart(run_id, person.name, reason)
+        company().drive(run_id)
+    elif settle(company().ledger, run_id, how, person.name, reason, datetime.now(UTC)).status == "running":
         company().drive(run_id)
 
 

@@ -1,5 +1,6 @@
 """Incidents in PostgreSQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, insert, update
 from ledger import audit, legality, rules
 from ledger.canonical import clean
 from ledger.records import Incident, Run
-from ledger.sql import chain, people, proposals
+from ledger.sql import chain, effects, people, proposals
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, select_record, select_runs, to_run
 from ledger.tables import INCIDENTS, RUNS
@@ -33,6 +34,17 @@ def resume(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> R
     close_all(tx, run_id, at)
     set_status(tx, run_id, "waiting" if proposals.is_pending(tx, run_id) else "running")
     chain.append(tx, at, "run_resumed", run_id, audit.of_resumption(person.name, reason))
+    return locked_run(tx, run_id)
+
+
+def restart(tx: Connection, run_id: str, versions: Mapping[str, str], by: str, reason: str, at: datetime) -> Run:
+    run = locked_run(tx, run_id)
+    person = rules.check_settlement(run, people.find(tx, by), by, reason)
+    legality.check_restart(run, effects.of_run(tx, run_id))
+    close_all(tx, run_id, at)
+    superseded = proposals.supersede(tx, run_id)
+    tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(status="running", versions=versions))
+    chain.append(tx, at, "run_restarted", run_id, audit.of_restart(person.name, reason, versions, superseded))
     return locked_run(tx, run_id)
 
 
