@@ -6,6 +6,7 @@ import typer
 
 from cli.opening import open_ledger
 from cli.screen import say
+from graphs.logs import log_as_json
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import settings
 from graphs.taking_in import Intake
@@ -18,8 +19,11 @@ from systems.config import load_config
 
 def work(hands: int) -> None:
     """Work until Ctrl-C or SIGTERM."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chosen = settings()
+    if chosen.log == "json":
+        log_as_json()
+    else:
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
         intake = Intake(runtime, Inbox(ledger), jobs.drive)
         worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds)

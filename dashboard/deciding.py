@@ -39,6 +39,14 @@ def proposal_card(me: Person, run: Run, proposal: Proposal) -> None:
 
 def _notices(me: Person, proposal: Proposal) -> None:
     _told(proposal.run_id)
+    if proposal.held_by:
+        show(
+            markup('<div class="c-note m-warn">{}</div>', f"Run {proposal.held_by} would change the same, and is decided first.")
+        )
+        st.page_link(st.session_state["pages"]["queue"], label="Open that one", query_params={"run": proposal.held_by})
+    if behind := company().desk.behind(proposal.run_id):
+        waiting = ", ".join(f"{plain(subject, 60)} ({run_id})" for run_id, subject in behind)
+        show(markup('<div class="c-note m-info">After this one, as they would change the same: {}.</div>', waiting))
     if may(me, "decide"):
         _claim(me, proposal)
 

@@ -9,6 +9,7 @@ others.
 import asyncio
 import logging
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,8 @@ class MissionsWorker:
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [(SWEEPS, self._sweep), *polls]
         self._app = _app(intake)
-        self._stopping = asyncio.Event()
+        #: told by another thread, which may be earlier than there is a loop
+        self._told, self._stopping = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self) -> None:
@@ -69,11 +71,14 @@ class MissionsWorker:
 
     def stop(self) -> None:
         """Take no new job, finish what is under way, and end."""
+        self._told.set()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        if self._told.is_set():
+            return
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread, or on Windows
                 self._loop.add_signal_handler(number, self._stopping.set)

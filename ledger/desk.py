@@ -142,6 +142,11 @@ class Desk:
         with self._transaction() as tx:
             return listing.waiting(tx, run_ids, self._clock())
 
+    def behind(self, run_id: str) -> list[tuple[str, str]]:
+        """(run, subject) of those whose proposals wait until this run is closed."""
+        with self._transaction() as tx:
+            return listing.behind(tx, run_id)
+
     def search(self, wanted: RunFilter, offset: int = 0, limit: int = 50) -> RunPage:
         """A page of the runs found, the newest first."""
         with self._transaction() as tx:

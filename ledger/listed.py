@@ -49,6 +49,8 @@ class Waiting:
     #: the first of two approvals
     approved_by: Sequence[str]
     claim: Claim | None
+    #: the run that is decided first, because it would change the same record; or empty
+    held_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def _marks(row: Waiting, me: str, now: datetime) -> list[tuple[str, str]]:
     if row.tier and row.tier != "standard":
         marks.insert(0, ("vip" if row.tier in ("vip", "tier 1") else "tier", row.tier.upper() if row.tier == "vip" else row.tier))
     marks.append(("role", who_approves(row.role, row.four_eyes, row.approved_by)))
+    if row.held_by:
+        marks.append(("claim", f"after {row.held_by}"))
     if row.author != "planner":
         marks.append(("author", f"edited by {row.author}"))
     if row.claim is not None and row.claim.by != me:

@@ -18,7 +18,8 @@ from ledger.tables import CLAIMS, DECISIONS, INBOX, PROPOSALS, RUNS
 _P = PROPOSALS.c
 _ROW = (
     _P.proposal_id, _P.run_id, _P.verdict, _P.money_at_stake_cents, _P.tier, _P.role, _P.four_eyes, _P.digest,
-    _P.created_at, _P.expires_at, _P.due_at, _P.author, INBOX.c.subject, INBOX.c.mission, INBOX.c.name,
+    _P.created_at, _P.expires_at, _P.due_at, _P.author, _P.held_by, INBOX.c.subject, INBOX.c.mission,
+    INBOX.c.name,
 )  # fmt: skip
 
 
@@ -53,6 +54,12 @@ def _in_order(columns: ReadOnlyColumnCollection[str, Any], order: Order) -> Sequ
 def waiting(tx: Connection, run_ids: Collection[str], at: datetime) -> list[Waiting]:
     """What waits of these runs, what is due first at the front."""
     return _rows(tx, _pending(*_ROW).where(_P.run_id.in_(run_ids)).order_by(*_in_order(_P, "due")), at)
+
+
+def behind(tx: Connection, run_id: str) -> list[tuple[str, str]]:
+    """(run, subject) of those whose proposals wait until this run is closed."""
+    wanted = _pending(RUNS.c.run_id, INBOX.c.subject).where(_P.held_by == run_id).order_by(RUNS.c.number)
+    return [(row.run_id, row.subject) for row in tx.execute(wanted)]
 
 
 def _pending(*columns: Any) -> Select[Any]:
