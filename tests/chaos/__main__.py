@@ -1,0 +1,90 @@
+"""`make chaos` and `make chaos-short`: break everything that breaks, then count what must be 0."""
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main() -> int:
+    """Run every scenario; 1 where a figure is not 0."""
+    # here and not above: processes are forked from one that imports what it needs, and import this file too
+    from tests.chaos import faulty, kills, people, recovery, storage
+    from tests.chaos.report import Report
+    from tests.chaos.world import Server, opened_world, prepare
+
+    asked = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    asked.add_argument("--short", action="store_true", help="fewer of everything: under 3 minutes on two cores")
+    asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--only", default="", help="names of scenarios, with commas between them")
+    given = asked.parse_args()
+    short, chance = given.short, random.Random(given.seed)
+    folder = Path(tempfile.mkdtemp(prefix="missions-chaos-", dir="/var/lib" if os.geteuid() == 0 else None))
+    report = Report()
+    print(f"chaos{'-short' if short else ''}, seed {given.seed}", flush=True)
+    prepare(folder)
+    server = Server(folder / "postgres")
+    try:
+
+        def every_place() -> None:
+            for case_id in ["dev-ord-0004"] if short else ["dev-ord-0004", "dev-ord-0048", "dev-ord-0135", "dev-ord-0014"]:
+                with opened_world(folder / case_id, server) as world:
+                    kills.at_every_place(report, world, case_id, short=short)
+            for case_id in ["dev-ord-0004"] if short else ["dev-ord-0004", "dev-ord-0048"]:
+                with opened_world(folder / f"undo-{case_id}", server) as world:
+                    kills.at_every_place(report, world, case_id, short=short, compensated=True)
+
+        def at_random() -> None:
+            with opened_world(folder / "random", server) as world:
+                kills.at_random(report, world, 30 if short else 1000, chance, workers=3 if short else 4)
+
+        def no_keys() -> None:
+            with opened_world(folder / "keyless", server, keyless=True, timeout_seconds=1.0) as world:
+                kills.without_keys(report, world, "dev-ord-0004")
+
+        def wrong_systems() -> None:
+            with opened_world(folder / "faulty", server, timeout_seconds=1.5) as world:
+                faulty.answers(report, world, short=short)
+            with opened_world(folder / "schema", server) as world:
+                faulty.schema_changes(report, world)
+
+        def clock() -> None:
+            with opened_world(folder / "clock", server) as world:
+                people.clock_moves(report, world, runs=8 if short else 60)
+
+        def restart() -> None:
+            with opened_world(folder / "restart", server) as world:
+                storage.database_restarts(report, world, runs=12 if short else 100, restarts=2 if short else 10, chance=chance)
+
+        def disk() -> None:
+            storage.disk_is_full(report, folder / "full", runs=8 if short else 40)
+
+        def recovers() -> None:
+            with opened_world(folder / "recovery", server) as world:
+                paused, running = (100, 10) if short else (1000, 100)
+                recovery.after_everything_was_killed(report, world, paused=paused, running=running)
+                people.two_at_once(report, world, times=100)
+
+        def throughput() -> None:
+            for workers in (1, 2, 4):
+                with opened_world(folder / f"workers-{workers}", server) as world:
+                    recovery.throughput(report, world, workers, runs=16 if short else 200)
+
+        scenarios = {
+            "places": every_place, "random": at_random, "keyless": no_keys, "systems": wrong_systems, "clock": clock,
+            "restart": restart, "disk": disk, "recovery": recovers, "throughput": throughput,
+        }  # fmt: skip
+        for name, scenario in scenarios.items():
+            if not given.only or name in given.only.split(","):
+                scenario()
+        return report.finish()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

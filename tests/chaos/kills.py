@@ -1,0 +1,124 @@
+"""kill -9: at every place that one run passes, and at random among many runs and workers."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ledger.records import Event
+from tests.chaos.faults import AFTER_KILL, Rule
+from tests.chaos.points import ANSWER_RECEIVED, BEFORE_COMMIT, CALL_SENT, REMOTE_COMMITTED, Hit
+from tests.chaos.processes import Life
+from tests.chaos.report import Report
+from tests.chaos.world import World, kill
+
+#: places that the requirement does not name; they are tried in full
+FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
+#: the tool whose call a system refuses, so that what was done before it must be undone
+_REFUSES = {"dev-ord-0004": "payments.void_authorization", "dev-ord-0048": "crm.send_message"}
+
+
+def at_every_place(report: Report, world: World, case_id: str, *, short: bool, compensated: bool = False) -> None:
+    """A life is lived once unharmed; then one life for each place and each time it was passed, killed there.
+
+    With `compensated` a late step is refused, and only the places that this adds are tried.
+    """
+    pattern, *_ = world.events([case_id], 1)
+    rules = _refusal(case_id, pattern) if compensated else ()
+    (passed,) = world.live([Life(pattern, rules=rules, control=world.control)])
+    assert passed is not None
+    world.taken_in.add(pattern.source_id)
+    begin: Counter[str] = Counter()
+    if compensated:
+        (plain,) = world.live([Life(world.events([case_id], 1)[0])])
+        begin = Counter(plain or {}) - Counter({name: 1 for name in plain or {}})
+    hits = [hit for hit in _hits(passed, begin) if not (short and hit[0] in FURTHER)]
+    lives = [_life(world, case_id, hit, compensated) for hit in hits]
+    ends = world.live(lives)
+    survived = [f"{hit[0]} {hit[1]}" for hit, end in zip(hits, ends, strict=True) if end is not None]
+    report.require(not survived, f"kills of {case_id} that did not happen: {', '.join(survived)}")
+    world.export_head()
+    world.start_workers(2)
+    world.take_in([life.event for life in lives])  # as a source does that had no answer; where it was taken in, nothing happens
+    world.settle()
+    world.kill_workers()
+    name = "kills at every place, undoing" if compensated else "kills at every place"
+    report.scenario(f"{name}, {case_id[-4:]}", world, places=len({place for place, _ in hits}), kills=len(hits))
+
+
+def at_random(report: Report, world: World, kills: int, chance: random.Random, workers: int) -> None:
+    """Runs are taken in, driven and decided without end, while one worker after the other is killed."""
+    cases = ["dev-ord-0004", "dev-ord-0048", "dev-ord-0112", "dev-ord-0014", "dev-ord-0135", "dev-omn-0012"]
+    batch = world.events(cases, 24)
+    world.start_workers(workers)
+    done = 0
+    while done < kills:
+        until = time.monotonic() + chance.uniform(0.02, 0.6)
+        if world.statuses().get("running", 0) < 2 * workers:
+            if not batch:
+                batch = world.events(cases, 24)
+            world.take_in([batch.pop() for _ in range(min(4, len(batch)))])
+        world.approve_waiting()
+        time.sleep(max(0.0, until - time.monotonic()))
+        kill(world.workers.pop(chance.randrange(len(world.workers))))
+        done += 1
+        world.start_workers(1)
+        if done % 50 == 0:
+            world.export_head()
+    world.settle()
+    world.kill_workers()
+    (caught,) = world.sql("SELECT count(*) FROM ledger.leases WHERE token > 1")[0]
+    report.scenario("random kills", world, kills=done, runs=len(world.taken_in), workers=workers, leases_taken_again=caught)
+
+
+def without_keys(report: Report, world: World, case_id: str) -> None:
+    """The same around each call, of systems that take no idempotency key: its writes must not be sent again blindly."""
+    (passed,) = world.live([Life(world.events([case_id], 1)[0])])
+    hits = [
+        hit for hit in _hits(passed or {}, Counter()) if hit[0] in (CALL_SENT, REMOTE_COMMITTED, ANSWER_RECEIVED, "effect marked")
+    ]
+    lives = [_life(world, case_id, hit, compensated=False) for hit in hits]
+    world.live(lives)
+    late = world.events([case_id], 4)
+    world.rules(*(Rule("late after", "writes", about=_mark(event), skip=place, times=1) for place, event in enumerate(late[:2])))
+    world.start_workers(2)
+    world.take_in([*(life.event for life in lives), *late])
+    world.settle()
+    world.rules()
+    world.retry_incidents()
+    world.settle()
+    world.kill_workers()
+    report.scenario("systems that take no key", world, kills=len(hits))
+
+
+def _hits(passed: Mapping[str, int], begin: Counter[str]) -> list[Hit]:
+    """Every place and which time; a call passes its system as often as its answer comes back."""
+    calls = passed.get(ANSWER_RECEIVED, 0)
+    everything = {**passed, CALL_SENT: calls, REMOTE_COMMITTED: calls}
+    before = {**begin, CALL_SENT: begin[ANSWER_RECEIVED], REMOTE_COMMITTED: begin[ANSWER_RECEIVED]}
+    return [(place, time) for place, times in everything.items() for time in range(before.get(place, 0) + 1, times + 1)]
+
+
+def _life(world: World, case_id: str, hit: Hit, compensated: bool) -> Life:
+    (event,) = world.events([case_id], 1)
+    rules = _refusal(case_id, event) if compensated else ()
+    place, time = hit
+    if place in (CALL_SENT, REMOTE_COMMITTED):
+        kind = AFTER_KILL if place == REMOTE_COMMITTED else f"killed: {CALL_SENT}"
+        rules = (*rules, Rule(kind, "writes", about=_mark(event), skip=time - 1, times=1))
+        return Life(event, rules=rules, control=world.control)
+    return Life(event, dies_at=hit, rules=rules, control=world.control)
+
+
+def _refusal(case_id: str, event: Event) -> tuple[Rule, ...]:
+    return (Rule("refused", _REFUSES[case_id], about=_mark(event)),)
+
+
+def _mark(event: Event) -> str:
+    """What stands behind every identifier of a copied case, with the quotation mark that ends it."""
+    return event.subject[event.subject.rindex("-k") :] + '"'
+
+
+def marks(events: Sequence[Event]) -> list[str]:
+    """The mark of each."""
+    return [_mark(event) for event in events]
