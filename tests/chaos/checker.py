@@ -80,7 +80,7 @@ class _Tables:
         return _by(rows, "run_id")
 
 
-def check(url: str, acknowledged: Acknowledged = Acknowledged()) -> Found:  # noqa: B008  # frozen and empty
+def check(url: str, acknowledged: Acknowledged = Acknowledged()) -> Found:  # frozen and empty
     """What is wrong in this database, in sentences."""
     tables, noted = _read(url)
     with PostgresLedger.open(url) as ledger:

@@ -31,7 +31,7 @@ def at_every_place(report: Report, world: World, case_id: str, *, short: bool, c
     begin: Counter[str] = Counter()
     if compensated:
         (plain,) = world.live([Life(world.events([case_id], 1)[0])])
-        begin = Counter(plain or {}) - Counter({name: 1 for name in plain or {}})
+        begin = Counter(plain or {}) - Counter(dict.fromkeys(plain or {}, 1))
     hits = [hit for hit in _hits(passed, begin) if not (short and hit[0] in FURTHER)]
     lives = [_life(world, case_id, hit, compensated) for hit in hits]
     ends = world.live(lives)

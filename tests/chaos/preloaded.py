@@ -1,7 +1,6 @@
 """Imported once by the process that all others of the harness are forked from; it starts no thread."""
 
 import chromadb.api.rust
-import chromadb_rust_bindings.chromadb_rust_bindings
 import chromadb.telemetry.product.posthog  # noqa: F401
 
 import tests.chaos.company

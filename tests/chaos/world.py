@@ -209,7 +209,7 @@ def opened_world(folder: Path, server: Server, *, keyless: bool = False, timeout
     """A world on a database of its own; `folder` takes the files of its systems."""
     with ExitStack() as stack:
         url = stack.enter_context(_database(server))
-        settings = {"home": folder.parent / "home", "DATABASE_URL": url, "lease_seconds": LEASE_SECONDS}
+        settings: dict[str, Any] = {"home": folder.parent / "home", "DATABASE_URL": url, "lease_seconds": LEASE_SECONDS}
         open_database(Settings(**settings))
         create_schema(url)
         company, ports = _company(url, {}, keyless)
