@@ -45,8 +45,10 @@ def main() -> int:
                 kills.at_random(report, world, 30 if short else 1000, chance, workers=3 if short else 4)
 
         def no_keys() -> None:
-            with opened_world(folder / "keyless", server, keyless=True, timeout_seconds=1.0) as world:
-                kills.without_keys(report, world, "dev-ord-0004")
+            # a message that was sent twice, or a case opened twice, is refused by no system
+            for case_id in ["dev-ord-0014"] if short else ["dev-ord-0014", "dev-ord-0048", "dev-ord-0004"]:
+                with opened_world(folder / f"keyless-{case_id}", server, keyless=True, timeout_seconds=1.0) as world:
+                    kills.without_keys(report, world, case_id)
 
         def wrong_systems() -> None:
             with opened_world(folder / "faulty", server, timeout_seconds=1.5) as world:

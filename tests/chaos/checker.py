@@ -141,21 +141,24 @@ def _lost(tables: _Tables, acknowledged: Acknowledged) -> Iterator[str]:
         if run["status"] == "running":
             yield f"Run {name} is running, and nobody drives it."
         if run["status"] == "closed" and run["outcome"] == "executed":
-            last = (proposals.get(name) or [None])[-1]
-            done = {
-                one["step"]
-                for one in effects.get(name, ())
-                if one["status"] == "done" and last and one["proposal_id"] == last["proposal_id"]
-            }
-            left = set(range(len(last["plan"]))) - done - _left_out(last, tables) if last else {0}
-            yield from (
-                f"Run {name} was closed as executed, and step {step + 1} of its plan was not done." for step in sorted(left)
-            )
+            yield from _not_done(name, proposals.get(name, [])[-1:], effects.get(name, []), tables)
     receipts = {row["key"] for row in tables.receipts}
     keyless = Counter(_call(row["tool"], row["args_digest"]) for row in tables.receipts if row["key"].startswith(KEYLESS))
     for effect in tables.effects:
         if effect["status"] == "done" and effect["key"] not in receipts and not any(keyless[one] for one in _calls(effect)):
             yield f"Effect {effect['key']} ({effect['action']}) is marked as done, and its system knows nothing of it."
+
+
+def _not_done(run_id: str, last: Sequence[Row], effects: Sequence[Row], tables: _Tables) -> Iterator[str]:
+    """The steps of the last proposal of a run that was closed as executed and that were not done."""
+    if not last:
+        yield f"Run {run_id} was closed as executed, and nothing was proposed."
+    for proposal in last:
+        done = {one["step"] for one in effects if one["status"] == "done" and one["proposal_id"] == proposal["proposal_id"]}
+        left = set(range(len(proposal["plan"]))) - done - _left_out(proposal, tables)
+        yield from (
+            f"Run {run_id} was closed as executed, and step {step + 1} of its plan was not done." for step in sorted(left)
+        )
 
 
 def _duplicates(tables: _Tables) -> Iterator[str]:

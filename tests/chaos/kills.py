@@ -88,7 +88,7 @@ def without_keys(report: Report, world: World, case_id: str) -> None:
     world.retry_incidents()
     world.settle()
     world.kill_workers()
-    report.scenario("systems that take no key", world, kills=len(hits))
+    report.scenario(f"systems that take no key, {case_id[-4:]}", world, kills=len(hits))
 
 
 def _hits(passed: Mapping[str, int], begin: Counter[str]) -> list[Hit]:

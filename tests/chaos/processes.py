@@ -47,7 +47,7 @@ class Life:
 
 def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
     """A worker, until it is killed; tells when it has opened everything."""
-    logging.disable(logging.CRITICAL)
+    _begin()
     graphs.working.SWEEPS = SWEEPS
     if wandering:
         wander()
@@ -59,7 +59,7 @@ def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
 
 def live(chosen: Mapping[str, Any], life: Life, told: Connection) -> None:
     """Take the event in, drive, decide as everybody who must, drive on; tells how often each place was passed."""
-    logging.disable(logging.CRITICAL)
+    _begin()
     fuse = Fuse(life.dies_at)
     install(fuse)
     with open_runtime(Settings(**chosen)) as runtime:
@@ -70,6 +70,13 @@ def live(chosen: Mapping[str, Any], life: Life, told: Connection) -> None:
             decide(runtime, run.run_id)
             run = runtime.drive(run.run_id)
         told.send(dict(fuse.passed))
+
+
+def _begin() -> None:
+    from tests.chaos import preloaded  # by the process that this one was forked from
+
+    logging.disable(logging.CRITICAL)
+    preloaded.use()
 
 
 def decide(runtime: Runtime, run_id: str) -> list[Decision]:

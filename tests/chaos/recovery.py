@@ -6,8 +6,6 @@ from tests.chaos.report import Report, seconds
 from tests.chaos.world import World
 
 _CASE = "dev-ord-0004"
-#: until a worker that was just started is in the middle of its runs
-_IN_THE_MIDDLE = 0.5
 
 
 def after_everything_was_killed(report: Report, world: World, paused: int, running: int) -> None:
@@ -18,7 +16,8 @@ def after_everything_was_killed(report: Report, world: World, paused: int, runni
     world.kill_workers()
     world.approve_waiting(running)
     world.start_workers(2)
-    time.sleep(_IN_THE_MIDDLE)
+    while not world.sql("SELECT FROM ledger.effects WHERE status = 'done' LIMIT 1"):
+        time.sleep(0.02)
     world.export_head()
     world.kill_workers()
     in_flight, closed = world.statuses().get("running", 0), world.statuses().get("closed", 0)

@@ -36,9 +36,9 @@ class Report:
             **counts,
             **{status: states[status] for status in ("closed", "waiting", "incident", "running") if status in states},
         }
-        wrong = {figure: len(sentences) for figure, sentences in found.by_figure().items() if sentences}
-        verdict = ", ".join(f"{figure} {number}" for figure, number in wrong.items()) or "all figures 0"
-        line = ", ".join(f"{what.replace('_', ' ')} {number}" for what, number in told.items())
+        wrong = [f"{figure} {len(sentences)}" for figure, sentences in found.by_figure().items() if sentences]
+        verdict = ", ".join(wrong) or "all figures 0"
+        line = ", ".join(f"{what.replace('_', ' ')} {number}" for what, number in told)
         print(f"{name:34} {line}: {verdict}  ({begun - self._begun:.0f} s since the start)", flush=True)
         for figure, sentences in found.by_figure().items():
             for sentence in sentences[:_SHOWN]:

