@@ -40,6 +40,7 @@ from nodes.pack import Pack
 from nodes.packs.loading import pack_files
 from nodes.planner import Planner
 from nodes.state import MissionContext
+from nodes.undo import allowed
 from systems.catalogue import Catalogue, default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
@@ -182,7 +183,7 @@ class Runtime:
         run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
         if proposal is None:
             raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
-        return self._judged(run, proposal.verdict, plan)
+        return self._judged(run, proposal, plan)
 
     def drift(self, run_id: str) -> Drift:
         """What differs in the systems now from what the latest proposal stands on. Reads; changes nothing.
@@ -193,10 +194,11 @@ class Runtime:
         self._refuse_other_versions(run)
         return drift(self.context, run, proposal) if proposal else Drift()
 
-    def _judged(self, run: Run, verdict: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:
+    def _judged(self, run: Run, proposal: Proposal, plan: Sequence[Mapping[str, Any]]) -> Judgement:
         values = self.context.policies.values(run.event.as_of)
         case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
-        return judge(case, {"verdict": verdict, "plan": plan, "cites": []}, {}, self.context.catalogue, values)
+        draft, back = {"verdict": proposal.verdict, "plan": plan, "cites": []}, allowed(self.ledger, run.run_id, proposal.undoes)
+        return judge(case, draft, {}, self.context.catalogue, values, back)
 
     def _without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""
@@ -211,7 +213,7 @@ class Runtime:
         rest = [action for action in proposal.plan if action.get("part") not in left_out]
         if not rest:
             raise BadInput("an approval that leaves out every step is a rejection; reject the proposal")
-        if objections := self._judged(run, proposal.verdict, rest).objections:
+        if objections := self._judged(run, proposal, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
     def _drive_once(self, run: Run, leased: Leased, on_observation: OnObservation) -> None:

@@ -135,6 +135,8 @@ class Proposal:
     status: ProposalStatus = "pending"
     #: the run that must be closed before this can be approved, because it would change the same record; or empty
     held_by: str = ""
+    #: the proposal whose steps it takes back, after a step of that one failed; or empty
+    undoes: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +172,7 @@ class Effect:
     at: datetime
     receipt: Mapping[str, Any] | None = None
     error: str | None = None
-    #: [{"collection", "record", "field", "before"}]: what the system is to find before it writes, where it can be told so
+    #: [{"system", "record", "field", "before", "after"}]: what the step is to change, and what is there before
     expects: Sequence[Mapping[str, Any]] | None = None
 
 

@@ -166,6 +166,8 @@ PROPOSALS = Table(
     Column("status", CleanText, nullable=False),
     # the run that must be closed before this can be approved
     Column("held_by", CleanText, nullable=False, server_default=""),
+    # the proposal whose steps it takes back
+    Column("undoes", CleanText, nullable=False, server_default=""),
     _one_of("status", get_args(ProposalStatus)),
     _one_of("role", ROLES),
     Index("ix_proposals_held_by", "held_by", postgresql_where=text("held_by <> ''")),
@@ -219,7 +221,7 @@ EFFECTS = Table(
     Column("at", Moment, nullable=False),
     Column("receipt", PlainJson),
     Column("error", CleanText),
-    # [{"collection", "record", "field", "before"}]: what the system is to find before it writes
+    # [{"system", "record", "field", "before", "after"}]: what the step is to change
     Column("expects", PlainJson),
     _one_of("status", get_args(EffectStatus)),
 )

@@ -16,6 +16,7 @@ from nodes.case import Case
 from nodes.judge import Judgement, judge
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
+from nodes.undo import allowed
 from nodes.urgency import due_at
 
 
@@ -25,7 +26,8 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     assert draft is not None, "propose makes a draft"
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
-    judgement = judge(case, draft, state["grounded"], context.catalogue, context.policies.values(run.event.as_of))
+    values = context.policies.values(run.event.as_of)
+    judgement = judge(case, draft, state["grounded"], context.catalogue, values, allowed(context.ledger, run_id, draft["undoes"]))
     if judgement.objections:
         text = f"The plan does not pass: {'; '.join(judgement.objections)}"
         observe(runtime, run_id, [NewObservation("check", "check", text)])
@@ -101,6 +103,7 @@ def _proposal(
         expires_at=expires,
         due_at=due_at(now, expires, judgement.money_at_stake_cents, tier),
         tier=tier,
+        undoes=draft["undoes"],
     )
 
 

@@ -14,4 +14,6 @@ def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
     if proposal is None or proposal.status == "pending" or not decisions:
         raise Stuck(f"run {run_id} was resumed without a decision in the ledger; decide about it with `missions decide`")
     last = decisions[-1]
-    return {"decision": {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}}
+    taken: MissionState = {"decision": {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}}
+    # whoever asks for another look does not want the steps taken back
+    return {**taken, "undoing": None} if last.kind == "respond" else taken

@@ -15,6 +15,7 @@ from nodes.diagnose import find
 from nodes.gather import read_facts
 from nodes.judge import judge
 from nodes.state import MissionContext
+from nodes.undo import allowed
 from systems.reads import READ_TOOLS
 from systems.records import KEYS, PART_KEYS
 
@@ -43,6 +44,8 @@ class Drift:
     differences: tuple[Difference, ...] = ()
     #: sentences: findings that come out otherwise, what the check now objects to, another approval
     reasons: tuple[str, ...] = ()
+    #: what the steps would change now, as in a proposal
+    changes: tuple[Mapping[str, Any], ...] = ()
 
 
 def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
@@ -55,16 +58,18 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; run its exception anew")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
-    if not differences:
-        return Drift()
     values = context.policies.values(run.event.as_of)
     case, then = Case(pack, run.event, now, values), Case(pack, run.event, before, values)
-    plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
-    judgement = judge(case, {"verdict": proposal.verdict, "plan": plan, "cites": []}, {}, context.catalogue, values)
+    steps = [step for step in range(len(proposal.plan)) if step not in left_out]
+    draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
+    judgement = judge(case, draft, {}, context.catalogue, values, allowed(context.ledger, run.run_id, proposal.undoes))
+    changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
+    if not differences:
+        return Drift(changes=changes)
     reasons = [*_other_findings(find(then), find(case)), *judgement.objections]
     if not judgement.objections and not _as_approved(judgement.approval, proposal.approval, bool(left_out)):
         reasons.append("the plan needs another approval now")
-    return Drift(differences, tuple(reasons))
+    return Drift(differences, tuple(reasons), changes)
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:

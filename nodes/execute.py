@@ -1,24 +1,24 @@
 """execute: do what was approved, in order, each step recorded before and after.
 
 Before the first effect the world is read again: where what the proposal stood on has changed and it matters, the run
-looks anew. A step that a system refuses, or whose outcome is not known, stops the run as an incident.
+looks anew. A step that fails after others were done has them taken back, which is a proposal of its own; one that fails
+first, or whose outcome is not known, stops the run as an incident.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from langgraph.runtime import Runtime
 
-from errors import OutcomeUnknown, Refused, Stuck, TryAgain
-from ledger.records import Decision, Effect, EffectStatus, Proposal
+from errors import Stuck
+from ledger.records import Decision, Effect, Proposal, Run
 from nodes.drift import drift
+from nodes.effects import do
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
-from systems.calls import Call
-
-#: How often a write is tried whose system could not be reached at all.
-WRITE_TRIES = 3
+from nodes.undo import takes_back
 
 
 def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -29,27 +29,16 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
-    left_out = steps_left_out(proposal, context.ledger.decisions(run_id))
-    begun = [effect for effect in context.ledger.effects(run_id) if effect.proposal_id == proposal.proposal_id]
-    failed = [proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed"]
-    if failed:  # an incident that was resumed: what was not done then is planned anew, on the world as it is now
-        observe(
-            runtime, run_id, [NewObservation("execute", "check", f"Not done before: {'; '.join(failed)}; it is looked at anew")]
-        )
-        return {"proposal_id": None}
-    if not any(effect.status != "intended" for effect in begun):
-        changed = drift(context, run, proposal, left_out)
-        if changed.reasons:
-            tools = dict.fromkeys(f"{one.tool} answers otherwise" for one in changed.differences)
-            said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
-            observe(runtime, run_id, [NewObservation("execute", "check", said)])
-            return {"proposal_id": None}
-    context.ledger.intend([effect for effect in _effects(proposal, context.clock()) if effect.step not in left_out])
-    told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
-    observe(runtime, run_id, [NewObservation("execute", "effect", text) for text in told])
-    for effect in context.ledger.effects(run_id):
-        if effect.proposal_id == proposal.proposal_id and effect.status != "done":
-            _do(effect, proposal, runtime)
+    begun = _of(proposal, context)
+    if any(effect.status == "failed" for effect in begun):
+        return _after_failure(proposal, begun, runtime, looked_at=True)
+    if all(effect.status == "intended" for effect in begun):
+        again = _begin(run, proposal, runtime)
+        if again is not None:
+            return again
+    for effect in _of(proposal, context):
+        if effect.status != "done" and not do(effect, run, proposal.plan[effect.step]["says"], runtime):
+            return _after_failure(proposal, _of(proposal, context), runtime, looked_at=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 
 
@@ -65,45 +54,52 @@ def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int
     return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
 
 
-def _effects(proposal: Proposal, now: datetime) -> list[Effect]:
+def _of(proposal: Proposal, context: MissionContext) -> list[Effect]:
+    return [effect for effect in context.ledger.effects(proposal.run_id) if effect.proposal_id == proposal.proposal_id]
+
+
+def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> MissionState | None:
+    """Look at the world again and write down what is going to be done; where the world has changed, the way back."""
+    context = runtime.context
+    left_out = steps_left_out(proposal, context.ledger.decisions(run.run_id))
+    changed = drift(context, run, proposal, left_out)
+    if changed.reasons:
+        tools = dict.fromkeys(f"{one.tool} answers otherwise" for one in changed.differences)
+        said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
+        observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
+        return {"proposal_id": None}
+    context.ledger.intend(
+        [effect for effect in _effects(proposal, changed.changes, context.clock()) if effect.step not in left_out]
+    )
+    told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
+    observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
+    return None
+
+
+def _after_failure(
+    proposal: Proposal, begun: Sequence[Effect], runtime: Runtime[MissionContext], *, looked_at: bool
+) -> MissionState:
+    """What was done before is taken back where it can be. Otherwise a person looks at it first, and then the Mission anew."""
+    failed = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed")
+    undoing = not proposal.undoes and takes_back(proposal, runtime.context.ledger.effects(proposal.run_id))
+    if not undoing and not looked_at:
+        raise Stuck(failed)
+    told = "what was done before it is to be taken back" if undoing else "it is looked at anew"
+    observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed}; {told}")])
+    again: MissionState = {"proposal_id": None}
+    return {**again, "undoing": proposal.proposal_id} if undoing else again
+
+
+def _effects(proposal: Proposal, changes: Sequence[Mapping[str, Any]], now: datetime) -> list[Effect]:
     return [
         Effect(
             run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
             tool=action["tool"], args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest),
-            status="intended", at=now,
+            status="intended", at=now, expects=_of_step(changes, step),
         )
         for step, action in enumerate(proposal.plan)
     ]  # fmt: skip
 
 
-def _do(effect: Effect, proposal: Proposal, runtime: Runtime[MissionContext]) -> None:
-    context = runtime.context
-    if context.writer is None:
-        raise Stuck(f"run {effect.run_id} may not write here; execute it where the systems are open for writing")
-    says = proposal.plan[effect.step]["says"]
-    if effect.status == "unknown":
-        raise Stuck(f"{says}: its outcome is not known; look into {effect.tool.split('.')[0]} for it before the run goes on")
-    if effect.status == "intended":
-        context.ledger.mark_effect(effect.key, "executing", at=context.clock())
-    for attempt in range(1, WRITE_TRIES + 1):
-        try:
-            receipt = context.writer.write(Call(effect.tool, effect.args), effect.key)
-            break
-        except Refused as error:
-            _stop(effect, "failed", f"{says}: refused, {error}", runtime)
-        except TryAgain as error:
-            if attempt == WRITE_TRIES:
-                _stop(effect, "failed", f"{says}: {error}", runtime)
-        except OutcomeUnknown as error:
-            _stop(effect, "unknown", f"{says}: {error}", runtime)
-    context.ledger.mark_effect(effect.key, "done", receipt=dict(receipt.answer), at=context.clock())
-    told = NewObservation(
-        "execute", "effect", f"{effect.step + 1}. {says}: done", {"key": effect.key, "receipt": dict(receipt.answer)}
-    )
-    observe(runtime, effect.run_id, [told])
-
-
-def _stop(effect: Effect, status: EffectStatus, sentence: str, runtime: Runtime[MissionContext]) -> None:
-    runtime.context.ledger.mark_effect(effect.key, status, error=sentence, at=runtime.context.clock())
-    observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}")])
-    raise Stuck(sentence)
+def _of_step(changes: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    return [{name: value for name, value in one.items() if name != "step"} for one in changes if one["step"] == step + 1]

@@ -33,16 +33,26 @@ class Judgement:
 
 
 def judge(
-    case: Case, draft: Mapping[str, Any], grounded: Mapping[str, int], catalogue: Catalogue, values: Mapping[str, Any]
+    case: Case,
+    draft: Mapping[str, Any],
+    grounded: Mapping[str, int],
+    catalogue: Catalogue,
+    values: Mapping[str, Any],
+    takes_back: Sequence[Mapping[str, Any]] | None = None,
 ) -> Judgement:
-    """Judge a draft on the facts of the case."""
+    """Judge a draft on the facts of the case. `takes_back` of a draft that undoes steps: the only ones it may have, in order."""
     plan = draft["plan"]
-    objections = _shape(case, draft, catalogue) or [
-        *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
-        *_way_out(case, draft["verdict"]),
-        *_guards(case, plan),
-        *_order(plan, catalogue),
-    ]
+    objections = (
+        _undoing(case, draft, takes_back)
+        if takes_back is not None
+        else _shape(case, draft, catalogue)
+        or [
+            *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
+            *_way_out(case, draft["verdict"]),
+            *_guards(case, plan),
+            *_order(plan, catalogue),
+        ]
+    )
     if objections:
         return Judgement(objections)
     try:
@@ -75,6 +85,18 @@ def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[s
     if not objections and verdict == "escalate" and (len(plan) != 1 or len(escalating) != 1):
         objections.append("an escalation opens one case and does nothing else")
     return objections
+
+
+def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Neither the guards nor the order of the pack hold for steps that are taken back: what they restore was there before."""
+    *back, last = draft["plan"] or [None]
+    if draft["verdict"] != "escalate" or last is None or last["name"] != case.pack.escalation.action:
+        return ["what takes steps back ends with handing the case over"]
+    rest = iter(takes_back)
+    for action in back:
+        if not any((one["name"], one["args"]) == (action["name"], action["args"]) for one in rest):
+            return [f"{action['name']} takes back no step that was done, or not in its turn"]
+    return []
 
 
 def _way_out(case: Case, verdict: str) -> list[str]:

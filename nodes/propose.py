@@ -1,4 +1,4 @@
-"""propose: ask the reasoner for a plan; or take the plan of the person who edited it, or escalated the case."""
+"""propose: ask the reasoner for a plan; or take the plan of the person who edited it, escalate, or take steps back."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from nodes.diagnose import find
 from nodes.planner import escalation
 from nodes.rail import NewObservation, observe
 from nodes.state import MOST_TRIES, MissionContext, MissionState
+from nodes.undo import undoing
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -15,22 +16,25 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
-    decision, author = state.get("decision"), context.reasoner.name
+    decision, author, undoes = state.get("decision"), context.reasoner.name, state.get("undoing") or ""
     if state["tries"] >= MOST_TRIES:
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
-        made = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
+        made, undoes = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue), ""
     elif decision and decision["kind"] == "escalate":
         made = escalation(
             case, decision["details"].get("queue", case.pack.missing.escalate), "A person escalated it.", [], context.catalogue
         )
-        author = decision["by"]
+        author, undoes = decision["by"], ""
     elif decision and decision["kind"] == "edit" and not state["objections"]:
         made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]
+    elif undoes:
+        undone = next(one for one in context.ledger.proposals(run_id) if one.proposal_id == undoes)
+        made = undoing(case, undone, context.ledger.effects(run_id), context.catalogue)
     else:
         made = context.reasoner.propose(case, find(case), context.catalogue)
     said = [NewObservation("propose", "plan", sentence) for sentence in made.get("said", ())]
     observe(runtime, run_id, [*said, _observation(made, author)])
-    return {"draft": {**{name: value for name, value in made.items() if name != "said"}, "author": author}}
+    return {"draft": {**{name: value for name, value in made.items() if name != "said"}, "author": author, "undoes": undoes}}
 
 
 def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class MissionState(TypedDict, total=False):
     revision: int
     #: True if the proposal waits for a person
     waits: bool
+    #: the proposal whose steps are to be taken back, because one of them failed
+    undoing: str | None
     #: {"id", "kind", "by", "details"} of the person's decision, as the ledger has it
     decision: dict[str, Any] | None
     verdict: str | None

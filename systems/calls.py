@@ -12,6 +12,9 @@ class Call:
 
     tool: str
     args: Mapping[str, Any]
+    #: of a write, [{"system", "record", "field", "before"}]: it is refused where the system finds something else,
+    #: if its tool takes such conditions
+    expects: Sequence[Mapping[str, Any]] = ()
 
     @property
     def system(self) -> str:
@@ -66,5 +69,12 @@ class Writer(Protocol):
 
         Raises Refused when the system (or the guard) refuses, TryAgain when it was surely not sent, OutcomeUnknown
         when it was sent and no answer came.
+        """
+        ...
+
+    def honours_keys(self, call: Call) -> bool:
+        """Whether the tool takes an idempotency key, so that the same call may be sent again under it.
+
+        Raises TryAgain when the system cannot be reached, Refused when it has no such tool.
         """
         ...

@@ -62,6 +62,10 @@ class McpSystems:
             raise Refused(f"{call.tool} belongs to no system of {self._config.source}; correct its name.")
         return self._wait(self._write(call, key))
 
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return self._wait(self._ready_to_write(call))[1].takes_key
+
     def tools(self) -> list[ListedTool]:
         """All tools of all systems as they are listed now. Raises TryAgain when a system cannot be reached."""
         return self._wait(self._tools())
@@ -151,7 +155,9 @@ class McpSystems:
         if unsendable:
             raise Refused(unsendable)
         on, tool = await self._ready_to_write(call)
-        args = {**call.args, "idempotency_key": key} if tool.takes_key else call.args
+        args = {**call.args, **({"idempotency_key": key} if tool.takes_key else {})}
+        if call.expects and tool.takes_conditions:
+            args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
         connection = self._connection(call.system)
         try:
             result = await connection.call(on, call.name, args)

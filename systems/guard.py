@@ -19,6 +19,8 @@ class ListedTool:
     reads: bool
     digest: str
     takes_key: bool
+    #: whether it can be told what it is to find before it writes
+    takes_conditions: bool
     definition: Mapping[str, Any]
 
 
@@ -37,6 +39,7 @@ def listed(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTool:
         reads=name in config.reads and not says_write,
         digest=digest(definition),
         takes_key="idempotency_key" in properties,
+        takes_conditions="expects" in properties,
         definition=definition,
     )
 

@@ -62,6 +62,10 @@ class RecordedSystems:
         self._receipts[key] = (call, receipt)
         return receipt
 
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return True
+
     def _read(self, call: Call) -> ReadResult:
         if call.system in self._down:
             return ReadResult(call, "failed", None, self._clock(), f"{call.system} could not be reached")

@@ -190,6 +190,16 @@ class Records:
                 return record
         return None
 
+    def shows(self, change: Mapping[str, Any]) -> bool:
+        """Whether a record is as a change leaves it ({"system", "record", "field", "before", "after"})."""
+        if change["before"] == change["after"]:
+            return False
+        for collection, rows in self._by_key.items():
+            for key, record in rows.items() if collection.split(".")[0] == change["system"] else ():
+                if "/".join(map(str, key)) == change["record"] and _shown(record, change["field"], change["after"]):
+                    return True
+        return False
+
     def at(self, path: Path, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
         for record in self._found(path, names)[:1]:
@@ -231,6 +241,24 @@ class Records:
             self._copied.add(id(record))
             self._by_key[collection][tuple([record.get(field) for field in KEYS[collection]])] = record
         return record
+
+
+def _shown(record: Record, label: str, after: Any) -> bool:
+    """Whether a field, or a field of an element ("lines/1/location"), has this value; or a list has such an element."""
+    part, _, rest = label.partition("/")
+    if not rest:
+        value = record.get(part)
+        return any(_like(one, after) for one in value) if isinstance(value, list) else value == after
+    element_id, _, field = rest.rpartition("/")
+    elements = (one for one in record.get(part) or () if str(one.get(PART_KEYS.get(part, ""))) == element_id)
+    return any(one.get(field) == after for one in elements)
+
+
+def _like(element: Any, after: Any) -> bool:
+    """Whether an element is the one that was to be added; what its system chooses, such as its id, is not known before."""
+    if not isinstance(element, dict) or not isinstance(after, dict):
+        return bool(element == after)
+    return all(element.get(name) == value for name, value in after.items() if value is not None)
 
 
 def _copy(value: Any) -> Any:

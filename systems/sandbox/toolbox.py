@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput, Refused, TryAgain
-from systems.sandbox.arguments import Id
+from systems.sandbox.arguments import Expected, Id
 from systems.sandbox.reads import Read
 from systems.sandbox.shapes import clean
 from systems.sandbox.work import run_once
@@ -46,14 +46,20 @@ def write_tool(system: str, act: Act, destructive: bool, engine: Callable[[], En
     """A write tool: `act(work, …)` with an idempotency key; its docstring is the description."""
 
     def run(args: dict[str, Any]) -> dict[str, Any]:
-        key = args.pop("idempotency_key")
-        return run_once(engine(), f"{system}.{act.__name__}", args, key, act)
+        key, expects = args.pop("idempotency_key"), args.pop("expects")
+        return run_once(engine(), f"{system}.{act.__name__}", args, key, act, expects)
 
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
     takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
     annotations = ToolAnnotations(read_only_hint=False, destructive_hint=destructive, idempotent_hint=True, open_world_hint=False)
-    return _tool(act.__name__, act.__doc__ or "", {**takes, "idempotency_key": (Id, ...)}, run, annotations)
+    return _tool(
+        act.__name__,
+        act.__doc__ or "",
+        {**takes, "idempotency_key": (Id, ...), "expects": (list[Expected], [])},
+        run,
+        annotations,
+    )
 
 
 def write_tools(system: str, acts: Collection[Act], destructive: Collection[Act], engine: Callable[[], Engine]) -> list[Tool]:

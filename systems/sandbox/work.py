@@ -1,7 +1,7 @@
 """One write of the sandbox company: one transaction, done once per idempotency key, with what it changed."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -81,11 +81,19 @@ class Work:
         )
 
 
-def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: Callable[..., None]) -> dict[str, Any]:
+def run_once(
+    engine: Engine,
+    tool: str,
+    args: Mapping[str, Any],
+    key: str,
+    act: Callable[..., None],
+    expects: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Do `act(work, **args)` in one transaction, or give the first answer again if `key` was used before.
 
-    Raises Refused (an invariant, or the key was used with other arguments) and TryAgain (the database); then nothing
-    has changed.
+    `expects` is [{"system", "record", "field", "before"}]: where a field that is changed was something else before,
+    nothing is done. Raises Refused (that, an invariant, or the key was used with other arguments) and TryAgain (the
+    database); then nothing has changed.
     """
     args = clean(dict(args))
     try:
@@ -98,6 +106,7 @@ def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: 
                 return _first_answer(connection, tool, args, key)
             work = Work(connection, key)
             act(work, **args)
+            _require_expected(work, expects)
             answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
             connection.execute(update(writes).where(writes.c.key == key).values(answer=answer))
             return answer
@@ -107,6 +116,15 @@ def run_once(engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: 
     except DBAPIError as error:
         problem = str(error.orig).strip().partition("\n")[0]
         raise TryAgain(f"The sandbox company's database did not do {tool} ({problem}); try again.") from error
+
+
+def _require_expected(work: Work, expects: Sequence[Mapping[str, Any]]) -> None:
+    """Raises Refused, which takes everything back, where a record was not as whoever writes believed."""
+    wanted = {(one["system"], one["record"], one["field"]): one["before"] for one in expects}
+    for change in work.changed:
+        spot = (change["collection"].partition(".")[0], change["record"], change["field"])
+        if spot in wanted and wanted[spot] != change["before"]:
+            raise Refused(f"{' '.join(spot)} was {change['before']!r} and not {wanted[spot]!r}: somebody changed it meanwhile.")
 
 
 def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:

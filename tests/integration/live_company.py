@@ -164,6 +164,10 @@ class Meanwhile:
         assert writer is not None
         self._writer, self._tool, self._happens = writer, tool, happens
 
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return self._writer.honours_keys(call)
+
     def write(self, call: Call, key: str) -> Receipt:
         """See Writer."""
         if call.name == self._tool:

@@ -50,6 +50,10 @@ class Failing:
     def __init__(self, writer: Writer, error: MissionsError) -> None:
         self._writer, self._error, self._left = writer, error, 1
 
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return self._writer.honours_keys(call)
+
     def write(self, call: Call, key: str) -> Receipt:
         """See Writer."""
         self._left -= 1

@@ -25,6 +25,7 @@ def upgrade() -> None:
         schema="ledger",
     )
     op.add_column("proposals", sa.Column("held_by", sa.Text(), server_default="", nullable=False), schema="ledger")
+    op.add_column("proposals", sa.Column("undoes", sa.Text(), server_default="", nullable=False), schema="ledger")
     op.create_index("ix_proposals_held_by", "proposals", ["held_by"], schema="ledger", postgresql_where=sa.text("held_by <> ''"))
     op.create_table(
         "touches",

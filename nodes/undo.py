@@ -1,0 +1,60 @@
+"""Taking back what was done before a step that failed: in reverse, as far as it can be, and then over to people."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ledger.base import Ledger
+from ledger.canonical import canonical
+from ledger.records import Effect, Proposal
+from nodes.case import Case
+from nodes.planner import escalation
+from systems.catalogue import Catalogue
+
+
+def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, Any]]:
+    """The actions that take back what was done of a proposal, in reverse, up to the first step that cannot be taken back.
+
+    `effects` are all of the run: what a later proposal has taken back already is left out.
+    """
+    since = [effect for effect in effects if effect.proposal_id != proposal.proposal_id and effect.status == "done"]
+    already = Counter(_same(effect.action, effect.args) for effect in since)
+    back: list[dict[str, Any]] = []
+    for effect in sorted(_done(proposal, effects), key=lambda effect: -effect.step):
+        undo = proposal.plan[effect.step]["undo"]
+        if undo is None:
+            break
+        same = _same(undo["name"], undo["args"])
+        if already[same]:
+            already[same] -= 1
+        else:
+            back.append(
+                {"name": undo["name"], "args": undo["args"], "for": f"undo of step {effect.step + 1}", "part": None, "cites": []}
+            )
+    return back
+
+
+def allowed(ledger: Ledger, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
+    """What a plan that takes the steps of a proposal back may do besides handing the case over; None of any other plan."""
+    undone = next((one for one in ledger.proposals(run_id) if one.proposal_id == undoes), None) if undoes else None
+    return takes_back(undone, ledger.effects(run_id)) if undone else None
+
+
+def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue: Catalogue) -> dict[str, Any]:
+    """The draft that takes back what was done of a proposal and hands the case over."""
+    back = takes_back(proposal, effects)
+    failed = [effect for effect in effects if effect.proposal_id == proposal.proposal_id and effect.status == "failed"]
+    what = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in failed)
+    kept = len(_done(proposal, effects)) - len(back)
+    rest = f" {kept} step{'s' if kept > 1 else ''} before cannot be taken back, or was already." if kept else ""
+    says = f"A step failed: {what}. What was done before it is taken back, the last first.{rest}"
+    handed = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, catalogue)
+    return {**handed, "plan": [*back, *handed["plan"]]}
+
+
+def _done(proposal: Proposal, effects: Sequence[Effect]) -> list[Effect]:
+    return [effect for effect in effects if effect.proposal_id == proposal.proposal_id and effect.status == "done"]
+
+
+def _same(name: str, args: Mapping[str, Any]) -> bytes:
+    return canonical([name, args])

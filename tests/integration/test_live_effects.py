@@ -1,0 +1,218 @@
+"""What becomes of a step whose answer does not come, that fails, or whose record somebody changed meanwhile."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from errors import BadInput, MissionsError, OutcomeUnknown, Refused, TryAgain
+from ledger.canonical import now
+from ledger.records import Effect, Run
+from ledger.settling import settle
+from systems.calls import Call, Receipt, Writer
+from tests.integration.live_company import Company
+
+pytest_plugins = ["tests.integration.live_company"]
+#: update_shipping_address, reauthorize, reallocate_line, release_payment_hold, confirm_reservation, release_to_fulfilment
+CASE = "dev-ord-0010"
+NO_ANSWER = OutcomeUnknown("It was sent, and no answer came.")
+
+
+class Odd:
+    """A writer that answers oddly to one action, and counts what reached the systems.
+
+    Args:
+        lost: how many of its sendings never reach the system.
+        unanswered: how many reach it, and are not answered.
+        error: what it says to every sending, in place of sending it.
+        keys: whether it says that the systems take keys.
+    """
+
+    def __init__(
+        self, company: Company, name: str, *, lost: int = 0, unanswered: int = 0, keys: bool = True, **other: Any
+    ) -> None:
+        assert company.runtime.context.writer is not None
+        self._writer: Writer = company.runtime.context.writer
+        self._name, self._lost, self._unanswered, self._keys = name, lost, unanswered, keys
+        self._error: MissionsError | None = other.get("error")
+        self.sent: list[str] = []
+
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return self._keys and self._writer.honours_keys(call)
+
+    def write(self, call: Call, key: str) -> Receipt:
+        """See Writer."""
+        self.sent.append(call.name)
+        if call.name != self._name:
+            return self._writer.write(call, key)
+        if self._error is not None:
+            raise self._error
+        if self._lost:
+            self._lost -= 1
+            raise NO_ANSWER
+        receipt = self._writer.write(call, key)
+        if self._unanswered:
+            self._unanswered -= 1
+            raise NO_ANSWER
+        return receipt
+
+
+@pytest.fixture
+def waiting(company: Company) -> Run:
+    """A run that waits with its six steps."""
+    return company.propose(CASE)
+
+
+def approved(company: Company, run: Run, writer: Odd) -> Run:
+    with company.writes_through(writer):
+        return company.approve(run)
+
+
+def by_action(company: Company, run: Run) -> Mapping[str, Effect]:
+    return {effect.action: effect for effect in company.effects(run)}
+
+
+def test_what_was_done_and_not_answered_is_found_in_the_records_and_not_sent_again(company: Company, waiting: Run) -> None:
+    writer = Odd(company, "reallocate_line", unanswered=9)
+    assert approved(company, waiting, writer).outcome == "executed"
+    assert writer.sent.count("reallocate_line") == 1
+    assert by_action(company, waiting)["reallocate_line"].receipt == {"found": "its records are as it leaves them"}
+    assert any("done, as the records show" in text for text in company.told(waiting))
+
+
+def test_what_never_arrived_is_sent_again_under_its_key(company: Company, waiting: Run) -> None:
+    writer = Odd(company, "reallocate_line", lost=1)
+    assert approved(company, waiting, writer).outcome == "executed"
+    assert writer.sent.count("reallocate_line") == 2
+    assert {effect.status for effect in company.effects(waiting)} == {"done"}
+    told = company.sql("SELECT count(*) FROM sandbox.receipts WHERE tool = 'wms.reallocate_line'")
+    assert told == [(1,)]
+
+
+def test_what_no_record_tells_and_nobody_answers_is_an_incident(company: Company, waiting: Run) -> None:
+    writer = Odd(company, "reallocate_line", lost=9)
+    run = approved(company, waiting, writer)
+    assert run.status == "incident" and writer.sent.count("reallocate_line") == 2
+    assert by_action(company, run)["reallocate_line"].status == "unknown"
+    assert "The records do not tell whether it was done; look into wms" in company.incidents(run)[0]
+    with pytest.raises(BadInput, match="Look up in wms"):
+        settle(company.ledger, run.run_id, "retry", "rita", "again", now())
+    settle(company.ledger, run.run_id, "failed", "rita", "I looked, it is where it was", now())
+    assert company.runtime.drive(run.run_id).status == "waiting"  # for what is still to be done
+    assert "update_shipping_address" not in [action["name"] for action in company.proposal(run).plan]
+
+
+def test_without_keys_nothing_is_ever_sent_twice(company: Company, waiting: Run) -> None:
+    writer = Odd(company, "reallocate_line", lost=9, keys=False)
+    run = approved(company, waiting, writer)
+    assert run.status == "incident" and writer.sent.count("reallocate_line") == 1
+    # a process that died after sending leaves "executing"; whoever goes on asks the records, not the system
+    company.sql("UPDATE ledger.effects SET status = 'executing' WHERE run_id = %s AND status = 'unknown'", run.run_id)
+    company.ledger.resume(run.run_id, by="rita", reason="a test", at=now())
+    again = Odd(company, "reallocate_line", keys=False)
+    with company.writes_through(again):
+        assert company.runtime.drive(run.run_id).status == "incident"
+    assert again.sent == []
+
+
+def test_a_second_sending_that_is_refused_does_not_tell_that_the_first_was_not_done(company: Company, waiting: Run) -> None:
+    class DoneThenAway(Odd):
+        """It does a message, gives no answer, and is away afterwards; no record shows the message."""
+
+        def write(self, call: Call, key: str) -> Receipt:
+            """See Writer."""
+            if call.name == self._name and call.name in self.sent:
+                raise TryAgain("oms is away")
+            return super().write(call, key)
+
+    writer = DoneThenAway(company, "confirm_reservation", lost=1)
+    run = approved(company, waiting, writer)
+    assert by_action(company, run)["confirm_reservation"].status == "unknown"
+    assert run.status == "incident"
+
+
+@pytest.mark.parametrize("error", [Refused("a lock is on it"), TryAgain("payments is away")])
+def test_after_a_step_that_failed_what_can_be_taken_back_is_proposed_the_last_first(
+    company: Company, waiting: Run, error: MissionsError
+) -> None:
+    before = company.snapshot()
+    run = approved(company, waiting, Odd(company, "reauthorize", error=error))
+    proposal = company.proposal(run)
+    assert (run.status, proposal.verdict, proposal.undoes) == ("waiting", "escalate", f"{run.run_id}.1")
+    assert [action["name"] for action in proposal.plan] == ["update_shipping_address", "open_case"]
+    assert str(error) in proposal.rationale and "taken back" in proposal.rationale
+    assert proposal.approval.role != "none"
+    run = company.approve(run)
+    assert (run.verdict, run.outcome) == ("escalate", "escalated")
+    after = company.snapshot()
+    assert len(after.pop("deeds")) == len(before.pop("deeds")) + 1  # the case that was opened
+    assert after == before
+    assert company.ledger.verify_audit() == []
+
+
+def test_nothing_is_taken_back_past_a_step_that_cannot_be(company: Company, waiting: Run) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    proposal = company.proposal(run)
+    assert [action["name"] for action in proposal.plan] == ["reallocate_line", "open_case"]
+    assert "2 steps before cannot be taken back" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("decide", "ends"),
+    [
+        (lambda company, run: company.decide(run, "reject", "rita"), "abandoned"),
+        (lambda company, run: company.approve(company.decide(run, "respond", "rita", remark="it is open again")), "executed"),
+        (lambda company, run: company.approve(company.decide(run, "escalate", "rita", queue="operations")), "escalated"),
+    ],
+)
+def test_whoever_decides_may_leave_it_as_it_is_or_go_on(
+    company: Company, waiting: Run, decide: Callable[[Company, Run], Run], ends: str
+) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = decide(company, run)
+    assert (run.status, run.outcome) == ("closed", ends)
+    names = [effect.action for effect in company.effects(run) if effect.status == "done"]
+    assert names.count("reallocate_line") == 1  # nothing was taken back
+
+
+def test_what_takes_steps_back_can_be_edited_to_less_and_to_nothing_else(company: Company, waiting: Run) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    plan = [dict(action) for action in company.proposal(run).plan]
+    moved = {**plan[0], "args": {**plan[0]["args"], "to_location": "DC-9"}}
+    assert "takes back no step" in str(company.runtime.preview(run.run_id, [moved, plan[1]]).objections)
+    assert "ends with handing the case over" in str(company.runtime.preview(run.run_id, plan[:1]).objections)
+    run = company.decide(run, "edit", "rita", plan=plan[1:])
+    assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]
+
+
+def test_a_step_that_takes_back_and_fails_is_an_incident_and_goes_on_where_it_was(company: Company, waiting: Run) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, run, Odd(company, "open_case", error=Refused("no cases today")))
+    assert run.status == "incident"
+    settle(company.ledger, run.run_id, "retry", "rita", "cases can be opened", now())
+    run = company.runtime.drive(run.run_id)
+    assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]  # the line is back where it was
+    assert company.approve(run).outcome == "escalated"
+
+
+def test_what_somebody_changes_between_the_last_look_and_the_write_is_not_overwritten(company: Company, waiting: Run) -> None:
+    line = next(one for one in company.proposal(waiting).plan if one["name"] == "reallocate_line")["args"]
+
+    class Meddled(Odd):
+        """Before its step, somebody moves the line elsewhere."""
+
+        def write(self, call: Call, key: str) -> Receipt:
+            """See Writer."""
+            if call.name == self._name:
+                where = "order_id = %s AND line_id = %s"
+                company.sql(
+                    f"UPDATE sandbox.oms_orders_lines SET location = 'ST-77' WHERE {where}", line["order_id"], line["line_id"]
+                )
+            return super().write(call, key)
+
+    run = approved(company, waiting, Meddled(company, "reallocate_line"))
+    assert by_action(company, run)["reallocate_line"].status == "failed"
+    assert "somebody changed it meanwhile" in str(by_action(company, run)["reallocate_line"].error)
+    (order,) = [one for one in company.snapshot()["oms.orders"] if one["order_id"] == line["order_id"]]
+    assert [one["location"] for one in order["lines"] if one["line_id"] == line["line_id"]] == ["ST-77"]
