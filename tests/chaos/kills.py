@@ -15,7 +15,7 @@ from tests.chaos.world import World, kill
 #: places that the requirement does not name; they are tried in full
 FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
 #: the tool whose call a system refuses, so that what was done before it must be undone
-_REFUSES = {"dev-ord-0004": "payments.void_authorization", "dev-ord-0048": "crm.send_message"}
+_REFUSES = {"dev-ord-0084": "oms.release_to_fulfilment", "dev-ord-0044": "crm.send_message"}
 
 
 def at_every_place(report: Report, world: World, case_id: str, *, short: bool, compensated: bool = False) -> None:

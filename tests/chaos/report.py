@@ -31,11 +31,7 @@ class Report:
         """Check, and print one line of a scenario with its counts."""
         begun = time.monotonic()
         found = self.check(world)
-        states = world.statuses()
-        told = {
-            **counts,
-            **{status: states[status] for status in ("closed", "waiting", "incident", "running") if status in states},
-        }
+        told: list[tuple[str, object]] = [*counts.items(), *sorted(world.statuses().items())]
         wrong = [f"{figure} {len(sentences)}" for figure, sentences in found.by_figure().items() if sentences]
         verdict = ", ".join(wrong) or "all figures 0"
         line = ", ".join(f"{what.replace('_', ' ')} {number}" for what, number in told)
