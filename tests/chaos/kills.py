@@ -2,12 +2,11 @@
 
 import random
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ledger.records import Event
 from tests.chaos.faults import AFTER_KILL, Rule
-from tests.chaos.points import ANSWER_RECEIVED, BEFORE_COMMIT, CALL_SENT, REMOTE_COMMITTED, Hit
+from tests.chaos.points import ANSWER_RECEIVED, BEFORE_COMMIT, CALL_SENT, REMOTE_COMMITTED, Hit, Passed
 from tests.chaos.processes import Life
 from tests.chaos.report import Report
 from tests.chaos.world import World, kill
@@ -15,7 +14,7 @@ from tests.chaos.world import World, kill
 #: places that the requirement does not name; they are tried in full
 FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
 #: the tool whose call a system refuses, so that what was done before it must be undone
-_REFUSES = {"dev-ord-0084": "oms.release_to_fulfilment", "dev-ord-0044": "crm.send_message"}
+_REFUSES = {"dev-ord-0044": "payments.reauthorize", "dev-omn-0012": "crm.send_message"}
 
 
 def at_every_place(report: Report, world: World, case_id: str, *, short: bool, compensated: bool = False) -> None:
@@ -28,11 +27,7 @@ def at_every_place(report: Report, world: World, case_id: str, *, short: bool, c
     (passed,) = world.live([Life(pattern, rules=rules, control=world.control)])
     assert passed is not None
     world.taken_in.add(pattern.source_id)
-    begin: Counter[str] = Counter()
-    if compensated:
-        (plain,) = world.live([Life(world.events([case_id], 1)[0])])
-        begin = Counter(plain or {}) - Counter(dict.fromkeys(plain or {}, 1))
-    hits = [hit for hit in _hits(passed, begin) if not (short and hit[0] in FURTHER)]
+    hits = [hit for hit in _hits(passed) if not (short and hit[0] in FURTHER)]
     lives = [_life(world, case_id, hit, compensated) for hit in hits]
     ends = world.live(lives)
     survived = [f"{hit[0]} {hit[1]}" for hit, end in zip(hits, ends, strict=True) if end is not None]
@@ -74,9 +69,8 @@ def at_random(report: Report, world: World, kills: int, chance: random.Random, w
 def without_keys(report: Report, world: World, case_id: str) -> None:
     """The same around each call, of systems that take no idempotency key: its writes must not be sent again blindly."""
     (passed,) = world.live([Life(world.events([case_id], 1)[0])])
-    hits = [
-        hit for hit in _hits(passed or {}, Counter()) if hit[0] in (CALL_SENT, REMOTE_COMMITTED, ANSWER_RECEIVED, "effect marked")
-    ]
+    assert passed is not None
+    hits = [hit for hit in _hits(passed) if hit[0] in (CALL_SENT, REMOTE_COMMITTED, ANSWER_RECEIVED, "effect marked")]
     lives = [_life(world, case_id, hit, compensated=False) for hit in hits]
     world.live(lives)
     late = world.events([case_id], 4)
@@ -91,12 +85,11 @@ def without_keys(report: Report, world: World, case_id: str) -> None:
     report.scenario(f"systems that take no key, {case_id[-4:]}", world, kills=len(hits))
 
 
-def _hits(passed: Mapping[str, int], begin: Counter[str]) -> list[Hit]:
-    """Every place and which time; a call passes its system as often as its answer comes back."""
-    calls = passed.get(ANSWER_RECEIVED, 0)
-    everything = {**passed, CALL_SENT: calls, REMOTE_COMMITTED: calls}
-    before = {**begin, CALL_SENT: begin[ANSWER_RECEIVED], REMOTE_COMMITTED: begin[ANSWER_RECEIVED]}
-    return [(place, time) for place, times in everything.items() for time in range(before.get(place, 0) + 1, times + 1)]
+def _hits(passed: Passed) -> list[Hit]:
+    """Every place and which time, after a failure where there was one; a call passes its system as often as it is answered."""
+    until, since = ({**times, **dict.fromkeys((CALL_SENT, REMOTE_COMMITTED), times.get(ANSWER_RECEIVED, 0))}
+                    for times in (passed.in_all, passed.before_failure))  # fmt: skip
+    return [(place, time) for place, times in until.items() for time in range(since.get(place, 0) + 1, times + 1)]
 
 
 def _life(world: World, case_id: str, hit: Hit, compensated: bool) -> Life:

@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from graphs.checkpoints import Checkpoints
@@ -25,7 +26,6 @@ _LEDGER = {
     "propose": "proposal written",
     "decide": "decision committed",
     "intend": "intent written",
-    "mark_effect": "effect marked",
     "incident": "incident written",
     "finish": "terminal row",
 }
@@ -34,11 +34,21 @@ CALL_SENT, REMOTE_COMMITTED = "call sent", "remote committed"
 ANSWER_RECEIVED, BEFORE_COMMIT = "answer received", "just before a commit"
 
 
+@dataclass(frozen=True)
+class Passed:
+    """How often each place was passed in a life."""
+
+    in_all: Mapping[str, int]
+    #: until the first step that failed was marked so, or nothing where none did
+    before_failure: Mapping[str, int]
+
+
 class Fuse:
     """Counts how often each place is passed, and kills this process at one of them."""
 
     def __init__(self, at: Hit | None = None) -> None:
         self.passed: Counter[str] = Counter()
+        self.before_failure: Counter[str] = Counter()
         self._at, self._lock = at, threading.Lock()
 
     def reach(self, place: str) -> None:
@@ -48,11 +58,18 @@ class Fuse:
             if (place, self.passed[place]) == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def mark(self, status: str) -> None:
+        """An effect was marked."""
+        if status == "failed" and not self.before_failure:
+            self.before_failure = Counter(self.passed)
+        self.reach("effect marked")
+
 
 def install(fuse: Fuse) -> None:
     """Put the fuse into every place of this process."""
     for method, place in _LEDGER.items():
         _after(PostgresLedger, method, lambda *_, place=place, **__: fuse.reach(place))
+    _after(PostgresLedger, "mark_effect", lambda _ledger, _key, status, *_, **__: fuse.mark(status))
     _inside(PostgresLedger, "lease", lambda: fuse.reach("resume taken"), at_end=False)
     _inside(PostgresLedger, "_writing", lambda: fuse.reach(BEFORE_COMMIT), at_end=True)
     _after(Checkpoints, "put", lambda *_, **__: fuse.reach("checkpoint"))

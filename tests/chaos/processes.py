@@ -20,7 +20,7 @@ from graphs.settings import Settings
 from graphs.working import MissionsWorker
 from ledger.records import Decision, Event
 from tests.chaos.faults import Rule, as_json
-from tests.chaos.points import Fuse, Hit, install
+from tests.chaos.points import Fuse, Hit, Passed, install
 
 #: names by role; two of each that four eyes may be asked of
 PEOPLE = {
@@ -69,7 +69,7 @@ def live(chosen: Mapping[str, Any], life: Life, told: Connection) -> None:
         while run.status == "waiting":
             decide(runtime, run.run_id)
             run = runtime.drive(run.run_id)
-        told.send(dict(fuse.passed))
+        told.send(Passed(fuse.passed, fuse.before_failure))
 
 
 def _begin() -> None:

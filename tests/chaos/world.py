@@ -34,6 +34,7 @@ from tests.chaos import processes
 from tests.chaos.clones import clone, recorded_cases
 from tests.chaos.company import serve_company, systems_file
 from tests.chaos.faults import Rule
+from tests.chaos.points import Passed
 from tests.chaos.processes import LEASE_SECONDS, PEOPLE, Life
 
 #: processes are forked from one that has imported everything and has no threads yet
@@ -187,9 +188,9 @@ class World:
         while self.workers:
             kill(self.workers.pop())
 
-    def live(self, lives: Sequence[Life], *, side_by_side: int = 2, **settings: Any) -> list[dict[str, int] | None]:
+    def live(self, lives: Sequence[Life], *, side_by_side: int = 2, **settings: Any) -> list[Passed | None]:
         """Have each life lived in a process of its own: how often it passed each place, or None where it was killed."""
-        told: list[dict[str, int] | None] = []
+        told: list[Passed | None] = []
         chosen = {**self.settings, **settings}
         for first in range(0, len(lives), side_by_side):
             started = [_started_life(chosen, life) for life in lives[first : first + side_by_side]]
@@ -289,9 +290,9 @@ def _answer(process: BaseProcess, told: Any) -> Any:
     return told.recv()
 
 
-def _end_of(process: BaseProcess, told: Any) -> dict[str, int] | None:
+def _end_of(process: BaseProcess, told: Any) -> Passed | None:
     try:
-        passed: dict[str, int] | None = _answer(process, told)
+        passed: Passed | None = _answer(process, told)
     except EOFError:
         passed = None
     process.join()
