@@ -18,12 +18,16 @@ knowledge = typer.Typer(no_args_is_help=True, help="Enterprise Knowledge: the in
 user = typer.Typer(no_args_is_help=True, help="The people: who may decide, look, manage, write in.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 incident = typer.Typer(no_args_is_help=True, help="Runs that cannot go on by themselves, and the ways out.")
+event = typer.Typer(no_args_is_help=True, help="Events of a file, and those that could not be taken in.")
+source = typer.Typer(no_args_is_help=True, help="The systems that may hand events in, by POST /events.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
 app.add_typer(pack, name="pack")
 app.add_typer(incident, name="incident")
+app.add_typer(event, name="events")
+app.add_typer(source, name="source")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -131,11 +135,16 @@ def evaluate(
 
 
 @sandbox.command("load")
-def sandbox_load(cases: list[Path]) -> None:
+def sandbox_load(
+    cases: list[Path],
+    feed: Annotated[
+        bool, typer.Option("--feed", help="Put their events on the feed of oms too, from which they are taken in.")
+    ] = False,
+) -> None:
     """Put recorded exceptions into the sandbox company."""
     from cli.sandboxing import load
 
-    load(cases)
+    load(cases, feed)
 
 
 @sandbox.command("reset")
@@ -259,6 +268,66 @@ def incident_close(
     from cli.incidents import close
 
     close(run_id, reason)
+
+
+@event.command("take")
+def events_take(file: Annotated[Path, typer.Argument(help="FILE.jsonl: one event a line; FILE.json: one, or a list.")]) -> None:
+    """Take events in, each once; workers run their Missions. What is no event becomes a dead letter."""
+    from cli.events import take
+
+    take(file)
+
+
+@event.command("dead")
+def events_dead(as_json: Json = False) -> None:
+    """The dead letters: what came as an event and is none, from where, and why."""
+    from cli.events import list_dead
+
+    list_dead(as_json)
+
+
+@event.command("again")
+def events_again(
+    letter: str, reason: Annotated[str, typer.Option(help="What has changed, such as a new pack; kept in the audit log.")]
+) -> None:
+    """Take a dead letter in now, as the person who is signed in."""
+    from cli.events import again
+
+    again(letter, reason)
+
+
+@event.command("drop")
+def events_drop(letter: str, reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")]) -> None:
+    """Settle a dead letter and take nothing in, as the person who is signed in."""
+    from cli.events import drop
+
+    drop(letter, reason)
+
+
+@source.command("add")
+def source_add(
+    name: Annotated[str, typer.Argument(help="As the system is called whose events it hands in, such as oms.")],
+) -> None:
+    """Add an event source and print its token, once. Takes an administrator."""
+    from cli.sources import add_source
+
+    add_source(name)
+
+
+@source.command("list")
+def source_list() -> None:
+    """The event sources."""
+    from cli.sources import list_sources
+
+    list_sources()
+
+
+@source.command("end")
+def source_end(name: str) -> None:
+    """End an event source: its token is good for nothing any more. Takes an administrator."""
+    from cli.sources import end_source
+
+    end_source(name)
 
 
 @audit.command("verify")

@@ -6,7 +6,7 @@ from cli.signing import signed_in
 from errors import Refused
 from graphs.settings import settings
 from ledger.desk import COMMAND_LINE, Desk
-from ledger.permissions import require
+from ledger.permissions import Permission, require
 from ledger.postgres import PostgresLedger
 
 #: people that are listed
@@ -18,7 +18,7 @@ def add_person(name: str, role: str, customer_id: str) -> None:
     """Add a person, or give a known one another role."""
     with open_ledger() as ledger:
         desk = Desk(ledger)
-        by = _manager(ledger, desk)
+        by = manager(ledger, desk)
         person, one_time = desk.admit(name, role, by, customer_id or None, account=not settings().oidc_metadata_url)
     say(f"{person.name} is {person.role}{f' of {person.customer_id}' if person.customer_id else ''} now.")
     if one_time:
@@ -29,7 +29,7 @@ def give_password(name: str) -> None:
     """Give a person another one-time password; sessions of theirs end."""
     with open_ledger() as ledger:
         desk = Desk(ledger)
-        one_time = desk.give_one_time(name, _manager(ledger, desk, name))
+        one_time = desk.give_one_time(name, manager(ledger, desk, name))
     _show(name, one_time)
 
 
@@ -48,7 +48,7 @@ def _show(name: str, one_time: str) -> None:
     say(f"It is good for 7 days: `missions sign-in {name}`, or on the dashboard.", style="dim")
 
 
-def _manager(ledger: PostgresLedger, desk: Desk, lost: str = "") -> str:
+def manager(ledger: PostgresLedger, desk: Desk, lost: str = "", what: Permission = "manage_people") -> str:
     """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
 
     That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is
@@ -58,11 +58,11 @@ def _manager(ledger: PostgresLedger, desk: Desk, lost: str = "") -> str:
         return COMMAND_LINE
     person = signed_in(desk)
     if person is not None:
-        return require(person, "manage_people").name
+        return require(person, what).name
     owner = ledger.person(lost) if lost else None
     if not desk.has_administrator() or (owner is not None and owner.role == "administrator"):
         return COMMAND_LINE
     raise Refused(
-        "people are managed by an administrator: sign in as one with `missions sign-in NAME` "
+        "people and event sources are managed by an administrator: sign in as one with `missions sign-in NAME` "
         "(a lost password of an administrator: `missions user password NAME`)"
     )

@@ -9,11 +9,11 @@ from cli.knowing import learn_phrasings
 from cli.screen import dollars, progress, say, table
 from cli.showing import who
 from errors import BadInput
-from evals.cases import event_of, parse_line, recorded
+from evals.cases import parse_line, recorded
+from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime, utc_now
 from graphs.settings import settings
 from ledger.records import Event, Run
-from nodes.case import iso
 from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
 from systems.sandbox.loader import load_cases
@@ -89,10 +89,7 @@ def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
 def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Event:
     if "systems" in raw:
         return recorded(raw, packs, where).event
-    for field, kind in (("source_id", str), ("mission", str), ("trigger", dict)):
-        if not isinstance(raw.get(field), kind):
-            raise BadInput(f"{where}: an event needs «{field}»; see README, “An event”")
-    as_of = raw.get("as_of") or iso(utc_now())
-    if not isinstance(as_of, str):
-        raise BadInput(f"{where}: as_of must be a moment such as 2026-03-14T09:30:00Z")
-    return event_of(raw["mission"], raw["trigger"], as_of, raw["source_id"], packs, where)
+    try:
+        return event_of(raw, packs, utc_now())
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error

@@ -16,8 +16,8 @@ from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import serve
 
 
-def load(files: Sequence[Path]) -> None:
-    """Load the recorded exceptions of files; say what was refused and why."""
+def load(files: Sequence[Path], feed: bool) -> None:
+    """Load the recorded exceptions of files, their events onto the feed if wanted; say what was refused and why."""
     cases = []
     for file in files:
         try:
@@ -28,7 +28,7 @@ def load(files: Sequence[Path]) -> None:
     url = open_database(settings())
     create_schema(url)
     with progress("loading", len(cases)) as advance:
-        report = load_cases(url, cases, on_progress=lambda *_: advance())
+        report = load_cases(url, cases, feed=feed, on_progress=lambda *_: advance())
     for case_id, sentence in report.refused.items():
         say(f"{case_id} was not loaded: {sentence}")
     say(f"The sandbox company holds {len(report.loaded)} of these {len(cases)} recorded exceptions.")

@@ -4,19 +4,25 @@ import logging
 
 import typer
 
+from cli.opening import open_ledger
 from cli.screen import say
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import settings
+from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
+from ledger.inbox import Inbox
+from ledger.jobs import open_jobs
 from ledger.sweeping import look
+from systems.config import load_config
 
 
 def work(hands: int) -> None:
     """Work until Ctrl-C or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chosen = settings()
-    with open_runtime(chosen) as runtime:
-        worker = MissionsWorker(runtime, hands, chosen.lease_seconds)
+    with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
+        intake = Intake(runtime, Inbox(ledger), jobs.drive)
+        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds)
         say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
         worker.run()
     say("The worker has stopped.")

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.events import EVENTS
 from dashboard.visitor import COOKIE, SIGN_IN
 from errors import MissionsError
 
@@ -82,5 +83,5 @@ class Guard:
 
 
 def is_page(path: str) -> bool:
-    """Whether an address is that of a page, and not of a file or of Streamlit's own."""
-    return not path.startswith(_OPEN) and "/_stcore/" not in path and "." not in path.rsplit("/", 1)[-1]
+    """Whether an address is that of a page, and not of a file, of Streamlit's own, or of the door for events."""
+    return path != EVENTS and not path.startswith(_OPEN) and "/_stcore/" not in path and "." not in path.rsplit("/", 1)[-1]

@@ -12,11 +12,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
 
+from dashboard import events, sign_in
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
 from dashboard.guard import Guard
 from dashboard.oidc import auth_secrets, uses_oidc
-from dashboard.sign_in import routes
 from dashboard.text import label
 from errors import BadInput, MissionsError
 from graphs.settings import Settings
@@ -49,7 +49,11 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
 def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
     signed_in = None if uses_oidc(chosen) else lambda token: opened.desk.who(token) is not None
     return st.App(
-        APP, secrets=secrets, routes=routes(), middleware=[Middleware(Guard, signed_in=signed_in)], on_script_error=_told
+        APP,
+        secrets=secrets,
+        routes=[*sign_in.routes(), *events.routes()],
+        middleware=[Middleware(Guard, signed_in=signed_in)],
+        on_script_error=_told,
     )
 
 

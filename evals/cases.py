@@ -1,14 +1,13 @@
 """Recorded exceptions: reading and validating their lines (JSONL)."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from errors import BadInput
-from ledger.legality import nameable
+from graphs.events import event_of_trigger
+from graphs.strict_json import strict_json
 from ledger.records import Event
 from nodes.pack import Pack
 
@@ -43,9 +42,9 @@ def parse_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise BadInput(f"{where}: longer than {MAX_LINE_BYTES:,} bytes; a recorded exception holds one case")
     try:
-        raw = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{where}: not valid JSON ({error}); mend the line or take it out") from error
+        raw = strict_json(line)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}; mend the line or take it out") from error
     if not isinstance(raw, dict):
         raise BadInput(f"{where}: must be a JSON object; mend the line or take it out")
     return raw
@@ -63,40 +62,8 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
         listed = collections.values() if isinstance(collections, dict) else () if collections is None else (None,)
         if not all(isinstance(records, list) and all(isinstance(one, dict) for one in records) for records in listed):
             raise BadInput(f"{where}: systems.{system} must be null, or an object of lists of records; see evals/cases/README.md")
-    event = event_of(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs, where)
-    return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)
-
-
-def event_of(
-    mission: str, trigger: Mapping[str, Any], as_of: str, source_id: str, packs: Mapping[str, Pack], where: str
-) -> Event:
-    """The event of a trigger. Raises BadInput for an unknown mission or event, or a trigger without its subject."""
-    pack = packs.get(mission)
-    if pack is None:
-        raise BadInput(f"{where}: there is no mission {mission!r}; there are {', '.join(packs)}")
-    if not nameable(source_id):
-        raise BadInput(
-            f"{where}: «case_id or source_id» must be text of at most 500 characters without NUL or half characters; mend it"
-        )
-    name = trigger.get("event")
-    if not isinstance(name, str) or name not in pack.trigger.events:
-        raise BadInput(f"{where}: {mission} has no event {name!r}; it has {', '.join(pack.trigger.events)}")
-    fields = pack.trigger.fields(name)
-    for field in fields:
-        told = trigger.get(field)
-        if not isinstance(told, str) or not told.strip():
-            raise BadInput(f"{where}: the trigger does not name its subject; give it «{field}»")
-    subject = pack.trigger.events[name].format_map({field: trigger[field] for field in fields})
-    if not nameable(subject):
-        raise BadInput(f"{where}: «{fields[0]}» must be text of at most 500 characters without NUL or half characters; mend it")
     try:
-        moment = datetime.fromisoformat(as_of)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadInput(f"{where}: as_of {as_of!r} is no moment; write it as 2026-03-14T09:30:00Z")
-    return Event(source_id=source_id, name=name, mission=mission, subject=subject, trigger=trigger, as_of=moment)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+        event = event_of_trigger(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
+    return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)

@@ -58,6 +58,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def new_run_id() -> str:
+    """An id for a run that is new."""
+    return f"r-{uuid4().hex[:12]}"
+
+
 def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:
     """Every pack of a folder, by mission. Raises BadInput for one that does not validate: it does not load."""
     packs: dict[str, Pack] = {}
@@ -97,9 +102,9 @@ class Runtime:
         # another context, not this one changed: a drive that is under way must not see two books
         self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
-    def take_in(self, event: Event) -> Run:
-        """Take an event in; the run that it started, now or when it came first."""
-        return self.ledger.take_in(event, f"r-{uuid4().hex[:12]}", self.versions(event))
+    def take_in(self, event: Event, run_id: str = "") -> Run:
+        """Take an event in; the run that it started, now (then it has this id, if one is given) or when it came first."""
+        return self.ledger.take_in(event, run_id or new_run_id(), self.versions(event))
 
     def versions(self, event: Event) -> dict[str, str]:
         """What a run of this event starts with: graph, pack, policies, catalogue and model."""

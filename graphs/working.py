@@ -9,9 +9,10 @@ others.
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
@@ -20,9 +21,12 @@ from procrastinate.worker import Worker
 from psycopg import Error
 
 from errors import MissionsError, Refused, TakenOver, TryAgain
-from graphs.runtime import Runtime
+from graphs.feeds import poll
+from graphs.schedules import run_schedule, schedules
+from graphs.taking_in import Intake
 from ledger.jobs import DRIVE, forgotten
 from ledger.sweeping import sweep
+from systems.config import FeedConfig
 
 _log = logging.getLogger(__name__)
 #: seconds between two looks for runs that nobody works on
@@ -32,8 +36,9 @@ GRACE = 60.0
 #: of the seconds between two tries of a job, which double
 LONGEST_PAUSE = 60
 
-#: seconds between two times, and what is done each time
-Periodic = tuple[float, Callable[[], Awaitable[None]]]
+#: the task that opens a book, and for how many seconds after its moment it still does
+SCHEDULE = "schedule"
+LATEST = 12 * 3600
 
 
 class _UntilItAnswers(BaseRetryStrategy):
@@ -49,11 +54,12 @@ class _UntilItAnswers(BaseRetryStrategy):
 class MissionsWorker:
     """One worker. `stop` may be called from any thread."""
 
-    def __init__(self, runtime: Runtime, hands: int, lease_seconds: float, further: tuple[Periodic, ...] = ()) -> None:
-        """`hands` runs are driven side by side; `further` is what else a worker does, beside the sweep."""
-        self._runtime, self._hands, self._lease_seconds = runtime, hands, lease_seconds
-        self._periodic: tuple[Periodic, ...] = ((SWEEPS, self._sweep), *further)
-        self._app = _app(runtime)
+    def __init__(self, intake: Intake, feeds: Sequence[FeedConfig], hands: int, lease_seconds: float) -> None:
+        """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`."""
+        self._runtime, self._hands, self._lease_seconds = intake.runtime, hands, lease_seconds
+        polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
+        self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [(SWEEPS, self._sweep), *polls]
+        self._app = _app(intake)
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -126,13 +132,26 @@ class MissionsWorker:
             await self._app.configure_task(DRIVE, lock=subject).defer_async(run_id=run_id)
         await asyncio.to_thread(sweep, self._runtime.ledger, url)
 
+    async def _poll(self, intake: Intake, feed: FeedConfig) -> None:
+        """Read a feed, unless another worker has just done so."""
+        known = await asyncio.to_thread(intake.inbox.feed, feed.name)
+        if known is None or datetime.now(UTC) - known.polled_at >= timedelta(seconds=feed.every_seconds / 2):
+            await asyncio.to_thread(poll, intake, feed)
 
-def _app(runtime: Runtime) -> App:
-    app = App(connector=PsycopgConnector(conninfo=runtime.database_url, min_size=1, max_size=4))
+
+def _app(intake: Intake) -> App:
+    connector = PsycopgConnector(conninfo=intake.runtime.database_url, min_size=1, max_size=4)
+    app = App(connector=connector, periodic_defaults={"max_delay": LATEST})
 
     @app.task(name=DRIVE, retry=_UntilItAnswers())
     def drive(run_id: str) -> None:
         with suppress(TakenOver):  # the other one goes on
-            runtime.drive(run_id)
+            intake.runtime.drive(run_id)
 
+    @app.task(name=SCHEDULE, retry=_UntilItAnswers())
+    def schedule(timestamp: int, event: str) -> None:
+        run_schedule(intake, event, datetime.fromtimestamp(timestamp, UTC))
+
+    for one in schedules(intake.runtime.context.packs):
+        app.periodic(cron=one.cron, periodic_id=one.event, task_kwargs={"event": one.event})(schedule)
     return app

@@ -76,7 +76,12 @@ def of_proposal(proposal: Proposal, superseded: str | None) -> dict[str, Any]:
         "role": proposal.approval.role,
         "four_eyes": proposal.approval.four_eyes,
         "supersedes": superseded,
+        "held_by": proposal.held_by,
     }
+
+
+def of_release(proposal_id: str, after: str) -> dict[str, Any]:
+    return {"proposal_id": proposal_id, "after": after}
 
 
 def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:

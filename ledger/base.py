@@ -102,11 +102,14 @@ class Ledger(Protocol):
 
     # Proposals and decisions
 
-    def propose(self, proposal: Proposal) -> None:
-        """Put a proposal before people: it is 'pending', the run 'waiting', and an earlier pending one superseded.
+    def propose(self, proposal: Proposal) -> Proposal:
+        """Put a proposal before people, and return it as it is kept: it is 'pending', the run 'waiting', and an earlier
+        pending one superseded.
 
-        One whose approval has the role "none" is kept as 'automatic', and the run goes on. The same proposal again
-        changes nothing; Refused when its id exists with another digest, or the run is closed or an incident.
+        One whose approval has the role "none" is kept as 'automatic', and the run goes on. One that would change a
+        record that the open proposal of another run would change too is 'pending' and `held_by` that run; when that is
+        closed, it is superseded and its run goes on, to look anew. The same proposal again changes nothing; Refused when
+        its id exists with another digest, or the run is closed or an incident.
         """
         ...
 

@@ -4,6 +4,7 @@ Pure functions, the same for every ledger; they raise Refused or BadInput with o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from errors import BadInput, Refused
@@ -74,6 +75,11 @@ def check_proposal(proposal: Proposal, run: Run) -> ProposalStatus:
     if run.status in ("closed", "incident"):
         raise Refused(f"Run {run.run_id} is '{run.status}': proposal {proposal.proposal_id} cannot be made in it.")
     return "automatic" if proposal.approval.role == "none" else "pending"
+
+
+def held(proposal: Proposal, status: ProposalStatus, by: str) -> Proposal:
+    """The proposal as it is kept: one that has to wait for another run waits whatever its approval asks for."""
+    return replace(proposal, status="pending" if by else status, held_by=by)
 
 
 def check_same_proposal(kept: Proposal, come: Proposal) -> None:

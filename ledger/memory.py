@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +38,9 @@ from ledger.records import (
 )
 from ledger.sentences import leased, no_effect, no_proposal, no_run, run_id_taken, several_runs
 
+#: a proposal that waits, or that is being executed
+_OPEN = ("pending", "approved", "automatic")
+
 
 @dataclass(slots=True)
 class _Case:
@@ -63,6 +67,8 @@ class MemoryLedger:
         self._effects: dict[str, Effect] = {}
         self._people: dict[str, Person] = {}
         self._leased: set[str] = set()
+        #: record -> the runs whose proposals would change it, or would have
+        self._touched: dict[str, set[str]] = {}
         self._chain: list[AuditEntry] = []
         #: audit rows that are not digested yet: at, kind, run id, and what makes the body
         self._noted: list[tuple[datetime, str, str, Callable[[], Mapping[str, Any]]]] = []
@@ -111,6 +117,7 @@ class MemoryLedger:
             self._close_incidents(case, at)
             case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)
             self._note(at, "run_closed", run_id, lambda: audit.of_end(verdict, outcome))
+            self._release(run_id, at)
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[Leased]:
@@ -166,22 +173,24 @@ class MemoryLedger:
 
     # Proposals and decisions
 
-    def propose(self, proposal: Proposal) -> None:
+    def propose(self, proposal: Proposal) -> Proposal:
         with self._lock:
             case = self._case(proposal.run_id)
             known = self._proposals.get(proposal.proposal_id)
             if known is not None:
-                return legality.check_same_proposal(known, proposal)
+                legality.check_same_proposal(known, proposal)
+                return known
             status = legality.check_proposal(proposal, case.run)
             superseded = self._supersede(case)
-            kept = proposal if proposal.status == status else replace(proposal, status=status)
+            kept = legality.held(proposal, status, self._touch(proposal))
             self._proposals[proposal.proposal_id] = kept
             case.proposals.append(proposal.proposal_id)
-            if status == "pending":
+            if kept.status == "pending":
                 case.run = replace(case.run, status="waiting")
             elif superseded:
                 case.run = replace(case.run, status="running")
             self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded))
+            return kept
 
     def proposal(self, run_id: str) -> Proposal | None:
         made = self.proposals(run_id)
@@ -371,6 +380,50 @@ class MemoryLedger:
         if case is None:
             raise BadInput(no_run(run_id))
         return case
+
+    def _touch(self, proposal: Proposal) -> str:
+        """The run that a new proposal has to wait for, or nothing."""
+        found = set()
+        for record in proposal.touches:
+            runs = self._touched.setdefault(record, set())
+            found |= runs
+            runs.add(proposal.run_id)
+        for run_id in sorted(found - {proposal.run_id}):
+            latest = self._latest(run_id)
+            if latest is None or latest.status not in _OPEN or set(latest.touches).isdisjoint(proposal.touches):
+                continue
+            if not self._waits_for(run_id, proposal.run_id):
+                return run_id
+        return ""
+
+    def _latest(self, run_id: str) -> Proposal | None:
+        case = self._cases[run_id]
+        return self._proposals[case.proposals[-1]] if case.proposals and case.run.status != "closed" else None
+
+    def _waits_for(self, run_id: str, other: str) -> bool:
+        seen: set[str] = set()
+        while run_id and run_id not in seen:
+            if run_id == other:
+                return True
+            seen.add(run_id)
+            latest = self._latest(run_id)
+            run_id = latest.held_by if latest is not None and latest.status == "pending" else ""
+        return False
+
+    def _release(self, run_id: str, at: datetime) -> None:
+        """Let the runs that waited for this one look anew."""
+        touched = [record for made in self._cases[run_id].proposals for record in self._proposals[made].touches]
+        for other in sorted({one for record in touched for one in self._touched.get(record, ())}):
+            latest = self._latest(other)
+            if latest is None or latest.held_by != run_id or latest.status != "pending":
+                continue
+            self._proposals[latest.proposal_id] = replace(latest, status="superseded")
+            case = self._cases[other]
+            if case.run.status == "waiting":
+                case.run = replace(case.run, status="running")
+            self._note(at, "released", other, partial(audit.of_release, latest.proposal_id, run_id))
+        for record in touched:
+            self._touched[record].discard(run_id)
 
     def _supersede(self, case: _Case) -> str | None:
         """The id of the pending proposal that is superseded by this, if there was one."""

@@ -10,7 +10,15 @@ from errors import Refused
 from ledger.records import Person
 
 Permission = Literal[
-    "read", "decide", "search_audit", "settle_incident", "draft_policy", "put_policy_in_force", "manage_people", "write_in"
+    "read",
+    "decide",
+    "search_audit",
+    "settle_incident",
+    "draft_policy",
+    "put_policy_in_force",
+    "manage_people",
+    "manage_sources",
+    "write_in",
 ]
 
 _STAFF = frozenset({"analyst", "reviewer", "supervisor", "finance", "administrator", "auditor"})
@@ -24,6 +32,8 @@ _MAY: Mapping[Permission, frozenset[str]] = {
     "draft_policy": frozenset({"analyst", "supervisor", "finance", "administrator"}),
     "put_policy_in_force": frozenset({"supervisor", "finance", "administrator"}),
     "manage_people": frozenset({"administrator"}),
+    # the systems that hand events in
+    "manage_sources": frozenset({"administrator"}),
     # a message of one's own, and the answer to it
     "write_in": frozenset({"customer"}),
 }
@@ -31,10 +41,11 @@ _DOING: Mapping[Permission, str] = {
     "read": "look at runs and their evidence",
     "decide": "decide about proposals",
     "search_audit": "read the audit log",
-    "settle_incident": "retry or close an incident",
+    "settle_incident": "settle an incident or a dead letter",
     "draft_policy": "draft a policy",
     "put_policy_in_force": "put a policy in force",
     "manage_people": "manage people",
+    "manage_sources": "manage event sources",
     "write_in": "write in as a customer",
 }
 

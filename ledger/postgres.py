@@ -130,9 +130,9 @@ class PostgresLedger:
 
     # Proposals and decisions
 
-    def propose(self, proposal: Proposal) -> None:
+    def propose(self, proposal: Proposal) -> Proposal:
         with self._writing() as tx:
-            proposals.propose(tx, proposal, self._clock())
+            return proposals.propose(tx, proposal, self._clock())
 
     def proposal(self, run_id: str) -> Proposal | None:
         with self.transaction() as tx:

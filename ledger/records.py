@@ -138,6 +138,11 @@ class Proposal:
     #: the proposal whose steps it takes back, after a step of that one failed; or empty
     undoes: str = ""
 
+    @property
+    def touches(self) -> tuple[str, ...]:
+        """The records that it would change; of one order in two systems the name is the same."""
+        return tuple(dict.fromkeys(change["record"] for change in self.changes))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:

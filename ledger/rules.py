@@ -99,6 +99,11 @@ def judge(
     _still_open(proposal, run, earlier)
     if ask.digest != proposal.digest:
         raise Refused(f"Proposal {proposal.proposal_id} is not the one that you saw (its digest differs): open it again.")
+    if ask.kind in ("approve", "edit") and proposal.held_by:
+        raise Refused(
+            f"Proposal {proposal.proposal_id} would change what run {proposal.held_by} would change too: "
+            "decide about that one first, and this one looks anew."
+        )
     if ask.kind in ("approve", "edit") and moment(ask.at) > proposal.expires_at:
         raise Refused(
             f"Proposal {proposal.proposal_id} expired at {_clock(proposal.expires_at)}: "

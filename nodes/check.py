@@ -34,9 +34,9 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         return {"objections": list(judgement.objections), "tries": state["tries"] + 1}
     revision = _revision(state, context)
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
-    context.ledger.propose(proposal)
-    route = "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
-    text = f"The plan passes: {len(proposal.plan)} actions, ${proposal.money_at_stake_cents / 100:,.2f} at stake; it {route}"
+    proposal = context.ledger.propose(proposal)
+    at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
+    text = f"The plan passes: {len(proposal.plan)} actions, {at_stake}; it {_route(proposal)}"
     observe(runtime, run_id, [NewObservation("check", "check", text, {"proposal": proposal.proposal_id})])
     return {
         "draft": None,
@@ -44,7 +44,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         "decision": None,
         "proposal_id": proposal.proposal_id,
         "revision": revision,
-        "waits": proposal.approval.role != "none",
+        "waits": proposal.status == "pending",
         "verdict": proposal.verdict,
     }
 
@@ -105,6 +105,12 @@ def _proposal(
         tier=tier,
         undoes=draft["undoes"],
     )
+
+
+def _route(proposal: Proposal) -> str:
+    if proposal.held_by:
+        return f"waits until run {proposal.held_by}, which would change the same, is closed"
+    return "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
 
 
 def _who(proposal: Proposal) -> str:

@@ -3,6 +3,7 @@
 from langgraph.runtime import Runtime
 
 from errors import Stuck
+from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
 
 
@@ -11,6 +12,10 @@ def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
     context, run_id = runtime.context, state["run_id"]
     proposal = context.ledger.proposal(run_id)
     decisions = [one for one in context.ledger.decisions(run_id) if proposal and one.proposal_id == proposal.proposal_id]
+    if proposal is not None and proposal.status == "superseded":
+        said = f"Run {proposal.held_by}, which would change the same, is closed; the world is looked at anew"
+        observe(runtime, run_id, [NewObservation("decision", "decision", said)])
+        return {"decision": {"id": None, "kind": "respond", "by": "", "details": {}}}
     if proposal is None or proposal.status == "pending" or not decisions:
         raise Stuck(f"run {run_id} was resumed without a decision in the ledger; decide about it with `missions decide`")
     last = decisions[-1]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nodes.packs.conditions import compile_condition
+from nodes.packs.cron import check_cron
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
@@ -139,6 +140,15 @@ class Book(_Part):
     rank: str
     #: said beside it
     says: str
+    #: when it is opened by itself, as cron with five fields in UTC ("0 6 * * *": each morning); never, without it
+    schedule: str = ""
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, schedule: str) -> str:
+        if schedule:
+            check_cron(schedule)
+        return schedule
 
 
 class ApprovalRule(_Part):

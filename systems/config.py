@@ -7,12 +7,14 @@
         reads: [get_order]           # its READ tools; every other tool is a WRITE
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
+        feed: {tool: list_events, every_seconds: 30}    # where it tells of events, if it does: one of its READ tools
 
 {python} stands for the interpreter that runs now.
 """
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,24 @@ from errors import BadInput
 from systems.pins import Pins, read_pins
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
-_FIELDS = {"command", "url", "env", "reads", "timeout_seconds", "start_seconds"}
+_FIELDS = {"command", "url", "env", "reads", "timeout_seconds", "start_seconds", "feed"}
+#: the source ids of a feed's events begin with the name of its system and a colon
+_FEEDING = re.compile(r"[\w-]{1,50}")
+
+
+@dataclass(frozen=True)
+class FeedConfig:
+    """A READ tool by which a system tells what happened; see docs/events.md for what it answers."""
+
+    system: str
+    tool: str
+    #: between two polls
+    every_seconds: int = 30
+
+    @property
+    def name(self) -> str:
+        """The feed as its position is kept: "oms.list_events"."""
+        return f"{self.system}.{self.tool}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +57,7 @@ class SystemConfig:
     reads: frozenset[str] = frozenset()
     timeout_seconds: float = 10.0
     start_seconds: float = 30.0
+    feed: FeedConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,11 @@ class SystemsConfig:
     source: str
     systems: Mapping[str, SystemConfig]
     pins: Pins
+
+    @property
+    def feeds(self) -> list[FeedConfig]:
+        """The feeds of all systems that have one."""
+        return [system.feed for system in self.systems.values() if system.feed]
 
 
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
@@ -85,15 +110,30 @@ def _system(path: Path, name: str, entry: Any) -> SystemConfig:
     command = _texts(where, entry, "command") if "command" in entry else None
     if command == ():
         raise BadInput(f"{where} has an empty command; give the program and its arguments.")
+    reads = frozenset(_texts(where, entry, "reads"))
     return SystemConfig(
         name=name,
         command=command and tuple(word.replace("{python}", sys.executable) for word in command),
         url=url,
         env=_texts(where, entry, "env"),
-        reads=frozenset(_texts(where, entry, "reads")),
+        reads=reads,
         timeout_seconds=_seconds(where, entry, "timeout_seconds", SystemConfig.timeout_seconds),
         start_seconds=_seconds(where, entry, "start_seconds", SystemConfig.start_seconds),
+        feed=_feed(where, name, entry["feed"], reads) if "feed" in entry else None,
     )
+
+
+def _feed(where: str, system: str, entry: Any, reads: Collection[str]) -> FeedConfig:
+    if not isinstance(entry, dict) or not {"tool"} <= entry.keys() <= {"tool", "every_seconds"}:
+        raise BadInput(f"{where}: feed is {entry!r}; give it a tool, and every_seconds if need be.")
+    if entry["tool"] not in list(reads):  # a list is compared, a set would have to hash whatever stands there
+        raise BadInput(f"{where}: feed has the tool {entry['tool']!r}, which is none of its reads; name one of them.")
+    if not _FEEDING.fullmatch(system):
+        raise BadInput(f"{where} has a feed, and a name that is not of letters, digits, - and _; rename it.")
+    seconds = entry.get("every_seconds", FeedConfig.every_seconds)
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= 86_400:
+        raise BadInput(f"{where}: every_seconds of feed is {seconds!r}; give a whole number from 1 to 86400.")
+    return FeedConfig(system, str(entry["tool"]), seconds)
 
 
 def _texts(where: str, entry: Mapping[str, Any], field: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Proposals and decisions in PostgreSQL. `decide` is the one choke point."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -10,24 +11,28 @@ from errors import BadInput
 from ledger import audit, legality, rules
 from ledger.records import Decision, Proposal, ProposalStatus, Run
 from ledger.sentences import no_proposal
-from ledger.sql import chain, people
+from ledger.sql import chain, conflicts, people
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
 from ledger.tables import DECISIONS, PROPOSALS, RUNS
 
 
-def propose(tx: Connection, proposal: Proposal, at: datetime) -> None:
+def propose(tx: Connection, proposal: Proposal, at: datetime) -> Proposal:
     run = locked_run(tx, proposal.run_id)
     known = find(tx, proposal.proposal_id)
     if known is not None:
-        return legality.check_same_proposal(known, proposal)
+        legality.check_same_proposal(known, proposal)
+        return known
     status = legality.check_proposal(proposal, run)
     superseded = supersede(tx, run.run_id)
-    row = {**from_proposal(proposal), "status": status}
-    tx.execute(insert(PROPOSALS).values(**row))
-    set_status(tx, run.run_id, "waiting" if status == "pending" else "running")
-    body = audit.of_proposal(proposal, superseded) | {"status": status}
-    chain.append(tx, at, "proposed", run.run_id, body)
+    tx.execute(insert(PROPOSALS).values(**from_proposal(replace(proposal, status=status))))
+    kept = legality.held(proposal, status, conflicts.touch(tx, proposal))
+    if kept.held_by:
+        mine = update(PROPOSALS).where(PROPOSALS.c.proposal_id == kept.proposal_id)
+        tx.execute(mine.values(status=kept.status, held_by=kept.held_by))
+    set_status(tx, run.run_id, "waiting" if kept.status == "pending" else "running")
+    chain.append(tx, at, "proposed", run.run_id, audit.of_proposal(kept, superseded))
+    return kept
 
 
 def find(tx: Connection, proposal_id: str) -> Proposal | None:

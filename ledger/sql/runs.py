@@ -11,7 +11,7 @@ from ledger import audit, legality, rules
 from ledger.canonical import clean
 from ledger.records import Event, Outcome, Run, RunStatus
 from ledger.sentences import no_run, run_id_taken, several_runs
-from ledger.sql import chain, incidents, people, proposals
+from ledger.sql import chain, conflicts, incidents, people, proposals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import select_runs, to_run
 from ledger.tables import INBOX, RUNS
@@ -67,6 +67,7 @@ def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: date
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
     tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
     chain.append(tx, at, "run_closed", run_id, audit.of_end(verdict, outcome))
+    conflicts.release(tx, run_id, at)
 
 
 def abandon(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:

@@ -107,7 +107,9 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
     if pack.book:
         book = pack.book
         subjects = f"{book.field} of {book.tool}"
-        yield "book", {"event": book.event, "subjects": subjects, "rank": _line(book.rank), "says": book.says}
+        yield "book", {
+            "event": book.event, "subjects": subjects, "rank": _line(book.rank), "says": book.says, "schedule": book.schedule,
+        }  # fmt: skip
 
 
 def _orders(before: Pack, after: Pack) -> list[Difference]:

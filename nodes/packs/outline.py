@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack
+from nodes.pack import GIVEN, Book, Conclusion, Finding, Option, Pack
 from nodes.packs import words
 from nodes.packs.hints import reached
 from systems.catalogue import Catalogue
@@ -30,10 +30,15 @@ def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: words
     end = [
         Branch("Who approves", _leaves(words.approval(pack, values)), "heading"),
         Branch(f"What cannot be told goes to {pack.missing.escalate} ({', '.join(pack.missing.cites)})", (), "heading"),
-        *(Branch(f"`missions run {one.event} --all`: every {one.field} of {one.tool}", (), "heading") for one in book),
+        *(Branch(f"{_opened(one)}: every {one.field} of {one.tool}", (), "heading") for one in book),
     ]
     title = f"{pack.mission}: {pack.title}, version {pack.version}, {pack.digest}"
     return Branch(title, [head, *middle, *end], "heading")
+
+
+def _opened(book: Book) -> str:
+    by_itself = f", and by itself at {book.schedule} (UTC)" if book.schedule else ""
+    return f"`missions run {book.event} --all`{by_itself}"
 
 
 def _inside(pack: Pack, catalogue: Catalogue, values: words.Values) -> Iterator[Branch]:

@@ -18,11 +18,11 @@ def open_engine(url: str, *, connections: int = 5) -> Engine:
 
 
 def create_schema(url: str) -> None:
-    """Create schema and tables where they are missing; one query when they are there."""
+    """Create schema and tables where they are missing, in a database of before too; one query when they are there."""
     engine = open_engine(url, connections=1)
     try:
         with engine.begin() as connection:
-            if inspect(connection).has_table(journals.CLAIMS.name, schema=SCHEMA):
+            if {table.name for table in METADATA.tables.values()} <= set(inspect(connection).get_table_names(schema=SCHEMA)):
                 return
             # Two processes may come here at once: the second waits, and finds the tables.
             connection.execute(text("select pg_advisory_xact_lock(hashtext('sandbox schema'))"))

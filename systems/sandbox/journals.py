@@ -38,3 +38,11 @@ CLAIMS = Table(
     Column("case_id", Text, nullable=False),
     UniqueConstraint("kind", "id"),
 )
+#: What happened, as the feed of events tells it: the events of recorded exceptions that were loaded with it.
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("source_id", Text, nullable=False, unique=True),
+    Column("event", JSONB, nullable=False),
+)

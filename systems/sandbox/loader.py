@@ -11,6 +11,7 @@ from errors import BadInput
 from systems.sandbox import journals
 from systems.sandbox.claims import claims_of, digest
 from systems.sandbox.database import create_schema, open_engine
+from systems.sandbox.feed import tell
 from systems.sandbox.shapes import COLLECTIONS, Row, clean, is_moment, rows_of
 from systems.sandbox.tables import LOCATIONS, ORDER_LINES, ORDERS, PAYMENTS
 
@@ -25,9 +26,16 @@ class LoadReport:
     refused: dict[str, str]
 
 
-def load_cases(url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Callable[[str], None] | None = None) -> LoadReport:
+def load_cases(
+    url: str,
+    cases: Iterable[Mapping[str, Any]],
+    *,
+    feed: bool = False,
+    on_progress: Callable[[str], None] | None = None,
+) -> LoadReport:
     """Load recorded exceptions (the objects of CONTRACT.md); `on_progress` is called with each case id when it is done.
 
+    With `feed` their events are put on the company's feed, from which Missions take them in.
     A case is refused when a system of it is null, when its records are malformed, or when another case has already said
     something else about one of its orders, customers, SKUs …; the same case again changes nothing and counts as loaded.
     """
@@ -41,6 +49,8 @@ def load_cases(url: str, cases: Iterable[Mapping[str, Any]], *, on_progress: Cal
                 try:
                     with connection.begin():
                         _load(connection, case_id, case)
+                        if feed:
+                            tell(connection, case_id, case)
                     report.loaded.append(case_id)
                 except BadInput as refusal:
                     report.refused[case_id] = str(refusal)

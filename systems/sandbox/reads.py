@@ -68,7 +68,7 @@ def _list_all(name: str, collection: str) -> Read:
 
 
 def reads_of(system: str) -> tuple[Read, ...]:
-    """The read tools of one system."""
+    """The read tools of one system; its feed is not among them."""
     return _READS[system]()
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 SYSTEMS = ("erp", "crm", "oms", "wms", "payments", "logistics")
+#: the system that tells what happened in the whole company
+FEEDING = "oms"
 _HOST = "127.0.0.1"
 Transport = Literal["stdio", "http"]
 
@@ -43,6 +45,7 @@ def build(system: str, database_url: str) -> "MCPServer":
     from sqlalchemy import Engine
 
     from systems.sandbox.database import open_engine
+    from systems.sandbox.feed import Feed
     from systems.sandbox.reads import reads_of
     from systems.sandbox.toolbox import read_tool, write_tools
 
@@ -57,6 +60,8 @@ def build(system: str, database_url: str) -> "MCPServer":
 
     acts = importlib.import_module(f"systems.sandbox.{system}")
     tools = [read_tool(read, reading) for read in reads_of(system)]
+    if system == FEEDING:
+        tools.append(read_tool(Feed(), reading))
     tools += write_tools(system, acts.WRITES, acts.DESTRUCTIVE, writing)
     return MCPServer(f"sandbox-{system}", tools=tools, log_level="ERROR", subscriptions=False)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput, Refused, TryAgain
 from systems.sandbox.arguments import Expected, Id
+from systems.sandbox.feed import Feed
 from systems.sandbox.reads import Read
 from systems.sandbox.shapes import clean
 from systems.sandbox.work import run_once
@@ -32,7 +33,7 @@ class _AsGiven(FuncMetadata):
         return {"given": arguments_to_validate}
 
 
-def read_tool(read: Read, engine: Callable[[], Engine]) -> Tool:
+def read_tool(read: Read | Feed, engine: Callable[[], Engine]) -> Tool:
     """A read tool, marked as one."""
 
     def run(args: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from itertools import pairwise
 
 import psycopg
 
+from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
 from ledger.canonical import now
+from ledger.inbox import Inbox
 from ledger.jobs import forgotten, open_jobs
+from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.sweeping import look, sweep
 from tests.integration.live_company import Company
@@ -22,7 +25,8 @@ PATIENCE = 30
 @contextmanager
 def working(company: Company, lease_seconds: float = 30.0) -> Iterator[MissionsWorker]:
     """A worker in a thread; it has stopped gracefully afterwards."""
-    worker = MissionsWorker(company.runtime, 2, lease_seconds)
+    assert isinstance(company.ledger, PostgresLedger)
+    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:

@@ -14,9 +14,11 @@ MAY = {
     "reviewer": {"read", "decide", "settle_incident"},
     "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
     "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
-    "administrator": {"read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people"},
+    "administrator": {
+        "read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people", "manage_sources",
+    },
     "auditor": {"read", "search_audit"},
-}
+}  # fmt: skip
 
 
 def somebody(role: str) -> Person:

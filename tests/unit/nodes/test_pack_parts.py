@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from errors import BadInput
-from evals.cases import event_of
 from evals.run import Laboratory
+from graphs.events import event_of_trigger
 from graphs.pack_file import load_pack_file
 from nodes.pack import Pack
 from tests.engine import AS_OF, PACKS
@@ -64,17 +64,17 @@ def test_a_pack_without_parts_handles_its_events_itself(pack: Pack) -> None:
 def test_the_subject_of_an_event_is_put_together_of_the_fields_of_its_trigger(lab: Laboratory, event: str) -> None:
     _, fields, subject = EVENTS[event]
     trigger = {"event": event, **fields}
-    assert event_of("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs, "test").subject == subject
+    assert event_of_trigger("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs).subject == subject
     for field in fields.keys() - {"line_id"}:
         for bad in ({}, {field: ""}, {field: None}, {field: 7}):
             rest = {name: value for name, value in trigger.items() if name != field}
             with pytest.raises(BadInput, match=f"give it «{field}»"):
-                event_of("omnichannel_exception", rest | bad, AS_OF, "e-1", lab.packs, "test")
+                event_of_trigger("omnichannel_exception", rest | bad, AS_OF, "e-1", lab.packs)
 
 
 def test_braces_in_a_subject_stay_what_they_are(lab: Laboratory) -> None:
     trigger = {"event": "inventory.discrepancy", "sku": "{location}", "location": "{sku.__class__}"}
-    found = event_of("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs, "test")
+    found = event_of_trigger("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs)
     assert found.subject == "{location}@{sku.__class__}"
 
 

@@ -23,6 +23,14 @@ BAD = [
     ("systems: {oms: {url: 'http://x', timeout_seconds: 0}}", "timeout_seconds is 0"),
     ("systems: {oms: {url: 'http://x', timeout_seconds: true}}", "timeout_seconds is True"),
     ("systems: {o.ms: {url: 'http://x'}}", "dot in its name"),
+    ("systems: {oms: {url: 'http://x', feed: list_events}}", "feed is 'list_events'; give it a tool"),
+    ("systems: {oms: {url: 'http://x', feed: {every_seconds: 5}}}", "give it a tool"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, cursor: b}}}", "give it a tool"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: b}}}", "'b', which is none of its reads"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: [a]}}}", "which is none of its reads"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: 0}}}", "every_seconds of feed is 0"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: true}}}", "every_seconds of feed is True"),
+    ("systems: {'o:ms': {url: 'http://x', reads: [a], feed: {tool: a}}}", "has a feed, and a name that is not of letters"),
 ]
 
 
@@ -46,6 +54,15 @@ def test_python_stands_for_the_interpreter_that_runs(tmp_path: Path) -> None:
     oms = load_config(path).systems["oms"]
     assert oms.command == (sys.executable, "-m", "x")
     assert (oms.reads, oms.env, oms.timeout_seconds, oms.start_seconds) == (frozenset({"a"}), ("E",), 2.0, 30.0)
+
+
+def test_a_system_with_a_feed_is_polled_every_half_minute_unless_it_says_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "systems.yaml"
+    path.write_text(
+        "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a}}, wms: {url: 'http://x'},"
+        " crm: {url: 'http://x', reads: [b], feed: {tool: b, every_seconds: 5}}}"
+    )
+    assert [(feed.name, feed.every_seconds) for feed in load_config(path).feeds] == [("oms.a", 30), ("crm.b", 5)]
 
 
 def test_the_default_names_the_sandbox_company_and_pins_its_tools() -> None:

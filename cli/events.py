@@ -1,0 +1,107 @@
+"""`missions events`: events of a file, and what could not be taken in."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from cli.opening import open_ledger
+from cli.screen import progress, say, table
+from cli.signing import decider
+from errors import BadInput, TryAgain
+from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
+from graphs.runtime import open_runtime
+from graphs.settings import settings
+from graphs.taking_in import Intake, Raw, take_in_again, take_in_all
+from ledger.desk import Desk
+from ledger.inbox import Inbox
+
+#: letters that are listed
+_AT_ONCE = 500
+
+
+def take(file: Path) -> None:
+    """Take in the events of a file and say what became of them. Raises BadInput where any is none."""
+    try:
+        lines = file.open("rb")
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of events, one a line") from error
+    with lines, open_runtime(settings()) as runtime, open_ledger() as ledger, progress("events", None) as advance:
+        report = take_in_all(Intake(runtime, Inbox(ledger)), _counted(_raws(lines, file), advance))
+    taken, known, dead = len(report.taken_in), len(report.known), len(report.dead_letters)
+    say(f"{taken} taken in, {known} known before, {dead} dead letters.")
+    if taken:
+        say("Workers run their Missions: `missions worker`.", style="dim")
+    if report.stopped:
+        raise TryAgain(f"the rest of {file} was not looked at: {report.stopped}; take the same file once more")
+    if dead:
+        first = report.dead_letters[0]
+        raise BadInput(f"{dead} of {file} could not be taken in, the first because: {first.reason}; see `missions events dead`")
+
+
+def list_dead(as_json: bool) -> None:
+    """Print the dead letters that nobody settled, the oldest first."""
+    with open_ledger() as ledger:
+        found, total = Inbox(ledger).open_letters(_AT_ONCE)
+    if as_json:
+        print(orjson.dumps([asdict(letter) for letter in found]).decode())
+        return
+    if not found:
+        say("There are no dead letters.")
+        return
+    rows = [(one.letter_id, one.source, f"{one.at:%d %b %H:%M}", one.reason) for one in found]
+    table(("letter", "from", "since", "why"), rows)
+    if total > len(found):
+        say(f"{total - len(found)} more, which are newer.")
+
+
+def again(letter_id: str, reason: str) -> None:
+    """Take a dead letter in now, as the person who is signed in."""
+    with open_ledger() as ledger:
+        by, inbox = decider(Desk(ledger)).name, Inbox(ledger)
+        inbox.letter_to_settle(letter_id, by, reason)  # before the runtime, which takes its time
+        with open_runtime(settings()) as runtime:
+            run = take_in_again(Intake(runtime, inbox), letter_id, by, reason)
+    say(f"{letter_id} is taken in: run {run.run_id} about {run.event.subject}.")
+    if run.status == "running":
+        say("Workers run its Mission: `missions worker`.", style="dim")
+
+
+def drop(letter_id: str, reason: str) -> None:
+    """Settle a dead letter without taking anything in, as the person who is signed in."""
+    with open_ledger() as ledger:
+        letter = Inbox(ledger).settle_letter(letter_id, decider(Desk(ledger)).name, reason)
+    say(f"{letter.letter_id} is dropped.")
+
+
+def _raws(lines: BinaryIO, file: Path) -> Iterator[Raw]:
+    """The events of a file: a .json holds one or a list of them, another file one a line.
+
+    No more is read of a line than an event may have; what is longer is told as too long. Raises BadInput for a .json that is
+    none, before anything is taken in.
+    """
+    if file.suffix == ".json":
+        content = lines.read(MOST_BODY_BYTES + 1)
+        if len(content) > MOST_BODY_BYTES:
+            raise BadInput(f"{file}: longer than {MOST_BODY_BYTES:,} bytes; write one event a line, in a file named .jsonl")
+        try:
+            texts = texts_of(content)
+        except BadInput as error:
+            raise BadInput(f"{file}: {error}; mend the file") from error
+        for place, text in enumerate(texts, start=1):
+            yield Raw(text, f"{file.name}, event {place}")
+        return
+    number, begins = 0, True
+    while piece := lines.readline(MOST_EVENT_BYTES + 1):
+        number += begins
+        if begins and piece.strip():
+            yield Raw(piece, f"{file.name}, line {number}")
+        begins = piece.endswith(b"\n")
+
+
+def _counted(raws: Iterator[Raw], advance: Callable[[], None]) -> Iterator[Raw]:
+    for raw in raws:
+        yield raw
+        advance()

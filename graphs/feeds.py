@@ -1,0 +1,74 @@
+"""The change feed of a system, read through MCP: what happened there since the last look, taken in as events.
+
+At least once and never skipping: a cursor is moved on after the events before it are in the inbox.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from errors import MissionsError, TryAgain
+from graphs.taking_in import Intake, Raw, Report, by_feed, take_in_all
+from ledger.arrivals import LONGEST_CURSOR
+from ledger.legality import nameable
+from systems.calls import Call
+from systems.config import FeedConfig
+
+#: events that a feed is asked for at once, and pages that one poll reads
+AT_ONCE = 100
+MOST_PAGES = 20
+
+
+@dataclass(frozen=True)
+class _Page:
+    events: list[Any]
+    cursor: str
+
+
+def poll(intake: Intake, feed: FeedConfig) -> Report:
+    """Take in what a feed tells since its cursor, until it tells nothing more or `MOST_PAGES` were read.
+
+    What goes wrong with the feed is noted in its row and stands in `Report.stopped`; the cursor then stays where it is.
+    Raises TryAgain where the database cannot even note that.
+    """
+    report = Report()
+    position = intake.inbox.feed(feed.name)
+    cursor = position.cursor if position else ""
+    for _ in range(MOST_PAGES):
+        try:
+            page = _read(intake, feed, cursor)
+            _take_in(intake, feed, page, cursor, report)
+        except MissionsError as error:
+            report.stopped = str(error)
+            intake.inbox.feed_failed(feed.name, report.stopped)
+            return report
+        if not intake.inbox.advance(feed.name, cursor, page.cursor) or not page.events:
+            return report
+        cursor = page.cursor
+    return report
+
+
+def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
+    (answer,) = intake.runtime.context.reader.read_all([Call(feed.name, {"after": cursor, "limit": AT_ONCE})])
+    if answer.status != "ok":
+        raise TryAgain(answer.error or f"{feed.name} answered nothing; see docs/events.md for what it must")
+    value = answer.value
+    if not isinstance(value, dict) or not isinstance(value.get("events"), list) or not isinstance(value.get("cursor"), str):
+        raise TryAgain(f'{feed.name} did not answer {{"events": […], "cursor": "…"}}; see docs/events.md')
+    events, after = value["events"], value["cursor"]
+    if len(events) > AT_ONCE:
+        raise TryAgain(f"{feed.name} answered {len(events):,} events where {AT_ONCE} were asked for")
+    if len(after) > LONGEST_CURSOR or (after and not nameable(after)):
+        raise TryAgain(
+            f"{feed.name} answered a cursor that cannot be kept: at most {LONGEST_CURSOR} characters, none of them NUL"
+        )
+    return _Page(events, after)
+
+
+def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report: Report) -> None:
+    """Raise TryAgain where the cursor may not be moved on after this page."""
+    raws = [Raw(json.dumps(event, ensure_ascii=False), by_feed(feed.name)) for event in page.events]
+    if take_in_all(intake, raws, report).stopped:
+        raise TryAgain(report.stopped)
+    if page.events and page.cursor == cursor:
+        raise TryAgain(f"{feed.name} answered events and the cursor it was asked with, so nobody can read on from there")

@@ -1,0 +1,162 @@
+"""Taking events in, however they come: each once, and what is none is kept as a dead letter with the reason.
+
+    POST /events ─────────┐
+    missions events take ─┤   raw text      event                        ┌→ on_taken: the work begins
+    the feed of a system ─┼──────────────→ ──────→ the ledger's inbox ───┤
+    a schedule ───────────┘      │            │                          └→ known: it came before
+                                 └────────────┴→ a dead letter
+
+The ledger commits each event by itself, in the order in which they came. `on_taken` is called after that, so a process
+that dies in between leaves a run that is 'running' and on which nobody works.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from errors import BadInput, Refused, TryAgain
+from graphs.events import event_of_text
+from graphs.runtime import Runtime, new_run_id, utc_now
+from ledger.inbox import Inbox
+from ledger.records import Event, Run
+
+#: of the texts that dead letters name as their source, those of the sources whose name their source ids begin with
+_NAMED = re.compile(r"POST /events by (?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.[\w-]+")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What takes events in, keeps what is none, and starts the work on a run that is new."""
+
+    runtime: Runtime
+    inbox: Inbox
+    on_taken: Callable[[Run], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What came as one event, with where it came from: "POST /events by oms", "events.jsonl, line 3"."""
+
+    text: bytes | str
+    source: str
+
+    @property
+    def namespace(self) -> str:
+        """The event source whose name the source id of the event begins with; empty for a file.
+
+        A system's feed and what it posts under its own name are of one namespace: an event that comes both ways is one.
+        """
+        named = _NAMED.fullmatch(self.source)
+        return (named["posted"] or named["fed"]) if named else ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An event that the inbox holds."""
+
+    #: as its source gave it
+    source_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Dead:
+    """What is no event, or another one under a source id that was used."""
+
+    letter_id: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """What became of a batch. A batch that was `stopped` can be given again as a whole."""
+
+    taken_in: list[Taken] = field(default_factory=list)
+    #: taken in before, with the same content
+    known: list[Taken] = field(default_factory=list)
+    dead_letters: list[Dead] = field(default_factory=list)
+    #: why the rest was not looked at (the database did not answer); empty where all of it was
+    stopped: str = ""
+
+
+def by_post(source: str) -> str:
+    """Where an event comes from that a source handed in by HTTP."""
+    return f"POST /events by {source}"
+
+
+def by_feed(name: str) -> str:
+    """Where an event comes from that a system's feed told of; `name` as "oms.list_events"."""
+    return f"feed {name}"
+
+
+def by_schedule(event: str) -> str:
+    """Where the subjects of a book come from."""
+    return f"schedule {event}"
+
+
+def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = None) -> Report:
+    """Take events in, one after the other; `report` grows with each. Only errors that are defects are raised."""
+    report = report or Report()
+    try:
+        for raw in raws:
+            try:
+                run, is_new = _kept(intake, _event(intake, raw))
+            except (BadInput, Refused) as error:
+                bury(intake, raw, str(error), report)
+            else:
+                _tell(intake, run, is_new, raw.namespace, report)
+    except TryAgain as error:
+        report.stopped = str(error)
+    return report
+
+
+def take_in_made(intake: Intake, events: Iterable[Event], report: Report) -> Report:
+    """Take in events that a schedule made."""
+    try:
+        for event in events:
+            try:
+                run, is_new = _kept(intake, event)
+            except Refused as error:  # somebody else used its source id
+                bury(intake, Raw(event.source_id, by_schedule(event.name)), str(error), report)
+            else:
+                _tell(intake, run, is_new, "", report)
+    except TryAgain as error:
+        report.stopped = str(error)
+    return report
+
+
+def take_in_again(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
+    """Take in what a dead letter says, now that it can be, and settle the letter; the run of its event.
+
+    Raises BadInput where it is no event still, Refused to who may not, or where its source id belongs to another event.
+    """
+    letter = intake.inbox.letter_to_settle(letter_id, by, reason)
+    run, is_new = _kept(intake, _event(intake, Raw(letter.body, letter.source)))
+    intake.inbox.settle_letter(letter.letter_id, by, reason, run.run_id)
+    if is_new:
+        intake.on_taken(run)
+    return run
+
+
+def bury(intake: Intake, raw: Raw, reason: str, report: Report) -> None:
+    """Keep a dead letter."""
+    body = raw.text.decode("utf-8", "replace") if isinstance(raw.text, bytes) else raw.text
+    report.dead_letters.append(Dead(intake.inbox.keep_letter(raw.source, body, reason), reason))
+
+
+def _event(intake: Intake, raw: Raw) -> Event:
+    return event_of_text(raw.text, intake.runtime.context.packs, utc_now(), raw.namespace)
+
+
+def _kept(intake: Intake, event: Event) -> tuple[Run, bool]:
+    """The run of an event, and whether it is new."""
+    run_id = new_run_id()
+    run = intake.runtime.take_in(event, run_id)
+    return run, run.run_id == run_id
+
+
+def _tell(intake: Intake, run: Run, is_new: bool, namespace: str, report: Report) -> None:
+    source_id = run.event.source_id.removeprefix(f"{namespace}:") if namespace else run.event.source_id
+    (report.taken_in if is_new else report.known).append(Taken(source_id, run.run_id))
+    if is_new:
+        intake.on_taken(run)

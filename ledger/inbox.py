@@ -1,0 +1,98 @@
+"""The ledger as those see it who hand events in, and those who look after what could not be taken in.
+
+On PostgreSQL only. Every method is one transaction and raises as `ledger.base` says. Events themselves are taken in
+through `ledger.base.Ledger`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from ledger import permissions
+from ledger.arrivals import DeadLetter, EventSource, FeedPosition
+from ledger.canonical import now
+from ledger.desk import COMMAND_LINE
+from ledger.postgres import PostgresLedger
+from ledger.sql import inbox, people
+
+
+class Inbox:
+    """Event sources, dead letters and feeds, on the database of a ledger."""
+
+    def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = now) -> None:
+        self._ledger, self._clock = ledger, clock
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._ledger.transaction() as tx:
+            yield tx
+
+    # Event sources
+
+    def add_source(self, name: str, by: str = COMMAND_LINE) -> str:
+        """The token of a new source, told now and never again; `by` is an administrator, or the command line."""
+        with self._transaction() as tx:
+            _may_manage(tx, by)
+            return inbox.add_source(tx, name, by, self._clock())
+
+    def end_source(self, name: str, by: str = COMMAND_LINE) -> None:
+        """Its token is good for nothing any more."""
+        with self._transaction() as tx:
+            _may_manage(tx, by)
+            inbox.end_source(tx, name, by, self._clock())
+
+    def sources(self) -> list[EventSource]:
+        """All sources by name, those that have ended too."""
+        with self._transaction() as tx:
+            return inbox.sources(tx)
+
+    def source_of(self, token: str) -> EventSource | None:
+        """Whose token this is; None for one that is good for nothing."""
+        with self._transaction() as tx:
+            return inbox.source_of(tx, token)
+
+    # Dead letters
+
+    def keep_letter(self, source: str, body: str, reason: str) -> str:
+        """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once."""
+        with self._transaction() as tx:
+            return inbox.keep_letter(tx, source, body, reason, self._clock())
+
+    def open_letters(self, limit: int = 500) -> tuple[list[DeadLetter], int]:
+        """The letters that nobody settled, the oldest first, and how many there are in all."""
+        with self._transaction() as tx:
+            return inbox.open_letters(tx, limit)
+
+    def letter_to_settle(self, letter_id: str, by: str, reason: str) -> DeadLetter:
+        """The letter, if this person may settle it now with this reason. Refused or BadInput otherwise."""
+        with self._transaction() as tx:
+            return inbox.check_settling(tx, letter_id, by, reason)
+
+    def settle_letter(self, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
+        """Settle a letter: its event was taken in and started `run_id`, or it is dropped."""
+        with self._transaction() as tx:
+            return inbox.settle(tx, letter_id, by, reason, run_id, self._clock())
+
+    # Feeds
+
+    def feed(self, name: str) -> FeedPosition | None:
+        """How far a feed was read; None where it never was."""
+        with self._transaction() as tx:
+            return inbox.feed(tx, name)
+
+    def advance(self, name: str, after: str, to: str) -> bool:
+        """Move the cursor of a feed from `after` on; False where another reader has moved it meanwhile."""
+        with self._transaction() as tx:
+            return inbox.advance(tx, name, after, to, self._clock())
+
+    def feed_failed(self, name: str, error: str) -> None:
+        """Note what went wrong with a feed, whose cursor stays."""
+        with self._transaction() as tx:
+            inbox.feed_failed(tx, name, error, self._clock())
+
+
+def _may_manage(tx: Connection, by: str) -> None:
+    if by != COMMAND_LINE:
+        permissions.require(people.find(tx, by), "manage_sources")

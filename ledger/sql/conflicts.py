@@ -1,0 +1,73 @@
+"""Two proposals that would change the same record, in PostgreSQL: the second waits until the run of the first is closed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from ledger import audit
+from ledger.records import Proposal
+from ledger.sql import chain
+from ledger.sql.lock import locked_run, set_status
+from ledger.tables import PROPOSALS, RUNS, TOUCHES
+
+
+def touch(tx: Connection, proposal: Proposal) -> str:
+    """Note what a new proposal would change; the run that it has to wait for, or nothing. Needs the lock of its run."""
+    records = _lock(tx, proposal.touches)
+    if not records:
+        return ""
+    tx.execute(insert(TOUCHES), [{"proposal_id": proposal.proposal_id, "record": record} for record in records])
+    latest = select(func.max(PROPOSALS.c.revision)).where(PROPOSALS.c.run_id == RUNS.c.run_id).scalar_subquery()
+    others = (
+        select(RUNS.c.run_id)
+        .distinct()
+        .join(PROPOSALS, PROPOSALS.c.run_id == RUNS.c.run_id)
+        .join(TOUCHES, TOUCHES.c.proposal_id == PROPOSALS.c.proposal_id)
+        .where(
+            TOUCHES.c.record.in_(records),
+            RUNS.c.run_id != proposal.run_id,
+            RUNS.c.status != "closed",
+            PROPOSALS.c.status.in_(("pending", "approved", "automatic")),
+            PROPOSALS.c.revision == latest,
+        )
+    )
+    found = sorted(tx.scalars(others))
+    return next((run_id for run_id in found if not _waits_for(tx, run_id, proposal.run_id)), "")
+
+
+def release(tx: Connection, run_id: str, at: datetime) -> None:
+    """Let the runs that waited for this one look at the world anew. Needs the lock of the run, which is about to be closed."""
+    mine = select(TOUCHES.c.record).join(PROPOSALS, PROPOSALS.c.proposal_id == TOUCHES.c.proposal_id)
+    # whoever proposes something about these records at this moment comes before, and is found, or after, and finds nobody
+    _lock(tx, tx.scalars(mine.where(PROPOSALS.c.run_id == run_id)).all())
+    waiting = (PROPOSALS.c.held_by == run_id, PROPOSALS.c.status == "pending")
+    for other in sorted(tx.scalars(select(PROPOSALS.c.run_id).where(*waiting))):
+        run = locked_run(tx, other)
+        freed = update(PROPOSALS).where(PROPOSALS.c.run_id == other, *waiting).values(status="superseded")
+        proposal_id = tx.scalar(freed.returning(PROPOSALS.c.proposal_id))
+        if proposal_id is None:
+            continue
+        if run.status == "waiting":
+            set_status(tx, other, "running")
+        chain.append(tx, at, "released", other, audit.of_release(proposal_id, run_id))
+
+
+def _lock(tx: Connection, records: Iterable[str]) -> list[str]:
+    """The records in an order that all have, each locked until the transaction ends."""
+    ordered = sorted(set(records))
+    for record in ordered:
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(record, 0))))
+    return ordered
+
+
+def _waits_for(tx: Connection, run_id: str, other: str) -> bool:
+    """Whether a run waits for another, or for one that does."""
+    seen: set[str] = set()
+    while run_id and run_id not in seen:
+        if run_id == other:
+            return True
+        seen.add(run_id)
+        held = select(PROPOSALS.c.held_by).where(PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
+        run_id = tx.scalar(held) or ""
+    return False

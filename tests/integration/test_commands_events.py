@@ -1,0 +1,132 @@
+"""`missions events` and `missions source`."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.inbox import Inbox
+from ledger.migrate import migrate
+from ledger.postgres import PostgresLedger
+from tests.conftest import _database
+from tests.integration.arriving import an_event
+from tests.integration.commands import Done, missions, refused
+from tests.integration.live_company import SAMPLE
+from tests.integration.sessions import home_of
+
+
+class Command:
+    """Commands over a database of their own, with its ledger beside."""
+
+    def __init__(self, url: str, ledger: PostgresLedger, folder: Path) -> None:
+        self.url, self.ledger, self.folder = url, ledger, folder
+        self._homes: dict[str, Path] = {}
+
+    def __call__(self, *words: str | Path, by: str = "") -> Done:
+        if by and by not in self._homes:
+            self._homes[by] = home_of(by, self.url, self.folder)
+        return missions(*words, DATABASE_URL=self.url, **({"MISSIONS_HOME": self._homes[by]} if by else {}))
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        file = self.folder / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+
+@pytest.fixture(scope="module")
+def command(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    with _database(server_url) as url:
+        migrate(url)
+        with PostgresLedger.open(url) as ledger:
+            for name, role in (("rita", "reviewer"), ("ana", "analyst")):
+                ledger.add_person(name, role)
+            yield Command(url, ledger, tmp_path_factory.mktemp("files"))
+
+
+def test_events_of_a_file_are_taken_in_once_and_what_is_none_is_settled_by_whoever_may(command: Command) -> None:
+    assert command("events", "dead").stdout == "There are no dead letters.\n"
+    good = [json.dumps(an_event(f"f-{number}", f"O-{number}")) for number in range(3)]
+    file = command.file("events.jsonl", "\n\n".join(good) + "\r\n")
+    taken = command("events", "take", file)
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert taken.stdout.startswith("3 taken in, 0 known before, 0 dead letters.\n") and "missions worker" in taken.stdout
+    assert command("events", "take", file).stdout == "0 taken in, 3 known before, 0 dead letters.\n"
+    assert {(run.event.source_id, run.status) for run in command.ledger.runs()} == {(f"f-{n}", "running") for n in range(3)}
+
+    unknown = an_event("f-9", "O-\x1b[31m9")
+    bad = command("events", "take", command.file("bad.jsonl", f"{json.dumps(unknown)}\n{{\n{'x' * 250_000}\n{good[0]}"))
+    refused(bad, "3 of ", "bad.jsonl", "see `missions events dead`")
+    assert bad.stdout == "0 taken in, 1 known before, 3 dead letters.\n"
+    letters = json.loads(command("events", "dead", "--json").stdout)
+    assert [letter["source"] for letter in letters] == [f"bad.jsonl, line {line}" for line in (1, 2, 3)]
+    listed = command("events", "dead").stdout
+    assert all(letter["letter_id"] in listed for letter in letters) and "\x1b" not in listed
+
+    letter = letters[1]["letter_id"]
+    for act in ("again", "drop"):
+        refused(command("events", act, letter, "--reason", "a test"), "nobody is signed in")
+    refused(command("events", "drop", letter, "--reason", "a test", by="ana"), "takes the role")
+    refused(command("events", "again", letter, "--reason", "a test", by="rita"), "not valid JSON")
+    assert command("events", "drop", letter, "--reason", "a test", by="rita").stdout == f"{letter} is dropped.\n"
+
+    kept = Inbox(command.ledger).keep_letter("POST /events by oms", json.dumps(an_event("f-1")), "there was no such mission")
+    again = command("events", "again", kept, "--reason", "there is now", by="rita").stdout
+    assert re.match(rf"{kept} is taken in: run r-\w+ about O-4471\.\n", again) and "missions worker" in again
+    assert {"oms:f-1", "f-1"} < {run.event.source_id for run in command.ledger.runs()}
+    assert [letter["letter_id"] for letter in json.loads(command("events", "dead", "--json").stdout)] == [
+        letters[0]["letter_id"], letters[2]["letter_id"],
+    ]  # fmt: skip
+
+
+def test_a_json_file_holds_one_event_or_a_list(command: Command) -> None:
+    one = command.file("one.json", json.dumps(an_event("j-1"), indent=2))
+    two = command.file("two.json", json.dumps([an_event("j-1"), an_event("j-2")]))
+    assert command("events", "take", one).stdout.startswith("1 taken in")
+    assert command("events", "take", two).stdout.startswith("1 taken in, 1 known before")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("torn.json", b"{", "not valid JSON"), ("long.json", b" " * 1_000_001, ".jsonl")],
+)
+def test_a_json_file_that_is_none_is_refused_as_a_whole(command: Command, name: str, content: bytes, says: str) -> None:
+    before = Inbox(command.ledger).open_letters()[1]
+    refused(command("events", "take", command.file(name, content)), name, says)
+    assert Inbox(command.ledger).open_letters()[1] == before
+
+
+def test_a_file_that_is_not_there_and_one_of_recorded_exceptions_are_no_events(command: Command) -> None:
+    refused(command("events", "take", command.folder / "nowhere.jsonl"), "cannot be read")
+    first = command.file("recorded.jsonl", SAMPLE.read_bytes().split(b"\n")[0])
+    refused(command("events", "take", first), "recorded exception and no event", "missions run")
+
+
+def test_sources_are_added_listed_and_ended(command: Command) -> None:
+    added = command("source", "add", "oms")
+    assert added.returncode == 0, added.stderr
+    token = added.stdout.splitlines()[1]
+    source = Inbox(command.ledger).source_of(token)
+    assert source is not None and source.name == "oms"
+    refused(command("source", "add", "oms"), "already")
+    listed = command("source", "list").stdout
+    assert re.search(r"^oms +\d", listed, re.MULTILINE) and token not in listed
+    assert command("source", "end", "oms").stdout == "oms hands no events in any more.\n"
+    refused(command("source", "end", "oms"), "missions source list")
+
+    command.ledger.add_person("admin", "administrator")
+    refused(command("source", "add", "shop"), "managed by an administrator", "missions sign-in")
+    refused(command("source", "add", "shop", by="rita"), "To manage event sources takes the role administrator")
+    assert command("source", "add", "shop", by="admin").returncode == 0
+    assert [entry.body["by"] for entry in command.ledger.audit() if "source" in entry.kind] == ["the command line"] * 2 + [
+        "admin"
+    ]
+
+
+def test_recorded_exceptions_are_loaded_with_their_events_onto_the_feed(command: Command) -> None:
+    file = command.file("cases.jsonl", b"\n".join(SAMPLE.read_bytes().split(b"\n")[:2]))
+    assert command("sandbox", "load", file, "--feed").stdout == "The sandbox company holds 2 of these 2 recorded exceptions.\n"
+    with command.ledger.transaction() as tx:
+        told = tx.exec_driver_sql("SELECT event ->> 'source_id' FROM sandbox.events ORDER BY number").scalars().all()
+    assert told == [json.loads(line)["case_id"] for line in file.read_text().splitlines()]
