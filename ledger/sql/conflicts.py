@@ -18,7 +18,7 @@ def touch(tx: Connection, proposal: Proposal) -> str:
     if not records:
         return ""
     tx.execute(insert(TOUCHES), [{"proposal_id": proposal.proposal_id, "record": record} for record in records])
-    latest = select(func.max(PROPOSALS.c.revision)).where(PROPOSALS.c.run_id == RUNS.c.run_id).scalar_subquery()
+    latest = select(func.max(PROPOSALS.c.revision)).where(PROPOSALS.c.run_id == RUNS.c.run_id).correlate(RUNS).scalar_subquery()
     others = (
         select(RUNS.c.run_id)
         .distinct()
