@@ -36,7 +36,7 @@ def main() -> int:
             for case_id in ["dev-ord-0004"] if short else ["dev-ord-0004", "dev-ord-0048", "dev-ord-0135", "dev-ord-0014"]:
                 with opened_world(folder / case_id, server) as world:
                     kills.at_every_place(report, world, case_id, short=short)
-            for case_id in ["dev-ord-0044"] if short else ["dev-ord-0044", "dev-omn-0012"]:
+            for case_id in ["dev-ord-0044"] if short else ["dev-ord-0044", "dev-omn-0002"]:
                 with opened_world(folder / f"undo-{case_id}", server) as world:
                     kills.at_every_place(report, world, case_id, short=short, compensated=True)
 

@@ -120,7 +120,7 @@ class Faulty:
             return await _kill(rule.pid)
         if rule.kind == "refused":
             said = "The system does not do this today."
-            result = {"content": [{"type": "text", "text": said}], "isError": True,
+            result = {"content": [{"type": "text", "text": said}], "isError": True, "resultType": "complete",
                       "structuredContent": {"error": "refused", "message": said}}  # fmt: skip
             return await _answer(send, 200, json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode())
         if rule.kind == "late before":

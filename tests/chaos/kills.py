@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ledger.records import Event
 from tests.chaos.faults import AFTER_KILL, Rule
@@ -13,8 +14,11 @@ from tests.chaos.world import World, kill
 
 #: places that the requirement does not name; they are tried in full
 FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
-#: the tool whose call a system refuses, so that what was done before it must be undone
-_REFUSES = {"dev-ord-0044": "payments.reauthorize", "dev-omn-0012": "crm.send_message"}
+#: the call that a system refuses, so that what was done before it must be undone
+_REFUSES = {
+    "dev-ord-0044": Rule("refused", "payments.reauthorize"),
+    "dev-omn-0002": Rule("refused", "wms.reallocate_line", skip=1, times=1),
+}
 
 
 def at_every_place(report: Report, world: World, case_id: str, *, short: bool, compensated: bool = False) -> None:
@@ -104,7 +108,7 @@ def _life(world: World, case_id: str, hit: Hit, compensated: bool) -> Life:
 
 
 def _refusal(case_id: str, event: Event) -> tuple[Rule, ...]:
-    return (Rule("refused", _REFUSES[case_id], about=_mark(event)),)
+    return (replace(_REFUSES[case_id], about=_mark(event)),)
 
 
 def _mark(event: Event) -> str:
