@@ -76,7 +76,7 @@ def main() -> int:
         def throughput() -> None:
             for workers in (1, 2, 4):
                 with opened_world(folder / f"workers-{workers}", server) as world:
-                    recovery.throughput(report, world, workers, runs=16 if short else 200)
+                    recovery.throughput(report, world, workers, runs=12 if short else 200)
 
         scenarios = {
             "places": every_place, "random": at_random, "keyless": no_keys, "systems": wrong_systems, "clock": clock,

@@ -1,6 +1,7 @@
 """kill -9: at every place that one run passes, and at random among many runs and workers."""
 
 import random
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from tests.chaos.processes import Life
 from tests.chaos.report import Report
 from tests.chaos.world import World, kill
 
-#: places that the requirement does not name; they are tried in full
+#: places between those that matter most: tried by `make chaos`, and not by `make chaos-short`
 FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
 #: the call that a system refuses, so that what was done before it must be undone
 _REFUSES = {
@@ -31,7 +32,8 @@ def at_every_place(report: Report, world: World, case_id: str, *, short: bool, c
     (passed,) = world.live([Life(pattern, rules=rules, control=world.control)])
     assert passed is not None
     world.taken_in.add(pattern.source_id)
-    hits = [hit for hit in _hits(passed) if not (short and hit[0] in FURTHER)]
+    spared = () if not short else (*FURTHER, "checkpoint") if compensated else FURTHER
+    hits = [hit for hit in _hits(passed) if hit[0] not in spared]
     lives = [_life(world, case_id, hit, compensated) for hit in hits]
     ends = world.live(lives)
     survived = [f"{hit[0]} {hit[1]}" for hit, end in zip(hits, ends, strict=True) if end is not None]
@@ -113,7 +115,8 @@ def _refusal(case_id: str, event: Event) -> tuple[Rule, ...]:
 
 def _mark(event: Event) -> str:
     """What stands behind every identifier of a copied case, with the quotation mark that ends it."""
-    return event.subject[event.subject.rindex("-k") :] + '"'
+    (mark,) = set(re.findall(r"-k\d+\b", event.subject))
+    return f'{mark}"'
 
 
 def marks(events: Sequence[Event]) -> list[str]:

@@ -17,7 +17,11 @@ import graphs.working
 from errors import Refused
 from graphs.runtime import Runtime, open_runtime
 from graphs.settings import Settings
+from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
+from ledger.inbox import Inbox
+from ledger.jobs import open_jobs
+from ledger.postgres import PostgresLedger
 from ledger.records import Decision, Event
 from tests.chaos.faults import Rule, as_json
 from tests.chaos.points import Fuse, Hit, Passed, install
@@ -51,8 +55,12 @@ def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
     graphs.working.SWEEPS = SWEEPS
     if wandering:
         wander()
-    with open_runtime(Settings(**chosen)) as runtime:
-        worker = MissionsWorker(runtime, HANDS, LEASE_SECONDS)
+    with (
+        open_runtime(Settings(**chosen)) as runtime,
+        open_jobs(runtime.database_url) as jobs,
+        PostgresLedger.open(runtime.database_url) as ledger,
+    ):
+        worker = MissionsWorker(Intake(runtime, Inbox(ledger), jobs.drive), (), HANDS, LEASE_SECONDS)
         told.send("ready")
         worker.run()
 

@@ -39,6 +39,8 @@ class Report:
         for figure, sentences in found.by_figure().items():
             for sentence in sentences[:_SHOWN]:
                 print(f"    {figure}: {sentence}", flush=True)
+        for (reason,) in world.sql("SELECT reason FROM ledger.incidents WHERE closed_at IS NULL ORDER BY at LIMIT 2"):
+            print(f"    stopped as an incident: {' '.join(reason.split())[:140]}", flush=True)
 
     def note(self, name: str, said: str) -> None:
         """Print a figure that is measured and not judged."""
