@@ -6,6 +6,8 @@ import random
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 
@@ -14,7 +16,7 @@ def main() -> int:
     # here and not above: processes are forked from one that imports what it needs, and import this file too
     from tests.chaos import faulty, kills, people, recovery, storage
     from tests.chaos.report import Report
-    from tests.chaos.world import Server, opened_world, prepare
+    from tests.chaos.world import Server, World, opened_world, prepare
 
     asked = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     asked.add_argument("--short", action="store_true", help="fewer of everything: under 3 minutes on two cores")
@@ -26,19 +28,21 @@ def main() -> int:
     (folder / "no-certificates").mkdir()
     # nothing here speaks TLS, and every client would read all certificates of the machine: a third of a start
     os.environ["SSL_CERT_DIR"] = str(folder / "no-certificates")
-    report = Report()
+    report, stack = Report(), ExitStack()
     print(f"chaos{'-short' if short else ''}, seed {given.seed}", flush=True)
     prepare(folder)
     server = Server(folder / "postgres")
     try:
 
+        @cache
+        def shared() -> World:
+            return stack.enter_context(opened_world(folder / "shared", server))
+
         def every_place() -> None:
             for case_id in ["dev-ord-0004"] if short else ["dev-ord-0004", "dev-ord-0048", "dev-ord-0135", "dev-ord-0014"]:
-                with opened_world(folder / case_id, server) as world:
-                    kills.at_every_place(report, world, case_id, short=short)
+                kills.at_every_place(report, shared(), case_id, short=short)
             for case_id in ["dev-ord-0044"] if short else ["dev-ord-0044", "dev-omn-0002"]:
-                with opened_world(folder / f"undo-{case_id}", server) as world:
-                    kills.at_every_place(report, world, case_id, short=short, compensated=True)
+                kills.at_every_place(report, shared(), case_id, short=short, compensated=True)
 
         def at_random() -> None:
             with opened_world(folder / "random", server) as world:
@@ -53,12 +57,10 @@ def main() -> int:
         def wrong_systems() -> None:
             with opened_world(folder / "faulty", server, timeout_seconds=1.5) as world:
                 faulty.answers(report, world, short=short)
-            with opened_world(folder / "schema", server) as world:
                 faulty.schema_changes(report, world)
 
         def clock() -> None:
-            with opened_world(folder / "clock", server) as world:
-                people.clock_moves(report, world, runs=8 if short else 60)
+            people.clock_moves(report, shared(), runs=8 if short else 60)
 
         def restart() -> None:
             with opened_world(folder / "restart", server) as world:
@@ -75,18 +77,18 @@ def main() -> int:
 
         def throughput() -> None:
             for workers in (1, 2, 4):
-                with opened_world(folder / f"workers-{workers}", server) as world:
-                    recovery.throughput(report, world, workers, runs=12 if short else 200)
+                recovery.throughput(report, shared(), workers, runs=12 if short else 200)
 
         scenarios = {
-            "places": every_place, "random": at_random, "keyless": no_keys, "systems": wrong_systems, "clock": clock,
-            "restart": restart, "disk": disk, "recovery": recovers, "throughput": throughput,
+            "places": every_place, "clock": clock, "throughput": throughput, "random": at_random, "keyless": no_keys,
+            "systems": wrong_systems, "restart": restart, "disk": disk, "recovery": recovers,
         }  # fmt: skip
         for name, scenario in scenarios.items():
             if not given.only or name in given.only.split(","):
                 scenario()
         return report.finish()
     finally:
+        stack.close()
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 

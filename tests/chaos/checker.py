@@ -49,8 +49,9 @@ class Found:
         """The sentences by the name of the figure."""
         return {one.name.replace("_", " "): getattr(self, one.name) for one in fields(self)}
 
-    def __add__(self, other: "Found") -> "Found":
-        return Found(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+    def __or__(self, other: "Found") -> "Found":
+        """Both, each sentence once: a world is checked after every scenario in it."""
+        return Found(**{one.name: (*dict.fromkeys(getattr(self, one.name) + getattr(other, one.name)),) for one in fields(self)})
 
 
 @dataclass(frozen=True)

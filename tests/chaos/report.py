@@ -24,7 +24,7 @@ class Report:
     def check(self, world: World) -> Found:
         """Check a world, and add what is wrong in it."""
         found = check(world.url, Acknowledged(world.taken_in, world.decided, world.heads))
-        self.found += found
+        self.found |= found
         return found
 
     def scenario(self, name: str, world: World, **counts: object) -> None:
