@@ -20,6 +20,7 @@ audit = typer.Typer(no_args_is_help=True, help="The audit log.")
 incident = typer.Typer(no_args_is_help=True, help="Runs that cannot go on by themselves, and the ways out.")
 event = typer.Typer(no_args_is_help=True, help="Events of a file, and those that could not be taken in.")
 source = typer.Typer(no_args_is_help=True, help="The systems that may hand events in, by POST /events.")
+database = typer.Typer(no_args_is_help=True, help="The database: roles, backup, restore.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
@@ -28,6 +29,7 @@ app.add_typer(pack, name="pack")
 app.add_typer(incident, name="incident")
 app.add_typer(event, name="events")
 app.add_typer(source, name="source")
+app.add_typer(database, name="database")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -331,11 +333,59 @@ def source_end(name: str) -> None:
 
 
 @audit.command("verify")
-def audit_verify() -> None:
-    """Check the hash chain of the audit log; exit 1 if anything was changed."""
-    from cli.showing import verify_audit
+def audit_verify(
+    head: Annotated[Path | None, typer.Option(help="The head.json of an export: its row must still be there.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Public key (PEM) that signed the head; the one of this installation.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Verify the export in this folder, without a database.")] = None,
+) -> None:
+    """Check the hash chain, and that the ledger is as the audit log says; exit 1 if anything was changed."""
+    from cli.auditing import verify_audit
 
-    verify_audit()
+    verify_audit(head, key, export)
+
+
+@audit.command("export")
+def audit_export(
+    out: Annotated[Path, typer.Option(help="The folder; an export that is in it is replaced.")] = Path("audit-export"),
+) -> None:
+    """Write the audit log as JSON lines, with a signed head to be kept elsewhere."""
+    from cli.auditing import export_audit
+
+    export_audit(out)
+
+
+@database.command("roles")
+def database_roles() -> None:
+    """Make the database roles of reasoner, executor and dashboard, and grant them what they may write."""
+    from cli.caring import make_roles
+
+    make_roles()
+
+
+@database.command("backup")
+def database_backup(file: Path) -> None:
+    """Write the whole database into a new file, while everybody goes on working."""
+    from cli.caring import back_up
+
+    back_up(file)
+
+
+@database.command("restore")
+def database_restore(file: Path) -> None:
+    """Put a backup into the database, which must be empty."""
+    from cli.caring import restore
+
+    restore(file)
+
+
+@app.command()
+def prune(
+    days: Annotated[float | None, typer.Option(min=0, help="Over for how long; MISSIONS_RETENTION_DAYS unless given.")] = None,
+) -> None:
+    """Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."""
+    from cli.caring import prune_all
+
+    prune_all(days)
 
 
 @systems.command("pin")

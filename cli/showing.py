@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import typer
 
 from cli.opening import open_ledger
 from cli.screen import console, dollars, plain, say, table
@@ -74,17 +73,6 @@ def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
         return role
     approved = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
     return f"{role} besides {approved[0]}" if approved else f"2 × {role}"
-
-
-def verify_audit() -> None:
-    """Check the audit chain; exit 1 if it is broken."""
-    with open_ledger() as ledger:
-        problems, (seq, digest) = ledger.verify_audit(), ledger.audit_head()
-    for problem in problems:
-        say(problem)
-    if problems:
-        raise typer.Exit(1)
-    say(f"The audit log is intact: {seq} rows, head {digest}.")
 
 
 def _standing(run: Run, proposals: Sequence[Proposal]) -> str:

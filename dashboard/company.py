@@ -14,12 +14,12 @@ from threading import Lock
 from typing import Any
 
 from errors import MissionsError
+from graphs.ledgers import front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
 from ledger.desk import Desk
 from ledger.jobs import open_jobs
-from ledger.postgres import PostgresLedger
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
@@ -45,7 +45,7 @@ class Company:
         self.settings, self.tools = chosen, tools
         self._stack = ExitStack()
         self.url = open_database(chosen)
-        self.ledger = PostgresLedger.open(self.url)
+        self.ledger = front_ledger(self.url)
         self._stack.callback(self.ledger.close)
         self.desk = Desk(self.ledger)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None

@@ -10,11 +10,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.events import EVENTS
+from dashboard.health import HEALTH, METRICS
 from dashboard.visitor import COOKIE, SIGN_IN
 from errors import MissionsError
 
 #: what a signed-out browser may ask for: the form, Streamlit's own files and health, the ways of the OIDC provider
 _OPEN = (SIGN_IN, "/static/", "/component/", "/_stcore/", "/auth/", "/oauth2callback")
+#: what decides by itself who may read it
+_WATCHED = (HEALTH, METRICS)
 #: what it may not, and what is no page either
 _CLOSED = ("/media/", "/_stcore/metrics", "/_stcore/agent/", "/_stcore/upload_file")
 
@@ -83,5 +86,7 @@ class Guard:
 
 
 def is_page(path: str) -> bool:
-    """Whether an address is that of a page, and not of a file, of Streamlit's own, or of the door for events."""
-    return path != EVENTS and not path.startswith(_OPEN) and "/_stcore/" not in path and "." not in path.rsplit("/", 1)[-1]
+    """Whether an address is that of a page, and not of a file, of Streamlit's own, or of a door for other programs."""
+    if path == EVENTS or path in _WATCHED or path.startswith(_OPEN):
+        return False
+    return "/_stcore/" not in path and "." not in path.rsplit("/", 1)[-1]

@@ -1,6 +1,7 @@
 """The dashboard as a server: Streamlit's app behind a guard, with the sign-in form beside it."""
 
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -9,18 +10,23 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import streamlit as st
+import streamlit.logger
 from starlette.middleware import Middleware
 from streamlit.runtime.pages_manager import PagesManager
+from uvicorn.config import LOGGING_CONFIG
 
 from dashboard import events, sign_in
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
 from dashboard.guard import Guard
+from dashboard.health import watch_routes
 from dashboard.oidc import auth_secrets, uses_oidc
 from dashboard.text import label
 from errors import BadInput, MissionsError
+from graphs.logs import log_as_json
 from graphs.settings import Settings
 
+_log = logging.getLogger(__name__)
 APP = Path(__file__).with_name("app.py")
 
 
@@ -32,11 +38,14 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     _check_address(chosen.address, chosen.port)
     # Streamlit would take the modules in `pages` for scripts of an app in its older form
     PagesManager.uses_pages_directory = False
+    if chosen.log == "json":
+        _log_as_json()
     equip(tools)
     opened = company()
     # uvicorn stops by itself first, then raises the signal once more: as an exception, so that the database is closed too
     signal.signal(signal.SIGTERM, _leave)
     on_ready()
+    _log.info("the dashboard is ready")
     try:
         _app(opened, chosen, secrets).run(config=config(chosen))
     except KeyboardInterrupt:
@@ -51,10 +60,23 @@ def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
     return st.App(
         APP,
         secrets=secrets,
-        routes=[*sign_in.routes(), *events.routes()],
+        routes=[*sign_in.routes(), *events.routes(), *watch_routes()],
         middleware=[Middleware(Guard, signed_in=signed_in)],
         on_script_error=_told,
     )
+
+
+def _log_as_json() -> None:
+    """Streamlit and uvicorn give their loggers handlers that write text; here they hand on what they are told."""
+    log_as_json()
+
+    def hand_on(logger: logging.Logger) -> None:
+        logger.handlers.clear()
+        logger.propagate = True
+
+    streamlit.logger.setup_formatter = hand_on
+    streamlit.logger.update_formatter()
+    LOGGING_CONFIG["loggers"] = {}
 
 
 def config(chosen: Settings) -> dict[str, Any]:

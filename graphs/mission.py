@@ -8,6 +8,7 @@ After review, `decision` takes what the person decided from the ledger: the grap
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
 
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -56,6 +57,13 @@ def mission_graph(
 
         return in_context
 
+    def by_executor(node: Node) -> Node:
+        def with_its_ledger(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+            mine = replace(runtime.context, ledger=runtime.context.executor or runtime.context.ledger)
+            return node(state, runtime.override(context=mine))
+
+        return given(with_its_ledger)
+
     graph = StateGraph(MissionState, context_schema=MissionContext)
     graph.add_node("gather", given(gather))
     graph.add_node("diagnose", given(diagnose))
@@ -65,8 +73,8 @@ def mission_graph(
     graph.add_node("check", given(check))
     graph.add_node("review", given(review))
     graph.add_node("decision", given(decision))
-    graph.add_node("execute", given(execute))
-    graph.add_node("close", given(close))
+    graph.add_node("execute", by_executor(execute))
+    graph.add_node("close", by_executor(close))
 
     graph.add_edge(START, "gather")
     graph.add_edge("gather", "diagnose")

@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.types import Command
 
 from errors import BadInput, MissionsError, Refused, Stuck, TakenOver
 from graphs.checkpoints import Checkpoints, open_pool
+from graphs.ledgers import open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
@@ -26,12 +26,12 @@ from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
-from ledger.base import Leased, Ledger
+from ledger.base import Ledger
 from ledger.embedded import embedded_url
 from ledger.jobs import make_job_tables
 from ledger.migrate import migrate
-from ledger.postgres import PostgresLedger
-from ledger.records import Decision, DecisionKind, Event, NewObservation, Proposal, ProposalStatus, Run
+from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
+from ledger.roles import grant_roles
 from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.judge import Judgement, judge
@@ -79,9 +79,10 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
 class Runtime:
     """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
 
-    def __init__(self, context: MissionContext, saver: BaseCheckpointSaver[Any], database_url: str) -> None:
+    def __init__(self, context: MissionContext, saver: BaseCheckpointSaver[Any], database_url: str, ledger: Ledger) -> None:
         self.context, self.database_url = context, database_url
-        self.ledger: Ledger = context.ledger
+        #: for what comes from outside and from people; the graph has those of reasoner and executor
+        self.ledger = ledger
         self._saver = saver
         self._graph = mission_graph(saver)
         self._reopened = ExitStack()
@@ -122,18 +123,19 @@ class Runtime:
 
         Raises TakenOver where another process has taken the run over meanwhile, and Refused where one works on it.
         """
-        with self.ledger.lease(run_id) as leased:
-            ledger, told = leased.ledger, on_observation or (lambda _: None)
-            if leased.lease.lost >= MOST_LOST and ledger.run(run_id).status == "running":
-                reason = f"{leased.lease.lost} processes in a row ended while they worked on it; look into their logs"
+        with self.context.ledger.lease(run_id) as held:
+            context, told = self.context.under(held), on_observation or (lambda _: None)
+            ledger = context.ledger
+            if held.lost >= MOST_LOST and ledger.run(run_id).status == "running":
+                reason = f"{held.lost} processes in a row ended while they worked on it; look into their logs"
                 ledger.incident(run_id, reason, utc_now())
-            self.context.forget(run_id)
+            context.forget(run_id)
             for _ in range(MOST_DRIVES):
                 run = ledger.run(run_id)
                 if run.status != "running":
                     return run
                 try:
-                    self._drive_once(run, leased, told)
+                    self._drive_once(run, held, context, told)
                 except TakenOver:
                     raise
                 except (Stuck, Refused) as error:
@@ -221,12 +223,11 @@ class Runtime:
         if objections := self._judged(run, proposal, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
-    def _drive_once(self, run: Run, leased: Leased, on_observation: OnObservation) -> None:
+    def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-        saver = self._saver.under(leased.lease) if isinstance(self._saver, Checkpoints) else self._saver
+        saver = self._saver.under(held) if isinstance(self._saver, Checkpoints) else self._saver
         graph = self._graph.copy({"checkpointer": saver})
-        context = replace(self.context, ledger=leased.ledger)
         paused = graph.get_state(config)
         given: Any = None
         if paused.interrupts:
@@ -255,12 +256,12 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         embedder = MiniLM()
         knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        ledger = PostgresLedger.open(url, lease_lasts=settings.lease_seconds)
-        stack.callback(ledger.close)
+        ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
-        checkpoints = Checkpoints(stack.enter_context(open_pool(url)))
+        checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         context = MissionContext(
-            ledger=ledger,
+            ledger=ledgers.reasoner,
+            executor=ledgers.executor,
             reader=Listening(systems.reader(), phrasebook, utc_now),
             writer=systems,
             packs=packs,
@@ -271,7 +272,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        with closing(Runtime(context, checkpoints, url)) as runtime:
+        with closing(Runtime(context, checkpoints, url, ledgers.front)) as runtime:
             yield runtime
 
 
@@ -280,6 +281,7 @@ def open_database(settings: Settings) -> str:
     url = settings.database_url or embedded_url(settings.postgres)
     migrate(url)
     make_job_tables(url)
-    with PostgresSaver.from_conn_string(url) as saver:
-        saver.setup()
+    set_up_checkpoints(url)
+    if not settings.database_url:  # whose account may do all there is
+        grant_roles(url)
     return url

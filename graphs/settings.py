@@ -58,6 +58,16 @@ class Settings(BaseSettings):
     #: signs the cookie of whoever signed in at the provider
     cookie_secret: SecretStr = SecretStr("")
 
+    #: bearer token of `/metrics`; without one it is read from this machine alone
+    metrics_token: SecretStr = SecretStr("")
+    #: "json" for one JSON object a line, without personal data
+    log: Literal["text", "json"] = "text"
+
+    #: days for which checkpoints are kept of a run that is closed, and dead letters that are settled
+    retention_days: float = Field(default=30.0, ge=0, le=36_500)
+    #: private Ed25519 key (PEM) that signs exports of the audit log; made in the home at the first export
+    audit_key: Path | None = None
+
     #: of `missions sign-in`, for scripts
     password: SecretStr = SecretStr("")
     #: whether a build server runs this: then `missions start` ends by itself
@@ -72,6 +82,11 @@ class Settings(BaseSettings):
     def language(self) -> Path:
         """Folder of what was learned from phrasings."""
         return self.home / "language"
+
+    @property
+    def audit_signing_key(self) -> Path:
+        """File of the private key that signs exports of the audit log."""
+        return self.audit_key or self.home / "keys" / "audit.pem"
 
     @property
     def postgres(self) -> Path:

@@ -21,4 +21,6 @@ def parse(url: str) -> URL:
 
 def plain(url: URL) -> str:
     """For psycopg itself, password included: never to be shown."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    address, mark, query = url.set(drivername="postgresql").render_as_string(hide_password=False).partition("?")
+    # SQLAlchemy writes a blank as "+", which psycopg does not read as one
+    return address + mark + query.replace("+", "%20")

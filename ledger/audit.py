@@ -2,15 +2,16 @@
 
 The digest of a row is sha256 over the canonical JSON of (seq, at, kind, run_id, body, digest of the row before).
 Bodies hold ids, digests, verdicts, names and reasons; what systems and customers wrote stands there as a digest.
+`ledger.reconciling` compares the rows of the ledger with them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ledger.canonical import clean, digest, moment, storable
 from ledger.legality import event_digest
-from ledger.records import AuditEntry, Decision, Effect, Event, Incident, Person, Proposal
+from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Incident, Person, Proposal
 
 #: what stands before the first row
 START = "0" * 64
@@ -64,7 +65,8 @@ def of_event(event: Event, versions: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def of_proposal(proposal: Proposal, superseded: str | None) -> dict[str, Any]:
+def of_proposal(proposal: Proposal, superseded: str | None, looks: Iterable[Sequence[Fact]]) -> dict[str, Any]:
+    """`looks` are the facts of each look at the world that was there when this was proposed, the first look first."""
     return {
         "proposal_id": proposal.proposal_id,
         "revision": proposal.revision,
@@ -77,11 +79,25 @@ def of_proposal(proposal: Proposal, superseded: str | None) -> dict[str, Any]:
         "four_eyes": proposal.approval.four_eyes,
         "supersedes": superseded,
         "held_by": proposal.held_by,
+        "row_digest": _proposal_digest(proposal),
+        "evidence": [look_digest(look) for look in looks],
     }
 
 
 def of_release(proposal_id: str, after: str) -> dict[str, Any]:
     return {"proposal_id": proposal_id, "after": after}
+
+
+def _proposal_digest(proposal: Proposal) -> str:
+    """Of what is fixed with the proposal and stands in no other field of its body."""
+    moments = [proposal.created_at, proposal.expires_at, proposal.due_at]
+    said = [proposal.rationale, proposal.cites, proposal.alternatives, float(proposal.confidence), proposal.tier]
+    return digest([proposal.plan, proposal.changes, proposal.approval.clauses, said, moments])
+
+
+def look_digest(look: Iterable[Fact]) -> str:
+    """Of the facts of one look, in the order in which they were recorded."""
+    return digest([[one.name, one.tool, one.args, one.status, one.value, one.read_at, one.error] for one in look])
 
 
 def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:
@@ -108,6 +124,8 @@ def of_effect(effect: Effect) -> dict[str, Any]:
         "status": effect.status,
         "args_digest": digest(effect.args),
         "receipt_digest": None if effect.receipt is None else digest(effect.receipt),
+        "error_digest": None if effect.error is None else digest(effect.error),
+        "expects_digest": None if effect.expects is None else digest(effect.expects),
     }
 
 

@@ -10,7 +10,6 @@ Records come back as they were handed in, with the sequences of plain data as li
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -33,14 +32,6 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-
-
-@dataclass(frozen=True)
-class Leased:
-    """A run that one holds, and the ledger to work on it with."""
-
-    lease: Lease
-    ledger: "Ledger"
 
 
 class Ledger(Protocol):
@@ -71,11 +62,15 @@ class Ledger(Protocol):
         """
         ...
 
-    def lease(self, run_id: str) -> AbstractContextManager["Leased"]:
+    def lease(self, run_id: str) -> AbstractContextManager[Lease]:
         """Hold the run while working on it. Refused when anybody holds it already; given back when they die.
 
-        Whoever gives no sign of life for a while loses it: their ledger then raises TakenOver at every write.
+        Whoever gives no sign of life for a while loses it.
         """
+        ...
+
+    def under(self, held: Lease) -> "Ledger":
+        """The ledger for whoever holds a lease: every write raises TakenOver once another process has the run."""
         ...
 
     # What was read, and what was said about it

@@ -1,7 +1,8 @@
 """One form of a value for storing, comparing and digesting.
 
 `storable` is the one place that replaces what PostgreSQL cannot hold: NUL characters and lone surrogates in text
-become U+FFFD (a visible mark), and numbers that JSON does not know become their names as text.
+become U+FFFD (a visible mark), and numbers that JSON does not know become their names as text. What comes back from
+PostgreSQL therefore has the digest that it had when it was handed in.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ def storable(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return _number(value) if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {clean(str(key)): storable(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
@@ -40,6 +41,11 @@ def storable(value: Any) -> Any:
     if isinstance(value, datetime):
         return moment(value).isoformat()
     raise BadInput(f"The ledger keeps plain data only, and was given a {type(value).__name__}: hand in its fields.")
+
+
+def _number(value: float) -> int | float:
+    """As JSONB gives it back, which has neither exponents nor a zero below zero."""
+    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def canonical(value: Any) -> bytes:

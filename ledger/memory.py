@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from errors import BadInput, Refused
 from ledger import audit, legality, rules
-from ledger.base import Leased
 from ledger.canonical import moment, now
 from ledger.records import (
     AuditEntry,
@@ -120,17 +119,20 @@ class MemoryLedger:
             self._release(run_id, at)
 
     @contextmanager
-    def lease(self, run_id: str) -> Iterator[Leased]:
+    def lease(self, run_id: str) -> Iterator[Lease]:
         with self._lock:
             self._case(run_id)
             if run_id in self._leased:
                 raise Refused(leased(run_id))
             self._leased.add(run_id)
         try:
-            yield Leased(Lease(run_id, 1), self)  # nobody takes over in a process that has died
+            yield Lease(run_id, 1)
         finally:
             with self._lock:
                 self._leased.discard(run_id)
+
+    def under(self, held: Lease) -> "MemoryLedger":
+        return self  # nobody takes over in a process that has died
 
     # What was read, and what was said about it
 
@@ -189,7 +191,8 @@ class MemoryLedger:
                 case.run = replace(case.run, status="waiting")
             elif superseded:
                 case.run = replace(case.run, status="running")
-            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded))
+            looks = tuple(case.looks)
+            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded, looks))
             return kept
 
     def proposal(self, run_id: str) -> Proposal | None:

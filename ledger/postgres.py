@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, StatementError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError, StatementError
 
-from errors import BadInput, MissionsError, TryAgain
+from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
 from ledger.address import parse, plain
-from ledger.base import Leased
 from ledger.canonical import moment, now
 from ledger.records import (
     AuditEntry,
@@ -32,6 +32,7 @@ from ledger.records import (
     Run,
     RunStatus,
 )
+from ledger.roles import Role, as_role
 from ledger.sql import chain, evidence, incidents, people, proposals, runs
 from ledger.sql import effects as effect_rows
 
@@ -49,9 +50,15 @@ class PostgresLedger:
         self._held = held
 
     @classmethod
-    def open(cls, url: str, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS) -> Self:
-        """`url` as postgresql://user@host/database; `lease_lasts` in seconds. Connects at the first call, not here."""
-        return cls(create_engine(parse(url), pool_pre_ping=True, max_overflow=20), clock, lease_lasts)
+    def open(
+        cls, url: str, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS, role: Role | None = None
+    ) -> Self:
+        """`url` as postgresql://user@host/database, acting in a `role` of the database where one is named.
+
+        `lease_lasts` in seconds. Connects at the first call, not here.
+        """
+        address = parse(as_role(url, role) if role else url)
+        return cls(create_engine(address, pool_pre_ping=True, max_overflow=20), clock, lease_lasts)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -70,6 +77,10 @@ class PostgresLedger:
                 yield tx
         except (OperationalError, InterfaceError) as failed:
             raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
+        except ProgrammingError as failed:
+            if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege):
+                raise Refused(f"The database does not let this process do that: {_first_line(failed)}.") from failed
+            raise
         except DataError as failed:
             raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
         except StatementError as failed:
@@ -105,10 +116,13 @@ class PostgresLedger:
             runs.finish(tx, run_id, verdict, outcome, moment(at))
 
     @contextmanager
-    def lease(self, run_id: str) -> Iterator[Leased]:
+    def lease(self, run_id: str) -> Iterator[Lease]:
         # not from the pool: those who hold a lease would keep its connections from their own transactions
         with leases.lease(plain(self._engine.url), run_id, self._lease_lasts) as held:
-            yield Leased(held, PostgresLedger(self._engine, self._clock, self._lease_lasts, held))
+            yield held
+
+    def under(self, held: Lease) -> "PostgresLedger":
+        return PostgresLedger(self._engine, self._clock, self._lease_lasts, held)
 
     # What was read, and what was said about it
 

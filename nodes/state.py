@@ -4,14 +4,14 @@ Facts, observations, proposals and effects live in the ledger; the state names t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.records import Event, Outcome, Run
+from ledger.records import Event, Lease, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
 from systems.calls import Reader, Writer
@@ -91,7 +91,14 @@ class MissionContext:
     risk_models: Mapping[str, Sequence[RiskModel]] = field(default_factory=dict)
     #: hours for which a proposal can be approved
     proposal_hours: float = 72.0
+    #: acts as the executor in the database, for `execute` and `close`; None where the ledger has no roles
+    executor: Ledger | None = None
     _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
+
+    def under(self, held: Lease) -> "MissionContext":
+        """The same, for whoever holds the lease of a run."""
+        executor = None if self.executor is None else self.executor.under(held)
+        return replace(self, ledger=self.ledger.under(held), executor=executor)
 
     def pack(self, event: Event) -> Pack:
         """What describes the handling of an event: the pack of its mission, or the part of it for this event."""

@@ -53,7 +53,7 @@ def a_proposal(
         "rationale": "The score is explained by the move.",
         "cites": [{"clause": "FRD-2", "version": "3"}],
         "alternatives": [{"option": "cancel", "for": "fraud.explained", "lost_because": "it is explained"}],
-        "changes": [{"system": "payments", "record": "O-1", "field": "on_hold", "before": True, "after": False}],
+        "changes": [{"system": "payments", "record": f"order of {run_id}", "field": "on_hold", "before": True, "after": False}],
         "confidence": 0.75,
         "money_at_stake_cents": 12_500,
         "digest": f"digest of {proposal_id}",

@@ -10,6 +10,7 @@ from dashboard.text import label
 from dashboard.views.audit import KINDS, head_text, line, parse_head, table, told
 from dashboard.visitor import enter
 from errors import BadInput, MissionsError
+from ledger.auditing import examine
 from ledger.records import AuditEntry
 
 #: rows on a page; rows of one download, and how many of them are fetched at a time
@@ -96,8 +97,8 @@ def _newer() -> None:
 def _verification(head: tuple[int, str]) -> None:
     with st.popover("Verify", icon=":material/verified_user:"):
         st.caption(
-            "Every row is digested together with the digest of the row before it. With a head that was kept elsewhere, "
-            "a cut tail is found too."
+            "Every row is digested together with the digest of the row before it, and the ledger must be as the log says. "
+            "With a head that was kept elsewhere, a cut tail is found too."
         )
         pasted = st.text_area("Exported head (optional)", key="audit-head", height=80, placeholder='{"seq": …, "digest": "…"}')
         if st.button(f"Verify the whole chain ({head[0]:,} rows)", type="primary"):
@@ -109,11 +110,12 @@ def _verify(pasted: str) -> None:
     try:
         against = parse_head(pasted)
         with st.spinner("Verifying every row…", show_time=True):
-            problems = company().ledger.verify_audit(against)
+            examined = examine(company().ledger, against)
     except MissionsError as error:
         st.error(label(error, 500), icon=":material/error:")
         return
-    sentence = told(problems, company().ledger.audit_head(), against)
+    problems = examined.problems
+    sentence = told(problems, examined.end, against)
     if not problems:
         st.success(sentence, icon=":material/verified:")
         return

@@ -6,15 +6,18 @@ A row of a kind that is not known here, or whose body is not as it should be, is
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
+from pydantic import ValidationError
 
 from dashboard.markup import chip, joined, markup
 from dashboard.text import dollars, plain, words
 from errors import BadInput
+from ledger.auditing import Head
 from ledger.records import AuditEntry
 
 Body = Mapping[str, Any]
@@ -162,9 +165,15 @@ def head_text(head: tuple[int, str]) -> str:
 
 
 def parse_head(text: str) -> tuple[int, str] | None:
-    """What `head_text` wrote, or `number digest`; None for nothing. Raises BadInput for anything else."""
+    """What `head_text` wrote, `number digest`, or a head.json, of whose signature nothing is said here; None for nothing.
+
+    Raises BadInput for anything else.
+    """
     if not text.strip():
         return None
+    with suppress(ValidationError):
+        exported = Head.model_validate_json(text)
+        return exported.seq, exported.digest
     numbers, digests = re.findall(r"(?<![0-9a-f])\d{1,18}(?![0-9a-f])", text), _DIGEST.findall(text.lower())
     if len(text) > 500 or len(numbers) != 1 or len(digests) != 1:
         raise BadInput("A head is the number of a row and its digest of 64 digits: paste it as it was downloaded.")

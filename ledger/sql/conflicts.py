@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, select, update
 
 from ledger import audit
 from ledger.records import Proposal
@@ -18,7 +18,8 @@ def touch(tx: Connection, proposal: Proposal) -> str:
     if not records:
         return ""
     tx.execute(insert(TOUCHES), [{"proposal_id": proposal.proposal_id, "record": record} for record in records])
-    latest = select(func.max(PROPOSALS.c.revision)).where(PROPOSALS.c.run_id == RUNS.c.run_id).correlate(RUNS).scalar_subquery()
+    newer = PROPOSALS.alias()
+    replaced = exists().where(newer.c.run_id == PROPOSALS.c.run_id, newer.c.revision > PROPOSALS.c.revision)
     others = (
         select(RUNS.c.run_id)
         .distinct()
@@ -29,7 +30,7 @@ def touch(tx: Connection, proposal: Proposal) -> str:
             RUNS.c.run_id != proposal.run_id,
             RUNS.c.status != "closed",
             PROPOSALS.c.status.in_(("pending", "approved", "automatic")),
-            PROPOSALS.c.revision == latest,
+            ~replaced,
         )
     )
     found = sorted(tx.scalars(others))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -32,6 +33,15 @@ def facts(tx: Connection, run_id: str, look: int | None) -> list[Fact]:
         mine = mine.where(FACTS.c.look == look)
     rows = sorted(tx.execute(mine), key=lambda row: (row.look, row.position))
     return [Fact(**fields(row, "run_id", "look", "position")) for row in rows]
+
+
+def looks(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[list[Fact]]]:
+    """By run, the facts of each of its looks, the first look first."""
+    wanted = select(FACTS).where(FACTS.c.run_id.in_(run_ids)).order_by(FACTS.c.run_id, FACTS.c.look, FACTS.c.position)
+    found: dict[str, list[list[Fact]]] = {run_id: [] for run_id in run_ids}
+    for (run_id, _), rows in groupby(tx.execute(wanted), key=lambda row: (row.run_id, row.look)):
+        found[run_id].append([Fact(**fields(row, "run_id", "look", "position")) for row in rows])
+    return found
 
 
 def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: datetime) -> list[Observation]:

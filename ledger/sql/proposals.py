@@ -11,7 +11,7 @@ from errors import BadInput
 from ledger import audit, legality, rules
 from ledger.records import Decision, Proposal, ProposalStatus, Run
 from ledger.sentences import no_proposal
-from ledger.sql import chain, conflicts, people
+from ledger.sql import chain, conflicts, evidence, people
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
 from ledger.tables import DECISIONS, PROPOSALS, RUNS
@@ -31,7 +31,8 @@ def propose(tx: Connection, proposal: Proposal, at: datetime) -> Proposal:
         mine = update(PROPOSALS).where(PROPOSALS.c.proposal_id == kept.proposal_id)
         tx.execute(mine.values(status=kept.status, held_by=kept.held_by))
     set_status(tx, run.run_id, "waiting" if kept.status == "pending" else "running")
-    chain.append(tx, at, "proposed", run.run_id, audit.of_proposal(kept, superseded))
+    looks = evidence.looks(tx, [run.run_id])[run.run_id]
+    chain.append(tx, at, "proposed", run.run_id, audit.of_proposal(kept, superseded, looks))
     return kept
 
 

@@ -17,12 +17,13 @@ import psycopg
 import pytest
 
 from evals.cases import recorded
-from graphs.runtime import Runtime, open_runtime
+from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import CHECKOUT, Settings
 from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from ledger.records import Effect, Event, Observation, Proposal, Run
+from ledger.roles import grant_roles
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
 from systems.records import KEYS, PART_KEYS
 from systems.sandbox.database import create_schema, reset, snapshot
@@ -62,8 +63,9 @@ class Company:
         return recorded({**raw, "case_id": case_id}, self.runtime.context.packs, case_id).event
 
     def load(self, *cases: Recorded) -> None:
-        """Empty the sandbox company, then put cases into it."""
+        """Empty the sandbox company, then put cases into it. What waits from another test is about another world."""
         reset(self.url)
+        self.sql("DELETE FROM ledger.touches")
         assert load_cases(self.url, map(case_of, cases)).refused == {}
 
     def propose(self, case: Recorded) -> Run:
@@ -256,6 +258,8 @@ def settings_for(url: str, **chosen: Any) -> Settings:
 def opened(url: str, **chosen: Any) -> Iterator[Company]:
     """A company over a database, with the people of PEOPLE."""
     create_schema(url)
+    open_database(settings_for(url))
+    grant_roles(url)
     with open_runtime(settings_for(url, **chosen)) as runtime:
         for name, role in PEOPLE.items():
             runtime.ledger.add_person(name, role)

@@ -18,8 +18,10 @@ from streamlit.testing.v1 import AppTest
 from dashboard import company as kept
 from dashboard.company import Company, Tools
 from dashboard.visitor import COOKIE
+from graphs.runtime import open_database
 from graphs.settings import CHECKOUT
 from ledger.records import Run
+from ledger.roles import grant_roles
 from ledger.rules import person_key
 from ledger.tables import SESSIONS
 from systems.sandbox.database import create_schema
@@ -104,6 +106,8 @@ def html(page: AppTest) -> str:
 def _front(server_url: str) -> Iterator[Front]:
     with _database(server_url) as url:
         create_schema(url)
+        open_database(settings_for(url))
+        grant_roles(url)
         company = Company(settings_for(url), Tools())
         try:
             yield Front(company)

@@ -35,11 +35,11 @@ def ledger(ledger_url: str) -> Iterator[PostgresLedger]:
 
 def _hold(url: str, mine: Connection) -> None:
     """Take the lease of run-1, and say something whenever asked to; tells what became of it."""
-    with PostgresLedger.open(url, lease_lasts=1.0) as ledger, ledger.lease("run-1") as leased:
+    with PostgresLedger.open(url, lease_lasts=1.0) as ledger, ledger.lease("run-1") as held:
         mine.send("held")
         while mine.recv() == "say":
             try:
-                leased.ledger.observe("run-1", SAID)
+                ledger.under(held).observe("run-1", SAID)
                 mine.send("said")
             except TakenOver as late:
                 mine.send(str(late))
@@ -67,8 +67,8 @@ def test_a_holder_that_was_frozen_loses_the_run_and_writes_nothing_when_it_wakes
     holder.join(PATIENCE)
     assert holder.exitcode == 0
     assert [one.text for one in ledger.observations("run-1")] == [SAID[0].text]
-    with ledger.lease("run-1") as leased:  # the late one gave nothing back that was not its own
-        assert leased.lease.token == token + 1
+    with ledger.lease("run-1") as held:  # the late one gave nothing back that was not its own
+        assert held.token == token + 1
 
 
 def _taken(ledger: PostgresLedger) -> int:
@@ -76,33 +76,33 @@ def _taken(ledger: PostgresLedger) -> int:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            with ledger.lease("run-1") as leased:
-                assert leased.lease.lost == 1
-                return leased.lease.token
+            with ledger.lease("run-1") as held:
+                assert held.lost == 1
+                return held.token
         except Refused:
             assert time.monotonic() < until, "the lease did not lapse"
             time.sleep(0.05)
 
 
 def test_whoever_gives_signs_of_life_keeps_the_run(ledger: PostgresLedger) -> None:
-    with ledger.lease("run-1") as leased:
+    with ledger.lease("run-1") as held:
         time.sleep(1.5)
         with pytest.raises(Refused, match="being worked on"), ledger.lease("run-1"):
             pass
-        leased.ledger.observe("run-1", SAID)
+        ledger.under(held).observe("run-1", SAID)
 
 
 def test_a_holder_whose_session_was_cut_is_fenced_off_as_soon_as_another_has_the_run(
     ledger: PostgresLedger, ledger_url: str
 ) -> None:
-    with ledger.lease("run-1") as leased:
+    with ledger.lease("run-1") as held:
         _cut(ledger_url)
-        leased.ledger.observe("run-1", SAID)  # nobody else has it yet
+        ledger.under(held).observe("run-1", SAID)  # nobody else has it yet
         with ledger.lease("run-1"):
             with pytest.raises(TakenOver):
-                leased.ledger.incident("run-1", "late", ledger.run("run-1").started_at)
+                ledger.under(held).incident("run-1", "late", ledger.run("run-1").started_at)
             with pytest.raises(TakenOver):
-                leased.ledger.finish("run-1", "fulfil", "executed", ledger.run("run-1").started_at)
+                ledger.under(held).finish("run-1", "fulfil", "executed", ledger.run("run-1").started_at)
     assert ledger.run("run-1").status == "running" and ledger.incidents() == []
 
 
@@ -125,9 +125,9 @@ def test_a_checkpoint_is_written_by_the_holder_alone(database_url: str) -> None:
     migrate(url)
     with PostgresLedger.open(url) as ledger, open_pool(url) as pool:
         started(ledger)
-        with ledger.lease("run-1") as leased:
+        with ledger.lease("run-1") as held:
             config = {"configurable": {"thread_id": "run-1", "checkpoint_ns": ""}}
-            good, late = (Checkpoints(pool).under(Lease("run-1", leased.lease.token - less)) for less in (0, 1))
+            good, late = (Checkpoints(pool).under(Lease("run-1", held.token - less)) for less in (0, 1))
             kept = good.put(config, empty_checkpoint(), {"source": "input", "step": -1, "parents": {}}, {})
             good.put_writes(kept, [("run_id", "run-1")], "task")
             with pytest.raises(TakenOver):

@@ -24,7 +24,7 @@ def test_nul_and_lone_surrogates_are_stored_as_a_visible_mark(ledger: PostgresLe
     run = ledger.take_in(an_event(bad, subject=bad, trigger={bad: [bad]}), f"run{bad}", {"graph": bad})
     ledger.record_facts(f"run{bad}", [a_fact(bad, value={"note": bad}, args={bad: 1}, error=bad)])
     ledger.observe(f"run{bad}", [said(bad, note=bad)])
-    ledger.propose(a_proposal(run_id=f"run{bad}", rationale=bad, changes=[{"before": bad}]))
+    ledger.propose(a_proposal(run_id=f"run{bad}", rationale=bad, changes=[{"record": bad, "before": bad}]))
     decision, _ = decided(ledger, by=f"Rita{bad}", reason=bad, details={"remark": bad})
     good = "a\ufffdb\ufffdc"
     assert (run.run_id, run.event.source_id, run.event.trigger) == (f"run{good}", good, {good: [good]})
@@ -33,7 +33,7 @@ def test_nul_and_lone_surrogates_are_stored_as_a_visible_mark(ledger: PostgresLe
     assert ledger.facts(run.run_id)[0].value == {"note": good}
     assert ledger.observe(run.run_id, [said(bad, note=bad)])[0].seq == 1
     stored = ledger.proposal(run.run_id)
-    assert stored is not None and (stored.rationale, stored.changes) == (good, [{"before": good}])
+    assert stored is not None and (stored.rationale, stored.changes) == (good, [{"record": good, "before": good}])
     assert ledger.decisions(run.run_id)[0].reason == good
     assert decision.by == f"Rita{good}"
     assert ledger.verify_audit() == []

@@ -44,7 +44,7 @@ def with_another(company: Company, run: Run, **fields: Any) -> Proposal:
     """A proposal that no pack makes now takes the place of the one that waits."""
     proposal = company.proposal(run)
     other = replace(proposal, proposal_id=f"{proposal.proposal_id}.other", revision=proposal.revision + 1, **fields)
-    company.ledger.propose(other)
+    company.runtime.context.ledger.propose(other)
     return other
 
 

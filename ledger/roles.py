@@ -1,0 +1,146 @@
+"""The database roles: what the processes of reasoner, executor and dashboard may write, by grants of PostgreSQL.
+
+The reasoner decides nothing and effects nothing, the executor proposes nothing, the dashboard effects nothing. Nobody
+changes or deletes a row of the audit log. All read what they need; password hashes and sessions only the dashboard.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from errors import BadInput, TryAgain
+from ledger.address import parse, plain
+
+Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard"]
+Grants = Mapping[str, str]
+
+#: what all three write: the log and the rail grow, whoever works on a run holds its lease, a run may become an incident
+_ALL: Grants = {
+    "audit": "INSERT",
+    "observations": "INSERT",
+    "leases": "INSERT, UPDATE",
+    "incidents": "INSERT, UPDATE (closed_at)",
+    "runs": "UPDATE (status, verdict, outcome, ended_at)",
+    "proposals": "UPDATE (status, held_by)",
+}
+#: what comes in from outside, by a worker or by the dashboard
+_INCOMING: Grants = {
+    "inbox": "INSERT",
+    "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at)",
+    "feeds": "INSERT, UPDATE",
+    "dead_letters": "INSERT, UPDATE (settled_at, settled_by, settled_reason)",
+}
+#: what each may write in the schema "ledger", besides what all may
+WRITES: Mapping[Role, Grants] = {
+    "missions_reasoner": {
+        **_ALL,
+        **_INCOMING,
+        "facts": "INSERT",
+        "proposals": "INSERT, UPDATE (status, held_by)",
+        "touches": "INSERT",
+    },
+    "missions_executor": {
+        **_ALL,
+        "effects": "INSERT, UPDATE (status, receipt, error, at)",
+    },
+    "missions_dashboard": {
+        **_ALL,
+        **_INCOMING,
+        "decisions": "INSERT",
+        # somebody looked up what became of a step in doubt; a new effect is the executor's
+        "effects": "UPDATE (status, receipt, error, at)",
+        "people": "INSERT, UPDATE",
+        "accounts": "INSERT, UPDATE, DELETE",
+        "sessions": "INSERT, UPDATE, DELETE",
+        "claims": "INSERT, UPDATE, DELETE",
+        "policy_drafts": "INSERT, UPDATE",
+        "event_sources": "INSERT, UPDATE",
+    },
+}
+#: what only the dashboard reads
+_SECRET = ("accounts", "sessions", "event_sources")
+#: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
+_DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
+_BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": tuple(WRITES)}
+#: one process grants at a time ("roles" in hexadecimal)
+_LOCK = 0x726F6C6573
+
+
+def grant_roles(url: str) -> None:
+    """Make the three roles, which nobody signs in as, and grant them what they need on this database.
+
+    Changes nothing where all is there. Roles belong to the whole PostgreSQL, grants to this database. BadInput where the
+    account may not make roles or does not own the tables; TryAgain where the database does not answer.
+    """
+    try:
+        with psycopg.connect(plain(parse(url))) as tx:
+            tx.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            for role in WRITES:
+                _make(tx, role)
+            tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database of the roles did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+    except psycopg.errors.InsufficientPrivilege as failed:
+        raise BadInput(
+            f"The database account may not make the roles: {str(failed).splitlines()[0]}. "
+            "Call `missions database roles` with an account in DATABASE_URL that owns the tables and has CREATEROLE."
+        ) from failed
+
+
+def _make(tx: psycopg.Connection, role: Role) -> None:
+    name = sql.Identifier(role)
+    if tx.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+        # another database of the same PostgreSQL may make it at this moment
+        made = "DO $$ BEGIN CREATE ROLE {} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        tx.execute(sql.SQL(made).format(name))
+    try:
+        with tx.transaction():
+            tx.execute(sql.SQL("SET LOCAL ROLE {}").format(name))
+            tx.execute("RESET ROLE")
+    except psycopg.errors.InsufficientPrivilege:
+        tx.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+
+
+def _statements(public: list[str]) -> Iterator[sql.Composable]:
+    """Whatever was granted before, afterwards it is this."""
+    for role, writes in WRITES.items():
+        to = sql.Identifier(role)
+        yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM {}").format(to)
+        yield sql.SQL("GRANT USAGE ON SCHEMA ledger, public TO {}").format(to)
+        yield sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO {}").format(to)
+        if role != "missions_dashboard":
+            for name in _SECRET:
+                yield sql.SQL("REVOKE SELECT ON {} FROM {}").format(sql.Identifier("ledger", name), to)
+        for name, privileges in writes.items():
+            # privileges are the words of this file
+            yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privileges), sql.Identifier("ledger", name), to)
+        for start, roles in _BESIDE.items():
+            for name in public if role in roles else ():
+                if name.startswith(start):
+                    table = sql.Identifier("public", name)
+                    yield sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, to)
+        if any(name.startswith("procrastinate_") for name in public):
+            yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(to)
+
+
+def has_roles(url: str) -> bool:
+    """Whether `grant_roles` was called for this database."""
+    try:
+        with psycopg.connect(plain(parse(url))) as tx:
+            there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(WRITES),)).fetchone()
+            if there != (len(WRITES),):
+                return False
+            may = "SELECT bool_and(has_table_privilege(role, 'ledger.audit', 'INSERT')) FROM unnest(%s::text[]) role"
+            return tx.execute(may, (list(WRITES),)).fetchone() == (True,)
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+
+
+def as_role(url: str, role: Role) -> str:
+    """The address under which one acts in this role from the first statement on."""
+    address = parse(url)
+    before = address.query.get("options", "")
+    return plain(address.update_query_dict({"options": f"{before} -c role={role}".strip()}))

@@ -1,0 +1,68 @@
+"""A backup of a live company is restored elsewhere, and goes on there."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from errors import BadInput
+from graphs.runtime import open_runtime
+from ledger.auditing import examine, examine_head, export, read_head
+from ledger.backup import back_up, restore
+from ledger.canonical import now
+from ledger.postgres import PostgresLedger
+from ledger.signatures import signing_key
+from tests.conftest import _database
+from tests.integration.commands import missions, refused
+from tests.integration.live_company import Company, order_in, settings_for
+
+pytest_plugins = ["tests.integration.live_company"]
+
+
+def test_a_run_that_waits_is_approved_and_finished_where_its_backup_was_restored(company: Company, tmp_path: Path) -> None:
+    run, file, key = company.propose("dev-ord-0007"), tmp_path / "missions.dump", signing_key(tmp_path / "audit.pem")
+    with PostgresLedger.open(company.url) as ledger:
+        export(ledger, tmp_path / "export", key, now())
+    assert back_up(company.url, file) == file.stat().st_size > 10_000
+    assert file.stat().st_mode & 0o777 == 0o600
+    company.decide(run, "reject", "rita")
+    server = urlsplit(company.url)._replace(path="/postgres").geturl()
+    with _database(server) as elsewhere:
+        restore(elsewhere, file)
+        with open_runtime(settings_for(elsewhere)) as runtime:
+            restored = Company(runtime)
+            with PostgresLedger.open(elsewhere) as ledger:
+                head = read_head(tmp_path / "export" / "head.json")
+                assert examine_head(ledger, head, key.public_key()).problems == []
+            assert restored.ledger.run(run.run_id).status == "waiting"
+            assert order_in(restored.snapshot(), run.event.subject)["status"] != "ready"
+            assert restored.decide(run, "approve", "rita").outcome == "executed"
+            assert order_in(restored.snapshot(), run.event.subject)["status"] == "ready"
+            with PostgresLedger.open(elsewhere) as ledger:
+                assert examine(ledger).problems == []
+        with pytest.raises(BadInput, match="is not empty"):
+            restore(elsewhere, file)
+    assert company.ledger.run(run.run_id).outcome == "rejected"
+
+
+def test_what_is_no_backup_leaves_the_database_empty(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "none"
+    with pytest.raises(BadInput, match="There is no file"):
+        restore(database_url, file)
+    file.write_text("PGDMP and nothing of the kind")
+    with pytest.raises(BadInput, match="pg_restore ended with status"):
+        restore(database_url, file)
+    assert back_up(database_url, tmp_path / "empty.dump") > 0
+
+
+def test_the_commands_back_up_and_restore(company: Company, database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "missions.dump"
+    done = missions("database", "backup", file, DATABASE_URL=company.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    refused(missions("database", "backup", file, DATABASE_URL=company.url), "a backup does not replace another")
+    refused(missions("database", "backup", tmp_path / "x" / "y", DATABASE_URL=company.url), "cannot be written")
+    refused(missions("database", "backup", tmp_path / "z", DATABASE_URL="postgresql://x:secret@127.0.0.1:1/y"), "pg_dump")
+    assert not (tmp_path / "z").exists()
+    done = missions("database", "restore", file, DATABASE_URL=database_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert missions("audit", "verify", DATABASE_URL=database_url).returncode == 0
