@@ -38,7 +38,9 @@ def sound(ledger_url: str) -> Iterator[str]:
 
 
 def _do(url: str, statement: str, *values: object) -> None:
+    """Behind the back of everybody, the database's own guards included."""
     with psycopg.connect(url, autocommit=True) as session:
+        session.execute(b"SET session_replication_role = replica")
         session.execute(statement.encode(), values or None)
 
 
