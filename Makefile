@@ -28,7 +28,7 @@ test: install  ## every test that needs no browser
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 tests/browser
 
-chaos: install  ## break everything that breaks, and count what must be 0 (about half an hour)
+chaos: install  ## break everything that breaks, and count what must be 0
 	@$(BIN)/python -m tests.chaos
 
 chaos-short: install  ## the same with fewer of everything and a fixed seed
