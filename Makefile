@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test browser check eval screenshots bench lock clean
+.PHONY: help install run test browser chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 # made anew when the lock changes; the mark is written last, so that an interrupted installation is done again
 .venv/installed: requirements.lock pyproject.toml
@@ -27,6 +27,12 @@ test: install  ## every test that needs no browser
 
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 tests/browser
+
+chaos: install  ## break everything that breaks, and count what must be 0
+	@$(BIN)/python -m tests.chaos
+
+chaos-short: install  ## the same with fewer of everything and a fixed seed
+	@$(BIN)/python -m tests.chaos --short --seed 0
 
 check: install  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .
