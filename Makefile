@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test browser chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install run test browser golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: install  ## format, lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+golden: install  ## keep paused runs of this release, which later releases resume in their tests
+	@$(BIN)/python -m tests.golden
 
 eval: install  ## run the recorded exceptions and print the figures
 	@mkdir -p build

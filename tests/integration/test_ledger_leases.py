@@ -14,10 +14,9 @@ from langgraph.checkpoint.base import empty_checkpoint
 from errors import BadInput, Refused, TakenOver
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.runtime import open_database
-from graphs.settings import Settings
-from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Lease, NewObservation
+from tests.integration.live_company import settings_for
 from tests.ledger_examples import started
 
 FORK = get_context("forkserver")
@@ -121,8 +120,7 @@ def test_the_lease_of_a_run_that_is_not_there_is_bad_input(ledger: PostgresLedge
 
 
 def test_a_checkpoint_is_written_by_the_holder_alone(database_url: str) -> None:
-    url = open_database(Settings(database_url=database_url))
-    migrate(url)
+    url = open_database(settings_for(database_url))
     with PostgresLedger.open(url) as ledger, open_pool(url) as pool:
         started(ledger)
         with ledger.lease("run-1") as held:
