@@ -30,7 +30,7 @@ _INCOMING: Grants = {
     "inbox": "INSERT",
     "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at)",
     "feeds": "INSERT, UPDATE",
-    "dead_letters": "INSERT, UPDATE (settled_at, settled_by, settled_reason)",
+    "dead_letters": "INSERT, UPDATE (reason, settled_at, settled_by, settled_reason)",
 }
 #: what each may write in the schema "ledger", besides what all may
 WRITES: Mapping[Role, Grants] = {

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, exists, func, insert, select, update
 
 from ledger import audit
+from ledger.canonical import clean
 from ledger.records import Proposal
 from ledger.sql import chain
 from ledger.sql.lock import locked_run, set_status
@@ -56,7 +57,7 @@ def release(tx: Connection, run_id: str, at: datetime) -> None:
 
 def _lock(tx: Connection, records: Iterable[str]) -> list[str]:
     """The records in an order that all have, each locked until the transaction ends."""
-    ordered = sorted(set(records))
+    ordered = sorted({clean(record) for record in records})
     for record in ordered:
         tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(record, 0))))
     return ordered

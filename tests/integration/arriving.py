@@ -46,7 +46,7 @@ class Arriving:
         )  # fmt: skip
         saver: Any = InMemorySaver()
         self.ledger, self.inbox, self.begun = ledger, Inbox(ledger), list[Run]()
-        self.intake = Intake(Runtime(context, saver, ""), self.inbox, self.begun.append)
+        self.intake = Intake(Runtime(context, saver, "", context.ledger), self.inbox, self.begun.append)
 
     def reads(self, reader: Reader) -> None:
         """Everything is read through another reader from now on."""

@@ -186,10 +186,13 @@ def test_of_two_invoices_for_the_same_receipts_that_wait_together_one_is_paid(co
     company.load(COMPANY)
     first, second = arrives(company, written()), arrives(company, written(TOSL110="TOSL111"))
     assert [company.proposal(run).verdict for run in (first, second)] == ["approve_with_note"] * 2
+    assert company.proposal(second).held_by == first.run_id
+    with pytest.raises(Refused, match=f"would change what run {first.run_id} would change too"):
+        company.approve(second)
     company.approve(first)
-    second = company.approve(second)
-    assert (second.status, company.proposal(second).verdict) == ("waiting", "hold")
-    assert any(text.startswith("The world has changed") for text in company.told(second))
+    second = company.ledger.run(second.run_id)  # it has looked anew as soon as the first was closed
+    assert (second.status, company.proposal(second).verdict, company.proposal(second).held_by) == ("waiting", "hold", "")
+    assert any("the world is looked at anew" in text for text in company.told(second))
     assert paid(company.snapshot()) == [TOTAL]
 
 
