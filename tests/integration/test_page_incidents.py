@@ -132,9 +132,18 @@ def test_an_incident_is_retried_with_a_reason(front: Front) -> None:
     assert row.body == {"by": "rita", "reason": "crm is open again"}
 
 
+def test_a_run_is_started_anew(front: Front) -> None:
+    run = halted(front, "it was started with another pack")
+    page = press(front.page("rita", "incidents"), "Start anew", "the pack was changed")
+    assert not page.error
+    assert front.settled(run.run_id).status in ("waiting", "closed")
+    (row,) = front.desk.audit_page(run_id=run.run_id, kind="run_restarted")
+    assert (row.body["by"], row.body["reason"]) == ("rita", "the pack was changed")
+
+
 def test_to_settle_an_incident_takes_a_reason(front: Front) -> None:
     run = halted(front, "it stopped")
-    for label in ("Retry", "Close for good"):
+    for label in ("Retry", "Start anew", "Close for good"):
         page = press(front.page("rita", "incidents"), label, "  ")
         assert "takes a reason" in page.error[0].value
         assert front.ledger.run(run.run_id).status == "incident"
