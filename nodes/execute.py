@@ -82,7 +82,9 @@ def _after_failure(
     """What was done before is taken back where it can be. Otherwise a person looks at it first, and then the Mission anew."""
     failed = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed")
     undoing = not proposal.undoes and takes_back(proposal, runtime.context.ledger.effects(proposal.run_id))
-    if not undoing and not looked_at:
+    # of what takes steps back, the last one hands the case over: where that fails, nobody has it
+    less = proposal.undoes and any(effect.status == "failed" and effect.step < len(proposal.plan) - 1 for effect in begun)
+    if not undoing and not less and not looked_at:
         raise Stuck(failed)
     told = "what was done before it is to be taken back" if undoing else "it is looked at anew"
     observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed}; {told}")])

@@ -15,16 +15,18 @@ from systems.catalogue import Catalogue
 def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, Any]]:
     """The actions that take back what was done of a proposal, in reverse, up to the first step that cannot be taken back.
 
-    `effects` are all of the run, in their order: what a later proposal has taken back already is left out.
+    `effects` are all of the run, in their order: what a later proposal has taken back already is left out, and what one
+    tried in vain to take back cannot be.
     """
     last = max((place for place, effect in enumerate(effects) if effect.proposal_id == proposal.proposal_id), default=0)
     already = Counter(_same(effect.action, effect.args) for effect in effects[last + 1 :] if effect.status == "done")
+    in_vain = {_same(effect.action, effect.args) for effect in effects[last + 1 :] if effect.status == "failed"}
     back: list[dict[str, Any]] = []
     for effect in sorted(_done(proposal, effects), key=lambda effect: -effect.step):
         undo = proposal.plan[effect.step]["undo"]
-        if undo is None:
+        same = _same(undo["name"], undo["args"]) if undo else None
+        if same is None or same in in_vain:
             break
-        same = _same(undo["name"], undo["args"])
         if already[same]:
             already[same] -= 1
         else:

@@ -196,6 +196,15 @@ def test_a_step_that_takes_back_and_fails_is_an_incident_and_goes_on_where_it_wa
     assert company.approve(run).outcome == "escalated"
 
 
+def test_what_cannot_be_taken_back_after_all_is_left_and_the_case_handed_over(company: Company, waiting: Run) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, run, Odd(company, "reallocate_line", error=Refused("it has left the house")))
+    proposal = company.proposal(run)
+    assert [action["name"] for action in proposal.plan] == ["open_case"] and proposal.undoes == f"{run.run_id}.1"
+    assert company.approve(run).outcome == "escalated"
+    assert company.ledger.verify_audit() == []
+
+
 def test_what_somebody_changes_between_the_last_look_and_the_write_is_not_overwritten(company: Company, waiting: Run) -> None:
     line = next(one for one in company.proposal(waiting).plan if one["name"] == "reallocate_line")["args"]
 
