@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -27,8 +28,8 @@ from ledger.sweeping import sweep
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
 HANDS = 4
-#: seconds between two looks for runs that nobody works on
-SWEEPS = 5.0
+#: seconds between two looks for runs that nobody works on, and looks between two sweeps over the states of all
+LOOKS, SWEEP_EVERY = 5.0, 12
 
 #: Runs the recorded exceptions and keeps the run: (by whom, what is told how many of how many are done) to its id.
 Evaluate = Callable[[str, Callable[[int, int], None]], str]
@@ -72,14 +73,15 @@ class Company:
 
     def _watch(self) -> None:
         """Where no worker does: find what a process left behind that stopped, and what is in no state."""
-        while True:
+        for number in count():
             try:
                 for run_id, _ in forgotten(self.url):
                     self.drive(run_id)
-                sweep(self.ledger, self.url)
+                if number % SWEEP_EVERY == 0:
+                    sweep(self.ledger, self.url)
             except (MissionsError, psycopg.Error) as error:
                 _log.warning("runs were not looked for (%s)", type(error).__name__)
-            if self._closing.wait(SWEEPS):
+            if self._closing.wait(LOOKS):
                 return
 
     @property

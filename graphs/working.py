@@ -30,8 +30,8 @@ from ledger.sweeping import sweep
 from systems.config import FeedConfig
 
 _log = logging.getLogger(__name__)
-#: seconds between two looks for runs that nobody works on
-SWEEPS = 5.0
+#: seconds between two looks for runs that nobody works on, and between two sweeps over the states of all
+LOOKS, SWEEPS = 5.0, 60.0
 #: seconds for which a worker that was told to stop goes on with what it has
 GRACE = 60.0
 #: of the seconds between two tries of a job, which double
@@ -59,7 +59,11 @@ class MissionsWorker:
         """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`."""
         self._runtime, self._hands, self._lease_seconds = intake.runtime, hands, lease_seconds
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
-        self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [(SWEEPS, self._sweep), *polls]
+        self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (LOOKS, self._find),
+            (SWEEPS, self._sweep),
+            *polls,
+        ]
         self._app = _app(intake)
         #: told by another thread, which may be earlier than there is a loop
         self._told, self._stopping = threading.Event(), asyncio.Event()
@@ -127,15 +131,17 @@ class MissionsWorker:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _sweep(self) -> None:
-        """Jobs of workers that have died go back; runs that nobody works on get a job; what cannot be becomes an incident."""
+    async def _find(self) -> None:
+        """Jobs of workers that have died go back; runs that nobody works on get a job."""
         manager = self._app.job_manager
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease_seconds):
             await manager.retry_job(job, retry_at=datetime.now(UTC))
-        url = self._runtime.database_url
-        for run_id, subject in await asyncio.to_thread(forgotten, url):
+        for run_id, subject in await asyncio.to_thread(forgotten, self._runtime.database_url):
             await self._app.configure_task(DRIVE, lock=subject).defer_async(run_id=run_id)
-        await asyncio.to_thread(sweep, self._runtime.ledger, url)
+
+    async def _sweep(self) -> None:
+        """What is in no state becomes an incident."""
+        await asyncio.to_thread(sweep, self._runtime.ledger, self._runtime.database_url)
 
     async def _poll(self, intake: Intake, feed: FeedConfig) -> None:
         """Read a feed, unless another worker has just done so."""

@@ -52,7 +52,7 @@ class Life:
 def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
     """A worker, until it is killed; tells when it has opened everything."""
     _begin()
-    graphs.working.SWEEPS = SWEEPS
+    graphs.working.LOOKS = SWEEPS
     if wandering:
         wander()
     with (

@@ -219,13 +219,14 @@ def test_a_run_that_nobody_works_on_is_shown_and_driven_on(front: Front) -> None
     reset(front.company.url)
     front.load(CASE)
     run = front.company.runtime.take_in(event(front))
-    assert run.run_id not in html(front.page("rita", "incidents"))
-    with psycopg.connect(front.company.url, autocommit=True) as session:
-        early = datetime.now(UTC) - timedelta(hours=3)
-        session.execute("UPDATE ledger.runs SET started_at = %s WHERE run_id = %s", (early, run.run_id))
-    assert "Drive on" not in labels(front.page("ana", "incidents"))
-    page = front.page("rita", "incidents")
-    assert "silent for 3 h" in html(page)
+    with front.ledger.lease(run.run_id):  # the dashboard looks for such runs by itself, and finds this one in other hands
+        assert run.run_id not in html(front.page("rita", "incidents"))
+        with psycopg.connect(front.company.url, autocommit=True) as session:
+            early = datetime.now(UTC) - timedelta(hours=3)
+            session.execute("UPDATE ledger.runs SET started_at = %s WHERE run_id = %s", (early, run.run_id))
+        assert "Drive on" not in labels(front.page("ana", "incidents"))
+        page = front.page("rita", "incidents")
+        assert "silent for 3 h" in html(page)
     press(page, "Drive on")
     assert front.settled(run.run_id).status == "waiting"
 
