@@ -20,7 +20,7 @@ from tests.integration.live_company import settings_for
 from tests.ledger_examples import started
 
 FORK = get_context("forkserver")
-PATIENCE = 30
+PATIENCE = 60
 SAID = [NewObservation("gather", "read", "oms.get_order: O-1")]
 
 

@@ -19,7 +19,7 @@ from ledger.sweeping import look, sweep
 from tests.integration.live_company import Company
 
 pytest_plugins = ["tests.integration.live_company"]
-PATIENCE = 30
+PATIENCE = 60
 
 
 @contextmanager
