@@ -131,6 +131,13 @@ def already_finished(run: Run, verdict: str, outcome: Outcome) -> bool:
     return True
 
 
+def check_end(run: Run, outcome: Outcome, effects: Iterable[Effect]) -> None:
+    """A run ends in the middle of a step only where a person gives it up."""
+    doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
+    if doubt is not None and outcome != "abandoned":
+        raise Refused(f"Run {run.run_id} cannot end as '{outcome}': it is not known whether {doubt.action} was done.")
+
+
 def check_restart(run: Run, effects: Iterable[Effect]) -> None:
     """A run is started anew once it is known what was done in it."""
     doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)

@@ -112,6 +112,7 @@ class MemoryLedger:
             case = self._case(run_id)
             if legality.already_finished(case.run, verdict, outcome):
                 return
+            legality.check_end(case.run, outcome, [self._effects[key] for key in case.effects])
             self._supersede(case)
             self._close_incidents(case, at)
             case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)

@@ -11,7 +11,7 @@ from ledger import audit, legality, rules
 from ledger.canonical import clean
 from ledger.records import Event, Outcome, Run, RunStatus
 from ledger.sentences import no_run, run_id_taken, several_runs
-from ledger.sql import chain, conflicts, incidents, people, proposals
+from ledger.sql import chain, conflicts, effects, incidents, people, proposals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import select_runs, to_run
 from ledger.tables import INBOX, RUNS
@@ -60,8 +60,10 @@ def newest(tx: Connection, status: RunStatus | None, limit: int) -> list[Run]:
 
 
 def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
-    if legality.already_finished(locked_run(tx, run_id), verdict, outcome):
+    run = locked_run(tx, run_id)
+    if legality.already_finished(run, verdict, outcome):
         return
+    legality.check_end(run, outcome, effects.of_run(tx, run_id))
     proposals.supersede(tx, run_id)
     incidents.close_all(tx, run_id, at)
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
