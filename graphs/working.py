@@ -16,12 +16,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
-from psycopg import Error
 
-from errors import MissionsError, Refused, TakenOver, TryAgain
+from errors import Refused, TakenOver, TryAgain
 from graphs.feeds import poll
 from graphs.schedules import run_schedule, schedules
 from graphs.taking_in import Intake
@@ -91,8 +89,8 @@ class MissionsWorker:
             while not self._stopping.is_set():
                 try:
                     await self._work()
-                except (ConnectorException, Error, OSError) as error:
-                    _log.warning("the database does not answer (%s); trying again", type(error).__name__)
+                except Exception as error:  # whatever a database that is away or full makes of it: a worker does not give up
+                    _log.warning("work was broken off (%s); trying again", type(error).__name__)
                     await self._pause(1.0)
         finally:
             for task in others:
@@ -123,7 +121,7 @@ class MissionsWorker:
         while not self._stopping.is_set():
             try:
                 await do()
-            except (MissionsError, ConnectorException, Error, OSError) as error:
+            except Exception as error:  # the next time comes, whatever became of this one
                 _log.warning("%s did not succeed (%s); trying again", getattr(do, "__name__", "a task"), type(error).__name__)
             await self._pause(seconds)
 
