@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import insert
 from streamlit.runtime.context import ContextProxy
@@ -24,7 +25,7 @@ from ledger.records import Run
 from ledger.roles import grant_roles
 from ledger.rules import person_key
 from ledger.tables import SESSIONS
-from systems.sandbox.database import create_schema
+from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
 from tests.integration.live_company import settings_for
@@ -60,8 +61,18 @@ class Front:
         """Of the browser of `visitor`."""
         return {COOKIE: self._tokens[self.visitor]} if self.visitor in self._tokens else {}
 
+    def empty(self) -> None:
+        """Empty the sandbox company. What waits from another test is about another world."""
+        reset(self.company.url)
+        self._forget_what_waits()
+
+    def _forget_what_waits(self) -> None:
+        with psycopg.connect(self.company.url) as session:
+            session.execute("DELETE FROM ledger.touches")
+
     def load(self, case: Mapping[str, Any]) -> None:
-        """Put the records of a case into the sandbox company."""
+        """Put the records of a case into the sandbox company; nothing that waits is about them."""
+        self._forget_what_waits()
         assert load_cases(self.company.url, [case]).refused == {}
 
     def app(self, name: str, **query: str) -> AppTest:

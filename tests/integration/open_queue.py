@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from evals.cases import recorded
 from ledger.records import Proposal, Run
-from systems.sandbox.database import reset
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front
 
@@ -38,7 +37,7 @@ def office(front: Front) -> None:
     for name, role in PEOPLE.items():
         front.enrol(name, role)
     front.enrol("casey", "customer", "C-1")
-    reset(front.company.url)
+    front.empty()
     with psycopg.connect(front.company.url, autocommit=True) as session:
         session.execute(
             "UPDATE ledger.runs SET status = 'closed', outcome = 'abandoned', ended_at = now() WHERE status = 'waiting'"

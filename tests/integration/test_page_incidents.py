@@ -15,7 +15,6 @@ from errors import MissionsError, OutcomeUnknown, Refused
 from evals.cases import recorded
 from ledger.records import Event, Run
 from systems.calls import Call, Receipt, Writer
-from systems.sandbox.database import reset
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front, html, seen
 
@@ -70,7 +69,7 @@ def event(front: Front, **changes: Any) -> Event:
 
 def stuck(front: Front, error: MissionsError) -> Run:
     """A run whose second step failed so, after its first was done."""
-    reset(front.company.url)
+    front.empty()
     front.load(CASE)
     runtime = front.company.runtime
     run = runtime.drive(runtime.take_in(event(front)).run_id)
@@ -216,7 +215,7 @@ def test_a_run_is_found_by_its_address(front: Front) -> None:
 
 
 def test_a_run_that_nobody_works_on_is_shown_and_driven_on(front: Front) -> None:
-    reset(front.company.url)
+    front.empty()
     front.load(CASE)
     run = front.company.runtime.take_in(event(front))
     with front.ledger.lease(run.run_id):  # the dashboard looks for such runs by itself, and finds this one in other hands

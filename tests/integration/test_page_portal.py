@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from graphs.intake import customer_message
 from ledger.records import Person, Run
-from systems.sandbox.database import reset
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front, html, seen
 
@@ -55,7 +54,7 @@ def taken_in(front: Front, person: Person, text: str) -> Run:
 
 
 def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Front) -> None:
-    reset(front.company.url)
+    front.empty()
     front.load(CASE)
     front.enrol("ida", "customer", CUSTOMER)
     with psycopg.connect(front.company.url, autocommit=True) as session:  # other tests write in this customer's name
