@@ -97,7 +97,9 @@ def test_of_two_at_the_same_moment_the_second_is_told_and_nothing_runs_twice(das
     say(rita, "the move explains it")
     say(ron, "it is a duplicate")
     press(rita, "Approve")
-    press_if_there(ron, "Reject")  # by now his page may have seen what she decided, and offers nothing to press
+    while not dashboard.company.ledger.decisions(run.run_id):
+        rita.wait_for_timeout(5)
+    press_if_there(ron, "Reject")  # his page may have seen by now what she decided, and offers nothing to press
     expect(ron.get_by_text("was already approved by rita")).to_be_visible()
     ends(dashboard, rita, run, "executed")
     effects = dashboard.company.effects(run)
