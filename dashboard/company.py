@@ -14,8 +14,6 @@ from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any
 
-import psycopg
-
 from errors import MissionsError
 from graphs.ledgers import front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
@@ -79,7 +77,7 @@ class Company:
                     self.drive(run_id)
                 if number % SWEEP_EVERY == 0:
                     sweep(self.ledger, self.url)
-            except (MissionsError, psycopg.Error) as error:
+            except Exception as error:  # as with a worker: the next look comes, whatever became of this one
                 _log.warning("runs were not looked for (%s)", type(error).__name__)
             if self._closing.wait(LOOKS):
                 return
@@ -109,7 +107,7 @@ class Company:
             self.runtime.drive(run_id)
         except MissionsError as error:  # the run stands as it was, and is seen among the incidents if nobody drives it on
             _log.warning("run %s was not driven on: %s", run_id, error)
-        except Exception:
+        except Exception:  # a defect: the run is an incident by now, and nobody waits for this thread's result
             _log.exception("run %s was not driven on", run_id)
 
     def is_driving(self, run_id: str) -> bool:

@@ -56,7 +56,7 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     pack, before = context.pack(run.event), context.ledger.facts(run.run_id)
     now = read_facts(pack, run.event, context.reader, context.clock)
     if [fact.name for fact in before] != [fact.name for fact in now]:
-        raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; run its exception anew")
+        raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; start it anew, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
     values = context.policies.values(run.event.as_of)
     case, then = Case(pack, run.event, now, values), Case(pack, run.event, before, values)
