@@ -23,7 +23,7 @@ run: install  ## set up, take in a sample of exceptions, run a Mission on each
 	@$(BIN)/python -m cli start
 
 test: install  ## every test that needs no browser
-	@$(BIN)/python -m pytest -n 4 --ignore tests/browser
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser
 
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 tests/browser
