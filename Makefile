@@ -26,7 +26,7 @@ test: install  ## every test that needs no browser
 	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser
 
 browser: install  ## the dashboard in a real Chromium
-	@$(BIN)/python -m pytest -n 2 tests/browser
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 
 chaos: install  ## break everything that breaks, and count what must be 0
 	@$(BIN)/python -m tests.chaos

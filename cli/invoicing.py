@@ -7,10 +7,11 @@ from typing import Any
 
 from errors import BadInput, TryAgain
 from graphs.runtime import Runtime, utc_now
-from graphs.settings import Settings, settings
+from graphs.settings import settings
 from ledger.records import Event
 from nodes.case import iso
 from systems.calls import Call
+from systems.config import load_config
 from systems.sandbox.loader import add_invoice
 from systems.ubl import Invoice, read_invoice, record
 
@@ -19,7 +20,8 @@ EVENT = "invoice.received"
 
 def invoice_event(runtime: Runtime, file: Path) -> Event:
     """Enter the invoice of a file, once however often it comes, and give its event. Raises BadInput, then nothing is entered."""
-    if settings().systems != Settings.model_fields["systems"].default:
+    erp = load_config(settings().systems).systems.get("erp")
+    if erp is None or not erp.is_sandbox:
         raise BadInput(
             f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {EVENT} with its id"
         )

@@ -59,6 +59,11 @@ class SystemConfig:
     start_seconds: float = 30.0
     feed: FeedConfig | None = None
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is a system of the sandbox company, whose records are at hand."""
+        return "systems.sandbox" in (self.command or ())
+
 
 @dataclass(frozen=True)
 class SystemsConfig:

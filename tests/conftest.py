@@ -98,16 +98,3 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-#: fixtures that take seconds to open, and are there once for a worker
-_COSTLY = ("dashboard", "front", "company")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something costly run on one worker, so that it is opened once."""
-    for item in items:
-        for name in _COSTLY:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                break

@@ -1,6 +1,5 @@
 """What every test of parts working together may use."""
 
-import os
 import sys
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""`forked.py SOCKET SYSTEM …`: have `python -m systems.sandbox SYSTEM …` forked, with the pipes of this process.
+"""`forked.py SOCKET -m systems.sandbox SYSTEM …`: have that module forked in place of python, with the pipes of this process.
 
 It imports as little as it can, and ends with the fork; a fork whose client is stopped is stopped too.
 """

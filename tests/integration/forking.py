@@ -1,8 +1,8 @@
 """The systems of the sandbox company as processes forked from one that has imported what they need.
 
 Six of them start with every command and every runtime, and to import what one needs takes 0.6 s. They are the same
-servers over the same pipes: `forked.py` stands in the place of `python -m systems.sandbox` in a systems.yaml, hands its
-pipes over to a fork, and ends with it.
+servers over the same pipes: `forked.py` stands in the place of python in a systems.yaml, hands its pipes over to a
+fork, and ends with it.
 """
 
 import gc
@@ -28,9 +28,9 @@ def forked_systems() -> Iterator[Path]:
     """A systems.yaml by which the sandbox company is forked, for as long as this lasts."""
     with tempfile.TemporaryDirectory(prefix="missions-systems-") as name:
         folder = Path(name)
-        reached = json.dumps(["{python}", "-SE", str(CLIENT), str(folder / "socket")])[:-1]
         text = (CHECKOUT / "systems" / "systems.yaml").read_text(encoding="utf-8")
-        (folder / "systems.yaml").write_text(text.replace('["{python}", -m, systems.sandbox', reached), encoding="utf-8")
+        text = text.replace('"{python}"', f'"{{python}}", -SE, "{CLIENT}", "{folder}/socket"')
+        (folder / "systems.yaml").write_text(text, encoding="utf-8")
         (folder / "pins.json").write_bytes((CHECKOUT / "systems" / "pins.json").read_bytes())
         command = [sys.executable, "-m", "tests.integration.forking", str(folder / "socket")]
         with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE) as process:
@@ -68,10 +68,11 @@ def _live(client: socket.socket) -> NoReturn:
             os.dup2(pipe, place)
             os.close(pipe)
         given = json.loads(asked)
+        assert given["arguments"][:2] == ["-m", "systems.sandbox"], given
         os.environ.clear()
         os.environ.update(given["environment"])
         client.sendall(str(os.getpid()).encode() + b"\n")
-        status = main(given["arguments"])
+        status = main(given["arguments"][2:])
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
