@@ -55,7 +55,8 @@ class Company:
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
         self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
-        self._driving: dict[str, Future[Any]] = {}
+        #: the runs that this process works on
+        self._driving: set[str] = set()
         self._closing = Event()
         self._watching = Thread(target=self._watch, name="watch", daemon=True)
         self._lock = Lock()
@@ -98,9 +99,10 @@ class Company:
             self._jobs.drive(self.ledger.run(run_id))
             return
         with self._lock:
-            known = self._driving.get(run_id)
-            if known is None or known.done():
-                self._driving[run_id] = self._hands.submit(self._drive, run_id)
+            if run_id in self._driving:
+                return
+            self._driving.add(run_id)
+        self._hands.submit(self._drive, run_id)
 
     def _drive(self, run_id: str) -> None:
         try:
@@ -109,12 +111,14 @@ class Company:
             _log.warning("run %s was not driven on: %s", run_id, error)
         except Exception:  # a defect: the run is an incident by now, and nobody waits for this thread's result
             _log.exception("run %s was not driven on", run_id)
+        finally:
+            with self._lock:
+                self._driving.discard(run_id)
 
     def is_driving(self, run_id: str) -> bool:
         """Whether this process works on the run now."""
         with self._lock:
-            known = self._driving.get(run_id)
-        return known is not None and not known.done()
+            return run_id in self._driving
 
     def close(self) -> None:
         """Finish what is being driven, then close everything."""

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
@@ -63,6 +64,10 @@ class MissionsWorker:
             *polls,
         ]
         self._app = _app(intake)
+        self._worker: Worker | None = None
+        #: jobs that this process does; and those that are told to be its own, and were not, at the last look
+        self._at_hand: set[int] = set()
+        self._astray: set[int] = set()
         #: told by another thread, which may be earlier than there is a loop
         self._told, self._stopping = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,9 +105,10 @@ class MissionsWorker:
     async def _work(self) -> None:
         """Until told to stop, or until the database is lost."""
         async with self._app.open_async():
-            worker = Worker(
+            worker = self._worker = Worker(
                 self._app,
                 concurrency=self._hands,
+                worker_middleware=[self._do],
                 fetch_job_polling_interval=1.0,
                 delete_jobs="successful",
                 install_signal_handlers=False,
@@ -129,13 +135,36 @@ class MissionsWorker:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
+    async def _do(self, call_next: Callable[[], Awaitable[Any]], context: JobContext, _: Worker) -> Any:
+        """Note which jobs this process does."""
+        job_id = context.job.id or 0
+        self._at_hand.add(job_id)
+        try:
+            return await call_next()
+        finally:
+            self._at_hand.discard(job_id)
+
     async def _find(self) -> None:
-        """Jobs of workers that have died go back; runs that nobody works on get a job."""
+        """Jobs of workers that have died go back, and those gone astray; runs that nobody works on get a job."""
         manager = self._app.job_manager
-        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease_seconds):
+        stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease_seconds)
+        for job in (*stalled, *await self._gone_astray()):
             await manager.retry_job(job, retry_at=datetime.now(UTC))
         for run_id, subject in await asyncio.to_thread(forgotten, self._runtime.database_url):
             await self._app.configure_task(DRIVE, lock=subject).defer_async(run_id=run_id)
+
+    async def _gone_astray(self) -> list[Job]:
+        """Jobs of this worker that it does not do, because the database was lost as it took or ended them.
+
+        Whoever waits for their subject would wait as long as this process lives. One look is not enough to tell: a job
+        that was just taken is not at hand yet, and one that was just done is not ended yet.
+        """
+        if self._worker is None or self._worker.worker_id is None:
+            return []
+        own = await self._app.job_manager.list_jobs_async(status="doing", worker_id=self._worker.worker_id)
+        loose = [job for job in own if job.id not in self._at_hand]
+        before, self._astray = self._astray, {job.id or 0 for job in loose}
+        return [job for job in loose if job.id in before]
 
     async def _sweep(self) -> None:
         """What is in no state becomes an incident."""

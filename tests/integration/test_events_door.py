@@ -19,7 +19,6 @@ from tests.conftest import _database
 from tests.integration.arriving import an_event
 
 #: one dashboard for all tests of this module
-pytestmark = pytest.mark.xdist_group("events door")
 JSON, LINES = "application/json", "application/x-ndjson"
 
 

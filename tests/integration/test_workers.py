@@ -89,6 +89,24 @@ def test_the_job_of_a_worker_that_died_is_taken_over(company: Company) -> None:
     assert jobs(company) == 0
 
 
+def test_a_job_that_was_taken_or_done_as_the_database_was_lost_keeps_nobody_waiting(company: Company) -> None:
+    run = taken(company)
+    ((other,),) = company.sql("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+    with open_jobs(company.url) as queue:
+        queue.drive(run)
+    company.sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s", other)
+    with working(company), open_jobs(company.url) as queue:
+        alive = "(SELECT max(id) FROM procrastinate_workers)"
+        eventually(lambda: company.sql(f"SELECT {alive}") > [(other,)])
+        # as it is left: a worker lives to whom the job is given, and does not do it
+        company.sql(f"UPDATE procrastinate_jobs SET worker_id = {alive}")
+        assert forgotten(company.url) == []
+        second = company.runtime.take_in(company.event("dev-ord-0004"))
+        queue.drive(second)
+        eventually(lambda: {company.ledger.run(one.run_id).status for one in (run, second)} == {"waiting"})
+    assert jobs(company) == 0
+
+
 def test_a_job_waits_for_whoever_else_holds_its_run(company: Company) -> None:
     run = taken(company)
     with company.ledger.lease(run.run_id), open_jobs(company.url) as queue, working(company):
