@@ -14,7 +14,7 @@ from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any
 
-from errors import MissionsError
+from errors import MissionsError, TryAgain
 from graphs.ledgers import front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
@@ -54,15 +54,25 @@ class Company:
         self.desk = Desk(self.ledger)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
-        self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
         #: the runs that this process works on
         self._driving: set[str] = set()
         self._closing = Event()
         self._watching = Thread(target=self._watch, name="watch", daemon=True)
         self._lock = Lock()
+        self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
 
     def _open(self) -> Runtime:
-        runtime = self._stack.enter_context(open_runtime(self.settings))
+        while True:
+            try:
+                runtime = self._stack.enter_context(open_runtime(self.settings))
+                break
+            except TryAgain as error:  # there is nobody else who would
+                _log.warning("the runtime could not be opened: %s", error)
+                if self._closing.wait(LOOKS):
+                    raise
+            except Exception:
+                _log.exception("the runtime could not be opened")
+                raise
         # Streamlit collects garbage after every run of a script: what is loaded by now stays, and need not be walked each time
         gc.collect()
         gc.freeze()
@@ -122,8 +132,8 @@ class Company:
 
     def close(self) -> None:
         """Finish what is being driven, then close everything."""
-        wait([self._opening])
         self._closing.set()
+        wait([self._opening])
         if self._watching.is_alive():
             self._watching.join()
         self._hands.shutdown(wait=True)

@@ -38,12 +38,15 @@ def book_events(
     (listed,) = runtime.context.reader.read_all([Call(book.tool, {})])
     if listed.status != "ok":
         raise TryAgain(f"the book of {event} cannot be read: {listed.error or book.tool}; try again when it answers")
+    if not isinstance(listed.value, list):
+        raise TryAgain(f"the book of {event} cannot be read: {book.tool} gave no list; try again when it does")
     subjects = []
     for record in listed.value:
-        if nameable(record[book.field]):
-            subjects.append(record[book.field])
+        subject = record.get(book.field) if isinstance(record, dict) else None
+        if isinstance(subject, str) and nameable(subject):
+            subjects.append(subject)
         else:
-            on_left_out(str(record[book.field]))
+            on_left_out(str(subject if isinstance(record, dict) else record))
     day = f"{as_of.astimezone(UTC):%Y-%m-%d}"
     return [
         Event(

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
-from errors import TakenOver
+from errors import TakenOver, TryAgain
 from ledger.leases import FENCE
 from ledger.records import Lease
 from ledger.sentences import taken_over
@@ -31,11 +32,16 @@ class Checkpoints(PostgresSaver):
 
     @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
-        """The saver asks for a pipeline when it writes."""
-        if self._held is None or not pipeline:
-            with super()._cursor(pipeline=pipeline) as cursor:
+        """The saver asks for a pipeline when it writes. Raises TryAgain where the database does not answer."""
+        try:
+            with self._fenced() if self._held is not None and pipeline else super()._cursor(pipeline=pipeline) as cursor:
                 yield cursor
-            return
+        except psycopg.OperationalError as failed:
+            raise TryAgain(f"The database of the checkpoints did not answer: {str(failed).splitlines()[0]}") from failed
+
+    @contextmanager
+    def _fenced(self) -> Iterator[Cursor[DictRow]]:
+        assert self._held is not None
         with (
             self._pool.connection() as connection,
             connection.transaction(),

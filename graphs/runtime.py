@@ -144,7 +144,6 @@ class Runtime:
             if held.lost >= MOST_LOST and ledger.run(run_id).status == "running":
                 reason = f"{held.lost} processes in a row ended while they worked on it; look into their logs"
                 ledger.incident(run_id, reason, utc_now())
-            context.forget(run_id)
             for _ in range(MOST_DRIVES):
                 run = ledger.run(run_id)
                 if run.status != "running":
@@ -153,13 +152,15 @@ class Runtime:
                     self._drive_once(run, held, context, told)
                 except TakenOver:
                     raise
-                except (Stuck, Refused) as error:
+                except (Stuck, Refused, BadInput) as error:  # to try again would end in the same way
                     ledger.incident(run_id, str(error), utc_now())
                 except MissionsError:
                     raise
                 except Exception as error:  # a defect must not leave a run that nobody sees
                     ledger.incident(run_id, f"{type(error).__name__}: {error}", utc_now())
                     raise
+                finally:  # whoever drives it on may be another process
+                    context.forget(run_id)
             ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
             return ledger.run(run_id)
 
@@ -169,12 +170,12 @@ class Runtime:
         Raises Refused to who may not, without a reason, and where a step is in doubt; nothing has changed then.
         """
         run = self.ledger.run(run_id)
-        with self.context.ledger.lease(run.run_id):
+        with self.context.ledger.lease(run.run_id) as held:
             # first those: a run with new versions must not go on from an old checkpoint
             check_settlement(run, self.ledger.person(by), by, reason)
             check_restart(run, self.ledger.effects(run.run_id))
-            self._saver.delete_thread(run.run_id)
-            return self.ledger.restart(run.run_id, self.versions(run.event), by=by, reason=reason, at=utc_now())
+            self._under(held).delete_thread(run.run_id)
+            return self.ledger.under(held).restart(run.run_id, self.versions(run.event), by=by, reason=reason, at=utc_now())
 
     def decide(
         self,
@@ -254,8 +255,7 @@ class Runtime:
     def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-        saver = self._saver.under(held) if isinstance(self._saver, Checkpoints) else self._saver
-        graph = self._graph.copy({"checkpointer": saver})
+        graph = self._graph.copy({"checkpointer": self._under(held)})
         paused = graph.get_state(config)
         given: Any = None
         if paused.interrupts:
@@ -264,6 +264,9 @@ class Runtime:
             given = {"run_id": run.run_id}
         for observation in graph.stream(given, config, context=context, stream_mode="custom", durability="sync"):
             on_observation(observation)
+
+    def _under(self, held: Lease) -> BaseCheckpointSaver[Any]:
+        return self._saver.under(held) if isinstance(self._saver, Checkpoints) else self._saver
 
     def _refuse_other_versions(self, run: Run) -> None:
         now = self.versions(run.event)

@@ -21,7 +21,7 @@ from ledger.inbox import Inbox
 from ledger.records import Event, Run
 
 #: of the texts that dead letters name as their source, those of the sources whose name their source ids begin with
-_NAMED = re.compile(r"POST /events by (?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.[\w-]+")
+_NAMED = re.compile(r"POST /events by (?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+")
 
 
 @dataclass(frozen=True)

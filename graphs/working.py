@@ -11,6 +11,7 @@ import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -86,6 +87,8 @@ class MissionsWorker:
         self._loop = asyncio.get_running_loop()
         if self._told.is_set():
             return
+        # the loops find a thread also while every hand waits for a system
+        self._loop.set_default_executor(ThreadPoolExecutor(self._hands + len(self._periodic)))
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread, or on Windows
                 self._loop.add_signal_handler(number, self._stopping.set)
@@ -188,7 +191,9 @@ def _app(intake: Intake) -> App:
 
     @app.task(name=SCHEDULE, retry=_UntilItAnswers())
     def schedule(timestamp: int, event: str) -> None:
-        run_schedule(intake, event, datetime.fromtimestamp(timestamp, UTC))
+        report = run_schedule(intake, event, datetime.fromtimestamp(timestamp, UTC))
+        if report.stopped:  # again: what was taken in is known then
+            raise TryAgain(report.stopped)
 
     for one in schedules(intake.runtime.context.packs):
         app.periodic(cron=one.cron, periodic_id=one.event, task_kwargs={"event": one.event})(schedule)

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import psycopg
 from sqlalchemy import Connection, select
@@ -48,12 +48,12 @@ FENCE = "SELECT 1 FROM ledger.leases WHERE run_id = %s AND token = %s FOR SHARE"
 @contextmanager
 def lease(address: str, run_id: str, lasts: float = LASTS) -> Iterator[Lease]:
     """Hold a run. Refused when somebody holds it who gives signs of life; TryAgain when the database does not answer."""
-    try:
-        session = psycopg.connect(address, autocommit=True)
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}") from failed
-    with session:
-        taken = _take(session, run_id, lasts)
+    with ExitStack() as stack:
+        try:
+            session = stack.enter_context(psycopg.connect(address, autocommit=True))
+            taken = _take(session, run_id, lasts)
+        except psycopg.OperationalError as failed:
+            raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}") from failed
         ended = threading.Event()
         pulse = threading.Thread(target=_prolong, args=(session, taken, lasts, ended), name=f"lease {run_id}", daemon=True)
         pulse.start()

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError, StatementError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError, StatementError, TimeoutError
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
@@ -75,7 +75,9 @@ class PostgresLedger:
         try:
             with self._engine.begin() as tx:
                 yield tx
-        except (OperationalError, InterfaceError) as failed:
+        except (OperationalError, InterfaceError, TimeoutError) as failed:
+            if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.ProgramLimitExceeded):
+                raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
             raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
         except ProgrammingError as failed:
             if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege):

@@ -44,7 +44,8 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         "decision": None,
         "proposal_id": proposal.proposal_id,
         "revision": revision,
-        "waits": proposal.status == "pending",
+        # also where it was decided about before this node could end: the decision is taken from the ledger
+        "waits": proposal.status != "automatic",
         "verdict": proposal.verdict,
     }
 

@@ -61,11 +61,13 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     values = context.policies.values(run.event.as_of)
     case, then = Case(pack, run.event, now, values), Case(pack, run.event, before, values)
     steps = [step for step in range(len(proposal.plan)) if step not in left_out]
+    if proposal.plan and not steps:
+        return Drift(reasons=("the approvals leave out every step",))
     draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
     judgement = judge(case, draft, {}, context.catalogue, values, allowed(context.ledger, run.run_id, proposal.undoes))
     changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
-    if not differences:
-        return Drift(changes=changes)
+    if not differences:  # but of two approvals at one moment each may have left out what the other one's rest needs
+        return Drift(reasons=tuple(judgement.objections), changes=changes)
     reasons = [*_other_findings(find(then), find(case)), *judgement.objections]
     if not judgement.objections and not _as_approved(judgement.approval, proposal.approval, bool(left_out)):
         reasons.append("the plan needs another approval now")

@@ -86,22 +86,26 @@ class Connection:
                     return {name: tool for name, tool in found.items() if name not in doubled}
 
     async def _hold(self, opening: "asyncio.Future[Opened]", stop: asyncio.Event) -> None:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
-            try:
-                async with asyncio.timeout(self._config.start_seconds) as start, self._client(stderr) as client:
-                    opened = Opened(client, await self.list_tools(client))
-                    start.reschedule(None)
-                    opening.set_result(opened)
-                    await stop.wait()
-            except (Exception, asyncio.CancelledError) as error:
-                # After the connection was open, whoever called has seen the failure already.
-                if not opening.done():
-                    opening.set_exception(TryAgain(self._sentence(error, stderr)))
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-            finally:
-                if self._opening is opening and opening.exception() is None:
-                    self._opening = None  # it was open and has ended: the next call opens another
+        said = ""
+        try:
+            with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
+                try:
+                    async with asyncio.timeout(self._config.start_seconds) as start, self._client(stderr) as client:
+                        opened = Opened(client, await self.list_tools(client))
+                        start.reschedule(None)
+                        opening.set_result(opened)
+                        await stop.wait()
+                finally:
+                    said = _last_line(stderr)
+        except (Exception, asyncio.CancelledError) as error:
+            # After the connection was open, whoever called has seen the failure already.
+            if not opening.done():
+                opening.set_exception(TryAgain(self._sentence(error, said)))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        finally:
+            if self._opening is opening and opening.exception() is None:
+                self._opening = None  # it was open and has ended: the next call opens another
 
     def _client(self, stderr: TextIO) -> Client:
         if self._config.url is not None:
@@ -110,11 +114,15 @@ class Connection:
         parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
         return Client(stdio_client(parameters, errlog=stderr))
 
-    def _sentence(self, error: BaseException, stderr: TextIO) -> str:
-        stderr.seek(0)
-        said = [line.strip() for line in stderr.read()[-4000:].splitlines() if line.strip()]
-        reason = said[-1][:300] if said else _reason(error, self._config.start_seconds)
+    def _sentence(self, error: BaseException, said: str) -> str:
+        reason = said or _reason(error, self._config.start_seconds)
         return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
+
+
+def _last_line(stderr: TextIO) -> str:
+    stderr.seek(0)
+    said = [line.strip() for line in stderr.read()[-4000:].splitlines() if line.strip()]
+    return said[-1][:300] if said else ""
 
 
 def leaf(error: BaseException) -> BaseException:

@@ -1,14 +1,11 @@
 """Two proposals that would change the same record, in PostgreSQL: the second waits until the run of the first is closed."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, insert, select, update
 
-from ledger import audit
 from ledger.canonical import clean
 from ledger.records import Proposal
-from ledger.sql import chain
 from ledger.sql.lock import locked_run, set_status
 from ledger.tables import PROPOSALS, RUNS, TOUCHES
 
@@ -38,8 +35,12 @@ def touch(tx: Connection, proposal: Proposal) -> str:
     return next((run_id for run_id in found if not _waits_for(tx, run_id, proposal.run_id)), "")
 
 
-def release(tx: Connection, run_id: str, at: datetime) -> None:
-    """Let the runs that waited for this one look at the world anew. Needs the lock of the run, which is about to be closed."""
+def release(tx: Connection, run_id: str) -> list[tuple[str, str]]:
+    """Let the runs that waited for this one look at the world anew: each with its proposal, for the audit log.
+
+    Needs the lock of the run, which is about to be closed.
+    """
+    released: list[tuple[str, str]] = []
     mine = select(TOUCHES.c.record).join(PROPOSALS, PROPOSALS.c.proposal_id == TOUCHES.c.proposal_id)
     # whoever proposes something about these records at this moment comes before, and is found, or after, and finds nobody
     _lock(tx, tx.scalars(mine.where(PROPOSALS.c.run_id == run_id)).all())
@@ -52,7 +53,8 @@ def release(tx: Connection, run_id: str, at: datetime) -> None:
             continue
         if run.status == "waiting":
             set_status(tx, other, "running")
-        chain.append(tx, at, "released", other, audit.of_release(proposal_id, run_id))
+        released.append((other, proposal_id))
+    return released
 
 
 def _lock(tx: Connection, records: Iterable[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
@@ -59,7 +60,15 @@ def newest(tx: Connection, status: RunStatus | None, limit: int) -> list[Run]:
     return [to_run(row) for row in tx.execute(wanted)]
 
 
-def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+def finish(
+    tx: Connection,
+    run_id: str,
+    verdict: str,
+    outcome: Outcome,
+    at: datetime,
+    settled: Mapping[str, Any] | None = None,
+) -> None:
+    """`settled` is what the audit log says of whoever abandoned it."""
     run = locked_run(tx, run_id)
     if legality.already_finished(run, verdict, outcome):
         return
@@ -68,13 +77,18 @@ def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: date
     incidents.close_all(tx, run_id, at)
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
     tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
+    # the audit log last: whoever has it waits for nobody
+    freed = conflicts.release(tx, run_id)
+    if settled is not None:
+        chain.append(tx, at, "run_abandoned", run_id, settled)
     chain.append(tx, at, "run_closed", run_id, audit.of_end(verdict, outcome))
-    conflicts.release(tx, run_id, at)
+    for other, proposal_id in freed:
+        chain.append(tx, at, "released", other, audit.of_release(proposal_id, run_id))
 
 
 def abandon(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
     person = rules.check_settlement(locked_run(tx, run_id), people.find(tx, by), by, reason)
     proposal = proposals.latest(tx, run_id)
-    chain.append(tx, at, "run_abandoned", run_id, audit.of_resumption(person.name, reason))
-    finish(tx, run_id, proposal.verdict if proposal else "none", "abandoned", at)
+    verdict = proposal.verdict if proposal else "none"
+    finish(tx, run_id, verdict, "abandoned", at, audit.of_resumption(person.name, reason))
     return locked_run(tx, run_id)
