@@ -1,5 +1,6 @@
 """What follows from each decision, live: in the ledger, in the sandbox company, on the Explain rail."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -141,6 +142,31 @@ def test_an_escalation_by_a_person_opens_one_case_and_does_nothing_else(company:
     opened = {"collection": "crm.queued_cases", "subject": run.event.subject, "body": {"queue": "fraud"}}
     assert after.pop("deeds") == [*before.pop("deeds"), opened]
     assert after == before
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(("kind", "details", "outcome", "proposals"), [
+    ("reject", {}, "rejected", 1), ("respond", {}, None, 2), ("escalate", {"queue": "fraud"}, "escalated", 2),
+    ("approve", {}, "executed", 1),
+])  # fmt: skip
+def test_a_decision_about_a_proposal_whose_process_ended_as_it_was_made_is_carried_out(
+    company: Company, kind: str, details: dict[str, Any], outcome: str | None, proposals: int
+) -> None:
+    def ends(observation: Mapping[str, Any]) -> None:
+        if observation["text"].startswith("The plan passes"):
+            raise Killed
+
+    company.load(SHORT)
+    run = company.runtime.take_in(company.event(SHORT))
+    with pytest.raises(Killed):
+        company.runtime.drive(run.run_id, ends)
+    assert company.ledger.run(run.run_id).status == "waiting"
+    run = company.decide(run, kind, "rita", **details)
+    assert (run.status, run.outcome) == ("closed" if outcome else "waiting", outcome)
+    assert len(company.ledger.proposals(run.run_id)) == proposals
 
 
 def test_four_eyes_are_two_different_people_of_finance(company: Company) -> None:

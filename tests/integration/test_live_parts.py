@@ -10,7 +10,7 @@ import pytest
 
 from cli.deciding import edited as edited_by_command
 from errors import BadInput, Refused
-from ledger.canonical import digest
+from ledger.canonical import digest, now
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
 from tests.integration.commands import missions
@@ -261,3 +261,19 @@ def test_the_second_of_four_eyes_reads_what_the_first_left_out(company: Company)
     run, parts = four_eyes(company, DELAY)
     company.decide(run, "approve", "fay", without=parts[:1])
     assert any(parts[0] in text for text in company.told(run) if text.startswith("fay"))
+
+
+def test_two_who_leave_out_everything_between_them_at_one_moment_have_nothing_done(company: Company) -> None:
+    run = company.propose(DELAY)
+    other = with_another(company, run, approval=Approval(role="reviewer", four_eyes=True))
+    first, *others = parts_of(other)
+    before = company.snapshot()
+    # past `Runtime.decide`, which looks at what others have left out before
+    for by, without in (("rita", [first]), ("ron", others)):
+        company.ledger.decide(
+            other.proposal_id, kind="approve", by=by, reason="a test", digest=other.digest, details={"without": without}, at=now()
+        )
+    run = company.runtime.drive(run.run_id)
+    assert run.status == "waiting" and company.effects(run) == []
+    assert any("the approvals leave out every step" in text for text in company.told(run))
+    assert company.snapshot() == before

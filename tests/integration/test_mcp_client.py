@@ -115,6 +115,16 @@ def test_records_are_unwrapped_and_results_come_in_order(systems: McpSystems) ->
     assert all(one.read_at.tzinfo for one in results)
 
 
+def test_without_a_folder_for_temporary_files_a_system_is_told_to_be_away_and_comes_back(
+    systems: McpSystems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/none/there")
+    (result,) = systems.read_all([get("one")])
+    assert result.status == "failed" and "shop cannot be reached" in (result.error or "")
+    monkeypatch.undo()
+    assert [one.status for one in systems.read_all([get("one")])] == ["ok"]
+
+
 def test_one_failing_read_never_fails_the_others(systems: McpSystems) -> None:
     asked = ["one", "nan", "junk", "list", "huge", "refuse", "crash", "slow"]
     results = systems.read_all([get(what) for what in asked])

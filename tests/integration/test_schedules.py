@@ -1,8 +1,10 @@
 """Schedules of packs: which there are, and what they take in."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from graphs.runtime import utc_now
 from graphs.schedules import Schedule, run_schedule, schedules
 from graphs.taking_in import take_in_all
 from nodes.packs.cron import check_cron
+from systems.calls import Call, ReadResult
 from systems.recorded import RecordedSystems
 from tests.engine import PACKS, Raw, laboratory
 from tests.integration.arriving import Arriving, an_event, raws
@@ -53,6 +56,22 @@ def test_a_subject_that_cannot_be_taken_in_is_a_dead_letter_and_stops_nobody_els
         assert len(report.taken_in) + len(report.known) == len(report.dead_letters) == 1
     (letter,) = arriving.inbox.open_letters()[0]
     assert (letter.source, letter.body) == (f"schedule {EVENT}", "A" * 600)
+
+
+def test_what_is_no_account_stops_nobody_else_and_what_is_no_book_is_read_again_later(arriving: Arriving) -> None:
+    class Odd:
+        def __init__(self, value: Any) -> None:
+            self.value = value
+
+        def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+            return [ReadResult(call, "ok", self.value, utc_now()) for call in calls]
+
+    arriving.reads(Odd([{"name": "without an id"}, "no record", {"account_id": 7}, {"account_id": "A-2"}]))
+    report = run_schedule(arriving.intake, EVENT, MORNING)
+    assert [run.event.subject for run in arriving.begun] == ["A-2"] and len(report.dead_letters) == 3
+    arriving.reads(Odd({"account_id": "A-3"}))
+    with pytest.raises(TryAgain, match="gave no list"):
+        run_schedule(arriving.intake, EVENT, MORNING)
 
 
 def test_a_subject_whose_source_id_was_used_for_another_event_stops_nobody_else(arriving: Arriving) -> None:

@@ -1,6 +1,8 @@
 """Events are taken in once each; what is none is a dead letter, until somebody settles it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import psycopg
@@ -49,6 +51,22 @@ def test_a_feed_and_posts_under_its_name_are_one_source_and_others_are_not(arriv
     reports = [take_in_all(arriving.intake, raws(an_event("1"), source=source)) for source in sources]
     assert [len(report.taken_in) for report in reports] == [1, 0, 1, 1, 0]
     assert {run.event.source_id for run in arriving.ledger.runs()} == {"oms:1", "shop:1", "1"}
+
+
+def test_a_feed_whose_tool_has_dots_or_strokes_in_its_name_is_of_its_system(arriving: Arriving) -> None:
+    for name in ("oms.events.list", "oms.orders/changes"):
+        take_in_all(arriving.intake, raws(an_event(name), source=by_feed(name)))
+    assert {run.event.source_id for run in arriving.ledger.runs()} == {"oms:oms.events.list", "oms:oms.orders/changes"}
+
+
+def test_a_value_that_no_index_can_hold_is_a_dead_letter_and_stops_nobody_behind_it(arriving: Arriving) -> None:
+    chance = Random(1)
+    customer = "".join(chance.choices(ascii_letters, k=20_000))
+    asked = {"event": "support.message", "ticket_id": "T-1", "customer_id": customer, "text": "Hello"}
+    huge = {**an_event("huge"), "mission": "support_resolution", "trigger": asked}
+    report = take_in_all(arriving.intake, raws(huge, an_event("2")))
+    assert report.stopped == "" and "cannot hold" in report.dead_letters[0].reason
+    assert [one.source_id for one in report.taken_in] == ["2"]
 
 
 def test_the_same_bad_text_of_a_source_is_one_letter_while_nobody_has_settled_it(arriving: Arriving) -> None:
