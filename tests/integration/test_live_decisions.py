@@ -1,13 +1,13 @@
 """What follows from each decision, live: in the ledger, in the sandbox company, on the Explain rail."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from langgraph.types import Command
 
-from errors import MissionsError, Refused
+from errors import MissionsError, Refused, TryAgain
 from tests.integration.live_company import CASES, Company, edited, order_in, plan_of
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -144,25 +144,34 @@ def test_an_escalation_by_a_person_opens_one_case_and_does_nothing_else(company:
     assert after == before
 
 
-class Killed(BaseException):
-    """The process ends here."""
+@contextmanager
+def lost_after_the_proposal(company: Company) -> Iterator[None]:
+    """The database is lost as soon as a proposal stands in the ledger."""
+    company.sql(
+        "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'lost on purpose' USING ERRCODE = '57P01'; END $$"
+    )
+    company.sql(
+        "CREATE TRIGGER lose BEFORE INSERT ON ledger.observations FOR EACH ROW"
+        " WHEN (starts_with(new.text, 'The plan passes')) EXECUTE FUNCTION public.lose()"
+    )
+    try:
+        yield
+    finally:
+        company.sql("DROP FUNCTION public.lose() CASCADE")
 
 
 @pytest.mark.parametrize(("kind", "details", "outcome", "proposals"), [
     ("reject", {}, "rejected", 1), ("respond", {}, None, 2), ("escalate", {"queue": "fraud"}, "escalated", 2),
     ("approve", {}, "executed", 1),
 ])  # fmt: skip
-def test_a_decision_about_a_proposal_whose_process_ended_as_it_was_made_is_carried_out(
+def test_a_decision_about_a_proposal_that_was_made_as_the_database_was_lost_is_carried_out(
     company: Company, kind: str, details: dict[str, Any], outcome: str | None, proposals: int
 ) -> None:
-    def ends(observation: Mapping[str, Any]) -> None:
-        if observation["text"].startswith("The plan passes"):
-            raise Killed
-
     company.load(SHORT)
     run = company.runtime.take_in(company.event(SHORT))
-    with pytest.raises(Killed):
-        company.runtime.drive(run.run_id, ends)
+    with lost_after_the_proposal(company), pytest.raises(TryAgain, match="lost on purpose"):
+        company.runtime.drive(run.run_id)
     assert company.ledger.run(run.run_id).status == "waiting"
     run = company.decide(run, kind, "rita", **details)
     assert (run.status, run.outcome) == ("closed" if outcome else "waiting", outcome)
