@@ -61,6 +61,8 @@ def of_event(event: Event, versions: Mapping[str, str]) -> dict[str, Any]:
         "mission": event.mission,
         "subject": event.subject,
         "digest": event_digest(event),
+        "as_of": moment(event.as_of).isoformat(),
+        "requested_by": event.requested_by,
         "versions": versions,
     }
 
@@ -79,6 +81,7 @@ def of_proposal(proposal: Proposal, superseded: str | None, looks: Iterable[Sequ
         "four_eyes": proposal.approval.four_eyes,
         "supersedes": superseded,
         "held_by": proposal.held_by,
+        "undoes": proposal.undoes,
         "row_digest": _proposal_digest(proposal),
         "evidence": [look_digest(look) for look in looks],
     }

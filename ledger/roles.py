@@ -37,6 +37,8 @@ WRITES: Mapping[Role, Grants] = {
     "missions_reasoner": {
         **_ALL,
         **_INCOMING,
+        # kept, and settled by nobody
+        "dead_letters": "INSERT, UPDATE (reason)",
         "facts": "INSERT",
         "proposals": "INSERT, UPDATE (status, held_by)",
         "touches": "INSERT",

@@ -16,6 +16,7 @@ from nodes.functions import PLAIN_FUNCTIONS
 from nodes.pack import GIVEN, Pack, Read
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
+from nodes.undo import left_to_undo
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
@@ -34,7 +35,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     if "look" in state:
         return {**looked, "look": state["look"] + 1}
     before = context.ledger.proposal(run_id)  # of a run that was started anew
-    return {**looked, "look": 1, "revision": before.revision if before else 0}
+    return {**looked, "look": 1, "revision": before.revision if before else 0, "undoing": left_to_undo(context.ledger, run_id)}
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:

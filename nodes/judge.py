@@ -43,7 +43,7 @@ def judge(
     """Judge a draft on the facts of the case. `takes_back` of a draft that undoes steps: the only ones it may have, in order."""
     plan = draft["plan"]
     objections = (
-        _undoing(case, draft, takes_back)
+        _undoing(case, draft, takes_back, catalogue)
         if takes_back is not None
         else _shape(case, draft, catalogue)
         or [
@@ -87,11 +87,15 @@ def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[s
     return objections
 
 
-def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[str, Any]]) -> list[str]:
+def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
     """Neither the guards nor the order of the pack hold for steps that are taken back: what they restore was there before."""
     *back, last = draft["plan"] or [None]
     if draft["verdict"] != "escalate" or last is None or last["name"] != case.pack.escalation.action:
         return ["what takes steps back ends with handing the case over"]
+    try:
+        catalogue[last["name"]].validate(last["args"])
+    except SendBack as error:
+        return [str(error)]
     rest = iter(takes_back)
     for action in back:
         if not any((one["name"], one["args"]) == (action["name"], action["args"]) for one in rest):

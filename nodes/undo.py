@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from errors import Refused, SendBack
 from ledger.base import Ledger
 from ledger.canonical import canonical
 from ledger.records import Effect, Proposal
 from nodes.case import Case
 from nodes.planner import escalation
 from systems.catalogue import Catalogue
+from systems.conditions import Unknown
 
 
 def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, Any]]:
@@ -44,7 +46,7 @@ def allowed(ledger: Ledger, run_id: str, undoes: str) -> list[dict[str, Any]] | 
 
 def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue: Catalogue) -> dict[str, Any]:
     """The draft that takes back what was done of a proposal and hands the case over."""
-    back = takes_back(proposal, effects)
+    back = _possible(case, takes_back(proposal, effects), catalogue)
     failed = [effect for effect in effects if effect.proposal_id == proposal.proposal_id and effect.status == "failed"]
     what = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in failed)
     kept = len(_done(proposal, effects)) - len(back)
@@ -52,6 +54,33 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     says = f"A step failed: {what}. What was done before it is taken back, the last first.{rest}"
     handed = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, catalogue)
     return {**handed, "plan": [*back, *handed["plan"]]}
+
+
+def left_to_undo(ledger: Ledger, run_id: str) -> str | None:
+    """The proposal whose steps were to be taken back when the run was started anew; None where nothing was."""
+    proposals = {one.proposal_id: one for one in ledger.proposals(run_id)}
+    latest = ledger.proposal(run_id)
+    failing = proposals.get(latest.undoes or latest.proposal_id) if latest else None
+    effects = ledger.effects(run_id)
+    if failing is None or not any(one.status == "failed" and one.proposal_id == failing.proposal_id for one in effects):
+        return None
+    return failing.proposal_id if takes_back(failing, effects) else None
+
+
+def _possible(case: Case, back: Sequence[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The steps up to the first one that the records as they are now do not allow."""
+    world, possible = case.records.copy(), list[dict[str, Any]]()
+    for planned in back:
+        action = catalogue[planned["name"]]
+        try:
+            seen = action.seen(world, planned["args"])
+            if action.unmet_need(seen):
+                break
+            action.apply(world, seen)
+        except (SendBack, Refused, Unknown):
+            break
+        possible.append(planned)
+    return possible
 
 
 def _done(proposal: Proposal, effects: Sequence[Effect]) -> list[Effect]:

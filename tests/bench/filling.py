@@ -93,6 +93,7 @@ def filled(home_url: str, size: Size) -> Iterator[str]:
 def _fill(home: psycopg.Connection, scratch: psycopg.Connection, size: Size) -> None:
     templates = _templates(home, scratch)
     scratch.execute("SET LOCAL synchronous_commit = off")
+    scratch.execute("SET LOCAL session_replication_role = replica")  # proposals before the decisions about them
     scratch.execute(_PLAN, {"runs": size.runs, "waiting": size.waiting, "templates": templates})
     for table, own in _OWN.items():
         columns = [column.name for column in table.columns if column.name != "number"]

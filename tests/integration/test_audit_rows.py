@@ -56,7 +56,10 @@ def test_a_ledger_that_nobody_tampered_with_is_as_the_log_says(ledger: PostgresL
 
 def test_rows_of_the_log_from_before_it_told_of_plan_and_evidence_still_verify(ledger: PostgresLedger, ledger_url: str) -> None:
     with psycopg.connect(ledger_url) as session:
-        session.execute("UPDATE ledger.audit SET body = body - 'row_digest' - 'evidence' - 'error_digest' - 'expects_digest'")
+        session.execute(
+            "UPDATE ledger.audit SET body = body - ARRAY["
+            "'row_digest', 'evidence', 'error_digest', 'expects_digest', 'as_of', 'requested_by', 'undoes']"
+        )
     assert all("digest does not cover" in problem or "does not follow" in problem for problem in examine(ledger).problems)
 
 
@@ -81,6 +84,7 @@ TAMPER = {
     "UPDATE ledger.proposals SET role = 'none', four_eyes = false WHERE proposal_id = 'p-2'": "(role, four_eyes)",
     "UPDATE ledger.proposals SET status = 'approved' WHERE proposal_id = 'p-2'": "Proposal p-2 of run run-2 is not",
     "UPDATE ledger.proposals SET status = 'superseded' WHERE proposal_id = 'p-0'": "(status)",
+    "UPDATE ledger.proposals SET undoes = 'p-0' WHERE proposal_id = 'p-2'": "(undoes)",
     "UPDATE ledger.facts SET value = '{}' WHERE run_id = 'run-1' AND look = 1 AND position = 0": "Proposal p-0 of run run-1",
     "DELETE FROM ledger.facts WHERE run_id = 'run-1' AND look = 2": "Proposal p-1 of run run-1 is not",
     "UPDATE ledger.runs SET verdict = 'cancel' WHERE run_id = 'run-1'": "Run run-1 is not as the audit log says (verdict)",
@@ -88,6 +92,8 @@ TAMPER = {
     "UPDATE ledger.runs SET status = 'running' WHERE run_id = 'run-2'": "Run run-2 is not as the audit log says (status)",
     "UPDATE ledger.runs SET versions = '{}' WHERE run_id = 'run-4'": "(versions)",
     "UPDATE ledger.inbox SET trigger = '{}' WHERE source_id = 'event of run-4'": "Run run-4 is not as the audit log",
+    "UPDATE ledger.inbox SET requested_by = 'Mallory' WHERE source_id = 'event of run-4'": "(requested_by)",
+    "UPDATE ledger.inbox SET as_of = as_of + interval '1 day' WHERE source_id = 'event of run-4'": "(as_of)",
     "DELETE FROM ledger.runs WHERE run_id = 'run-4'": "Run run-4 is told of in the audit log, and gone from the ledger",
     "UPDATE ledger.incidents SET closed_at = NULL WHERE run_id = 'run-1'": "(closed_at)",
     "UPDATE ledger.incidents SET reason = 'x' WHERE run_id = 'run-3'": "(reason)",

@@ -144,6 +144,18 @@ def test_a_proposal_is_not_approved_by_writing_that_it_is(ledger_url: str) -> No
         approve = b"UPDATE ledger.proposals SET status = 'approved'"
         with psycopg.connect(ledger_url) as session, pytest.raises(psycopg.Error, match="has not the approvals"):
             session.execute(approve)
+        for written in (
+            b"UPDATE ledger.proposals SET status = 'automatic'",
+            b"UPDATE ledger.proposals SET status = 'automatic', role = 'none', four_eyes = false",
+            b"CREATE TEMP TABLE proposal AS SELECT * FROM ledger.proposals;"
+            b"UPDATE proposal SET proposal_id = 'other', revision = 7, status = 'automatic';"
+            b"INSERT INTO ledger.proposals OVERRIDING SYSTEM VALUE SELECT * FROM proposal",
+        ):
+            with psycopg.connect(ledger_url) as session, pytest.raises(psycopg.Error, match="takes no approval"):
+                session.execute(written)
+        shadow = b"CREATE TEMP TABLE decisions AS SELECT 'p-0' proposal_id, 'approve' kind, unnest(ARRAY['a', 'b']) AS by;"
+        with psycopg.connect(ledger_url) as session, pytest.raises(psycopg.Error, match="has not the approvals"):
+            session.execute(shadow + approve)
         decided(ledger, by="Fred")
         with psycopg.connect(ledger_url) as session, pytest.raises(psycopg.Error, match="has not the approvals"):
             session.execute(approve)

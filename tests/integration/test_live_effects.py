@@ -182,8 +182,37 @@ def test_what_takes_steps_back_can_be_edited_to_less_and_to_nothing_else(company
     moved = {**plan[0], "args": {**plan[0]["args"], "to_location": "DC-9"}}
     assert "takes back no step" in str(company.runtime.preview(run.run_id, [moved, plan[1]]).objections)
     assert "ends with handing the case over" in str(company.runtime.preview(run.run_id, plan[:1]).objections)
+    nowhere = {**plan[1], "args": {**plan[1]["args"], "queue": "nowhere"}}
+    assert "queue must be one of" in str(company.runtime.preview(run.run_id, [plan[0], nowhere]).objections)
     run = company.decide(run, "edit", "rita", plan=plan[1:])
     assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]
+
+
+def test_what_the_world_does_not_allow_to_be_taken_back_any_more_is_left_and_the_rest_proposed(
+    company: Company, waiting: Run
+) -> None:
+    class Ships(Odd):
+        def write(self, call: Call, key: str) -> Receipt:
+            if call.name == "release_payment_hold":
+                company.sql("UPDATE sandbox.oms_orders SET status = 'shipped'")
+            return super().write(call, key)
+
+    run = approved(company, waiting, Ships(company, "release_payment_hold", error=Refused("it is locked")))
+    proposal = company.proposal(run)
+    assert [action["name"] for action in proposal.plan] == ["open_case"] and proposal.undoes == f"{run.run_id}.1"
+    assert "3 steps before cannot be taken back" in proposal.rationale
+
+
+def test_a_run_that_is_started_anew_still_has_to_take_back_what_was_done(company: Company, waiting: Run) -> None:
+    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    company.ledger.incident(run.run_id, "it was started with another pack", now())
+    company.runtime.restart(run.run_id, "rita", "with the new pack")
+    run = company.runtime.drive(run.run_id)
+    proposal = company.proposal(run)
+    assert [action["name"] for action in proposal.plan] == ["reallocate_line", "open_case"]
+    assert (proposal.revision, proposal.undoes) == (3, f"{run.run_id}.1")
+    assert company.approve(run).outcome == "escalated"
+    assert company.ledger.verify_audit() == []
 
 
 def test_a_step_that_takes_back_and_fails_is_an_incident_and_goes_on_where_it_was(company: Company, waiting: Run) -> None:
