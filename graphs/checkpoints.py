@@ -34,22 +34,36 @@ class Checkpoints(PostgresSaver):
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
         """The saver asks for a pipeline when it writes. Raises TryAgain where the database does not answer."""
         try:
-            with self._fenced() if self._held is not None and pipeline else super()._cursor(pipeline=pipeline) as cursor:
+            with (
+                self._connection() as connection,
+                connection.transaction(),
+                connection.cursor(binary=True, row_factory=dict_row) as cursor,
+            ):
+                held = self._held if pipeline else None
+                if held is not None and cursor.execute(FENCE, (held.run_id, held.token)).fetchone() is None:
+                    raise TakenOver(taken_over(held.run_id))
                 yield cursor
         except psycopg.OperationalError as failed:
             raise TryAgain(f"The database of the checkpoints did not answer: {str(failed).splitlines()[0]}") from failed
 
     @contextmanager
-    def _fenced(self) -> Iterator[Cursor[DictRow]]:
-        assert self._held is not None
-        with (
-            self._pool.connection() as connection,
-            connection.transaction(),
-            connection.cursor(binary=True, row_factory=dict_row) as cursor,
-        ):
-            if cursor.execute(FENCE, (self._held.run_id, self._held.token)).fetchone() is None:
-                raise TakenOver(taken_over(self._held.run_id))
-            yield cursor
+    def _connection(self) -> Iterator[Connection[dict[str, Any]]]:
+        """One that answers. The pool's own check would pause longer and longer for each that does not."""
+        with self._pool.connection() as connection:
+            if _answers(connection):
+                yield connection
+                return
+        self._pool.check()  # whoever cut this one off has cut off the others
+        with self._pool.connection() as connection:
+            yield connection
+
+
+def _answers(connection: Connection[dict[str, Any]]) -> bool:
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def open_pool(url: str) -> Pool:
@@ -59,6 +73,7 @@ def open_pool(url: str) -> Pool:
         connection_class=Connection[dict[str, Any]],
         min_size=1,
         max_size=8,
+        # seconds, after which a run is driven on later
+        timeout=10,
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
-        check=ConnectionPool.check_connection,
     )
