@@ -1,7 +1,7 @@
 """Checkpoints in PostgreSQL, written only by whoever holds the lease of the run."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -36,7 +36,7 @@ class Checkpoints(PostgresSaver):
         try:
             with (
                 self._connection() as connection,
-                connection.transaction(),
+                connection.transaction() if pipeline else nullcontext(),
                 connection.cursor(binary=True, row_factory=dict_row) as cursor,
             ):
                 held = self._held if pipeline else None
