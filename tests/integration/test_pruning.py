@@ -56,7 +56,7 @@ def test_what_closed_runs_leave_behind_goes_and_a_waiting_run_is_finished_afterw
     assert company.approve(waiting).outcome == "executed"
     company.sql("DELETE FROM ledger.dead_letters")
     with PostgresLedger.open(company.url) as ledger:
-        told = [problem for problem in examine(ledger).problems if any(run_id in problem for run_id in ids)]
+        told = examine(ledger).problems
     assert len(told) == len(ids), told
     assert all("(ended_at)" in problem for problem in told), "as this test wrote it"
     ended = "SELECT at FROM ledger.audit WHERE audit.run_id = runs.run_id AND kind = 'run_closed'"
