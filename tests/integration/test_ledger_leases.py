@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 
-from errors import BadInput, Refused, TakenOver
+from errors import BadInput, Refused, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.runtime import open_database
 from ledger.postgres import PostgresLedger
@@ -102,6 +102,8 @@ def test_a_holder_whose_session_was_cut_is_fenced_off_as_soon_as_another_has_the
                 ledger.under(held).incident("run-1", "late", ledger.run("run-1").started_at)
             with pytest.raises(TakenOver):
                 ledger.under(held).finish("run-1", "fulfil", "executed", ledger.run("run-1").started_at)
+            with pytest.raises(TakenOver):
+                ledger.under(held).restart("run-1", {}, by="sam", reason="late", at=ledger.run("run-1").started_at)
     assert ledger.run("run-1").status == "running" and ledger.incidents() == []
 
 
@@ -134,3 +136,15 @@ def test_a_checkpoint_is_written_by_the_holder_alone(database_url: str) -> None:
                 late.put_writes(kept, [("look", 2)], "task")
             found = [one.config["configurable"]["checkpoint_id"] for one in Checkpoints(pool).list(config)]
             assert found == [kept["configurable"]["checkpoint_id"]]
+
+
+def test_checkpoints_that_the_database_does_not_give_in_time_are_tried_again(database_url: str) -> None:
+    url = open_database(settings_for(database_url))
+    config = {"configurable": {"thread_id": "run-1", "checkpoint_ns": ""}}
+    with open_pool(url) as pool, psycopg.connect(url) as other:
+        other.execute("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE")
+        limited = f"{url}{'&' if '?' in url else '?'}options=-c%20statement_timeout%3D50"
+        with open_pool(limited) as hasty, pytest.raises(TryAgain, match="did not answer"):
+            Checkpoints(hasty).get_tuple(config)
+        other.rollback()
+        assert Checkpoints(pool).get_tuple(config) is None
