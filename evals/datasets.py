@@ -34,14 +34,18 @@ def add_case(file: Path, case_id: str, line: bytes) -> bool:
     try:
         with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE), "r+b") as dataset:
             if sys.platform != "win32" and os.fstat(dataset.fileno()).st_mode & 0o077:
-                raise BadInput(f"{file}: others can read it, and the case holds customers' records; name a file of your own (mode 600)")
+                raise BadInput(
+                    f"{file}: others can read it, and the case holds customers' records; name a file of your own (mode 600)"
+                )
             ends = b"\n"
             for number, known in enumerate(dataset, start=1):
                 ends = known[-1:]
                 if known.rstrip(b"\n") == line.rstrip(b"\n"):
                     return False
                 if known.strip() and parse_line(known, f"{file}, line {number}").get("case_id") == case_id:
-                    raise BadInput(f"{file}, line {number}: the case {case_id} stands there with other content; name another file")
+                    raise BadInput(
+                        f"{file}, line {number}: the case {case_id} stands there with other content; name another file"
+                    )
             dataset.write((b"" if ends == b"\n" else b"\n") + line)
             dataset.flush()
             os.fsync(dataset.fileno())

@@ -73,7 +73,7 @@ def difference(proposal: Proposal, decision: Decision, findings: Sequence[str], 
     if decision.kind == "approve":
         without = tuple(details.get("without", ()))
         removed = [step for step in proposal.plan if step.get("part") in without]
-        return Difference(without=without, removed=_plain(removed), **_concerned(removed))
+        return Difference(without=without, removed=_plain(removed), clauses=_clauses(removed), findings=_findings(removed))
     # who approves is no question of what is right
     clauses = [cite["clause"] for cite in proposal.cites if cite["clause"] not in proposal.approval.clauses]
     return Difference(
@@ -102,12 +102,17 @@ def _edited(before: Sequence[Step], after: Sequence[Step], catalogue: Catalogue)
         ]
         touched += [before[i]] if others or moved else []
     return Difference(
-        removed=_plain(removed), added=_plain(added), changed=changed, reordered=moved, **_concerned(touched)
+        removed=_plain(removed),
+        added=_plain(added),
+        changed=changed,
+        reordered=moved,
+        clauses=_clauses(touched),
+        findings=_findings(touched),
     )
 
 
 def _pairs(before: Sequence[Step], after: Sequence[Step]) -> list[tuple[int, int]]:
-    """Which step became which: first those that are the same, then of each name those that are most alike; by place in `before`."""
+    """Which step became which, by their places: first those that are the same, then of each name those that are most alike."""
     free, found = list(range(len(after))), {}
     for least in ("same", "alike"):
         for i, step in enumerate(before):
@@ -128,10 +133,12 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
             for one in steps]  # fmt: skip
 
 
-def _concerned(steps: Sequence[Step]) -> dict[str, list[str]]:
-    clauses = dict.fromkeys(clause for step in steps for clause in step.get("cites") or ())
-    findings = dict.fromkeys(step["for"] for step in steps if step.get("for"))
-    return {"clauses": list(clauses), "findings": list(findings)}
+def _clauses(steps: Sequence[Step]) -> list[str]:
+    return list(dict.fromkeys(clause for step in steps for clause in step.get("cites") or ()))
+
+
+def _findings(steps: Sequence[Step]) -> list[str]:
+    return list(dict.fromkeys(step["for"] for step in steps if step.get("for")))
 
 
 def _told(step: Step) -> str:

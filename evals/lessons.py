@@ -154,9 +154,7 @@ def promote(
 
 def drop(ledger: Ledger, of: Lesson, *, by: str, reason: str, at: datetime | None = None) -> Settlement:
     """Keep that nothing is to be learned from it, and why. Raises Refused or BadInput."""
-    return ledger.settle_lesson(
-        Settlement(decision_id=of.lesson_id, status="dropped", by=by, at=at or utc_now(), reason=reason)
-    )
+    return ledger.settle_lesson(Settlement(decision_id=of.lesson_id, status="dropped", by=by, at=at or utc_now(), reason=reason))
 
 
 def findings_behind(observations: Sequence[Observation], proposal_id: str) -> list[str]:
@@ -198,4 +196,3 @@ def _expected(
     if decision.kind not in ("edit", "escalate") or after is None or after.author != decision.by:
         return None
     return label_of(after, decisions, catalogue)
-

@@ -78,8 +78,8 @@ def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, A
         failed = [fact.tool for fact in mine if fact.status == "failed"]
         if failed and len(failed) < len(mine):
             raise BadInput(
-                f"{system} answered some reads and not {', '.join(dict.fromkeys(failed))}: a recorded system answers all or none; "
-                "record a run that read it whole"
+                f"{system} answered some reads and not {', '.join(dict.fromkeys(failed))}: a recorded system answers all "
+                "or none; record a run that read it whole"
             )
         if not failed:
             systems[system] = _collections(mine)
