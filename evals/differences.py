@@ -69,7 +69,7 @@ def difference(proposal: Proposal, decision: Decision, findings: Sequence[str], 
     """What a decision changed in the proposal that it is about; `findings` are those that the proposal was made of."""
     details = decision.details
     if decision.kind == "edit":
-        return _edited(proposal.plan, details["plan"], catalogue)
+        return _edited(proposal.plan, details.get("plan", ()), catalogue)
     if decision.kind == "approve":
         without = tuple(details.get("without", ()))
         removed = [step for step in proposal.plan if step.get("part") in without]
