@@ -81,7 +81,8 @@ def promote_lesson(lesson_id: str, to: Path, expect: Path | None) -> None:
     with open_ledger() as ledger:
         by = decider(Desk(ledger)).name
         one = lessons.lesson(ledger, lesson_id, catalogue)
-        packs = load_packs(chosen.packs, catalogue, PolicyBook.load(chosen.policies))
+        # what the person says is right is looked at with the pack
+        packs = {} if expected is None else load_packs(chosen.packs, catalogue, PolicyBook.load(chosen.policies))
         lessons.promote(ledger, one, to, by=by, packs=packs, catalogue=catalogue, expected=expected)
     say(f"{one.lesson_id[:8]} is promoted: the case {one.proposal.proposal_id} stands in {to}.")
 

@@ -56,9 +56,11 @@ def recorded_run(ledger: Ledger, run: Run, proposal: Proposal, catalogue: Catalo
 def facts_behind(ledger: Ledger, proposal: Proposal) -> list[Fact]:
     """The latest fact of each name when the proposal was made; the audit log knows how often the run had looked by then."""
     told = (one.body for one in ledger.audit(proposal.run_id) if one.kind == "proposed")
-    looks = next((len(body["evidence"]) for body in told if body["proposal_id"] == proposal.proposal_id), 0)
+    evidence = next((body.get("evidence") for body in told if body["proposal_id"] == proposal.proposal_id), None)
+    if evidence is None:  # a log from before it told of evidence
+        return ledger.facts(proposal.run_id)
     latest: dict[str, Fact] = {}
-    for look in range(1, looks + 1):
+    for look in range(1, len(evidence) + 1):
         for fact in ledger.facts(proposal.run_id, look):
             latest.pop(fact.name, None)
             latest[fact.name] = fact

@@ -79,9 +79,12 @@ def _outcome(made: Mapping[str, Any], catalogue: Catalogue) -> Outcome:
 
 
 def _actions(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        sorted((one["name"], *(repr(one["args"].get(name)) for name in catalogue[one["name"]].counting)) for one in plan)
-    )
+    return tuple(sorted(_action(one["name"], one["args"], catalogue) for one in plan))
+
+
+def _action(name: str, args: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, ...]:
+    counting = catalogue[name].counting if name in catalogue else sorted(args)
+    return (name, *(repr(args.get(one)) for one in counting))
 
 
 def _is_that(one: Judged, other: Outcome, catalogue: Catalogue) -> bool:

@@ -49,7 +49,6 @@ def test_what_a_person_overruled_is_recorded_and_promoted_once_by_who_may(
     run, ledger = company.propose(ID), company.ledger
     kept, dataset, right = tmp_path / "recorded.jsonl", tmp_path / "overrides.jsonl", tmp_path / "right.json"
     assert "nobody has decided" in command("record", run.run_id, "--out", kept)
-    assert "stood in" in command("record", run.run_id, "--out", kept)
     assert kept.read_text() == command("record", run.run_id)
     if sys.platform != "win32":
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -91,7 +90,6 @@ def test_what_a_person_overruled_is_recorded_and_promoted_once_by_who_may(
         command("lessons", "drop", decision.decision_id, "--reason", "no")
     assert json.loads(dataset.read_bytes())["expected"] == CASES[ID]["expected"]
     assert "overruled" in command("lessons", "report", "--mission", "order_exception")
-    assert json.loads(command("lessons", "report", "--json"))["decided"] >= 1
     (settled,) = [one for one in ledger.settlements() if one.decision_id == decision.decision_id]
     assert (settled.by, settled.status) == ("ana", "promoted")
     assert isinstance(ledger, PostgresLedger)
