@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.lessons import lessons
 from errors import BadInput, MissionsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
@@ -30,6 +31,7 @@ app.add_typer(incident, name="incident")
 app.add_typer(event, name="events")
 app.add_typer(source, name="source")
 app.add_typer(database, name="database")
+app.add_typer(lessons, name="lessons")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -103,6 +105,19 @@ def decide(
     from cli.deciding import decide_run
 
     decide_run(run_id, kind, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest)
+
+
+@app.command()
+def record(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    out: Annotated[
+        Path | None, typer.Option(help="A file of recorded exceptions, to which it is added; printed unless given.")
+    ] = None,
+) -> None:
+    """A run as a recorded exception: what it read, and what people decided. It holds what the systems know of customers."""
+    from cli.recording import record_run
+
+    record_run(run_id, out)
 
 
 @app.command("sign-in")

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from ledger.lessons import Settlement
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -140,6 +141,23 @@ class Ledger(Protocol):
 
     def decisions(self, run_id: str) -> list[Decision]:
         """All decisions of the run, oldest first."""
+        ...
+
+    def all_decisions(self, mission: str | None = None) -> list[Decision]:
+        """All decisions of the runs of one mission or of all, oldest first."""
+        ...
+
+    # Lessons
+
+    def settle_lesson(self, asked: Settlement) -> Settlement:
+        """Promote or drop the lesson in a decision, once and for good, under `ledger.lessons.check_settling`.
+
+        `asked.by` is the authenticated person. Returns what is kept.
+        """
+        ...
+
+    def settlements(self) -> list[Settlement]:
+        """What became of lessons, oldest first."""
         ...
 
     # Effects

@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import audit, legality, rules
+from ledger import audit, legality, lessons, rules
 from ledger.canonical import moment, now
+from ledger.lessons import Settlement
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -65,6 +66,9 @@ class MemoryLedger:
         self._proposals: dict[str, Proposal] = {}
         self._effects: dict[str, Effect] = {}
         self._people: dict[str, Person] = {}
+        #: of all runs, in the order in which they were made
+        self._decisions: dict[str, Decision] = {}
+        self._settled: dict[str, Settlement] = {}
         self._leased: set[str] = set()
         #: record -> the runs whose proposals would change it, or would have
         self._touched: dict[str, set[str]] = {}
@@ -236,6 +240,7 @@ class MemoryLedger:
             person, status = rules.judge(ask, self.person(by), proposal, case.run, _about(case, proposal_id))
             decision = rules.decision_of(ask, person, proposal.run_id, uuid4().hex)
             case.decisions.append(decision)
+            self._decisions[decision.decision_id] = decision
             self._proposals[proposal_id] = replace(proposal, status=status)
             if status != "pending":
                 case.run = replace(case.run, status="running")
@@ -246,6 +251,28 @@ class MemoryLedger:
         with self._lock:
             case = self._cases.get(run_id)
             return list(case.decisions) if case else []
+
+    def all_decisions(self, mission: str | None = None) -> list[Decision]:
+        with self._lock:
+            made = self._decisions.values()
+            return [one for one in made if mission in (None, self._cases[one.run_id].run.event.mission)]
+
+    # Lessons
+
+    def settle_lesson(self, asked: Settlement) -> Settlement:
+        at = moment(asked.at)
+        with self._lock:
+            decision, known = self._decisions.get(asked.decision_id), self._settled.get(asked.decision_id)
+            person = lessons.check_settling(self.person(asked.by), decision, known, asked)
+            assert decision is not None
+            settled = replace(asked, by=person.name, at=at, reason=asked.reason.strip())
+            self._settled[settled.decision_id] = settled
+            self._note(settled.at, f"lesson_{settled.status}", decision.run_id, lambda: lessons.audited(settled))
+            return settled
+
+    def settlements(self) -> list[Settlement]:
+        with self._lock:
+            return list(self._settled.values())
 
     # Effects
 

@@ -16,6 +16,7 @@ Permission = Literal[
     "settle_incident",
     "draft_policy",
     "put_policy_in_force",
+    "settle_lesson",
     "manage_people",
     "manage_sources",
     "write_in",
@@ -31,6 +32,8 @@ _MAY: Mapping[Permission, frozenset[str]] = {
     "settle_incident": frozenset({"reviewer", "supervisor", "finance", "administrator"}),
     "draft_policy": frozenset({"analyst", "supervisor", "finance", "administrator"}),
     "put_policy_in_force": frozenset({"supervisor", "finance", "administrator"}),
+    # the lessons of decisions, which become cases of datasets
+    "settle_lesson": frozenset({"analyst", "administrator"}),
     "manage_people": frozenset({"administrator"}),
     # the systems that hand events in
     "manage_sources": frozenset({"administrator"}),
@@ -44,6 +47,7 @@ _DOING: Mapping[Permission, str] = {
     "settle_incident": "settle an incident or a dead letter",
     "draft_policy": "draft a policy",
     "put_policy_in_force": "put a policy in force",
+    "settle_lesson": "promote or drop a lesson",
     "manage_people": "manage people",
     "manage_sources": "manage event sources",
     "write_in": "write in as a customer",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
 from ledger.address import parse, plain
 from ledger.canonical import moment, now
+from ledger.lessons import Settlement
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -33,7 +35,7 @@ from ledger.records import (
     RunStatus,
 )
 from ledger.roles import Role, as_role
-from ledger.sql import chain, evidence, incidents, people, proposals, runs
+from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
 from ledger.sql import effects as effect_rows
 
 
@@ -188,6 +190,20 @@ class PostgresLedger:
     def decisions(self, run_id: str) -> list[Decision]:
         with self.transaction() as tx:
             return proposals.decisions(tx, run_id)
+
+    def all_decisions(self, mission: str | None = None) -> list[Decision]:
+        with self.transaction() as tx:
+            return lessons.decisions(tx, mission)
+
+    # Lessons
+
+    def settle_lesson(self, asked: Settlement) -> Settlement:
+        with self._writing() as tx:
+            return lessons.settle(tx, replace(asked, at=moment(asked.at)))
+
+    def settlements(self) -> list[Settlement]:
+        with self.transaction() as tx:
+            return lessons.settled(tx)
 
     # Effects
 

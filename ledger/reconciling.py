@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger import audit, drafts, rules
+from ledger import audit, drafts, lessons, rules
 from ledger.canonical import storable
 from ledger.drafts import PolicyDraft
+from ledger.lessons import Settlement
 from ledger.records import AuditEntry, Decision, Effect, Fact, Incident, Person, Proposal, Run
 
 Told = dict[str, Any]
@@ -134,6 +135,16 @@ def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]
         rows[draft.draft_id] = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
     yield from _compared("The policy draft {}", rows, told)
 
+
+def lesson_differences(kept: Iterable[Settlement], entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """The same for what became of lessons; `entries` are those of LESSON_KINDS."""
+    told = {one.body["decision_id"]: {**one.body, "status": LESSON_KINDS[one.kind], "at": one.at} for one in entries}
+    rows = {one.decision_id: {**lessons.audited(one), "status": one.status, "at": one.at} for one in kept}
+    yield from _compared("The settled lesson {}", rows, told)
+
+
+#: kinds of audit rows about a lesson, and its status after each
+LESSON_KINDS: Mapping[str, str] = {"lesson_promoted": "promoted", "lesson_dropped": "dropped"}
 
 #: kinds of audit rows about a draft, and its status after each
 DRAFT_KINDS: Mapping[str, str] = {

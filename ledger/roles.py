@@ -61,6 +61,8 @@ WRITES: Mapping[Role, Grants] = {
         "claims": "INSERT, UPDATE, DELETE",
         "policy_drafts": "INSERT, UPDATE",
         "event_sources": "INSERT, UPDATE",
+        # settled once, for good
+        "lessons": "INSERT",
     },
 }
 #: what only the dashboard reads

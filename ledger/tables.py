@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from ledger.columns import CleanText, Moment, PlainJson
 from ledger.drafts import DraftStatus
+from ledger.lessons import LessonStatus
 from ledger.records import (
     PERSON_ROLES,
     ROLES,
@@ -344,6 +345,21 @@ POLICY_DRAFTS = Table(
     # four eyes in the database too: nobody puts their own draft in force
     CheckConstraint("status <> 'in_force' OR settled_by <> drafted_by", name="four_eyes"),
     Index("ix_policy_drafts_open", "policy_id", postgresql_where=text("status = 'draft'")),
+)
+
+#: what somebody did with the lesson in a decision
+LESSONS = Table(
+    "lessons",
+    METADATA,
+    Column("decision_id", CleanText, ForeignKey("ledger.decisions.decision_id"), primary_key=True),
+    _number(),
+    Column("status", CleanText, nullable=False),
+    Column("by", CleanText, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("dataset", CleanText, nullable=False, server_default=""),
+    Column("digest", CleanText, nullable=False, server_default=""),
+    Column("reason", CleanText, nullable=False, server_default=""),
+    _one_of("status", get_args(LessonStatus)),
 )
 
 AUDIT = Table(

@@ -98,6 +98,8 @@ KINDS: Mapping[str, _Kind] = {
     "policy_drafted": _Kind("Policy drafted", _draft, "by"),
     "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
     "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),
+    "lesson_promoted": _Kind("Lesson promoted", lambda body: f"to {body['dataset']}", "by"),
+    "lesson_dropped": _Kind("Lesson dropped", lambda body: f"“{body['reason']}”", "by"),
 }
 
 

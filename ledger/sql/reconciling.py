@@ -7,9 +7,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from ledger.drafts import PolicyDraft
-from ledger.reconciling import DRAFT_KINDS, Rows, draft_differences, people_differences, run_differences
+from ledger.reconciling import (
+    DRAFT_KINDS,
+    LESSON_KINDS,
+    Rows,
+    draft_differences,
+    lesson_differences,
+    people_differences,
+    run_differences,
+)
 from ledger.records import AuditEntry, Decision, Effect, Incident, Run
-from ledger.sql import evidence, people
+from ledger.sql import evidence, lessons, people
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import AUDIT, DECISIONS, EFFECTS, INCIDENTS, POLICY_DRAFTS, PROPOSALS, RUNS
 
@@ -22,6 +30,7 @@ def differences(tx: Connection) -> Iterator[str]:
     yield from people_differences(people.listed(tx), _of_kinds(tx, ["person_added"]))
     kept = [PolicyDraft(**fields(row)) for row in tx.execute(select_record(POLICY_DRAFTS))]
     yield from draft_differences(kept, _of_kinds(tx, DRAFT_KINDS))
+    yield from lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS))
     yield from _lost_runs(tx)
     last = 0
     while batch := tx.execute(select_runs(RUNS.c.number).where(RUNS.c.number > last).order_by(RUNS.c.number).limit(_BATCH)).all():

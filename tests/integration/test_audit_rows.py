@@ -8,6 +8,7 @@ import pytest
 from ledger.auditing import examine
 from ledger.desk import Desk
 from ledger.drafts import NewDraft
+from ledger.lessons import Settlement
 from ledger.postgres import PostgresLedger
 from tests.ledger_examples import LATER, NOW, a_fact, a_proposal, an_effect, decided, staffed, started
 
@@ -46,6 +47,8 @@ def ledger(ledger_url: str) -> Iterator[PostgresLedger]:
         )  # fmt: skip
         desk.withdraw_draft(desk.draft_policy(draft, "Sara").draft_id, "Sara", "not now")
         desk.draft_policy(draft, "Sara")
+        lesson = opened.decisions("run-1")[0].decision_id
+        opened.settle_lesson(Settlement(decision_id=lesson, status="dropped", by="Nick", at=LATER, reason="\x00known"))
         yield opened
 
 
@@ -101,6 +104,9 @@ TAMPER = {
     "UPDATE ledger.people SET role = 'finance' WHERE name = 'Nick'": "The person 'nick' is not as the audit log says (role)",
     "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance')": "The person 'mallory' stands in the ledger",
     "DELETE FROM ledger.people WHERE name = 'Nick'": "The person 'nick' is told of",
+    "UPDATE ledger.lessons SET status = 'promoted'": "is not as the audit log says (status)",
+    "UPDATE ledger.lessons SET dataset = 'x'": "(dataset)",
+    "DELETE FROM ledger.lessons": "The settled lesson",
     "UPDATE ledger.policy_drafts SET text = 'x' WHERE status = 'draft'": "(text)",
     "UPDATE ledger.policy_drafts SET status = 'in_force', settled_by = 'Fred' WHERE status = 'draft'": "(",
 }

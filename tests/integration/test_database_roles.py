@@ -56,7 +56,18 @@ _INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
 ADDS = {
     REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches"},
     EXECUTOR: {*_ALL, "effects"},
-    DASHBOARD: {*_ALL, *_INCOMING, "decisions", "people", "accounts", "sessions", "claims", "policy_drafts", "event_sources"},
+    DASHBOARD: {
+        *_ALL,
+        *_INCOMING,
+        "decisions",
+        "people",
+        "accounts",
+        "sessions",
+        "claims",
+        "policy_drafts",
+        "event_sources",
+        "lessons",
+    },
 }
 
 

@@ -10,12 +10,13 @@ from ledger.records import PERSON_ROLES, Person
 
 MAY = {
     "customer": {"write_in"},
-    "analyst": {"read", "draft_policy"},
+    "analyst": {"read", "draft_policy", "settle_lesson"},
     "reviewer": {"read", "decide", "settle_incident"},
     "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
     "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
     "administrator": {
         "read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people", "manage_sources",
+        "settle_lesson",
     },
     "auditor": {"read", "search_audit"},
 }  # fmt: skip

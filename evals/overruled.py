@@ -1,0 +1,154 @@
+"""Which clauses and findings people overrule, by what they decided about the proposals that stood on them.
+
+>>> report = overruled(ledger, catalogue)
+>>> pandas.DataFrame(report.clauses)
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any
+
+from evals.differences import Difference, difference
+from evals.lessons import findings_behind
+from ledger.base import Ledger
+from ledger.records import Decision, Proposal, Run
+from systems.catalogue import Catalogue
+
+#: of the normal distribution, for an interval that holds the true rate 95 times of 100
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A proposal of the reasoner, and what people decided about it."""
+
+    run: Run
+    proposal: Proposal
+    #: the last of them
+    decision: Decision
+    findings: Sequence[str]
+    #: what they changed; of a whole approval, nothing
+    difference: Difference
+
+    @property
+    def overruled(self) -> bool:
+        """Whether something else is to be done than was proposed; other words of a message are not."""
+        return not self.difference.only_wording
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How often something was overruled where people decided about it."""
+
+    name: str
+    decided: int
+    overruled: int
+    #: overruled of decided, with its Wilson interval of 95%
+    rate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overruled:
+    """Rows for tables; the most often overruled first. `low` is what the evidence shows at least."""
+
+    judged: Sequence[Judged]
+    #: proposals that people only asked to look at again: neither upheld nor overruled
+    sent_back: int
+    clauses: Sequence[Rate]
+    findings: Sequence[Rate]
+    verdicts: Sequence[Rate]
+    #: by the role of who decided
+    roles: Sequence[Rate]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, without the proposals."""
+        rates = {name: [asdict(one) for one in getattr(self, name)] for name in ("clauses", "findings", "verdicts", "roles")}
+        return {"decided": len(self.judged), "sent_back": self.sent_back, **rates}
+
+
+def judged_proposals(
+    ledger: Ledger, catalogue: Catalogue, mission: str | None = None, on_progress: Callable[[], None] = lambda: None
+) -> list[Judged]:
+    """The proposals of the reasoner that people decided about, in the order of the last decisions.
+
+    A proposal that a person made by an edit or an escalation is not among them, nor is one that takes back steps, nor one
+    that waits for a second approval.
+    """
+    last: dict[str, Decision] = {}
+    for decision in ledger.all_decisions(mission):
+        last.pop(decision.proposal_id, None)
+        last[decision.proposal_id] = decision
+    found = []
+    for proposal_id, decision in last.items():
+        decisions = ledger.decisions(decision.run_id)
+        proposal = next(one for one in ledger.proposals(decision.run_id) if one.proposal_id == proposal_id)
+        by_a_person = any(one.by == proposal.author and one.kind in ("edit", "escalate") for one in decisions)
+        if not (by_a_person or proposal.undoes or proposal.status == "pending"):
+            found.append(_judged(ledger, proposal, decision, decisions, catalogue))
+        on_progress()
+    return found
+
+
+def overruled(judged: Sequence[Judged]) -> Overruled:
+    """The report over proposals that people decided about."""
+    settled = [one for one in judged if one.decision.kind != "respond"]
+    return Overruled(
+        judged=settled,
+        sent_back=len(judged) - len(settled),
+        clauses=_rates(settled, _cited, lambda one: one.difference.clauses),
+        findings=_rates(settled, lambda one: one.findings, lambda one: one.difference.findings),
+        verdicts=_rates(settled, lambda one: [one.proposal.verdict], lambda one: [one.proposal.verdict]),
+        roles=_rates(settled, lambda one: [one.decision.role], lambda one: [one.decision.role]),
+    )
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """The interval of 95% for a rate of `hits` in `of` (Wilson 1927), which does well with few and at 0 and 1."""
+    if not of:
+        return 0.0, 1.0
+    rate, z2 = hits / of, _Z * _Z
+    middle, half = rate + z2 / (2 * of), _Z * sqrt(rate * (1 - rate) / of + z2 / (4 * of * of))
+    return max(0.0, (middle - half) / (1 + z2 / of)), min(1.0, (middle + half) / (1 + z2 / of))
+
+
+def _judged(
+    ledger: Ledger, proposal: Proposal, decision: Decision, decisions: Sequence[Decision], catalogue: Catalogue
+) -> Judged:
+    findings = findings_behind(ledger.observations(proposal.run_id), proposal.proposal_id)
+    # of two approvals either may leave out a part
+    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.details.get("without")]
+    changing = next(iter(approvals), decision) if decision.kind == "approve" else decision
+    return Judged(
+        run=ledger.run(proposal.run_id),
+        proposal=proposal,
+        decision=decision,
+        findings=findings,
+        difference=difference(proposal, changing, findings, catalogue),
+    )
+
+
+def _cited(one: Judged) -> list[str]:
+    """The clauses that decided; not those that only say who approves."""
+    return [cite["clause"] for cite in one.proposal.cites if cite["clause"] not in one.proposal.approval.clauses]
+
+
+def _rates(
+    judged: Iterable[Judged], of: Callable[[Judged], Sequence[str]], touched: Callable[[Judged], Sequence[str]]
+) -> list[Rate]:
+    decided: dict[str, int] = {}
+    overruled_: dict[str, int] = {}
+    for one in judged:
+        names = touched(one) if one.overruled else ()
+        for name in dict.fromkeys([*of(one), *names]):
+            decided[name] = decided.get(name, 0) + 1
+            overruled_[name] = overruled_.get(name, 0) + (name in names)
+    rates = [_rate(name, overruled_[name], number) for name, number in decided.items()]
+    return sorted(rates, key=lambda one: (-one.rate, -one.decided, one.name))
+
+
+def _rate(name: str, hits: int, of: int) -> Rate:
+    low, high = wilson(hits, of)
+    return Rate(name=name, decided=of, overruled=hits, rate=hits / of, low=low, high=high)
