@@ -136,6 +136,24 @@ def evaluate(
     evaluate_files(cases, out, workers, phrasings or [])
 
 
+@app.command("what-if")
+def what_if(
+    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; those of this checkout.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
+    sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
+    as_of: Annotated[str, typer.Option(help="What is in force at this moment, of both sides; now unless given.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
+) -> None:
+    """Replay recorded exceptions with other policies or packs: what would be answered otherwise, and the money that moves."""
+    from cli.asking_what_if import ask
+
+    ask(cases or [], set_ or [], policies, packs, sweep, as_of, out)
+
+
 @sandbox.command("load")
 def sandbox_load(
     cases: list[Path],
