@@ -23,6 +23,7 @@ source = typer.Typer(no_args_is_help=True, help="The systems that may hand event
 database = typer.Typer(no_args_is_help=True, help="The database: roles, backup, restore.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
+shadow = typer.Typer(no_args_is_help=True, help="Another version beside the live one: it reads, and never writes.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
 app.add_typer(pack, name="pack")
@@ -30,6 +31,7 @@ app.add_typer(incident, name="incident")
 app.add_typer(event, name="events")
 app.add_typer(source, name="source")
 app.add_typer(database, name="database")
+app.add_typer(shadow, name="shadow")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -443,6 +445,33 @@ def pack_diff(
     from cli.packing import diff_packs
 
     diff_packs(one, other)
+
+
+@shadow.command("run")
+def shadow_run(
+    name: Annotated[str, typer.Argument(help="A name for what is tried, such as lenient-fraud.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
+    as_of: Annotated[str, typer.Option(help="Of the changed policies those in force at this moment; now unless given.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Runs to come, until it is stopped.")] = False,
+    last: Annotated[int | None, typer.Option(help="The last runs, so many of them.")] = None,
+) -> None:
+    """Run another version on what the live company takes in: real reads, simulated writes, nothing executed."""
+    from cli.shadowing import require_one, run
+
+    require_one(follow, last)
+    run(name, set_ or [], policies, packs, as_of, last)
+
+
+@shadow.command("report")
+def shadow_report(name: str, as_json: Json = False) -> None:
+    """How a shadow agrees with the live version, and with what people decided."""
+    from cli.shadowing import show
+
+    show(name, as_json)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Tables as a notebook shows them: plain HTML in which every text is escaped."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -23,6 +23,22 @@ def html_table(rows: Iterable[Mapping[str, Any]], most: int = 50) -> Markup:
 def dollars(cents: int) -> str:
     """Cents as people write them: $1,234.50, -$3.00."""
     return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.2f}"
+
+
+def in_dollars(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its `*_cents` as dollars."""
+    return {
+        name.removesuffix("_cents"): dollars(value) if name.endswith("_cents") and isinstance(value, int) else value
+        for name, value in row.items()
+    }
+
+
+def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as a pandas DataFrame."""
+    # here, not above: commands that need no table need not wait for pandas
+    import pandas  # type: ignore[import-untyped]
+
+    return pandas.DataFrame(rows)
 
 
 def share(value: float | None) -> str:

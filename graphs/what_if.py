@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
 
-from graphs.tables import dollars, html_table
+from graphs.tables import dollars, frame, html_table, in_dollars
 from knowledge_index.policies import PolicyBook
 
 #: Called with how many cases are replayed, and of how many.
@@ -137,14 +137,14 @@ class WhatIf:
 
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
-        return _frame(self.rows())
+        return frame(self.rows())
 
     def _repr_html_(self) -> str:
         broken = [vars(one) for one in self.broken]
         return str(
             Markup("<p>{}</p>").format(self.sentence)
-            + html_table(_in_dollars(row) for row in self.money_rows() if row["moved_cents"])
-            + html_table(_in_dollars(row) for row in self.rows())
+            + html_table(in_dollars(row) for row in self.money_rows() if row["moved_cents"])
+            + html_table(in_dollars(row) for row in self.rows())
             + html_table(broken)
         )
 
@@ -191,10 +191,10 @@ class Sweep:
 
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
-        return _frame(self.rows())
+        return frame(self.rows())
 
     def _repr_html_(self) -> str:
-        return str(Markup("<p>{}</p>").format(self.sentence) + html_table(_in_dollars(row) for row in self.rows()))
+        return str(Markup("<p>{}</p>").format(self.sentence) + html_table(in_dollars(row) for row in self.rows()))
 
 
 class AskWhatIf(Protocol):
@@ -203,20 +203,6 @@ class AskWhatIf(Protocol):
     def __call__(self, changed: PolicyBook, *, as_of: datetime, on_progress: OnProgress | None = None) -> WhatIf:
         """Replay recorded exceptions with what is in force now and with what `changed` has in force at `as_of`."""
         ...
-
-
-def _frame(rows: list[dict[str, Any]]) -> Any:
-    # here, not above: commands that need no table need not wait for pandas
-    import pandas  # type: ignore[import-untyped]
-
-    return pandas.DataFrame(rows)
-
-
-def _in_dollars(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name.removesuffix("_cents"): dollars(value) if name.endswith("_cents") and isinstance(value, int) else value
-        for name, value in row.items()
-    }
 
 
 def approval(answer: Answer) -> str:

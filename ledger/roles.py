@@ -147,7 +147,10 @@ def as_role(url: str, role: Role) -> str:
 
 def reading(url: str) -> str:
     """The address under which the ledger is read and nothing is written: in the role of shadows, where the database has it."""
-    may = "SELECT bool_and(has_table_privilege(role, 'ledger.runs', 'SELECT')) FROM unnest(%s::text[]) role"
+    may = (
+        "SELECT bool_and(pg_has_role(role, 'MEMBER') AND has_table_privilege(role, 'ledger.runs', 'SELECT')) "
+        "FROM unnest(%s::text[]) role"
+    )
     return without_writes(as_role(url, "missions_shadow") if _holds(url, ("missions_shadow",), may) else url)
 
 

@@ -169,7 +169,7 @@ def test_a_live_mission_runs_in_the_three_roles(company: Company) -> None:
             return str(tx.exec_driver_sql("SELECT current_user").scalar_one())
 
     context = company.runtime.context
-    assert [acts_as(one) for one in (context.ledger, context.executor, company.ledger)] == list(ROLES)
+    assert [acts_as(one) for one in (context.ledger, context.executor, company.ledger)] == [REASONER, EXECUTOR, DASHBOARD]
     run = company.propose("dev-ord-0004")
     with pytest.raises(Refused, match="permission denied for table decisions"):
         context.ledger.decide(
@@ -193,7 +193,7 @@ def test_roles_are_made_by_several_at_once_and_again_on_a_newer_database(server_
             session.execute("CREATE TABLE procrastinate_jobs (id bigserial)")
         assert not _may(one, DASHBOARD, "INSERT INTO procrastinate_jobs DEFAULT VALUES")
         grant_roles(one)
-        assert all(_may(one, role, "INSERT INTO procrastinate_jobs DEFAULT VALUES") for role in ROLES)
+        assert [role for role in ROLES if not _may(one, role, "INSERT INTO procrastinate_jobs DEFAULT VALUES")] == [SHADOW]
 
 
 def test_an_account_of_its_own_works_in_its_role_and_cannot_make_roles(granted: str) -> None:
