@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from errors import BadInput, TryAgain
@@ -38,10 +39,8 @@ def follow(shadow: Shadow, file: ShadowFile, told: Told = lambda _: None, wait: 
     with file.writing(shadow.named(file.name)) as writer:
         since = writer.shadow.since
         while True:
-            try:
+            with suppress(TryAgain):  # the ledger does not answer; it is asked again
                 since = _catch_up(shadow, writer, since, told)
-            except TryAgain:
-                pass  # the ledger does not answer; it is asked again
             wait(LOOK_EVERY_S)
 
 

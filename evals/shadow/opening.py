@@ -7,7 +7,7 @@ a simulation, and its ledger is in memory.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from errors import BadInput
@@ -49,8 +49,8 @@ class Shadow:
     differs: ShadowOf
 
     def named(self, name: str) -> ShadowOf:
-        """What is kept of it under a name."""
-        return ShadowOf(**{**vars(self.differs), "name": name})
+        """What is kept of it under a name, from now on."""
+        return replace(self.differs, name=name, since=utc_now())
 
 
 @contextmanager

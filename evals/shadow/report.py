@@ -7,8 +7,8 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -145,21 +145,17 @@ class ShadowReport:
     def matrix(self) -> list[dict[str, Any]]:
         """What people decided (a row each) by how the shadow compares with it; undecided: with what was proposed."""
         counts = Counter((row.decided, row.with_people or row.with_live) for row in self.runs)
-        rows: list[dict[str, Any]] = []
-        for decided in DECIDED:
-            if any(counts[decided, compared] for compared in COMPARED):
-                rows.append({"decided": decided, **{compared: counts[decided, compared] for compared in COMPARED}})
-        return rows
+        met = [decided for decided in DECIDED if any(counts[decided, compared] for compared in COMPARED)]
+        return [{"decided": one, **{compared: counts[one, compared] for compared in COMPARED}} for one in met]
 
     def missions(self) -> list[dict[str, Any]]:
         """A row a Mission: runs, and agreement with the live version and with people."""
-        rows: list[dict[str, Any]] = []
-        for mission in sorted({row.mission for row in self.runs}):
-            part = ShadowReport(shadow=self.shadow, runs=[row for row in self.runs if row.mission == mission], left_out=0)
-            rows.append(
-                {"mission": mission, "runs": len(part.runs), "with_live": part.live.told, "with_people": part.people.told}
-            )
-        return rows
+        named = sorted({row.mission for row in self.runs})
+        parts = [replace(self, runs=[row for row in self.runs if row.mission == name]) for name in named]
+        return [
+            {"mission": name, "runs": len(part.runs), "with_live": part.live.told, "with_people": part.people.told}
+            for name, part in zip(named, parts, strict=True)
+        ]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a run; money in cents."""
@@ -198,10 +194,8 @@ class ShadowReport:
 def report(file: ShadowFile, ledger: Ledger, catalogue: Catalogue | None = None) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
     kept, catalogue = file.read(), catalogue or default_catalogue()
-    rows: list[Row] = []
-    for run in kept.runs:
-        if proposals := ledger.proposals(run.run_id):
-            rows.append(_row(run, proposals, ledger.decisions(run.run_id), catalogue))
+    proposed = [(run, found) for run in kept.runs if (found := ledger.proposals(run.run_id))]
+    rows = [_row(run, found, ledger.decisions(run.run_id), catalogue) for run, found in proposed]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 
 
@@ -222,17 +216,17 @@ def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision], catal
     if not settled or proposals[-1].status == "pending":
         return "undecided", answer_of(proposals[-1], catalogue)
     last = settled[-1]
-    by = {kind: {one.by for one in decisions if one.kind == kind} for kind in ("edit", "escalate")}
+    editors = {one.by for one in decisions if one.kind == "edit"}
     approvals = [one for one in decisions if one.proposal_id == last.proposal_id and one.kind == "approve"]
     without = [part for one in approvals for part in one.details.get("without", ())]
     answer = answer_of(last, catalogue, without)
     if last.status == "rejected":
         return "rejected", answer
-    if last.verdict == "escalate" and last.author in by["escalate"]:
+    if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
         return "escalated", answer
     if last.status == "automatic":
         return "automatic", answer
-    return ("edited" if without or last.author in by["edit"] else "approved"), answer
+    return ("edited" if without or last.author in editors else "approved"), answer
 
 
 def _compared(mine: Answer | None, other: Answer) -> Compared:
