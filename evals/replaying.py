@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,16 @@ def _remember(key: str, answers: Answers) -> None:
         _remembered.popitem(last=False)
 
 
+@cache
+def _embedder() -> MiniLM:
+    """One for all candidates: to load its model takes half a second."""
+    return MiniLM()
+
+
 @contextmanager
 def _laboratory(candidate: Candidate, catalogue: Catalogue, chosen: Settings) -> Iterator[Laboratory]:
     """Vectors come from the file that messages are understood with: a clause or a query is embedded once a machine."""
-    embedder = MiniLM()
+    embedder = _embedder()
     with (
         closing(RememberedVectors(embedder, chosen.language)) as vectors,
         KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,

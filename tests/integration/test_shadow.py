@@ -177,8 +177,8 @@ def test_a_torn_line_is_dropped_and_a_name_stays_with_its_candidate(company: Com
         file.writing(type(other)(**{**vars(other), "versions": {**other.versions, "policies": "x"}})),
     ):
         pass
-    hold = "import sys, fasteners; lock = fasteners.InterProcessLock(sys.argv[1]); lock.acquire(); print('held', flush=True); input()"
-    line = [sys.executable, "-c", hold, str(file.path.with_suffix(".lock"))]
+    hold = "import sys, fasteners; lock = fasteners.InterProcessLock(sys.argv[1]); lock.acquire(); print('held', flush=True)"
+    line = [sys.executable, "-c", f"{hold}; input()", str(file.path.with_suffix(".lock"))]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as another:
         assert another.stdout is not None and another.stdout.readline() == b"held\n"
         with pytest.raises(Refused, match="runs already"), file.writing(other):
