@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
@@ -198,10 +199,18 @@ class Sweep:
 
 
 class AskWhatIf(Protocol):
-    """Whoever can tell what the policies of a book would do."""
+    """Whoever can tell what other policies or packs would do."""
 
-    def __call__(self, changed: PolicyBook, *, as_of: datetime, on_progress: OnProgress | None = None) -> WhatIf:
-        """Replay recorded exceptions with what is in force now and with what `changed` has in force at `as_of`."""
+    def __call__(
+        self,
+        changed: PolicyBook | None = None,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        packs: Path | None = None,
+        as_of: datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> WhatIf:
+        """Replay recorded exceptions with what is in force now and with what would be; see `evals.what_if.what_if`."""
         ...
 
 
