@@ -24,6 +24,7 @@ source = typer.Typer(no_args_is_help=True, help="The systems that may hand event
 database = typer.Typer(no_args_is_help=True, help="The database: roles, backup, restore.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
+shadow = typer.Typer(no_args_is_help=True, help="Another version beside the live one: it reads, and never writes.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
     app.add_typer(group, name=name)
 app.add_typer(pack, name="pack")
@@ -32,6 +33,7 @@ app.add_typer(event, name="events")
 app.add_typer(source, name="source")
 app.add_typer(database, name="database")
 app.add_typer(lessons, name="lessons")
+app.add_typer(shadow, name="shadow")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -149,6 +151,24 @@ def evaluate(
     from cli.evaluating import evaluate_files
 
     evaluate_files(cases, out, workers, phrasings or [])
+
+
+@app.command("what-if")
+def what_if(
+    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; those of this checkout.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
+    sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
+    as_of: Annotated[str, typer.Option(help="What is in force at this moment, of both sides; now unless given.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
+) -> None:
+    """Replay recorded exceptions with other policies or packs: what would be answered otherwise, and the money that moves."""
+    from cli.asking_what_if import ask
+
+    ask(cases or [], set_ or [], policies, packs, sweep, as_of, out)
 
 
 @sandbox.command("load")
@@ -440,6 +460,33 @@ def pack_diff(
     from cli.packing import diff_packs
 
     diff_packs(one, other)
+
+
+@shadow.command("run")
+def shadow_run(
+    name: Annotated[str, typer.Argument(help="A name for what is tried, such as lenient-fraud.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
+    as_of: Annotated[str, typer.Option(help="Of the changed policies those in force at this moment; now unless given.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Runs to come, until it is stopped.")] = False,
+    last: Annotated[int | None, typer.Option(help="The last runs, so many of them.")] = None,
+) -> None:
+    """Run another version on what the live company takes in: real reads, simulated writes, nothing executed."""
+    from cli.shadowing import require_one, run
+
+    require_one(follow, last)
+    run(name, set_ or [], policies, packs, as_of, last)
+
+
+@shadow.command("report")
+def shadow_report(name: str, as_json: Json = False) -> None:
+    """How a shadow agrees with the live version, and with what people decided."""
+    from cli.shadowing import show
+
+    show(name, as_json)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """What commands print. Text from outside is shown as text: no markup, no control characters, no escape sequences."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from rich.text import Text
 from dashboard.text import dollars, plain
 from errors import BadInput
 
-__all__ = ["console", "dollars", "moment", "plain", "progress", "say", "table"]
+__all__ = ["console", "dollars", "moment", "plain", "progress", "progress_told", "say", "table"]
 
 console = Console(highlight=False)
 
@@ -49,8 +49,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Any]:
     """A progress bar; call what it gives once for every finished piece."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    screen = Console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with _bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def progress_told(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; call what it gives with how many pieces are done, and of how many."""
+    with _bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    screen = Console(stderr=True)
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
 from dashboard.company import company
 from dashboard.markup import markup, show
 from dashboard.views.drafts import difference_table, draft_head, draft_rows
-from dashboard.views.what_if import answer_card, broken, flip_rows, headline, money_table
 from dashboard.visitor import enter
+from dashboard.what_if_found import replayed, show_found
 from errors import MissionsError
 from graphs.policy_changes import check, first_moment, is_stale, put_in_force
 from graphs.what_if import WhatIf
@@ -23,8 +24,6 @@ from ledger.records import Person
 MOST_DRAFTS = 100
 #: in the session: the tab that is opened next, what was told last, what was found last
 GO_TO, _TOLD, _FOUND = "knowledge.go-to", "knowledge.told", "knowledge.what-if"
-#: height of a table of flips in pixels, at most
-TALLEST = 420
 
 
 def show_draft(draft_id: str) -> None:
@@ -158,28 +157,7 @@ def _what_if(draft: PolicyDraft) -> None:
     found = _found(draft)
     if found is None:
         return
-    show(headline(found) + broken(found) + money_table(found))
-    if not found.flips:
-        return
-    money, text = st.column_config.NumberColumn(format="dollar", width=85), st.column_config.TextColumn
-    event = st.dataframe(
-        flip_rows(found.flips), key=f"knowledge.flips.{draft.draft_id}", hide_index=True, row_height=29,
-        height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
-        column_config={
-            "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),
-            "Approval": text(width=150), "At stake now": money, "With the draft": money, "Because of": text(width=75),
-        },
-    )  # fmt: skip
-    rows = event["selection"]["rows"]
-    if not rows:
-        st.caption("Choose a case to see both plans.")
-        return
-    flip = found.flips[rows[0]]
-    before, after = st.columns(2, gap="medium")
-    with before:
-        show(answer_card("with the present version", flip.before, flip.after))
-    with after:
-        show(answer_card("with the draft", flip.after, flip.before))
+    show_found(found, f"knowledge.flips.{draft.draft_id}", "the draft")
 
 
 def _found(draft: PolicyDraft) -> WhatIf | None:
@@ -191,18 +169,10 @@ def _found(draft: PolicyDraft) -> WhatIf | None:
     if here.tools.what_if is None:
         st.caption("This dashboard was opened without recorded exceptions to replay.")
         return None
-    bar = st.progress(0.0, "Replaying recorded exceptions")
-
-    def told(done: int, total: int) -> None:
-        bar.progress(done / total, f"Replaying recorded exceptions: {done:,} of {total:,}")
-
     try:
-        changed = check(here.settings, draft.text)
-        found = here.tools.what_if(changed, as_of=day, on_progress=told)
+        found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=day))
     except MissionsError as error:
         show(markup('<div class="k-refused">{}</div>', str(error)))
         return None
-    finally:
-        bar.empty()
     st.session_state[_FOUND] = (key, found)
     return found

@@ -1,98 +1,102 @@
-"""What if: which recorded exceptions would be answered otherwise under changed policies, and what money that moves.
+"""What if: which recorded exceptions would be answered otherwise under other policies or packs, and what money that moves.
 
->>> found = what_if(Path("policies-with-a-change"))
+>>> found = what_if(changes={"FRD-2.elevated": 0.6})
 >>> found.ways
-{'no_longer_escalated': 12, 'less_approval': 3}
->>> pandas.DataFrame(found.rows())
+{'no_longer_escalated': 13}
+>>> found.frame()
+>>> sweep("FRD-2.elevated", [0.5, 0.6, 0.7]).frame()
 
-Both sides are replayed as if their policies had always been in force, whatever the moment of a case: the question is what
-they would do to such cases from now on.
+Both sides are replayed as if they had always been in force, whatever the moment of a case: the question is what they would
+do to such cases from now on.
 """
 
-import gc
-import hashlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import orjson
-
-from evals.cases import RecordedException, read_cases
-from evals.run import Evaluation, Laboratory
-from graphs.runtime import load_packs, utc_now
+from errors import BadInput
+from evals.cases import RecordedException
+from evals.replaying import Answers, Recordings, Told, replay
+from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
+from graphs.runtime import utc_now
 from graphs.settings import CHECKOUT, Settings, settings
-from graphs.what_if import Answer, Broken, Flip, OnProgress, Way, WhatIf
-from knowledge_index.embeddings import MiniLM
-from knowledge_index.index import KnowledgeIndex
+from graphs.what_if import Answer, Broken, Flip, OnProgress, Point, Sweep, Way, WhatIf
 from knowledge_index.policies import PolicyBook
-from knowledge_index.remembered import RememberedVectors
 from ledger.records import ROLES
-from nodes.listening import Phrasebook
 from nodes.pack import Pack
 from systems.catalogue import Catalogue, default_catalogue
-from systems.records import Records
 
-#: Sides that are remembered: the present one is asked for again with every draft.
-MOST_REMEMBERED = 6
-_DIGITS = 16
-
-Answers = Mapping[str, Answer | Broken]
-_remembered: OrderedDict[str, Answers] = OrderedDict()
 #: One replay at a time: it takes a whole core.
 _replaying = Lock()
 
 
 def what_if(
-    changed: PolicyBook | Path,
+    changed: PolicyBook | Path | None = None,
     *,
+    changes: Mapping[str, Any] | None = None,
+    packs: Path | None = None,
     cases: Sequence[Path] | None = None,
     as_of: datetime | None = None,
     present: PolicyBook | Path | None = None,
     chosen: Settings | None = None,
     on_progress: OnProgress | None = None,
 ) -> WhatIf:
-    """Replay recorded exceptions with the present and with the changed policies, and compare.
+    """Replay recorded exceptions with what there is and with what would be, and compare.
 
     Args:
-        changed: the policies that would be, or their folder.
+        changed: the policies that would be, or their folder; the present ones unless given.
+        changes: values of clauses, and tiers of actions, that would be others: {"FRD-2.elevated": 0.8}.
+        packs: a folder of packs that would take the place of those of their Missions.
         cases: files of recorded exceptions; those of this checkout unless given.
         as_of: of both sides that is replayed which is in force then; now unless given.
         present: the policies that are, or their folder; those of the settings unless given.
         chosen: packs and phrasings; the settings of this process unless given.
         on_progress: told how many cases are replayed, and of how many; about 200 a second.
 
-    Raises BadInput for policies, packs or cases that do not load. Results are remembered by policies, packs and cases.
+    Raises BadInput for policies, packs, changes or cases that do not load. Answers are remembered (`evals.replaying`).
     """
     begun = time.perf_counter()
-    chosen, as_of = chosen or settings(), as_of or utc_now()
-    sides = [_book(one).standing(as_of) for one in (present or chosen.policies, changed)]
-    catalogue = default_catalogue()
+    asked = _Asked.open(cases, as_of, present, chosen)
+    candidate = asked.with_change(Change(changed, packs, changes))
     with _replaying:
-        benches = [_Bench(chosen, policies, catalogue, load_packs(chosen.packs, catalogue, policies)) for policies in sides]
-        before_packs, packs = (bench.packs for bench in benches)
-        recorded = [case for file in cases or recorded_files() for case in read_cases(file, before_packs)]
-        told = _progress(on_progress, 2 * len(recorded))
-        before, after = (bench.answers(recorded, told) for bench in benches)
-    clauses = _changed(*sides)
-    flips = [flip for case in recorded if (flip := _flip(case, before, after, clauses, packs)) is not None]
-    answered = [(b, a) for case in recorded if (b := _of(before, case)) and (a := _of(after, case))]
-    return WhatIf(
-        changed=clauses,
-        cases=len(recorded),
-        flips=flips,
-        broken=[one for case in recorded if isinstance(one := after[case.case_id], Broken)],
-        money_before_cents=_sums([b for b, _ in answered]),
-        money_after_cents=_sums([a for _, a in answered]),
-        at_stake_before_cents=sum(b.at_stake_cents for b, _ in answered),
-        at_stake_after_cents=sum(a.at_stake_cents for _, a in answered),
-        seconds=time.perf_counter() - begun,
-    )
+        told = _progress(on_progress, 2 * len(asked.recordings.cases))
+        return asked.compare(asked.answers(asked.present, told), candidate, told, begun)
+
+
+def sweep(
+    value: str,
+    values: Sequence[Any],
+    *,
+    changes: Mapping[str, Any] | None = None,
+    cases: Sequence[Path] | None = None,
+    as_of: datetime | None = None,
+    chosen: Settings | None = None,
+    on_progress: OnProgress | None = None,
+) -> Sweep:
+    """`what_if` for one value of a clause after another: what each would flip, escalate and move.
+
+    Args:
+        value: such as "FRD-2.elevated".
+        values: those to be tried, in the order in which they are to be shown.
+        changes: what would be otherwise besides, for all of them.
+        cases, as_of, chosen, on_progress: as for `what_if`.
+
+    Raises BadInput before anything is replayed, where one of the values cannot be.
+    """
+    if not values:
+        raise BadInput(f"There is no value of {value} to be tried; give at least one.")
+    asked = _Asked.open(cases, as_of, None, chosen)
+    tried = [(one, asked.with_change(Change(values={**(changes or {}), value: one}))) for one in values]
+    with _replaying:
+        told = _progress(on_progress, (1 + len(tried)) * len(asked.recordings.cases))
+        before = asked.answers(asked.present, told)
+        points = [Point(one, asked.compare(before, candidate, told, time.perf_counter())) for one, candidate in tried]
+    return Sweep(value=value, present=_present(asked.present.policies, value), points=points)
 
 
 def recorded_files() -> list[Path]:
@@ -101,63 +105,51 @@ def recorded_files() -> list[Path]:
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """Where one side is replayed; nothing is opened before it must be."""
+class _Asked:
+    """What every question is asked over."""
 
     chosen: Settings
-    policies: PolicyBook
+    as_of: datetime
     catalogue: Catalogue
-    packs: Mapping[str, Pack]
+    present: Candidate
+    recordings: Recordings
 
-    def answers(self, cases: Sequence[RecordedException], told: Callable[[int], None]) -> Answers:
-        """Case id -> answer; remembered ones at once."""
-        key = self._key(cases)
-        if key in _remembered:
-            _remembered.move_to_end(key)
-            told(len(cases))
-            return _remembered[key]
-        answers: dict[str, Answer | Broken] = {}
-        with self._laboratory() as laboratory, _collector_as_before():
-            evaluation = Evaluation(laboratory)
-            for case in cases:
-                answers[case.case_id] = _answer(evaluation, case)
-                told(1)
-        _remembered[key] = answers
-        while len(_remembered) > MOST_REMEMBERED:
-            _remembered.popitem(last=False)
-        return answers
+    @classmethod
+    def open(
+        cls, cases: Sequence[Path] | None, as_of: datetime | None, present: PolicyBook | Path | None, chosen: Settings | None
+    ) -> "_Asked":
+        chosen, as_of, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
+        before = Candidate.present(chosen, catalogue, as_of, present)
+        return cls(chosen, as_of, catalogue, before, Recordings.read(cases or recorded_files(), before.packs))
 
-    def _key(self, cases: Sequence[RecordedException]) -> str:
-        phrasings = [[str(file), file.stat().st_mtime_ns] for file in sorted(self.chosen.phrasings.rglob("*.txt"))]
-        packs = {name: pack.digest for name, pack in self.packs.items()}
-        told = [self.policies.digest(utc_now()), packs, phrasings, self.catalogue.digest, [case.raw for case in cases]]
-        return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:_DIGITS]
+    def with_change(self, change: Change) -> Candidate:
+        return self.present.with_change(change, self.chosen, self.catalogue, self.as_of)
 
-    @contextmanager
-    def _laboratory(self) -> Iterator[Laboratory]:
-        """Vectors come from the file that messages are understood with: a clause or a query is embedded once a machine."""
-        chosen, embedder = self.chosen, MiniLM()
-        with (
-            closing(RememberedVectors(embedder, chosen.language)) as vectors,
-            KnowledgeIndex.in_memory(self.policies, vectors) as knowledge,
-            closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
-        ):
-            yield Laboratory(self.packs, self.catalogue, self.policies, knowledge, phrasebook)
+    def answers(self, candidate: Candidate, told: Told) -> Answers:
+        return replay(self.recordings, candidate, self.catalogue, self.chosen, told)
 
-
-@contextmanager
-def _collector_as_before() -> Iterator[None]:
-    """An evaluation sets the garbage collector up for itself; a process that goes on needs it as it was."""
-    before = gc.get_threshold()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
-
-
-def _book(policies: PolicyBook | Path) -> PolicyBook:
-    return PolicyBook.load(policies) if isinstance(policies, Path) else policies
+    def compare(self, before: Answers, candidate: Candidate, told: Told, begun: float) -> WhatIf:
+        after = self.answers(candidate, told)
+        clauses = differing_clauses(self.present.policies, candidate.policies)
+        packs = differing_packs(self.present.packs, candidate.packs)
+        recorded = self.recordings.cases
+        flips = [_flip(case, before, after, clauses, packs, candidate.packs) for case in recorded]
+        answered = [(b, a) for case in recorded if (b := _of(before, case)) and (a := _of(after, case))]
+        olds, news = [b for b, _ in answered], [a for _, a in answered]
+        return WhatIf(
+            changed=clauses,
+            changed_packs=packs,
+            cases=len(recorded),
+            flips=[flip for flip in flips if flip is not None],
+            broken=[one for case in recorded if isinstance(one := after[case.case_id], Broken)],
+            money_before_cents=_sums(olds),
+            money_after_cents=_sums(news),
+            at_stake_before_cents=sum(one.at_stake_cents for one in olds),
+            at_stake_after_cents=sum(one.at_stake_cents for one in news),
+            escalated_before=sum(one.verdict == "escalate" for one in olds),
+            escalated_after=sum(one.verdict == "escalate" for one in news),
+            seconds=time.perf_counter() - begun,
+        )
 
 
 def _progress(on_progress: OnProgress | None, total: int) -> Callable[[int], None]:
@@ -172,66 +164,35 @@ def _progress(on_progress: OnProgress | None, total: int) -> Callable[[int], Non
     return told
 
 
-def _answer(evaluation: Evaluation, case: RecordedException) -> Answer | Broken:
-    try:
-        result = evaluation.run(case)
-    except Exception as error:  # what a change breaks is what is asked for
-        return Broken(case_id=case.case_id, mission=case.event.mission, error=f"{type(error).__name__}: {error}"[:300])
-    return Answer(
-        verdict=result["verdict"],
-        actions=result["actions"],
-        cites=result["cite"],
-        role=result["approval"]["role"],
-        four_eyes=result["approval"]["four_eyes"],
-        at_stake_cents=result["money_at_stake_cents"],
-        money_cents=_money(case, result["actions"], evaluation.laboratory.catalogue),
-    )
-
-
-def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> dict[str, int]:
-    """What a plan moves, by kind: worked out on the recorded systems, action by action, as the check does.
-
-    An amount that no approval looks at, such as a credit, is summed under the name of its action.
-    """
-    world = Records()
-    for system, collections in case.systems.items():
-        for name, rows in (collections or {}).items():
-            world.add(f"{system}.{name}", rows)
-    world = world.copy()
-    money: dict[str, int] = {}
-    for planned in actions:
-        action = catalogue[planned["name"]]
-        seen = action.seen(world, planned["args"])
-        amounts = action.cents(seen) or {action.name: planned["args"].get("amount_cents") or 0}
-        for kind, cents in amounts.items():
-            money[kind] = money.get(kind, 0) + cents
-        action.apply(world, seen)
-    return {kind: cents for kind, cents in money.items() if cents}
-
-
 def _of(answers: Answers, case: RecordedException) -> Answer | None:
     answer = answers[case.case_id]
     return answer if isinstance(answer, Answer) else None
 
 
-def _changed(before: PolicyBook, after: PolicyBook) -> list[str]:
-    """Clauses that are written otherwise: one that only shows a number of another does not change itself."""
-    old, new = _written(before), _written(after)
-    return [clause for clause in dict.fromkeys([*old, *new]) if old.get(clause) != new.get(clause)]
-
-
-def _written(book: PolicyBook) -> dict[str, Any]:
-    return {clause.id: (clause.values, clause.prose) for document in book.documents for clause in document.clauses}
+def _present(book: PolicyBook, path: str) -> Any:
+    """The value that a path leads to now; None where it leads to none, as that of a tier."""
+    clause, _, way = path.partition(".")
+    values: Any = {one.id: one.values for document in book.documents for one in document.clauses}.get(clause)
+    with suppress(KeyError, IndexError, ValueError, TypeError):
+        for name in way.split("."):
+            values = values[int(name)] if isinstance(values, list) else values[name]
+        return values
+    return None
 
 
 def _flip(
-    case: RecordedException, before: Answers, after: Answers, changed: Sequence[str], packs: Mapping[str, Pack]
+    case: RecordedException,
+    before: Answers,
+    after: Answers,
+    clauses: Sequence[str],
+    packs: Sequence[str],
+    candidates: Mapping[str, Pack],
 ) -> Flip | None:
-    was, now = _of(before, case), _of(after, case)
+    was, now, event = _of(before, case), _of(after, case), case.event
     way = was and now and _way(was, now)
     if was is None or now is None or not way:
         return None
-    event = case.event
+    because = _because(clauses, was, now, candidates[event.mission].of(event.name))
     return Flip(
         case_id=case.case_id,
         mission=event.mission,
@@ -240,7 +201,7 @@ def _flip(
         way=way,
         before=was,
         after=now,
-        because_of=_because(changed, was, now, packs[event.mission].of(event.name)),
+        because_of=[*because, *(["the pack"] if event.mission in packs else [])],
     )
 
 
@@ -259,9 +220,7 @@ def _way(was: Answer, now: Answer) -> Way | None:
 
 def _because(changed: Sequence[str], was: Answer, now: Answer, pack: Pack) -> list[str]:
     """Of the changed clauses those that this pack works with; of these, where there are any, those that are cited."""
-    rule = pack.approval
-    rules = {rule.automate, rule.base, rule.bands, *(one.clause for one in rule.raises)}
-    at_work = [clause for clause in changed if clause in {*pack.clauses, *rules}]
+    at_work = [clause for clause in changed if clause in {*pack.clauses, *pack.rules}]
     cited = [clause for clause in at_work if clause in {*was.cites, *now.cites}]
     return cited or at_work
 

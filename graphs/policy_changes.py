@@ -49,7 +49,7 @@ def check(chosen: Settings, drafted: str) -> PolicyBook:
     """The policies with the draft, which Missions can work with. Raises BadInput where they could not."""
     book = book_with(chosen.policies, drafted)
     draft = parse_draft(drafted)
-    _check_roles(draft)
+    check_roles(draft)
     load_packs(chosen.packs, default_catalogue(), book.standing(first_moment(draft.header.in_force_from)))
     return book
 
@@ -98,8 +98,8 @@ def _check_current(chosen: Settings, draft: PolicyDraft) -> None:
         )
 
 
-def _check_roles(draft: Document) -> None:
-    """A role that nobody can have would hold up every plan."""
+def check_roles(draft: Document) -> None:
+    """Raise BadInput for a role that nobody can have: it would hold up every plan."""
     for clause in draft.clauses:
         for path, value in leaves(clause.values):
             name = path.rsplit(".", 1)[-1]

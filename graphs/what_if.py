@@ -1,4 +1,4 @@
-"""What a change of policies would do to recorded exceptions: the answer, and who can give it.
+"""What a change of policies or packs would do to recorded exceptions: the answer, and who can give it.
 
 `evals.what_if.what_if` gives it to the dashboard, to commands and to notebooks; here stands what all of them know of it.
 """
@@ -7,8 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from markupsafe import Markup
+
+from graphs.tables import dollars, frame, html_table, in_dollars
 from knowledge_index.policies import PolicyBook
 
 #: Called with how many cases are replayed, and of how many.
@@ -47,7 +51,7 @@ class Flip:
     way: Way
     before: Answer
     after: Answer
-    #: the changed clauses that can have made it: one where it can be told for sure, none where it cannot be told
+    #: what of the change can have made it, clauses and the pack: one where it can be told for sure, none where it cannot be
     because_of: Sequence[str]
 
     @property
@@ -80,7 +84,12 @@ class WhatIf:
     #: sums of what is at stake, case by case
     at_stake_before_cents: int
     at_stake_after_cents: int
+    #: cases whose verdict is to escalate
+    escalated_before: int
+    escalated_after: int
     seconds: float
+    #: Missions that have another pack than now
+    changed_packs: Sequence[str] = ()
 
     @property
     def ways(self) -> Mapping[Way, int]:
@@ -115,12 +124,93 @@ class WhatIf:
         pairs = [(kind, self.money_before_cents.get(kind, 0), self.money_after_cents.get(kind, 0)) for kind in kinds]
         return [{"kind": kind, "before_cents": b, "after_cents": a, "moved_cents": a - b} for kind, b, a in pairs]
 
+    @property
+    def sentence(self) -> str:
+        """What would be otherwise, in one sentence."""
+        what = " and ".join([*self.changed, *(f"the pack of {mission}" for mission in self.changed_packs)]) or "nothing"
+        ways = ", ".join(f"{count:,} {way.replace('_', ' ')}" for way, count in self.ways.items())
+        moved = self.at_stake_after_cents - self.at_stake_before_cents
+        return (
+            f"With {what} changed, {len(self.flips):,} of {self.cases:,} recorded exceptions would be answered otherwise"
+            f"{f' ({ways})' if ways else ''}; {dollars(moved)} more at stake over all of them, "
+            f"{self.escalated_before:,} → {self.escalated_after:,} escalated."
+        )
+
+    def frame(self) -> Any:
+        """`rows` as a pandas DataFrame."""
+        return frame(self.rows())
+
+    def _repr_html_(self) -> str:
+        broken = [vars(one) for one in self.broken]
+        return str(
+            Markup("<p>{}</p>").format(self.sentence)
+            + html_table(in_dollars(row) for row in self.money_rows() if row["moved_cents"])
+            + html_table(in_dollars(row) for row in self.rows())
+            + html_table(broken)
+        )
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a sweep, and what it would do."""
+
+    value: Any
+    found: WhatIf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What one value after another would do."""
+
+    #: the path of the value, such as FRD-2.elevated
+    value: str
+    #: what it is now; None where that is no single value
+    present: Any
+    points: Sequence[Point]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a value: how many cases flip, and are escalated then; money in cents, and by how much it moves."""
+        return [
+            {
+                self.value: point.value,
+                "flips": len(point.found.flips),
+                "no_longer_escalated": point.found.ways.get("no_longer_escalated", 0),
+                "now_escalated": point.found.ways.get("now_escalated", 0),
+                "escalated": point.found.escalated_after,
+                "at_stake_cents": point.found.at_stake_after_cents,
+                "moved_cents": point.found.at_stake_after_cents - point.found.at_stake_before_cents,
+                "broken": len(point.found.broken),
+            }
+            for point in self.points
+        ]
+
+    @property
+    def sentence(self) -> str:
+        """What was tried, in one sentence."""
+        now = "" if self.present is None else f", which is {self.present} now"
+        return f"{self.value}{now}, over {self.points[0].found.cases:,} recorded exceptions."
+
+    def frame(self) -> Any:
+        """`rows` as a pandas DataFrame."""
+        return frame(self.rows())
+
+    def _repr_html_(self) -> str:
+        return str(Markup("<p>{}</p>").format(self.sentence) + html_table(in_dollars(row) for row in self.rows()))
+
 
 class AskWhatIf(Protocol):
-    """Whoever can tell what the policies of a book would do."""
+    """Whoever can tell what other policies or packs would do."""
 
-    def __call__(self, changed: PolicyBook, *, as_of: datetime, on_progress: OnProgress | None = None) -> WhatIf:
-        """Replay recorded exceptions with what is in force now and with what `changed` has in force at `as_of`."""
+    def __call__(
+        self,
+        changed: PolicyBook | None = None,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        packs: Path | None = None,
+        as_of: datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> WhatIf:
+        """Replay recorded exceptions with what is in force now and with what would be; see `evals.what_if.what_if`."""
         ...
 
 

@@ -34,6 +34,15 @@ def migrate(url: str) -> bool:
         raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
 
 
+def is_migrated(url: str) -> bool:
+    """Whether the database has the ledger's tables as this version of the project knows them. Changes nothing."""
+    try:
+        with psycopg.connect(plain(parse(url)), autocommit=True) as session:
+            return _current(session) == newest_revision()
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+
+
 def newest_revision() -> str:
     """Revisions are numbered files (0001_ledger.py), so that Alembic is not needed to know the last one."""
     return max(path.name for path in _SCRIPTS.glob("versions/[0-9]*.py")).split("_")[0]

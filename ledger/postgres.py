@@ -8,7 +8,15 @@ from typing import Any, Self
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError, StatementError, TimeoutError
+from sqlalchemy.exc import (
+    DataError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    StatementError,
+    TimeoutError,
+)
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
@@ -81,8 +89,8 @@ class PostgresLedger:
             if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.ProgramLimitExceeded):
                 raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
             raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
-        except ProgrammingError as failed:
-            if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege):
+        except (ProgrammingError, InternalError) as failed:
+            if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
                 raise Refused(f"The database does not let this process do that: {_first_line(failed)}.") from failed
             raise
         except DataError as failed:

@@ -1,10 +1,11 @@
 """The database roles: what the processes of reasoner, executor and dashboard may write, by grants of PostgreSQL.
 
-The reasoner decides nothing and effects nothing, the executor proposes nothing, the dashboard effects nothing. Nobody
-changes or deletes a row of the audit log. All read what they need; password hashes and sessions only the dashboard.
+The reasoner decides nothing and effects nothing, the executor proposes nothing, the dashboard effects nothing; a shadow
+writes nothing at all. Nobody changes or deletes a row of the audit log. All read what they need; password hashes and
+sessions only the dashboard.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import psycopg
@@ -13,7 +14,7 @@ from psycopg import sql
 from errors import BadInput, TryAgain
 from ledger.address import parse, plain
 
-Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard"]
+Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard", "missions_shadow"]
 Grants = Mapping[str, str]
 
 #: what all three write: the log and the rail grow, whoever works on a run holds its lease, a run may become an incident
@@ -64,18 +65,21 @@ WRITES: Mapping[Role, Grants] = {
         # settled once, for good
         "lessons": "INSERT",
     },
+    "missions_shadow": {},
 }
+#: those without which nobody acts in a role; a database whose roles are of an older release may lack that of shadows
+_ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if writes)
 #: what only the dashboard reads
 _SECRET = ("accounts", "sessions", "event_sources")
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
-_BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": tuple(WRITES)}
+_BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}
 #: one process grants at a time ("roles" in hexadecimal)
 _LOCK = 0x726F6C6573
 
 
 def grant_roles(url: str) -> None:
-    """Make the three roles, which nobody signs in as, and grant them what they need on this database.
+    """Make the roles, which nobody signs in as, and grant them what they need on this database.
 
     Changes nothing where all is there. Roles belong to the whole PostgreSQL, grants to this database. BadInput where the
     account may not make roles or does not own the tables; TryAgain where the database does not answer.
@@ -128,25 +132,46 @@ def _statements(public: list[str]) -> Iterator[sql.Composable]:
                 if name.startswith(start):
                     table = sql.Identifier("public", name)
                     yield sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, to)
-        if any(name.startswith("procrastinate_") for name in public):
+        if role in _ACTING and any(name.startswith("procrastinate_") for name in public):
             yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(to)
 
 
 def has_roles(url: str) -> bool:
     """Whether `grant_roles` was called for this database."""
-    try:
-        with psycopg.connect(plain(parse(url))) as tx:
-            there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(WRITES),)).fetchone()
-            if there != (len(WRITES),):
-                return False
-            may = "SELECT bool_and(has_table_privilege(role, 'ledger.audit', 'INSERT')) FROM unnest(%s::text[]) role"
-            return tx.execute(may, (list(WRITES),)).fetchone() == (True,)
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+    may = "SELECT bool_and(has_table_privilege(role, 'ledger.audit', 'INSERT')) FROM unnest(%s::text[]) role"
+    return _holds(url, _ACTING, may)
 
 
 def as_role(url: str, role: Role) -> str:
     """The address under which one acts in this role from the first statement on."""
+    return _with_option(url, f"role={role}")
+
+
+def reading(url: str) -> str:
+    """The address under which the ledger is read and nothing is written: in the role of shadows, where the database has it."""
+    may = (
+        "SELECT bool_and(pg_has_role(role, 'MEMBER') AND has_table_privilege(role, 'ledger.runs', 'SELECT')) "
+        "FROM unnest(%s::text[]) role"
+    )
+    return without_writes(as_role(url, "missions_shadow") if _holds(url, ("missions_shadow",), may) else url)
+
+
+def without_writes(url: str) -> str:
+    """The address under which every transaction only reads, whatever its account may do."""
+    return _with_option(url, "default_transaction_read_only=on")
+
+
+def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
+    """Whether all these roles are there and the query says that they may."""
+    try:
+        with psycopg.connect(plain(parse(url))) as tx:
+            there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),)).fetchone()
+            return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+
+
+def _with_option(url: str, option: str) -> str:
     address = parse(url)
     before = address.query.get("options", "")
-    return plain(address.update_query_dict({"options": f"{before} -c role={role}".strip()}))
+    return plain(address.update_query_dict({"options": f"{before} -c {option}".strip()}))

@@ -15,6 +15,8 @@ from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
+#: clauses whose numbers functions take, whatever the pack says (`nodes.case`)
+OF_FUNCTIONS = ("STK-2", "OMN-1")
 _FIELD = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
@@ -242,6 +244,18 @@ class Pack(_Part):
     def clauses(self) -> tuple[str, ...]:
         """The ids of the clauses that this pack takes numbers from, sorted."""
         return tuple(sorted(name.replace("_", "-") for name in self.names if _CLAUSE_NAME.fullmatch(name)))
+
+    @cached_property
+    def rules(self) -> frozenset[str]:
+        """The ids of the clauses that say who approves a plan of this pack."""
+        rule = self.approval
+        return frozenset({rule.automate, rule.base, rule.bands, *(one.clause for one in rule.raises)})
+
+    @cached_property
+    def ruling(self) -> frozenset[str]:
+        """The ids of all clauses whose numbers can decide a case of this pack, or of a part of it."""
+        parts = (self, *self.parts.values())
+        return frozenset(OF_FUNCTIONS).union(*(part.rules.union(part.clauses) for part in parts))
 
     @cached_property
     def actions(self) -> frozenset[str]:

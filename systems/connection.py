@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, CallToolResult
 
-from errors import TryAgain
+from errors import Refused, TryAgain
 from systems.config import SystemConfig
 from systems.guard import ListedTool, listed
 
@@ -31,8 +31,8 @@ class Connection:
     One task enters and leaves the client, because its cancel scopes must be left where they were entered.
     """
 
-    def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str) -> None:
-        self._config = config
+    def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool) -> None:
+        self._config, self._only_reads = config, only_reads
         self._env = {name: env[name] for name in config.env if name in env}
         self._source = source
         self._opening: asyncio.Future[Opened] | None = None
@@ -63,7 +63,12 @@ class Connection:
             await asyncio.wait(self._tasks, timeout=10)
 
     async def call(self, on: Opened, name: str, args: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool. Raises MCPError, TimeoutError or what the transport raises."""
+        """Call a tool. Raises MCPError, TimeoutError or what the transport raises.
+
+        Raises Refused, and sends nothing, for what is no READ tool, on a connection that only reads.
+        """
+        if self._only_reads and not (name in on.tools and on.tools[name].reads):
+            raise Refused(f"{self._config.name}.{name} is no READ tool, and nothing else goes over a connection that only reads.")
         limit = self._config.timeout_seconds
         # The client's own timeout starts once the request is written; a system that does not read is met by this one.
         async with asyncio.timeout(limit + 1):

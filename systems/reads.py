@@ -5,6 +5,7 @@ The sandbox company offers them over MCP, recorded systems answer them from a re
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,16 @@ class ReadTool:
     collection: str
     one: bool
     by: Mapping[str, str]
+
+    def selects(self, record: Mapping[str, Any], args: Mapping[str, Any]) -> bool:
+        """Whether these arguments, which are those of `by`, select a record."""
+        for argument, field in self.by.items():
+            wanted = args[argument]
+            part, _, inner = field.partition(".")
+            values = [element.get(inner) for element in record.get(part) or ()] if inner else [record.get(field)]
+            if not any(value in wanted if isinstance(wanted, list) else value == wanted for value in values):
+                return False
+        return True
 
 
 def _one(collection: str, *fields: str) -> ReadTool:

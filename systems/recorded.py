@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from errors import BadInput, Refused, SendBack
+from errors import BadInput, Refused
 from systems.calls import Call, ReadResult, Receipt
 from systems.catalogue import Catalogue
-from systems.reads import READ_TOOLS, ReadTool
+from systems.reads import READ_TOOLS
 from systems.records import KEYS, Record, Records
+from systems.simulation import Simulation
 
 SYSTEMS = ("oms", "payments", "wms", "crm", "erp", "logistics")
 
@@ -25,9 +26,8 @@ class RecordedSystems:
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         self._collections = dict(_collections(systems))
         self._down = {name for name in SYSTEMS if systems.get(name) is None}
-        self._catalogue, self._clock = catalogue, clock
+        self._simulation, self._clock = Simulation(catalogue), clock
         self._world: Records | None = None
-        self._receipts: dict[str, tuple[Call, Receipt]] = {}
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answer from the record, in the order of the calls. Raises Refused for a tool that is not a known READ."""
@@ -38,29 +38,7 @@ class RecordedSystems:
 
     def write(self, call: Call, key: str) -> Receipt:
         """Simulate a write: its effect by the action catalogue. The same key again gives the first answer."""
-        if key in self._receipts:
-            first, receipt = self._receipts[key]
-            if first != call:
-                raise Refused(f"{call.tool} was given a key that was used for another call")
-            return Receipt(receipt.tool, key, receipt.answer, replayed=True)
-        action = self._catalogue.get(call.name)
-        if action is None or action.tool != call.tool:
-            raise Refused(f"{call.tool} is no action of the catalogue")
-        try:
-            action.validate(call.args)
-        except SendBack as error:
-            raise Refused(str(error)) from error
-        world = self._open_world()
-        seen = action.seen(world, call.args)
-        unmet = action.unmet_need(seen)
-        if unmet:
-            raise Refused(f"{call.tool}: {unmet}")
-        changed = [change.plain() for change in action.apply(world, seen)]
-        receipt = Receipt(
-            call.tool, key, {"receipt_id": f"simulated-{len(self._receipts) + 1}", "changed": changed}, replayed=False
-        )
-        self._receipts[key] = (call, receipt)
-        return receipt
+        return self._simulation.write(call, key, self._open_world)
 
     def honours_keys(self, call: Call) -> bool:
         """See Writer."""
@@ -74,7 +52,7 @@ class RecordedSystems:
         if missing:
             return ReadResult(call, "failed", None, self._clock(), f"{call.tool} takes {', '.join(tool.by)}")
         rows = self._world.all(tool.collection) if self._world else self._collections.get(tool.collection, ())
-        found = [record for record in rows if _fits(record, tool, call.args)]
+        found = [record for record in rows if tool.selects(record, call.args)]
         if not tool.one:
             return ReadResult(call, "ok", found, self._clock())
         return ReadResult(call, "ok" if found else "absent", found[-1] if found else None, self._clock())
@@ -85,16 +63,6 @@ class RecordedSystems:
             for collection, records in self._collections.items():
                 self._world.add(collection, records)
         return self._world
-
-
-def _fits(record: Record, tool: ReadTool, args: Mapping[str, Any]) -> bool:
-    for argument, field in tool.by.items():
-        wanted = args[argument]
-        part, _, inner = field.partition(".")
-        values = [element.get(inner) for element in record.get(part) or ()] if inner else [record.get(field)]
-        if not any(value in wanted if isinstance(wanted, list) else value == wanted for value in values):
-            return False
-    return True
 
 
 def _collections(systems: Mapping[str, Any]) -> list[tuple[str, list[Record]]]:

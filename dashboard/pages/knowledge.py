@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import policy_drafts, policy_form
+from dashboard import policy_drafts, policy_form, what_if_form
 from dashboard.company import company
 from dashboard.markup import joined, markup, show
 from dashboard.text import label
@@ -48,13 +48,18 @@ def draw() -> None:
     person = enter("read")
     if asked := st.session_state.pop(policy_drafts.GO_TO, None):  # a draft was just saved
         st.session_state["tab"] = asked
-    policies, search, drafts = st.tabs(["Policies", "Search", "Drafts"], key="tab", on_change="rerun", bind="query-params")
+    policies, search, drafts, asking = st.tabs(
+        ["Policies", "Search", "Drafts", "What if"], key="tab", on_change="rerun", bind="query-params"
+    )
     if search.open:
         with search:
             _search()
     elif drafts.open:
         with drafts:
             policy_drafts.draw(person)
+    elif asking.open:
+        with asking:
+            what_if_form.draw(person)
     else:
         with policies:
             _policies(person)

@@ -25,7 +25,7 @@ from tests.ledger_examples import LATER, a_fact, a_proposal, an_effect, an_event
 pytest_plugins = ["tests.integration.live_company"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
-REASONER, EXECUTOR, DASHBOARD = ROLES
+REASONER, EXECUTOR, DASHBOARD, SHADOW = ROLES
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ ADDS = {
         "event_sources",
         "lessons",
     },
+    SHADOW: set(),
 }
 
 
@@ -95,7 +96,7 @@ def test_nobody_changes_or_deletes_what_was_said_decided_or_logged(granted: str,
     assert not _may(granted, role, "ALTER TABLE ledger.proposals DISABLE TRIGGER ALL")
 
 
-@pytest.mark.parametrize("role", [REASONER, EXECUTOR])
+@pytest.mark.parametrize("role", [REASONER, EXECUTOR, SHADOW])
 def test_secrets_of_the_doors_are_read_by_the_dashboard_alone(granted: str, role: Role) -> None:
     for table in ("accounts", "sessions", "event_sources"):
         assert not _may(granted, role, f"SELECT FROM ledger.{table}")
@@ -107,7 +108,7 @@ def test_the_systems_of_the_company_are_reached_over_mcp_and_not_through_the_dat
     with psycopg.connect(granted) as session:
         may = session.execute("SELECT has_schema_privilege(%s, 'sandbox', 'USAGE')", (role,)).fetchone()
     assert may == (False,)
-    assert _may(granted, role, "SELECT FROM checkpoints") == (role != DASHBOARD)
+    assert _may(granted, role, "SELECT FROM checkpoints") == (role in (REASONER, EXECUTOR))
 
 
 def test_each_part_is_refused_with_a_sentence_what_is_not_its_own(ledger_url: str) -> None:
@@ -179,7 +180,7 @@ def test_a_live_mission_runs_in_the_three_roles(company: Company) -> None:
             return str(tx.exec_driver_sql("SELECT current_user").scalar_one())
 
     context = company.runtime.context
-    assert [acts_as(one) for one in (context.ledger, context.executor, company.ledger)] == list(ROLES)
+    assert [acts_as(one) for one in (context.ledger, context.executor, company.ledger)] == [REASONER, EXECUTOR, DASHBOARD]
     run = company.propose("dev-ord-0004")
     with pytest.raises(Refused, match="permission denied for table decisions"):
         context.ledger.decide(
@@ -203,7 +204,7 @@ def test_roles_are_made_by_several_at_once_and_again_on_a_newer_database(server_
             session.execute("CREATE TABLE procrastinate_jobs (id bigserial)")
         assert not _may(one, DASHBOARD, "INSERT INTO procrastinate_jobs DEFAULT VALUES")
         grant_roles(one)
-        assert all(_may(one, role, "INSERT INTO procrastinate_jobs DEFAULT VALUES") for role in ROLES)
+        assert [role for role in ROLES if not _may(one, role, "INSERT INTO procrastinate_jobs DEFAULT VALUES")] == [SHADOW]
 
 
 def test_an_account_of_its_own_works_in_its_role_and_cannot_make_roles(granted: str) -> None:

@@ -207,3 +207,14 @@ def test_the_day_must_not_be_past(office: Front) -> None:
     form = page(office, "ana", policy="VIP", clause="VIP-2", edit="1")
     assert form.date_input[0].min == datetime.now(UTC).date()
     assert form.date_input[0].value == datetime.now(UTC).date() + timedelta(days=1)
+
+
+def test_a_change_is_asked_about_without_a_draft(office: Front) -> None:
+    at = page(office, "ana", tab="What if")
+    at.text_area(key="what-if.values").input("FRD-2.elevatd=0.6")
+    button(at, "Replay recorded exceptions").click().run()
+    assert "did you mean elevated?" in seen(at)
+    at.text_area(key="what-if.values").input("FRD-2.elevated=0.6")
+    button(at, "Replay recorded exceptions").click().run()
+    assert "1 no longer escalated" in html(at) and not at.exception
+    assert not page(office, "rita", tab="What if").text_area

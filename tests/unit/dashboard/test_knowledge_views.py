@@ -51,7 +51,7 @@ def found(*flips: Flip, broken: int = 0) -> WhatIf:
         changed=["FRD-2"], cases=520, flips=flips,
         broken=[Broken(case_id=f"b-{n}", mission="order_exception", error=HOSTILE) for n in range(broken)],
         money_before_cents={"refund": 100, "capture": 5}, money_after_cents={"refund": 50, "capture": 5},
-        at_stake_before_cents=100_00, at_stake_after_cents=150_50, seconds=1.0,
+        at_stake_before_cents=100_00, at_stake_after_cents=150_50, escalated_before=9, escalated_after=7, seconds=1.0,
     )  # fmt: skip
 
 

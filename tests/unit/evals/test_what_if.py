@@ -7,9 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+import evals.replaying
 import evals.what_if
 from errors import BadInput
-from evals.what_if import what_if
+from evals.what_if import sweep, what_if
 from graphs.settings import CHECKOUT, Settings
 from graphs.what_if import Flip, WhatIf
 from knowledge_index.drafting import Edit, book_with, newest, redrafted
@@ -95,19 +96,19 @@ def test_a_change_that_breaks_cases_says_which(some: list[Path], chosen: Setting
     assert found.flips == [] and "ValueError" in found.broken[0].error
 
 
-def test_the_present_side_is_replayed_once_and_progress_is_told(
+def test_only_what_a_change_can_decide_is_replayed_and_progress_is_told(
     some: list[Path], chosen: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(changed("FRD", "FRD-2", elevated=0.6), some, chosen)
     replayed: list[str] = []
-    run = evals.what_if.Evaluation.run
-    monkeypatch.setattr(evals.what_if.Evaluation, "run", lambda self, case: (replayed.append(case.case_id), run(self, case))[1])
+    run = evals.replaying.Evaluation.run
+    monkeypatch.setattr(evals.replaying.Evaluation, "run", lambda self, case: (replayed.append(case.case_id), run(self, case))[1])
     told: list[tuple[int, int]] = []
     what_if(
         changed("FRD", "FRD-2", elevated=0.65), cases=some, as_of=AS_OF, chosen=chosen, on_progress=lambda *at: told.append(at)
     )
-    assert sorted(replayed) == sorted(SOME)
-    assert told[0] == (5, 10) and told[-1] == (10, 10)
+    assert sorted(replayed) == sorted(case for case in SOME if case.startswith("dev-ord"))
+    assert told[-1] == (10, 10)
 
 
 def test_before_its_day_a_draft_changes_nothing(some: list[Path], chosen: Settings) -> None:
@@ -132,3 +133,49 @@ def test_the_recorded_exceptions_are_those_of_the_checkout() -> None:
     files = evals.what_if.recorded_files()
     assert [file.parent for file in files] == [CHECKOUT / "evals" / "cases"] * 5
     assert "sample.jsonl" not in {file.name for file in files}
+
+
+def test_a_value_is_changed_without_a_file_and_says_so_in_a_table(some: list[Path], chosen: Settings) -> None:
+    found = what_if(changes={"FRD-2.elevated": 0.6}, cases=some, as_of=AS_OF, chosen=chosen)
+    assert (only(found).way, found.changed, found.escalated_before - found.escalated_after) == (
+        "no_longer_escalated",
+        ["FRD-2"],
+        1,
+    )
+    assert list(found.frame()["case"]) == ["dev-ord-0014"]
+    assert "<td>dev-ord-0014</td>" in found._repr_html_() and "$287.00" in found._repr_html_()
+
+
+def test_an_action_that_may_run_by_itself_needs_no_approval(some: list[Path], chosen: Settings) -> None:
+    plan = ask(changed("FRD", "FRD-2", elevated=0.6), some, chosen).flips[0].after.actions
+    tiers = {f"tier.{action['name']}": "automate" for action in plan}
+    found = what_if(changes={**tiers, "FRD-2.elevated": 0.6}, cases=some, as_of=AS_OF, chosen=chosen)
+    flip = next(flip for flip in found.flips if flip.case_id == "dev-ord-0014")
+    assert (flip.after.role, found.changed) == ("none", ["FRD-2", "GOV-1"])
+
+
+def test_a_changed_pack_takes_the_place_of_its_mission_and_the_others_stay(
+    some: list[Path], chosen: Settings, tmp_path: Path
+) -> None:
+    pack = (CHECKOUT / "graphs" / "packs" / "order_exception.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(pack.replace("FRD_2.elevated", "0.6"))
+    found = what_if(packs=tmp_path, cases=some, as_of=AS_OF, chosen=chosen)
+    assert (found.changed, found.changed_packs) == ([], ["order_exception"])
+    assert (only(found).case_id, only(found).because_of) == ("dev-ord-0014", ["the pack"])
+
+
+def test_a_sweep_shows_what_every_value_would_do(some: list[Path], chosen: Settings) -> None:
+    told: list[tuple[int, int]] = []
+    found = sweep(
+        "FRD-2.elevated", [0.3, 0.4, 0.6], cases=some, as_of=AS_OF, chosen=chosen, on_progress=lambda *at: told.append(at)
+    )
+    assert (found.present, told[-1]) == (0.4, (20, 20))
+    assert [(row["FRD-2.elevated"], row["no_longer_escalated"]) for row in found.rows()] == [(0.3, 0), (0.4, 0), (0.6, 1)]
+    assert found.rows()[2]["moved_cents"] == 28_700 and "0.4 now" in found._repr_html_()
+    with pytest.raises(BadInput, match="make it a number"):
+        sweep("FRD-2.elevated", [0.5, "high"], cases=some, chosen=chosen)
+
+
+def test_recordings_of_ones_own_are_refused_where_they_cannot_be_told_apart(some: list[Path], chosen: Settings) -> None:
+    with pytest.raises(BadInput, match="stands twice"):
+        what_if(changes={"FRD-2.elevated": 0.6}, cases=[*some, *some], chosen=chosen)

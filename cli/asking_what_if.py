@@ -1,0 +1,148 @@
+"""`missions what-if`: recorded exceptions replayed with other policies or packs, before anything is put in force."""
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cli.screen import dollars, moment, progress_told, say, table
+from errors import BadInput
+from evals.what_if import sweep, what_if
+from graphs.candidate import Change, require_change
+from graphs.tables import page
+from graphs.what_if import Sweep, Way, WhatIf, approval
+from knowledge_index.changing import read_change
+
+_SUFFIXES = (".json", ".csv", ".html")
+
+
+def ask(
+    cases: Sequence[Path],
+    changes: Sequence[str],
+    policies: Path | None,
+    packs: Path | None,
+    swept: str,
+    as_of: str,
+    out: Path | None,
+) -> None:
+    """Print what would be answered otherwise; write it to `out` too, where that is given."""
+    if out and out.suffix not in _SUFFIXES:
+        raise BadInput(f"{out}: what was found is written as {', '.join(_SUFFIXES)}; give the file one of these endings")
+    values = read_changes(changes)
+    at = moment(as_of)
+    found: WhatIf | Sweep
+    with progress_told("replaying") as told:
+        if swept:
+            if policies or packs:
+                raise BadInput("--sweep tries values of the present policies; leave --policies and --packs out")
+            path, tried = read_change(swept if "[" in swept else _as_list(swept))
+            found = sweep(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=told)
+        else:
+            require_change(Change(policies, packs, values))
+            found = what_if(
+                policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=told
+            )  # fmt: skip
+    _show_sweep(found) if isinstance(found, Sweep) else _show(found)
+    if out:
+        _write(out, found)
+        say(f"Written to {out}.")
+
+
+def read_changes(changes: Sequence[str]) -> dict[str, Any]:
+    """The changes that --set gives. Raises BadInput for what is none, or stands twice."""
+    values: dict[str, Any] = {}
+    for text in changes:
+        path, value = read_change(text)
+        if path in values:
+            raise BadInput(f"--set {path} is given twice; leave one of the two out")
+        values[path] = value
+    return values
+
+
+def _as_list(swept: str) -> str:
+    path, mark, values = swept.partition("=")
+    return f"{path}{mark}[{values}]"
+
+
+def _show(found: WhatIf) -> None:
+    say(found.sentence)
+    kinds = [row for row in found.money_rows() if row["moved_cents"]]
+    if kinds:
+        table(
+            ("money that plans move", "now", "then", "moves"),
+            [(row["kind"], *(dollars(row[name]) for name in ("before_cents", "after_cents", "moved_cents"))) for row in kinds],
+            right=("now", "then", "moves"),
+        )
+    if found.flips:
+        ways = [(_words(way), f"{count:,}", dollars(_moved(found, way))) for way, count in found.ways.items()]
+        table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
+        places = list(found.ways)
+        rows = [
+            (
+                flip.case_id, flip.subject, _both(_words(flip.before.verdict), _words(flip.after.verdict)),
+                _both(approval(flip.before), approval(flip.after)),
+                _both(dollars(flip.before.at_stake_cents), dollars(flip.after.at_stake_cents)),
+            )
+            for flip in sorted(found.flips, key=lambda flip: places.index(flip.way))
+        ]  # fmt: skip
+        table(("case", "subject", "verdict", "approval", "at stake"), rows)
+    for one in found.broken:
+        say(f"{one.case_id} ({one.mission}) could not be answered any more: {one.error}")
+
+
+def _show_sweep(found: Sweep) -> None:
+    say(found.sentence)
+    rows = found.rows()
+    told = [[dollars(value) if name.endswith("_cents") else value for name, value in row.items()] for row in rows]
+    names = [name.removesuffix("_cents").replace("_", " ") for name in rows[0]]
+    table(names, told, right=names)
+
+
+def _moved(found: WhatIf, way: Way) -> int:
+    return sum(flip.moved_cents for flip in found.flips if flip.way == way)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
+
+
+def _write(out: Path, found: WhatIf | Sweep) -> None:
+    text = {".json": _json, ".csv": _csv, ".html": _html}[out.suffix](found)
+    unfinished = out.with_name(f"{out.name}.partial")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, out)
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _json(found: WhatIf | Sweep) -> str:
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def _csv(found: WhatIf | Sweep) -> str:
+    rows: Sequence[Mapping[str, Any]] = found.rows()
+    text = StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["case"])
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _html(found: WhatIf | Sweep) -> str:
+    return page("What if", found._repr_html_())

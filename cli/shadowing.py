@@ -1,0 +1,82 @@
+"""`missions shadow`: another version beside the live one, which reads and never writes; and how they agree."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from cli.asking_what_if import read_changes
+from cli.screen import dollars, moment, say, table
+from errors import BadInput
+from evals.shadow.following import follow, over_last
+from evals.shadow.keeping import ShadowFile, ShadowRun
+from evals.shadow.opening import open_shadow
+from evals.shadow.report import COMPARED, differs, report
+from graphs.candidate import Change, require_change
+from graphs.settings import settings
+from ledger.embedded import embedded_url
+from ledger.postgres import PostgresLedger
+from ledger.roles import reading
+
+#: the live processes of the machine come first
+_NICE = 10
+
+
+def run(name: str, changes: Sequence[str], policies: Path | None, packs: Path | None, as_of: str, last: int | None) -> None:
+    """Run a shadow over the last runs, or beside the live company until it is stopped."""
+    change = Change(policies, packs, read_changes(changes))
+    require_change(change)
+    file = ShadowFile(settings().home, name)
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    with open_shadow(change, as_of=moment(as_of) if as_of else None) as shadow:
+        if last is not None:
+            done = over_last(shadow, file, last, _tell)
+            say(f"{done:,} runs in {file.path}; `missions shadow report {name}` says how they agree.")
+            return
+        say(f"The shadow {name} follows the live company (Ctrl-C stops it); `missions shadow report {name}` says how it agrees.")
+        follow(shadow, file, _tell)
+
+
+def show(name: str, as_json: bool) -> None:
+    """Print how a shadow agrees with the live version and with people."""
+    chosen = settings()
+    file = ShadowFile(chosen.home, name)
+    file.read()  # a wrong name is told before the database is asked
+    with PostgresLedger.open(reading(chosen.database_url or embedded_url(chosen.postgres))) as ledger:
+        found = report(file, ledger)
+    if as_json:
+        print(orjson.dumps({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()}).decode())
+        return
+    for sentence in found.sentences:
+        say(sentence)
+    if not found.runs:
+        return
+    names = [one for one in COMPARED if any(row[one] for row in found.matrix())]
+    heads = [one.replace("_", " ") for one in names]
+    table(("decided", *heads), [(row["decided"], *(row[one] for one in names)) for row in found.matrix()], right=heads)
+    missions = [(row["mission"], row["runs"], row["with_live"], row["with_people"]) for row in found.missions()]
+    table(("mission", "runs", "with the live version", "with people"), missions, right=("runs",))
+    if found.disagreements:
+        rows = [
+            (row.run_id, row.subject, row.decided, row.last.verdict, row.shadow.verdict if row.shadow else "–",
+             dollars(row.moved_cents), differs(row))
+            for row in found.disagreements
+        ]  # fmt: skip
+        table(("run", "subject", "decided", "verdict", "shadow", "moves", "differs"), rows)
+    for row in found.would_fail:
+        say(f"{row.run_id} would fail: {row.failed}")
+
+
+def _tell(done: ShadowRun) -> None:
+    verdict = done.answer.verdict if done.answer else "no answer"
+    say(f"{done.run_id} {done.subject}: {verdict}, {done.outcome.replace('_', ' ')}{f' ({done.error})' if done.error else ''}")
+    sys.stdout.flush()
+
+
+def require_one(follow_on: bool, last: int | None) -> None:
+    """Raise BadInput unless it is said which runs."""
+    if follow_on == (last is not None):
+        raise BadInput("say which runs: --follow for those to come, or --last N for the last ones")

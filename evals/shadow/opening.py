@@ -1,0 +1,104 @@
+"""Opening a shadow: another version beside the live one, in a process that can read and cannot write.
+
+Nothing is opened here that writes: the systems through a client that has no such method and whose connections carry READ
+tools alone, the database in a role that writes nothing and in transactions that only read. What a Mission writes goes into
+a simulation, and its ledger is in memory.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from errors import BadInput
+from evals.shadow.keeping import ShadowOf
+from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
+from graphs.mission import GRAPH_VERSION
+from graphs.runtime import utc_now
+from graphs.settings import Settings, settings
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.remembered import RememberedVectors
+from ledger.desk import Desk
+from ledger.embedded import embedded_url
+from ledger.migrate import is_migrated
+from ledger.postgres import PostgresLedger
+from ledger.roles import reading, without_writes
+from nodes.listening import UNDERSTAND, Phrasebook
+from nodes.planner import Planner
+from systems.calls import Call, Reader
+from systems.catalogue import Catalogue, default_catalogue
+from systems.config import load_config
+from systems.guard import require_configured_read
+from systems.reading import McpReads
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What a shadow works with."""
+
+    candidate: Candidate
+    catalogue: Catalogue
+    #: of the live company; the database refuses every write
+    ledger: PostgresLedger
+    desk: Desk
+    #: of the live systems
+    reader: Reader
+    knowledge: KnowledgeIndex
+    phrasebook: Phrasebook
+    differs: ShadowOf
+
+    def named(self, name: str) -> ShadowOf:
+        """What is kept of it under a name, from now on."""
+        return replace(self.differs, name=name, since=utc_now())
+
+
+@contextmanager
+def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settings | None = None) -> Iterator[Shadow]:
+    """Open what would be, beside the live company of the settings.
+
+    Args:
+        change: the policies, packs and values that would be others.
+        as_of: of the changed policies those that are in force then; now unless given.
+        chosen: the live company; the settings of this process unless given.
+
+    Raises BadInput for what does not load, and where there is no live ledger; Refused for packs that read with what is no
+    READ tool.
+    """
+    chosen, at, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
+    present = Candidate.present(chosen, catalogue, at)
+    candidate = present.with_change(change, chosen, catalogue, at)
+    config = load_config(chosen.systems)
+    for pack in candidate.packs.values():
+        for part in (pack, *pack.parts.values()):
+            for read in part.reads.values():
+                if read.tool != UNDERSTAND:
+                    require_configured_read(config, Call(read.tool, {}))
+    with ExitStack() as stack:
+        url = chosen.database_url or embedded_url(chosen.postgres)
+        if not is_migrated(url):
+            raise BadInput("There is no ledger of this release for a shadow to follow; start the live company first.")
+        ledger = stack.enter_context(PostgresLedger.open(reading(url)))
+        systems = stack.enter_context(McpReads(config, extra_env={"DATABASE_URL": without_writes(url)}))
+        embedder = MiniLM()
+        vectors = stack.enter_context(closing(RememberedVectors(embedder, chosen.language)))
+        knowledge = stack.enter_context(KnowledgeIndex.in_memory(candidate.policies, vectors))
+        phrasebook = stack.enter_context(closing(Phrasebook(chosen.phrasings, embedder, chosen.language)))
+        differs = _differs(present, candidate, catalogue, at)
+        yield Shadow(candidate, catalogue, ledger, Desk(ledger), systems, knowledge, phrasebook, differs)
+
+
+def _differs(present: Candidate, candidate: Candidate, catalogue: Catalogue, at: datetime) -> ShadowOf:
+    return ShadowOf(
+        name="",
+        since=utc_now(),
+        changed=differing_clauses(present.policies, candidate.policies),
+        changed_packs=differing_packs(present.packs, candidate.packs),
+        versions={
+            "graph": GRAPH_VERSION,
+            "reasoner": Planner.name,
+            "policies": candidate.policies.digest(at),
+            "catalogue": catalogue.digest,
+            **{f"pack {mission}": pack.digest for mission, pack in sorted(candidate.packs.items())},
+        },
+    )

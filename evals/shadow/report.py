@@ -1,0 +1,281 @@
+"""How a shadow agrees with what the live version proposed, and with what people decided about it.
+
+>>> found = report(ShadowFile(settings().home, "lenient"), ledger)
+>>> found.people.share, found.people.interval
+(0.93, (0.84, 0.97))
+>>> found.frame()
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import orjson
+from markupsafe import Markup
+
+from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
+from evals.shadow.running import answer_of
+from evals.shares import wilson
+from graphs.tables import frame, html_table, in_dollars, share
+from ledger.base import Ledger
+from ledger.evaluations import Answer
+from ledger.records import Decision, Proposal
+from systems.catalogue import Catalogue, default_catalogue
+
+#: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
+#: in its place, rejected it, escalated it; or nobody has decided yet
+Decided = Literal["automatic", "approved", "edited", "rejected", "escalated", "undecided"]
+#: how the shadow's answer compares with a plan
+Compared = Literal["same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer"]
+DECIDED: tuple[Decided, ...] = ("automatic", "approved", "edited", "escalated", "rejected", "undecided")
+COMPARED: tuple[Compared, ...] = (
+    "same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer",
+)  # fmt: skip
+#: the same plan, whoever would approve it
+_AGREES: tuple[Compared, ...] = ("same", "other_approval")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A run: what the live version proposed, what people made of it, and what the shadow says."""
+
+    run_id: str
+    mission: str
+    event: str
+    subject: str
+    evidence: Literal["now", "then"]
+    #: tools that told the shadow something else than the live version
+    moved: Sequence[str]
+    decided: Decided
+    #: the shadow's answer, against the first live proposal
+    with_live: Compared
+    #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
+    with_people: Compared | None
+    shadow: Answer | None
+    live: Answer
+    #: the plan that people let happen, or rejected
+    last: Answer
+    #: of the shadow: how its run ended, and why where it got stuck or a step failed
+    outcome: str
+    failed: str
+
+    @property
+    def moved_cents(self) -> int:
+        """How much more money the shadow's plan would put at stake than what was decided, or else proposed."""
+        mine = self.shadow.money_at_stake_cents if self.shadow else 0
+        return (mine or 0) - (self.last.money_at_stake_cents or 0)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """In how many runs the shadow agrees, of those where that can be told."""
+
+    hits: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """None where there is no run."""
+        return self.hits / self.of if self.of else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval."""
+        return wilson(self.hits, self.of)
+
+    @property
+    def told(self) -> str:
+        """12 of 13, 92.3% (66.7% to 98.6%)."""
+        if not self.of:
+            return "no run yet"
+        low, high = self.interval
+        return f"{self.hits:,} of {self.of:,}, {share(self.share)} ({share(low)} to {share(high)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowReport:
+    """What a shadow did beside the live company so far."""
+
+    shadow: ShadowOf
+    runs: Sequence[Row]
+    #: lines of its file that cannot be read, and runs for which the live version has proposed nothing
+    left_out: int
+
+    @property
+    def live(self) -> Agreement:
+        """With the first proposal of the live version."""
+        return _agreement(self.runs, lambda row: row.with_live)
+
+    @property
+    def people(self) -> Agreement:
+        """With what people let happen: plans that were approved, edited and approved, or ran by themselves, and escalations.
+
+        What a person rejected says what was wrong and not what would be right: see `rejected_again`.
+        """
+        return _agreement([row for row in self.runs if row.decided not in ("rejected", "undecided")], lambda row: row.with_people)
+
+    @property
+    def same_evidence(self) -> Agreement:
+        """`people`, of the runs in which the shadow was told what the live version was told."""
+        decided = [row for row in self.runs if row.decided not in ("rejected", "undecided") and not row.moved]
+        return _agreement(decided, lambda row: row.with_people)
+
+    @property
+    def rejected_again(self) -> Agreement:
+        """Of the proposals that people rejected, how many the shadow makes as well."""
+        return _agreement([row for row in self.runs if row.decided == "rejected"], lambda row: row.with_people)
+
+    @property
+    def undecided(self) -> int:
+        """Runs that nobody has decided about yet."""
+        return sum(row.decided == "undecided" for row in self.runs)
+
+    @property
+    def would_fail(self) -> Sequence[Row]:
+        """Runs that would get stuck, or in which a step would fail."""
+        return [row for row in self.runs if row.failed]
+
+    @property
+    def disagreements(self) -> Sequence[Row]:
+        """Runs in which the shadow differs from what was decided or, where nobody has yet, proposed; most money first."""
+        found = [row for row in self.runs if row.decided != "rejected" and (row.with_people or row.with_live) not in _AGREES]
+        return sorted(found, key=lambda row: -abs(row.moved_cents))
+
+    def matrix(self) -> list[dict[str, Any]]:
+        """What people decided (a row each) by how the shadow compares with it; undecided: with what was proposed."""
+        counts = Counter((row.decided, row.with_people or row.with_live) for row in self.runs)
+        met = [decided for decided in DECIDED if any(counts[decided, compared] for compared in COMPARED)]
+        return [{"decided": one, **{compared: counts[one, compared] for compared in COMPARED}} for one in met]
+
+    def missions(self) -> list[dict[str, Any]]:
+        """A row a Mission: runs, and agreement with the live version and with people."""
+        named = sorted({row.mission for row in self.runs})
+        parts = [replace(self, runs=[row for row in self.runs if row.mission == name]) for name in named]
+        return [
+            {"mission": name, "runs": len(part.runs), "with_live": part.live.told, "with_people": part.people.told}
+            for name, part in zip(named, parts, strict=True)
+        ]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a run; money in cents."""
+        return [_told(row) for row in self.runs]
+
+    def frame(self) -> Any:
+        """`rows` as a pandas DataFrame."""
+        return frame(self.rows())
+
+    @property
+    def sentences(self) -> list[str]:
+        """The report in sentences."""
+        what = " and ".join([*self.shadow.changed, *(f"the pack of {one}" for one in self.shadow.changed_packs)]) or "nothing"
+        now = sum(row.evidence == "now" for row in self.runs)
+        moved = sum(bool(row.moved) for row in self.runs)
+        return [
+            f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {self.shadow.since:%Y-%m-%d %H:%M} UTC.",
+            f"The shadow proposes what the live version proposed: {self.live.told}.",
+            f"It proposes what people let happen: {self.people.told}; told the same by the systems: {self.same_evidence.told}.",
+            f"It proposes again what people rejected: {self.rejected_again.told}. Undecided so far: {self.undecided:,}.",
+            f"{now:,} runs were read from the systems, {moved:,} of all were told something else than the live version.",
+            f"{len(self.would_fail):,} runs would get stuck, or a step of them would fail.",
+            *(
+                [f"{self.left_out:,} runs are left out: their lines cannot be read, or the live version has proposed nothing."]
+                if self.left_out
+                else []
+            ),
+        ]
+
+    def _repr_html_(self) -> str:
+        said = Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in self.sentences)
+        differing = (in_dollars(_told(row)) for row in self.disagreements)
+        return str(said + html_table(self.matrix()) + html_table(self.missions()) + html_table(differing))
+
+
+def report(file: ShadowFile, ledger: Ledger, catalogue: Catalogue | None = None) -> ShadowReport:
+    """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
+    kept, catalogue = file.read(), catalogue or default_catalogue()
+    proposed = [(run, found) for run in kept.runs if (found := ledger.proposals(run.run_id))]
+    rows = [_row(run, found, ledger.decisions(run.run_id), catalogue) for run, found in proposed]
+    return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
+
+
+def _row(run: ShadowRun, proposals: Sequence[Proposal], decisions: Sequence[Decision], catalogue: Catalogue) -> Row:
+    live, (decided, last) = answer_of(proposals[0], catalogue), _decided(proposals, decisions, catalogue)
+    steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
+    return Row(
+        run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
+        decided=decided, with_live=_compared(run.answer, live),
+        with_people=None if decided == "undecided" else _compared(run.answer, last),
+        shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
+    )  # fmt: skip
+
+
+def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision], catalogue: Catalogue) -> tuple[Decided, Answer]:
+    """What people made of it, and the plan that they did that to: the last one that was settled and takes no step back."""
+    settled = [one for one in proposals if not one.undoes and one.status in ("approved", "automatic", "rejected")]
+    if not settled or proposals[-1].status == "pending":
+        return "undecided", answer_of(proposals[-1], catalogue)
+    last = settled[-1]
+    editors = {one.by for one in decisions if one.kind == "edit"}
+    approvals = [one for one in decisions if one.proposal_id == last.proposal_id and one.kind == "approve"]
+    without = [part for one in approvals for part in one.details.get("without", ())]
+    answer = answer_of(last, catalogue, without)
+    if last.status == "rejected":
+        return "rejected", answer
+    if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
+        return "escalated", answer
+    if last.status == "automatic":
+        return "automatic", answer
+    return ("edited" if without or last.author in editors else "approved"), answer
+
+
+def _compared(mine: Answer | None, other: Answer) -> Compared:
+    if mine is None:
+        return "no_answer"
+    if mine.verdict != other.verdict:
+        escalates: Compared = "escalates" if mine.verdict == "escalate" else "other_verdict"
+        return "does_not_escalate" if other.verdict == "escalate" else escalates
+    if _actions(mine) != _actions(other):
+        return "other_actions"
+    return "same" if (mine.role, mine.four_eyes) == (other.role, other.four_eyes) else "other_approval"
+
+
+def _actions(answer: Answer) -> Counter[tuple[str, bytes]]:
+    return Counter((step.name, orjson.dumps(step.args, option=orjson.OPT_SORT_KEYS)) for step in answer.actions)
+
+
+def _agreement(rows: Iterable[Row], compared: Callable[[Row], Compared | None]) -> Agreement:
+    told = [compared(row) in _AGREES for row in rows]
+    return Agreement(sum(told), len(told))
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {
+        "run": row.run_id,
+        "mission": row.mission,
+        "event": row.event,
+        "subject": row.subject,
+        "decided": row.decided,
+        "with_live": row.with_live,
+        "with_people": row.with_people,
+        "verdict_live": row.live.verdict,
+        "verdict_decided": row.last.verdict,
+        "verdict_shadow": row.shadow.verdict if row.shadow else None,
+        "differs": differs(row),
+        "at_stake_decided_cents": row.last.money_at_stake_cents,
+        "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
+        "moved_cents": row.moved_cents,
+        "evidence": row.evidence,
+        "told_otherwise": ", ".join(row.moved),
+        "outcome_shadow": row.outcome,
+        "failed": row.failed,
+    }
+
+
+def differs(row: Row) -> str:
+    """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
+    if row.shadow is None:
+        return row.failed
+    mine, other = _actions(row.shadow), _actions(row.last)
+    more = [f"+{name}{args.decode()}" for name, args in (mine - other).elements()]
+    return " ".join([*more, *(f"-{name}{args.decode()}" for name, args in (other - mine).elements())])

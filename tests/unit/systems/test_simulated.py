@@ -1,0 +1,81 @@
+"""Writes that are simulated on top of reads."""
+
+from typing import Any
+
+import pytest
+
+from errors import Refused
+from evals.cases import recorded
+from graphs.runtime import utc_now
+from systems.calls import Call
+from systems.catalogue import default_catalogue
+from systems.recorded import RecordedSystems
+from systems.simulated import SimulatedSystems
+from tests.engine import an_order, laboratory, recorded_cases
+
+CATALOGUE = default_catalogue()
+ORDER = Call("oms.get_order", {"order_id": "O-1"})
+CANCEL = Call("oms.cancel_order", {"order_id": "O-1", "reason": "duplicate"})
+
+
+def over(real: RecordedSystems) -> SimulatedSystems:
+    return SimulatedSystems(real, CATALOGUE)
+
+
+def orders(*found: dict[str, Any]) -> RecordedSystems:
+    systems: dict[str, Any] = {name: {} for name in ("payments", "wms", "crm", "erp", "logistics")}
+    return RecordedSystems({**systems, "oms": {"orders": list(found)}}, CATALOGUE, utc_now)
+
+
+def status(systems: Any) -> Any:
+    return systems.read_all([ORDER])[0].value["status"]
+
+
+def test_later_reads_see_what_was_simulated_and_the_systems_do_not() -> None:
+    real = orders(an_order(), an_order("O-2"))
+    shadow = over(real)
+    before = shadow.read_all([ORDER])[0].value
+    receipt = shadow.write(CANCEL, "k-1")
+    assert receipt.answer["changed"]
+    assert (status(shadow), status(real), before["status"]) == ("cancelled", "new", "new")
+    listed = shadow.read_all([Call("oms.list_orders", {"customer_id": "C-1"})])[0].value
+    assert [(one["order_id"], one["status"]) for one in listed] == [("O-1", "cancelled"), ("O-2", "new")]
+
+
+def test_the_same_key_is_done_once_and_what_the_system_would_refuse_is_refused() -> None:
+    shadow = over(orders(an_order()))
+    status(shadow)
+    first = shadow.write(CANCEL, "k-1")
+    again = shadow.write(CANCEL, "k-1")
+    assert again.replayed and again.answer == first.answer
+    with pytest.raises(Refused):  # it is cancelled already
+        shadow.write(CANCEL, "k-2")
+    with pytest.raises(Refused, match="used for another call"):
+        shadow.write(Call("oms.cancel_order", {"order_id": "O-2", "reason": "duplicate"}), "k-1")
+    with pytest.raises(Refused, match="no action of the catalogue"):
+        shadow.write(Call("oms.drop_tables", {}), "k-3")
+    with pytest.raises(Refused):  # was never read
+        shadow.write(Call("oms.cancel_order", {"order_id": "O-9", "reason": "duplicate"}), "k-4")
+
+
+def test_what_the_systems_have_changed_meanwhile_is_seen_under_it() -> None:
+    real = orders(an_order())
+    shadow = over(real)
+    status(shadow)
+    shadow.write(CANCEL, "k-1")
+    real.write(CANCEL, "somebody else")
+    assert status(shadow) == "cancelled"
+
+
+def test_a_system_that_does_not_answer_is_told_of_as_it_is() -> None:
+    down = RecordedSystems({"oms": None}, CATALOGUE, utc_now)
+    assert over(down).read_all([ORDER])[0].status == "failed"
+
+
+@pytest.mark.parametrize("mission", ["order_exception", "omnichannel_exception", "support_resolution"])
+def test_reads_are_those_of_the_systems_where_nothing_was_written(mission: str) -> None:
+    raw = recorded_cases(mission)[0]
+    case = recorded(raw, laboratory().packs, "test")
+    real = RecordedSystems(case.systems, CATALOGUE, lambda: case.event.as_of)
+    calls = [ORDER, Call("wms.list_locations", {}), Call("crm.list_accounts", {})]
+    assert over(real).read_all(calls) == real.read_all(calls)
