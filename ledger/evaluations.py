@@ -206,7 +206,9 @@ def open_kept(file: Path) -> Opened:
         first, *rest = file.read_bytes().splitlines()
         run = _run(first)
     except (OSError, ValueError) as error:
-        raise BadInput(f"{file.name} cannot be read as an evaluation; give a kept run, or delete it if it is not needed.") from error
+        raise BadInput(
+            f"{file.name} cannot be read as an evaluation; give a kept run, or delete it if it is not needed."
+        ) from error
     cases, broken = [], 0
     for line in rest:
         try:
