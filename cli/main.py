@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.eval_group import evaluation
 from errors import BadInput, MissionsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
@@ -30,6 +31,7 @@ app.add_typer(incident, name="incident")
 app.add_typer(event, name="events")
 app.add_typer(source, name="source")
 app.add_typer(database, name="database")
+app.add_typer(evaluation, name="eval")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -119,21 +121,6 @@ def sign_out() -> None:
     from cli.signing import sign_out
 
     sign_out()
-
-
-@app.command("eval")
-def evaluate(
-    cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
-    out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    phrasings: Annotated[
-        list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
-    ] = None,
-) -> None:
-    """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
-    from cli.evaluating import evaluate_files
-
-    evaluate_files(cases, out, workers, phrasings or [])
 
 
 @sandbox.command("load")
