@@ -42,3 +42,27 @@ def run(
     from cli.evaluating import evaluate_files
 
     evaluate_files(cases, out, workers, phrasings or [], trials, by)
+
+
+@evaluation.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="The earlier run.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The later run.")] = "last",
+) -> None:
+    """Which cases flipped from one run to another, which way, and whether that is more than noise."""
+    from cli.eval_comparing import compare_runs
+
+    compare_runs(a, b)
+
+
+@evaluation.command()
+def gate(
+    baseline: Annotated[Path, typer.Option(help="The kept run to hold it to, such as evals/baseline.jsonl.")],
+    cases: Annotated[list[Path] | None, typer.Argument(help="Run these files first; without any, the last run is held.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the results of the files go (JSONL).")] = Path("results.jsonl"),
+    renew: Annotated[bool, typer.Option("--renew", help="Make the run the baseline from now on.")] = False,
+) -> None:
+    """Exit 1 where a case became unsafe, a figure is worse, or a case of the baseline was left out."""
+    from cli.eval_comparing import hold_to
+
+    hold_to(baseline, cases or [], out, renew)

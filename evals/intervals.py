@@ -64,18 +64,23 @@ def of_mean(clusters: Sequence[Cluster], bounded: bool) -> Interval | None:
     return Interval(mean, *_percentiles(sums, counts))
 
 
-def of_difference(pairs: Sequence[tuple[Cluster, Cluster]]) -> Interval | None:
-    """Of the second run's mean less the first one's over the same cases, by a bootstrap of the cases; None of nothing.
+def of_difference(differences: Sequence[float]) -> Interval:
+    """Of the mean of what each case differs by in two runs, by a bootstrap of the cases; of at least one case.
 
-    Where every case differs by the same it is a point: that there is no other case is all that is known.
+    Where every case differs by the same it is a point: nothing else is known.
     """
-    differences = [sum(b) / len(b) - sum(a) / len(a) for a, b in pairs if a and b]
-    if not differences:
-        return None
     mean = sum(differences) / len(differences)
     if len(set(differences)) == 1:
         return Interval(mean, mean, mean)
     return Interval(mean, *_percentiles(np.array(differences), np.ones(len(differences))))
+
+
+def of_paired_share(worse: int, better: int, n: int) -> Interval:
+    """Of the difference of two shares over the same `n` cases, of which so many became no and yes (Agresti and Min 2005)."""
+    w, b, all_ = worse + 0.5, better + 0.5, n + 2
+    mean, middle = (better - worse) / n, (b - w) / all_
+    half = _Z * sqrt(max(0.0, w + b - (b - w) ** 2 / all_)) / all_
+    return Interval(mean, max(-1.0, min(mean, middle - half)), min(1.0, max(mean, middle + half)))
 
 
 def _worth(clusters: Sequence[Cluster], mean: float, n: int) -> float:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 
-from evals.intervals import Cluster, Interval, of_difference, of_mean, of_share
+from evals.intervals import Cluster, Interval, of_difference, of_mean, of_paired_share, of_share
 from evals.scorers import SCORERS, Scorer
-from graphs.comparison import by_case, common, differences
+from graphs.comparison import NOISE, by_case, chance, common, differences
 from ledger.evaluations import EvaluationCase
 
 
@@ -30,6 +30,9 @@ class Change:
     b: float
     #: of b less a
     difference: Interval
+    #: ids of the cases in which it is lower in b, and higher
+    lower: Sequence[str]
+    higher: Sequence[str]
 
     @property
     def worse(self) -> bool:
@@ -37,9 +40,19 @@ class Change:
         return self.difference.mean < 0 if self.scorer.better == "high" else self.difference.mean > 0
 
     @property
+    def worse_cases(self) -> Sequence[str]:
+        """The cases in which it is worse."""
+        return self.lower if self.scorer.better == "high" else self.higher
+
+    @property
+    def p(self) -> float:
+        """How probable so uneven a split of the cases that changed is by chance: the exact sign test, McNemar's of a share."""
+        return chance(len(self.lower), len(self.higher))
+
+    @property
     def beyond_noise(self) -> bool:
-        """Whether no difference lies outside its 95% interval."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Whether the interval leaves no difference out, and the test does not take it for chance either."""
+        return (self.difference.low > 0 or self.difference.high < 0) and self.p < NOISE
 
 
 def measured(cases: Sequence[EvaluationCase]) -> list[Measured]:
@@ -56,15 +69,27 @@ def measure(scorer: Scorer, cases: Sequence[EvaluationCase]) -> Measured:
 
 def changes(a: Sequence[EvaluationCase], b: Sequence[EvaluationCase]) -> list[Change]:
     """What became of every figure that applies in both, over the cases that both have."""
-    found, sides = [], common(a, b)
-    for scorer in SCORERS:
-        pairs = [(_values(scorer, before), _values(scorer, after)) for before, after in sides]
-        pairs = [pair for pair in pairs if all(pair)]
-        difference = of_difference(pairs)
-        if difference is not None:
-            means = [sum(sum(side) / len(side) for side in every) / len(pairs) for every in zip(*pairs, strict=True)]
-            found.append(Change(scorer, means[0], means[1], difference))
-    return found
+    sides = common(a, b)
+    found = (_change(scorer, sides) for scorer in SCORERS)
+    return [change for change in found if change is not None]
+
+
+def _change(scorer: Scorer, sides: Sequence[tuple[Sequence[EvaluationCase], Sequence[EvaluationCase]]]) -> Change | None:
+    pairs = [
+        (after[0].case_id, _mean(was), _mean(now), len(was))
+        for before, after in sides
+        if (was := _values(scorer, before)) and (now := _values(scorer, after))
+    ]
+    if not pairs:
+        return None
+    lower = [case_id for case_id, was, now, _ in pairs if now < was]
+    higher = [case_id for case_id, was, now, _ in pairs if now > was]
+    if scorer.kind == "share" and all(trials == 1 for *_, trials in pairs):
+        difference = of_paired_share(len(lower), len(higher), len(pairs))
+    else:
+        difference = of_difference([now - was for _, was, now, _ in pairs])
+    a, b = _mean([was for _, was, _, _ in pairs]), _mean([now for _, _, now, _ in pairs])
+    return Change(scorer, a, b, difference, lower, higher)
 
 
 def pass_hat(cases: Sequence[EvaluationCase]) -> list[float]:
@@ -86,6 +111,10 @@ def unsteady(cases: Sequence[EvaluationCase]) -> dict[str, tuple[int, int]]:
         if any(differences(trials[0], other) for other in trials[1:]):
             found[case_id] = sum(bool(case.figures.get("exact")) for case in trials), len(trials)
     return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _values(scorer: Scorer, trials: Sequence[EvaluationCase]) -> Cluster:

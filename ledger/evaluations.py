@@ -144,21 +144,7 @@ class Shelf:
     def write(self, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> Path:
         """Keep a run, whole or not at all. Raises BadInput where the folder cannot be written."""
         file = self.file(run.run_id)
-        unfinished = file.with_suffix(".partial")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as lines:
-                lines.write(orjson.dumps(run) + b"\n")
-                lines.writelines(orjson.dumps(case) + b"\n" for case in cases)
-                lines.flush()
-                os.fsync(lines.fileno())
-            os.replace(unfinished, file)
-        except OSError as error:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise BadInput(
-                f"{self._folder}: the evaluation cannot be kept there ({error.strerror}); make room, or make the folder writable"
-            ) from error
+        write_kept(file, run, cases)
         return file
 
     def runs(self) -> Shelved:
@@ -198,6 +184,25 @@ class Shelf:
         if found:
             raise BadInput(f"Several evaluations begin with {name!r}: {', '.join(found[:5])}; give more of the id.")
         raise BadInput(f"No evaluation is called {name[:80]!r}; give `last`, `last~1`, an id of the list, or a kept file.")
+
+
+def write_kept(file: Path, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> None:
+    """Write a run into a file, whole or not at all. Raises BadInput where its folder cannot be written."""
+    unfinished = file.with_suffix(".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as lines:
+            lines.write(orjson.dumps(run) + b"\n")
+            lines.writelines(orjson.dumps(case) + b"\n" for case in cases)
+            lines.flush()
+            os.fsync(lines.fileno())
+        os.replace(unfinished, file)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise BadInput(
+            f"{file.parent}: the evaluation cannot be kept there ({error.strerror}); make room, or make the folder writable"
+        ) from error
 
 
 def open_kept(file: Path) -> Opened:
