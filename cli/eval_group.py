@@ -66,3 +66,11 @@ def gate(
     from cli.eval_comparing import hold_to
 
     hold_to(baseline, cases or [], out, renew)
+
+
+@evaluation.command()
+def lint(cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")]) -> None:
+    """Find cases that cannot fail, cannot be met, stand twice or test nothing; exit 1 for the first two."""
+    from cli.eval_lint import lint_files
+
+    lint_files(cases)

@@ -13,6 +13,7 @@ from cli.screen import progress, say
 from errors import BadInput
 from evals import understanding
 from evals.cases import RecordedException, read_cases
+from evals.expected import faults_of_form
 from evals.figures import judge
 from evals.keeping import case_of, run_of
 from evals.run import Laboratory, evaluate
@@ -75,6 +76,8 @@ def read_all(files: Sequence[Path], laboratory: Laboratory) -> list[RecordedExce
         if case.case_id in seen:
             raise BadInput(f"the case {case.case_id} stands twice in these files; give each case an id of its own")
         seen.add(case.case_id)
+        if case.expected is not None and (fault := next(faults_of_form(case.expected), None)):
+            raise BadInput(f"the case {case.case_id}: {fault}; see evals/cases/README.md, or ask `missions eval lint`")
     if not cases:
         raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
     return cases

@@ -40,8 +40,8 @@ def gate(baseline: Opened, run: Opened) -> list[Failure]:
     failures += [_failure(change, "") for change in overall]
     told = {change.scorer.name for change in overall}
     for mission in sorted(missions) if len(missions) > 1 else ():
-        sides = [[case for case in side if case.mission == mission] for side in (before, run.cases)]
-        failures += [_failure(one, f" in {mission}") for one in _falls(*sides, steady) if one.scorer.name not in told]
+        was, now = ([case for case in side if case.mission == mission] for side in (before, run.cases))
+        failures += [_failure(one, f" in {mission}") for one in _falls(was, now, steady) if one.scorer.name not in told]
     return [failure for failure in failures if failure.cases]
 
 
