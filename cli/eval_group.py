@@ -74,3 +74,15 @@ def lint(cases: Annotated[list[Path], typer.Argument(help="Files of recorded exc
     from cli.eval_lint import lint_files
 
     lint_files(cases)
+
+
+@evaluation.command()
+def report(
+    name: Run = "last",
+    out: Annotated[Path | None, typer.Option(help="The HTML file; evaluation-ID.html here unless given.")] = None,
+    against: Annotated[str, typer.Option(metavar="RUN", help="Show what flipped since this run, too.")] = "",
+) -> None:
+    """Write a run as one HTML file: figures, slices, calibration, and the cases that are not as expected."""
+    from cli.eval_reporting import write_report
+
+    write_report(name, out, against)
