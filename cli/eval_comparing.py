@@ -18,7 +18,8 @@ _MOST_NAMED = 20
 
 def compare_runs(a: str, b: str) -> None:
     """Print what became of the cases and figures of A in B: what became unsafe first."""
-    compared = open_run(b).compare(open_run(a))
+    before, after = open_run(a), open_run(b)
+    compared = after.compare(before)
     for side, run in (("A", compared.a.kept.run), ("B", compared.b.kept.run)):
         say(f"{side}  {run.run_id}  {clock(run.at)}  {run.cases:,} cases  {run.versions.get('code', '')}")
     comparison = compared.comparison

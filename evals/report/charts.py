@@ -14,21 +14,20 @@ from graphs.markup import joined, markup
 
 _WIDTH, _HEIGHT = 340, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 10, 36
-_STRIP = 150
 _BINS = 28
 
 
-def strip(interval: Interval | None) -> Markup:
-    """A share from 0 to 1 as a dot on a line, with its interval; nothing of nothing."""
+def strip(interval: Interval | None, width: int = 150) -> Markup:
+    """A share from 0 to 1 as a dot on a line `width` pixels wide, with its interval; nothing of nothing."""
     if interval is None:
         return Markup("")
-    low, mean, high = (_px(4 + value * (_STRIP - 8)) for value in (interval.low, interval.mean, interval.high))
+    low, mean, high = (_px(4 + value * (width - 8)) for value in (interval.low, interval.mean, interval.high))
     said = f"{interval.mean:.4f}, 95% interval {interval.low:.4f} to {interval.high:.4f}"
     return markup(
         '<svg class="r-strip" viewBox="0 0 {0} 14" width="{0}" height="14" role="img"><title>{1}</title>'
         '<line class="r-track" x1="4" x2="{2}" y1="7" y2="7"/><line class="r-range" x1="{3}" x2="{4}" y1="7" y2="7"/>'
         '<circle class="r-dot" cx="{5}" cy="7" r="3.5"/></svg>',
-        _STRIP, said, _STRIP - 4, low, high, mean,
+        width, said, width - 4, low, high, mean,
     )  # fmt: skip
 
 
@@ -137,5 +136,5 @@ def _px(value: float) -> str:
 
 def _round_up(value: int) -> int:
     """To two digits that halve: 1, 2, 4, 6, 10, 12 … 520 → 540."""
-    unit = max(1, 10 ** (len(str(value)) - 2)) * 2
-    return max(2, ceil(value / unit) * unit)
+    unit = 2 * int(10 ** max(0, len(str(value)) - 2))
+    return max(2, -(-value // unit) * unit)

@@ -1,5 +1,6 @@
 """An evaluation as one HTML file that needs nothing else: `page`. Notebooks show the same pieces: `run_fragment`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from markupsafe import Markup
@@ -20,26 +21,26 @@ from evals.report.pieces import (
     wrong_cases,
 )
 from evals.scorers import BY_NAME
-from evals.slices import WAYS
+from evals.slices import By
 from graphs.comparison import KINDS, compare, notes, verdict_of
 from graphs.markup import chip, joined, markup
 from graphs.text import clock, plain, share
 from ledger.evaluations import Opened
 
 _STYLE = Path(__file__).with_name("style.css")
-_TITLES = {
-    "dimensions": "By dimensions",
+_TITLES: Mapping[By, str] = {
+    "dimensions": "By dimensions that a plan must join",
     "money": "By money at stake",
-    "clause": "By clause",
     "mission": "By mission",
     "event": "By event",
+    "clause": "By clause",
 }
 
 
 def page(run: Opened, against: Opened | None = None) -> str:
     """The whole file: a run, and beside an earlier one where one is given."""
-    body = joined([_head(run), _faults(run), *([_compared(against, run)] if against else []), _figures(run), _wrong(run)])
-    body += joined([_slices(run), _confidence(run), _versions(run)])
+    body = joined([_head(run), _faults(run), *([_compared(against, run)] if against else []), _figures(run), _slices(run)])
+    body += joined([_confidence(run), _wrong(run), _versions(run)])
     return str(
         markup(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -102,7 +103,7 @@ def _sure(interval: Interval) -> str:
 
 
 def _of(known: int, all_: int) -> str:
-    return "what is expected is known of all" if known == all_ else f"what is expected is known of {known:,} of {all_:,}"
+    return "all measured" if known == all_ else f"{known:,} of {all_:,} measured"
 
 
 def _faults(run: Opened) -> Markup:
@@ -122,7 +123,7 @@ def _wrong(run: Opened) -> Markup:
 
 
 def _slices(run: Opened) -> Markup:
-    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], slice_table(run.cases, by)) for by in WAYS)
+    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], slice_table(run.cases, by)) for by in _TITLES)
     return _section("Slices", markup('<div class="r-two">{}</div>', tables))
 
 
@@ -163,8 +164,8 @@ def _compared(a: Opened, b: Opened) -> Markup:
         "Beside an earlier run",
         markup(
             '<p class="r-said">{}</p><p>{}</p>{}{}{}{}{}',
-            verdict_of(comparison), joined(one + Markup(" ") for one in chips), sides, told, flips(comparison, counting),
-            change_table(changes(a.cases, b.cases)), version_differences(a.run, b.run),
+            verdict_of(comparison), joined(one + Markup(" ") for one in chips), sides, told,
+            change_table(changes(a.cases, b.cases)), flips(comparison, counting), version_differences(a.run, b.run),
         ),
     )  # fmt: skip
 

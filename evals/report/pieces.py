@@ -17,6 +17,9 @@ from ledger.evaluations import ALL, EvaluationCase, EvaluationRun, Opened
 #: cases and flips that are shown whole; of more the report says how many
 MOST_CASES = 200
 _MOST_SLICES = 60
+_STRIP_OF_A_SLICE = 90
+#: of these, so many are open at first
+_MOST_OPEN = 3
 #: of a slice, beside how many are exact
 _BESIDE = ("unsafe", "missed_escalation", "needless_escalation")
 
@@ -62,7 +65,7 @@ def slice_table(cases: Sequence[EvaluationCase], by: By) -> Markup:
         row = markup(
             '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num {}">{}</td><td>{}</td>{}</tr>',
             plain(words(name) if by in ("mission", "event") else name, 60), f"{exact.cases:,}",
-            _off(exact.scorer, mean), number(exact.scorer, mean), strip(exact.interval), cells,
+            _off(exact.scorer, mean), number(exact.scorer, mean), strip(exact.interval, _STRIP_OF_A_SLICE), cells,
         )  # fmt: skip
         rows.append(row)
     head = markup('<tr><th>{}</th><th class="m-num">cases</th><th class="m-num">exact</th><th></th>{}</tr>', by, heads)
@@ -89,7 +92,7 @@ def change_table(changes: Sequence[Change]) -> Markup:
     rows = joined(
         markup(
             '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num">{}</td><td class="m-num">{}</td>'
-            '<td class="m-num m-dim">{} – {}</td><td>{}</td></tr>',
+            '<td class="m-num m-dim">{} to {}</td><td>{}</td></tr>',
             one.scorer.title, number(one.scorer, one.a), number(one.scorer, one.b), signed(one.scorer, one.difference.mean),
             signed(one.scorer, one.difference.low), signed(one.scorer, one.difference.high), _noise(one),
         )
@@ -106,15 +109,15 @@ def flips(comparison: Comparison, counting: dict[str, Sequence[str]]) -> Markup:
     """The cases that became right or wrong, what became unsafe first, each to be opened."""
     found = [pair for pair in comparison.pairs if pair.kind in ("worse", "better") or pair.became_unsafe]
     found.sort(key=lambda pair: (not pair.became_unsafe, pair.kind != "worse"))
-    shown = joined(_flip(pair, counting) for pair in found[:MOST_CASES])
+    shown = joined(_flip(pair, counting, place < _MOST_OPEN) for place, pair in enumerate(found[:MOST_CASES]))
     return shown + _more(len(found))
 
 
-def _flip(pair: Pair, counting: dict[str, Sequence[str]]) -> Markup:
+def _flip(pair: Pair, counting: dict[str, Sequence[str]], first: bool) -> Markup:
     kind = {"worse": "bad", "better": "good"}.get(pair.kind, "warn")
     chips = chip(KINDS[pair.kind], kind) + (markup(" {}", chip("became unsafe", "bad")) if pair.became_unsafe else Markup(""))
     table = side_by_side(pair.b.expected, [pair.a.result, pair.b.result], ["A", "B"], counting)
-    return _case(pair.b, chips, table, is_open=pair.became_unsafe)
+    return _case(pair.b, chips, table, is_open=first and pair.became_unsafe)
 
 
 def wrong_cases(run: Opened) -> Markup:
@@ -127,9 +130,9 @@ def wrong_cases(run: Opened) -> Markup:
             case,
             joined(chip(one, "bad" if one in ("unsafe action", "verdict", "actions") else "warn") + Markup(" ") for one in told),
             side_by_side(case.expected, [case.result], ["given"], run.run.counting),
-            is_open=bool(case.figures.get("unsafe")),
+            is_open=place < _MOST_OPEN and bool(case.figures.get("unsafe")),
         )
-        for case, told in found[:MOST_CASES]
+        for place, (case, told) in enumerate(found[:MOST_CASES])
     )
     return shown + _more(len(found))
 
@@ -193,7 +196,9 @@ def number(scorer: Scorer, value: float | None) -> str:
 
 def signed(scorer: Scorer, value: float) -> str:
     """A difference: points of per cent for shares."""
-    return f"{value:+,.1f}" if scorer.kind == "amount" else f"{value * 100:+.1f}"
+    if scorer.name == "brier":
+        return f"{value:+.3f}".replace("-", "−")
+    return f"{value if scorer.kind == 'amount' else value * 100:+,.1f}".replace("-", "−")
 
 
 def _noise(change: Change) -> Markup:
