@@ -47,7 +47,8 @@ def gate(baseline: Opened, run: Opened) -> list[Failure]:
 
 def as_baseline(run: Opened) -> Opened:
     """A run as it is kept for a gate: without what another machine would give otherwise, which no gate looks at."""
-    return Opened(run.run, [replace(case, figures=_held(case.figures), usage={}, latency_ms=None) for case in run.cases], [])
+    cases = [replace(case, figures=_held(case.figures), usage={}, latency_ms=None) for case in run.cases]
+    return Opened(replace(run.run, by=""), cases, [])
 
 
 def _falls(before: Sequence[EvaluationCase], after: Sequence[EvaluationCase], steady: bool) -> list[Change]:
