@@ -6,9 +6,10 @@ from pathlib import Path
 
 from cli.eval_tables import between, number
 from cli.screen import say, table
+from errors import BadInput
 from evals.gate import as_baseline, gate
 from evals.measured import Change
-from evals.opened import open_run
+from evals.opened import OpenRun, open_run
 from graphs.comparison import KINDS, Pair, differing_versions, notes, verdict_of
 from graphs.text import clock, plain, words
 from ledger.evaluations import write_kept
@@ -39,28 +40,37 @@ def compare_runs(a: str, b: str) -> None:
         table(("what differs", "A", "B"), [(_version(name), before or "–", after or "–") for name, before, after in differing])
 
 
-def hold_to(baseline: Path, files: Sequence[Path], out: Path, renew: bool) -> None:
-    """Hold a run to a baseline and exit with 1 where it falls; the last run that was kept, or that of the files.
-
-    With `renew` the run becomes the baseline instead.
-    """
-    if files:
-        from cli.evaluating import evaluate_files
-
-        evaluate_files(files, out, 1, [])
-    run = open_run("last")
-    if renew:
-        held = as_baseline(run.kept)
-        write_kept(baseline, held.run, held.cases)
-        say(f"{run.kept.run.run_id} with {run.kept.run.cases:,} cases is the baseline from now on: {baseline}.")
-        return
-    failures = gate(open_run(str(baseline)).kept, run.kept)
+def hold_to(name: str, files: Sequence[Path], out: Path) -> None:
+    """Hold a run to a baseline and exit with 1 where it falls; the last run that was kept, or that of the files."""
+    baseline = open_run(name)  # before the files are run: `last` is the run before
+    run = _run(files, out)
+    if run.kept.run.run_id == baseline.kept.run.run_id and not Path(name).suffix:
+        raise BadInput(f"{name} is the run itself, which is never worse; name an earlier run or a file, or files to be run")
+    failures = gate(baseline.kept, run.kept)
     for failure in failures:
         say(f"{failure.says} {_named(failure.cases)}", style="bold")
     if failures:
         say(f"{run.kept.run.run_id} does not pass. Mend what fell; or, where it is right, make it the baseline with --renew.")
         sys.exit(1)
-    say(f"{run.kept.run.run_id} passes: no case became unsafe, no figure is worse than in {baseline}.")
+    say(f"{run.kept.run.run_id} passes: no case became unsafe, no figure is worse than in {name}.")
+
+
+def renew_baseline(name: str, files: Sequence[Path], out: Path) -> None:
+    """Make the last run that was kept, or that of the files, the baseline. Raises BadInput where no file is named."""
+    file = Path(name)
+    if file.suffix != ".jsonl":
+        raise BadInput(f"--renew writes the baseline into a file; name one that ends in .jsonl instead of {name!r}")
+    held = as_baseline(_run(files, out).kept)
+    write_kept(file, held.run, held.cases)
+    say(f"{held.run.run_id} with {held.run.cases:,} cases is the baseline from now on: {file}.")
+
+
+def _run(files: Sequence[Path], out: Path) -> OpenRun:
+    if files:
+        from cli.evaluating import evaluate_files
+
+        evaluate_files(files, out, 1, [])
+    return open_run("last")
 
 
 def _print_changes(changes: Sequence[Change]) -> None:

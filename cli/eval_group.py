@@ -57,15 +57,15 @@ def compare(
 
 @evaluation.command()
 def gate(
-    baseline: Annotated[Path, typer.Option(help="The kept run to hold it to, such as evals/baseline.jsonl.")],
+    baseline: Annotated[str, typer.Option(metavar="RUN", help="The kept run to hold it to, such as evals/baseline.jsonl.")],
     cases: Annotated[list[Path] | None, typer.Argument(help="Run these files first; without any, the last run is held.")] = None,
     out: Annotated[Path, typer.Option(help="Where the results of the files go (JSONL).")] = Path("results.jsonl"),
     renew: Annotated[bool, typer.Option("--renew", help="Make the run the baseline from now on.")] = False,
 ) -> None:
     """Exit 1 where a case became unsafe, a figure is worse, or a case of the baseline was left out."""
-    from cli.eval_comparing import hold_to
+    from cli.eval_comparing import hold_to, renew_baseline
 
-    hold_to(baseline, cases or [], out, renew)
+    (renew_baseline if renew else hold_to)(baseline, cases or [], out)
 
 
 @evaluation.command()

@@ -14,7 +14,7 @@ from evals.report.pieces import (
     figure_table,
     flips,
     run_line,
-    slice_table,
+    slice_tables,
     trials_table,
     version_differences,
     version_table,
@@ -123,7 +123,8 @@ def _wrong(run: Opened) -> Markup:
 
 
 def _slices(run: Opened) -> Markup:
-    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], slice_table(run.cases, by)) for by in _TITLES)
+    pieces = [(by, table) for by in _TITLES for table in slice_tables(run.cases, by)]
+    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], table) for by, table in pieces)
     return _section("Slices", markup('<div class="r-two">{}</div>', tables))
 
 

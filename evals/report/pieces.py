@@ -14,9 +14,9 @@ from graphs.side_by_side import side_by_side
 from graphs.text import clock, plain, share, words
 from ledger.evaluations import ALL, EvaluationCase, EvaluationRun, Opened
 
-#: cases and flips that are shown whole; of more the report says how many
+#: cases, flips and slices that are shown; of further cases and flips the report says how many
 MOST_CASES = 200
-_MOST_SLICES = 60
+_MOST_IN_ONE = 24
 _STRIP_OF_A_SLICE = 90
 #: of these, so many are open at first
 _MOST_OPEN = 3
@@ -51,25 +51,27 @@ def _figure_row(found: Measured, others: Sequence[Measured]) -> Markup:
     )  # fmt: skip
 
 
-def slice_table(cases: Sequence[EvaluationCase], by: By) -> Markup:
-    """A row a slice: how many of its cases are exact, with the interval, and what went wrong."""
-    found = list(slices([case for case in cases if case.figures], by).items())
-    others = [BY_NAME[name] for name in _BESIDE]
-    heads = joined(markup('<th class="m-num">{}</th>', one.title.replace(" escalation", "")) for one in others)
-    rows = []
-    for name, ones in found[:_MOST_SLICES]:
-        exact = measure(BY_NAME["exact"], ones)
-        means = [(one, sure.mean if (sure := measure(one, ones).interval) else None) for one in others]
-        cells = joined(markup('<td class="m-num {}">{}</td>', _off(one, mean), number(one, mean)) for one, mean in means)
-        mean = exact.interval.mean if exact.interval else None
-        row = markup(
-            '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num {}">{}</td><td>{}</td>{}</tr>',
-            plain(words(name) if by in ("mission", "event") else name, 60), f"{exact.cases:,}",
-            _off(exact.scorer, mean), number(exact.scorer, mean), strip(exact.interval, _STRIP_OF_A_SLICE), cells,
-        )  # fmt: skip
-        rows.append(row)
+def slice_tables(cases: Sequence[EvaluationCase], by: By) -> list[Markup]:
+    """A row a slice: how many of its cases are exact, with the interval, and what went wrong. Many are in two tables."""
+    found = slices([case for case in cases if case.figures], by)
+    rows = [_slice_row(name, ones, by) for name, ones in list(found.items())[:MOST_CASES]]
+    heads = joined(markup('<th class="m-num">{}</th>', BY_NAME[one].title.replace(" escalation", "")) for one in _BESIDE)
     head = markup('<tr><th>{}</th><th class="m-num">cases</th><th class="m-num">exact</th><th></th>{}</tr>', by, heads)
-    return markup('<div class="r-wide"><table class="m-table">{}{}</table></div>', head, joined(rows))
+    half = (len(rows) + 1) // 2 if len(rows) > _MOST_IN_ONE else len(rows)
+    parts = [part for part in (rows[:half], rows[half:]) if part]
+    return [markup('<div class="r-wide"><table class="m-table">{}{}</table></div>', head, joined(part)) for part in parts]
+
+
+def _slice_row(name: str, cases: Sequence[EvaluationCase], by: By) -> Markup:
+    exact = measure(BY_NAME["exact"], cases)
+    means = [(BY_NAME[one], sure.mean if (sure := measure(BY_NAME[one], cases).interval) else None) for one in _BESIDE]
+    cells = joined(markup('<td class="m-num {}">{}</td>', _off(one, mean), number(one, mean)) for one, mean in means)
+    mean = exact.interval.mean if exact.interval else None
+    return markup(
+        '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num {}">{}</td><td>{}</td>{}</tr>',
+        plain(words(name) if by in ("mission", "event") else name, 60), f"{exact.cases:,}",
+        _off(exact.scorer, mean), number(exact.scorer, mean), strip(exact.interval, _STRIP_OF_A_SLICE), cells,
+    )  # fmt: skip
 
 
 def trials_table(cases: Sequence[EvaluationCase]) -> Markup:

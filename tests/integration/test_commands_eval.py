@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ledger.evaluations import Shelf
+from tests.evaluation_examples import a_case, a_run
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import SAMPLE, built_home
 
@@ -56,5 +57,7 @@ def test_cases_that_cannot_fail_are_told(home: Path, tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_refused_and_every_command_is_listed(home: Path) -> None:
     refused(missions("eval", "compare", "last~3", MISSIONS_HOME=home), "last~3")
+    Shelf.of(home).write(a_run(cases=1), [a_case()])
+    refused(missions("eval", "gate", "--baseline", "last", MISSIONS_HOME=home), "the run itself, which is never worse")
     told = missions("eval", "--help", MISSIONS_HOME=home).stdout
     assert all(f" {name} " in told for name in ("run", "compare", "gate", "lint", "report"))
