@@ -41,7 +41,8 @@ def print_slices(cases: Sequence[EvaluationCase], by: By) -> None:
         rows.append((name, exact.cases, number(exact.scorer, mean), between(exact.scorer, exact.interval), *cells))
     titles = ("cases", "exact", "95% interval", *(one.title for one in others))
     print()
-    table((f"by {by}", *titles), rows, right=titles, whole=(f"by {by}", *titles))
+    say(f"By {by}:")
+    table(("", *titles), rows, right=titles, whole=("", *titles))
 
 
 def print_trials(cases: Sequence[EvaluationCase]) -> None:

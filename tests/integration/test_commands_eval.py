@@ -26,7 +26,7 @@ def test_a_run_is_made_a_baseline_held_compared_and_reported(home: Path, tmp_pat
     cases.write_bytes(b"".join(lines))
     done = missions("eval", "--out", out, cases, "--trials", "2", "--by", "dimensions", MISSIONS_HOME=home)
     assert done.returncode == 0, done.stderr
-    for told in ("95% interval", "dimensions", "pass^k", "Every case was answered alike", "8 cases (2 trials of each)"):
+    for told in ("95% interval", "By dimensions:", "pass^k", "Every case was answered alike", "8 cases (2 trials of each)"):
         assert told in done.stdout
     assert [json.loads(line)["trial"] for line in out.read_text().splitlines()] == [1, 2] * 4
 
