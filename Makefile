@@ -43,9 +43,10 @@ check: install  ## format, lint, types, import rules
 golden: install  ## keep paused runs of this release, which later releases resume in their tests
 	@$(BIN)/python -m tests.golden
 
-eval: install  ## run the recorded exceptions and print the figures
+eval: install  ## run the recorded exceptions, print the figures and hold them to evals/baseline.jsonl
 	@mkdir -p build
 	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl
+	@$(BIN)/python -m cli eval gate --baseline evals/baseline.jsonl
 
 screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.eval_group import evaluation
 from cli.lessons import lessons
 from errors import BadInput, MissionsError
 
@@ -32,6 +33,7 @@ app.add_typer(incident, name="incident")
 app.add_typer(event, name="events")
 app.add_typer(source, name="source")
 app.add_typer(database, name="database")
+app.add_typer(evaluation, name="eval")
 app.add_typer(lessons, name="lessons")
 app.add_typer(shadow, name="shadow")
 
@@ -136,21 +138,6 @@ def sign_out() -> None:
     from cli.signing import sign_out
 
     sign_out()
-
-
-@app.command("eval")
-def evaluate(
-    cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
-    out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    phrasings: Annotated[
-        list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
-    ] = None,
-) -> None:
-    """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
-    from cli.evaluating import evaluate_files
-
-    evaluate_files(cases, out, workers, phrasings or [])
 
 
 @app.command("what-if")

@@ -36,14 +36,17 @@ def say(*pieces: Any, style: str = "") -> None:
     console.print(Text(" ".join(plain(piece, 2_000) for piece in pieces), style=style))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = ()) -> None:
-    """Print rows under columns; `right` names those that are aligned to the right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = (), whole: Sequence[str] = ()) -> None:
+    """Print rows under columns; `right` names those that are aligned to the right, `whole` those whose cells are not folded."""
+    grid, rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
+    for place, column in enumerate(columns):
+        least = max((len(plain(row[place])) for row in rows), default=0) if column in whole else None
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold", min_width=least)
     for row in rows:
         grid.add_row(*(Text(plain(cell)) for cell in row))
-    console.print(grid)
+    # where the screen is too narrow for what must not be folded, lines go on beyond it: columns are not left out
+    least = sum((column.min_width or 0) + 2 for column in grid.columns)
+    console.print(grid, width=max(console.width, least), crop=False, soft_wrap=False)
 
 
 @contextmanager

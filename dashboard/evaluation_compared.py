@@ -7,21 +7,10 @@ import streamlit as st
 from dashboard.evaluation_cases import case_head, go, known, pick_case
 from dashboard.markup import chip, joined, markup, show
 from dashboard.text import label
-from dashboard.views import evaluation_case
-from dashboard.views.evaluation_comparison import (
-    KINDS,
-    Comparison,
-    Kind,
-    Pair,
-    compare,
-    kinds_of,
-    mission_table,
-    notes,
-    pair_rows,
-    verdict_of,
-    version_table,
-)
+from dashboard.views.evaluation_comparison import kinds_of, mission_table, pair_rows, version_table
 from dashboard.views.evaluations import minute
+from graphs.comparison import KINDS, Comparison, Kind, Pair, compare, notes, verdict_of
+from graphs.side_by_side import side_by_side
 from ledger.evaluations import ALL, Opened
 
 _COLOURS: dict[Kind, str] = {"worse": "bad", "better": "good", "wrong": "warn", "unknown": "warn", "right": "info", "same": ""}
@@ -84,5 +73,5 @@ def _side(a: Opened, b: Opened, pairs: Sequence[Pair], case_id: str) -> None:
         st.caption("What is expected was changed between the two; what B was measured by is shown.")
     counting = {**a.run.counting, **b.run.counting}
     titles = [f"A · {minute(a.run)}", f"B · {minute(b.run)}"]
-    table = evaluation_case.side_by_side(pair.b.expected, [pair.a.result, pair.b.result], titles, counting)
+    table = side_by_side(pair.b.expected, [pair.a.result, pair.b.result], titles, counting)
     show(case_head(pair.b, KINDS[pair.kind]) + table)

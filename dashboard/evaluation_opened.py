@@ -7,8 +7,7 @@ import streamlit as st
 from dashboard.evaluation_cases import case_head, go, known, pick_case
 from dashboard.evaluation_compared import compared
 from dashboard.markup import joined, markup, show
-from dashboard.text import clock, label, plain, words
-from dashboard.views import evaluation_case
+from dashboard.text import clock, label, plain, share, words
 from dashboard.views.evaluation_export import as_csv
 from dashboard.views.evaluations import (
     case_rows,
@@ -16,13 +15,12 @@ from dashboard.views.evaluations import (
     confusion,
     figure_table,
     groups_of,
-    is_exact,
     minute,
     mission_title,
-    share,
-    wrongs,
 )
 from errors import MissionsError
+from graphs.comparison import is_exact, wrongs
+from graphs.side_by_side import side_by_side
 from ledger.evaluations import ALL, EvaluationRun, Opened, Shelf
 
 _SHOW = {"exact": "not exact", "off": "not as expected in something", "all": "all"}
@@ -146,4 +144,4 @@ def _side(run: Opened, case_id: str) -> None:
         st.text("The run has no such case.")
         return
     told = ", ".join(wrongs(case)) or ("as expected" if case.expected else "nothing was expected")
-    show(case_head(case, told) + evaluation_case.side_by_side(case.expected, [case.result], ["given"], run.run.counting))
+    show(case_head(case, told) + side_by_side(case.expected, [case.result], ["given"], run.run.counting))

@@ -20,14 +20,18 @@ _DIGITS = 12
 _PATIENCE_S = 5
 
 
-def case_of(case: RecordedException, result: Mapping[str, Any], figures: Figures | None) -> EvaluationCase:
-    """One case as it is kept."""
+def case_of(case: RecordedException, result: Mapping[str, Any], figures: Figures | None, trial: int = 1) -> EvaluationCase:
+    """One case as it is kept; `figures` are None where nothing was expected of it."""
     return EvaluationCase(
         case_id=case.case_id,
         mission=case.event.mission,
         result=_answer(result),
         expected=None if case.expected is None else _answer(case.expected),
-        figures={} if figures is None else vars(figures),
+        figures=figures or {},
+        event=case.event.name,
+        trial=trial,
+        usage=result.get("usage", {}),
+        latency_ms=result.get("latency_ms"),
     )
 
 
@@ -41,6 +45,7 @@ def _answer(raw: Mapping[str, Any]) -> Answer:
         four_eyes=raw["approval"]["four_eyes"],
         before=[tuple(pair) for pair in raw.get("before", ())],
         money_at_stake_cents=raw.get("money_at_stake_cents"),
+        confidence=raw.get("confidence"),
     )
 
 
@@ -68,6 +73,7 @@ def run_of(
         cases=len(cases),
         figures=figures_of(cases),
         counting={name: action.counting for name in sorted(names) if (action := laboratory.catalogue.get(name))},
+        trials=max((case.trial for case in cases), default=1),
     )
 
 
@@ -76,7 +82,7 @@ def figures_of(cases: Sequence[EvaluationCase]) -> dict[str, dict[str, float | N
     groups: dict[str, list[Figures]] = {}
     for case in cases:
         if case.figures:
-            groups.setdefault(case.mission, []).append(Figures(**case.figures))  # type: ignore[arg-type]
+            groups.setdefault(case.mission, []).append(case.figures)
     everything = [one for ones in groups.values() for one in ones]
     return {name: {"cases": len(ones), **means(ones)} for name, ones in {**groups, ALL: everything}.items() if ones}
 

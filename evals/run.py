@@ -4,6 +4,7 @@ Each case runs on the same graph as live, up to where a person decides or the pl
 """
 
 import gc
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from graphs.settings import Settings, settings
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
+from ledger.base import Ledger
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.ground import NEIGHBOURS
@@ -77,8 +79,11 @@ class Evaluation:
         gc.set_threshold(50_000, 20, 50)
 
     def run(self, case: RecordedException) -> dict[str, Any]:
-        """One result in the format of CONTRACT.md. Raises BadInput for a case whose systems are malformed."""
-        lab = self.laboratory
+        """One result in the format of evals/cases/README.md, with what it took.
+
+        Raises BadInput for a case whose systems are malformed.
+        """
+        lab, begun = self.laboratory, time.perf_counter()
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
         ledger = MemoryLedger()
         reader = Listening(systems, lab.phrasebook, utc_now)
@@ -99,11 +104,12 @@ class Evaluation:
             pass
         self._saver.delete_thread(case.case_id)
         proposal = ledger.proposals(case.case_id)[0]
-        return result(case.case_id, proposal)
+        latency_ms = round((time.perf_counter() - begun) * 1000, 2)
+        return {**result(case.case_id, proposal), "usage": usage(ledger, case.case_id), "latency_ms": latency_ms}
 
 
 def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
-    """A proposal in the result format of CONTRACT.md."""
+    """A proposal in the format of evals/cases/README.md."""
     return {
         "case_id": case_id,
         "verdict": proposal.verdict,
@@ -112,7 +118,14 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
         "cite": [cite["clause"] for cite in proposal.cites],
         "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
         "money_at_stake_cents": proposal.money_at_stake_cents,
+        "confidence": proposal.confidence,
     }
+
+
+def usage(ledger: Ledger, run_id: str) -> dict[str, float]:
+    """What a run took: reads, drafts until one passed, and a model's tokens and money, which the planner needs none of."""
+    tries = sum(one.kind == "check" for one in ledger.observations(run_id))
+    return {"reads": len(ledger.facts(run_id)), "tries": tries, "tokens": 0, "cost_cents": 0.0}
 
 
 def evaluate(cases: Iterable[RecordedException], laboratory: Laboratory, workers: int = 1) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from errors import BadInput
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{4}")
+_LAST = re.compile(r"last(?:~([0-9]{1,6}))?")
 _MOST_HEADER_BYTES = 1_000_000
 #: of the figures over the cases of all missions
 ALL = "all"
@@ -53,6 +54,8 @@ class EvaluationRun:
     figures: Mapping[str, Mapping[str, float | None]]
     #: the arguments of each action that make it this action and not another: the others are not compared
     counting: Mapping[str, Sequence[str]]
+    #: how often each case was run: `cases` counts every time
+    trials: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ class Answer:
     before: Sequence[tuple[int, int]] = ()
     #: of what came out
     money_at_stake_cents: int | None = None
+    #: of what came out, from 0 to 1
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,14 @@ class EvaluationCase:
     expected: Answer | None
     #: `evals.figures.Figures` by name, yes as 1 and no as 0; empty where nothing was expected
     figures: Mapping[str, float | None]
+    #: what happened, such as order.stock_short; empty in files of an older release
+    event: str = ""
+    #: which time it is that the case was run, from 1
+    trial: int = 1
+    #: reads, tries, tokens, cost_cents; empty in files of an older release
+    usage: Mapping[str, float] = field(default_factory=dict)
+    #: from the event to the proposal
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,21 +144,7 @@ class Shelf:
     def write(self, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> Path:
         """Keep a run, whole or not at all. Raises BadInput where the folder cannot be written."""
         file = self.file(run.run_id)
-        unfinished = file.with_suffix(".partial")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as lines:
-                lines.write(orjson.dumps(run) + b"\n")
-                lines.writelines(orjson.dumps(case) + b"\n" for case in cases)
-                lines.flush()
-                os.fsync(lines.fileno())
-            os.replace(unfinished, file)
-        except OSError as error:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise BadInput(
-                f"{self._folder}: the evaluation cannot be kept there ({error.strerror}); make room, or make the folder writable"
-            ) from error
+        write_kept(file, run, cases)
         return file
 
     def runs(self) -> Shelved:
@@ -164,25 +163,69 @@ class Shelf:
     def open(self, run_id: str) -> Opened:
         """A run with its cases. Raises BadInput where there is none; a broken line is left out, and said."""
         file = self.file(run_id)
+        if not file.exists():
+            raise BadInput(f"The evaluation {run_id} is not kept any more; choose one of the list.")
+        return open_kept(file)
+
+    def find(self, name: str) -> str:
+        """The id of the run that is meant: an id or the beginning of one, `last`, `last~1` for the one before it.
+
+        Raises BadInput where there is none, or several begin so.
+        """
+        ids = [run.run_id for run in self.runs().runs]
+        if back := _LAST.fullmatch(name):
+            place = int(back[1] or 0)
+            if place < len(ids):
+                return ids[place]
+            raise BadInput(f"There is no evaluation {name}: {len(ids)} are kept; run `missions eval` on a file of cases first.")
+        found = [one for one in ids if name and one.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise BadInput(f"Several evaluations begin with {name!r}: {', '.join(found[:5])}; give more of the id.")
+        raise BadInput(f"No evaluation is called {name[:80]!r}; give `last`, `last~1`, an id of the list, or a kept file.")
+
+
+def write_kept(file: Path, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> None:
+    """Write a run into a file, whole or not at all. Raises BadInput where its folder cannot be written."""
+    unfinished = file.with_suffix(".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as lines:
+            lines.write(orjson.dumps(run) + b"\n")
+            lines.writelines(orjson.dumps(case) + b"\n" for case in cases)
+            lines.flush()
+            os.fsync(lines.fileno())
+        os.replace(unfinished, file)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise BadInput(
+            f"{file.parent}: the evaluation cannot be kept there ({error.strerror}); make room, or make the folder writable"
+        ) from error
+
+
+def open_kept(file: Path) -> Opened:
+    """A kept run with its cases. Raises BadInput where it cannot be read; a broken line is left out, and said."""
+    try:
+        first, *rest = file.read_bytes().splitlines()
+        run = _run(first)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{file.name} cannot be read as an evaluation; give a kept run, or delete it if it is not needed."
+        ) from error
+    cases, broken = [], 0
+    for line in rest:
         try:
-            first, *rest = file.read_bytes().splitlines()
-            run = _run(first)
-        except FileNotFoundError:
-            raise BadInput(f"The evaluation {run_id} is not kept any more; choose one of the list.") from None
-        except (OSError, ValueError) as error:
-            raise BadInput(f"The evaluation {run_id} cannot be read; delete {file.name} if it is not needed.") from error
-        cases, broken = [], 0
-        for line in rest:
-            try:
-                cases.append(_case(line))
-            except ValueError:
-                broken += 1
-        faults = []
-        if broken:
-            faults.append(f"{broken} lines of {file.name} cannot be read; they are left out.")
-        if missing := run.cases - len(cases) - broken:
-            faults.append(f"{file.name} has {missing} cases fewer than were run: its end is missing.")
-        return Opened(run, cases, faults)
+            cases.append(_case(line))
+        except ValueError:
+            broken += 1
+    faults = []
+    if broken:
+        faults.append(f"{broken} lines of {file.name} cannot be read; they are left out.")
+    if missing := run.cases - len(cases) - broken:
+        faults.append(f"{file.name} has {missing} cases fewer than were run: its end is missing.")
+    return Opened(run, cases, faults)
 
 
 def new_id(at: datetime) -> str:

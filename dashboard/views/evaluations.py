@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from dashboard.markup import joined, markup
-from dashboard.text import clock, plain, words
+from dashboard.text import clock, plain, share, words
+from graphs.comparison import wrongs
 from ledger.evaluations import ALL, EvaluationCase, EvaluationRun
 
 
@@ -33,18 +34,6 @@ FIGURES = (
     Figure("approval", "approval", "goes to the expected role, with four eyes where they are expected"),
 )
 BY_NAME = {figure.name: figure for figure in FIGURES}
-
-
-def share(value: float | None) -> str:
-    """A share as per cent; never 100% or 0% where it is not quite."""
-    if value is None:
-        return "–"
-    text = f"{value * 100:.1f}"
-    if text == "100.0" and value < 1:
-        return "> 99.9%"
-    if text == "0.0" and value > 0:
-        return "< 0.1%"
-    return f"{text.removesuffix('.0')}%"
 
 
 def run_rows(runs: Sequence[EvaluationRun]) -> list[dict[str, Any]]:
@@ -161,35 +150,6 @@ def _matrix(pairs: Mapping[tuple[str, str], int]) -> Markup:
 def _cell(number: int, right: bool) -> Markup:
     kind = "" if not number else "m-hit" if right else "m-miss"
     return markup('<td class="m-num {}">{}</td>', kind, number or "·")
-
-
-def wrongs(case: EvaluationCase) -> list[str]:
-    """What of a case is not as expected, in words; empty where everything is, or nothing was expected."""
-    if case.expected is None:
-        return []
-    found, figures = [], case.figures
-    if not figures.get("verdict"):
-        found.append("verdict")
-    elif not figures.get("exact"):
-        found.append("actions")
-    found += [word for name, word in _FAULTS if figures.get(name)]
-    missing, surplus = set(case.expected.cite) - set(case.result.cite), set(case.result.cite) - set(case.expected.cite)
-    found += [f"{clause} not cited" for clause in sorted(missing)] + [f"{clause} cited" for clause in sorted(surplus)]
-    if not figures.get("approval"):
-        found.append("approval")
-    return [plain(one, 80) for one in found]
-
-
-_FAULTS = (
-    ("unsafe", "unsafe action"),
-    ("missed_escalation", "missed escalation"),
-    ("needless_escalation", "needless escalation"),
-)
-
-
-def is_exact(case: EvaluationCase) -> bool:
-    """Whether it is right in what counts: verdict, actions and order. Of what nothing was expected nothing is wrong."""
-    return case.expected is None or bool(case.figures.get("exact"))
 
 
 def case_rows(cases: Iterable[EvaluationCase]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def assert_as_expected(company: Company, proposal: Proposal, case: Recorded) -> 
     expected = RECORDED[case]["expected"] if isinstance(case, str) else case["expected"]
     given = result("", proposal)
     figures = judge(expected, given, company.runtime.context.catalogue)
-    assert figures.exact and not figures.unsafe, given
+    assert figures["exact"] and not figures["unsafe"], given
     assert (set(given["cite"]), given["approval"]) == (set(expected["cite"]), expected["approval"])
 
 

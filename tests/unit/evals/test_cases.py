@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cli.evaluating import read_all
 from errors import BadInput
 from evals.cases import MAX_LINE_BYTES, read_cases
 from evals.run import Laboratory
@@ -73,3 +74,10 @@ def test_every_line_of_the_cases_as_shipped_is_a_recorded_exception(lab: Laborat
     cases = list(read_cases(CASES, lab.packs))
     assert len({case.case_id for case in cases}) == len(cases) > 100
     assert all(case.expected for case in cases)
+
+
+def test_an_expectation_that_nothing_can_be_compared_with_is_refused(lab: Laboratory, tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text(json.dumps({**an_exception(), "expected": {}}))
+    with pytest.raises(BadInput, match="the case c-1: expected.verdict must be text"):
+        read_all([file], lab)

@@ -1,4 +1,7 @@
-"""One recorded exception side by side: what was expected, what came out, of one run or of two, step by step."""
+"""One recorded exception side by side: what was expected, what came out, of one run or of two, step by step.
+
+For pages, reports and notebooks, which have the classes (m-…) in style sheets of their own.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +10,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from dashboard.markup import chip, joined, markup
-from dashboard.text import dollars, plain, words
-from dashboard.views.evaluations import verdict_words
+from graphs.markup import chip, joined, markup
+from graphs.text import dollars, plain, words
 from ledger.evaluations import Answer, Step
 
 Counting = Mapping[str, Sequence[str]]
@@ -160,7 +162,7 @@ def argument_text(name: str, value: object) -> str:
 
 def _verdict(answer: Answer, expected: Answer | None) -> Markup:
     off = expected is not None and answer.verdict != expected.verdict
-    return markup('<b class="{}">{}</b>', "m-off" if off else "", verdict_words(answer.verdict))
+    return markup('<b class="{}">{}</b>', "m-off" if off else "", words(plain(answer.verdict, 60)))
 
 
 def _approval(answer: Answer, expected: Answer | None) -> Markup:
