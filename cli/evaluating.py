@@ -1,71 +1,71 @@
 """`missions eval`: recorded exceptions in, results and figures out; each run is kept for the dashboard."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import orjson
-
 from cli.screen import progress, say, table
-from errors import BadInput
 from evals import understanding
-from evals.cases import RecordedException, read_cases
+from evals.batch import made_of, run_jobs
+from evals.cases import RecordedException
+from evals.engines import EngineName, engine_of
 from evals.figures import NAMES, judge
+from evals.jobs import count_cases, read_jobs
+from evals.journal import Journal, open_journal
 from evals.keeping import case_of, run_of
-from evals.run import Laboratory, evaluate
+from evals.run import Laboratory
+from evals.spool import open_spool
 from graphs.settings import settings
 from ledger.evaluations import ALL, EvaluationCase, EvaluationRun, Shelf
 
 
-def evaluate_files(files: Sequence[Path], out: Path, workers: int, phrasings: Sequence[Path]) -> None:
+def evaluate_files(
+    files: Sequence[Path],
+    out: Path,
+    workers: int | None,
+    phrasings: Sequence[Path],
+    engine: EngineName = "processes",
+    anew: bool = False,
+) -> None:
     """Write one result a case to `out`, whole or not at all, keep the run, and print the figures per mission and in all.
 
-    `phrasings` are folders of messages that nothing was learned from, named after the examples that understand them.
+    What was finished when the same evaluation was broken off is not run again, unless `anew`. `phrasings` are folders of
+    messages that nothing was learned from, named after the examples that understand them.
     """
     chosen = settings()
+    machine = engine_of(engine, workers, chosen)
     laboratory = Laboratory.open(chosen)
-    cases = read_all(files, laboratory)
-    unfinished = out.with_name(f"{out.name}.partial")
-    begun = time.perf_counter()
-    try:
-        with unfinished.open("wb") as lines, progress("evaluating", len(cases)) as advance:
-            judged = []
-            for case, result in zip(cases, evaluate(cases, laboratory, workers), strict=True):
-                lines.write(orjson.dumps(result) + b"\n")
-                judged.append(judged_case(case, result, laboratory))
-                advance()
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    seconds = time.perf_counter() - begun
-    run = run_of(laboratory, chosen.phrasings, files, judged, seconds)
-    _print(run)
-    with_ = "1 process" if workers == 1 else f"{workers} processes"
-    for folder in phrasings:
-        print(f"\n{folder}")
-        understand = partial(laboratory.phrasebook.understand, folder.name)
-        # as wide as it is: a matrix that is folded cannot be read
-        print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
-    say(f"{len(cases)} cases in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {with_}; results in {out}.")
-    Shelf.of(chosen.home).write(run, judged)
+    cases = count_cases(files, laboratory.packs, laboratory.catalogue)
+    with open_journal(out, made_of(files, 1, laboratory, chosen), anew=anew) as journal, open_spool(out.parent) as judged:
+        _tell_beginning(journal, cases)
+        begun = time.perf_counter()
+        with progress("evaluating", cases, journal.done) as advance:
+            jobs = read_jobs(files, laboratory.packs)
+            for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, laboratory, chosen)):
+                judged.add(judged_case(job.case, result, laboratory))
+                if number >= journal.done:
+                    advance()
+        journal.finish()
+        seconds = time.perf_counter() - begun
+        run = run_of(laboratory, chosen.phrasings, files, judged, seconds)
+        _print(run)
+        for folder in phrasings:
+            print(f"\n{folder}")
+            understand = partial(laboratory.phrasebook.understand, folder.name)
+            # as wide as it is: a matrix that is folded cannot be read
+            print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
+        new = cases - journal.done
+        say(f"{new} cases in {seconds:.1f} s, {new / seconds:.0f} a second with {machine}; results in {out}.")
+        Shelf.of(chosen.home).write(run, judged)
     say(f"Kept as {run.run_id}: the dashboard shows it under Evaluations.")
 
 
-def read_all(files: Sequence[Path], laboratory: Laboratory) -> list[RecordedException]:
-    """The recorded exceptions of files. Raises BadInput where there is none, or one stands twice."""
-    cases = [case for file in files for case in read_cases(file, laboratory.packs)]
-    seen: set[str] = set()
-    for case in cases:
-        if case.case_id in seen:
-            raise BadInput(f"the case {case.case_id} stands twice in these files; give each case an id of its own")
-        seen.add(case.case_id)
-    if not cases:
-        raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
-    return cases
+def _tell_beginning(journal: Journal, cases: int) -> None:
+    if journal.done:
+        say(f"Goes on after {journal.done} of {cases} cases, which were finished before it was broken off.")
+    if journal.changed:
+        say(f"Begins anew: what was finished before was with another {', '.join(journal.changed)}.")
 
 
 def judged_case(case: RecordedException, result: Mapping[str, object], laboratory: Laboratory) -> EvaluationCase:

@@ -6,7 +6,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -125,7 +125,13 @@ def sign_out() -> None:
 def evaluate(
     cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
     out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; 1 unless given, with Ray one for each processor.")
+    ] = None,
+    engine: Annotated[
+        Literal["processes", "ray"], typer.Option(help="Processes of this machine, or the cluster of RAY_ADDRESS.")
+    ] = "processes",
+    anew: Annotated[bool, typer.Option("--anew", help="Do not go on with what was broken off.")] = False,
     phrasings: Annotated[
         list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
     ] = None,
@@ -133,7 +139,7 @@ def evaluate(
     """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
     from cli.evaluating import evaluate_files
 
-    evaluate_files(cases, out, workers, phrasings or [])
+    evaluate_files(cases, out, workers, phrasings or [], engine, anew)
 
 
 @sandbox.command("load")

@@ -1,0 +1,142 @@
+"""On Ray: the cluster that RAY_ADDRESS names, or one of this machine that ends with the evaluation.
+
+A Ray of this machine listens to this machine alone, lets in only who has its token, has no dashboard, and reports to nobody.
+"""
+
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from importlib.util import find_spec
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from errors import BadInput, MissionsError, TryAgain
+from evals.cases import RecordedException
+from evals.engines.engine import Result, Run
+from evals.engines.in_order import in_order
+from evals.engines.worker import Opening, Worker
+from evals.jobs import Job
+from evals.run import Laboratory
+from graphs.settings import CHECKOUT, Settings
+
+_LOST = "Ray lost a worker too often. Give the same command again: it goes on where it was."
+_LOOPBACK = "127.0.0.1"
+#: of what lies between the processes: chunks of cases, results
+_OBJECT_STORE_BYTES = 200_000_000
+#: how often a worker that is lost, with its machine perhaps, is started anew
+_RESTARTS = 5
+#: chunks that a worker has: one that it runs, one that waits for it
+_CHUNKS_AT_WORKER = 2
+#: of the checkout, what machines of a cluster do not need
+_LEFT_BEHIND = [".git", ".venv", "build", "docs", "notebooks", "tests", "**/__pycache__"]
+
+
+class OnRay:
+    """The engine of Ray actors."""
+
+    def __init__(self, workers: int | None, address: str) -> None:
+        """`workers`: as many as there are processors unless given. `address`: of a cluster; empty for this machine."""
+        if find_spec("ray") is None:
+            raise BadInput("Ray is not installed: install it with `.venv/bin/pip install 'ray>=2.60'`, or leave --engine out")
+        self._workers, self._address = workers, address
+
+    @contextmanager
+    def open(self, laboratory: Laboratory, chosen: Settings) -> Iterator[Run]:
+        """See Engine."""
+        with _cluster(self._address) if self._address else _of_this_machine(self._workers or os.cpu_count() or 1) as ray:
+            self._workers = self._workers or int(ray.cluster_resources().get("CPU", 1))
+            worker = ray.remote(num_cpus=1, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(Worker)
+            opening = ray.put(Opening.of(laboratory, chosen))
+            free: SimpleQueue[Any] = SimpleQueue()
+            for actor in [worker.remote(opening) for _ in range(self._workers)] * _CHUNKS_AT_WORKER:
+                free.put(actor)
+
+            def submit(cases: list[RecordedException]) -> Future[list[Result]]:
+                actor = free.get()
+                future: Future[list[Result]] = actor.run.remote(cases).future()
+                future.add_done_callback(lambda _: free.put(actor))
+                return future
+
+            def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+                try:
+                    yield from in_order(jobs, submit, workers)
+                except ray.exceptions.RayTaskError as error:
+                    raise (error.cause if isinstance(error.cause, MissionsError) else error) from None
+                except ray.exceptions.RayError as error:
+                    raise TryAgain(f"{_LOST} ({type(error).__name__})") from error
+
+            workers = self._workers
+            yield run
+
+    def __str__(self) -> str:
+        return f"{self._workers} Ray workers"
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    """Connected to a cluster, whose machines get this checkout and have its requirements installed."""
+    with _environment(RAY_USAGE_STATS_ENABLED="0"):
+        import ray
+
+        runtime_env = {"working_dir": str(CHECKOUT), "excludes": _LEFT_BEHIND}
+        try:
+            ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ray.exceptions.RayError, RuntimeError, ValueError) as error:
+            first = str(error).splitlines()[0][:200]
+            raise BadInput(
+                f"RAY_ADDRESS={address}: that cluster cannot be used ({first}); mend the address or unset it"
+            ) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _of_this_machine(workers: int) -> Iterator[Any]:
+    """A Ray of its own, gone at the end."""
+    # a short path, for it holds sockets
+    folder = TemporaryDirectory(
+        prefix="missions-ray-", dir=None if sys.platform == "win32" else "/tmp", ignore_cleanup_errors=True
+    )
+    variables = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        # what Ray takes for the addresses of a machine without clusters: loopback alone
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+    with folder as name, _environment(**variables):
+        import ray
+
+        ray.init(
+            address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+            object_store_memory=_OBJECT_STORE_BYTES, _temp_dir=name,
+        )  # fmt: skip
+        try:
+            if not ray.get_runtime_context().gcs_address.startswith(f"{_LOOPBACK}:"):
+                raise BadInput("Ray would listen to other machines, and was ended; leave --engine out")
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """What Ray's processes inherit."""
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
