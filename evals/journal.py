@@ -6,7 +6,7 @@ versions), then the results in the order of the jobs. At the end they become the
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ class Journal:
         #: how many results it held already
         self.done = 0
         #: which parts of what it was made of are others now, so that it was dropped
-        self.changed: Sequence[str] = ()
+        self.changed: list[str] = []
         if self.file.exists() and not anew:
             with self.file.open("r+b") as lines:
                 self.changed = _changed(lines.readline(), made_of)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -51,7 +52,7 @@ class OnRay:
         with _cluster(self._address) if self._address else _of_this_machine(self._workers or os.cpu_count() or 1) as ray:
             self._workers = self._workers or int(ray.cluster_resources().get("CPU", 1))
             worker = ray.remote(num_cpus=1, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(Worker)
-            opening = ray.put(Opening.of(laboratory, chosen))
+            opening = Opening.of(laboratory, chosen)
             free: SimpleQueue[Any] = SimpleQueue()
             for actor in [worker.remote(opening) for _ in range(self._workers)] * _CHUNKS_AT_WORKER:
                 free.put(actor)
@@ -81,50 +82,56 @@ class OnRay:
 def _cluster(address: str) -> Iterator[Any]:
     """Connected to a cluster, whose machines get this checkout and have its requirements installed."""
     with _environment(RAY_USAGE_STATS_ENABLED="0"):
-        import ray
-
         runtime_env = {"working_dir": str(CHECKOUT), "excludes": _LEFT_BEHIND}
-        try:
-            ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ray.exceptions.RayError, RuntimeError, ValueError) as error:
-            first = str(error).splitlines()[0][:200]
-            raise BadInput(
-                f"RAY_ADDRESS={address}: that cluster cannot be used ({first}); mend the address or unset it"
-            ) from error
-        try:
+        with _connected(f"the cluster of RAY_ADDRESS={address}", address=address, runtime_env=runtime_env) as ray:
             yield ray
-        finally:
-            ray.shutdown()
 
 
 @contextmanager
 def _of_this_machine(workers: int) -> Iterator[Any]:
     """A Ray of its own, gone at the end."""
     # a short path, for it holds sockets
-    folder = TemporaryDirectory(
-        prefix="missions-ray-", dir=None if sys.platform == "win32" else "/tmp", ignore_cleanup_errors=True
-    )
+    parent = None if sys.platform == "win32" else "/tmp"
     variables = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        # what Ray takes for the addresses of a machine without clusters: loopback alone
+        "RAY_AUTH_TOKEN": _token(),
+        # what Ray takes for the address of a machine without clusters: loopback alone
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    with folder as name, _environment(**variables):
-        import ray
+    given = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    with (
+        TemporaryDirectory(prefix="missions-ray-", dir=parent, ignore_cleanup_errors=True) as folder,
+        _environment(**variables),
+        _connected("Ray", **given, _temp_dir=folder) as ray,
+    ):
+        if not ray.get_runtime_context().gcs_address.startswith(f"{_LOOPBACK}:"):
+            raise BadInput("Ray would listen to other machines, and was ended; leave --engine out")
+        yield ray
 
-        ray.init(
-            address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-            object_store_memory=_OBJECT_STORE_BYTES, _temp_dir=name,
-        )  # fmt: skip
-        try:
-            if not ray.get_runtime_context().gcs_address.startswith(f"{_LOOPBACK}:"):
-                raise BadInput("Ray would listen to other machines, and was ended; leave --engine out")
-            yield ray
-        finally:
-            ray.shutdown()
+
+@contextmanager
+def _connected(what: str, **given: Any) -> Iterator[Any]:
+    """Ray, imported only now: it reads some of the environment when it is imported. Raises TryAgain where it does not start."""
+    import ray
+
+    try:
+        ray.init(**given, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        ray.shutdown()
+        said = str(error).partition("\n")[0][:200]
+        raise TryAgain(f"{what} cannot be used: {said} Mend that and try again, or leave --engine out.") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+@cache
+def _token() -> str:
+    """Lets into the Ray of this process; one for all that it starts, because Ray remembers the first."""
+    return secrets.token_hex(32)
 
 
 @contextmanager
