@@ -8,14 +8,19 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from evals.cases import RecordedException
-from evals.engines import Engine, Run, engine_of
-from evals.jobs import Job, read_jobs
+import orjson
+
+from evals.engines import Engine, engine_of
+from evals.figures import judge
+from evals.jobs import read_jobs
+from evals.journal import open_journal
 from evals.run import Laboratory
 from evals.what_if import recorded_files
 from graphs.settings import Settings, settings
@@ -33,22 +38,28 @@ class Measured:
     cases_a_second: float
 
 
-def measure(engine: Engine, laboratory: Laboratory, chosen: Settings, cases: Sequence[RecordedException]) -> Measured:
-    """Open an engine, let it meet every text that is in the cases, and run them."""
-    begun = time.perf_counter()
-    with engine.open(laboratory, chosen) as run:
-        results = run(map(Job, cases[: len(cases) // 2]))
-        next(results)
-        start_s = time.perf_counter() - begun
-        deque(results, maxlen=0)
-        return Measured(start_s, len(cases) / _seconds(run, cases))
+def measure(engine: Engine, laboratory: Laboratory, chosen: Settings, cases: Path) -> Measured:
+    """Open an engine, let it meet every text that is in the file of cases, and run them: read, run, judged, in the journal."""
+    with TemporaryDirectory() as folder, open_journal(Path(folder) / "results.jsonl", {}) as journal:
+        begun = time.perf_counter()
+        with engine.open(laboratory, chosen) as run:
+            results = run(read_jobs([cases], laboratory.packs))
+            next(results)
+            start_s = time.perf_counter() - begun
+            deque(results, maxlen=0)
+            begun, figures = time.perf_counter(), []
+            for job, result in run(read_jobs([cases], laboratory.packs)):
+                journal.append(result)
+                figures.append(judge(job.case.expected or {}, result, laboratory.catalogue))
+            return Measured(start_s, len(figures) / (time.perf_counter() - begun))
 
 
-def many(cases: Sequence[RecordedException], number: int) -> Iterator[RecordedException]:
-    """So many cases with ids of their own."""
-    for place, case in enumerate(islice(cycle(cases), number)):
-        case_id = f"{case.case_id}-{place}"
-        yield replace(case, case_id=case_id, event=replace(case.event, source_id=case_id))
+def write_many(file: Path, number: int) -> None:
+    """The recorded exceptions of this checkout again and again, so many, with ids of their own."""
+    recorded = [orjson.loads(line) for one in recorded_files() for line in one.read_bytes().splitlines()]
+    with file.open("wb") as lines:
+        for place, case in enumerate(islice(cycle(recorded), number)):
+            lines.write(orjson.dumps({**case, "case_id": f"{case['case_id']}-{place}"}) + b"\n")
 
 
 def main() -> None:
@@ -60,9 +71,10 @@ def main() -> None:
     else:
         engines["2 Ray workers"] = engine_of("ray", 2, chosen)
     laboratory = Laboratory.open(chosen)
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else CASES
-    cases = list(many([job.case for job in read_jobs(recorded_files(), laboratory.packs)], number))
-    rounds = [{name: measure(engine, laboratory, chosen, cases) for name, engine in engines.items()} for _ in range(ROUNDS)]
+    with TemporaryDirectory() as folder:
+        cases = Path(folder) / "cases.jsonl"
+        write_many(cases, int(sys.argv[1]) if len(sys.argv) > 1 else CASES)
+        rounds = [{name: measure(engine, laboratory, chosen, cases) for name, engine in engines.items()} for _ in range(ROUNDS)]
     for name in engines:
         ones = [one[name] for one in rounds]
         rate = statistics.median(one.cases_a_second for one in ones)
@@ -78,12 +90,6 @@ def _print_ratio(rounds: Sequence[dict[str, Measured]], one: str, other: str) ->
     print(
         f"{one} to {other}: {statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds)"
     )
-
-
-def _seconds(run: Run, cases: Sequence[RecordedException]) -> float:
-    begun = time.perf_counter()
-    deque(run(map(Job, cases)), maxlen=0)
-    return time.perf_counter() - begun
 
 
 if __name__ == "__main__":
