@@ -1,6 +1,7 @@
 """A batch: the jobs of an evaluation, of which some are finished already."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ def run_jobs(
         if result.get("case_id") != job.case.case_id:
             raise BadInput(f"{journal.file} has other cases in it than are evaluated; begin anew with --anew")
         yield job, result
+    first = next(rest, None)
+    if first is None:  # no worker is started for nothing
+        return
     with engine.open(laboratory, chosen) as run:
-        for job, result in run(rest):
+        for job, result in run(chain([first], rest)):
             journal.append(result)
             yield job, result

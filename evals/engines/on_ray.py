@@ -6,6 +6,7 @@ A Ray of this machine listens to this machine alone, lets in only who has its to
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -33,6 +34,7 @@ _OBJECT_STORE_BYTES = 200_000_000
 _RESTARTS = 5
 #: chunks that a worker has: one that it runs, one that waits for it
 _CHUNKS_AT_WORKER = 2
+_PATIENCE_S = 10
 #: of the checkout, what machines of a cluster do not need
 _LEFT_BEHIND = [".git", ".venv", "build", "docs", "notebooks", "tests", "**/__pycache__"]
 
@@ -50,11 +52,11 @@ class OnRay:
     def open(self, laboratory: Laboratory, chosen: Settings) -> Iterator[Run]:
         """See Engine."""
         with _cluster(self._address) if self._address else _of_this_machine(self._workers or os.cpu_count() or 1) as ray:
-            self._workers = self._workers or int(ray.cluster_resources().get("CPU", 1))
+            self._workers = workers = self._workers or int(ray.cluster_resources().get("CPU", 1))
             worker = ray.remote(num_cpus=1, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(Worker)
             opening = Opening.of(laboratory, chosen)
             free: SimpleQueue[Any] = SimpleQueue()
-            for actor in [worker.remote(opening) for _ in range(self._workers)] * _CHUNKS_AT_WORKER:
+            for actor in [worker.remote(opening) for _ in range(workers)] * _CHUNKS_AT_WORKER:
                 free.put(actor)
 
             def submit(cases: list[RecordedException]) -> Future[list[Result]]:
@@ -71,20 +73,31 @@ class OnRay:
                 except ray.exceptions.RayError as error:
                     raise TryAgain(f"{_LOST} ({type(error).__name__})") from error
 
-            workers = self._workers
             yield run
 
     def __str__(self) -> str:
-        return f"{self._workers} Ray workers"
+        return "Ray" if self._workers is None else f"{self._workers} Ray workers"
 
 
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     """Connected to a cluster, whose machines get this checkout and have its requirements installed."""
+    _check_answers(address)
     with _environment(RAY_USAGE_STATS_ENABLED="0"):
         runtime_env = {"working_dir": str(CHECKOUT), "excludes": _LEFT_BEHIND}
         with _connected(f"the cluster of RAY_ADDRESS={address}", address=address, runtime_env=runtime_env) as ray:
             yield ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise BadInput where nobody listens, which Ray would wait for many minutes for."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # "auto": Ray looks for a cluster on this machine
+        return
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE_S).close()
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"RAY_ADDRESS={address}: no cluster answers there ({error}); mend the address or unset it") from error
 
 
 @contextmanager

@@ -116,11 +116,21 @@ def test_ray_gives_byte_for_byte_what_one_process_gives_and_listens_to_this_mach
     before = {process.pid for process in me.children(recursive=True)} | {0}
     with engine.open(lab, chosen) as run:
         found = [orjson.dumps([job.case.case_id, job.trial, result]) for job, result in run(jobs)]
+        broken = recorded(an_exception(orders=[{"no": "key"}]), lab.packs, "test")
+        with pytest.raises(BadInput, match=r"^a record of systems\.oms\.orders has no order_id$"):
+            list(run([Job(broken)]))
         pids = {process.pid for process in me.children(recursive=True)} - before
         addresses = [end.ip for one in psutil.net_connections("inet") if one.pid in pids for end in (one.laddr, one.raddr) if end]
     assert found == lines(Here(), jobs, lab, chosen)
     assert len(addresses) > 2
     assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: it is an extra")
+def test_a_cluster_that_does_not_answer_is_told_at_once(lab: Laboratory, chosen: Settings) -> None:
+    nowhere = chosen.model_copy(update={"ray_address": "127.0.0.1:1"})
+    with pytest.raises(BadInput, match="no cluster answers there"), engine_of("ray", 1, nowhere).open(lab, nowhere):
+        pass
 
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
