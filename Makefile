@@ -53,6 +53,7 @@ screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
 
 bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
 	@$(BIN)/python -m evals.bench
+	@$(BIN)/python -m evals.bench_batch
 	@$(BIN)/python -m tests.bench.dashboard
 
 lock: install  ## write requirements.lock anew (needs uv)

@@ -69,7 +69,7 @@ def _run(files: Sequence[Path], out: Path) -> OpenRun:
     if files:
         from cli.evaluating import evaluate_files
 
-        evaluate_files(files, out, 1, [])
+        evaluate_files(files, out)
     return open_run("last")
 
 

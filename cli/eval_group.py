@@ -1,7 +1,7 @@
 """The commands `missions eval …`; without a word of theirs, `missions eval FILES` runs the files."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -29,9 +29,17 @@ Run = Annotated[str, typer.Argument(metavar="RUN")]
 
 @evaluation.command(RUN)
 def run(
-    cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")],
+    cases: Annotated[
+        list[Path], typer.Argument(help="Files of recorded exceptions (JSONL, or Parquet of `missions history scan`).")
+    ],
     out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; 1 unless given, with Ray one for each processor.")
+    ] = None,
+    engine: Annotated[
+        Literal["processes", "ray"], typer.Option(help="Processes of this machine, or the cluster of RAY_ADDRESS.")
+    ] = "processes",
+    anew: Annotated[bool, typer.Option("--anew", help="Do not go on with what was broken off.")] = False,
     phrasings: Annotated[
         list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
     ] = None,
@@ -41,7 +49,7 @@ def run(
     """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
     from cli.evaluating import evaluate_files
 
-    evaluate_files(cases, out, workers, phrasings or [], trials, by)
+    evaluate_files(cases, out, workers, phrasings or [], trials, by, engine, anew)
 
 
 @evaluation.command()

@@ -1,86 +1,82 @@
 """`missions eval`: recorded exceptions in, results and figures out; each run is kept for the dashboard."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import orjson
-
 from cli.eval_tables import print_figures, print_slices, print_trials
 from cli.screen import progress, say
-from errors import BadInput
 from evals import understanding
-from evals.cases import RecordedException, read_cases
-from evals.expected import faults_of_form
+from evals.batch import made_of, run_jobs
+from evals.cases import RecordedException
+from evals.engines import EngineName, engine_of
 from evals.figures import judge
+from evals.jobs import count_cases, read_jobs
+from evals.journal import Journal, open_journal
 from evals.keeping import case_of, run_of
-from evals.run import Laboratory, evaluate
+from evals.run import Laboratory
 from evals.slices import way
+from evals.spool import open_spool
 from graphs.settings import settings
 from ledger.evaluations import EvaluationCase, Shelf
 
 
 def evaluate_files(
-    files: Sequence[Path], out: Path, workers: int, phrasings: Sequence[Path], trials: int = 1, by: str = ""
+    files: Sequence[Path],
+    out: Path,
+    workers: int | None = None,
+    phrasings: Sequence[Path] = (),
+    trials: int = 1,
+    by: str = "",
+    engine: EngineName = "processes",
+    anew: bool = False,
 ) -> None:
     """Write one result a case to `out`, whole or not at all, keep the run, and print the figures per mission and in all.
 
-    `phrasings` are folders of messages that nothing was learned from, named after the examples that understand them; each
-    case is run `trials` times, and the figures are printed by slices too where `by` names some.
+    What was finished when the same evaluation was broken off is not run again, unless `anew`. `phrasings` are folders of
+    messages that nothing was learned from, named after the examples that understand them; each case is run `trials` times,
+    and the figures are printed by slices too where `by` names some.
     """
     sliced = way(by) if by else None
     chosen = settings()
+    machine = engine_of(engine, workers, chosen)
     laboratory = Laboratory.open(chosen)
-    cases = [case for case in read_all(files, laboratory) for _ in range(trials)]
-    unfinished = out.with_name(f"{out.name}.partial")
-    begun = time.perf_counter()
-    try:
-        with unfinished.open("wb") as lines, progress("evaluating", len(cases)) as advance:
-            judged = []
-            for number, (case, result) in enumerate(zip(cases, evaluate(cases, laboratory, workers), strict=True)):
-                trial = number % trials + 1
-                lines.write(orjson.dumps({**result, "trial": trial} if trials > 1 else result) + b"\n")
-                judged.append(judged_case(case, result, laboratory, trial))
-                advance()
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    seconds = time.perf_counter() - begun
-    run = run_of(laboratory, chosen.phrasings, files, judged, seconds)
-    print_figures(run, judged)
-    if sliced:
-        print_slices(judged, sliced)
-    if trials > 1:
-        print_trials(judged)
-    with_ = "1 process" if workers == 1 else f"{workers} processes"
-    for folder in phrasings:
-        print(f"\n{folder}")
-        understand = partial(laboratory.phrasebook.understand, folder.name)
-        # as wide as it is: a matrix that is folded cannot be read
-        print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
-    times = f" ({trials} trials of each)" if trials > 1 else ""
-    say(f"{len(cases)} cases{times} in {seconds:.1f} s, {len(cases) / seconds:.0f} a second with {with_}; results in {out}.")
-    Shelf.of(chosen.home).write(run, judged)
+    runs = count_cases(files, laboratory.packs, laboratory.catalogue) * trials
+    with open_journal(out, made_of(files, trials, laboratory, chosen), anew=anew) as journal, open_spool(out.parent) as judged:
+        _tell_beginning(journal, runs)
+        begun = time.perf_counter()
+        with progress("evaluating", runs, journal.done) as advance:
+            jobs = read_jobs(files, laboratory.packs, trials)
+            for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, laboratory, chosen)):
+                judged.add(judged_case(job.case, result, laboratory, job.trial))
+                if number >= journal.done:
+                    advance()
+        journal.finish()
+        seconds = time.perf_counter() - begun
+        run = run_of(laboratory, chosen.phrasings, files, judged, seconds)
+        expected = [case for case in judged if case.expected is not None]
+        print_figures(run, expected)
+        if sliced:
+            print_slices(expected, sliced)
+        if trials > 1:
+            print_trials(list(judged))
+        for folder in phrasings:
+            print(f"\n{folder}")
+            understand = partial(laboratory.phrasebook.understand, folder.name)
+            # as wide as it is: a matrix that is folded cannot be read
+            print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
+        new, times = runs - journal.done, f" ({trials} trials of each)" if trials > 1 else ""
+        say(f"{new} cases{times} in {seconds:.1f} s, {new / seconds:.0f} a second with {machine}; results in {out}.")
+        Shelf.of(chosen.home).write(run, judged)
     say(f"Kept as {run.run_id}: the dashboard shows it under Evaluations.")
 
 
-def read_all(files: Sequence[Path], laboratory: Laboratory) -> list[RecordedException]:
-    """The recorded exceptions of files. Raises BadInput where there is none, or one stands twice."""
-    cases = [case for file in files for case in read_cases(file, laboratory.packs)]
-    seen: set[str] = set()
-    for case in cases:
-        if case.case_id in seen:
-            raise BadInput(f"the case {case.case_id} stands twice in these files; give each case an id of its own")
-        seen.add(case.case_id)
-        if case.expected is not None and (fault := next(faults_of_form(case.expected), None)):
-            raise BadInput(f"the case {case.case_id}: {fault}; see evals/cases/README.md, or ask `missions eval lint`")
-    if not cases:
-        raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
-    return cases
+def _tell_beginning(journal: Journal, runs: int) -> None:
+    if journal.done:
+        say(f"Goes on after {journal.done} of {runs} cases, which were finished before it was broken off.")
+    if journal.changed:
+        say(f"Begins anew: what was finished before was with another {', '.join(journal.changed)}.")
 
 
 def judged_case(case: RecordedException, result: Mapping[str, object], laboratory: Laboratory, trial: int = 1) -> EvaluationCase:

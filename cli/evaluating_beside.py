@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cli.evaluating import judged_case, read_all
+from cli.evaluating import judged_case
 from errors import BadInput, MissionsError, TryAgain
+from evals.engines.here import Here
+from evals.jobs import count_cases, read_jobs
 from evals.keeping import run_of
-from evals.run import Laboratory, evaluate
+from evals.run import Laboratory
 from graphs.settings import CHECKOUT, settings
 from ledger.evaluations import Shelf
 
@@ -58,12 +60,13 @@ def _run(by: str) -> str:
     chosen = settings()
     laboratory = Laboratory.open(chosen)
     files = sorted(_CASES.glob("*_*.jsonl"))
-    cases = read_all(files, laboratory)
+    cases = count_cases(files, laboratory.packs, laboratory.catalogue)
     begun, judged = time.perf_counter(), []
-    for case, result in zip(cases, evaluate(cases, laboratory), strict=True):
-        judged.append(judged_case(case, result, laboratory))
-        if len(judged) % _TOLD_EVERY == 0:
-            _tell(done=len(judged), of=len(cases))
+    with Here().open(laboratory, chosen) as run_all:
+        for job, result in run_all(read_jobs(files, laboratory.packs)):
+            judged.append(judged_case(job.case, result, laboratory))
+            if len(judged) % _TOLD_EVERY == 0:
+                _tell(done=len(judged), of=cases)
     run = run_of(laboratory, chosen.phrasings, files, judged, time.perf_counter() - begun, by)
     Shelf.of(chosen.home).write(run, judged)
     return run.run_id

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -49,11 +58,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence
     console.print(grid, width=max(console.width, least), crop=False, soft_wrap=False)
 
 
+class _Rate(ProgressColumn):
+    """Pieces a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Any]:
-    """A progress bar; call what it gives once for every finished piece."""
+def progress(what: str, total: int | None, done: int = 0) -> Iterator[Any]:
+    """A progress bar with rate, time and time left; call what it gives once for every finished piece.
+
+    `done` pieces are finished already. Nothing is shown where no terminal is.
+    """
     with _bar() as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(what, total=total, completed=done)
         yield lambda: bar.advance(task)
 
 
@@ -66,6 +85,6 @@ def progress_told(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn())
     screen = Console(stderr=True)
-    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    return Progress(*columns, TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal)

@@ -1,22 +1,19 @@
 """Keeping an evaluation: its results, with the versions they were made by, as records of `ledger.evaluations`."""
 
 import getpass
-import hashlib
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evals.cases import RecordedException
 from evals.figures import Figures, means
 from evals.run import Laboratory
-from graphs.mission import GRAPH_VERSION
+from evals.versions import file_digest, versions_of
 from graphs.runtime import utc_now
 from graphs.settings import CHECKOUT
 from ledger.evaluations import ALL, Answer, CaseFile, EvaluationCase, EvaluationRun, Step, new_id
-from nodes.planner import Planner
 
-_DIGITS = 12
 _PATIENCE_S = 5
 
 
@@ -53,7 +50,7 @@ def run_of(
     laboratory: Laboratory,
     phrasings: Path,
     files: Sequence[Path],
-    cases: Sequence[EvaluationCase],
+    cases: Collection[EvaluationCase],
     seconds: float,
     by: str = "",
 ) -> EvaluationRun:
@@ -67,7 +64,7 @@ def run_of(
         run_id=new_id(at),
         at=at,
         by=by or account(),
-        files=[CaseFile(name=file.name, digest=_digest([file.read_bytes()])) for file in files],
+        files=[CaseFile(name=file.name, digest=file_digest(file)) for file in files],
         versions=_versions(laboratory, phrasings, {case.mission for case in cases}),
         seconds=seconds,
         cases=len(cases),
@@ -77,7 +74,7 @@ def run_of(
     )
 
 
-def figures_of(cases: Sequence[EvaluationCase]) -> dict[str, dict[str, float | None]]:
+def figures_of(cases: Iterable[EvaluationCase]) -> dict[str, dict[str, float | None]]:
     """{mission: {"cases": int, figure: mean}}, with those over all; nothing of cases of which nothing was expected."""
     groups: dict[str, list[Figures]] = {}
     for case in cases:
@@ -106,19 +103,7 @@ def commit() -> str:
 
 
 def _versions(laboratory: Laboratory, phrasings: Path, missions: set[str]) -> dict[str, str]:
-    said = sorted(phrasings.rglob("*.txt"))
-    packs = {f"pack {mission}": laboratory.packs[mission].digest for mission in sorted(missions)}
-    return {
-        "code": commit(),
-        "graph": GRAPH_VERSION,
-        "reasoner": Planner.name,
-        # of every period: recorded exceptions are looked at as of then
-        "policies": _digest(period.digest.encode() for period in laboratory.policies.periods),
-        "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),
-        "catalogue": laboratory.catalogue.digest,
-        **packs,
+    others = {f"pack {mission}" for mission in laboratory.packs.keys() - missions}
+    return {"code": commit()} | {
+        name: version for name, version in versions_of(laboratory, phrasings).items() if name not in others
     }
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:_DIGITS]

@@ -5,23 +5,19 @@ Each case runs on the same graph as live, up to where a person decides or the pl
 
 import gc
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
-from multiprocessing import get_context
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput
-from evals.cases import RecordedException, recorded
+from evals.cases import RecordedException
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.runtime import load_packs, utc_now
-from graphs.settings import Settings, settings
+from graphs.settings import Settings
 from knowledge_index.embeddings import MiniLM
-from knowledge_index.index import KnowledgeIndex
+from knowledge_index.index import Answers, KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from ledger.memory import MemoryLedger
@@ -33,8 +29,6 @@ from nodes.planner import Planner
 from nodes.state import MissionContext
 from systems.catalogue import Catalogue, default_catalogue
 from systems.recorded import RecordedSystems
-
-CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -48,8 +42,11 @@ class Laboratory:
     phrasebook: Phrasebook
 
     @classmethod
-    def open(cls, chosen: Settings) -> "Laboratory":
-        """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there."""
+    def open(cls, chosen: Settings, answers: Answers | None = None) -> "Laboratory":
+        """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there.
+
+        `answers` are those of another laboratory of the same policies and packs: what it has searched is not searched again.
+        """
         catalogue, policies = default_catalogue(), PolicyBook.load(chosen.policies)
         packs = load_packs(chosen.packs, catalogue, policies)
         embedder = MiniLM()
@@ -57,13 +54,22 @@ class Laboratory:
             knowledge = KnowledgeIndex.open(chosen.knowledge, policies, embedder)
         except BadInput:
             knowledge = KnowledgeIndex.in_memory(policies, embedder)
-        parts = [part for pack in packs.values() for part in pack.parts.values() or (pack,)]
-        for part in parts:  # embed the queries once, before the first case
-            for topic in part.topics.values():
-                knowledge.search(topic, k=NEIGHBOURS, as_of=utc_now())
         phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
-        phrasebook.learn(parts)
-        return cls(packs, catalogue, policies, knowledge, phrasebook)
+        laboratory = cls(packs, catalogue, policies, knowledge, phrasebook)
+        if answers is None:
+            laboratory.answers()  # embed the queries once, before the first case
+        else:
+            knowledge.take_over(answers)
+        phrasebook.learn(laboratory._parts())
+        return laboratory
+
+    def answers(self) -> Answers:
+        """What the index finds at this moment for all that the packs ask it."""
+        topics = [topic for part in self._parts() for topic in part.topics.values()]
+        return self.knowledge.answers(topics, NEIGHBOURS, as_of=utc_now())
+
+    def _parts(self) -> list[Pack]:
+        return [part for pack in self.packs.values() for part in pack.parts.values() or (pack,)]
 
 
 class Evaluation:
@@ -126,32 +132,3 @@ def usage(ledger: Ledger, run_id: str) -> dict[str, float]:
     """What a run took: reads, drafts until one passed, and a model's tokens and money, which the planner needs none of."""
     tries = sum(one.kind == "check" for one in ledger.observations(run_id))
     return {"reads": len(ledger.facts(run_id)), "tries": tries, "tokens": 0, "cost_cents": 0.0}
-
-
-def evaluate(cases: Iterable[RecordedException], laboratory: Laboratory, workers: int = 1) -> Iterator[dict[str, Any]]:
-    """Results in the order of the cases, with `workers` processes."""
-    if workers == 1:
-        evaluation = Evaluation(laboratory)
-        yield from map(evaluation.run, cases)
-        return
-    # spawned, not forked: a fork of a process whose libraries run threads can hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        chunks = _chunks(case.raw for case in cases)
-        for results in pool.map(_evaluate_chunk, chunks):
-            yield from results
-
-
-def _chunks(raws: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    rest = iter(raws)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
-
-
-@lru_cache(maxsize=1)
-def _evaluation_of_this_process() -> Evaluation:
-    return Evaluation(Laboratory.open(settings()))
-
-
-def _evaluate_chunk(raws: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    evaluation = _evaluation_of_this_process()
-    return [evaluation.run(recorded(raw, evaluation.laboratory.packs, str(raw["case_id"]))) for raw in raws]

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     #: private Ed25519 key (PEM) that signs exports of the audit log; made in the home at the first export
     audit_key: Path | None = None
 
+    #: a Ray cluster on which evaluations run; empty: this machine
+    ray_address: str = Field(default="", validation_alias="RAY_ADDRESS")
+
     #: of `missions sign-in`, for scripts
     password: SecretStr = SecretStr("")
     #: whether a build server runs this: then `missions start` ends by itself

@@ -36,7 +36,7 @@ def in_dollars(row: Mapping[str, Any]) -> dict[str, Any]:
 def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Rows as a pandas DataFrame."""
     # here, not above: commands that need no table need not wait for pandas
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     return pandas.DataFrame(rows)
 

@@ -5,7 +5,7 @@
 'GOV-3'
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,10 @@ class Hit:
     score: float
 
 
+#: (query, k, digest of the period) -> what was found
+Answers = Mapping[tuple[str, int, str], tuple[Hit, ...]]
+
+
 class KnowledgeIndex:
     """Finds clauses by meaning. What it searches does not change while it is open, so answers are remembered."""
 
@@ -62,6 +66,7 @@ class KnowledgeIndex:
         self._embedder = embedder
         self._collection = collection
         self._close = close
+        self._given: Answers = {}
         self._remembered = lru_cache(maxsize=4_096)(self._ranked)
 
     @classmethod
@@ -111,7 +116,19 @@ class KnowledgeIndex:
             raise BadInput(f"{k} clauses cannot be found; ask for at least 1.")
         return list(self._remembered(query[:MAX_QUERY_CHARACTERS], k, self._book.period(as_of)))
 
+    def answers(self, queries: Sequence[str], k: int, *, as_of: datetime) -> Answers:
+        """What `search` finds for each of the queries, to be given to another process."""
+        digest = self._book.period(as_of).digest
+        return {(query[:MAX_QUERY_CHARACTERS], k, digest): tuple(self.search(query, k, as_of=as_of)) for query in queries}
+
+    def take_over(self, answers: Answers) -> None:
+        """Give these answers of another index, of the same clauses and by the same embedder, without searching again."""
+        self._given = answers
+
     def _ranked(self, query: str, k: int, period: Period) -> tuple[Hit, ...]:
+        given = self._given.get((query, k, period.digest))
+        if given is not None:
+            return given
         clauses = {entry_id(clause): clause for clause in period.clauses.values()}
         if not clauses:
             return ()

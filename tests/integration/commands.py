@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
@@ -23,23 +24,33 @@ _IMPORTED = [f"cli.{file.stem}" for file in (CHECKOUT / "cli").glob("[a-z]*.py")
 
 def missions(*words: str | Path, **variables: str | Path) -> Done:
     """Run a command; the home has a knowledge index and no database unless `variables` say otherwise."""
-    env = {**os.environ, "MISSIONS_HOME": str(built_home()), **{name: str(value) for name, value in variables.items()}}
     line = ["missions", *map(str, words)]
     if sys.platform == "win32":
         line[:1] = [sys.executable, "-m", "cli"]
+        env = _environment(variables)
         return subprocess.run(line, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(_IMPORTED)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        process = forks.Process(target=_command, args=(line, env, out, err))
-        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):  # AppTest leaves its script there, to be run again
-            process.start()
+        process = begun(line, out, err, **variables)
         process.join(PATIENCE_S)
         if process.exitcode is None:
             process.kill()
             raise subprocess.TimeoutExpired(line, PATIENCE_S, out.read_bytes(), err.read_bytes())
         return Done(line, process.exitcode, out.read_text(), err.read_text())
+
+
+def begun(line: Sequence[str], out: Path, err: Path, **variables: str | Path) -> BaseProcess:
+    """A command that runs, and what it prints goes into two files. Not on Windows."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(_IMPORTED)
+    process = forks.Process(target=_command, args=(line, _environment(variables), out, err))
+    with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):  # AppTest leaves its script there, to be run again
+        process.start()
+    return process
+
+
+def _environment(variables: Mapping[str, str | Path]) -> dict[str, str]:
+    return {**os.environ, "MISSIONS_HOME": str(built_home()), **{name: str(value) for name, value in variables.items()}}
 
 
 def _command(line: Sequence[str], env: Mapping[str, str], out: Path, err: Path) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cli.evaluating import read_all
 from errors import BadInput
 from evals.cases import MAX_LINE_BYTES, read_cases
+from evals.jobs import count_cases
 from evals.run import Laboratory
 from tests.engine import CASES, an_exception
 
@@ -80,4 +80,4 @@ def test_an_expectation_that_nothing_can_be_compared_with_is_refused(lab: Labora
     file = tmp_path / "cases.jsonl"
     file.write_text(json.dumps({**an_exception(), "expected": {}}))
     with pytest.raises(BadInput, match="the case c-1: expected.verdict must be text"):
-        read_all([file], lab)
+        count_cases([file], lab.packs, lab.catalogue)

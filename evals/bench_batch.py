@@ -1,0 +1,96 @@
+"""Batches: cases a second with one process, with two, and with Ray, each after its start, and how long the start takes.
+
+`python -m evals.bench_batch [CASES]`. In every round each engine runs the same cases, so that what else the machine does
+meets all of them; the figures are medians of rounds, and the ratios medians of the ratios of a round.
+"""
+
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import orjson
+
+from evals.engines import Engine, engine_of
+from evals.figures import judge
+from evals.jobs import read_jobs
+from evals.journal import open_journal
+from evals.run import Laboratory
+from evals.what_if import recorded_files
+from graphs.settings import Settings, settings
+
+ROUNDS = 5
+CASES = 2_080
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One engine in one round."""
+
+    #: from its opening to its first result
+    start_s: float
+    cases_a_second: float
+
+
+def measure(engine: Engine, laboratory: Laboratory, chosen: Settings, cases: Path) -> Measured:
+    """Open an engine, let it meet every text that is in the file of cases, and run them: read, run, judged, in the journal."""
+    with TemporaryDirectory() as folder, open_journal(Path(folder) / "results.jsonl", {}) as journal:
+        begun = time.perf_counter()
+        with engine.open(laboratory, chosen) as run:
+            results = run(read_jobs([cases], laboratory.packs))
+            next(results)
+            start_s = time.perf_counter() - begun
+            deque(results, maxlen=0)
+            begun, figures = time.perf_counter(), []
+            for job, result in run(read_jobs([cases], laboratory.packs)):
+                journal.append(result)
+                figures.append(judge(job.case.expected or {}, result, laboratory.catalogue))
+            return Measured(start_s, len(figures) / (time.perf_counter() - begun))
+
+
+def write_many(file: Path, number: int) -> None:
+    """The recorded exceptions of this checkout again and again, so many, with ids of their own."""
+    recorded = [orjson.loads(line) for one in recorded_files() for line in one.read_bytes().splitlines()]
+    with file.open("wb") as lines:
+        for place, case in enumerate(islice(cycle(recorded), number)):
+            lines.write(orjson.dumps({**case, "case_id": f"{case['case_id']}-{place}"}) + b"\n")
+
+
+def main() -> None:
+    """Print the figures."""
+    chosen = settings()
+    engines = {"1 process": engine_of("processes", 1, chosen), "2 processes": engine_of("processes", 2, chosen)}
+    if find_spec("ray") is None:
+        print("Ray is not installed: it is left out")
+    else:
+        engines["2 Ray workers"] = engine_of("ray", 2, chosen)
+    laboratory = Laboratory.open(chosen)
+    with TemporaryDirectory() as folder:
+        cases = Path(folder) / "cases.jsonl"
+        write_many(cases, int(sys.argv[1]) if len(sys.argv) > 1 else CASES)
+        rounds = [{name: measure(engine, laboratory, chosen, cases) for name, engine in engines.items()} for _ in range(ROUNDS)]
+    for name in engines:
+        ones = [one[name] for one in rounds]
+        rate = statistics.median(one.cases_a_second for one in ones)
+        start_s = statistics.median(one.start_s for one in ones)
+        print(f"missions eval, {name:<17}  {rate:6.0f} cases/s, after {start_s:.1f} s until the first result")
+    _print_ratio(rounds, "2 processes", "1 process")
+    if "2 Ray workers" in engines:
+        _print_ratio(rounds, "2 Ray workers", "2 processes")
+
+
+def _print_ratio(rounds: Sequence[dict[str, Measured]], one: str, other: str) -> None:
+    ratios = sorted(each[one].cases_a_second / each[other].cases_a_second for each in rounds)
+    print(
+        f"{one} to {other}: {statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds)"
+    )
+
+
+if __name__ == "__main__":
+    main()
