@@ -6,7 +6,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Self
 
 from evals.shown import Part, Shown, Table, Title, before_and_after, dollars
@@ -18,14 +17,15 @@ class Rail(Shown, tuple[Observation, ...]):
     """The Explain rail: observations in their order."""
 
     def parts(self) -> Iterator[Part]:
-        """One table; a step is named where it begins."""
+        """One table; step and kind are named where they begin."""
         if not self:
             yield "Nothing was observed yet."
             return
-        rows = []
-        for step, said in groupby(self, key=lambda one: one.step):
-            for number, one in enumerate(said):
-                rows.append(("" if number else step, one.kind, one.text))
+        rows, before = [], ("", "")
+        for one in self:
+            here = (one.step, one.kind)
+            rows.append(("" if one.step == before[0] else one.step, "" if here == before else one.kind, one.text))
+            before = here
         yield Table(("step", "what", "observation"), rows)
 
 

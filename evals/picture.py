@@ -41,8 +41,9 @@ def picture(graph: Graph, been: Collection[str] = (), here: Collection[str] = ()
     width, height = len(names) * _APART - (_APART - _WIDTH) + 2 * _MARGIN, above + below + _HEIGHT + 2 * _MARGIN
     svg = Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
-        'font-family="sans-serif" font-size="13"><title>{title}</title>\n<defs><marker id="tip" viewBox="0 0 8 8" refX="7" '
-        'refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="{line}"/></marker></defs>\n{drawn}\n</svg>'
+        'font-family="sans-serif" font-size="13"><title>{title}</title>\n'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<path d="M0 0L8 4L0 8z" fill="{line}"/></marker></defs>\n{drawn}\n</svg>'
     )
     text = _text(names, been, here)
     drawn = Markup("\n").join([*edges, *nodes])

@@ -88,7 +88,9 @@ def _html(part: Part) -> Markup:
         case Table(columns, rows):
             head = Markup("").join(_CELL.format("th", told(column), "th") for column in columns)
             body = Markup("\n").join(Markup("<tr>{}</tr>").format(_cells(row)) for row in rows)
-            return Markup("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>").format(head, body)
+            return Markup(
+                '<table border="1" class="dataframe">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>'
+            ).format(head, body)
         case _:
             return Markup("<p>{}</p>").format(_lines(part))
 

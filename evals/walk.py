@@ -53,14 +53,12 @@ class Step(Shown):
     update: Mapping[str, Any]
 
     def parts(self) -> Iterator[Part]:
-        """What it said, and what it handed on."""
-        yield Title(self.node)
-        if self.said:
-            yield from self.said.parts()
-        handed = [
+        """What it said, and what it put into the state of the graph."""
+        yield from self.said.parts() if self.said else (f"{self.node} had nothing to say.",)
+        put = [
             f"{name} ({len(value)})" if isinstance(value, dict | list) else name for name, value in self.update.items() if value
         ]
-        yield f"It hands on: {', '.join(handed) or 'nothing'}."
+        yield f"Into the state: {', '.join(put) or 'nothing'}."
 
 
 class Walk(Shown):
@@ -75,7 +73,7 @@ class Walk(Shown):
         people: Mapping[str, str] = PEOPLE,
     ) -> None:
         """`people`: who may decide, name -> role. Raises BadInput for an exception whose systems are malformed."""
-        self.case = case
+        self.laboratory, self.case = laboratory, case
         self.systems = RecordedSystems(case.systems, laboratory.catalogue, self._now)
         self.ledger = MemoryLedger(self._now)
         for name, role in people.items():
@@ -218,7 +216,7 @@ class Walk(Shown):
     def parts(self) -> Iterator[Part]:
         """What it is about, and where it stands."""
         event = self.case.event
-        yield Title(f"{event.subject}: {event.name.replace('_', ' ')}")
+        yield Title(f"{event.subject}: {event.name}")
         yield f"{self.case.case_id}, looked at as of {event.as_of:%d %B %Y, %H:%M} UTC by {event.mission}; it {self._standing()}."
 
     def _standing(self) -> str:
