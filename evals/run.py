@@ -15,10 +15,10 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput
-from evals.cases import RecordedException, read_cases, recorded
+from evals.cases import RecordedException, recorded
 from graphs.mission import GRAPH_VERSION, mission_graph
 from graphs.runtime import load_packs, utc_now
-from graphs.settings import CHECKOUT, Settings, settings
+from graphs.settings import Settings, settings
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
@@ -62,18 +62,6 @@ class Laboratory:
         phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
         phrasebook.learn(parts)
         return cls(packs, catalogue, policies, knowledge, phrasebook)
-
-    def cases(self, mission: str) -> list[RecordedException]:
-        """The recorded exceptions of a Mission that this checkout comes with. Raises BadInput for a Mission without any."""
-        return list(read_cases(CHECKOUT / "evals" / "cases" / f"{mission}.jsonl", self.packs))
-
-    def case(self, case_id: str) -> RecordedException:
-        """The recorded exception of this checkout with this id. Raises BadInput where there is none."""
-        for file in sorted((CHECKOUT / "evals" / "cases").glob("*_*.jsonl")):
-            for case in read_cases(file, self.packs):
-                if case.case_id == case_id:
-                    return case
-        raise BadInput(f"there is no recorded exception {case_id}; the files of evals/cases name theirs")
 
 
 class Evaluation:

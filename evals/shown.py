@@ -73,7 +73,7 @@ def before_and_after(field: str, before: Any, after: Any) -> str:
 
 def _amount(field: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_amount(name, one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_amount(name, one)}" for name, one in sorted(value.items()))
     return dollars(value) if field.endswith("_cents") and isinstance(value, int) else told(value) or "nothing"
 
 

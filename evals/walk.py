@@ -1,7 +1,7 @@
 """A walk through one Mission: the live graph over a recorded exception, node by node if you like, without a database.
 
 >>> lab = Laboratory.open(settings())
->>> walk = Walk(lab, lab.case("dev-ord-0007"))
+>>> walk = Walk(lab, recorded_case("dev-ord-0007", lab.packs))
 >>> walk.step()      # gather: what the node read and said
 >>> walk.drive()     # on to where a person decides
 >>> walk.proposal

@@ -3,6 +3,7 @@
 import pytest
 
 from errors import BadInput
+from evals.cases import recorded_case
 from evals.changing import vary, with_value
 from evals.run import Laboratory
 
@@ -10,7 +11,7 @@ CASE = "dev-ord-0007"
 
 
 def test_one_value_changes_and_the_exception_stays_as_it_was(lab: Laboratory) -> None:
-    case = lab.case(CASE)
+    case = recorded_case(CASE, lab.packs)
     changed = with_value(case, "oms.orders", "O-99308", "lines/2/qty", 3)
     quantities = [
         next(order for order in one.systems["oms"]["orders"] if order["order_id"] == "O-99308")["lines"][1]["qty"]
@@ -34,11 +35,11 @@ def test_one_value_changes_and_the_exception_stays_as_it_was(lab: Laboratory) ->
 )
 def test_a_place_that_there_is_not_is_told(lab: Laboratory, collection: str, record: str, path: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        with_value(lab.case(CASE), collection, record, path, 1)
+        with_value(recorded_case(CASE, lab.packs), collection, record, path, 1)
 
 
 def test_a_fact_is_varied_over_the_thresholds_of_the_policy(lab: Laboratory) -> None:
-    found = vary(lab, lab.case(CASE), "payments.payments", "O-99308", "fraud/score", [0.39, 0.4, 0.74, 0.75])
+    found = vary(lab, recorded_case(CASE, lab.packs), "payments.payments", "O-99308", "fraud/score", [0.39, 0.4, 0.74, 0.75])
     assert list(found["fraud/score"]) == [0.39, 0.4, 0.74, 0.75]
     assert list(found["verdict"]) == ["fulfil_with_changes"] * 3 + ["escalate"]
     assert ["FRD-2" in cites for cites in found["cites"]] == [False, True, True, False]

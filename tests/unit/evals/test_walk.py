@@ -6,6 +6,7 @@ import pytest
 
 from errors import BadInput, Refused
 from evals.cards import Rail
+from evals.cases import recorded_case
 from evals.run import Laboratory
 from evals.walk import Step, Walk
 from ledger.records import Observation
@@ -18,7 +19,7 @@ TO_THE_PAUSE = ["gather", "diagnose", "ground", "assess", "propose", "check"]
 
 @pytest.fixture
 def walk(lab: Laboratory) -> Walk:
-    return Walk(lab, lab.case(HARD))
+    return Walk(lab, recorded_case(HARD, lab.packs))
 
 
 def stepped(walk: Walk) -> list[Step]:
@@ -46,7 +47,7 @@ def test_a_walk_goes_node_by_node_to_where_a_person_decides(walk: Walk) -> None:
 def test_a_walk_proposes_what_an_evaluation_does(lab: Laboratory, walk: Walk) -> None:
     proposal = walk.drive().proposal
     assert proposal is not None
-    result = evaluation().run(lab.case(HARD))
+    result = evaluation().run(recorded_case(HARD, lab.packs))
     assert [(action["name"], action["args"]) for action in proposal.plan] == [
         (action["name"], action["args"]) for action in result["actions"]
     ]
@@ -127,4 +128,4 @@ def test_nothing_observed_yet_is_said(walk: Walk) -> None:
 
 def test_a_case_that_there_is_not_is_told(lab: Laboratory) -> None:
     with pytest.raises(BadInput, match="no recorded exception dev-ord-9999"):
-        lab.case("dev-ord-9999")
+        recorded_case("dev-ord-9999", lab.packs)
