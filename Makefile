@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test browser golden chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install run test browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,12 @@ test: install  ## every test that needs no browser
 
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+
+notebooks: install  ## run the notebooks of analysts from top to bottom
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=120 -n 2 notebooks
+
+notebooks-write: install  ## run them, and keep what they show
+	@$(BIN)/python -m tests.notebooks
 
 chaos: install  ## break everything that breaks, and count what must be 0
 	@$(BIN)/python -m tests.chaos

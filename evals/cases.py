@@ -7,6 +7,7 @@ from typing import Any
 
 from errors import BadInput
 from graphs.events import event_of_trigger
+from graphs.settings import CHECKOUT
 from graphs.strict_json import strict_json
 from ledger.records import Event
 from nodes.pack import Pack
@@ -35,6 +36,20 @@ def read_cases(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedExcept
                     yield recorded(parse_line(line, f"{file}, line {number}"), packs, f"{file}, line {number}")
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+
+
+def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedException]:
+    """The recorded exceptions of a Mission that this checkout comes with. Raises BadInput for a Mission without any."""
+    return list(read_cases(CHECKOUT / "evals" / "cases" / f"{mission}.jsonl", packs))
+
+
+def recorded_case(case_id: str, packs: Mapping[str, Pack]) -> RecordedException:
+    """The recorded exception of this checkout with this id. Raises BadInput where there is none."""
+    for file in sorted((CHECKOUT / "evals" / "cases").glob("*_*.jsonl")):
+        for case in read_cases(file, packs):
+            if case.case_id == case_id:
+                return case
+    raise BadInput(f"there is no recorded exception {case_id}; the files in evals/cases name theirs")
 
 
 def parse_line(line: bytes, where: str) -> dict[str, Any]:

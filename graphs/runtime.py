@@ -143,7 +143,7 @@ class Runtime:
             ledger = context.ledger
             if held.lost >= MOST_LOST and ledger.run(run_id).status == "running":
                 reason = f"{held.lost} processes in a row ended while they worked on it; look into their logs"
-                ledger.incident(run_id, reason, utc_now())
+                ledger.incident(run_id, reason, self.context.clock())
             for _ in range(MOST_DRIVES):
                 run = ledger.run(run_id)
                 if run.status != "running":
@@ -153,15 +153,15 @@ class Runtime:
                 except TakenOver:
                     raise
                 except (Stuck, Refused, BadInput) as error:  # to try again would end in the same way
-                    ledger.incident(run_id, str(error), utc_now())
+                    ledger.incident(run_id, str(error), self.context.clock())
                 except MissionsError:
                     raise
                 except Exception as error:  # a defect must not leave a run that nobody sees
-                    ledger.incident(run_id, f"{type(error).__name__}: {error}", utc_now())
+                    ledger.incident(run_id, f"{type(error).__name__}: {error}", self.context.clock())
                     raise
                 finally:  # whoever drives it on may be another process
                     context.forget(run_id)
-            ledger.incident(run_id, "the graph stopped without an end; look at the last observations", utc_now())
+            ledger.incident(run_id, "the graph stopped without an end; look at the last observations", self.context.clock())
             return ledger.run(run_id)
 
     def restart(self, run_id: str, by: str, reason: str) -> Run:
@@ -175,7 +175,9 @@ class Runtime:
             check_settlement(run, self.ledger.person(by), by, reason)
             check_restart(run, self.ledger.effects(run.run_id))
             self._under(held).delete_thread(run.run_id)
-            return self.ledger.under(held).restart(run.run_id, self.versions(run.event), by=by, reason=reason, at=utc_now())
+            return self.ledger.under(held).restart(
+                run.run_id, self.versions(run.event), by=by, reason=reason, at=self.context.clock()
+            )
 
     def decide(
         self,
@@ -205,7 +207,7 @@ class Runtime:
             reason=reason,
             digest=digest or proposal.digest,
             details=details or {},
-            at=utc_now(),
+            at=self.context.clock(),
         )
         what = f"{kind} without {', '.join(without)}" if without else kind
         told = NewObservation(

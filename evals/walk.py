@@ -1,0 +1,233 @@
+"""A walk through one Mission: the live graph over a recorded exception, node by node if you like, without a database.
+
+>>> lab = Laboratory.open(settings())
+>>> walk = Walk(lab, recorded_case("dev-ord-0007", lab.packs))
+>>> walk.step()      # gather: what the node read and said
+>>> walk.drive()     # on to where a person decides
+>>> walk.proposal
+>>> walk.approve(by="rita", reason="the move explains the score")
+>>> walk.effects
+
+Systems are recorded, ledger and checkpoints are in memory, and the clock stands at the moment of the case; nodes, rules of
+decisions and the runtime that drives them are those of every run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped]
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from errors import Refused
+from evals.cards import ProposalCard, Rail, who
+from evals.cases import RecordedException
+from evals.picture import Picture, picture
+from evals.run import Laboratory
+from evals.shown import Part, Shown, Title, before_and_after
+from graphs.mission import mission_graph
+from graphs.runtime import Runtime
+from knowledge_index.policies import Clause
+from ledger.memory import MemoryLedger
+from ledger.records import DecisionKind, Run
+from nodes.diagnose import find
+from nodes.listening import Listening
+from nodes.planner import Planner
+from nodes.state import MissionContext, Reasoner
+from systems.recorded import RecordedSystems
+
+#: The people of the sandbox company who have to do with proposals.
+PEOPLE: Mapping[str, str] = {"ana": "analyst", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "finn": "finance"}
+
+
+@dataclass(frozen=True)
+class Step(Shown):
+    """What one node added."""
+
+    node: str
+    said: Rail
+    #: the update of the state
+    update: Mapping[str, Any]
+
+    def parts(self) -> Iterator[Part]:
+        """What it said, and what it put into the state of the graph."""
+        yield from self.said.parts() if self.said else (f"{self.node} had nothing to say.",)
+        put = [
+            f"{name} ({len(value)})" if isinstance(value, dict | list) else name for name, value in self.update.items() if value
+        ]
+        yield f"Into the state: {', '.join(put) or 'nothing'}."
+
+
+class Walk(Shown):
+    """One run over one recorded exception. Shows where it stands."""
+
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        case: RecordedException,
+        *,
+        reasoner: Reasoner | None = None,
+        people: Mapping[str, str] = PEOPLE,
+    ) -> None:
+        """`people`: who may decide, name -> role. Raises BadInput for an exception whose systems are malformed."""
+        self.laboratory, self.case = laboratory, case
+        self.systems = RecordedSystems(case.systems, laboratory.catalogue, self._now)
+        self.ledger = MemoryLedger(self._now)
+        for name, role in people.items():
+            self.ledger.add_person(name, role)
+        self._context = MissionContext(
+            ledger=self.ledger, reader=Listening(self.systems, laboratory.phrasebook, self._now), writer=self.systems,
+            packs=laboratory.packs, catalogue=laboratory.catalogue, policies=laboratory.policies, knowledge=laboratory.knowledge,
+            reasoner=reasoner or Planner(), clock=self._now,
+        )  # fmt: skip
+        saver = InMemorySaver()
+        self._graph = mission_graph(saver)
+        self._runtime = Runtime(self._context, saver, "", self.ledger)
+        self._run_id = self._runtime.take_in(case.event, case.case_id).run_id
+        self._config: RunnableConfig = {"configurable": {"thread_id": self._run_id}}
+
+    # Going on
+
+    def step(self) -> Step:
+        """Run the next node. Raises Refused where the run waits for a person, or is over."""
+        if self.run.status != "running":
+            raise Refused(f"run {self._run_id} {self._standing()}; there is no next node")
+        before = len(self.rail)
+        paused = self._graph.get_state(self._config)
+        given: Any = None if paused.values else {"run_id": self._run_id}
+        if paused.interrupts:
+            given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
+        steps = self._graph.stream(given, self._config, context=self._context, stream_mode="updates", interrupt_after="*")
+        ((node, update),) = next(step for step in steps if "__interrupt__" not in step).items()
+        return Step(node, Rail(self.rail[before:]), update or {})
+
+    def drive(self) -> "Walk":
+        """Go on until the run waits for a person, is closed or an incident."""
+        self._runtime.drive(self._run_id)
+        return self
+
+    # Deciding: the rules are the ledger's, as for every run
+
+    def approve(self, *, by: str, reason: str, without: Sequence[str] = ()) -> "Walk":
+        """Approve the proposal, but the parts in `without`, and go on. Raises Refused."""
+        return self._decide("approve", by, reason, {"without": list(without)} if without else {})
+
+    def edit(self, plan: Sequence[Mapping[str, Any]], *, by: str, reason: str) -> "Walk":
+        """Put another plan ([{"name", "args"}]) in the place of the proposed one, to be checked and approved by another."""
+        return self._decide("edit", by, reason, {"plan": [dict(action) for action in plan]})
+
+    def reject(self, *, by: str, reason: str) -> "Walk":
+        """Reject the proposal, which ends the run."""
+        return self._decide("reject", by, reason, {})
+
+    def respond(self, remark: str, *, by: str) -> "Walk":
+        """Send the Mission back to look again."""
+        return self._decide("respond", by, remark, {"remark": remark})
+
+    def escalate(self, queue: str, *, by: str, reason: str) -> "Walk":
+        """Hand the case to a queue of people."""
+        return self._decide("escalate", by, reason, {"queue": queue})
+
+    def _decide(self, kind: DecisionKind, by: str, reason: str, details: Mapping[str, Any]) -> "Walk":
+        self._runtime.decide(self._run_id, kind, by, reason, details=details)
+        return self.drive()
+
+    # What there is to see
+
+    @property
+    def run(self) -> Run:
+        """The run as the ledger has it."""
+        return self.ledger.run(self._run_id)
+
+    @property
+    def rail(self) -> Rail:
+        """The Explain rail so far."""
+        return Rail(self.ledger.observations(self._run_id))
+
+    @property
+    def proposal(self) -> ProposalCard | None:
+        """The latest proposal; None before there is one."""
+        proposal = self.ledger.proposal(self._run_id)
+        return ProposalCard.of(proposal, self.clauses) if proposal else None
+
+    @property
+    def clauses(self) -> Mapping[str, Clause]:
+        """The clauses in force at the moment of the case, by id."""
+        return self._context.policies.in_force(self.case.event.as_of)
+
+    @property
+    def graph(self) -> Picture:
+        """The graph, with the nodes that have run and the one that comes next."""
+        history = list(self._graph.get_state_history(self._config))
+        been = {name for earlier in history[1:] for name in earlier.next}
+        here = set(history[0].next) if history else {"gather"}
+        return picture(self._graph.get_graph(), been - here, here)
+
+    @property
+    def observations(self) -> pd.DataFrame:
+        """The Explain rail as a frame."""
+        return pd.DataFrame([asdict(one) for one in self.rail], columns=["seq", "at", "step", "kind", "text", "evidence"])
+
+    @property
+    def facts(self) -> pd.DataFrame:
+        """What was read in the last look: a row a read."""
+        rows = [
+            {"fact": one.name, "tool": one.tool, "asked with": dict(one.args), "status": one.status, "value": one.value}
+            for one in self.ledger.facts(self._run_id)
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """What the facts mean: a row a finding, with the reads that it is made of, and why one cannot be told."""
+        look = self._graph.get_state(self._config).values.get("look", 1)
+        found = find(self._context.case(self.run, look))
+        columns = ["id", "dimension", "says", "facts", "lacking"]
+        return pd.DataFrame([{name: one[name] for name in columns} for one in found], columns=columns)
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """What was done: a row a step, with what the system answered."""
+        rows = [
+            {
+                "step": one.step + 1,
+                "action": one.action,
+                "tool": one.tool,
+                "status": one.status,
+                "receipt": (one.receipt or {}).get("receipt_id", one.error),
+                "changed": "; ".join(
+                    f"{c['record']} {before_and_after(c['field'], c['before'], c['after'])}"
+                    for c in (one.receipt or {}).get("changed", ())
+                ),
+            }
+            for one in self.ledger.effects(self._run_id)
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def audit(self) -> pd.DataFrame:
+        """The audit log of the walk: a row an entry, each chained to the one before it."""
+        rows = [{"seq": one.seq, "kind": one.kind, "run": one.run_id, "digest": one.digest} for one in self.ledger.audit()]
+        return pd.DataFrame(rows)
+
+    def parts(self) -> Iterator[Part]:
+        """What it is about, and where it stands."""
+        event = self.case.event
+        yield Title(f"{event.subject}: {event.name}")
+        yield f"{self.case.case_id}, looked at as of {event.as_of:%d %B %Y, %H:%M} UTC by {event.mission}; it {self._standing()}."
+
+    def _standing(self) -> str:
+        run, proposal = self.run, self.ledger.proposal(self._run_id)
+        if run.status == "closed":
+            return f"is closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
+        if run.status == "waiting" and proposal:
+            return f"waits for {who(proposal.approval.role, proposal.approval.four_eyes)}"
+        if run.status == "incident":
+            return f"is an incident: {self.ledger.incidents()[-1].reason}"
+        return "is running"
+
+    def _now(self) -> datetime:
+        return self.case.event.as_of
