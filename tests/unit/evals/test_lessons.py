@@ -150,7 +150,7 @@ def test_a_promoted_case_is_read_evaluated_and_kept_from_others(tmp_path: Path) 
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (case,) = read_cases(file, laboratory().packs)
     assert case.expected is not None and case.raw["lesson"]["difference"]["queue"] == "fraud"
-    assert judge(case.expected, evaluation().run(case), laboratory().catalogue).missed_escalation is True
+    assert judge(case.expected, evaluation().run(case), laboratory().catalogue)["missed_escalation"] == 1
     with pytest.raises(Refused, match="was promoted to"):
         promote(rehearsal.ledger, found, file, by="ana", **with_packs())
     assert len(file.read_bytes().splitlines()) == 1
