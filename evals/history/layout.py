@@ -61,8 +61,8 @@ class Layout:
     def view(self, rows: str) -> str:
         """SQL that reads `rows`; missing columns are null, `at` is called `moment` (UTC)."""
         selected = [
-            f"{self.columns.get(field.name, f'null::{_SQL_TYPES[field.type]}')} as {'moment' if field.name == 'at' else field.name}"
-            for field in SCHEMA
+            f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
+            for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
         ]
         return f"select {', '.join(selected)}, {self.origin} as origin from {rows}"
 
@@ -92,7 +92,7 @@ def _online_retail(schema: pa.Schema, what: str) -> Layout:
     )
     columns = {
         "record": record,
-        "record_id": invoice,
+        "record_id": f"(case when {record} = 'line' then null else {invoice} end)",
         "order_id": invoice,
         "customer_id": customer,
         "at": _read(schema, "InvoiceDate", _MOMENT, what),
@@ -114,7 +114,10 @@ def _read(schema: pa.Schema, name: str, wanted: pa.DataType, what: str) -> str:
     if pa.types.is_null(type_):
         return f"null::{_SQL_TYPES[wanted]}"
     column = f'"{name}"'
-    whole = f"(case when {column} is null or isnan({column}) then null when {column} = trunc({column}) then {column}::bigint else error('{name} is no whole number') end)"
+    whole = (
+        f"(case when {column} is null or isnan({column}) then null "
+        f"when {column} = trunc({column}) then {column}::bigint else error('{name} is no whole number') end)"
+    )
     if wanted == _MOMENT:
         _refuse_unless(pa.types.is_timestamp(type_) or pa.types.is_date(type_), schema, name, "a date and time", what)
         return f"{column}::timestamp"

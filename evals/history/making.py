@@ -45,6 +45,8 @@ def make_files(lines: int, seed: int, out: Path, truth: Path, on_progress: Calla
     with ExitStack() as files:
         to_history = files.enter_context(pq.ParquetWriter(files.enter_context(whole_file(out)), SCHEMA, compression="zstd"))
         to_truth = files.enter_context(pq.ParquetWriter(files.enter_context(whole_file(truth)), TRUTH, compression="zstd"))
+        if on_progress:
+            on_progress(0, total)
         for done, (stretch, known) in enumerate(_stretches(lines, seed), start=1):
             to_history.write_table(stretch)
             to_truth.write_table(known)

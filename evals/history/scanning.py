@@ -27,9 +27,10 @@ from knowledge_index.policies import PolicyBook
 
 LEAST_MEMORY_MB = 256
 _RESULT = """
-select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject, nullif(other_id, '') as other_id, customer_id,
-    moment::timestamptz as "at", money_cents, says, told as case
+select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
+    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, told as case
 from found left join cases using (kind, subject, other_id)
+order by kind, subject, other_id
 """
 
 OnProgress = Callable[[int, int], None]
@@ -89,12 +90,10 @@ def scan(
         search.run(rows, what, as_of)
         frame = None
         if out is None:
-            frame = engine.sql(f"{_RESULT} order by kind, subject, other_id").to_arrow_table().to_pandas()
+            frame = engine.sql(_RESULT).to_arrow_table().to_pandas()
         else:
             with whole_file(Path(out)) as unfinished:
-                engine.execute(
-                    f"copy ({_RESULT} order by kind, subject, other_id) to {_text(str(unfinished))} (format parquet, compression zstd)"
-                )
+                engine.execute(f"copy ({_RESULT}) to {_text(str(unfinished))} (format parquet, compression zstd)")
         search.advance()
         counted = engine.execute(
             "select kind, count(*), count(told) from found left join cases using (kind, subject, other_id) group by kind"
@@ -112,7 +111,7 @@ class _Search:
         self, engine: duckdb.DuckDBPyConnection, layout: Layout, thresholds: Thresholds, on_progress: OnProgress | None
     ) -> None:
         self._engine, self._layout, self._thresholds, self._on_progress = engine, layout, thresholds, on_progress
-        self._done = 0
+        self._done, self._steps = 0, 0
         self.counts: Mapping[str, int] = {}
         self.looked_for: list[Detector] = []
         self.not_looked_for: dict[str, str] = {}
@@ -129,8 +128,10 @@ class _Search:
             else:
                 self.looked_for.append(detector)
         self._set_variables()
-        told = tell(self.looked_for, self.counts, as_of)
-        self._steps = 5 + len(self.looked_for) + len(told)
+        told = tell(self.looked_for, self._layout, self.counts, as_of)
+        self._steps = 4 + len(self.looked_for) + len(told)
+        if self._on_progress:
+            self._on_progress(0, self._steps)
         for sql in (orders(self._layout), PAID, FOUND):
             self._do(sql)
         for detector in self.looked_for:
@@ -160,6 +161,8 @@ class _Search:
     def _set_variables(self) -> None:
         for name, value in self._thresholds:
             self._engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
+        has_address = {"line1", "postal_code"} & self._layout.columns.keys()
+        self._engine.execute(f"set variable and_address = '{', same address' if has_address else ''}'")
         self._engine.execute("set variable end_of_history = (select max(moment) from records)")
 
 
@@ -175,7 +178,11 @@ def _missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> s
 def _engine(memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory, whose temporary files are gone afterwards, however it ends."""
     with tempfile.TemporaryDirectory(prefix="missions-history-") as folder:
-        chosen = {"memory_limit": f"{memory_mb}MiB", "temp_directory": folder, "preserve_insertion_order": False}
+        chosen: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_mb}MiB",
+            "temp_directory": folder,
+            "preserve_insertion_order": False,
+        }
         with duckdb.connect(config=chosen) as engine:
             engine.execute("set TimeZone = 'UTC'")
             yield engine

@@ -4,8 +4,8 @@ from evals.history.detectors.detector import Detector
 
 CANCELLATION_WITHOUT_ORDER = Detector(
     kind="cancellation_without_order",
-    definition="A cancellation takes away more of a SKU than is left, at that moment and after those before it, of the order that "
-    "it names; where cancellations name none, of all that the customer ordered in the history until then. "
+    definition="A cancellation takes away more of a SKU than is left, at that moment and after those before it, of the order "
+    "that it names; where cancellations name none, of all that the customer ordered in the history until then. "
     "The subject is the cancellation, the other the SKU.",
     needs=("order_id", "record_id", "at", "sku", "qty"),
     records=("cancellation",),

@@ -21,7 +21,8 @@ select o.order_id as subject, null as other_id, o.customer_id, coalesce(o.shippe
            o.total_cents / 100, coalesce(w.cents, 0) / 100, p.gross_cents / 100, (p.gross_cents - p.net_cents) / 100) as says
 from orders o join paid p using (order_id) left join owed w using (order_id)
     anti join (from found where kind = 'double_charge') f on f.subject = o.order_id
-where o.status in ('shipped', 'delivered') and p.taken > 0 and not p.unknown and not p.disputed and w.unknown is distinct from true
+where o.status in ('shipped', 'delivered') and p.taken > 0 and not p.unknown and not p.disputed
+    and w.unknown is distinct from true
     and (p.gross_cents < o.total_cents - coalesce(w.cents, 0) or p.net_cents > o.total_cents - coalesce(w.cents, 0))
 """,
 )

@@ -4,7 +4,8 @@ from evals.history.detectors.detector import Detector
 
 CAPTURE_MISSING = Detector(
     kind="capture_missing",
-    definition="An order is `shipped` or `delivered`, and the history has no charge of it that is captured, refunded or disputed.",
+    definition="An order is `shipped` or `delivered`, and the history has no charge of it that is "
+    "captured, refunded or disputed.",
     needs=("order_id", "at", "status"),
     records=("charge",),
     event=("order_exception", "order.capture_failed"),

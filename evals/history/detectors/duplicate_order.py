@@ -20,8 +20,8 @@ with candidates as (
     window near as (partition by customer_id, place, goods order by placed_at, order_id)
 )
 select order_id as subject, earlier as other_id, customer_id, placed_at as moment, total_cents as money_cents,
-    format('Order {} repeats order {}, placed {} before it: same customer, goods and address.',
-           order_id, earlier, placed_at - earlier_at) as says
+    format('Order {} repeats order {}, placed {} before it: same customer and goods{}.',
+           order_id, earlier, placed_at - earlier_at, getvariable('and_address')) as says
 from ordered
 where placed_at - earlier_at <= to_minutes(getvariable('window_minutes'))
 """,

@@ -13,9 +13,11 @@ with due as (
         or list_contains(getvariable('open_statuses'), status) then getvariable('end_of_history') end) as left_at
     from lines where status is distinct from 'cancelled'
 )
-select order_id as subject, null as other_id, any_value(customer_id) as customer_id, min(due) as moment, any_value(total_cents) as money_cents,
+select order_id as subject, null as other_id, any_value(customer_id) as customer_id, min(due) as moment,
+    any_value(total_cents) as money_cents,
     format('Order {} was promised for {} and {}.', order_id, min(due),
-           case when max(shipped_at) is null then 'has not left' else format('left {} later', max(shipped_at) - min(due)) end) as says
+           case when max(shipped_at) is null then 'has not left'
+           else format('left {} later', max(shipped_at) - min(due)) end) as says
 from due where order_id is not null and left_at > due group by order_id
 """,
 )

@@ -10,7 +10,8 @@ REPEATED_LINE = Detector(
     # each line sets one of 64 bits: an order with as many bits as lines repeats none, and its lines need not be compared
     query="""
 with repeated as (
-    select order_id, sku, qty, unit_price_cents, count(*) as times, any_value(customer_id) as customer_id, any_value(moment) as moment
+    select order_id, sku, qty, unit_price_cents, count(*) as times,
+        any_value(customer_id) as customer_id, any_value(moment) as moment
     from lines semi join (from orders where bit_count(line_bits) < lines) using (order_id)
     where sku is not null and qty is not null and unit_price_cents is not null
     group by order_id, sku, qty, unit_price_cents, location having times > 1

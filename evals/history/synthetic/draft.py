@@ -98,7 +98,7 @@ def ordinary(random: np.random.Generator, first: int, number: int, of: int, pric
     customers = max(1, -(-of // ROUNDS))
     customer, round_ = index % customers, index // customers
     at = BEGIN + round_ * ROUND + customer * (98 * DAY) // customers + random.integers(0, 12 * HOUR, number)
-    status = random.choice(["delivered", "shipped", "cancelled", "ready", *OPEN], number, p=[0.76, 0.1, 0.04, 0.02, *[0.02] * 4])
+    status = random.choice(["delivered", "shipped", "cancelled", "ready", *OPEN], number, p=[0.82, 0.1, 0.04, 0.02, *[0.005] * 4])
     orders = pd.DataFrame({"number": index * STRIDE, "customer": customer, "at": at, "status": status})
     orders["street"], orders["postal_code"] = customer, 10_000 + customer % 89_999
     orders["promised"] = at + random.integers(3 * DAY, 8 * DAY, number)

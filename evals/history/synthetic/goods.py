@@ -25,26 +25,29 @@ def put_in_repeated_lines(draft: Draft) -> None:
 
 
 def put_in_wrong_prices(draft: Draft) -> None:
-    """A price over five times the usual one or under a fifth of it; and those at exactly that, and half a price."""
-    tenfold, hundredth, just_over, just_under, five, fifth = draft.cast(0.012, 6)
-    for orders, true, wrong in (
-        (tenfold, True, lambda usual: usual * 10),
-        (hundredth, True, lambda usual: usual // 100),
-        (just_over, True, lambda usual: usual * 5 + 1),
-        (just_under, True, lambda usual: usual // 5 - 1),
-        (five, False, lambda usual: usual * 5),
-        (fifth, False, lambda usual: usual // 5),
+    """A price over five times the usual one or under a fifth of it; and those at exactly that."""
+    parts = draft.cast(0.012, 6)
+    tenfold, hundredth, just_over, just_under, five, fifth = parts
+    usual = {id(part): draft.prices[draft.lines["sku"].to_numpy()[draft.first_lines(part)]] for part in parts}
+    for orders, true, price in (
+        (tenfold, True, usual[id(tenfold)] * 10),
+        (hundredth, True, usual[id(hundredth)] // 100),
+        (just_over, True, usual[id(just_over)] * 5 + 1),
+        (just_under, True, usual[id(just_under)] // 5 - 1),
+        (five, False, usual[id(five)] * 5),
+        (fifth, False, usual[id(fifth)] // 5),
     ):
         first = draft.first_lines(orders)
-        draft.lines.loc[first, "price"] = wrong(draft.prices[draft.lines["sku"].to_numpy()[first]])
+        draft.lines.loc[first, "price"] = price
         if true:
             draft.is_true("price_outlier", draft.order_ids(orders), _sku(draft, first))
 
 
 def put_in_short_stock(draft: Draft) -> None:
     """Open orders of which a place has too little (STK-1); and just enough, an order that has left, a count not known."""
-    one_short, nothing, together, enough, enough_together, unknown = (part for part in draft.cast(0.012, 6))
-    for part in (one_short, nothing, together, enough, enough_together, unknown):
+    parts = draft.cast(0.012, 6)
+    one_short, nothing, together, enough, enough_together, unknown = parts
+    for part in parts:
         draft.open_again(part)
     for orders, spare, true in ((one_short, -1, True), (enough, 0, False)):
         first = draft.first_lines(orders)
@@ -66,7 +69,7 @@ def put_in_short_stock(draft: Draft) -> None:
 
 def put_in_adjustments(draft: Draft) -> None:
     """Corrections of stock: of five units or a fifth of what was on record and more, PHA-1; smaller ones, and finds."""
-    number = max(1, len(draft.orders) // 100)
+    number = max(1, len(draft.orders) // 400)
     cases: list[tuple[Ints, Ints, bool]] = [
         (draft.between(100, 900, number), -draft.between(5, 90, number), True),
         (np.full(number, 1000), np.full(number, -5), True),

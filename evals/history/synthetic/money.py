@@ -167,7 +167,8 @@ def _cancelled_wrongly(draft: Draft) -> list[Ints]:
 
 
 def _total(draft: Draft, orders: Ints) -> Ints:
-    return draft.orders["total"].to_numpy()[orders].astype(np.int64)
+    total: Ints = draft.orders["total"].to_numpy()[orders].astype(np.int64)
+    return total
 
 
 def _ids(draft: Draft, prefix: str, orders: Ints, nth: int) -> pd.Series:
@@ -217,5 +218,6 @@ def _cancel(
     chosen, line = draft.orders.loc[orders].reset_index(drop=True), draft.lines.loc[lines].reset_index(drop=True)
     draft.record(
         "cancellation", record_id=_ids(draft, "X-", orders, nth), number=chosen["number"] + number, customer=chosen["customer"],
-        at=chosen["at"] + HOUR + later, sku=line["sku"] if sku is None else sku, qty=qty, price=line["price"], location=line["location"],
+        at=chosen["at"] + HOUR + later, sku=line["sku"] if sku is None else sku, qty=qty, price=line["price"],
+        location=line["location"],
     )  # fmt: skip

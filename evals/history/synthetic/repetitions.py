@@ -9,6 +9,7 @@ from evals.history.synthetic.draft import HOUR, MINUTE, NEVER, SECOND, STRIDE, D
 def put_in_duplicates(draft: Draft) -> None:
     """The same goods to the same address by the same customer, at most 30 minutes apart: DUP-1."""
     anywhere, same_time, at_the_edge, thrice, gaps = draft.cast(0.006, 5, status="delivered")
+    draft.open_again(np.concatenate([anywhere[::2], thrice]))
     for originals, apart in (
         (anywhere, draft.between(SECOND, 30 * MINUTE, len(anywhere))),
         (same_time, np.zeros(len(same_time), dtype=np.int64)),
