@@ -3,13 +3,19 @@
 from evals.history.layout import RECORDS, Layout
 
 
-def views(layout: Layout, rows: str) -> list[str]:
-    """SQL that makes a view of all rows, and one of each record."""
-    by_record = [
-        f"create view {record[:-1] + 'ies' if record.endswith('y') else record + 's'} as from records where record = '{record}'"
+def relations(layout: Layout, rows: str) -> list[str]:
+    """SQL that makes `records`, all rows; `lines` of them; and of the other records, which are fewer, a table and its views."""
+    others = [
+        f"create view {record[:-1] + 'ies' if record.endswith('y') else record + 's'} as from others where record = '{record}'"
         for record in RECORDS
+        if record != "line"
     ]
-    return [f"create view records as {layout.view(rows)}", *by_record]
+    return [
+        f"create view records as {layout.view(rows)}",
+        "create view lines as from records where record = 'line'",
+        "create temp table others as from records where record is distinct from 'line'",
+        *others,
+    ]
 
 
 def orders(layout: Layout) -> str:
@@ -26,8 +32,7 @@ def orders(layout: Layout) -> str:
     total = "any_value(total_cents)" if "total_cents" in layout.columns else "sum(qty * unit_price_cents)::bigint"
     return f"""
 create temp table orders as
-select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status,
-    any_value(shipped_at) as shipped_at, {total} as total_cents, {place} as place,
+select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status, {total} as total_cents, {place} as place,
     case when count(sku) = count(*) and count(qty) = count(*) then sum(hash(sku)::hugeint * qty) end as goods,
     count(*) as lines, bit_or(1::ubigint << (hash(sku, qty, unit_price_cents, location) % 64)) as line_bits
 from lines where order_id is not null group by order_id

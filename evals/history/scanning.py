@@ -18,7 +18,7 @@ from errors import BadInput
 from evals.history.detectors import DETECTORS
 from evals.history.detectors.detector import Detector
 from evals.history.layout import RECORDS, Layout, recognise
-from evals.history.relations import FOUND, PAID, orders, views
+from evals.history.relations import FOUND, PAID, orders, relations
 from evals.history.thresholds import Thresholds
 from evals.history.told import tell
 from evals.history.whole_file import whole_file
@@ -118,7 +118,7 @@ class _Search:
 
     def run(self, rows: str, what: str, as_of: datetime) -> None:
         """Fill the tables `found` and `cases`."""
-        for sql in views(self._layout, rows):
+        for sql in relations(self._layout, rows):
             self._engine.execute(sql)
         self._count(what)
         for detector in DETECTORS:
@@ -151,7 +151,9 @@ class _Search:
         self.advance()
 
     def _count(self, what: str) -> None:
-        self.counts = dict(self._engine.execute("select record, count(*) from records group by record").fetchall())
+        self.counts = dict(self._engine.execute("select record, count(*) from others group by record").fetchall())
+        lines = self._engine.execute("select count(*) from lines").fetchone()
+        self.counts = {"line": lines[0] if lines else 0, **self.counts}
         unknown = [str(record)[:60] for record in self.counts if record not in RECORDS]
         if unknown:
             raise BadInput(f"{what}: there is no record {min(unknown)!r}; «record» is one of {', '.join(RECORDS)}")

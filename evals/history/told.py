@@ -84,7 +84,7 @@ select order_id, {{
     fraud: null::varchar
 }} as told
 from (select distinct order_id from concerned)
-    left join (from records where record in ('authorization', 'charge')) using (order_id)
+    left join (from others where record in ('authorization', 'charge')) using (order_id)
 group by order_id
 """
 

@@ -14,7 +14,7 @@ with owed as (
     select order_id, sum(qty * unit_price_cents) as cents, bool_or(qty is null or unit_price_cents is null) as unknown
     from cancellations group by order_id
 )
-select o.order_id as subject, null as other_id, o.customer_id, coalesce(o.shipped_at, o.placed_at) as moment,
+select o.order_id as subject, null as other_id, o.customer_id, o.placed_at as moment,
     abs(case when p.gross_cents < o.total_cents - coalesce(w.cents, 0) then p.gross_cents else p.net_cents end
         - (o.total_cents - coalesce(w.cents, 0)))::bigint as money_cents,
     format('Order {} costs {:.2f}, of which {:.2f} is cancelled; {:.2f} was charged and {:.2f} given back.', o.order_id,

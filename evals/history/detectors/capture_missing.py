@@ -10,7 +10,7 @@ CAPTURE_MISSING = Detector(
     records=("charge",),
     event=("order_exception", "order.capture_failed"),
     query="""
-select order_id as subject, null as other_id, customer_id, coalesce(shipped_at, placed_at) as moment, total_cents as money_cents,
+select order_id as subject, null as other_id, customer_id, placed_at as moment, total_cents as money_cents,
     format('Order {} is {} and nothing is captured for it.', order_id, status) as says
 from orders anti join (from paid where taken > 0) using (order_id)
 where status in ('shipped', 'delivered')

@@ -10,15 +10,14 @@ REPEATED_LINE = Detector(
     # each line sets one of 64 bits: an order with as many bits as lines repeats none, and its lines need not be compared
     query="""
 with repeated as (
-    select order_id, sku, qty, unit_price_cents, count(*) as times,
-        any_value(customer_id) as customer_id, any_value(moment) as moment
+    select order_id, sku, qty, unit_price_cents, count(*) as times
     from lines semi join (from orders where bit_count(line_bits) < lines) using (order_id)
     where sku is not null and qty is not null and unit_price_cents is not null
     group by order_id, sku, qty, unit_price_cents, location having times > 1
 )
-select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(moment) as moment,
+select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
     sum((times - 1) * qty * unit_price_cents)::bigint as money_cents,
     format('Order {} has the line of {} {} times.', order_id, sku, max(times)) as says
-from repeated group by order_id, sku
+from repeated join orders using (order_id) group by order_id, sku
 """,
 )
