@@ -63,7 +63,7 @@ bench: install  ## speed and memory beside a baseline of the same run (needs `ma
 	@$(BIN)/python -m tests.bench.dashboard
 
 lock: install  ## write requirements.lock anew (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --group dev --extra ray --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
 
 clean: ## remove .venv, build output and this checkout's data
 	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean

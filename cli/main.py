@@ -24,6 +24,9 @@ event = typer.Typer(no_args_is_help=True, help="Events of a file, and those that
 source = typer.Typer(no_args_is_help=True, help="The systems that may hand events in, by POST /events.")
 database = typer.Typer(no_args_is_help=True, help="The database: roles, backup, restore.")
 systems = typer.Typer(no_args_is_help=True, help="The systems of record, reached through MCP.")
+history = typer.Typer(
+    no_args_is_help=True, help="Historical orders: the exceptions in them, and histories made up with known ones."
+)
 pack = typer.Typer(no_args_is_help=True, help="Mission packs: what Missions read, find, may do and end in, as data.")
 shadow = typer.Typer(no_args_is_help=True, help="Another version beside the live one: it reads, and never writes.")
 for name, group in (("sandbox", sandbox), ("knowledge", knowledge), ("user", user), ("audit", audit), ("systems", systems)):
@@ -36,6 +39,7 @@ app.add_typer(database, name="database")
 app.add_typer(evaluation, name="eval")
 app.add_typer(lessons, name="lessons")
 app.add_typer(shadow, name="shadow")
+app.add_typer(history, name="history")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -156,6 +160,31 @@ def what_if(
     from cli.asking_what_if import ask
 
     ask(cases or [], set_ or [], policies, packs, sweep, as_of, out)
+
+
+@history.command("scan")
+def history_scan(
+    orders: Annotated[Path, typer.Argument(metavar="ORDERS.parquet", help="Order records or Online Retail: docs/history.md.")],
+    out: Annotated[Path, typer.Option(help="Where the exceptions go (parquet).")],
+    memory_mb: Annotated[int, typer.Option(help="What the engine may use, MiB; the rest goes to temporary files.")] = 1024,
+) -> None:
+    """Find the exceptions in a history of orders: double orders and charges, wrong prices, late promises and more."""
+    from cli.history import scan_history
+
+    scan_history(orders, out, memory_mb)
+
+
+@history.command("make")
+def history_make(
+    lines: Annotated[int, typer.Option(help="About how many order lines.")],
+    out: Annotated[Path, typer.Option(help="Where the history goes (parquet).")],
+    truth: Annotated[Path, typer.Option(help="Where the exceptions that are in it go (parquet).")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same history.")] = 0,
+) -> None:
+    """Make a history up, with exceptions, and with what looks like one and is none."""
+    from cli.history import make_history
+
+    make_history(lines, seed, out, truth)
 
 
 @sandbox.command("load")

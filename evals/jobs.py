@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from errors import BadInput
@@ -26,7 +25,9 @@ class Job:
 def read_exceptions(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
     """The recorded exceptions of a file, JSON lines or Parquet, one after the other. Raises BadInput."""
     if file.suffix == ".parquet":
-        yield from import_module("evals.history.cases").read_exceptions(file, packs)
+        from evals.history import cases  # here, not above: other files need no engine of tables
+
+        yield from cases.read_exceptions(file, packs)
     else:
         yield from read_cases(file, packs)
 

@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 
 from errors import BadInput
-from evals.cases import RecordedException, read_cases
+from evals.cases import RecordedException
+from evals.jobs import read_exceptions
 from evals.run import Evaluation, Laboratory
 from graphs.candidate import Candidate
 from graphs.settings import Settings
@@ -53,7 +54,7 @@ class Recordings:
         cases: dict[str, RecordedException] = {}
         digests: dict[str, Any] = {}
         for file in files:
-            for case in read_cases(file, packs):
+            for case in read_exceptions(file, packs):
                 if case.case_id in cases:
                     raise BadInput(f"{file}: the case {case.case_id} stands twice; give each case an id of its own")
                 cases[case.case_id] = case

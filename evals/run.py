@@ -3,6 +3,7 @@
 Each case runs on the same graph as live, up to where a person decides or the plan would be executed.
 """
 
+import atexit
 import gc
 import time
 from collections.abc import Mapping
@@ -82,6 +83,7 @@ class Evaluation:
         self._planner = Planner()
         # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
         gc.freeze()
+        atexit.register(gc.unfreeze)  # libraries in C++ complain at the end of the process about what stayed
         gc.set_threshold(50_000, 20, 50)
 
     def run(self, case: RecordedException) -> dict[str, Any]:

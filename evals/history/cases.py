@@ -1,0 +1,53 @@
+"""The exceptions that a scan found, as recorded exceptions on which Missions are run."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from errors import BadInput
+from evals.cases import RecordedException, parse_line, recorded
+from nodes.pack import Pack
+
+_ROWS_AT_A_TIME = 1_000
+
+
+def read_exceptions(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
+    """The recorded exceptions of a file that `scan` wrote, a thousand rows in memory at a time.
+
+    The systems hold what the history tells, as it told it at its end; of a system of which it tells nothing they say null.
+    Kinds that no Mission handles are passed over; `without_mission` counts them. Raises BadInput with file, row and remedy.
+    """
+    number = 0
+    for batch in _batches(file, ["exception_id", "case"]):
+        for exception_id, told in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            number += 1
+            if told is not None:
+                where = f"{file}, row {number}"
+                yield recorded({**parse_line(told.encode(), where), "case_id": exception_id}, packs, where)
+
+
+def without_mission(file: Path) -> Mapping[str, int]:
+    """How many exceptions of each kind the file holds that no Mission is run on. Raises BadInput."""
+    counts: Counter[str] = Counter()
+    for batch in _batches(file, ["kind", "case"]):
+        kinds, told = (column.to_pylist() for column in batch.columns)
+        counts.update(kind for kind, one in zip(kinds, told, strict=True) if one is None)
+    return dict(counts)
+
+
+def _batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(file) as rows:
+            texts = [
+                name for name, type_ in zip(rows.schema_arrow.names, rows.schema_arrow.types, strict=True) if type_ == pa.string()
+            ]
+            if not set(columns) <= set(texts):
+                raise BadInput(f"{file}: holds no exceptions; give the file that `missions history scan` wrote")
+            for batch in rows.iter_batches(_ROWS_AT_A_TIME, columns=columns):
+                yield batch.select(columns)
+    except (OSError, pa.ArrowException) as error:
+        problem = str(error).splitlines()[0][:120]
+        raise BadInput(f"{file}: cannot be read ({problem}); give the file that `missions history scan` wrote") from error

@@ -1,0 +1,28 @@
+"""Orders of which more or less is captured than is owed."""
+
+from evals.history.detectors.detector import Detector
+
+CAPTURE_MISMATCH = Detector(
+    kind="capture_mismatch",
+    definition="An order is `shipped` or `delivered`, and what was charged for it is less than its total without what was "
+    "cancelled of it, or what was charged and not given back is more. A double charge, an order with a disputed charge, "
+    "and one without any charge are none.",
+    needs=("order_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
+    records=("charge",),
+    query="""
+with owed as (
+    select order_id, sum(qty * unit_price_cents) as cents, bool_or(qty is null or unit_price_cents is null) as unknown
+    from cancellations group by order_id
+)
+select o.order_id as subject, null as other_id, o.customer_id, o.placed_at as moment,
+    abs(case when p.gross_cents < o.total_cents - coalesce(w.cents, 0) then p.gross_cents else p.net_cents end
+        - (o.total_cents - coalesce(w.cents, 0)))::bigint as money_cents,
+    format('Order {} costs {:.2f}, of which {:.2f} is cancelled; {:.2f} was charged and {:.2f} given back.', o.order_id,
+           o.total_cents / 100, coalesce(w.cents, 0) / 100, p.gross_cents / 100, (p.gross_cents - p.net_cents) / 100) as says
+from orders o join paid p using (order_id) left join owed w using (order_id)
+    anti join (from found where kind = 'double_charge') f on f.subject = o.order_id
+where o.status in ('shipped', 'delivered') and p.taken > 0 and not p.unknown and not p.disputed
+    and w.unknown is distinct from true
+    and (p.gross_cents < o.total_cents - coalesce(w.cents, 0) or p.net_cents > o.total_cents - coalesce(w.cents, 0))
+""",
+)

@@ -1,0 +1,19 @@
+"""What a kind of exception is made of."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """One kind of exception in a history."""
+
+    kind: str
+    #: what it is, in a sentence or two; docs/history.md repeats it
+    definition: str
+    #: columns of the layout without which it is not looked for
+    needs: tuple[str, ...]
+    #: records of which there must be at least one, and lines always
+    records: tuple[str, ...] = ()
+    #: (mission, event) that handles it; none where no Mission does
+    event: tuple[str, str] | None = None
+    query: str

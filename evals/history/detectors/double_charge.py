@@ -1,0 +1,28 @@
+"""Orders that are charged twice: REF-1."""
+
+from evals.history.detectors.detector import Detector
+
+DOUBLE_CHARGE = Detector(
+    kind="double_charge",
+    definition="Two captured charges on one order of the same amount, at most REF-1 `apart_hours` apart, that together exceed "
+    "the order total, and something is left of the later one. The other is the later charge.",
+    needs=("order_id", "record_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
+    records=("charge",),
+    query="""
+with captured as (
+    from charges where status = 'captured' and amount_cents is not null
+), ordered as (
+    select *, lag(record_id) over same as earlier, lag(moment) over same as earlier_at
+    from captured semi join (select order_id, amount_cents from captured group by all having count(*) > 1)
+        using (order_id, amount_cents)
+    window same as (partition by order_id, amount_cents order by moment, record_id)
+)
+select c.order_id as subject, c.record_id as other_id, o.customer_id, c.moment as moment,
+    c.amount_cents - coalesce(c.refunded_cents, 0) as money_cents,
+    format('Order {} is charged {:.2f} by {} and again by {}, {} later; its total is {:.2f}.',
+           c.order_id, c.amount_cents / 100, c.earlier, c.record_id, c.moment - c.earlier_at, o.total_cents / 100) as says
+from ordered c join orders o using (order_id)
+where c.moment - c.earlier_at <= to_hours(getvariable('apart_hours')) and 2 * c.amount_cents > o.total_cents
+    and c.amount_cents > coalesce(c.refunded_cents, 0)
+""",
+)

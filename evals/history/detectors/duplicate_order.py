@@ -1,0 +1,28 @@
+"""Orders that repeat an earlier one: DUP-1."""
+
+from evals.history.detectors.detector import Detector
+
+DUPLICATE_ORDER = Detector(
+    kind="duplicate_order",
+    definition="The same customer placed an order with the same quantity of every SKU, to the same `line1` and `postal_code` "
+    "(where the history has these columns), at most DUP-1 `window_minutes` before, and neither is cancelled. "
+    "The subject is the later one, of equal times the one with the higher id.",
+    needs=("order_id", "customer_id", "at", "sku", "qty"),
+    event=("order_exception", "order.duplicate_suspected"),
+    query="""
+with candidates as (
+    from orders where place is not null and goods is not null and status is distinct from 'cancelled'
+), alike as (
+    select customer_id, place, goods from candidates group by all having count(*) > 1
+), ordered as (
+    select *, lag(order_id) over near as earlier, lag(placed_at) over near as earlier_at
+    from candidates semi join alike using (customer_id, place, goods)
+    window near as (partition by customer_id, place, goods order by placed_at, order_id)
+)
+select order_id as subject, earlier as other_id, customer_id, placed_at as moment, total_cents as money_cents,
+    format('Order {} repeats order {}, placed {} before it: same customer and goods{}.',
+           order_id, earlier, placed_at - earlier_at, getvariable('and_address')) as says
+from ordered
+where placed_at - earlier_at <= to_minutes(getvariable('window_minutes'))
+""",
+)

@@ -1,0 +1,135 @@
+"""The columns of a history: our own layout, and that of Online Retail, which is recognised by its columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from errors import BadInput
+
+_MOMENT = pa.timestamp("us", "UTC")
+#: our own layout: a row is one record, and tells of its order what the record's system told with it
+SCHEMA = pa.schema(
+    [
+        # line, authorization, charge, cancellation (of a line of order_id) or adjustment (of stock)
+        ("record", pa.string()),
+        # of the line, within its order; of the authorization, charge, cancellation or adjustment
+        ("record_id", pa.string()),
+        ("order_id", pa.string()),
+        ("customer_id", pa.string()),
+        # when the order was placed, it was authorized, charged, cancelled, or the stock was corrected
+        ("at", _MOMENT),
+        # of the order on its lines; of authorizations and charges their own
+        ("status", pa.string()),
+        ("sku", pa.string()),
+        # of the line; what is cancelled; what is added to the stock, below 0 what is taken from it
+        ("qty", pa.int64()),
+        ("unit_price_cents", pa.int64()),
+        ("location", pa.string()),
+        # of the whole order
+        ("total_cents", pa.int64()),
+        ("line1", pa.string()),
+        ("postal_code", pa.string()),
+        ("promised_at", _MOMENT),
+        # to when the customer moved the promise
+        ("moved_to", _MOMENT),
+        ("shipped_at", _MOMENT),
+        # of authorizations and charges
+        ("amount_cents", pa.int64()),
+        ("refunded_cents", pa.int64()),
+        # of the SKU at the location, when the order was placed, or before the correction
+        ("on_hand", pa.int64()),
+        ("reserved", pa.int64()),
+        ("safety_stock", pa.int64()),
+    ]
+)
+RECORDS = ("line", "authorization", "charge", "cancellation", "adjustment")
+#: what the Online Retail data is recognised by; Description and Country are not read
+_ONLINE_RETAIL = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a history are read as rows of `SCHEMA`."""
+
+    name: str
+    #: SQL of our columns, by name; one that is missing is not there
+    columns: Mapping[str, str]
+    #: SQL of what a cancellation is held against: the order that it names, or the customer
+    origin: str
+
+    def view(self, rows: str) -> str:
+        """SQL that reads `rows`; missing columns are null, `at` is called `moment` (UTC)."""
+        selected = [
+            f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
+            for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
+        ]
+        return f"select {', '.join(selected)}, {self.origin} as origin from {rows}"
+
+
+def recognise(schema: pa.Schema, what: str) -> Layout:
+    """The layout of a history with these columns. Raises BadInput that names `what` and what is missing, or wrong."""
+    if set(_ONLINE_RETAIL) <= set(schema.names):
+        return _online_retail(schema, what)
+    missing = {"order_id", "at", "sku", "qty"} - set(schema.names)
+    if missing:
+        listed = ", ".join(sorted(missing))
+        raise BadInput(f"{what}: has no column {listed}; a history has the columns of docs/history.md, or those of Online Retail")
+    columns = {field.name: _read(schema, field.name, field.type, what) for field in SCHEMA if field.name in schema.names}
+    columns.setdefault("record", "'line'")
+    return Layout("order records", columns, columns["order_id"])
+
+
+def _online_retail(schema: pa.Schema, what: str) -> Layout:
+    invoice = _read(schema, "InvoiceNo", pa.string(), what)
+    qty = _read(schema, "Quantity", pa.int64(), what)
+    _refuse_unless(pa.types.is_floating(schema.field("UnitPrice").type), schema, "UnitPrice", "a decimal number", what)
+    price = "(case when isnan(UnitPrice) then null else round(UnitPrice * 100)::bigint end)"
+    customer = _read(schema, "CustomerID", pa.string(), what) if "CustomerID" in schema.names else "null::varchar"
+    record = (
+        f"(case when starts_with({invoice}, 'C') then 'cancellation' "
+        f"when {qty} < 0 and {price} = 0 and {customer} is null then 'adjustment' else 'line' end)"
+    )
+    columns = {
+        "record": record,
+        "record_id": f"(case when {record} = 'line' then null else {invoice} end)",
+        "order_id": invoice,
+        "customer_id": customer,
+        "at": _read(schema, "InvoiceDate", _MOMENT, what),
+        "sku": _read(schema, "StockCode", pa.string(), what),
+        "qty": f"(case when {record} = 'cancellation' then -{qty} else {qty} end)",
+        "unit_price_cents": price,
+    }
+    return Layout("Online Retail", columns, customer)
+
+
+_SQL_TYPES: Mapping[pa.DataType, str] = {pa.string(): "varchar", pa.int64(): "bigint", _MOMENT: "timestamp"}
+
+
+def _read(schema: pa.Schema, name: str, wanted: pa.DataType, what: str) -> str:
+    """SQL of a column as text, whole number or moment. Raises BadInput where it is of no such type."""
+    type_ = schema.field(name).type
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
+    if pa.types.is_null(type_):
+        return f"null::{_SQL_TYPES[wanted]}"
+    column = f'"{name}"'
+    whole = (
+        f"(case when {column} is null or isnan({column}) then null "
+        f"when {column} = trunc({column}) then {column}::bigint else error('{name} is no whole number') end)"
+    )
+    if wanted == _MOMENT:
+        _refuse_unless(pa.types.is_timestamp(type_) or pa.types.is_date(type_), schema, name, "a date and time", what)
+        # a cast from a moment in a zone takes six times as long as its microseconds do
+        return f"make_timestamp(epoch_us({column}))" if getattr(type_, "tz", None) else f"{column}::timestamp"
+    if wanted == pa.int64():
+        _refuse_unless(pa.types.is_integer(type_) or pa.types.is_floating(type_), schema, name, "a whole number", what)
+        return whole if pa.types.is_floating(type_) else f"{column}::bigint"
+    is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
+    _refuse_unless(is_text or pa.types.is_integer(type_) or pa.types.is_floating(type_), schema, name, "text", what)
+    return f"{whole}::varchar" if pa.types.is_floating(type_) else f"{column}::varchar"
+
+
+def _refuse_unless(fits: bool, schema: pa.Schema, name: str, wanted: str, what: str) -> None:
+    if not fits:
+        raise BadInput(f"{what}: the column {name} is {schema.field(name).type} and must be {wanted}; convert it before")

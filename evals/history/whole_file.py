@@ -1,0 +1,26 @@
+"""A file that appears whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from errors import BadInput
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
+    """A place to write to beside `file`, which takes its place when all went well and is gone otherwise.
+
+    Raises BadInput where nothing can be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
+            unfinished = Path(folder, "unfinished.parquet")
+            yield unfinished
+            os.replace(unfinished, file)
+    except OSError as error:
+        raise BadInput(
+            f"{file}: cannot be written ({error.strerror or error}); name a file in a folder that you may write"
+        ) from error

@@ -1,0 +1,224 @@
+"""What a scan finds is what the definitions say, whatever the order of the rows; what cannot be read is one sentence."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from errors import BadInput
+from evals.history import Thresholds, make, make_files, scan
+from evals.history.detectors import DETECTORS
+from evals.history.layout import SCHEMA
+from evals.history.recall import compare
+from tests.unit.evals.history_oracle import Row, exceptions_of
+
+LIMITS = Thresholds(
+    window_minutes=30,
+    apart_hours=72,
+    shortfall_units=5,
+    shortfall_percent=20,
+    open_statuses=("new", "payment_review", "backordered", "address_hold"),
+    price_lines=12,
+)
+BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+RETAIL = Path("evals/history/data/online_retail_240k.parquet")
+
+
+def frame(rows: list[Row]) -> pd.DataFrame:
+    return pa.Table.from_pylist(rows, SCHEMA).to_pandas()
+
+
+def a_line(**told: Any) -> Row:
+    return {
+        **dict.fromkeys(SCHEMA.names), "record": "line", "record_id": "1", "order_id": "O-1", "customer_id": "C-1", "at": BEGIN,
+        "sku": "S", "qty": 1, "unit_price_cents": 100, **told,
+    }  # fmt: skip
+
+
+def some_history(seed: int) -> list[Row]:
+    """Rows at and beside every threshold, with gaps, in any order."""
+    pick = random.Random(seed)
+    rows: list[Row] = []
+    for number in range(pick.randint(30, 60)):
+        order_id, promised = f"O-{number}", BEGIN + timedelta(days=2)
+        at = BEGIN + pick.choice([0, 0, 1, 2]) * timedelta(minutes=30) + pick.choice([-1, 0, 0, 0, 1]) * INSTANT
+        order = {
+            "order_id": order_id,
+            "at": at,
+            "customer_id": pick.choice(["C-1", "C-1", "C-2", None]),
+            "status": pick.choice(["new", "backordered", "ready", "shipped", "delivered", "cancelled", None]),
+            "promised_at": pick.choice([promised, promised, None]),
+            "moved_to": pick.choice([None, None, promised - INSTANT, promised + INSTANT]),
+            "shipped_at": pick.choice([None, promised, promised - INSTANT, promised + INSTANT]),
+            "total_cents": pick.choice([100, 100, 200, 201, None]),
+        }
+        address = {"line1": pick.choice(["1 A St", "1 A St", "2 B St", None]), "postal_code": "10"}
+        lines = pick.choice([1, 1, 2, 3])
+        for place in range(lines):
+            told = address if place == 0 or pick.random() < 0.5 else {}
+            shelf = {"on_hand": pick.choice([5, 6, 7, None]), "reserved": 3, "safety_stock": 1}
+            rows.append(
+                a_line(
+                    **order,
+                    **told,
+                    **shelf,
+                    record_id=str(place),
+                    sku=pick.choice(["S", "S", "T", None]),
+                    qty=pick.choice([1, 1, 2]),
+                    unit_price_cents=pick.choice([*[100] * 30, 20, 19, 500, 501, 0, None]),
+                    location=pick.choice(["L", "M", None]),
+                )  # fmt: skip
+            )
+        for place in range(pick.choice([0, 1, 1, 2, 3])):
+            later = pick.choice([timedelta(0), timedelta(hours=72), timedelta(hours=72) + INSTANT])
+            money = {"order_id": order_id, "amount_cents": pick.choice([100, 100, 100, 101, 200, None])}
+            record = pick.choice(["charge", "charge", "authorization"])
+            status = pick.choice(
+                ["captured", "captured", "captured", "pending", "refunded", "disputed", "declined", "authorized"]
+            )
+            rows.append(
+                a_line(
+                    record=record,
+                    record_id=f"{record}-{number}-{place}",
+                    at=at + later,
+                    status=status,
+                    sku=None,
+                    qty=None,
+                    unit_price_cents=None,
+                    customer_id=None,
+                    refunded_cents=pick.choice([0, 1, 100, None]),
+                    **money,
+                )  # fmt: skip
+            )
+        if pick.random() < 0.4:
+            when = at + pick.choice([-INSTANT, timedelta(0), timedelta(hours=1)])
+            sku, qty = pick.choice(["S", "T"]), pick.choice([1, 2])
+            for place in range(pick.choice([1, 1, 2])):
+                rows.append(
+                    a_line(record="cancellation", record_id=f"X-{number}-{place}", order_id=order_id, at=when, sku=sku, qty=qty)
+                )
+        if pick.random() < 0.3:
+            change = {"qty": pick.choice([-6, -5, -4, -1, 3]), "on_hand": pick.choice([5, 20, 21, 1000, None])}
+            rows.append(
+                a_line(record="adjustment", record_id=f"A-{number}", order_id=None, location=pick.choice(["L", None]), **change)
+            )
+    for record in ("authorization", "charge", "cancellation", "adjustment"):  # each is looked for
+        rows.append(
+            a_line(record=record, record_id=f"last-{record}", order_id="none", sku="none", status="pending", amount_cents=0)
+        )
+    pick.shuffle(rows)
+    return rows
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_is_found_is_what_the_definitions_say(seed: int) -> None:
+    rows = some_history(seed)
+    found = scan(frame(rows), thresholds=LIMITS).exceptions
+    assert found is not None
+    given_ = set(found[["kind", "subject", "other_id"]].fillna("").itertuples(index=False, name=None))
+    assert given_ == exceptions_of(rows, LIMITS)
+
+
+def test_every_kind_is_found_in_a_made_up_history_and_nothing_else() -> None:
+    history, truth = make(50_000, seed=3)
+    found = scan(history)
+    assert found.exceptions is not None and not found.not_looked_for
+    for kind, hits in compare(found.exceptions, truth).items():
+        assert hits.true >= 20 and hits.recall >= 0.99 and hits.precision >= 0.95, (kind, hits)
+
+
+def test_a_file_of_any_name_gives_what_its_frame_gives_and_the_same_ids(tmp_path: Path) -> None:
+    orders, truth, out = (tmp_path / name for name in ("it's [a] *; drop table.parquet", "truth.parquet", "o'ut.parquet"))
+    assert make_files(10_000, 5, orders, truth) == len(pd.read_parquet(truth))
+    found = scan(orders, out)
+    from_frame = scan(pd.read_parquet(orders).sample(frac=1, random_state=1)).exceptions
+    pd.testing.assert_frame_equal(pd.read_parquet(out).drop(columns="case"), from_frame.drop(columns="case"))
+    assert found.exceptions is None and pd.read_parquet(out)["exception_id"].is_unique
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([orders.name, truth.name, out.name])
+
+
+def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
+    found = scan(RETAIL)
+    retail = pd.read_parquet(RETAIL)
+    cancels = retail["InvoiceNo"].str.startswith("C")
+    adjusts = ~cancels & (retail["Quantity"] < 0) & (retail["UnitPrice"] == 0) & retail["CustomerID"].isna()
+    lines = retail[~cancels & ~adjusts]
+    repeated = lines[lines.duplicated(["InvoiceNo", "StockCode", "Quantity", "UnitPrice"])]
+    known = lines.dropna(subset="CustomerID")
+    per_sku = known.groupby(["CustomerID", "InvoiceNo", "StockCode"], as_index=False).agg(
+        qty=("Quantity", "sum"), at=("InvoiceDate", "min")
+    )
+    per_sku["goods"] = per_sku["StockCode"] + "*" + per_sku["qty"].astype(str)
+    placed = per_sku.groupby(["CustomerID", "InvoiceNo"]).agg(at=("at", "min"), goods=("goods", " ".join)).sort_values("at")
+    gap = placed.groupby(["CustomerID", "goods"])["at"].diff()
+    assert found.layout == "Online Retail" and found.lines == len(lines)
+    assert found.counts["repeated_line"] == len(repeated.drop_duplicates(["InvoiceNo", "StockCode"]))
+    assert found.counts["stock_adjustment"] == (retail[adjusts]["Quantity"] <= -5).sum()
+    assert found.counts["duplicate_order"] == (gap <= pd.Timedelta(minutes=30)).sum() > 0
+    assert found.not_looked_for["late_promise"] == "no column status, promised_at, shipped_at"
+    assert {*found.counts, *found.not_looked_for} == set(make(10_000)[1]["kind"])
+
+
+def test_moments_are_compared_whatever_the_zone_in_which_they_are_told() -> None:
+    # the clocks of New York go back between these two, which are 20 minutes apart
+    twins = pd.to_datetime(["2026-11-01 05:50Z", "2026-11-01 06:10Z"]).tz_convert("America/New_York")
+    rows = pd.DataFrame({"order_id": ["A", "B"], "customer_id": "C", "at": twins, "sku": "S", "qty": 1})
+    assert scan(rows).exceptions["subject"].tolist() == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"qty": [1.5]}, "qty is no whole number"),
+        ({"qty": ["many"]}, "the column qty is .*string and must be a whole number"),
+        ({"at": ["yesterday"]}, "the column at is .*string and must be a date and time"),
+        ({"qty": [np.inf]}, "cannot be reckoned with"),
+        ({"qty": [2**62], "unit_price_cents": [2**62]}, "cannot be reckoned with"),
+        ({"sku": [{"a": 1}]}, "the column sku is struct.* and must be text"),
+        ({"record": ["row"]}, "there is no record 'row'"),
+        ({"record": ["charge"]}, "holds no order line"),
+    ],
+)
+def test_what_cannot_be_reckoned_with_is_refused_in_a_sentence(columns: dict[str, Any], says: str) -> None:
+    row = {"order_id": ["A"], "customer_id": [None], "at": [BEGIN], "sku": ["S"], "qty": [1], **columns}
+    with pytest.raises(BadInput, match=says):
+        scan(pd.DataFrame(row))
+
+
+def test_what_is_not_known_is_no_exception_and_no_error() -> None:
+    rows = {
+        "order_id": ["A\0", None],
+        "customer_id": [np.nan, 7.0],
+        "at": [BEGIN, None],
+        "sku": [None, "S\0"],
+        "qty": [np.nan, 2.0],
+    }
+    found = scan(pd.DataFrame(rows))
+    assert found.lines == 2 and found.exceptions is not None and found.exceptions.empty
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
+def test_a_file_that_is_no_history_is_refused_and_nothing_is_left_behind(content: bytes | None, tmp_path: Path) -> None:
+    orders, out = tmp_path / "orders.parquet", tmp_path / "out.parquet"
+    if content is None:
+        pq.write_table(pa.table({"a": [1]}), orders)
+    else:
+        orders.write_bytes(content)
+    with pytest.raises(BadInput, match=r"orders\.parquet"):
+        scan(orders, out)
+    assert list(tmp_path.iterdir()) == [orders]
+
+
+def test_every_kind_stands_in_the_histories_that_the_definitions_are_tested_on() -> None:
+    kinds = {kind for seed in range(5) for kind, _, _ in exceptions_of(some_history(seed), LIMITS)}
+    assert kinds == {detector.kind for detector in DETECTORS}
