@@ -49,7 +49,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence
     """Print rows under columns; `right` names those that are aligned to the right, `whole` those whose cells are not folded."""
     grid, rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
     for place, column in enumerate(columns):
-        least = max((len(plain(row[place])) for row in rows), default=0) if column in whole else None
+        pieces = [*column.split(), *(plain(row[place]) for row in rows)]
+        least = max(map(len, pieces), default=0) if column in whole else None
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold", min_width=least)
     for row in rows:
         grid.add_row(*(Text(plain(cell)) for cell in row))
