@@ -53,6 +53,7 @@ screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
 bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
 	@$(BIN)/python -m evals.bench
 	@$(BIN)/python -m tests.bench.dashboard
+	@$(BIN)/python -m evals.history.bench
 
 lock: install  ## write requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
