@@ -61,6 +61,7 @@ bench: install  ## speed and memory beside a baseline of the same run (needs `ma
 	@$(BIN)/python -m evals.bench
 	@$(BIN)/python -m evals.bench_batch
 	@$(BIN)/python -m tests.bench.dashboard
+	@$(BIN)/python -m evals.history.bench
 
 lock: install  ## write requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --group dev --extra ray --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

@@ -32,7 +32,8 @@ def orders(layout: Layout) -> str:
     total = "any_value(total_cents)" if "total_cents" in layout.columns else "sum(qty * unit_price_cents)::bigint"
     return f"""
 create temp table orders as
-select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status, {total} as total_cents, {place} as place,
+select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status,
+    {total} as total_cents, {place} as place,
     case when count(sku) = count(*) and count(qty) = count(*) then sum(hash(sku)::hugeint * qty) end as goods,
     count(*) as lines, bit_or(1::ubigint << (hash(sku, qty, unit_price_cents, location) % 64)) as line_bits
 from lines where order_id is not null group by order_id

@@ -195,6 +195,10 @@ def _in_sentences(what: str, memory_mb: int) -> Iterator[None]:
     """Errors of the engine as BadInput."""
     try:
         yield
+    except RuntimeError as error:  # so the engine says that Ctrl-C was pressed
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         raise BadInput(
             f"{what}: {memory_mb} MiB of memory and the space for temporary files are not enough; give more of either"

@@ -69,7 +69,7 @@ def put_in_short_stock(draft: Draft) -> None:
 
 def put_in_adjustments(draft: Draft) -> None:
     """Corrections of stock: of five units or a fifth of what was on record and more, PHA-1; smaller ones, and finds."""
-    number = max(1, len(draft.orders) // 400)
+    number = max(1, len(draft.orders) // 1_600)
     cases: list[tuple[Ints, Ints, bool]] = [
         (draft.between(100, 900, number), -draft.between(5, 90, number), True),
         (np.full(number, 1000), np.full(number, -5), True),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from errors import BadInput
 from evals.history import Thresholds, make, make_files, scan
 from evals.history.detectors import DETECTORS
-from evals.history.layout import SCHEMA
+from evals.history.layout import RECORDS, SCHEMA
 from evals.history.recall import compare
 from tests.unit.evals.history_oracle import Row, exceptions_of
 
@@ -76,7 +76,7 @@ def some_history(seed: int) -> list[Row]:
                     qty=pick.choice([1, 1, 2]),
                     unit_price_cents=pick.choice([*[100] * 30, 20, 19, 500, 501, 0, None]),
                     location=pick.choice(["L", "M", None]),
-                )  # fmt: skip
+                )
             )
         for place in range(pick.choice([0, 1, 1, 2, 3])):
             later = pick.choice([timedelta(0), timedelta(hours=72), timedelta(hours=72) + INSTANT])
@@ -97,24 +97,22 @@ def some_history(seed: int) -> list[Row]:
                     customer_id=None,
                     refunded_cents=pick.choice([0, 1, 100, None]),
                     **money,
-                )  # fmt: skip
+                )
             )
         if pick.random() < 0.4:
             when = at + pick.choice([-INSTANT, timedelta(0), timedelta(hours=1)])
             sku, qty = pick.choice(["S", "T"]), pick.choice([1, 2])
-            for place in range(pick.choice([1, 1, 2])):
-                rows.append(
-                    a_line(record="cancellation", record_id=f"X-{number}-{place}", order_id=order_id, at=when, sku=sku, qty=qty)
-                )
+            told = {"order_id": order_id, "at": when, "sku": sku, "qty": qty}
+            rows += [
+                a_line(record="cancellation", record_id=f"X-{number}-{nth}", **told) for nth in range(pick.choice([1, 1, 2]))
+            ]
         if pick.random() < 0.3:
             change = {"qty": pick.choice([-6, -5, -4, -1, 3]), "on_hand": pick.choice([5, 20, 21, 1000, None])}
             rows.append(
                 a_line(record="adjustment", record_id=f"A-{number}", order_id=None, location=pick.choice(["L", None]), **change)
             )
-    for record in ("authorization", "charge", "cancellation", "adjustment"):  # each is looked for
-        rows.append(
-            a_line(record=record, record_id=f"last-{record}", order_id="none", sku="none", status="pending", amount_cents=0)
-        )
+    last = {"order_id": "none", "sku": "none", "status": "pending", "amount_cents": 0}  # so that each kind is looked for
+    rows += [a_line(record=record, record_id=f"last-{record}", **last) for record in RECORDS if record != "line"]
     pick.shuffle(rows)
     return rows
 
