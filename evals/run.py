@@ -89,7 +89,7 @@ class Evaluation:
     def run(self, case: RecordedException) -> dict[str, Any]:
         """One result in the format of evals/cases/README.md, with what it took.
 
-        Raises BadInput for a case whose systems are malformed.
+        Raises BadInput for a case whose systems are malformed, and Stuck for one that would be an incident.
         """
         lab, begun = self.laboratory, time.perf_counter()
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
@@ -108,9 +108,11 @@ class Evaluation:
             interrupt_before=["review", "execute"],
             durability="exit",
         )
-        for _ in steps:
-            pass
-        self._saver.delete_thread(case.case_id)
+        try:
+            for _ in steps:
+                pass
+        finally:
+            self._saver.delete_thread(case.case_id)
         proposal = ledger.proposals(case.case_id)[0]
         latency_ms = round((time.perf_counter() - begun) * 1000, 2)
         return {**result(case.case_id, proposal), "usage": usage(ledger, case.case_id), "latency_ms": latency_ms}

@@ -4,6 +4,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from errors import Stuck
 from nodes.diagnose import find
 from nodes.planner import escalation
 from nodes.rail import NewObservation, observe
@@ -12,12 +13,17 @@ from nodes.undo import undoing
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-    """Make a draft. After too many objections, or on a person's word, the draft is an escalation."""
+    """Make a draft. After too many objections, or on a person's word, the draft is an escalation.
+
+    Raises Stuck where not even that passed: no policy is in force at the moment of the case, say.
+    """
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
     decision, author, undoes = state.get("decision"), context.reasoner.name, state.get("undoing") or ""
-    if state["tries"] >= MOST_TRIES:
+    if state["tries"] > MOST_TRIES:
+        raise Stuck(f"not even the escalation passes the check: {'; '.join(state['objections'])}")
+    if state["tries"] == MOST_TRIES:
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         made, undoes = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue), ""
     elif decision and decision["kind"] == "escalate":

@@ -2,6 +2,7 @@
 
 import pytest
 
+from errors import Stuck
 from evals.cases import read_cases
 from evals.figures import judge, means
 from evals.run import Laboratory
@@ -20,6 +21,11 @@ def test_the_same_exception_again_gives_the_same_result() -> None:
     one, other = result(an_exception()), result(an_exception())
     assert {**one, "latency_ms": 0} == {**other, "latency_ms": 0}
     assert one["usage"] == {"reads": 13, "tries": 1, "tokens": 0, "cost_cents": 0.0} and one["confidence"] == 1.0
+
+
+def test_a_case_of_a_time_without_policies_gets_stuck_and_ends() -> None:
+    with pytest.raises(Stuck, match="not even the escalation passes the check"):
+        result({**an_exception(), "as_of": "1999-03-10T12:00:00Z"})
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
