@@ -14,9 +14,9 @@ from typing import Any, Literal
 import orjson
 from markupsafe import Markup
 
+from evals.intervals import of_count
 from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.running import answer_of
-from evals.shares import wilson
 from graphs.tables import frame, html_table, in_dollars, share
 from ledger.base import Ledger
 from ledger.evaluations import Answer
@@ -82,7 +82,7 @@ class Agreement:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval."""
-        return wilson(self.hits, self.of)
+        return of_count(self.hits, self.of)
 
     @property
     def told(self) -> str:

@@ -13,7 +13,7 @@ from evals.cases import read_cases, recorded
 from evals.differences import difference
 from evals.figures import judge
 from evals.lessons import Lesson, drop, labelled_case, lessons, promote
-from evals.overruled import judged_proposals, overruled, wilson
+from evals.overruled import judged_proposals, overruled
 from evals.rehearsal import Rehearsal
 from tests.engine import Raw, an_exception, evaluation, laboratory, recorded_cases
 from tests.ledger_examples import LATER
@@ -226,11 +226,3 @@ def test_a_case_is_not_added_to_a_file_that_others_read_nor_beside_another_of_it
     file.write_text('{"case_id": "another"}')  # without a line's end
     promote(rehearsal.ledger, only(rehearsal), file, **how)
     assert len(file.read_bytes().splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("hits", "of", "low", "high"), [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 50, 0.0435, 0.2136), (0, 0, 0.0, 1.0)]
-)
-def test_the_interval_of_a_rate_is_wilsons(hits: int, of: int, low: float, high: float) -> None:
-    """The figures are those of the formula in Wilson (1927), as tables of it print them."""
-    assert wilson(hits, of) == pytest.approx((low, high), abs=5e-5)
