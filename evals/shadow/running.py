@@ -13,7 +13,7 @@ from langgraph.types import Command
 from errors import MissionsError
 from evals.shadow.keeping import ShadowRun, SimulatedStep
 from evals.shadow.opening import Shadow
-from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.runtime import utc_now
 from ledger.evaluations import Answer, Step
 from ledger.memory import MemoryLedger
@@ -105,7 +105,7 @@ def _drive(shadow: Shadow, run: Run, memory: MemoryLedger, reader: Reader) -> st
         packs=shadow.candidate.packs, catalogue=shadow.catalogue, policies=shadow.candidate.policies,
         knowledge=shadow.knowledge, reasoner=Planner(), clock=utc_now,
     )  # fmt: skip
-    graph = mission_graph(InMemorySaver())
+    graph = compiled_graph().copy({"checkpointer": InMemorySaver()})
     config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
     given: Any = {"run_id": run.run_id}
     try:
