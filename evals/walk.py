@@ -23,13 +23,14 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from errors import Refused
-from evals.cards import ProposalCard, Rail, who
+from evals.cards import ProposalCard, Rail, before_and_after
 from evals.cases import RecordedException
 from evals.picture import Picture, picture
 from evals.run import Laboratory
-from evals.shown import Part, Shown, Title, before_and_after
 from graphs.mission import compiled_graph
 from graphs.runtime import Runtime
+from graphs.shown import Part, Shown, Title
+from graphs.text import approver
 from knowledge_index.policies import Clause
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
@@ -231,7 +232,7 @@ class Walk(Shown):
         if run.status == "closed":
             return f"is closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
         if run.status == "waiting" and proposal:
-            return f"waits for {who(proposal.approval.role, proposal.approval.four_eyes)}"
+            return f"waits for {approver(proposal.approval.role, proposal.approval.four_eyes)}"
         if run.status == "incident":
             return f"is an incident: {self.ledger.incidents()[-1].reason}"
         return "is running"
