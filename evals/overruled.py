@@ -10,6 +10,7 @@ from typing import Any
 
 from evals.differences import Difference, difference
 from evals.intervals import of_count
+from evals.labels import by_a_person
 from evals.lessons import findings_behind
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal, Run
@@ -82,8 +83,7 @@ def judged_proposals(
     for proposal_id, decision in last.items():
         decisions = ledger.decisions(decision.run_id)
         proposal = next(one for one in ledger.proposals(decision.run_id) if one.proposal_id == proposal_id)
-        by_a_person = any(one.by == proposal.author and one.kind in ("edit", "escalate") for one in decisions)
-        if not (by_a_person or proposal.undoes or proposal.status == "pending"):
+        if not (by_a_person(proposal, decisions) or proposal.undoes or proposal.status == "pending"):
             found.append(_judged(ledger, proposal, decision, decisions, catalogue))
         on_progress()
     return found

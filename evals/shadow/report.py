@@ -21,6 +21,7 @@ from graphs.text import dollars, share
 from ledger.base import Ledger
 from ledger.evaluations import Answer
 from ledger.records import Decision, Proposal
+from nodes.execute import steps_left_out
 from systems.catalogue import Catalogue, default_catalogue
 
 #: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
@@ -229,16 +230,15 @@ def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision], catal
         return "undecided", answer_of(proposals[-1], catalogue)
     last = settled[-1]
     editors = {one.by for one in decisions if one.kind == "edit"}
-    approvals = [one for one in decisions if one.proposal_id == last.proposal_id and one.kind == "approve"]
-    without = [part for one in approvals for part in one.details.get("without", ())]
-    answer = answer_of(last, catalogue, without)
+    left_out = steps_left_out(last, decisions)
+    answer = answer_of(last, catalogue, left_out)
     if last.status == "rejected":
         return "rejected", answer
     if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
         return "escalated", answer
     if last.status == "automatic":
         return "automatic", answer
-    return ("edited" if without or last.author in editors else "approved"), answer
+    return ("edited" if left_out or last.author in editors else "approved"), answer
 
 
 def _compared(mine: Answer | None, other: Answer) -> Compared:
