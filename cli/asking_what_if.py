@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
-from cli.screen import dollars, moment, progress_told, say, table
+from cli.screen import moment, progress_told, say, say_all
 from errors import BadInput
 from evals.what_if import sweep, what_if
 from graphs.candidate import Change, require_change
-from graphs.tables import page
-from graphs.what_if import Sweep, Way, WhatIf, approval
+from graphs.shown import document
+from graphs.what_if import Sweep, WhatIf
 from knowledge_index.changing import read_change
 
 _SUFFIXES = (".json", ".csv", ".html")
@@ -46,7 +46,7 @@ def ask(
             found = what_if(
                 policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=told
             )  # fmt: skip
-    _show_sweep(found) if isinstance(found, Sweep) else _show(found)
+    say_all(found)
     if out:
         _write(out, found)
         say(f"Written to {out}.")
@@ -66,52 +66,6 @@ def read_changes(changes: Sequence[str]) -> dict[str, Any]:
 def _as_list(swept: str) -> str:
     path, mark, values = swept.partition("=")
     return f"{path}{mark}[{values}]"
-
-
-def _show(found: WhatIf) -> None:
-    say(found.sentence)
-    kinds = [row for row in found.money_rows() if row["moved_cents"]]
-    if kinds:
-        table(
-            ("money that plans move", "now", "then", "moves"),
-            [(row["kind"], *(dollars(row[name]) for name in ("before_cents", "after_cents", "moved_cents"))) for row in kinds],
-            right=("now", "then", "moves"),
-        )
-    if found.flips:
-        ways = [(_words(way), f"{count:,}", dollars(_moved(found, way))) for way, count in found.ways.items()]
-        table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
-        places = list(found.ways)
-        rows = [
-            (
-                flip.case_id, flip.subject, _both(_words(flip.before.verdict), _words(flip.after.verdict)),
-                _both(approval(flip.before), approval(flip.after)),
-                _both(dollars(flip.before.at_stake_cents), dollars(flip.after.at_stake_cents)),
-            )
-            for flip in sorted(found.flips, key=lambda flip: places.index(flip.way))
-        ]  # fmt: skip
-        table(("case", "subject", "verdict", "approval", "at stake"), rows)
-    for one in found.broken:
-        say(f"{one.case_id} ({one.mission}) could not be answered any more: {one.error}")
-
-
-def _show_sweep(found: Sweep) -> None:
-    say(found.sentence)
-    rows = found.rows()
-    told = [[dollars(value) if name.endswith("_cents") else value for name, value in row.items()] for row in rows]
-    names = [name.removesuffix("_cents").replace("_", " ") for name in rows[0]]
-    table(names, told, right=names)
-
-
-def _moved(found: WhatIf, way: Way) -> int:
-    return sum(flip.moved_cents for flip in found.flips if flip.way == way)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _both(before: str, after: str) -> str:
-    return before if before == after else f"{before} → {after}"
 
 
 def _write(out: Path, found: WhatIf | Sweep) -> None:
@@ -145,4 +99,4 @@ def _cell(value: Any) -> Any:
 
 
 def _html(found: WhatIf | Sweep) -> str:
-    return page("What if", found._repr_html_())
+    return document("What if", found)

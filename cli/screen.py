@@ -1,6 +1,6 @@
 """What commands print. Text from outside is shown as text: no markup, no control characters, no escape sequences."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +21,9 @@ from rich.text import Text
 
 from dashboard.text import dollars, plain
 from errors import BadInput
+from graphs.shown import Shown, Title
 
-__all__ = ["console", "dollars", "moment", "plain", "progress", "progress_told", "say", "table"]
+__all__ = ["console", "dollars", "moment", "plain", "progress", "progress_told", "say", "say_all", "table"]
 
 console = Console(highlight=False)
 
@@ -45,7 +46,7 @@ def say(*pieces: Any, style: str = "") -> None:
     console.print(Text(" ".join(plain(piece, 2_000) for piece in pieces), style=style))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[str] = (), whole: Sequence[str] = ()) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Collection[str] = (), whole: Sequence[str] = ()) -> None:
     """Print rows under columns; `right` names those that are aligned to the right, `whole` those whose cells are not folded."""
     grid, rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
     for place, column in enumerate(columns):
@@ -57,6 +58,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence
     # where the screen is too narrow for what must not be folded, lines go on beyond it: columns are not left out
     least = sum((column.min_width or 0) + 2 for column in grid.columns)
     console.print(grid, width=max(console.width, least), crop=False, soft_wrap=False)
+
+
+def say_all(shown: Shown) -> None:
+    """Print what shows itself, whole."""
+    for part in shown.parts():
+        if isinstance(part, str):
+            say(part)
+        elif isinstance(part, Title):
+            say(part.text, style="bold")
+        else:
+            table(part.columns, part.rows, right=part.right)
 
 
 class _Rate(ProgressColumn):

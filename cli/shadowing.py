@@ -8,12 +8,12 @@ from pathlib import Path
 import orjson
 
 from cli.asking_what_if import read_changes
-from cli.screen import dollars, moment, say, table
+from cli.screen import moment, say, say_all
 from errors import BadInput
 from evals.shadow.following import follow, over_last
 from evals.shadow.keeping import ShadowFile, ShadowRun
 from evals.shadow.opening import open_shadow
-from evals.shadow.report import COMPARED, differs, report
+from evals.shadow.report import report
 from graphs.candidate import Change, require_change
 from graphs.settings import settings
 from ledger.embedded import embedded_url
@@ -50,24 +50,7 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print(orjson.dumps({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()}).decode())
         return
-    for sentence in found.sentences:
-        say(sentence)
-    if not found.runs:
-        return
-    names = [one for one in COMPARED if any(row[one] for row in found.matrix())]
-    heads = [one.replace("_", " ") for one in names]
-    table(("decided", *heads), [(row["decided"], *(row[one] for one in names)) for row in found.matrix()], right=heads)
-    missions = [(row["mission"], row["runs"], row["with_live"], row["with_people"]) for row in found.missions()]
-    table(("mission", "runs", "with the live version", "with people"), missions, right=("runs",))
-    if found.disagreements:
-        rows = [
-            (row.run_id, row.subject, row.decided, row.last.verdict, row.shadow.verdict if row.shadow else "–",
-             dollars(row.moved_cents), differs(row))
-            for row in found.disagreements
-        ]  # fmt: skip
-        table(("run", "subject", "decided", "verdict", "shadow", "moves", "differs"), rows)
-    for row in found.would_fail:
-        say(f"{row.run_id} would fail: {row.failed}")
+    say_all(found)
 
 
 def _tell(done: ShadowRun) -> None:

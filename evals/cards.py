@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from evals.shown import Part, Shown, Table, Title, before_and_after, dollars
+from graphs.shown import Part, Shown, Table, Title, told
+from graphs.text import approver, dollars
 from knowledge_index.policies import Clause
 from ledger.records import Observation, Proposal
 
@@ -45,7 +46,7 @@ class ProposalCard(Shown, Proposal):
         yield Title(f"{self.verdict.replace('_', ' ')} — proposal {self.revision}, by {self.author}, {self.standing}")
         undoable = sum(action.get("undo") is not None for action in self.plan)
         route = (
-            f"{who(self.approval.role, self.approval.four_eyes)} must approve"
+            f"{approver(self.approval.role, self.approval.four_eyes)} must approve"
             if self.approval.role != "none"
             else "runs by itself"
         )
@@ -74,10 +75,10 @@ class ProposalCard(Shown, Proposal):
     def _step(self, step: int) -> tuple[Any, ...]:
         action = self.plan[step]
         changes = [change for change in self.changes if change["step"] == step + 1]
-        told = [
+        changed = [
             f"{one['system']} {one['record']} {before_and_after(one['field'], one['before'], one['after'])}" for one in changes
         ]
-        return step + 1, action["says"], "\n".join(told), ", ".join(action.get("cites") or ()), action["tier"]
+        return step + 1, action["says"], "\n".join(changed), ", ".join(action.get("cites") or ()), action["tier"]
 
     def _cite(self, cite: Mapping[str, Any]) -> tuple[str, str, str]:
         clause = self.clauses.get(cite["clause"])
@@ -85,6 +86,16 @@ class ProposalCard(Shown, Proposal):
         return (named, clause.title, clause.text) if clause else (named, "", "not in force")
 
 
-def who(role: str, four_eyes: bool) -> str:
-    """Who must approve, in words: reviewer, 2 × finance, nobody."""
-    return "nobody" if role == "none" else f"2 × {role}" if four_eyes else role
+def before_and_after(field: str, before: Any, after: Any) -> str:
+    """A change in words: of a record with the same fields only those that differ."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and before.keys() == after.keys():
+        return ", ".join(before_and_after(name, before[name], after[name]) for name in before if before[name] != after[name])
+    if before is None:
+        return f"{field}: {_amount(field, after)}"
+    return f"{field}: {_amount(field, before)} → {_amount(field, after)}"
+
+
+def _amount(field: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_amount(name, one)}" for name, one in sorted(value.items()))
+    return dollars(value) if field.endswith("_cents") and isinstance(value, int) else told(value) or "nothing"

@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from errors import BadInput
-from evals.cards import who
 from evals.cases import RecordedException
 from evals.run import Evaluation, Laboratory
+from graphs.text import approver
 from systems.records import KEYS, PART_KEYS
 
 
@@ -54,7 +54,7 @@ def vary(
                 "verdict": result["verdict"],
                 "plan": " → ".join(action["name"] for action in result["actions"]),
                 "cites": ", ".join(result["cite"]),
-                "approval": who(result["approval"]["role"], result["approval"]["four_eyes"]),
+                "approval": approver(result["approval"]["role"], result["approval"]["four_eyes"]),
                 "at_stake_cents": result["money_at_stake_cents"],
             }
         )

@@ -38,6 +38,12 @@ def wilson(mean: float, n: float) -> Interval:
     return Interval(mean, max(0.0, min(mean, middle - half)), min(1.0, max(mean, middle + half)))
 
 
+def of_count(hits: int, of: int) -> tuple[float, float]:
+    """From where to where Wilson's interval of `hits` in `of` independent cases goes; from 0 to 1 where there is none."""
+    found = wilson(hits / of, of) if of else Interval(0.0, 0.0, 1.0)
+    return found.low, found.high
+
+
 def of_share(clusters: Sequence[Cluster]) -> Interval | None:
     """Of yes and no: Wilson's, with as many cases as the trials are worth; None of nothing."""
     values = [value for cluster in clusters for value in cluster]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from errors import BadInput, SendBack
+from evals.expected import faults_of_form
 from ledger.records import ROLES, Decision, Proposal
 from nodes.execute import steps_left_out
 from nodes.pack import Pack
@@ -17,9 +18,8 @@ def label_of(proposal: Proposal, decisions: Sequence[Decision], catalogue: Catal
 
     What a person proposed in its place counts, by an edit or an escalation, unless somebody overruled that.
     """
-    by_a_person = any(one.by == proposal.author and one.kind in ("edit", "escalate") for one in decisions)
     overruled = proposal.status in ("rejected", "sent_back", "escalated")
-    if overruled or not (by_a_person or proposal.status == "approved"):
+    if overruled or not (by_a_person(proposal, decisions) or proposal.status == "approved"):
         return None
     left_out = steps_left_out(proposal, decisions)
     plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
@@ -30,6 +30,11 @@ def label_of(proposal: Proposal, decisions: Sequence[Decision], catalogue: Catal
         "cite": [cite["clause"] for cite in proposal.cites],
         "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
     }
+
+
+def by_a_person(proposal: Proposal, decisions: Sequence[Decision]) -> bool:
+    """Whether a person made it, by an edit or an escalation, and not the reasoner."""
+    return any(one.by == proposal.author and one.kind in ("edit", "escalate") for one in decisions)
 
 
 def order_that_matters(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[list[int]]:
@@ -43,35 +48,24 @@ def check_expected(raw: Any, pack: Pack, catalogue: Catalogue) -> dict[str, Any]
     """What a person says is right, validated. Raises BadInput with the field that is not as it must be."""
     if not isinstance(raw, dict) or sorted(raw) != sorted(_FIELDS):
         raise BadInput(f"what is expected must be an object with {', '.join(_FIELDS)}; see evals/cases/README.md")
-    verdict, actions, before, cite, approval = (raw[field] for field in _FIELDS)
-    if not isinstance(verdict, str) or verdict not in pack.verdicts:
-        raise BadInput(f"«verdict» must be one of {', '.join(pack.verdicts)}")
-    if not isinstance(actions, list):
-        raise BadInput("«actions» must be a list of objects with name and args")
-    for number, action in enumerate(actions, start=1):
+    if fault := next(faults_of_form(raw), None):
+        raise BadInput(f"{fault}; see evals/cases/README.md")
+    if raw["verdict"] not in pack.verdicts:
+        raise BadInput(f"expected.verdict must be one of {', '.join(pack.verdicts)}")
+    for number, action in enumerate(raw["actions"], start=1):
         _check_action(action, f"action {number}", pack, catalogue)
-    places = range(len(actions))
-    if not isinstance(before, list) or not all(_is_pair(pair) and pair[0] in places and pair[1] in places for pair in before):
-        raise BadInput(f"«before» must be a list of pairs of places, of the {len(actions)} actions, counted from 0")
-    if not isinstance(cite, list) or not all(isinstance(clause, str) for clause in cite):
-        raise BadInput("«cite» must be a list of ids of clauses")
-    route = approval if isinstance(approval, dict) else {}
-    if sorted(route) != ["four_eyes", "role"] or route["role"] not in ROLES or not isinstance(route["four_eyes"], bool):
-        raise BadInput(f"«approval» must have a role ({', '.join(ROLES)}) and four_eyes (true or false)")
+    if sorted(raw["approval"]) != ["four_eyes", "role"] or raw["approval"]["role"] not in ROLES:
+        raise BadInput(f"expected.approval must have a role ({', '.join(ROLES)}) and four_eyes, and no more")
     return raw
 
 
-def _check_action(action: Any, where: str, pack: Pack, catalogue: Catalogue) -> None:
-    if not isinstance(action, dict) or sorted(action) != ["args", "name"] or not isinstance(action["args"], dict):
-        raise BadInput(f"{where}: must be an object with name and args")
+def _check_action(action: Mapping[str, Any], where: str, pack: Pack, catalogue: Catalogue) -> None:
     name = action["name"]
-    if not isinstance(name, str) or name not in pack.actions:
-        raise BadInput(f"{where}: {str(name)[:60]!r} is no action of {pack.mission}; it has {', '.join(sorted(pack.actions))}")
+    if sorted(action) != ["args", "name"]:
+        raise BadInput(f"{where}: must have name and args, and no more")
+    if name not in pack.actions:
+        raise BadInput(f"{where}: {name[:60]!r} is no action of {pack.mission}; it has {', '.join(sorted(pack.actions))}")
     try:
         catalogue[name].validate(action["args"])
     except SendBack as error:
         raise BadInput(f"{where}: {error}") from error
-
-
-def _is_pair(pair: Any) -> bool:
-    return isinstance(pair, list) and len(pair) == 2 and all(type(place) is int and place >= 0 for place in pair)

@@ -10,14 +10,16 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evals.measured import Change, changes, measure, measured
 from evals.scorers import BY_NAME, SCORERS
 from evals.slices import dimensions, slices, way
 from graphs.comparison import KINDS, Comparison, compare, verdict_of, wrongs
 from graphs.settings import settings
-from ledger.evaluations import Opened, Shelf, open_kept
+from graphs.shown import frame
+from graphs.text import plain, share
+from ledger.evaluations import ALL, Opened, Shelf, open_kept
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,7 +47,7 @@ class OpenRun:
             {"figure": one.scorer.name, "cases": one.cases, **(vars(one.interval) if one.interval else {})}
             for one in measured(self.kept.cases)
         ]
-        return _frame(rows, ["figure", "cases", "mean", "low", "high"]).set_index("figure")
+        return frame(rows, ["figure", "cases", "mean", "low", "high"]).set_index("figure")
 
     @cached_property
     def cases(self) -> "DataFrame":
@@ -66,7 +68,7 @@ class OpenRun:
             }
             for case in self.kept.cases
         ]
-        return _frame(rows, ["case", "trial"])
+        return frame(rows, ["case", "trial"])
 
     def slices(self, by: str) -> "DataFrame":
         """A row a slice: by clause, dimensions, money, mission or event. Raises BadInput for another way."""
@@ -76,7 +78,7 @@ class OpenRun:
             others = {one.scorer.name: one.interval.mean if one.interval else None for one in measured(cases)}
             sure = exact.interval
             rows.append({by: name, "cases": exact.cases, "low": sure and sure.low, "high": sure and sure.high, **others})
-        return _frame(rows, [by, "cases"]).set_index(by)
+        return frame(rows, [by, "cases"]).set_index(by)
 
     def frame(self) -> "DataFrame":
         """The figures."""
@@ -85,6 +87,11 @@ class OpenRun:
     def compare(self, other: "OpenRun | str") -> "Compared":
         """This run beside an earlier one, or the one that a name means."""
         return Compared(other if isinstance(other, OpenRun) else open_run(other), self)
+
+    def __repr__(self) -> str:
+        run = self.kept.run
+        exact = share(run.figures.get(ALL, {}).get("exact"))
+        return f"{run.cases:,} cases of {plain(', '.join(file.name for file in run.files))}: {exact} exact"
 
     def _repr_html_(self) -> str:
         from evals.report.page import run_fragment
@@ -123,7 +130,7 @@ class Compared:
             }
             for pair in self.comparison.pairs
         ]
-        return _frame(rows, ["case", "mission"])
+        return frame(rows, ["case", "mission"])
 
     @property
     def figures(self) -> "DataFrame":
@@ -141,19 +148,12 @@ class Compared:
             }
             for one in self.changes
         ]
-        return _frame(rows, ["figure"]).set_index("figure")
+        return frame(rows, ["figure"]).set_index("figure")
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return verdict_of(self.comparison)
 
     def _repr_html_(self) -> str:
         from evals.report.page import compared_fragment
 
         return str(compared_fragment(self.a.kept, self.b.kept))
-
-
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> "DataFrame":
-    """Rows as a frame, which has these columns where there is no row too."""
-    from pandas import DataFrame
-
-    return DataFrame(rows) if rows else DataFrame(columns=columns)

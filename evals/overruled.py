@@ -6,17 +6,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from math import sqrt
 from typing import Any
 
 from evals.differences import Difference, difference
+from evals.intervals import of_count
+from evals.labels import by_a_person
 from evals.lessons import findings_behind
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal, Run
 from systems.catalogue import Catalogue
-
-#: of the normal distribution, for an interval that holds the true rate 95 times of 100
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +83,7 @@ def judged_proposals(
     for proposal_id, decision in last.items():
         decisions = ledger.decisions(decision.run_id)
         proposal = next(one for one in ledger.proposals(decision.run_id) if one.proposal_id == proposal_id)
-        by_a_person = any(one.by == proposal.author and one.kind in ("edit", "escalate") for one in decisions)
-        if not (by_a_person or proposal.undoes or proposal.status == "pending"):
+        if not (by_a_person(proposal, decisions) or proposal.undoes or proposal.status == "pending"):
             found.append(_judged(ledger, proposal, decision, decisions, catalogue))
         on_progress()
     return found
@@ -103,15 +100,6 @@ def overruled(judged: Sequence[Judged]) -> Overruled:
         verdicts=_rates(settled, lambda one: [one.proposal.verdict], lambda one: [one.proposal.verdict]),
         roles=_rates(settled, lambda one: [one.decision.role], lambda one: [one.decision.role]),
     )
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The interval of 95% for a rate of `hits` in `of` (Wilson 1927), which does well with few and at 0 and 1."""
-    if not of:
-        return 0.0, 1.0
-    rate, z2 = hits / of, _Z * _Z
-    middle, half = rate + z2 / (2 * of), _Z * sqrt(rate * (1 - rate) / of + z2 / (4 * of * of))
-    return max(0.0, (middle - half) / (1 + z2 / of)), min(1.0, (middle + half) / (1 + z2 / of))
 
 
 def _judged(
@@ -150,5 +138,5 @@ def _rates(
 
 
 def _rate(name: str, hits: int, of: int) -> Rate:
-    low, high = wilson(hits, of)
+    low, high = of_count(hits, of)
     return Rate(name=name, decided=of, overruled=hits, rate=hits / of, low=low, high=high)

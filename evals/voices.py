@@ -4,6 +4,7 @@ A decision speaks where that would have been another answer. An approval then sp
 decision to do what would have been proposed on the other side speaks for that one, and so does a rejection.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from evals.comparisons import Comparison, Values, comparisons
 from evals.overruled import Judged
 from evals.recording import facts_behind
+from evals.scorers.sides import Key, key_of
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from nodes.case import Case
@@ -19,7 +21,7 @@ from nodes.pack import Pack
 from nodes.planner import Planner
 from systems.catalogue import Catalogue
 
-Outcome = tuple[str, tuple[tuple[str, ...], ...]]
+Outcome = tuple[str, tuple[Key, ...]]
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,8 @@ def _outcome(made: Mapping[str, Any], catalogue: Catalogue) -> Outcome:
     return made["verdict"], _actions(made["plan"], catalogue)
 
 
-def _actions(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> tuple[tuple[str, ...], ...]:
-    return tuple(sorted(_action(one["name"], one["args"], catalogue) for one in plan))
-
-
-def _action(name: str, args: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, ...]:
-    counting = catalogue[name].counting if name in catalogue else sorted(args)
-    return (name, *(repr(args.get(one)) for one in counting))
+def _actions(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> tuple[Key, ...]:
+    return tuple(sorted(key_of(one, catalogue) for one in plan))
 
 
 def _is_that(one: Judged, other: Outcome, catalogue: Catalogue) -> bool:
@@ -93,7 +90,7 @@ def _is_that(one: Judged, other: Outcome, catalogue: Catalogue) -> bool:
     if decision.kind == "reject":
         return True
     if decision.kind == "escalate":
-        return other[0] == "escalate" and any(repr(decision.details.get("queue")) in action for action in other[1])
+        return other[0] == "escalate" and any(json.dumps(decision.details.get("queue")) in action for action in other[1])
     plan = decision.details.get("plan")
     if plan is None:  # approved without some parts
         plan = [step for step in one.proposal.plan if step.get("part") not in one.difference.without]

@@ -23,13 +23,14 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from errors import Refused
-from evals.cards import ProposalCard, Rail, who
+from evals.cards import ProposalCard, Rail, before_and_after
 from evals.cases import RecordedException
 from evals.picture import Picture, picture
 from evals.run import Laboratory
-from evals.shown import Part, Shown, Title, before_and_after
-from graphs.mission import mission_graph
+from graphs.mission import compiled_graph
 from graphs.runtime import Runtime
+from graphs.shown import Part, Shown, Title
+from graphs.text import approver
 from knowledge_index.policies import Clause
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
@@ -71,11 +72,18 @@ class Walk(Shown):
         *,
         reasoner: Reasoner | None = None,
         people: Mapping[str, str] = PEOPLE,
+        ledger: MemoryLedger | None = None,
     ) -> None:
-        """`people`: who may decide, name -> role. Raises BadInput for an exception whose systems are malformed."""
+        """Take the case in, as the run `case.case_id`. Raises BadInput for an exception whose systems are malformed.
+
+        Args:
+            people: who may decide, name -> role; they are added to the ledger.
+            ledger: one that walks over several cases share. Every case is a world of its own, and the ledger takes what two
+                of them call the same record for one: a later walk may have to wait until it is decided about an earlier one.
+        """
         self.laboratory, self.case = laboratory, case
         self.systems = RecordedSystems(case.systems, laboratory.catalogue, self._now)
-        self.ledger = MemoryLedger(self._now)
+        self.ledger = MemoryLedger(self._now) if ledger is None else ledger
         for name, role in people.items():
             self.ledger.add_person(name, role)
         self._context = MissionContext(
@@ -84,7 +92,7 @@ class Walk(Shown):
             reasoner=reasoner or Planner(), clock=self._now,
         )  # fmt: skip
         saver = InMemorySaver()
-        self._graph = mission_graph(saver)
+        self._graph = compiled_graph().copy({"checkpointer": saver})
         self._runtime = Runtime(self._context, saver, "", self.ledger)
         self._run_id = self._runtime.take_in(case.event, case.case_id).run_id
         self._config: RunnableConfig = {"configurable": {"thread_id": self._run_id}}
@@ -106,7 +114,7 @@ class Walk(Shown):
 
     def drive(self) -> "Walk":
         """Go on until the run waits for a person, is closed or an incident."""
-        self._runtime.drive(self._run_id)
+        self._runtime.drive_one(self._run_id)  # what waited for it in a shared ledger is another world
         return self
 
     # Deciding: the rules are the ledger's, as for every run
@@ -224,7 +232,7 @@ class Walk(Shown):
         if run.status == "closed":
             return f"is closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
         if run.status == "waiting" and proposal:
-            return f"waits for {who(proposal.approval.role, proposal.approval.four_eyes)}"
+            return f"waits for {approver(proposal.approval.role, proposal.approval.four_eyes)}"
         if run.status == "incident":
             return f"is an incident: {self.ledger.incidents()[-1].reason}"
         return "is running"

@@ -9,6 +9,7 @@ Every Mission runs on this graph; what differs between them is data (`graphs/pac
 """
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -88,6 +89,12 @@ def mission_graph(
     graph.add_conditional_edges("execute", after_execute)
     graph.add_edge("close", END)
     return graph.compile(checkpointer=checkpointer)
+
+
+@cache
+def compiled_graph() -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
+    """The graph, compiled once a process; `copy({"checkpointer": …})` makes one that can pause."""
+    return mission_graph()
 
 
 def after_check(state: MissionState) -> Literal["propose", "review", "execute"]:

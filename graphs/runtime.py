@@ -19,7 +19,7 @@ from langgraph.types import Command
 from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import open_ledgers, set_up_checkpoints
-from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.pack_file import load_pack_file
 from graphs.settings import Settings
 from knowledge_index.building import build
@@ -86,7 +86,7 @@ class Runtime:
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
         self._saver = saver
-        self._graph = mission_graph(saver)
+        self._graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Runtime:
         One process at a time does. Raises TakenOver where another process has taken the run over meanwhile, and Refused
         where one works on it.
         """
-        run = self._drive(run_id, on_observation)
+        run = self.drive_one(run_id, on_observation)
         for other in self._released_by(run) if run.status == "closed" else ():
             with suppress(Refused, TryAgain):  # another works on it already, or will
                 self.drive(other)
@@ -137,7 +137,8 @@ class Runtime:
         latest = ((other.run_id, self.ledger.proposal(other.run_id)) for other in self.ledger.runs("running"))
         return [run_id for run_id, proposal in latest if proposal is not None and proposal.held_by == run.run_id]
 
-    def _drive(self, run_id: str, on_observation: OnObservation | None) -> Run:
+    def drive_one(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
+        """As `drive`, without the runs that waited for it."""
         with self.context.ledger.lease(run_id) as held:
             context, told = self.context.under(held), on_observation or (lambda _: None)
             ledger = context.ledger

@@ -41,6 +41,11 @@ def share(value: float | None) -> str:
     return f"{text.removesuffix('.0')}%"
 
 
+def approver(role: str, four_eyes: bool) -> str:
+    """Who must approve: reviewer, 2 × finance, nobody."""
+    return "nobody" if role == "none" else f"2 × {role}" if four_eyes else role
+
+
 def words(name: str) -> str:
     """An identifier as words: fulfil_with_changes → fulfil with changes."""
     return name.replace("_", " ").replace(".", " · ")

@@ -4,19 +4,21 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from markupsafe import Markup
-
-from graphs.tables import dollars, frame, html_table, in_dollars
+from graphs.shown import Part, Shown, Table, frame, table
+from graphs.text import approver, dollars, words
 from knowledge_index.policies import PolicyBook
 
 #: Called with how many cases are replayed, and of how many.
 OnProgress = Callable[[int, int], None]
+
+#: of flips, and of broken cases, that a notebook shows
+_MOST_ROWS = 50
 
 #: What became of a case: it goes to a queue now, or no longer; another verdict; the same with other actions; the same plan
 #: with more or less approval.
@@ -38,6 +40,11 @@ class Answer:
     at_stake_cents: int
     #: refund, capture, release, payment, or an action with an amount of its own (offer_credit) -> sum of the plan, in cents
     money_cents: Mapping[str, int]
+
+    @property
+    def approval(self) -> str:
+        """Who must approve, in words: reviewer, 2 × finance, nobody."""
+        return approver(self.role, self.four_eyes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,7 @@ class Broken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhatIf:
+class WhatIf(Shown):
     """What would be otherwise, over all cases that were replayed."""
 
     #: clauses that say something else than now
@@ -109,8 +116,8 @@ class WhatIf:
                 "verdict_after": flip.after.verdict,
                 "actions_before": len(flip.before.actions),
                 "actions_after": len(flip.after.actions),
-                "approval_before": approval(flip.before),
-                "approval_after": approval(flip.after),
+                "approval_before": flip.before.approval,
+                "approval_after": flip.after.approval,
                 "at_stake_before_cents": flip.before.at_stake_cents,
                 "at_stake_after_cents": flip.after.at_stake_cents,
                 "because_of": ", ".join(flip.because_of),
@@ -128,7 +135,7 @@ class WhatIf:
     def sentence(self) -> str:
         """What would be otherwise, in one sentence."""
         what = " and ".join([*self.changed, *(f"the pack of {mission}" for mission in self.changed_packs)]) or "nothing"
-        ways = ", ".join(f"{count:,} {way.replace('_', ' ')}" for way, count in self.ways.items())
+        ways = ", ".join(f"{count:,} {words(way)}" for way, count in self.ways.items())
         moved = self.at_stake_after_cents - self.at_stake_before_cents
         return (
             f"With {what} changed, {len(self.flips):,} of {self.cases:,} recorded exceptions would be answered otherwise"
@@ -140,14 +147,35 @@ class WhatIf:
         """`rows` as a pandas DataFrame."""
         return frame(self.rows())
 
-    def _repr_html_(self) -> str:
-        broken = [vars(one) for one in self.broken]
-        return str(
-            Markup("<p>{}</p>").format(self.sentence)
-            + html_table(in_dollars(row) for row in self.money_rows() if row["moved_cents"])
-            + html_table(in_dollars(row) for row in self.rows())
-            + html_table(broken)
-        )
+    def parts(self) -> Iterator[Part]:
+        """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
+        yield self.sentence
+        if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
+            told = [
+                (row["kind"], *(dollars(row[name]) for name in ("before_cents", "after_cents", "moved_cents"))) for row in kinds
+            ]
+            yield Table(("money that plans move", "now", "then", "moves"), told, right=("now", "then", "moves"))
+        if self.flips:
+            moved = {way: sum(flip.moved_cents for flip in self.flips if flip.way == way) for way in self.ways}
+            ways = [(words(way), f"{count:,}", dollars(moved[way])) for way, count in self.ways.items()]
+            yield Table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
+            places = list(self.ways)
+            flips = [_told(flip) for flip in sorted(self.flips, key=lambda flip: places.index(flip.way))]
+            yield Table(("case", "subject", "verdict", "approval", "at stake", "because of"), flips, most=_MOST_ROWS)
+        if self.broken:
+            broken = [(one.case_id, one.mission, one.error) for one in self.broken]
+            yield Table(("case", "mission", "could not be answered any more"), broken, most=_MOST_ROWS)
+
+
+def _told(flip: Flip) -> tuple[str, ...]:
+    before, after = flip.before, flip.after
+    verdict, approval = _both(words(before.verdict), words(after.verdict)), _both(before.approval, after.approval)
+    at_stake = _both(dollars(before.at_stake_cents), dollars(after.at_stake_cents))
+    return flip.case_id, flip.subject, verdict, approval, at_stake, ", ".join(flip.because_of)
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
 
 
 @dataclass(frozen=True)
@@ -159,7 +187,7 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(Shown):
     """What one value after another would do."""
 
     #: the path of the value, such as FRD-2.elevated
@@ -194,8 +222,10 @@ class Sweep:
         """`rows` as a pandas DataFrame."""
         return frame(self.rows())
 
-    def _repr_html_(self) -> str:
-        return str(Markup("<p>{}</p>").format(self.sentence) + html_table(in_dollars(row) for row in self.rows()))
+    def parts(self) -> Iterator[Part]:
+        """The sentence, and a row a value."""
+        yield self.sentence
+        yield table(self.rows())
 
 
 class AskWhatIf(Protocol):
@@ -212,10 +242,3 @@ class AskWhatIf(Protocol):
     ) -> WhatIf:
         """Replay recorded exceptions with what is in force now and with what would be; see `evals.what_if.what_if`."""
         ...
-
-
-def approval(answer: Answer) -> str:
-    """Who must approve, in words: reviewer, 2 × finance, nobody."""
-    if answer.role == "none":
-        return "nobody"
-    return f"2 × {answer.role}" if answer.four_eyes else answer.role

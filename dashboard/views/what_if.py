@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dashboard.markup import chip, joined, markup
 from dashboard.text import dollars, plain, words
-from graphs.what_if import Answer, Flip, Way, WhatIf, approval
+from graphs.what_if import Answer, Flip, Way, WhatIf
 
 #: what became of cases, and how it looks
 WAYS: Mapping[Way, tuple[str, str]] = {
@@ -77,7 +77,7 @@ def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
             "Subject": plain(flip.subject, 80),
             "Mission": words(flip.mission),
             "Verdict": _both(words(flip.before.verdict), words(flip.after.verdict)),
-            "Approval": _both(approval(flip.before), approval(flip.after)),
+            "Approval": _both(flip.before.approval, flip.after.approval),
             "At stake now": flip.before.at_stake_cents / 100,
             "With the draft": flip.after.at_stake_cents / 100,
             "Because of": ", ".join(flip.because_of) or "not told",
@@ -97,7 +97,7 @@ def answer_card(title: str, answer: Answer, other: Answer) -> Markup:
         markup('<li{}>{} <span class="m-dim">{}</span></li>', _mark(action, kept), words(action["name"]), _arguments(action))
         for action in answer.actions
     )
-    money = f"{dollars(answer.at_stake_cents)} at stake · approval: {approval(answer)}"
+    money = f"{dollars(answer.at_stake_cents)} at stake · approval: {answer.approval}"
     template = '<div class="k-answer"><div class="m-dim m-small">{}</div><b>{}</b><div class="m-small">{}</div><ol>{}</ol></div>'
     return markup(template, title, words(answer.verdict), money, actions)
 

@@ -23,12 +23,12 @@ class Sides:
     @cached_property
     def wanted(self) -> list[Key]:
         """The expected actions."""
-        return [self._key(action) for action in self.expected["actions"]]
+        return [key_of(action, self.catalogue) for action in self.expected["actions"]]
 
     @cached_property
     def given(self) -> list[Key]:
         """The actions that came out, in the order of execution."""
-        return [self._key(action) for action in self.result["actions"]]
+        return [key_of(action, self.catalogue) for action in self.result["actions"]]
 
     @cached_property
     def gated(self) -> list[Key]:
@@ -51,6 +51,8 @@ class Sides:
         """The clauses that were expected, and those that are cited."""
         return set(self.expected["cite"]), set(self.result["cite"])
 
-    def _key(self, action: Mapping[str, Any]) -> Key:
-        entry, args = self.catalogue.get(action["name"]), action["args"]
-        return (action["name"], *(json.dumps(args.get(name)) for name in (entry.counting if entry else sorted(args))))
+
+def key_of(action: Mapping[str, Any], catalogue: Catalogue) -> Key:
+    """What makes it this action and not another; of one that the catalogue does not have, all arguments count."""
+    entry, args = catalogue.get(action["name"]), action["args"]
+    return (action["name"], *(json.dumps(args.get(name)) for name in (entry.counting if entry else sorted(args))))

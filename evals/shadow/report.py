@@ -7,20 +7,21 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
-from markupsafe import Markup
 
+from evals.intervals import of_count
 from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.running import answer_of
-from evals.shares import wilson
-from graphs.tables import frame, html_table, in_dollars, share
+from graphs.shown import Part, Shown, Table, frame, table
+from graphs.text import dollars, share
 from ledger.base import Ledger
 from ledger.evaluations import Answer
 from ledger.records import Decision, Proposal
+from nodes.execute import steps_left_out
 from systems.catalogue import Catalogue, default_catalogue
 
 #: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
@@ -34,6 +35,8 @@ COMPARED: tuple[Compared, ...] = (
 )  # fmt: skip
 #: the same plan, whoever would approve it
 _AGREES: tuple[Compared, ...] = ("same", "other_approval")
+#: of runs that a notebook shows
+_MOST_ROWS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,7 @@ class Agreement:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval."""
-        return wilson(self.hits, self.of)
+        return of_count(self.hits, self.of)
 
     @property
     def told(self) -> str:
@@ -94,7 +97,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShadowReport:
+class ShadowReport(Shown):
     """What a shadow did beside the live company so far."""
 
     shadow: ShadowOf
@@ -185,10 +188,20 @@ class ShadowReport:
             ),
         ]
 
-    def _repr_html_(self) -> str:
-        said = Markup("").join(Markup("<p>{}</p>").format(sentence) for sentence in self.sentences)
-        differing = (in_dollars(_told(row)) for row in self.disagreements)
-        return str(said + html_table(self.matrix()) + html_table(self.missions()) + html_table(differing))
+    def parts(self) -> Iterator[Part]:
+        """The sentences, who agrees where, and the runs that differ or would fail; `rows` has more of each."""
+        yield from self.sentences
+        if not self.runs:
+            return
+        matrix = self.matrix()
+        met = [name for name in COMPARED if any(row[name] for row in matrix)]
+        yield table([{"decided": row["decided"], **{name: row[name] for name in met}} for row in matrix])
+        yield table(self.missions())
+        if self.disagreements:
+            columns = ("run", "subject", "decided", "verdict", "shadow", "moves", "differs")
+            yield Table(columns, [_differing(row) for row in self.disagreements], right=("moves",), most=_MOST_ROWS)
+        if self.would_fail:
+            yield Table(("run", "would fail because"), [(row.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
 
 
 def report(file: ShadowFile, ledger: Ledger, catalogue: Catalogue | None = None) -> ShadowReport:
@@ -217,16 +230,15 @@ def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision], catal
         return "undecided", answer_of(proposals[-1], catalogue)
     last = settled[-1]
     editors = {one.by for one in decisions if one.kind == "edit"}
-    approvals = [one for one in decisions if one.proposal_id == last.proposal_id and one.kind == "approve"]
-    without = [part for one in approvals for part in one.details.get("without", ())]
-    answer = answer_of(last, catalogue, without)
+    left_out = steps_left_out(last, decisions)
+    answer = answer_of(last, catalogue, left_out)
     if last.status == "rejected":
         return "rejected", answer
     if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
         return "escalated", answer
     if last.status == "automatic":
         return "automatic", answer
-    return ("edited" if without or last.author in editors else "approved"), answer
+    return ("edited" if left_out or last.author in editors else "approved"), answer
 
 
 def _compared(mine: Answer | None, other: Answer) -> Compared:
@@ -261,7 +273,7 @@ def _told(row: Row) -> dict[str, Any]:
         "verdict_live": row.live.verdict,
         "verdict_decided": row.last.verdict,
         "verdict_shadow": row.shadow.verdict if row.shadow else None,
-        "differs": differs(row),
+        "differs": _differs(row),
         "at_stake_decided_cents": row.last.money_at_stake_cents,
         "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
         "moved_cents": row.moved_cents,
@@ -272,7 +284,12 @@ def _told(row: Row) -> dict[str, Any]:
     }
 
 
-def differs(row: Row) -> str:
+def _differing(row: Row) -> tuple[str, ...]:
+    verdict = row.shadow.verdict if row.shadow else "–"
+    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents), _differs(row)
+
+
+def _differs(row: Row) -> str:
     """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
     if row.shadow is None:
         return row.failed

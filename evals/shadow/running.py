@@ -1,7 +1,7 @@
 """One run of a shadow: the mission graph from its event to its end, on real reads, with writes that are simulated."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count, takewhile
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from langgraph.types import Command
 from errors import MissionsError
 from evals.shadow.keeping import ShadowRun, SimulatedStep
 from evals.shadow.opening import Shadow
-from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.runtime import utc_now
 from ledger.evaluations import Answer, Step
 from ledger.memory import MemoryLedger
@@ -63,9 +63,9 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
     )
 
 
-def answer_of(proposal: Proposal, catalogue: Catalogue, without: Sequence[str] = ()) -> Answer:
-    """A proposal as an answer, without the parts that were left out; of each action the arguments that count."""
-    plan = [action for action in proposal.plan if action.get("part") not in without or not action.get("part")]
+def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> Answer:
+    """A proposal as an answer, without the steps that were left out (from 0); of each action the arguments that count."""
+    plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
     return Answer(
         verdict=proposal.verdict,
         actions=[Step(name=one["name"], args=_counting(one["name"], one["args"], catalogue), tier=one["tier"]) for one in plan],
@@ -105,7 +105,7 @@ def _drive(shadow: Shadow, run: Run, memory: MemoryLedger, reader: Reader) -> st
         packs=shadow.candidate.packs, catalogue=shadow.catalogue, policies=shadow.candidate.policies,
         knowledge=shadow.knowledge, reasoner=Planner(), clock=utc_now,
     )  # fmt: skip
-    graph = mission_graph(InMemorySaver())
+    graph = compiled_graph().copy({"checkpointer": InMemorySaver()})
     config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
     given: Any = {"run_id": run.run_id}
     try:

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 from cli.main import app
 from errors import BadInput, Refused
 from evals.cases import recorded
-from evals.rehearsal import Rehearsal
 from evals.run import Laboratory
+from evals.walk import Walk
 from graphs.settings import settings
 from knowledge_index.embeddings import MiniLM
 from ledger.auditing import examine
 from ledger.postgres import PostgresLedger
 from nodes.listening import Phrasebook
-from tests.integration.live_company import CASES, PEOPLE, Company, built_home
+from tests.integration.live_company import CASES, Company, built_home
 from tests.integration.sessions import home_of
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -56,13 +56,12 @@ def test_what_a_person_overruled_is_recorded_and_promoted_once_by_who_may(
     context, chosen = company.runtime.context, settings()
     phrasebook = Phrasebook(chosen.phrasings, MiniLM(), chosen.language)
     laboratory = Laboratory(context.packs, context.catalogue, context.policies, context.knowledge, phrasebook)
-    rehearsal = Rehearsal(laboratory, PEOPLE)
-    again = rehearsal.propose(recorded(raw, context.packs, "test"))
+    again = Walk(laboratory, recorded(raw, context.packs, "test")).drive()
     read, reread = (
-        [(one.tool, one.args, one.status, one.value) for one in of.facts(run.run_id)] for of in (ledger, rehearsal.ledger)
+        [(one.tool, one.args, one.status, one.value) for one in of.facts(run.run_id)] for of in (ledger, again.ledger)
     )
-    assert read == reread and again.run_id == run.run_id
-    (made,), (remade,) = ledger.proposals(run.run_id), rehearsal.ledger.proposals(run.run_id)
+    assert read == reread and again.run.run_id == run.run_id
+    (made,), (remade,) = ledger.proposals(run.run_id), again.ledger.proposals(run.run_id)
     assert (made.digest, made.verdict, made.plan, made.cites) == (remade.digest, remade.verdict, remade.plan, remade.cites)
 
     company.runtime.decide(run.run_id, "reject", "fay", "not \x1b[31mso")

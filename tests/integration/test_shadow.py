@@ -135,7 +135,7 @@ def test_followed_runs_are_kept_once_and_compared_with_what_people_decide(
     assert (found.live.hits, found.live.of) == (3, 4)
     assert (found.people.hits, found.people.of, found.rejected_again.hits) == (1, 3, 1)
     assert [row.with_people for row in found.disagreements] == ["does_not_escalate", "does_not_escalate"]
-    assert len(found.frame()) == 4 and "&lt;" not in found._repr_html_()
+    assert len(found.frame()) == 4 and "&lt;" not in found._repr_mimebundle_()["text/html"]
     _is_private(file)
 
 

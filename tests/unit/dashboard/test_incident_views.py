@@ -157,6 +157,8 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "ana", "reason": "no"},
         "ana", "REF version 4, from 2026-04-01: “no”",
     ),
+    "lesson_promoted": ({"dataset": "overrides.jsonl", "by": "ana"}, "ana", "to overrides.jsonl"),
+    "lesson_dropped": ({"reason": "a slip", "by": "ana"}, "ana", "“a slip”"),
 }  # fmt: skip
 
 

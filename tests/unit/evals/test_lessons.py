@@ -13,19 +13,17 @@ from evals.cases import read_cases, recorded
 from evals.differences import difference
 from evals.figures import judge
 from evals.lessons import Lesson, drop, labelled_case, lessons, promote
-from evals.overruled import judged_proposals, overruled, wilson
-from evals.rehearsal import Rehearsal
+from evals.overruled import judged_proposals, overruled
+from evals.walk import Walk
 from tests.engine import Raw, an_exception, evaluation, laboratory, recorded_cases
 from tests.ledger_examples import LATER
 
-PEOPLE = {"rita": "reviewer", "fay": "finance", "finn": "finance", "ana": "analyst"}
 
-
-def rehearsed(raw: Raw) -> Rehearsal:
+def waiting_walk(raw: Raw) -> Walk:
     """A case that waits for people, as the run `raw["case_id"]`."""
-    rehearsal = Rehearsal(laboratory(), PEOPLE)
-    assert rehearsal.propose(recorded(raw, laboratory().packs, "test")).status == "waiting"
-    return rehearsal
+    walk = Walk(laboratory(), recorded(raw, laboratory().packs, "test")).drive()
+    assert walk.run.status == "waiting"
+    return walk
 
 
 def waiting(*actions: str) -> Raw:
@@ -39,38 +37,38 @@ def with_packs() -> dict[str, Any]:
     return {"packs": laboratory().packs, "catalogue": laboratory().catalogue}
 
 
-def plan_of(rehearsal: Rehearsal, run_id: str) -> list[dict[str, Any]]:
-    proposal = rehearsal.ledger.proposal(run_id)
+def plan_of(walk: Walk) -> list[dict[str, Any]]:
+    proposal = walk.proposal
     assert proposal is not None
     return [
         {**{name: step[name] for name in ("name", "for", "part", "cites")}, "args": dict(step["args"])} for step in proposal.plan
     ]
 
 
-def only(rehearsal: Rehearsal) -> Lesson:
-    (found,) = lessons(rehearsal.ledger, laboratory().catalogue)
+def only(walk: Walk) -> Lesson:
+    (found,) = lessons(walk.ledger, laboratory().catalogue)
     return found
 
 
 def test_a_whole_approval_is_no_lesson() -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "approve", "fay", "in order")
-    assert lessons(rehearsal.ledger, laboratory().catalogue) == []
+    walk = waiting_walk(an_exception())
+    walk.approve(by="fay", reason="in order")
+    assert lessons(walk.ledger, laboratory().catalogue) == []
 
 
 def test_an_edit_is_a_lesson_with_what_changed_and_what_is_right() -> None:
     raw = waiting("reallocate_line")
     case_id = raw["case_id"]
-    rehearsal = rehearsed(raw)
-    plan = plan_of(rehearsal, case_id)
+    walk = waiting_walk(raw)
+    plan = plan_of(walk)
     place = next(place for place, step in enumerate(plan) if step["name"] == "reallocate_line")
-    rehearsal.decide(case_id, "edit", "fay", "not from there", plan=[step for step in plan if step["name"] != "reallocate_line"])
-    found = only(rehearsal)
+    walk.edit([step for step in plan if step["name"] != "reallocate_line"], by="fay", reason="not from there")
+    found = only(walk)
     assert [step["name"] for step in found.difference.removed] == ["reallocate_line"]
     assert found.difference.removed[0]["args"] == plan[place]["args"]
     assert found.difference.clauses == plan[place]["cites"] and found.difference.findings == ["stock.short"]
     assert (found.decision.reason, found.status) == ("not from there", "quarantine")
-    if rehearsal.ledger.proposals(case_id)[-1].author == "fay":  # it passed the check
+    if walk.ledger.proposals(case_id)[-1].author == "fay":  # it passed the check
         assert found.expected is not None
         assert "reallocate_line" not in {action["name"] for action in found.expected["actions"]}
     else:
@@ -78,29 +76,27 @@ def test_an_edit_is_a_lesson_with_what_changed_and_what_is_right() -> None:
 
 
 def test_an_edit_of_words_is_a_lesson_that_overrules_nothing() -> None:
-    raw = waiting("send_message", "place_order_hold")
-    case_id = raw["case_id"]
-    rehearsal = rehearsed(raw)
-    plan = plan_of(rehearsal, case_id)
+    walk = waiting_walk(waiting("send_message", "place_order_hold"))
+    plan = plan_of(walk)
     letter = next(step for step in plan if step["name"] == "send_message")
     letter["args"]["text"] += "\nP.S. Thank you for your patience."
-    rehearsal.decide(case_id, "edit", "rita", "kinder", plan=plan)
-    found = only(rehearsal)
+    walk.edit(plan, by="rita", reason="kinder")
+    found = only(walk)
     (changed,) = found.difference.changed
     assert (changed.action, changed.argument, changed.counts) == ("send_message", "text", False)
     assert found.difference.only_wording and found.expected is not None
-    rehearsal.decide(case_id, "approve", "fay", "in order")
-    report = overruled(judged_proposals(rehearsal.ledger, laboratory().catalogue))
+    walk.approve(by="fay", reason="in order")
+    report = overruled(judged_proposals(walk.ledger, laboratory().catalogue))
     assert [(one.name, one.decided, one.overruled) for one in report.roles] == [("reviewer", 1, 0)]
 
 
 def test_what_a_person_changed_is_told_step_by_step() -> None:
-    rehearsal = rehearsed(an_exception())
-    proposal = rehearsal.ledger.proposals("c-1")[0]
+    walk = waiting_walk(an_exception())
+    proposal = walk.ledger.proposals("c-1")[0]
     refund = {"name": "refund_charge", "args": {"charge_id": "ch-1", "amount_cents": 500}, "for": None, "cites": ["CAN-1"]}
-    first, *others = plan_of(rehearsal, "c-1")
-    rehearsal.decide("c-1", "edit", "fay", "x", plan=[*others[::-1], {**first, "args": {"order_id": "O-2"}}, refund])
-    decision = rehearsal.ledger.decisions("c-1")[0]
+    first, *others = plan_of(walk)
+    walk.edit([*others[::-1], {**first, "args": {"order_id": "O-2"}}, refund], by="fay", reason="x")
+    decision = walk.ledger.decisions("c-1")[0]
     told = difference(proposal, decision, ["stock.own_location"], laboratory().catalogue)
     assert [step["name"] for step in told.added] == ["refund_charge"] and not told.removed
     assert [(one.argument, one.before, one.after, one.counts) for one in told.changed] == [("order_id", "O-1", "O-2", True)]
@@ -109,31 +105,30 @@ def test_what_a_person_changed_is_told_step_by_step() -> None:
 
 
 def test_an_escalation_says_what_is_right_and_a_rejection_or_a_remark_does_not() -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "respond", "rita", "look again", remark="the customer called")
-    rehearsal.decide("c-1", "escalate", "rita", "odd", queue="fraud")
-    remark, escalation = lessons(rehearsal.ledger, laboratory().catalogue)
+    walk = waiting_walk(an_exception())
+    walk.respond("the customer called", by="rita")
+    walk.escalate("fraud", by="rita", reason="odd")
+    remark, escalation = lessons(walk.ledger, laboratory().catalogue)
     assert remark.expected is None and remark.difference.remark == "the customer called"
     assert escalation.difference.queue == "fraud" and escalation.difference.clauses == ["ORD-2"]
     assert escalation.expected is not None and escalation.expected["verdict"] == "escalate"
     assert escalation.expected["actions"] == [{"name": "open_case", "args": {"queue": "fraud", "subject_id": "O-1"}}]
-    other = rehearsed(an_exception())
-    other.decide("c-1", "reject", "rita", "no")
+    other = waiting_walk(an_exception())
+    other.reject(by="rita", reason="no")
     assert only(other).expected is None and only(other).difference.whole
 
 
 def test_a_part_that_was_left_out_is_a_lesson() -> None:
     cases = (raw for raw in recorded_cases("omnichannel_exception") if raw["trigger"]["event"] == "inbound.delayed")
     for raw in cases:
-        rehearsal = Rehearsal(laboratory(), PEOPLE)
-        run = rehearsal.propose(recorded(raw, laboratory().packs, "test"))
-        parts = list(dict.fromkeys(step["part"] for step in rehearsal.ledger.proposals(run.run_id)[0].plan if step["part"]))
-        if run.status == "waiting" and len(parts) > 1:
+        walk = Walk(laboratory(), recorded(raw, laboratory().packs, "test")).drive()
+        parts = list(dict.fromkeys(step["part"] for step in plan_of(walk) if step["part"]))
+        if walk.run.status == "waiting" and len(parts) > 1:
             break
     for by in ("fay", "finn"):
-        if rehearsal.ledger.run(run.run_id).status == "waiting":
-            rehearsal.decide(run.run_id, "approve", by, "not that one", without=[parts[0]])
-    found = lessons(rehearsal.ledger, laboratory().catalogue)[0]
+        if walk.run.status == "waiting":
+            walk.approve(by=by, reason="not that one", without=[parts[0]])
+    found = lessons(walk.ledger, laboratory().catalogue)[0]
     assert list(found.difference.without) == [parts[0]] and found.difference.removed
     assert found.expected is not None
     left = [step for step in found.proposal.plan if step["part"] != parts[0]]
@@ -141,18 +136,18 @@ def test_a_part_that_was_left_out_is_a_lesson() -> None:
 
 
 def test_a_promoted_case_is_read_evaluated_and_kept_from_others(tmp_path: Path) -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "escalate", "rita", "odd", queue="fraud")
-    file, found = tmp_path / "overrides.jsonl", only(rehearsal)
-    settled = promote(rehearsal.ledger, found, file, by="ANA", **with_packs(), at=LATER)
-    assert (settled.by, settled.status, only(rehearsal).status) == ("ana", "promoted", "promoted")
+    walk = waiting_walk(an_exception())
+    walk.escalate("fraud", by="rita", reason="odd")
+    file, found = tmp_path / "overrides.jsonl", only(walk)
+    settled = promote(walk.ledger, found, file, by="ANA", **with_packs(), at=LATER)
+    assert (settled.by, settled.status, only(walk).status) == ("ana", "promoted", "promoted")
     if sys.platform != "win32":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (case,) = read_cases(file, laboratory().packs)
     assert case.expected is not None and case.raw["lesson"]["difference"]["queue"] == "fraud"
     assert judge(case.expected, evaluation().run(case), laboratory().catalogue)["missed_escalation"] == 1
     with pytest.raises(Refused, match="was promoted to"):
-        promote(rehearsal.ledger, found, file, by="ana", **with_packs())
+        promote(walk.ledger, found, file, by="ana", **with_packs())
     assert len(file.read_bytes().splitlines()) == 1
 
 
@@ -170,11 +165,13 @@ RIGHT: dict[str, Any] = {
     [
         ("rita", RIGHT, Refused, "takes the role administrator or analyst"),
         ("ana", None, BadInput, "says what was wrong and not what is right"),
-        ("ana", {**RIGHT, "verdict": "explode"}, BadInput, "«verdict» must be one of"),
+        ("ana", {**RIGHT, "verdict": "explode"}, BadInput, "expected.verdict must be one of"),
         ("ana", {**RIGHT, "actions": [{"name": "open_case", "args": {}}]}, BadInput, "action 1: open_case needs the argument"),
-        ("ana", {**RIGHT, "actions": [{"name": ["x"], "args": {}}]}, BadInput, "is no action of order_exception"),
-        ("ana", {**RIGHT, "before": [[0, 1]]}, BadInput, "«before» must be a list of pairs"),
-        ("ana", {**RIGHT, "approval": {"role": [], "four_eyes": False}}, BadInput, "«approval» must have a role"),
+        ("ana", {**RIGHT, "actions": [{"name": ["x"], "args": {}}]}, BadInput, "expected.actions must be a list of actions"),
+        ("ana", {**RIGHT, "before": [[0, 1]]}, BadInput, "expected.before names the pair"),
+        ("ana", {**RIGHT, "actions": [{"name": "x", "args": {}}]}, BadInput, "action 1: 'x' is no action of order_exception"),
+        ("ana", {**RIGHT, "approval": {"role": [], "four_eyes": False}}, BadInput, "expected.approval must have role"),
+        ("ana", {**RIGHT, "approval": {"role": "boss", "four_eyes": False}}, BadInput, "expected.approval must have a role"),
         ("ana", {**RIGHT, "more": 1}, BadInput, "must be an object with verdict"),
         ("ana", [RIGHT], BadInput, "must be an object with verdict"),
     ],
@@ -182,55 +179,47 @@ RIGHT: dict[str, Any] = {
 def test_what_cannot_be_promoted_leaves_no_file_and_stays_in_quarantine(
     tmp_path: Path, by: str, expected: Any, error: type[Exception], sentence: str
 ) -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "reject", "rita", "no")
+    walk = waiting_walk(an_exception())
+    walk.reject(by="rita", reason="no")
     with pytest.raises(error, match=sentence):
         promote(
-            rehearsal.ledger, only(rehearsal), tmp_path / "x.jsonl", by=by, **with_packs(),
+            walk.ledger, only(walk), tmp_path / "x.jsonl", by=by, **with_packs(),
             expected=expected,
         )  # fmt: skip
-    assert list(tmp_path.iterdir()) == [] and only(rehearsal).status == "quarantine"
+    assert list(tmp_path.iterdir()) == [] and only(walk).status == "quarantine"
 
 
 def test_a_rejection_is_promoted_with_what_somebody_says_is_right_or_dropped(tmp_path: Path) -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "reject", "rita", "no")
+    walk = waiting_walk(an_exception())
+    walk.reject(by="rita", reason="no")
     with pytest.raises(BadInput, match="A reason is missing"):
-        drop(rehearsal.ledger, only(rehearsal), by="ana", reason=" ")
+        drop(walk.ledger, only(walk), by="ana", reason=" ")
     promote(
-        rehearsal.ledger, only(rehearsal), tmp_path / "x.jsonl", by="ana", **with_packs(),
+        walk.ledger, only(walk), tmp_path / "x.jsonl", by="ana", **with_packs(),
         expected=RIGHT,
     )  # fmt: skip
     (case,) = read_cases(tmp_path / "x.jsonl", laboratory().packs)
     assert case.expected == RIGHT
-    other = rehearsed(an_exception())
-    other.decide("c-1", "reject", "rita", "no")
+    other = waiting_walk(an_exception())
+    other.reject(by="rita", reason="no")
     drop(other.ledger, only(other), by="ana", reason="a slip of the mouse")
     assert only(other).status == "dropped"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no modes")
 def test_a_case_is_not_added_to_a_file_that_others_read_nor_beside_another_of_its_name(tmp_path: Path) -> None:
-    rehearsal = rehearsed(an_exception())
-    rehearsal.decide("c-1", "escalate", "rita", "odd", queue="fraud")
+    walk = waiting_walk(an_exception())
+    walk.escalate("fraud", by="rita", reason="odd")
     file = tmp_path / "open.jsonl"
     file.write_text("")
     file.chmod(0o644)
     how: dict[str, Any] = {"by": "ana", **with_packs()}
     with pytest.raises(BadInput, match="others can read it"):
-        promote(rehearsal.ledger, only(rehearsal), file, **how)
+        promote(walk.ledger, only(walk), file, **how)
     file.chmod(0o600)
-    file.write_text(json.dumps({"case_id": labelled_case(rehearsal.ledger, only(rehearsal), laboratory().catalogue)["case_id"]}))
+    file.write_text(json.dumps({"case_id": labelled_case(walk.ledger, only(walk), laboratory().catalogue)["case_id"]}))
     with pytest.raises(BadInput, match="line 1: the case c-1.1 stands there with other content"):
-        promote(rehearsal.ledger, only(rehearsal), file, **how)
+        promote(walk.ledger, only(walk), file, **how)
     file.write_text('{"case_id": "another"}')  # without a line's end
-    promote(rehearsal.ledger, only(rehearsal), file, **how)
+    promote(walk.ledger, only(walk), file, **how)
     assert len(file.read_bytes().splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("hits", "of", "low", "high"), [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (5, 50, 0.0435, 0.2136), (0, 0, 0.0, 1.0)]
-)
-def test_the_interval_of_a_rate_is_wilsons(hits: int, of: int, low: float, high: float) -> None:
-    """The figures are those of the formula in Wilson (1927), as tables of it print them."""
-    assert wilson(hits, of) == pytest.approx((low, high), abs=5e-5)

@@ -13,25 +13,28 @@ from errors import BadInput
 from evals.cases import recorded
 from evals.labels import order_that_matters
 from evals.recording import facts_behind, record, recorded_systems
-from evals.rehearsal import Rehearsal
-from ledger.records import Fact, Run
+from evals.walk import Walk
+from ledger.records import Fact
 from systems.calls import Call
 from systems.recorded import SYSTEMS, RecordedSystems
 from tests.engine import MISSIONS, Raw, an_exception, an_order, laboratory, recorded_cases
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-PEOPLE = {"rita": "reviewer", "fay": "finance", "finn": "finance"}
 
 
-def rehearsed(raw: Mapping[str, Any]) -> tuple[Rehearsal, Run]:
-    rehearsal = Rehearsal(laboratory(), PEOPLE)
-    return rehearsal, rehearsal.propose(recorded(raw, laboratory().packs, "test"))
+def walked(raw: Mapping[str, Any]) -> Walk:
+    return Walk(laboratory(), recorded(raw, laboratory().packs, "test")).drive()
 
 
-def told(rehearsal: Rehearsal, run: Run) -> tuple[list[Any], Any]:
+def again(walk: Walk) -> dict[str, Any]:
+    """The walk as a recorded exception."""
+    return record(walk.ledger, walk.run.run_id, laboratory().catalogue)
+
+
+def told(walk: Walk) -> tuple[list[Any], Any]:
     """What was read, and what was made of it, without ids and moments."""
-    facts = [(one.name, one.tool, one.args, one.status, one.value) for one in rehearsal.ledger.facts(run.run_id)]
-    made = rehearsal.ledger.proposals(run.run_id)[0]
+    facts = [(one.name, one.tool, one.args, one.status, one.value) for one in walk.ledger.facts(walk.run.run_id)]
+    made = walk.ledger.proposals(walk.run.run_id)[0]
     return facts, (made.digest, made.verdict, made.plan, made.cites, made.approval, made.changes)
 
 
@@ -40,30 +43,30 @@ def test_what_a_run_read_is_enough_to_run_it_again(mission: str) -> None:
     cases = recorded_cases(mission)
     down = [raw for raw in cases if None in raw["systems"].values()][:2]
     for raw in [*cases[::25], *down]:
-        rehearsal, run = rehearsed(raw)
-        again = json.loads(json.dumps(record(rehearsal.ledger, run.run_id, laboratory().catalogue)))
-        assert again["case_id"] == raw["case_id"] and again["trigger"] == raw["trigger"]
-        assert told(rehearsal, run) == told(*rehearsed(again)), raw["case_id"]
+        walk = walked(raw)
+        kept = json.loads(json.dumps(again(walk)))
+        assert kept["case_id"] == raw["case_id"] and kept["trigger"] == raw["trigger"]
+        assert told(walk) == told(walked(kept)), raw["case_id"]
 
 
 def test_nothing_is_recorded_that_was_not_read() -> None:
     raw = next(raw for raw in recorded_cases("order_exception") if raw["expected"]["verdict"] == "fulfil_with_changes")
     stranger = an_order("O-stranger", customer_id="C-stranger", lines=[])
     raw = {**raw, "systems": {**raw["systems"], "oms": {"orders": [*raw["systems"]["oms"]["orders"], stranger]}}}
-    rehearsal, run = rehearsed(raw)
-    assert "O-stranger" not in json.dumps(record(rehearsal.ledger, run.run_id, laboratory().catalogue))
+    walk = walked(raw)
+    assert "O-stranger" not in json.dumps(again(walk))
 
 
 def test_what_people_approved_is_expected_and_what_nobody_decided_is_not() -> None:
     for raw in recorded_cases("order_exception")[:12]:
-        rehearsal, run = rehearsed(raw)
-        if run.status != "waiting":
+        walk = walked(raw)
+        if walk.run.status != "waiting":
             continue
-        before = record(rehearsal.ledger, run.run_id, laboratory().catalogue)
+        before = again(walk)
         for by in ("fay", "finn"):
-            if rehearsal.ledger.run(run.run_id).status == "waiting":
-                rehearsal.decide(run.run_id, "approve", by, "in order")
-        after = record(rehearsal.ledger, run.run_id, laboratory().catalogue)
+            if walk.run.status == "waiting":
+                walk.approve(by=by, reason="in order")
+        after = again(walk)
         assert "expected" not in before and after["systems"] == before["systems"]
         expected = after["expected"]
         assert expected["verdict"] == raw["expected"]["verdict"]
@@ -133,10 +136,9 @@ def test_reads_that_no_recorded_systems_could_answer_are_refused_with_a_sentence
 
 
 def test_a_run_without_a_proposal_is_not_recorded() -> None:
-    rehearsal = Rehearsal(laboratory(), PEOPLE)
-    rehearsal.ledger.take_in(recorded(recorded_cases("order_exception")[0], laboratory().packs, "test").event, "r-1", {})
-    with pytest.raises(BadInput, match="r-1 has no proposal yet"):
-        record(rehearsal.ledger, "r-1", laboratory().catalogue)
+    walk = Walk(laboratory(), recorded(recorded_cases("order_exception")[0], laboratory().packs, "test"))
+    with pytest.raises(BadInput, match=f"{walk.run.run_id} has no proposal yet"):
+        again(walk)
 
 
 _ID = st.sampled_from(["A", "B", "C"])
@@ -172,14 +174,14 @@ def test_whatever_was_read_of_whatever_company_is_answered_alike(
 
 def test_of_a_run_that_looked_twice_the_world_of_its_last_proposal_is_recorded() -> None:
     raw = an_exception()
-    rehearsal, run = rehearsed(raw)
-    first = record(rehearsal.ledger, run.run_id, laboratory().catalogue)
+    walk = walked(raw)
+    first = again(walk)
     orders = raw["systems"]["oms"]["orders"]
     orders[0] = {**orders[0], "note": "the customer called"}
-    rehearsal.decide(run.run_id, "respond", "rita", "look again", remark="the customer called")
-    last = record(rehearsal.ledger, run.run_id, laboratory().catalogue)
+    walk.respond("the customer called", by="rita")
+    last = again(walk)
     assert "note" not in first["systems"]["oms"]["orders"][0]
     assert last["systems"]["oms"]["orders"][0]["note"] == "the customer called"
-    earlier, later = rehearsal.ledger.proposals(run.run_id)
-    assert facts_behind(rehearsal.ledger, earlier)[0].value == first["systems"]["oms"]["orders"][0]
-    assert facts_behind(rehearsal.ledger, later)[0].value == last["systems"]["oms"]["orders"][0]
+    earlier, later = walk.ledger.proposals(walk.run.run_id)
+    assert facts_behind(walk.ledger, earlier)[0].value == first["systems"]["oms"]["orders"][0]
+    assert facts_behind(walk.ledger, later)[0].value == last["systems"]["oms"]["orders"][0]

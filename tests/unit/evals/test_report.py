@@ -26,6 +26,8 @@ def test_text_from_outside_is_text_in_reports_and_notebooks() -> None:
     run, before = hostile(), Opened(a_run(cases=1), [a_case(HOSTILE, mission=HOSTILE)], [])
     for shown in (page(run, before), run_fragment(run), compared_fragment(before, run), OpenRun(run)._repr_html_()):
         assert "<img" not in shown and "&lt;img" in shown
+    assert repr(OpenRun(run)).startswith("1 cases of ") and repr(OpenRun(run)).endswith(": – exact")
+    assert repr(OpenRun(run).compare(OpenRun(before))).startswith("No difference that is more than noise: 0 became right")
 
 
 def test_a_report_is_whole_in_itself() -> None:

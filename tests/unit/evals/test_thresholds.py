@@ -14,9 +14,10 @@ from evals.cases import recorded
 from evals.comparisons import comparisons
 from evals.cuts import against, chance, cuts, roundest
 from evals.overruled import judged_proposals
-from evals.rehearsal import Rehearsal
 from evals.thresholds import Thresholds, draft_of, thresholds
+from evals.walk import Walk
 from knowledge_index.documents import parse_document
+from ledger.memory import MemoryLedger
 from tests.engine import Raw, a_payment, an_exception, laboratory
 
 AS_OF = datetime(2026, 3, 10, tzinfo=UTC)
@@ -26,34 +27,33 @@ SCORES = [round(0.05 + 0.011 * number, 3) for number in range(30)]
 Decide = Callable[[float], str]
 
 
-def decided(decide: Decide, scores: list[float] = SCORES) -> tuple[Rehearsal, Thresholds]:
+def decided(decide: Decide, scores: list[float] = SCORES) -> tuple[MemoryLedger, Thresholds]:
     """Orders that differ in their fraud score alone, each decided about as `decide` says."""
-    lab = laboratory()
-    rehearsal = Rehearsal(lab, {"rita": "reviewer", "ron": "reviewer"})
+    lab, ledger, people = laboratory(), MemoryLedger(), {"rita": "reviewer", "ron": "reviewer"}
     for number, score in enumerate(scores):
         payment = a_payment(fraud={"score": score, "signals": ["odd_device"]})
         raw: Raw = {**an_exception(payments=[payment]), "case_id": f"c-{number}"}
-        run = rehearsal.propose(recorded(raw, lab.packs, "test"))
-        assert run.status == "waiting"
+        walk = Walk(lab, recorded(raw, lab.packs, "test"), people=people, ledger=ledger).drive()
+        assert walk.run.status == "waiting"
         kind, _, queue = decide(score).partition(" ")
-        details = {"queue": queue} if queue else {}
-        rehearsal.decide(run.run_id, kind, "rita" if number % 2 else "ron", "seen", **details)  # type: ignore[arg-type]
-    judged = judged_proposals(rehearsal.ledger, lab.catalogue)
-    return rehearsal, thresholds(judged, rehearsal.ledger, lab.packs, lab.policies, lab.catalogue, as_of=AS_OF)
+        how = {"by": "rita" if number % 2 else "ron", "reason": "seen", **({"queue": queue} if queue else {})}
+        getattr(walk, kind)(**how)
+    judged = judged_proposals(ledger, lab.catalogue)
+    return ledger, thresholds(judged, ledger, lab.packs, lab.policies, lab.catalogue, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
-def divided() -> tuple[Rehearsal, Thresholds]:
+def divided() -> tuple[MemoryLedger, Thresholds]:
     """People who let nothing from 0.29 on go by."""
     return decided(lambda score: "escalate fraud" if score >= 0.29 else "approve")
 
 
-def test_where_people_divide_cases_a_number_is_suggested_with_its_evidence(divided: tuple[Rehearsal, Thresholds]) -> None:
-    rehearsal, found = divided
+def test_where_people_divide_cases_a_number_is_suggested_with_its_evidence(divided: tuple[MemoryLedger, Thresholds]) -> None:
+    ledger, found = divided
     (one,) = found.suggestions
     assert (one.clause, one.value, one.present, one.suggested) == ("FRD-2", "elevated", 0.4, 0.29)
     assert one.best_from is not None and one.best_to is not None and one.best_from < 0.29 <= one.best_to
-    escalated = [decision for decision in rehearsal.ledger.all_decisions() if decision.kind == "escalate"]
+    escalated = [decision for decision in ledger.all_decisions() if decision.kind == "escalate"]
     assert one.moved == [decision.decision_id for decision in escalated]
     assert (one.decisions, one.people) == (30, 2)
     assert (one.against_present, one.against_suggested) == (len(escalated), 0)
@@ -62,12 +62,12 @@ def test_where_people_divide_cases_a_number_is_suggested_with_its_evidence(divid
     assert found.rows()[0]["suggested"] == 0.29 and found.made_otherwise == 0
 
 
-def test_another_threshold_of_the_same_fact_is_not_suggested_beside_it(divided: tuple[Rehearsal, Thresholds]) -> None:
+def test_another_threshold_of_the_same_fact_is_not_suggested_beside_it(divided: tuple[MemoryLedger, Thresholds]) -> None:
     other = next(one for one in divided[1].evidence if one.clause == "FRD-3")
     assert "FRD-2.elevated from 0.4 to 0.29 does it" in other.because
 
 
-def test_a_suggestion_is_a_draft_of_the_next_version(divided: tuple[Rehearsal, Thresholds]) -> None:
+def test_a_suggestion_is_a_draft_of_the_next_version(divided: tuple[MemoryLedger, Thresholds]) -> None:
     policies = laboratory().policies
     text = draft_of(divided[1].suggestions[0], policies, date(2027, 1, 1))
     before = next(document for document in policies.documents if document.header.id == "FRD")

@@ -1,5 +1,6 @@
 """A walk through one Mission: the same run as live, on recorded systems and in memory, that shows itself."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from evals.cards import Rail
 from evals.cases import recorded_case
 from evals.run import Laboratory
 from evals.walk import Step, Walk
+from ledger.memory import MemoryLedger
 from ledger.records import Observation
 from tests.engine import HOSTILE, evaluation
 
@@ -94,6 +96,19 @@ def test_a_remark_makes_the_mission_look_again(walk: Walk) -> None:
     walk.drive().respond("look again", by="rita")
     assert walk.proposal is not None
     assert walk.proposal.revision == 2
+
+
+def test_walks_share_a_ledger_and_each_goes_on_in_its_own_world(lab: Laboratory) -> None:
+    ledger, case = MemoryLedger(), recorded_case(HARD, lab.packs)
+    event = replace(case.event, source_id="again")
+    first, second = (Walk(lab, one, ledger=ledger) for one in (case, replace(case, case_id="again", event=event)))
+    first.drive()
+    with pytest.raises(Refused, match=f"would change what run {HARD} would change too"):
+        second.drive().approve(by="rita", reason="fine")
+    first.reject(by="rita", reason="no")
+    assert second.run.status == "running"  # and not gone on in the world of the first
+    assert second.drive().approve(by="rita", reason="fine").run.outcome == "executed"
+    assert [decision.run_id for decision in ledger.all_decisions()] == [HARD, "again"]
 
 
 def test_the_graph_shows_where_the_run_stands(walk: Walk) -> None:
