@@ -18,7 +18,7 @@ from errors import BadInput
 from evals.history.detectors import DETECTORS
 from evals.history.detectors.detector import Detector
 from evals.history.layout import RECORDS, Layout, recognise
-from evals.history.relations import FOUND, PAID, orders, relations
+from evals.history.relations import FOUND, orders, relations
 from evals.history.thresholds import Thresholds
 from evals.history.told import tell
 from evals.history.whole_file import whole_file
@@ -129,10 +129,10 @@ class _Search:
                 self.looked_for.append(detector)
         self._set_variables()
         told = tell(self.looked_for, self._layout, self.counts, as_of)
-        self._steps = 4 + len(self.looked_for) + len(told)
+        self._steps = 3 + len(self.looked_for) + len(told)
         if self._on_progress:
             self._on_progress(0, self._steps)
-        for sql in (orders(self._layout), PAID, FOUND):
+        for sql in (orders(self._layout), FOUND):
             self._do(sql)
         for detector in self.looked_for:
             columns = "subject, coalesce(other_id, ''), customer_id, moment, money_cents, says"

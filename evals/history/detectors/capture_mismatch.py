@@ -15,14 +15,14 @@ with owed as (
     from cancellations group by order_id
 )
 select o.order_id as subject, null as other_id, o.customer_id, o.placed_at as moment,
-    abs(case when p.gross_cents < o.total_cents - coalesce(w.cents, 0) then p.gross_cents else p.net_cents end
+    abs(case when o.gross_cents < o.total_cents - coalesce(w.cents, 0) then o.gross_cents else o.net_cents end
         - (o.total_cents - coalesce(w.cents, 0)))::bigint as money_cents,
     format('Order {} costs {:.2f}, of which {:.2f} is cancelled; {:.2f} was charged and {:.2f} given back.', o.order_id,
-           o.total_cents / 100, coalesce(w.cents, 0) / 100, p.gross_cents / 100, (p.gross_cents - p.net_cents) / 100) as says
-from orders o join paid p using (order_id) left join owed w using (order_id)
+           o.total_cents / 100, coalesce(w.cents, 0) / 100, o.gross_cents / 100, (o.gross_cents - o.net_cents) / 100) as says
+from orders o left join owed w using (order_id)
     anti join (from found where kind = 'double_charge') f on f.subject = o.order_id
-where o.status in ('shipped', 'delivered') and p.taken > 0 and not p.unknown and not p.disputed
+where o.status in ('shipped', 'delivered') and o.taken > 0 and not o.unknown_payment and not o.disputed
     and w.unknown is distinct from true
-    and (p.gross_cents < o.total_cents - coalesce(w.cents, 0) or p.net_cents > o.total_cents - coalesce(w.cents, 0))
+    and (o.gross_cents < o.total_cents - coalesce(w.cents, 0) or o.net_cents > o.total_cents - coalesce(w.cents, 0))
 """,
 )

@@ -9,8 +9,8 @@ LATE_PROMISE = Detector(
     needs=("order_id", "at", "status", "promised_at", "shipped_at"),
     query="""
 with due as (
-    select *, coalesce(moved_to, promised_at) as due, coalesce(shipped_at, case when status = 'ready'
-        or list_contains(getvariable('open_statuses'), status) then getvariable('end_of_history') end) as left_at
+    select order_id, shipped_at, coalesce(moved_to, promised_at) as due, coalesce(shipped_at, case when status = 'ready'
+        or status in (select unnest(getvariable('open_statuses'))) then getvariable('end_of_history') end) as left_at
     from lines where status is distinct from 'cancelled'
 )
 select order_id as subject, null as other_id, any_value(customer_id) as customer_id, min(due) as moment,
@@ -18,6 +18,6 @@ select order_id as subject, null as other_id, any_value(customer_id) as customer
     format('Order {} was promised for {} and {}.', order_id, min(due),
            case when max(shipped_at) is null then 'has not left'
            else format('left {} later', max(shipped_at) - min(due)) end) as says
-from due where order_id is not null and left_at > due group by order_id
+from due join orders using (order_id) where left_at > due group by order_id
 """,
 )

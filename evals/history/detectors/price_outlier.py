@@ -26,14 +26,16 @@ with prices as (
     having sum(times) >= getvariable('price_lines')
         and 10 * sum(times) filter (price <= getvariable('price_factor') * usual and price * getvariable('price_factor') >= usual)
             >= 9 * sum(times)
+), odd as (
+    select order_id, sku, qty, unit_price_cents, usual
+    from lines join steady using (sku)
+    where unit_price_cents > 0
+        and (unit_price_cents > getvariable('price_factor') * usual or unit_price_cents * getvariable('price_factor') < usual)
 )
-select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(moment) as moment,
+select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
     sum(abs(unit_price_cents - usual) * abs(qty))::bigint as money_cents,
     format('Order {} has {} at {:.2f}, which usually costs {:.2f}.', order_id, sku,
            max(unit_price_cents) / 100, any_value(usual) / 100) as says
-from lines join steady using (sku)
-where order_id is not null and unit_price_cents > 0
-    and (unit_price_cents > getvariable('price_factor') * usual or unit_price_cents * getvariable('price_factor') < usual)
-group by order_id, sku
+from odd join orders using (order_id) group by order_id, sku
 """,
 )

@@ -11,15 +11,15 @@ STOCK_SHORT = Detector(
     query="""
 with asked as (
     select order_id, sku, location, sum(qty) as asked, min(on_hand - reserved - safety_stock) as available,
-        any_value(customer_id) as customer_id, any_value(moment) as moment, max(unit_price_cents) as unit_price_cents
+        max(unit_price_cents) as unit_price_cents
     from lines
-    where list_contains(getvariable('open_statuses'), status) and sku is not null and location is not null
+    where status in (select unnest(getvariable('open_statuses'))) and sku is not null and location is not null
     group by order_id, sku, location having asked > available
 )
-select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(moment) as moment,
+select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
     sum((asked - greatest(available, 0)) * unit_price_cents)::bigint as money_cents,
     format('Order {} asks for {} of {} at {}, which had {} to promise.', order_id, sum(asked)::bigint, sku,
            string_agg(location, ', ' order by location), sum(available)::bigint) as says
-from asked group by order_id, sku
+from asked join orders using (order_id) group by order_id, sku
 """,
 )
