@@ -98,23 +98,32 @@ def _was_asked(fact: Fact) -> bool:
 
 
 def _collections(facts: Sequence[Fact]) -> dict[str, list[Any]]:
-    answers: dict[str, list[list[Any]]] = {}
+    asked: dict[str, list[Fact]] = {}
     for fact in facts:
-        tool = READ_TOOLS[fact.tool]
-        records = ([] if fact.value is None else [fact.value]) if tool.one else list(fact.value)
-        answers.setdefault(tool.collection, []).append(records)
-    return {collection.split(".")[1]: _merged(lists) for collection, lists in answers.items()}
+        asked.setdefault(READ_TOOLS[fact.tool].collection, []).append(fact)
+    return {collection.split(".")[1]: _merged(mine) for collection, mine in asked.items()}
 
 
-def _merged(answers: Sequence[Sequence[Any]]) -> list[Any]:
-    """Every record once, in an order that is that of each answer."""
+def _merged(facts: Sequence[Fact]) -> list[Any]:
+    """Every record of a collection once, in an order that is that of each answer.
+
+    A read of one record gives the last that fits: others that it would have given too come before.
+    """
     records: dict[Place, Any] = {}
     before: dict[Place, set[Place]] = {}
-    for answer in answers:
+    for fact in facts:
+        one = READ_TOOLS[fact.tool].one
+        answer = ([] if fact.value is None else [fact.value]) if one else list(fact.value)
         places = list(_places(answer))
         records.update(zip(places, answer, strict=True))
         for number, place in enumerate(places):
             before.setdefault(place, set()).update(places[number - 1 : number] if number else ())
+    for fact in facts:
+        tool = READ_TOOLS[fact.tool]
+        if tool.one and fact.value is not None:
+            told = canonical(fact.value)
+            last = max(place for place in records if place[0] == told)
+            before[last].update(place for place in records if place != last and tool.selects(records[place], fact.args))
     try:
         return [records[place] for place in TopologicalSorter(before).static_order()]
     except CycleError:  # no order is that of each: asked again, they will not answer the same
