@@ -51,7 +51,7 @@ golden: install  ## keep paused runs of this release, which later releases resum
 
 eval: install  ## run the recorded exceptions, print the figures and hold them to evals/baseline.jsonl
 	@mkdir -p build
-	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl
+	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl --reasoner planner
 	@$(BIN)/python -m cli eval gate --baseline evals/baseline.jsonl
 
 screenshots: install  ## take the pictures of docs/ anew (needs Chromium)

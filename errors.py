@@ -3,6 +3,7 @@
     MissionsError
     ├── BadInput        the person who gave it mends it: one sentence, non-zero exit, nothing half-done
     ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
+    ├── NoAnswer        who asked a model goes on without it: the planner's plan, or what the text said by itself
     ├── SendBack        the reasoner makes another proposal: this one does not pass
     ├── Refused         a person or a caller may not do this, or not any more; nothing was changed
     │   └── TakenOver        another process works on the run by now; whoever gets this stops
@@ -11,6 +12,8 @@
 
 The text of an error is a sentence for a person: what happened, to what, and what to do.
 """
+
+from typing import Literal
 
 
 class MissionsError(Exception):
@@ -23,6 +26,18 @@ class BadInput(MissionsError):
 
 class TryAgain(MissionsError):
     """A passing failure; the same call may succeed later. Nothing was changed by it."""
+
+
+class NoAnswer(MissionsError):
+    """A model gave no answer that can be used. Its text holds no word of the model or its server.
+
+    `kind` says why: "outage", "limit" (of the server, or of what may be sent), "budget", "malformed", or "blocked", where
+    something was about to be sent that must not leave.
+    """
+
+    def __init__(self, says: str, kind: Literal["outage", "limit", "budget", "malformed", "blocked"]) -> None:
+        super().__init__(says)
+        self.kind = kind
 
 
 class SendBack(MissionsError):

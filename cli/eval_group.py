@@ -44,12 +44,15 @@ def run(
         list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
     ] = None,
     trials: Annotated[int, typer.Option(min=1, max=1_000, help="Run each case so often: a model may answer otherwise.")] = 1,
+    reasoner: Annotated[
+        Literal["", "planner", "llm", "hybrid"], typer.Option(help="Who makes the proposals; MISSIONS_REASONER unless given.")
+    ] = "",
     by: Annotated[str, typer.Option(help="Figures by clause, dimensions, money, mission or event too.")] = "",
 ) -> None:
     """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
     from cli.evaluating import evaluate_files
 
-    evaluate_files(cases, out, workers, phrasings or [], trials, by, engine, anew)
+    evaluate_files(cases, out, workers, phrasings or [], trials, by, engine, anew, reasoner)
 
 
 @evaluation.command()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from evals.keeping import case_of, run_of
 from evals.run import Laboratory
 from evals.slices import way
 from evals.spool import open_spool
+from graphs.reasoners import open_reasoning
 from graphs.settings import settings
 from ledger.evaluations import EvaluationCase, Shelf
 
@@ -31,19 +33,23 @@ def evaluate_files(
     by: str = "",
     engine: EngineName = "processes",
     anew: bool = False,
+    reasoner: str = "",
 ) -> None:
     """Write one result a case to `out`, whole or not at all, keep the run, and print the figures per mission and in all.
 
     What was finished when the same evaluation was broken off is not run again, unless `anew`. `phrasings` are folders of
     messages that nothing was learned from, named after the examples that understand them; each case is run `trials` times,
-    and the figures are printed by slices too where `by` names some.
+    and the figures are printed by slices too where `by` names some. `reasoner` makes the proposals; that of the settings unless
+    one is named.
     """
     sliced = way(by) if by else None
     chosen = settings()
     machine = engine_of(engine, workers, chosen)
-    laboratory = Laboratory.open(chosen)
-    runs = count_cases(files, laboratory.packs, laboratory.catalogue) * trials
-    with open_journal(out, made_of(files, trials, laboratory, chosen), anew=anew) as journal, open_spool(out.parent) as judged:
+    with ExitStack() as stack:
+        laboratory = Laboratory.open(chosen, reasoning=stack.enter_context(open_reasoning(chosen, reasoner)))
+        runs = count_cases(files, laboratory.packs, laboratory.catalogue) * trials
+        journal = stack.enter_context(open_journal(out, made_of(files, trials, laboratory, chosen), anew=anew))
+        judged = stack.enter_context(open_spool(out.parent))
         _tell_beginning(journal, runs)
         begun = time.perf_counter()
         with progress("evaluating", runs, journal.done) as advance:

@@ -1,4 +1,4 @@
-"""`missions run invoice.xml`: an invoice as UBL 2.1 is entered into the sandbox company's ERP, and its Mission run."""
+"""Invoices in files, as UBL 2.1 or as a person left them in JSON, are entered into the sandbox company's ERP."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from ledger.records import Event
 from nodes.case import iso
 from systems.calls import Call
 from systems.config import load_config
+from systems.invoice_file import read_invoice_file
 from systems.sandbox.loader import add_invoice
 from systems.ubl import Invoice, read_invoice, record
 
@@ -25,7 +26,7 @@ def invoice_event(runtime: Runtime, file: Path) -> Event:
         raise BadInput(
             f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {EVENT} with its id"
         )
-    invoice = read_invoice(file)
+    invoice = read_invoice_file(file) if file.suffix.lower() == ".json" else read_invoice(file)
     invoice_id = f"I-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
     if not _read(runtime, "erp.get_invoice", invoice_id=invoice_id):
         order = _read(runtime, "erp.get_purchase_order", po_id=invoice.order_reference) if invoice.order_reference else None

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.eval_group import evaluation
+from cli.invoice import invoice
 from cli.lessons import lessons
+from cli.model import model
 from errors import BadInput, MissionsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
@@ -40,6 +42,8 @@ app.add_typer(evaluation, name="eval")
 app.add_typer(lessons, name="lessons")
 app.add_typer(shadow, name="shadow")
 app.add_typer(history, name="history")
+app.add_typer(model, name="model")
+app.add_typer(invoice, name="invoice")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

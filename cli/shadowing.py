@@ -12,11 +12,10 @@ from cli.screen import moment, say, say_all
 from errors import BadInput
 from evals.shadow.following import follow, over_last
 from evals.shadow.keeping import ShadowFile, ShadowRun
-from evals.shadow.opening import open_shadow
+from evals.shadow.opening import live_url, open_shadow
 from evals.shadow.report import report
 from graphs.candidate import Change, require_change
 from graphs.settings import settings
-from ledger.embedded import embedded_url
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading
 
@@ -45,7 +44,7 @@ def show(name: str, as_json: bool) -> None:
     chosen = settings()
     file = ShadowFile(chosen.home, name)
     file.read()  # a wrong name is told before the database is asked
-    with PostgresLedger.open(reading(chosen.database_url or embedded_url(chosen.postgres))) as ledger:
+    with PostgresLedger.open(reading(live_url(chosen))) as ledger:
         found = report(file, ledger)
     if as_json:
         print(orjson.dumps({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()}).decode())

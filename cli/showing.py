@@ -9,6 +9,7 @@ import orjson
 
 from cli.opening import open_ledger
 from cli.screen import console, dollars, plain, say, table
+from ledger import model_calls
 from ledger.records import Decision, Effect, Observation, Proposal, Run
 
 MARKS: Mapping[str, str] = {
@@ -22,6 +23,7 @@ def show_run(run_id: str, as_json: bool) -> None:
     with open_ledger() as ledger:
         run = ledger.run(run_id)
         observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
+        asked = model_calls.told(ledger.model_calls(run.run_id))
         decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
         incidents = [incident for incident in ledger.incidents() if incident.run_id == run.run_id]
     if as_json:
@@ -38,6 +40,8 @@ def show_run(run_id: str, as_json: bool) -> None:
     say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
     say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
     say("versions:", ", ".join(f"{name} {version}" for name, version in run.versions.items()), style="dim")
+    if asked:
+        say(asked, style="dim")
     console.print()
     _rail(run, observations)
     if proposals:
@@ -125,7 +129,8 @@ def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
     for number, action in enumerate(plan, start=1):
         if isinstance(text := action["args"].get("text"), str):
             console.print()
-            say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent:", style="bold")
+            by = f", written by a model ({action['written_by']})" if action.get("written_by") else ""
+            say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent{by}:", style="bold")
             for line in text.splitlines():
                 say(f"   {line}")
 

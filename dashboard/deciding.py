@@ -1,5 +1,6 @@
 """The open proposal: what it would change, and the five decisions. Every decision goes through the ledger's choke point."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from dashboard.visitor import enter, visitor
 from errors import MissionsError
 from ledger.canonical import now
 from ledger.permissions import may
-from ledger.records import DecisionKind, Person, Proposal, Run
+from ledger.records import DecisionKind, Observation, Person, Proposal, Run
 from ledger.rules import already
 from nodes.execute import steps_left_out
 
@@ -23,11 +24,12 @@ QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer",
 FRESH = timedelta(seconds=60)
 
 
-def proposal_card(me: Person, run: Run, proposal: Proposal) -> None:
+def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequence[Observation]) -> None:
     """A proposal that waits."""
     at = now()
     decisions = company().ledger.decisions(run.run_id)
-    show(markup("{}{}", card.head(run, proposal, decisions, at), card.story(proposal)))
+    written = card.summary(proposal, observations)
+    show(markup("{}{}{}", card.head(run, proposal, decisions, at), written, card.story(proposal)))
     _notices(me, proposal)
     if may(me, "decide"):
         _decide_form(run, proposal)

@@ -163,9 +163,9 @@ def _what_if(draft: PolicyDraft) -> None:
 def _found(draft: PolicyDraft) -> WhatIf | None:
     here, day = company(), first_moment(draft.in_force_from)
     key = (draft.draft_id, here.runtime.context.policies.digest(day))
-    kept = st.session_state.get(_FOUND)
+    kept: tuple[tuple[str, str], WhatIf] | None = st.session_state.get(_FOUND)
     if kept and kept[0] == key:
-        return kept[1]  # type: ignore[no-any-return]
+        return kept[1]
     if here.tools.what_if is None:
         st.caption("This dashboard was opened without recorded exceptions to replay.")
         return None

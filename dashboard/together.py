@@ -39,12 +39,15 @@ def decide_together(me: Person, run_ids: Sequence[str]) -> None:
         )
     number, sum_ = len(chosen.rows), dollars(chosen.money_cents)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
-        for said, kind, looks in (
-            (f"Approve {number} · {label(sum_)}", "approve", {"type": "primary", "icon": ":material/done_all:", "shortcut": "A"}),
-            (f"Reject {number}", "reject", {"icon": ":material/close:", "shortcut": "X"}),
-            (f"Ask again for {number}", "respond", {"icon": ":material/replay:", "shortcut": "L"}),
+        for said, kind, icon, shortcut in (
+            (f"Approve {number} · {label(sum_)}", "approve", "done_all", "A"),
+            (f"Reject {number}", "reject", "close", "X"),
+            (f"Ask again for {number}", "respond", "replay", "L"),
         ):
-            st.button(said, key=f"{kind}-together", on_click=_pressed, args=(chosen, kind), **looks)  # type: ignore[arg-type]
+            st.button(
+                said, key=f"{kind}-together", on_click=_pressed, args=(chosen, kind), icon=f":material/{icon}:",
+                shortcut=shortcut, type="primary" if kind == "approve" else "secondary",
+            )  # fmt: skip
 
 
 def _pressed(chosen: Together, kind: DecisionKind) -> None:

@@ -60,7 +60,8 @@ class ProposalCard(Shown, Proposal):
             yield Table(("#", "step", "what it changes", "clauses", "tier"), [self._step(n) for n in range(len(self.plan))])
         for action in self.plan:
             if isinstance(action["args"].get("text"), str):
-                yield f"{action['says']}, word for word:\n{action['args']['text']}"
+                by = f", written by a model ({action['written_by']})" if action.get("written_by") else ""
+                yield f"{action['says']}, word for word{by}:\n{action['args']['text']}"
         if self.cites:
             yield Table(("clause", "title", "what it says"), [self._cite(cite) for cite in self.cites])
         if self.alternatives:

@@ -33,10 +33,14 @@ def add_case(file: Path, case_id: str, line: bytes) -> bool:
     """
     try:
         with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE), "r+b") as dataset:
-            if sys.platform != "win32" and os.fstat(dataset.fileno()).st_mode & 0o077:
-                raise BadInput(
-                    f"{file}: others can read it, and the case holds customers' records; name a file of your own (mode 600)"
-                )
+            if sys.platform != "win32":
+                import fcntl  # Windows has neither this nor modes
+
+                fcntl.flock(dataset, fcntl.LOCK_EX)  # who adds at the same moment waits until the file is closed
+                if os.fstat(dataset.fileno()).st_mode & 0o077:
+                    raise BadInput(
+                        f"{file}: others can read it, and the case holds customers' records; name a file of your own (mode 600)"
+                    )
             ends = b"\n"
             for number, known in enumerate(dataset, start=1):
                 ends = known[-1:]

@@ -28,10 +28,10 @@ class Difference:
 
     #: the proposal as a whole was not accepted: rejected, sent back or escalated
     whole: bool = False
-    #: where it was escalated to
-    queue: str = ""
-    #: what the Mission was asked to look at again
-    remark: str = ""
+    #: where it was escalated to, "" where that is up to the Mission; None where it was not escalated
+    queue: str | None = None
+    #: what the Mission was asked to look at again, "" where that was not said; None where it was not asked
+    remark: str | None = None
     #: the parts of the plan that an approval left out
     without: Sequence[str] = ()
     removed: Sequence[Step] = ()
@@ -55,14 +55,18 @@ class Difference:
 
     def sentences(self) -> list[str]:
         """For a person to read."""
-        said = [f"escalated to {self.queue}"] if self.queue else [f"asked: {self.remark}"] if self.remark else []
+        said = ["rejected the whole"] if self.whole else []
+        if self.queue is not None:
+            said = [f"escalated to {self.queue}" if self.queue else "escalated"]
+        if self.remark is not None:
+            said = [f"asked: {self.remark}" if self.remark else "asked to look again"]
         said += [f"left out {part}" for part in self.without]
         said += [f"took out {_told(step)}" for step in self.removed if not (self.whole or self.without)]
         said += [f"put in {_told(step)}" for step in self.added]
         said += [f"{one.action}: {one.argument} {one.before!s} → {one.after!s}" for one in self.changed]
         if self.reordered:
             said.append("put the steps in another order")
-        return said or ["rejected the whole"]
+        return said or ["changed nothing"]
 
 
 def difference(proposal: Proposal, decision: Decision, findings: Sequence[str], catalogue: Catalogue) -> Difference:
@@ -78,8 +82,8 @@ def difference(proposal: Proposal, decision: Decision, findings: Sequence[str], 
     clauses = [cite["clause"] for cite in proposal.cites if cite["clause"] not in proposal.approval.clauses]
     return Difference(
         whole=True,
-        queue=str(details.get("queue", "")) if decision.kind == "escalate" else "",
-        remark=str(details.get("remark", "")) if decision.kind == "respond" else "",
+        queue=str(details.get("queue") or "") if decision.kind == "escalate" else None,
+        remark=str(details.get("remark") or "") if decision.kind == "respond" else None,
         removed=() if decision.kind == "respond" else _plain(proposal.plan),
         clauses=clauses,
         findings=list(findings),

@@ -21,9 +21,8 @@ from evals.differences import Difference, difference
 from evals.labels import check_expected, label_of
 from evals.recording import recorded_run
 from graphs.runtime import utc_now
-from ledger import permissions
 from ledger.base import Ledger
-from ledger.lessons import Settlement, check_open, is_lesson, no_lesson
+from ledger.lessons import Settlement, is_lesson, no_lesson
 from ledger.records import Decision, Observation, Proposal, Run
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
@@ -132,29 +131,32 @@ def promote(
     and takes the place of what it says elsewhere. Raises Refused for who may not and a lesson that is settled, BadInput
     for a case or a file that does not do; nothing is promoted then.
     """
-    permissions.require(ledger.person(by), "settle_lesson")
-    check_open(of.decision, next((one for one in ledger.settlements() if one.decision_id == of.lesson_id), None))
     raw = labelled_case(ledger, of, catalogue)
     if expected is not None:
-        raw["expected"] = check_expected(expected, packs[of.run.event.mission].of(of.run.event.name), catalogue)
+        raw["expected"] = check_expected(expected, _pack(of, packs), catalogue)
     if "expected" not in raw:
         raise BadInput(
             f"lesson {of.lesson_id[:8]} says what was wrong and not what is right: say it in a file of its own, with --expect"
         )
     line = line_of(raw)
-    # first the file: written twice it is the same, and a row that says promoted has its case
-    add_case(file, raw["case_id"], line)
-    digest = hashlib.sha256(line).hexdigest()
-    return ledger.settle_lesson(
-        Settlement(
-            decision_id=of.lesson_id, status="promoted", by=by, at=at or utc_now(), dataset=str(file.resolve()), digest=digest
-        )
-    )
+    promoted = Settlement(
+        decision_id=of.lesson_id, status="promoted", by=by, at=at or utc_now(), dataset=str(file.resolve()),
+        digest=hashlib.sha256(line).hexdigest(),
+    )  # fmt: skip
+    # the file before the row: written twice it is the same, and a row that says promoted has its case
+    return ledger.settle_lesson(promoted, lambda: add_case(file, raw["case_id"], line))
 
 
 def drop(ledger: Ledger, of: Lesson, *, by: str, reason: str, at: datetime | None = None) -> Settlement:
     """Keep that nothing is to be learned from it, and why. Raises Refused or BadInput."""
     return ledger.settle_lesson(Settlement(decision_id=of.lesson_id, status="dropped", by=by, at=at or utc_now(), reason=reason))
+
+
+def _pack(of: Lesson, packs: Mapping[str, Pack]) -> Pack:
+    event = of.run.event
+    if event.mission not in packs:
+        raise BadInput(f"there is no pack of {event.mission} any more, by which to look at what is right; bring it back")
+    return packs[event.mission].of(event.name)
 
 
 def findings_behind(observations: Sequence[Observation], proposal_id: str) -> list[str]:

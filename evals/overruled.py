@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evals.differences import Difference, difference
@@ -14,6 +14,7 @@ from evals.labels import by_a_person
 from evals.lessons import findings_behind
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal, Run
+from nodes.execute import parts_left_out
 from systems.catalogue import Catalogue
 
 
@@ -106,9 +107,9 @@ def _judged(
     ledger: Ledger, proposal: Proposal, decision: Decision, decisions: Sequence[Decision], catalogue: Catalogue
 ) -> Judged:
     findings = findings_behind(ledger.observations(proposal.run_id), proposal.proposal_id)
-    # of two approvals either may leave out a part
-    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.details.get("without")]
-    changing = next(iter(approvals), decision) if decision.kind == "approve" else decision
+    changing = decision
+    if decision.kind == "approve":
+        changing = replace(decision, details={**decision.details, "without": parts_left_out(proposal, decisions)})
     return Judged(
         run=ledger.run(proposal.run_id),
         proposal=proposal,
@@ -129,8 +130,9 @@ def _rates(
     decided: dict[str, int] = {}
     overruled_: dict[str, int] = {}
     for one in judged:
+        # what a person put in stands on something else, which the proposal did not: nobody overruled that
         names = touched(one) if one.overruled else ()
-        for name in dict.fromkeys([*of(one), *names]):
+        for name in dict.fromkeys(of(one)):
             decided[name] = decided.get(name, 0) + 1
             overruled_[name] = overruled_.get(name, 0) + (name in names)
     rates = [_rate(name, overruled_[name], number) for name, number in decided.items()]

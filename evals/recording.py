@@ -54,17 +54,22 @@ def recorded_run(ledger: Ledger, run: Run, proposal: Proposal, catalogue: Catalo
 
 
 def facts_behind(ledger: Ledger, proposal: Proposal) -> list[Fact]:
-    """The latest fact of each name when the proposal was made; the audit log knows how often the run had looked by then."""
-    told = (one.body for one in ledger.audit(proposal.run_id) if one.kind == "proposed")
-    evidence = next((body.get("evidence") for body in told if body["proposal_id"] == proposal.proposal_id), None)
-    if evidence is None:  # a log from before it told of evidence
+    """The latest fact of each name when the proposal was made."""
+    looks = looks_behind(ledger, proposal.run_id).get(proposal.proposal_id)
+    if looks is None:
         return ledger.facts(proposal.run_id)
     latest: dict[str, Fact] = {}
-    for look in range(1, len(evidence) + 1):
+    for look in range(1, looks + 1):
         for fact in ledger.facts(proposal.run_id, look):
             latest.pop(fact.name, None)
             latest[fact.name] = fact
     return list(latest.values())
+
+
+def looks_behind(ledger: Ledger, run_id: str) -> dict[str, int]:
+    """How often the run had looked when it made each proposal, by its id; not of those that the audit log told less of."""
+    told = (one.body for one in ledger.audit(run_id) if one.kind == "proposed")
+    return {body["proposal_id"]: len(body["evidence"]) for body in told if "evidence" in body}
 
 
 def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, Any]:
@@ -113,7 +118,9 @@ def _merged(facts: Sequence[Fact]) -> list[Any]:
     before: dict[Place, set[Place]] = {}
     for fact in facts:
         one = READ_TOOLS[fact.tool].one
-        answer = ([] if fact.value is None else [fact.value]) if one else list(fact.value)
+        answer = ([] if fact.value is None else [fact.value]) if one else fact.value
+        if not isinstance(answer, list):
+            raise BadInput(f"{fact.tool} did not answer with a list, as every recorded system does: this cannot be recorded")
         places = list(_places(answer))
         records.update(zip(places, answer, strict=True))
         for number, place in enumerate(places):

@@ -7,14 +7,16 @@ import atexit
 import gc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langsmith import tracing_context
 
 from errors import BadInput
 from evals.cases import RecordedException
 from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.reasoners import Reasoning, TextReading
 from graphs.runtime import load_packs, utc_now
 from graphs.settings import Settings
 from knowledge_index.embeddings import MiniLM
@@ -24,10 +26,10 @@ from ledger.base import Ledger
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.ground import NEIGHBOURS
-from nodes.listening import Listening, Phrasebook
+from nodes.listening import Listening, Phrasebook, Understands
 from nodes.pack import Pack
 from nodes.planner import Planner
-from nodes.state import MissionContext
+from nodes.state import MissionContext, Reasoner
 from systems.catalogue import Catalogue, default_catalogue
 from systems.recorded import RecordedSystems
 
@@ -41,12 +43,16 @@ class Laboratory:
     policies: PolicyBook
     knowledge: KnowledgeIndex
     phrasebook: Phrasebook
+    reasoner: Reasoner = field(default_factory=Planner)
+    #: reads texts where the phrasebook is not sure
+    reads: TextReading | None = None
 
     @classmethod
-    def open(cls, chosen: Settings, answers: Answers | None = None) -> "Laboratory":
+    def open(cls, chosen: Settings, answers: Answers | None = None, reasoning: Reasoning | None = None) -> "Laboratory":
         """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there.
 
         `answers` are those of another laboratory of the same policies and packs: what it has searched is not searched again.
+        The planner makes the proposals and no model is asked, unless `reasoning` is given.
         """
         catalogue, policies = default_catalogue(), PolicyBook.load(chosen.policies)
         packs = load_packs(chosen.packs, catalogue, policies)
@@ -56,13 +62,18 @@ class Laboratory:
         except BadInput:
             knowledge = KnowledgeIndex.in_memory(policies, embedder)
         phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
-        laboratory = cls(packs, catalogue, policies, knowledge, phrasebook)
+        asked = reasoning or Reasoning()
+        laboratory = cls(packs, catalogue, policies, knowledge, phrasebook, asked.reasoner, asked.reads)
         if answers is None:
             laboratory.answers()  # embed the queries once, before the first case
         else:
             knowledge.take_over(answers)
         phrasebook.learn(laboratory._parts())
         return laboratory
+
+    def understands(self, ledger: Ledger) -> Understands:
+        """How texts are understood; a model's answers of before stand in the ledger."""
+        return self.reads.over(self.phrasebook, ledger) if self.reads else self.phrasebook
 
     def answers(self) -> Answers:
         """What the index finds at this moment for all that the packs ask it."""
@@ -78,14 +89,15 @@ class Evaluation:
 
     def __init__(self, laboratory: Laboratory) -> None:
         self.laboratory = laboratory
+        self._understands = laboratory.understands(MemoryLedger())
         self._saver = InMemorySaver()
         self._graph = mission_graph(self._saver)
-        self._planner = Planner()
         # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
         gc.freeze()
         atexit.register(gc.unfreeze)  # libraries in C++ complain at the end of the process about what stayed
         gc.set_threshold(50_000, 20, 50)
 
+    @tracing_context(enabled=False)  # whatever the environment says: it would send the state away
     def run(self, case: RecordedException) -> dict[str, Any]:
         """One result in the format of evals/cases/README.md, with what it took.
 
@@ -94,10 +106,10 @@ class Evaluation:
         lab, begun = self.laboratory, time.perf_counter()
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
         ledger = MemoryLedger()
-        reader = Listening(systems, lab.phrasebook, utc_now)
+        reader = Listening(systems, self._understands, utc_now)
         context = MissionContext(
             ledger=ledger, reader=reader, writer=systems, packs=lab.packs, catalogue=lab.catalogue, policies=lab.policies,
-            knowledge=lab.knowledge, reasoner=self._planner, clock=utc_now,
+            knowledge=lab.knowledge, reasoner=lab.reasoner, clock=utc_now,
         )  # fmt: skip
         ledger.take_in(case.event, case.case_id, {"graph": GRAPH_VERSION})
         steps = self._graph.stream(
@@ -133,6 +145,13 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
 
 
 def usage(ledger: Ledger, run_id: str) -> dict[str, float]:
-    """What a run took: reads, drafts until one passed, and a model's tokens and money, which the planner needs none of."""
-    tries = sum(one.kind == "check" for one in ledger.observations(run_id))
-    return {"reads": len(ledger.facts(run_id)), "tries": tries, "tokens": 0, "cost_cents": 0.0}
+    """What a run took: reads, drafts until one passed, and what the planner needs none of: a model's tokens, money and time."""
+    calls = ledger.model_calls(run_id)
+    return {
+        "reads": len(ledger.facts(run_id)),
+        "tries": sum(one.kind == "check" for one in ledger.observations(run_id)),
+        "tokens": sum(call.input_tokens + call.output_tokens for call in calls),
+        "cost_cents": sum((call.cost_cents for call in calls), 0.0),
+        "retries": sum(call.retries for call in calls),
+        "model_ms": round(sum((call.latency_ms for call in calls), 0.0), 2),
+    }

@@ -8,20 +8,24 @@ from errors import BadInput
 from evals.run import Laboratory
 from graphs.mission import GRAPH_VERSION
 from graphs.settings import CHECKOUT
-from nodes.planner import Planner
 
 _DIGITS = 12
 #: where what decides a case stands
-_ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "nodes", "systems")
+_ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
 
 
 def versions_of(laboratory: Laboratory, phrasings: Path) -> dict[str, str]:
-    """Graph, reasoner, policies, phrasings (the folder), catalogue, and a "pack …" a mission."""
+    """Graph, reasoner (with its model and prompts, if it has any), policies, phrasings (the folder), catalogue, and packs."""
     said = sorted(phrasings.rglob("*.txt"))
+    reasoner = laboratory.reasoner
+    model = {"model": reasoner.version} if reasoner.version != reasoner.name else {}
+    reads = {"texts": laboratory.reads.version} if laboratory.reads else {}
     packs = {f"pack {mission}": pack.digest for mission, pack in sorted(laboratory.packs.items())}
     return {
         "graph": GRAPH_VERSION,
-        "reasoner": Planner.name,
+        "reasoner": reasoner.name,
+        **model,
+        **reads,
         # of every period: recorded exceptions are looked at as of then
         "policies": _digest(period.digest.encode() for period in laboratory.policies.periods),
         "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),

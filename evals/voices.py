@@ -19,6 +19,7 @@ from nodes.case import Case
 from nodes.diagnose import find
 from nodes.pack import Pack
 from nodes.planner import Planner
+from nodes.reasoning.task import Task
 from systems.catalogue import Catalogue
 
 Outcome = tuple[str, tuple[Key, ...]]
@@ -54,9 +55,11 @@ class Bench:
 
         def answer(under: Values) -> Outcome:
             case = Case(pack, event, facts, under)
-            return _outcome(Planner().propose(case, find(case), catalogue), catalogue)
+            task = Task(case=case, findings=find(case), catalogue=catalogue)
+            return _outcome(Planner().propose(task), catalogue)
 
-        if not facts or answer(values) != proposed:
+        read_otherwise = not {fact.name for fact in facts} <= pack.reads.keys()
+        if not facts or read_otherwise or answer(values) != proposed:
             return None
         said, case = [], Case(pack, event, facts, values)
         for comparison in self._of(pack):

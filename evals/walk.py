@@ -21,6 +21,7 @@ import pandas as pd
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from errors import Refused
 from evals.cards import ProposalCard, Rail, before_and_after
@@ -36,7 +37,6 @@ from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
 from nodes.diagnose import find
 from nodes.listening import Listening
-from nodes.planner import Planner
 from nodes.state import MissionContext, Reasoner
 from systems.recorded import RecordedSystems
 
@@ -77,6 +77,7 @@ class Walk(Shown):
         """Take the case in, as the run `case.case_id`. Raises BadInput for an exception whose systems are malformed.
 
         Args:
+            reasoner: who makes the proposals; that of the laboratory unless given.
             people: who may decide, name -> role; they are added to the ledger.
             ledger: one that walks over several cases share. Every case is a world of its own, and the ledger takes what two
                 of them call the same record for one: a later walk may have to wait until it is decided about an earlier one.
@@ -86,10 +87,11 @@ class Walk(Shown):
         self.ledger = MemoryLedger(self._now) if ledger is None else ledger
         for name, role in people.items():
             self.ledger.add_person(name, role)
+        reader = Listening(self.systems, laboratory.understands(self.ledger), self._now)
         self._context = MissionContext(
-            ledger=self.ledger, reader=Listening(self.systems, laboratory.phrasebook, self._now), writer=self.systems,
+            ledger=self.ledger, reader=reader, writer=self.systems,
             packs=laboratory.packs, catalogue=laboratory.catalogue, policies=laboratory.policies, knowledge=laboratory.knowledge,
-            reasoner=reasoner or Planner(), clock=self._now,
+            reasoner=reasoner or laboratory.reasoner, clock=self._now,
         )  # fmt: skip
         saver = InMemorySaver()
         self._graph = compiled_graph().copy({"checkpointer": saver})
@@ -99,6 +101,7 @@ class Walk(Shown):
 
     # Going on
 
+    @tracing_context(enabled=False)
     def step(self) -> Step:
         """Run the next node. Raises Refused where the run waits for a person, or is over."""
         if self.run.status != "running":

@@ -21,7 +21,7 @@ from graphs.settings import CHECKOUT
 
 #: what a caller may add with `extra={...}`
 EXTRA = ("run_id", "job", "task", "queue", "worker", "attempt", "mission", "source", "count", "seconds")
-_OURS = {"__main__", "cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "nodes", "systems"}
+_OURS = {"__main__", "cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems"}
 #: a word of a program ("oms", "payment_review"), or something with a digit and without blanks ("r-1f2e", "O-17")
 _ID = re.compile(r"[a-z][a-z0-9_.]{0,39}|(?=[^\d]*\d)[A-Za-z0-9_.:/-]{1,80}")
 #: the second line of defence: addresses, card and telephone numbers, tokens

@@ -15,12 +15,14 @@ from uuid import uuid4
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.pack_file import load_pack_file
+from graphs.reasoners import open_reasoning
 from graphs.settings import Settings
 from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
@@ -40,7 +42,6 @@ from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.pack import Pack
 from nodes.packs.loading import pack_files
-from nodes.planner import Planner
 from nodes.state import MissionContext
 from nodes.undo import allowed
 from systems.catalogue import Catalogue, default_catalogue
@@ -117,7 +118,7 @@ class Runtime:
             "pack": context.packs[event.mission].digest,
             "policies": context.policies.digest(event.as_of),
             "catalogue": context.catalogue.digest,
-            "model": context.reasoner.name,
+            "model": context.reasoner.version,
         }
 
     def drive(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
@@ -255,6 +256,7 @@ class Runtime:
         if objections := self._judged(run, proposal, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
+    @tracing_context(enabled=False)  # whatever the environment says: it would send the state away
     def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation) -> None:
         self._refuse_other_versions(run)
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
@@ -294,16 +296,18 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
+        reasoning = stack.enter_context(open_reasoning(settings))
+        understands = reasoning.reads.over(phrasebook, ledgers.reasoner) if reasoning.reads else phrasebook
         context = MissionContext(
             ledger=ledgers.reasoner,
             executor=ledgers.executor,
-            reader=Listening(systems.reader(), phrasebook, utc_now),
+            reader=Listening(systems.reader(), understands, utc_now),
             writer=systems,
             packs=packs,
             catalogue=catalogue,
             policies=policies,
             knowledge=knowledge,
-            reasoner=Planner(),
+            reasoner=reasoning.reasoner,
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )

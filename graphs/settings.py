@@ -36,6 +36,31 @@ class Settings(BaseSettings):
     #: seconds without a sign of life after which another process takes a run over
     lease_seconds: float = Field(default=30.0, gt=0)
 
+    #: who makes proposals: planner, llm or hybrid; empty: hybrid where a model is set, planner where none is
+    reasoner: Literal["", "planner", "llm", "hybrid"] = ""
+    #: a language model, as its server calls it; empty: no model is asked anything
+    model: str = ""
+    #: an OpenAI-compatible server, ending in /v1, say; empty: that of OpenAI
+    model_url: str = ""
+    model_key: SecretStr = SecretStr("")
+    #: how an answer is made to be JSON; auto tries them in this order
+    model_structure: Literal["auto", "json_schema", "tools", "json"] = "auto"
+    #: seconds for one question, all its tries and waiting together
+    model_seconds: float = Field(default=45.0, gt=0, le=600)
+    #: of one answer
+    model_max_tokens: int = Field(default=2_000, ge=100, le=32_000)
+    #: tokens that one run, and all of a day (UTC), may take
+    model_run_tokens: int = Field(default=60_000, ge=0)
+    model_day_tokens: int = Field(default=2_000_000, ge=0)
+    #: US cents that a day (UTC) may cost, where prices are given; 0: no limit
+    model_day_cents: float = Field(default=0.0, ge=0)
+    #: US cents for a million tokens that a model reads, and writes
+    model_price_input: float = Field(default=0.0, ge=0)
+    model_price_output: float = Field(default=0.0, ge=0)
+    prompts: Path = CHECKOUT / "models" / "prompts"
+    #: of what a model writes to customers, where their pack says nothing else
+    tone: str = Field(default="friendly, brief, without jargon", max_length=500)
+
     #: who drives runs after a decision: the dashboard itself, or `missions worker` elsewhere
     workers: Literal["here", "elsewhere"] = "here"
 
@@ -75,6 +100,11 @@ class Settings(BaseSettings):
     password: SecretStr = SecretStr("")
     #: whether a build server runs this: then `missions start` ends by itself
     ci: str = Field(default="", validation_alias="CI")
+
+    @property
+    def reasoner_name(self) -> str:
+        """Who makes proposals: "planner", "llm" or "hybrid"."""
+        return self.reasoner or ("hybrid" if self.model else "planner")
 
     @property
     def knowledge(self) -> Path:

@@ -5,6 +5,7 @@ sheet, because code hosts take those away; and every value is escaped and cut, b
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,12 @@ class Table:
 Part = Title | Table | str
 
 
-class Shown:
+class Shown(ABC):
     """Shows itself when it is the last value of a cell."""
 
+    @abstractmethod
     def parts(self) -> Iterable[Part]:
         """What it is, from the top."""
-        raise NotImplementedError
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         parts = list(self.parts())

@@ -4,7 +4,7 @@ For pages, reports and notebooks, which have the classes (m-…) in style sheets
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,16 +48,17 @@ def aligned(expected: Answer | None, answers: Sequence[Answer], counting: Counti
     wanted = list(expected.actions) if expected else []
     found: list[list[Place | None]] = [[None] * len(answers) for _ in wanted]
     rests: list[tuple[int, Place]] = []
+    alikes: Sequence[tuple[State, Callable[[Step, Step, Counting], bool]]] = (("same", _same), ("arguments", _namesakes))
     for column, answer in enumerate(answers):
         rest = list(enumerate(answer.actions, start=1))
-        for state, alike in (("same", _same), ("arguments", _namesakes)):
+        for state, alike in alikes:
             for line, step in enumerate(wanted):
                 match = (
                     next((one for one in rest if alike(step, one[1], counting)), None) if found[line][column] is None else None
                 )
                 if match:
                     rest.remove(match)
-                    found[line][column] = Place(*match, state)  # type: ignore[arg-type]
+                    found[line][column] = Place(*match, state)
         rests += [(column, Place(*one, "extra" if expected else "unknown")) for one in rest]
     lines = [Line(Place(number, step, "same"), tuple(found[number - 1])) for number, step in enumerate(wanted, start=1)]
     return lines + _further(rests, len(answers), counting)

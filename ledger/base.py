@@ -8,12 +8,13 @@ record), Refused (not allowed, or not any more; nothing was changed), TryAgain (
 Records come back as they were handed in, with the sequences of plain data as lists and moments in UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
 from ledger.lessons import Settlement
+from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -96,6 +97,27 @@ class Ledger(Protocol):
         """The Explain rail in order, from the observation after number `after`."""
         ...
 
+    # Questions to models
+
+    def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
+        """Write a question down before it is sent, as 'sent'; BadInput where its id is known.
+
+        Refused where it would pass a budget, with what it reserves and what others have reserved; day_cents 0 is none.
+        """
+        ...
+
+    def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
+        """Write down how a question ended. BadInput where it was never begun, Refused where it has ended."""
+        ...
+
+    def model_calls(self, run_id: str) -> list[ModelCall]:
+        """The questions of a run, or those of no run (""), oldest first."""
+        ...
+
+    def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
+        """The latest answer to a question by its digest: of a run and of its look, unless those are "" and 0."""
+        ...
+
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> Proposal:
@@ -149,10 +171,11 @@ class Ledger(Protocol):
 
     # Lessons
 
-    def settle_lesson(self, asked: Settlement) -> Settlement:
+    def settle_lesson(self, asked: Settlement, first: Callable[[], object] = lambda: None) -> Settlement:
         """Promote or drop the lesson in a decision, once and for good, under `ledger.lessons.check_settling`.
 
-        `asked.by` is the authenticated person. Returns what is kept.
+        `asked.by` is the authenticated person. `first` is called once it is sure that nobody else settles it and that it may
+        be settled so; where it raises, the lesson stays as it was. Returns what is kept.
         """
         ...
 

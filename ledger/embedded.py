@@ -23,6 +23,8 @@ _LONGEST_SOCKET = 100
 _SOCKET = ".s.PGSQL.5432"
 #: below the folder; the lock lies beside it
 _DATA = "data"
+#: in the data folder, once there is a database
+_VERSION = "PG_VERSION"
 #: from the next start on
 _ROOM = "max_connections = 400"
 #: the folder is handed to a shell on the way to the server
@@ -48,6 +50,11 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
                 f"The embedded PostgreSQL in {folder} did not start ({_reason(failed)}): see {folder / _DATA / 'log'}, "
                 "name an empty folder, or name a PostgreSQL of your own in DATABASE_URL."
             ) from failed
+
+
+def is_there(folder: Path) -> bool:
+    """Whether `embedded_url` was ever called for this folder. Changes nothing."""
+    return (folder / _DATA / _VERSION).exists()
 
 
 def stop_embedded(folder: Path) -> None:
@@ -100,7 +107,7 @@ def _forget_the_dead(server: "PostgresServer") -> None:
 
 def _make_room(server: "PostgresServer") -> None:
     """A dashboard, workers and six systems hold more connections between them than PostgreSQL allows unless told."""
-    if not (server.pgdata / "PG_VERSION").exists():
+    if not (server.pgdata / _VERSION).exists():
         server.ensure_pgdata_inited()
     chosen = server.pgdata / "postgresql.conf"
     if _ROOM not in chosen.read_text():

@@ -51,6 +51,8 @@ class Waiting:
     claim: Claim | None
     #: the run that is decided first, because it would change the same record; or empty
     held_by: str = ""
+    #: whether a model wrote a message that a step of it sends
+    written_by_model: bool = False
 
 
 @dataclass(frozen=True)

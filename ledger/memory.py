@@ -14,9 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import audit, legality, lessons, rules
+from ledger import audit, legality, lessons, model_calls, rules
 from ledger.canonical import moment, now
 from ledger.lessons import Settlement
+from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -36,7 +37,7 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.sentences import leased, no_effect, no_proposal, no_run, run_id_taken, several_runs
+from ledger.sentences import leased, model_call_taken, no_effect, no_proposal, no_run, run_id_taken, several_runs
 
 #: a proposal that waits, or that is being executed
 _OPEN = ("pending", "approved", "automatic")
@@ -69,6 +70,7 @@ class MemoryLedger:
         #: of all runs, in the order in which they were made
         self._decisions: dict[str, Decision] = {}
         self._settled: dict[str, Settlement] = {}
+        self._model_calls: dict[str, ModelCall] = {}
         self._leased: set[str] = set()
         #: record -> the runs whose proposals would change it, or would have
         self._touched: dict[str, set[str]] = {}
@@ -178,6 +180,38 @@ class MemoryLedger:
             case = self._cases.get(run_id)
             return case.observations[max(after, 0) :] if case else []
 
+    # Questions to models
+
+    def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
+        begun = replace(call, at=moment(call.at), status="sent")
+        with self._lock:
+            if call.call_id in self._model_calls:
+                raise BadInput(model_call_taken(call.call_id))
+            known = self._model_calls.values()
+            run = Spent.by(one for one in known if one.run_id == begun.run_id)
+            day = Spent.by(one for one in known if one.at.date() == begun.at.date())
+            model_calls.check_budgets(begun, run, day, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
+            self._model_calls[begun.call_id] = begun
+            return begun
+
+    def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
+        end = replace(end, ended_at=moment(end.ended_at))
+        with self._lock:
+            self._model_calls[call_id] = call = model_calls.ended(self._model_calls.get(call_id), call_id, end)
+            return call
+
+    def model_calls(self, run_id: str) -> list[ModelCall]:
+        with self._lock:
+            return [call for call in self._model_calls.values() if call.run_id == run_id]
+
+    def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
+        with self._lock:
+            for call in reversed(self._model_calls.values()):
+                of_run = run_id in ("", call.run_id) and look in (0, call.look)
+                if call.status == "answered" and call.question == question and of_run:
+                    return call.answer
+            return None
+
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> Proposal:
@@ -259,12 +293,13 @@ class MemoryLedger:
 
     # Lessons
 
-    def settle_lesson(self, asked: Settlement) -> Settlement:
+    def settle_lesson(self, asked: Settlement, first: Callable[[], object] = lambda: None) -> Settlement:
         at = moment(asked.at)
         with self._lock:
             decision, known = self._decisions.get(asked.decision_id), self._settled.get(asked.decision_id)
             person = lessons.check_settling(self.person(asked.by), decision, known, asked)
             assert decision is not None
+            first()
             settled = replace(asked, by=person.name, at=at, reason=asked.reason.strip())
             self._settled[settled.decision_id] = settled
             self._note(settled.at, f"lesson_{settled.status}", decision.run_id, lambda: lessons.audited(settled))
@@ -373,7 +408,7 @@ class MemoryLedger:
 
     def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
         key = rules.person_key(name)
-        rules.check_person(role, customer_id)
+        rules.check_person(name, role, customer_id)
         with self._lock:
             known = self._people.get(key)
             person = Person(name=known.name if known else name.strip(), role=role, customer_id=customer_id)

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, text
 
 from ledger.health import unattended_s
+from ledger.model_calls import ModelCallStatus
 from ledger.postgres import PostgresLedger
 from ledger.records import DecisionKind, EffectStatus, RunStatus
 
@@ -25,6 +26,9 @@ _WAITING = text("""
     SELECT CASE WHEN age < interval '1 hour' THEN 'under 1 h' WHEN age < interval '8 hours' THEN '1 to 8 h'
                 WHEN age < interval '24 hours' THEN '8 to 24 h' ELSE 'over 24 h' END, count(*), max(extract(epoch FROM age))
     FROM (SELECT now() - created_at AS age FROM ledger.proposals WHERE status = 'pending') waiting GROUP BY 1
+""")
+_MODEL_CALLS = text("""
+    SELECT status, count(*), sum(input_tokens + output_tokens), sum(cost_cents) FROM ledger.model_calls GROUP BY status
 """)
 _AGES = ("under 1 h", "1 to 8 h", "8 to 24 h", "over 24 h")
 _SINGLE = text("""
@@ -67,6 +71,12 @@ def _figures(tx: Connection) -> Iterator[Metric]:
     yield _counter("missions_decisions", "Decisions by kind.", "kind", decisions)
     effects = dict.fromkeys(get_args(EffectStatus), 0) | {row[0]: row[1] for row in tx.execute(_EFFECTS)}
     yield _gauge("missions_effects", "Effects by status.", "status", effects)
+    asked = tx.execute(_MODEL_CALLS).all()
+    by_status = dict.fromkeys(get_args(ModelCallStatus), 0) | {row[0]: row[1] for row in asked}
+    yield _gauge("missions_model_calls", "Questions to language models by status.", "status", by_status)
+    tokens, cents = sum(int(row[2]) for row in asked), sum(row[3] for row in asked)
+    yield CounterMetricFamily("missions_model_tokens", "Tokens that language models read and wrote.", tokens)
+    yield CounterMetricFamily("missions_model_cost_cents", "What language models cost, in US cents.", cents)
     events, audit_rows, incidents, letters, has_jobs = tx.execute(_SINGLE).one()
     yield CounterMetricFamily("missions_events", "Events taken in.", events)
     yield CounterMetricFamily("missions_audit_rows", "Rows of the audit log.", audit_rows)

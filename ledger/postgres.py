@@ -23,6 +23,7 @@ from ledger import audit, leases, rules
 from ledger.address import parse, plain
 from ledger.canonical import moment, now
 from ledger.lessons import Settlement
+from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
     AuditEntry,
     Decision,
@@ -45,6 +46,7 @@ from ledger.records import (
 from ledger.roles import Role, as_role
 from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
 from ledger.sql import effects as effect_rows
+from ledger.sql import model_calls as questions
 
 
 class PostgresLedger:
@@ -154,6 +156,25 @@ class PostgresLedger:
         with self.transaction() as tx:
             return evidence.observations(tx, run_id, after)
 
+    # Questions to models
+
+    def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
+        begun = replace(call, at=moment(call.at), status="sent")
+        with self._writing() as tx:
+            return questions.begin(tx, begun, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
+
+    def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
+        with self._writing() as tx:
+            return questions.end(tx, call_id, replace(end, ended_at=moment(end.ended_at)))
+
+    def model_calls(self, run_id: str) -> list[ModelCall]:
+        with self.transaction() as tx:
+            return questions.of_run(tx, run_id)
+
+    def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
+        with self.transaction() as tx:
+            return questions.answer(tx, question, run_id, look)
+
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> Proposal:
@@ -205,9 +226,9 @@ class PostgresLedger:
 
     # Lessons
 
-    def settle_lesson(self, asked: Settlement) -> Settlement:
+    def settle_lesson(self, asked: Settlement, first: Callable[[], object] = lambda: None) -> Settlement:
         with self._writing() as tx:
-            return lessons.settle(tx, replace(asked, at=moment(asked.at)))
+            return lessons.settle(tx, replace(asked, at=moment(asked.at)), first)
 
     def settlements(self) -> list[Settlement]:
         with self.transaction() as tx:

@@ -23,6 +23,10 @@ ROLES = ("none", "reviewer", "supervisor", "finance")
 #: What a person can be; who is none of ROLES decides about no proposal (`ledger/permissions.py` says what else each may).
 PERSON_ROLES = ("customer", "analyst", "reviewer", "supervisor", "finance", "administrator", "auditor")
 
+#: who makes drafts that no person made, and those of them that ask a language model; no person is called so
+REASONERS = ("planner", "llm", "hybrid")
+MODELS = ("llm", "hybrid")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -109,7 +113,7 @@ class Proposal:
     run_id: str
     #: 1 for the first of a run; every edit and every new look adds one
     revision: int
-    #: "planner", or the person who edited it
+    #: one of REASONERS, or the person who edited it
     author: str
     verdict: str
     #: [{"name", "args", "for", "part", "cites", "tier", "says", "tool", "undo"}] in the order of execution

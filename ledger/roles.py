@@ -33,11 +33,18 @@ _INCOMING: Grants = {
     "feeds": "INSERT, UPDATE",
     "dead_letters": "INSERT, UPDATE (reason, settled_at, settled_by, settled_reason)",
 }
+#: questions to models, of whoever may ask one
+_ASKING: Grants = {
+    "model_calls": (
+        "INSERT, UPDATE (status, ended_at, input_tokens, output_tokens, cost_cents, latency_ms, retries, error, answer)"
+    )
+}
 #: what each may write in the schema "ledger", besides what all may
 WRITES: Mapping[Role, Grants] = {
     "missions_reasoner": {
         **_ALL,
         **_INCOMING,
+        **_ASKING,
         # kept, and settled by nobody
         "dead_letters": "INSERT, UPDATE (reason)",
         "facts": "INSERT",
@@ -51,6 +58,7 @@ WRITES: Mapping[Role, Grants] = {
     "missions_dashboard": {
         **_ALL,
         **_INCOMING,
+        **_ASKING,
         "decisions": "INSERT",
         # somebody looked up what became of a step in doubt; a new effect is the executor's
         "effects": "UPDATE (status, receipt, error, at)",

@@ -15,6 +15,7 @@ from ledger import permissions
 from ledger.canonical import clean, moment
 from ledger.records import (
     PERSON_ROLES,
+    REASONERS,
     ROLES,
     Decision,
     DecisionKind,
@@ -63,8 +64,13 @@ def authority(role: str) -> int:
         raise BadInput(f"'{role}' is no role of the ledger: name one of {', '.join(ROLES)}.") from None
 
 
-def check_person(role: str, customer_id: str | None) -> None:
-    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is."""
+def check_person(name: str, role: str, customer_id: str | None) -> None:
+    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is.
+
+    Nobody is called like a reasoner, whose name stands under its proposals.
+    """
+    if person_key(name) in REASONERS:
+        raise BadInput(f"'{name.strip()}' is the name of a reasoner: give the person another one.")
     if role not in PERSON_ROLES:
         raise BadInput(f"'{role}' is no role of a person: name one of {', '.join(PERSON_ROLES)}.")
     if (role == "customer") != bool(customer_id):

@@ -24,6 +24,10 @@ def no_effect(key: str) -> str:
     return f"There is no effect with the key '{key}' in the ledger: it must be intended before it is marked."
 
 
+def model_call_taken(call_id: str) -> str:
+    return f"The question '{call_id}' to a model was begun before: give the next one an id of its own."
+
+
 def leased(run_id: str) -> str:
     return f"Run {run_id} is being worked on by another process: wait until it is done."
 

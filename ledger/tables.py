@@ -22,6 +22,7 @@ from sqlalchemy import (
 from ledger.columns import CleanText, Moment, PlainJson
 from ledger.drafts import DraftStatus
 from ledger.lessons import LessonStatus
+from ledger.model_calls import ModelCallStatus
 from ledger.records import (
     PERSON_ROLES,
     ROLES,
@@ -360,6 +361,34 @@ LESSONS = Table(
     Column("digest", CleanText, nullable=False, server_default=""),
     Column("reason", CleanText, nullable=False, server_default=""),
     _one_of("status", get_args(LessonStatus)),
+)
+
+#: questions to language models: what they took, and the answers that were used
+MODEL_CALLS = Table(
+    "model_calls",
+    METADATA,
+    Column("call_id", CleanText, primary_key=True),
+    _number(),
+    # no foreign key: a text is read where there is no run
+    Column("run_id", CleanText, nullable=False, index=True),
+    Column("look", Integer, nullable=False),
+    Column("purpose", CleanText, nullable=False),
+    Column("model", CleanText, nullable=False),
+    Column("prompt", CleanText, nullable=False),
+    Column("question", CleanText, nullable=False, index=True),
+    Column("status", CleanText, nullable=False),
+    # the budget of a day is counted by it
+    Column("at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+    Column("reserved_tokens", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_cents", Float, nullable=False),
+    Column("latency_ms", Float, nullable=False),
+    Column("retries", Integer, nullable=False),
+    Column("error", CleanText, nullable=False),
+    Column("answer", PlainJson),
+    _one_of("status", get_args(ModelCallStatus)),
 )
 
 AUDIT = Table(

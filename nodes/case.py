@@ -4,7 +4,7 @@ What could not be read is not in it, so that an expression that needs it is Unkn
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from nodes.functions import PLAIN_FUNCTIONS
 from nodes.functions.claims import Claims
 from nodes.functions.stock import Missing, Stock
 from nodes.functions.times import moment
+from nodes.letters import Letter
 from nodes.pack import Pack
 from systems.conditions import Expression, Scope, Unknown
 from systems.reads import READ_TOOLS
@@ -20,12 +21,13 @@ from systems.records import Records, completed
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
-_BEFORE_A_MARK = re.compile(r"[ \t]+([,.;:!?])")
 #: order.total_cents, charged_cents(captured)
 _MONEY = re.compile(r"_cents(?:\(.*\))?$")
-_BLANKS = re.compile(r"(?<=\S)[ \t]{2,}")
 #: what would let a name write lines of a letter, or turn its text around
 _UNRULY = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+
+#: what stands in a hole, from its expression and its value
+Told = Callable[[Expression, Any], str]
 
 
 class Case:
@@ -92,9 +94,7 @@ class Case:
         return source == "true" or self.evaluate(source, bound) is True
 
     def value(self, raw: Any, bound: Mapping[str, Any] | None = None) -> Any:
-        """The value of something that stands in the pack: computed if it begins with =, written if it is a {draft: name}."""
-        if isinstance(raw, dict) and raw.keys() == {"draft"}:
-            return self.letter(raw["draft"], bound)
+        """The value of something that stands in the pack: computed if it begins with =."""
         return self.evaluate(raw, bound) if isinstance(raw, str) and raw.startswith("=") else raw
 
     def elements(self, each: Mapping[str, str], bound: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -105,16 +105,22 @@ class Case:
             for element in self.evaluate(source, bound):
                 yield {**(bound or {}), name: element}
 
-    def sentence(self, source: str, bound: Mapping[str, Any] | None = None) -> str:
-        """A `says` of the pack with its holes filled; what is not known is said to be so."""
-        pieces = self.pack.templates[source].pieces
-        return "".join(piece if isinstance(piece, str) else self._said(piece, bound) for piece in pieces)
+    def sentence(self, source: str, bound: Mapping[str, Any] | None = None, told: Told | None = None) -> str:
+        """A `says` of the pack with its holes filled; what is not known is said to be so.
 
-    def letter(self, draft: str, bound: Mapping[str, Any] | None = None) -> str:
-        """A draft of the pack for somebody outside: days and money as people write them, nothing where a fact is not known."""
+        `told` says what stands in a hole instead, from its expression and its value, as for readers who may not see all.
+        """
+        pieces = self.pack.templates[source].pieces
+        return "".join(piece if isinstance(piece, str) else self._said(piece, bound, told) for piece in pieces)
+
+    def letter(self, draft: str, bound: Mapping[str, Any] | None = None) -> Letter:
+        """A draft of the pack for somebody outside."""
+        return Letter(draft, self.pack.drafts[draft], self.holes(draft, bound))
+
+    def holes(self, draft: str, bound: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """What the holes of a draft hold: days and money as people write them, nothing where a fact is not known."""
         pieces = self.pack.templates[self.pack.drafts[draft]].pieces
-        told = "".join(piece if isinstance(piece, str) else self._written(piece, bound) for piece in pieces)
-        return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", told)).strip()
+        return {piece.source: self._written(piece, bound) for piece in pieces if isinstance(piece, Expression)}
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
@@ -170,14 +176,14 @@ class Case:
                 self.missing[name] = "; ".join(self.lacking(unknown))
             self._consulted_for[name] = frozenset(self.consulted)
 
-    def _said(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
+    def _said(self, expression: Expression, bound: Mapping[str, Any] | None, told: Told | None = None) -> str:
         try:
             value = self.evaluate(expression.source, bound)
         except Unknown:
             return "(not known)"
-        if _MONEY.search(expression.source) and isinstance(value, int):
-            return f"${value / 100:,.2f}"
-        return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
+        if told is not None:
+            return told(expression, value)
+        return shown(expression, value)
 
     def _written(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
         try:
@@ -199,6 +205,13 @@ class Case:
             if name in self.pack.let:
                 to_see |= self.pack.expressions[self.pack.let[name]].names - names
         return names
+
+
+def shown(expression: Expression, value: Any) -> str:
+    """A value as it stands in a sentence."""
+    if _MONEY.search(expression.source) and isinstance(value, int):
+        return f"${value / 100:,.2f}"
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
 
 
 def _collection(tool: str) -> str | None:

@@ -12,26 +12,36 @@ import orjson
 from langgraph.runtime import Runtime
 
 from ledger.records import Fact, Proposal, Run
+from nodes import reasons
+from nodes.briefing import brief
 from nodes.case import Case
+from nodes.derivation import feasible
 from nodes.judge import Judgement, judge
 from nodes.rail import NewObservation, observe
+from nodes.reasoning.seeing import see
 from nodes.state import MissionContext, MissionState
 from nodes.undo import allowed
 from nodes.urgency import due_at
+from nodes.wording import with_words
+
+#: what is told of what is wrong with a draft, so that the state stays small
+MOST_OBJECTIONS, LONGEST_OBJECTION = 10, 240
 
 
 def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Judge the draft: objections send it back, none makes it a proposal."""
-    context, run_id, draft = runtime.context, state["run_id"], state["draft"]
-    assert draft is not None, "propose makes a draft"
+    context, run_id = runtime.context, state["run_id"]
+    assert state["draft"] is not None, "propose makes a draft"
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
     values = context.policies.values(run.event.as_of)
+    draft = with_words(state["draft"], case, context.catalogue)
     judgement = judge(case, draft, state["grounded"], context.catalogue, values, allowed(context.ledger, run_id, draft["undoes"]))
-    if judgement.objections:
-        text = f"The plan does not pass: {'; '.join(judgement.objections)}"
-        observe(runtime, run_id, [NewObservation("check", "check", text)])
-        return {"objections": list(judgement.objections), "tries": state["tries"] + 1}
+    objections = [*_unfounded(context, state, case, draft), *judgement.objections]
+    if objections:
+        objections = [one[:LONGEST_OBJECTION] for one in objections[:MOST_OBJECTIONS]]
+        observe(runtime, run_id, [NewObservation("check", "check", f"The plan does not pass: {'; '.join(objections)}")])
+        return {"objections": objections, "tries": state["tries"] + 1}
     revision = _revision(state, context)
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     proposal = context.ledger.propose(proposal)
@@ -48,6 +58,18 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         "waits": proposal.status != "automatic",
         "verdict": proposal.verdict,
     }
+
+
+def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the reasons of a model: it may rest them on, and quote, what it was shown and nothing else."""
+    if draft.get("by") != "model":
+        return []
+    task = brief(context, state, case)
+    found = reasons.objections(draft, task.rail, state["grounded"], ())
+    if found:  # as where they quote something: then what was shown is gone through
+        known = see(task, feasible(case, task.findings, context.catalogue)).known
+        found = reasons.objections(draft, task.rail, state["grounded"], known)
+    return found
 
 
 def plan_digest(verdict: str, plan: Sequence[Mapping[str, Any]], evidence: str, policies: str) -> str:

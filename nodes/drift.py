@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from errors import Stuck
-from ledger.records import ROLES, Approval, Fact, Proposal, Run
+from ledger.records import MODELS, ROLES, Approval, Fact, Proposal, Run
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
@@ -64,6 +64,8 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     if proposal.plan and not steps:
         return Drift(reasons=("the approvals leave out every step",))
     draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
+    if proposal.author in MODELS and not left_out and not proposal.undoes:  # a person's part of a plan is that person's
+        draft["by"] = "model"
     judgement = judge(case, draft, {}, context.catalogue, values, allowed(context.ledger, run.run_id, proposal.undoes))
     changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
     if not differences:  # but of two approvals at one moment each may have left out what the other one's rest needs

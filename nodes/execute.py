@@ -47,10 +47,15 @@ def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
     return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
 
 
-def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
-    """The steps whose part an approval left out, counted from 0; of two approvals, what either left out."""
+def parts_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> list[str]:
+    """The parts of the plan that approvals left out; of two approvals, what either left out."""
     approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
-    parts = {part for one in approvals for part in one.details.get("without", ())}
+    return list(dict.fromkeys(part for one in approvals for part in one.details.get("without", ())))
+
+
+def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
+    """The steps of the parts that approvals left out, counted from 0."""
+    parts = parts_left_out(proposal, decisions)
     return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
 
 

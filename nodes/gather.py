@@ -4,6 +4,7 @@ A read whose arguments come from another read waits for it. A failed read become
 never a guess.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,29 +14,34 @@ from langgraph.runtime import Runtime
 from ledger.records import Event, Fact
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
+from nodes.listening import UNDERSTAND
 from nodes.pack import GIVEN, Pack, Read
 from nodes.rail import NewObservation, observe
+from nodes.reasoning.reading import reading_for
 from nodes.state import MissionContext, MissionState
 from nodes.undo import left_to_undo
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
+_OF_TRIGGER = re.compile(r"\btrigger\.(\w+)")
 
 
 def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Read every fact that the pack names and keep them in the ledger."""
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.run(run_id)
-    facts = read_facts(context.pack(run.event), run.event, context.reader, context.clock)
+    pack, look = context.pack(run.event), state.get("look", 0) + 1
+    with reading_for(context.ledger, run_id, look, may_ask=_shows_texts(pack)):
+        facts = read_facts(pack, run.event, context.reader, context.clock)
     context.ledger.record_facts(run_id, facts)
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
-    if "look" in state:
-        return {**looked, "look": state["look"] + 1}
+    if look > 1:
+        return {**looked, "look": look}
     before = context.ledger.proposal(run_id)  # of a run that was started anew
-    return {**looked, "look": 1, "revision": before.revision if before else 0, "undoing": left_to_undo(context.ledger, run_id)}
+    return {**looked, "look": look, "revision": before.revision if before else 0, "undoing": left_to_undo(context.ledger, run_id)}
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:
@@ -102,10 +108,21 @@ def _failed(name: str, read: Read, error: str, clock: Clock) -> Fact:
     return Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock(), error=error)
 
 
+def _shows_texts(pack: Pack) -> bool:
+    """Whether the pack lets a model see the texts that are understood."""
+    sources = [str(read.args.get("text")) for read in pack.reads.values() if read.tool == UNDERSTAND]
+    fields = {field for source in sources for field in _OF_TRIGGER.findall(source)}
+    return pack.model is not None and bool(fields) and fields <= set(pack.model.sees.get("trigger", ()))
+
+
 def _observation(fact: Fact) -> NewObservation:
     asked = ", ".join(f"{key} {_short(value)}" for key, value in fact.args.items())
     if fact.status == "failed":
         return NewObservation("gather", "missing", fact.error or f"{fact.tool} could not be read", {"tool": fact.tool})
+    if isinstance(fact.value, dict) and "read_by" in fact.value:
+        by, intent, said = (fact.value[name] for name in ("read_by", "intent", "said"))
+        evidence = {"tool": fact.tool, "fact": fact.name, "model": by}
+        return NewObservation("gather", "read", f"A model ({by}) read the text as {intent}: “{said}”", evidence)
     found = "no record" if fact.status == "absent" else f"{len(fact.value)} records" if isinstance(fact.value, list) else "read"
     return NewObservation("gather", "read", f"{fact.tool}({asked}): {found}", {"tool": fact.tool, "fact": fact.name})
 

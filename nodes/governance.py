@@ -1,10 +1,14 @@
-"""Who must approve a plan: tiers of actions, money bands, clauses that raise the role. The numbers stand in the clauses."""
+"""Who must approve a plan: tiers of actions, money bands, clauses that raise the role. The numbers stand in the clauses.
+
+What a language model decided, read or wrote never runs unseen, whatever the clauses let run without a person.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledger.records import ROLES, Approval
 from nodes.case import Case
+from nodes.listening import UNDERSTAND
 from nodes.pack import ApprovalRule
 
 Plan = Sequence[Mapping[str, Any]]
@@ -12,20 +16,30 @@ Plan = Sequence[Mapping[str, Any]]
 
 def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     """`automate` if the clause lets the action run without a person (values automate, automate_templates), else `recommend`."""
+    if action.get("written_by"):
+        return "recommend"
     if action["name"] in rules["automate"]:
         return "automate"
     templates = rules["automate_templates"].get(action["name"], ())
     return "automate" if action["args"].get("template") in templates else "recommend"
 
 
-def approval(case: Case, plan: Plan, money_at_stake_cents: int, values: Mapping[str, Mapping[str, Any]]) -> Approval:
+def read_by_a_model(case: Case) -> bool:
+    """Whether the case stands on how a model understood a text."""
+    return any(fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts)
+
+
+def approval(
+    case: Case, plan: Plan, money_at_stake_cents: int, values: Mapping[str, Mapping[str, Any]], *, seen: bool = False
+) -> Approval:
     """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
 
+    `seen` asks for a person whatever the clauses let run without one.
     Raises Unknown when a rule cannot be told from the facts.
     """
     rule: ApprovalRule = case.pack.approval
     automate = values[rule.automate.replace("-", "_")]
-    if all(tier(action, automate) == "automate" for action in plan):
+    if not seen and all(tier(action, automate) == "automate" for action in plan):
         return Approval(role="none", four_eyes=False)
     base = values[rule.base.replace("-", "_")]["role"]
     band = _band(money_at_stake_cents, values[rule.bands.replace("-", "_")]["bands"])

@@ -1,6 +1,7 @@
 """What a draft must satisfy, whoever made it: the reasoner, a person who edited it, or an approval about to be executed.
 
-Nothing that a draft says of itself is trusted: money, changes, tiers and the approval route are worked out here.
+Nothing that a draft says of itself is trusted: money, changes, tiers and the approval route are worked out here. Guards hold
+for everybody. What a language model made must besides follow from the case, and what it decided waits for a person.
 """
 
 from collections import Counter
@@ -11,8 +12,9 @@ from typing import Any
 from errors import Refused, SendBack
 from ledger.records import Approval
 from nodes.case import Case
+from nodes.derivation import Derivation, derived
 from nodes.diagnose import find
-from nodes.governance import approval, tier
+from nodes.governance import approval, read_by_a_model, tier
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -40,25 +42,30 @@ def judge(
     values: Mapping[str, Any],
     takes_back: Sequence[Mapping[str, Any]] | None = None,
 ) -> Judgement:
-    """Judge a draft on the facts of the case. `takes_back` of a draft that undoes steps: the only ones it may have, in order."""
-    plan = draft["plan"]
-    objections = (
-        _undoing(case, draft, takes_back, catalogue)
-        if takes_back is not None
-        else _shape(case, draft, catalogue)
-        or [
+    """Judge a draft on the facts of the case; `by` is "model" in one that a language model made.
+
+    `takes_back` of a draft that undoes steps: the only ones it may have, in order.
+    """
+    plan, follows = draft["plan"], Derivation()
+    if takes_back is not None:
+        objections = _undoing(case, draft, takes_back, catalogue)
+    elif not (objections := _shape(case, draft, catalogue)):
+        if draft.get("by") == "model":
+            follows = derived(case, draft, catalogue)
+        objections = [
+            *follows.objections,
             *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
             *_way_out(case, draft["verdict"]),
             *_guards(case, plan),
             *_order(plan, catalogue),
         ]
-    )
     if objections:
         return Judgement(objections)
     try:
         told, changes, money = _rehearse(case, plan, catalogue, values[case.pack.approval.automate.replace("-", "_")])
         at_stake = max(money.values(), default=0)
-        return Judgement((), told, changes, at_stake, approval(case, plan, at_stake, values))
+        seen = follows.discretion or read_by_a_model(case)
+        return Judgement((), told, changes, at_stake, approval(case, plan, at_stake, values, seen=seen))
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])
 
@@ -84,7 +91,17 @@ def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[s
     escalating = [action for action in plan if action["name"] == case.pack.escalation.action]
     if not objections and verdict == "escalate" and (len(plan) != 1 or len(escalating) != 1):
         objections.append("an escalation opens one case and does nothing else")
-    return objections
+    return objections or [one for action in escalating for one in _handed_over(case, action)]
+
+
+def _handed_over(case: Case, action: Mapping[str, Any]) -> list[str]:
+    """Only the queue is free where a case is handed over: what else is told of it is told by the pack."""
+    raw = case.pack.escalation.args
+    try:
+        own = {name: case.value(value, {"queue": ""}) for name, value in raw.items() if value != "=queue"}
+    except Unknown:
+        return [f"{action['name']}: it cannot be told what the case is"]
+    return [f"{action['name']}: {name} must be {value!r}" for name, value in own.items() if action["args"].get(name) != value]
 
 
 def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]:
@@ -96,6 +113,8 @@ def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[
         catalogue[last["name"]].validate(last["args"])
     except SendBack as error:
         return [str(error)]
+    if wrong := _handed_over(case, last):
+        return wrong
     rest = iter(takes_back)
     for action in back:
         if not any((one["name"], one["args"]) == (action["name"], action["args"]) for one in rest):

@@ -7,7 +7,7 @@ again when a run goes on.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from errors import BadInput
 from knowledge_index.embeddings import Embedder
@@ -17,6 +17,14 @@ from systems.calls import Call, Reader, ReadResult
 
 #: `text` is understood by the phrasings of the folder `examples`
 UNDERSTAND = "language.understand"
+
+
+class Understands(Protocol):
+    """Tells what texts ask for."""
+
+    def understand(self, examples: str, text: str) -> Mapping[str, Any]:
+        """See `Phrasebook.understand`."""
+        ...
 
 
 class Phrasebook:
@@ -61,7 +69,7 @@ class Phrasebook:
 class Listening:
     """A Reader over the systems that answers `language.understand` from a phrasebook."""
 
-    def __init__(self, systems: Reader, phrasebook: Phrasebook, clock: Callable[[], datetime]) -> None:
+    def __init__(self, systems: Reader, phrasebook: Understands, clock: Callable[[], datetime]) -> None:
         self._systems, self._phrasebook, self._clock = systems, phrasebook, clock
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:

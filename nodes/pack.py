@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nodes.packs.conditions import compile_condition
@@ -58,6 +59,8 @@ class Finding(_Part):
     says: str
     #: the clause by which the elements of `each` are served in this order; cited where another order gives another plan
     priority: str | None = None
+    #: whether the order of its options is the policy, or any of them that works may be chosen
+    choice: Literal["first", "any"] = Field(default="first", exclude_if=lambda choice: choice == "first")
 
 
 class Step(_Part):
@@ -165,6 +168,25 @@ class Missing(_Part):
     cites: list[str]
 
 
+class ExtraRead(_Part):
+    """What a model may have read besides; its fields in `sees` are shown, the rest stays here."""
+
+    tool: str
+    args: dict[str, Any] = Field(alias="with")
+    sees: list[str] = Field(min_length=1)
+
+
+class ModelSight(_Part):
+    """What a language model is shown of a case: what is not named stays here."""
+
+    #: read, or `trigger` -> its fields, dotted into records and lists: `lines.sku`
+    sees: dict[str, list[str]] = {}
+    #: name -> a read that a model may ask for once
+    may_read: dict[str, ExtraRead] = {}
+    #: how letters sound; the setting of the company where it is empty
+    tone: str = ""
+
+
 @dataclass(frozen=True)
 class Template:
     """A sentence with computed holes."""
@@ -206,6 +228,8 @@ class Pack(_Part):
     escalation: Step
     missing: Missing
     book: Book | None = None
+    #: what a language model is shown; without it, none is asked. It decides nothing and is no part of the digest
+    model: ModelSight | None = Field(default=None, exclude=True)
     parts: dict[str, "Pack"] = {}
 
     def of(self, event: str) -> "Pack":
@@ -217,6 +241,11 @@ class Pack(_Part):
         return self._priorities.get(finding_id)
 
     @cached_property
+    def open_choices(self) -> frozenset[str]:
+        """The findings of which any option that works may be chosen."""
+        return frozenset(one.id for findings in self.findings.values() for one in findings if one.choice == "any")
+
+    @cached_property
     def _priorities(self) -> Mapping[str, str]:
         return {one.id: one.priority for findings in self.findings.values() for one in findings if one.priority}
 
@@ -224,6 +253,12 @@ class Pack(_Part):
     def digest(self) -> str:
         """Names this version of the pack."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    @cached_property
+    def model_digest(self) -> str:
+        """Names this version of what a language model is shown, in all parts."""
+        shown = {name: pack.model and pack.model.model_dump() for name, pack in {"": self, **self.parts}.items()}
+        return hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
     @cached_property
     def expressions(self) -> dict[str, Expression]:

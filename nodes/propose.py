@@ -5,15 +5,17 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from errors import Stuck
-from nodes.diagnose import find
-from nodes.planner import escalation
+from nodes.briefing import brief
+from nodes.case import Case
+from nodes.planner import Planner, escalation
 from nodes.rail import NewObservation, observe
-from nodes.state import MOST_TRIES, MissionContext, MissionState
+from nodes.state import MissionContext, MissionState
 from nodes.undo import undoing
+from nodes.wording import without_words
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-    """Make a draft. After too many objections, or on a person's word, the draft is an escalation.
+    """Make a draft. On a person's word, or where nothing else has passed, it is an escalation.
 
     Raises Stuck where not even that passed: no policy is in force at the moment of the case, say.
     """
@@ -21,9 +23,12 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
     decision, author, undoes = state.get("decision"), context.reasoner.name, state.get("undoing") or ""
-    if state["tries"] > MOST_TRIES:
+    tries, asked = state["tries"], context.reasoner.asked
+    # after a model it is the planner's turn
+    last = asked if author == Planner.name else asked + 1
+    if tries > last:
         raise Stuck(f"not even the escalation passes the check: {'; '.join(state['objections'])}")
-    if state["tries"] == MOST_TRIES:
+    if tries == last:
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         made, undoes = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue), ""
     elif decision and decision["kind"] == "escalate":
@@ -36,11 +41,21 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     elif undoes:
         undone = next(one for one in context.ledger.proposals(run_id) if one.proposal_id == undoes)
         made = undoing(case, undone, context.ledger.effects(run_id), context.catalogue)
+    elif tries == asked:
+        made = _after_a_model(context, state, case)
     else:
-        made = context.reasoner.propose(case, find(case), context.catalogue)
-    said = [NewObservation("propose", "plan", sentence) for sentence in made.get("said", ())]
-    observe(runtime, run_id, [*said, _observation(made, author)])
-    return {"draft": {**{name: value for name, value in made.items() if name != "said"}, "author": author, "undoes": undoes}}
+        made = context.reasoner.propose(brief(context, state, case))
+    author = made.get("author", author)
+    observe(runtime, run_id, [*_said(made), _observation(made, author)])
+    kept = without_words({name: value for name, value in made.items() if name != "said"}, context.catalogue)
+    return {"draft": {**kept, "author": author, "undoes": undoes}}
+
+
+def _after_a_model(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
+    """The planner's plan, where none of a model passed the check."""
+    made = Planner().propose(brief(context, state, case))
+    says = f"No plan of {context.reasoner.name} passed the check ({state['tries']} tried, see above); the planner's stands"
+    return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", says), *made["said"]]}
 
 
 def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) -> dict[str, Any]:
@@ -57,7 +72,16 @@ def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) ->
     }
 
 
+def _said(made: dict[str, Any]) -> list[NewObservation]:
+    """What a draft says of itself for the rail; sentences alone are about the plan."""
+    return [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
+
+
 def _observation(made: dict[str, Any], author: str) -> NewObservation:
     steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
-    evidence = {"for": {action["name"]: action.get("for") for action in made["plan"]}, "alternatives": made["alternatives"]}
+    evidence: dict[str, Any] = {
+        "for": {action["name"]: action.get("for") for action in made["plan"]},
+        "alternatives": made["alternatives"],
+        **{name: made[name] for name in ("model", "prompt", "reasons") if name in made},
+    }
     return NewObservation("propose", "plan", f"{author} proposes {made['verdict']}: {steps}", evidence)

@@ -14,11 +14,9 @@ from ledger.base import Ledger
 from ledger.records import Event, Lease, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
+from nodes.reasoning.task import Task
 from systems.calls import Reader, Writer
 from systems.catalogue import Catalogue
-
-#: A proposal that does not pass is sent back this often; then the case is escalated.
-MOST_TRIES = 2
 
 
 class MissionState(TypedDict, total=False):
@@ -66,10 +64,19 @@ class RiskModel(Protocol):
 class Reasoner(Protocol):
     """Makes a draft of a proposal from the case and its findings."""
 
+    #: one of `ledger.records.REASONERS`
     name: str
+    #: what it stands on, recorded with every run: its name, the model and the prompts, if it has any
+    version: str
+    #: drafts that it is asked for in one look; when none of them has passed, another way is taken
+    asked: int
 
-    def propose(self, case: Case, findings: list[dict[str, Any]], catalogue: Catalogue) -> dict[str, Any]:
-        """A draft: {"verdict", "plan", "rationale", "cites", "alternatives", "confidence"}."""
+    def propose(self, task: Task) -> dict[str, Any]:
+        """A draft: {"verdict", "plan", "rationale", "cites", "alternatives", "confidence"}; of a model more (`nodes.reasoning`).
+
+        What it says besides for the rail stands under "said", sentences or observations; who made it, if not this reasoner
+        itself, under "author".
+        """
         ...
 
 

@@ -52,7 +52,10 @@ class Connection:
 
     def drop(self, broken: Opened) -> None:
         """Forget a connection that broke, unless a newer one has taken its place already."""
-        if self._opening is not None and self._opening.done() and self._opening.result() is broken:
+        now = self._opening
+        if now is None or not now.done() or now.cancelled() or now.exception() is not None:
+            return  # a newer one that could not be opened says nothing about what was sent over this one
+        if now.result() is broken:
             self._opening = None
             self._stop.set()
 

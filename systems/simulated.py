@@ -74,14 +74,17 @@ class SimulatedSystems:
         tool = READ_TOOLS.get(result.call.tool)
         if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys():
             return result
-        fitting = {
-            _key(tool.collection, record): record
-            for record in world.all(tool.collection)
-            if tool.selects(record, result.call.args)
-        }  # fmt: skip
+        args, now = result.call.args, {_key(tool.collection, record): record for record in world.all(tool.collection)}
+        told = {_key(tool.collection, record): place for place, record in enumerate(_records(result, tool))}
+        found = []
         # in the order in which the system told them; what fits by now comes after
-        told = [_key(tool.collection, record) for record in _records(result, tool)]
-        found = [fitting[key] for key in dict.fromkeys([*told, *fitting]) if key in fitting]
+        for place, record in enumerate(_records(result, tool)):
+            key = _key(tool.collection, record)
+            if told[key] != place:  # of those that share a key, the last is the one that is written to
+                found.append(record)
+            elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # told though it never fitted
+                found.append(now.get(key, record))
+        found += [record for key, record in now.items() if key not in told and tool.selects(record, args)]
         if not tool.one:
             return replace(result, value=found)
         return replace(result, status="ok" if found else "absent", value=found[0] if found else None)

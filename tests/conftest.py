@@ -10,12 +10,35 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.tables import METADATA
 
 _NUMBERS = count(1)
+#: begun first, so that no worker is alone with one of them at the end
+_LONGEST = ("test_tutorial.py", "test_engines.py", "test_commands_batch.py", "test_understanding.py")
+
+# before numpy is imported: workers that each calculate on all cores wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# how long an example takes says more about what else the machine does
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the longest files come first, the others as they stand."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_a_model() -> None:
+    """No test asks a real model or sends a trace away, whatever the environment of who runs it names."""
+    for name in list(os.environ):
+        if name.startswith(("MISSIONS_MODEL", "MISSIONS_REASONER", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")):
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +50,14 @@ def server_url() -> str:
     url = embedded_url(_server_folder())
     with psycopg.connect(url, autocommit=True) as session:
         _drop_leftovers(session)
+        _spare_the_disk(session)
     return url
+
+
+def _spare_the_disk(session: psycopg.Connection) -> None:
+    """To drop a database, the server writes out all there is. What it wrote outlives it without this, not the machine."""
+    session.execute("ALTER SYSTEM SET fsync = off")
+    session.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from nodes.gather import read_facts
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.planner import Planner
+from nodes.reasoning.task import Task
 from nodes.state import MissionContext
 from systems.catalogue import default_catalogue
 from systems.recorded import RecordedSystems
@@ -94,7 +95,7 @@ def opened(raw: Mapping[str, Any]) -> Case:
 def drafted(raw: Mapping[str, Any]) -> dict[str, Any]:
     """What the planner drafts."""
     case = opened(raw)
-    return Planner().propose(case, find(case), laboratory().catalogue)
+    return Planner().propose(Task(case=case, findings=find(case), catalogue=laboratory().catalogue))
 
 
 def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.base import Ledger
+from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, NewObservation, Proposal
 from ledger.records import ProposalStatus as Status
 
@@ -75,6 +76,37 @@ def an_effect(key: str = "k-0", step: int = 0, *, run_id: str = "run-1", **other
         "at": LATER,
     }
     return Effect(key=key, step=step, run_id=run_id, **(values | other))
+
+
+def a_call(call_id: str = "c-1", **other: Any) -> ModelCall:
+    """A question to a model that is being asked."""
+    values: dict[str, Any] = {
+        "run_id": "run-1",
+        "look": 1,
+        "purpose": "choice",
+        "model": "small",
+        "prompt": "hybrid@1:3fa2b19c",
+        "question": "digest of a question",
+        "status": "sent",
+        "at": NOW,
+        "reserved_tokens": 4_000,
+    }
+    return ModelCall(call_id=call_id, **(values | other))
+
+
+def answered(**other: Any) -> ModelCallEnd:
+    """Its answer."""
+    values: dict[str, Any] = {
+        "status": "answered",
+        "ended_at": LATER,
+        "input_tokens": 900,
+        "output_tokens": 100,
+        "cost_cents": 0.25,
+        "latency_ms": 12.5,
+        "retries": 1,
+        "answer": {"choice": "plan-1", "reasons": [{"says": "Because.", "observations": [3]}]},
+    }
+    return ModelCallEnd(**(values | other))
 
 
 def started(ledger: Ledger, run_id: str = "run-1") -> None:

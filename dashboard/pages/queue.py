@@ -1,6 +1,9 @@
 """The Decision Queue: what waits at the left, the proposal that is open beside it, the evidence at the right."""
 
+from collections.abc import Mapping
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
@@ -46,7 +49,7 @@ def draw() -> None:
                 _list(me)
 
 
-def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-untyped-def]
+def _opened(me: Person, run_id: str, middle: DeltaGenerator, right: DeltaGenerator) -> None:
     ledger = company().ledger
     try:
         run = ledger.run(run_id)
@@ -57,7 +60,7 @@ def _opened(me: Person, run_id: str, middle, right) -> None:  # type: ignore[no-
     proposal, observations = ledger.proposal(run.run_id), ledger.observations(run.run_id)
     with middle, st.container(key="card"):
         if proposal is not None and proposal.status == "pending" and run.status == "waiting":
-            proposal_card(me, run, proposal)
+            proposal_card(me, run, proposal, observations)
         else:
             progress(run.run_id)
     with right, st.container(key="evidence"):
@@ -132,8 +135,8 @@ def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
             st.selectbox("Order", list(_ORDERS), key="filter_order", format_func=_ORDERS.__getitem__)
 
 
-def _choices(name: str, key: str, counts: object) -> None:
-    options = dict(counted(counts))  # type: ignore[arg-type]
+def _choices(name: str, key: str, counts: Mapping[str, int]) -> None:
+    options = dict(counted(counts))
     chosen = st.session_state.get(key, "")
     names = ["", *options] if chosen in ("", *options) else ["", chosen, *options]
     st.selectbox(name, names, key=key, format_func=lambda one: plain(options.get(one, one)) if one else "all")

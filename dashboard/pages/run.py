@@ -16,6 +16,7 @@ from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.flow import Flow, flow
 from ledger.canonical import now
+from ledger.model_calls import told
 from ledger.permissions import may
 from ledger.records import AuditEntry, Decision, Observation, Person, Run
 
@@ -97,6 +98,8 @@ def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Dec
     with timing:
         if timing.open:
             show(timing_table(timings(observations, run.started_at)))
+            if asked := told(ledger.model_calls(run.run_id)):
+                st.text(label(asked, 400))
     with stops:
         if stops.open:
             show(view.incident_list(_stops(run)))

@@ -15,7 +15,7 @@ from dashboard.markup import chip, icon, joined, markup
 from dashboard.text import clock, dollars, plain, plain_lines, span, until, words
 from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause
-from ledger.records import Decision, Effect, Fact, Observation, Proposal, Run
+from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
 from nodes.drift import Drift
 
 #: of a raw record; the whole stands on the page of the run
@@ -37,6 +37,8 @@ def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datet
     approval = proposal.approval
     chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
                   if approval.clauses else "the least role that may approve")]  # fmt: skip
+    if proposal.author in MODELS:
+        chips.append(chip("with a model", "info", "a language model chose or made the plan; the check let it pass"))
     if proposal.tier:
         chips.append(chip(plain(proposal.tier, 40), "warn" if proposal.tier in ("vip", "tier 1") else ""))
     if proposal.status == "pending":
@@ -69,6 +71,26 @@ def story(proposal: Proposal) -> Markup:
     """The verdict in a sentence, then what led to it."""
     first, _, rest = proposal.rationale.partition(". ")
     return markup('<p class="c-story" tabindex="0"><b>{}</b> {}</p>', plain(first, 400).rstrip(".") + ".", plain(rest, 1_500))
+
+
+def summary(proposal: Proposal, observations: Sequence[Observation]) -> Markup:
+    """What a model wrote for whoever decides; nothing where the proposal is not a model's."""
+    text = _summary_of(observations) if proposal.author in MODELS else ""
+    if not text:
+        return Markup("")
+    return markup('<div class="c-note m-info">{} {}</div>', chip("written by a model", "info"), plain(text, 800))
+
+
+def _summary_of(observations: Sequence[Observation]) -> str:
+    """That of the last draft: what was said with one that did not pass counts no more."""
+    drafted = False
+    for one in reversed(observations):
+        if drafted and (one.step != "propose" or "alternatives" in one.evidence):
+            return ""
+        drafted = drafted or (one.step == "propose" and "alternatives" in one.evidence)
+        if drafted and "summary" in one.evidence:
+            return str(one.evidence["summary"])
+    return ""
 
 
 def drifted(drift: Drift, since: datetime) -> Markup:
@@ -137,13 +159,19 @@ def _step(
     letter = action["args"].get("text")
     if isinstance(letter, str):
         told += markup(
-            '<details class="c-letter"><summary>The message, word for word</summary><div class="m-text">{}</div></details>',
+            '<details class="c-letter"><summary>The message, word for word{}</summary><div class="m-text">{}</div></details>',
+            _writer(action),
             plain_lines(letter),
         )
     return markup(
         '<tr class="{}"><td class="m-num m-dim">{}</td><td><div class="c-says">{}</div>{}</td><td class="c-undo">{}</td></tr>',
         "c-out" if out else "", number, plain(action["says"], 240), told, _outcome(action, effect, out),
     )  # fmt: skip
+
+
+def _writer(action: Mapping[str, Any]) -> Markup:
+    by = action.get("written_by")
+    return markup(" {}", chip("written by a model", "warn", plain(by, 120))) if by else Markup("")
 
 
 def _outcome(action: Mapping[str, Any], effect: Effect | None, out: bool) -> Markup:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.text import dollars, plain, until, words
 from ledger.listed import Waiting
+from ledger.records import MODELS, REASONERS
 
 #: before which a proposal that is due stands out
 SOON = timedelta(hours=2)
@@ -41,7 +42,9 @@ def _marks(row: Waiting, me: str, now: datetime) -> list[tuple[str, str]]:
     marks.append(("role", who_approves(row.role, row.four_eyes, row.approved_by)))
     if row.held_by:
         marks.append(("claim", f"after {row.held_by}"))
-    if row.author != "planner":
+    if row.author in MODELS:
+        marks.append(("author", "with a model"))
+    elif row.author not in REASONERS:
         marks.append(("author", f"edited by {row.author}"))
     if row.claim is not None and row.claim.by != me:
         marks.append(("claim", f"{row.claim.by} has it open"))
@@ -67,12 +70,15 @@ class Together:
 
 
 def together(rows: Sequence[Waiting]) -> Together:
-    """What several proposals come to. Only like ones are decided together: of one mission, with one verdict."""
+    """What several proposals come to. Only like ones are: of one mission, with one verdict, in a pack's words."""
     money = sum(row.money_at_stake_cents for row in rows)
     kinds = {(row.mission, row.verdict): row.subject for row in rows}
     if len(kinds) > 1:
         told = [f"{words(verdict)} ({plain(subject, 40)})" for (_, verdict), subject in list(kinds.items())[:3]]
         return Together(rows, money, unlike=f"Only like proposals are decided together, and these differ: {', '.join(told)}.")
+    if written := [plain(row.subject, 40) for row in rows if row.written_by_model]:
+        alone = f"A model wrote a message in {', '.join(written[:3])}: open what a model wrote, and decide about it by itself."
+        return Together(rows, money, unlike=alone)
     return Together(rows, money, verdict=rows[0].verdict if rows else "")
 
 

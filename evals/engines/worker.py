@@ -1,7 +1,9 @@
 """What a worker is, wherever it runs: a process with an open laboratory of its own."""
 
+import atexit
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +14,11 @@ from evals.cases import RecordedException
 from evals.engines.engine import Result
 from evals.run import Evaluation, Laboratory
 from evals.versions import code_digest, versions_of
+from graphs.reasoners import open_reasoning
 from graphs.settings import CHECKOUT, Settings, settings
 from knowledge_index.index import Answers
 
-_FOLDERS = ("home", "policies", "packs", "phrasings")
+_FOLDERS = ("home", "policies", "packs", "phrasings", "prompts")
 
 
 @dataclass(frozen=True)
@@ -28,21 +31,27 @@ class Opening:
     answers: Answers
     #: those that the worker must have too
     versions: Mapping[str, str]
+    #: the name of the reasoner; its model, and the key to it, are those of the worker's environment
+    reasoner: str = "planner"
 
     @classmethod
     def of(cls, laboratory: Laboratory, chosen: Settings) -> Self:
         """For workers that do as this laboratory does."""
         folders = {name: _portable(getattr(chosen, name)) for name in _FOLDERS}
-        return cls(folders, laboratory.answers(), _versions(laboratory, chosen))
+        return cls(folders, laboratory.answers(), _versions(laboratory, chosen), laboratory.reasoner.name)
 
     def evaluation(self) -> Evaluation:
         """Open it here. Raises BadInput where policies, packs or anything else is another than where the jobs come from."""
         chosen = settings().model_copy(update={name: CHECKOUT / folder for name, folder in self.folders.items()})
-        laboratory = Laboratory.open(chosen, self.answers)
+        opened = ExitStack()
+        atexit.register(opened.close)
+        reasoning = opened.enter_context(open_reasoning(chosen, self.reasoner))
+        laboratory = Laboratory.open(chosen, self.answers, reasoning)
         found = _versions(laboratory, chosen)
         if other := sorted(name for name in {**found, **self.versions} if found.get(name) != self.versions.get(name)):
             raise BadInput(
-                f"a worker on {socket.gethostname()} has another {', '.join(other)}; give every worker the same checkout"
+                f"a worker on {socket.gethostname()} has another {', '.join(other)}; "
+                "give every worker the same checkout and the same model"
             )
         return Evaluation(laboratory)
 

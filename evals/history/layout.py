@@ -55,8 +55,13 @@ class Layout:
     name: str
     #: SQL of our columns, by name; one that is missing is not there
     columns: Mapping[str, str]
-    #: SQL of what a cancellation is held against: the order that it names, or the customer
+    #: the column of what a cancellation is held against: the order that it names, or the customer
     origin: str
+
+    @property
+    def total_cents(self) -> str:
+        """SQL of the total of an order, of its lines."""
+        return "max(total_cents)" if "total_cents" in self.columns else "sum(qty * unit_price_cents)::bigint"
 
     def view(self, rows: str) -> str:
         """SQL that reads `rows`; missing columns are null, `at` is called `moment` (UTC)."""
@@ -64,7 +69,7 @@ class Layout:
             f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
             for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
         ]
-        return f"select {', '.join(selected)}, {self.origin} as origin from {rows}"
+        return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin from {rows}"
 
 
 def recognise(schema: pa.Schema, what: str) -> Layout:
@@ -77,7 +82,7 @@ def recognise(schema: pa.Schema, what: str) -> Layout:
         raise BadInput(f"{what}: has no column {listed}; a history has the columns of docs/history.md, or those of Online Retail")
     columns = {field.name: _read(schema, field.name, field.type, what) for field in SCHEMA if field.name in schema.names}
     columns.setdefault("record", "'line'")
-    return Layout("order records", columns, columns["order_id"])
+    return Layout("order records", columns, "order_id")
 
 
 def _online_retail(schema: pa.Schema, what: str) -> Layout:
@@ -100,7 +105,7 @@ def _online_retail(schema: pa.Schema, what: str) -> Layout:
         "qty": f"(case when {record} = 'cancellation' then -{qty} else {qty} end)",
         "unit_price_cents": price,
     }
-    return Layout("Online Retail", columns, customer)
+    return Layout("Online Retail", columns, "customer_id")
 
 
 _SQL_TYPES: Mapping[pa.DataType, str] = {pa.string(): "varchar", pa.int64(): "bigint", _MOMENT: "timestamp"}

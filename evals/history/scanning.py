@@ -1,13 +1,11 @@
 """`scan`: the exceptions of a history of orders, of any size, by queries of one engine that keeps within its memory."""
 
-import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -17,20 +15,38 @@ import pyarrow.parquet as pq
 from errors import BadInput
 from evals.history.detectors import DETECTORS
 from evals.history.detectors.detector import Detector
-from evals.history.layout import RECORDS, Layout, recognise
-from evals.history.relations import FOUND, orders, relations
+from evals.history.engine import engine_within, in_sentences, opened
+from evals.history.layout import RECORDS, Layout
+from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
+from evals.history.sketches import sketches, suspects
 from evals.history.thresholds import Thresholds
-from evals.history.told import tell
+from evals.history.told import UNTOLD, concern, tell, told_of
 from evals.history.whole_file import whole_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 
 LEAST_MEMORY_MB = 256
-_RESULT = """
+#: that are told of at a time: a case may hold many orders, of a few KB each
+_ORDERS_PER_MB = 50
+WRITTEN = pa.schema(
+    [
+        # of kind, subject and other_id: the same exception has the same id in every scan
+        ("exception_id", pa.string()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
+        ("other_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("money_cents", pa.int64()),
+        ("says", pa.string()),
+        # JSON of a recorded exception
+        ("case", pa.string()),
+    ]
+)
+_PART = """
 select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
     nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, told as case
-from found left join cases using (kind, subject, other_id)
-order by kind, subject, other_id
+from exceptions left join cases using (number) where {here} order by number
 """
 
 OnProgress = Callable[[int, int], None]
@@ -49,6 +65,9 @@ class Found:
     cases: Mapping[str, int]
     #: kind -> why, such as "no column status"
     not_looked_for: Mapping[str, str]
+    #: until all were found
+    finding_s: float
+    #: with telling the cases and writing them
     seconds: float
     #: one row an exception; None where they went into a file
     exceptions: pd.DataFrame | None
@@ -84,80 +103,112 @@ def scan(
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
     thresholds = thresholds or Thresholds.of(PolicyBook.load(settings().policies), as_of)
     what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)
-    with _engine(memory_mb) as engine, _in_sentences(what, memory_mb):
-        layout, rows = _opened(engine, orders, what)
-        search = _Search(engine, layout, thresholds, on_progress)
-        search.run(rows, what, as_of)
-        frame = None
+    with engine_within(memory_mb) as engine, in_sentences(what, memory_mb):
+        layout, rows = opened(engine, orders, what)
+        search = _Search(engine, layout, thresholds, memory_mb, on_progress)
+        search.find(rows, what)
+        finding_s = time.perf_counter() - begun
         if out is None:
-            frame = engine.sql(_RESULT).to_arrow_table().to_pandas()
+            frame = pa.concat_tables([WRITTEN.empty_table(), *search.parts(as_of)]).to_pandas()
         else:
-            with whole_file(Path(out)) as unfinished:
-                engine.execute(f"copy ({_RESULT}) to {_text(str(unfinished))} (format parquet, compression zstd)")
-        search.advance()
-        counted = engine.execute(
-            "select kind, count(*), count(told) from found left join cases using (kind, subject, other_id) group by kind"
-        )
-        by_kind = {kind: (number, cases) for kind, number, cases in counted.fetchall()}
-    counts = {detector.kind: by_kind.get(detector.kind, (0, 0))[0] for detector in search.looked_for}
-    cases = {kind: cases for kind, (_, cases) in by_kind.items() if cases}
-    return Found(layout.name, search.counts["line"], counts, cases, search.not_looked_for, time.perf_counter() - begun, frame)
+            frame = None
+            with whole_file(Path(out)) as unfinished, pq.ParquetWriter(unfinished, WRITTEN, compression="zstd") as writer:
+                for part in search.parts(as_of):
+                    writer.write_table(part)
+    seconds = time.perf_counter() - begun
+    cases = {kind: cases for kind, cases in search.cases.items() if cases}
+    return Found(layout.name, search.records["line"], search.counts, cases, search.not_looked_for, finding_s, seconds, frame)
 
 
 class _Search:
     """The steps of a scan, one query after the other."""
 
     def __init__(
-        self, engine: duckdb.DuckDBPyConnection, layout: Layout, thresholds: Thresholds, on_progress: OnProgress | None
+        self,
+        engine: duckdb.DuckDBPyConnection,
+        layout: Layout,
+        thresholds: Thresholds,
+        memory_mb: int,
+        on_progress: OnProgress | None,
     ) -> None:
         self._engine, self._layout, self._thresholds, self._on_progress = engine, layout, thresholds, on_progress
+        self._orders_at_a_time = _ORDERS_PER_MB * memory_mb
         self._done, self._steps = 0, 0
-        self.counts: Mapping[str, int] = {}
+        #: rows of each record
+        self.records: Mapping[str, int] = {}
         self.looked_for: list[Detector] = []
         self.not_looked_for: dict[str, str] = {}
+        #: exceptions of each kind that was looked for, and those of them that were told as cases
+        self.counts: dict[str, int] = {}
+        self.cases: Counter[str] = Counter()
 
-    def run(self, rows: str, what: str, as_of: datetime) -> None:
-        """Fill the tables `found` and `cases`."""
-        for sql in relations(self._layout, rows):
-            self._engine.execute(sql)
+    def find(self, rows: str, what: str) -> None:
+        """Fill the table `exceptions`."""
+        self._engine.execute(f"create view records as {self._layout.view(rows)}")
         self._count(what)
         for detector in DETECTORS:
-            reason = _missing(detector, self._layout, self.counts)
+            reason = _missing(detector, self._layout, self.records)
             if reason:
                 self.not_looked_for[detector.kind] = reason
             else:
                 self.looked_for.append(detector)
         self._set_variables()
-        told = tell(self.looked_for, self._layout, self.counts, as_of)
-        self._steps = 3 + len(self.looked_for) + len(told)
+        prepared = [detector.prepared for detector in self.looked_for if detector.prepared]
+        suspected = [*prepared, sketches(self._layout), suspects(self.looked_for), *kept(self._layout), orders(self._layout)]
+        self._steps = len(suspected) + 2 * len(self.looked_for)
         if self._on_progress:
             self._on_progress(0, self._steps)
-        for sql in (orders(self._layout), FOUND):
+        for sql in suspected:
             self._do(sql)
+        self._engine.execute(FOUND)
         for detector in self.looked_for:
             columns = "subject, coalesce(other_id, ''), customer_id, moment, money_cents, says"
             self._do(f"insert into found select '{detector.kind}', {columns} from ({detector.query})")
-        for sql in told:
-            self._do(sql)
+        self._engine.execute(EXCEPTIONS)
+        found = dict(self._engine.execute("select kind, count(*) from exceptions group by kind").fetchall())
+        self.counts = {detector.kind: found.get(detector.kind, 0) for detector in self.looked_for}
 
-    def advance(self) -> None:
-        """One step more is done."""
+    def parts(self, as_of: datetime) -> Iterator[pa.Table]:
+        """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
+        told = told_of(self.looked_for, self._layout)
+        first = 1
+        for detector in sorted(self.looked_for, key=lambda detector: detector.kind):
+            number = self.counts[detector.kind]
+            held = number
+            if detector in told:
+                self._engine.execute(concern(detector))
+                held += self._engine.sql("from concerned").shape[0]
+            parts = 1 + held // self._orders_at_a_time
+            at_a_time = -(-number // parts)
+            for start in range(first, first + number, max(1, at_a_time)):
+                part = self._part(detector, detector in told, as_of, start, min(start + at_a_time, first + number) - 1)
+                self.cases[detector.kind] += part.num_rows - part["case"].null_count
+                yield part
+            first += number
+            self._advance()
+
+    def _part(self, detector: Detector, is_told: bool, as_of: datetime, first: int, last: int) -> pa.Table:
+        here = f"number between {first} and {last}"
+        has_payments = self.records.get("authorization", 0) + self.records.get("charge", 0) > 0
+        for sql in tell(detector, as_of, has_payments, here) if is_told else [UNTOLD]:
+            self._engine.execute(sql)
+        return self._engine.sql(_PART.format(here=here)).to_arrow_table().cast(WRITTEN)
+
+    def _advance(self) -> None:
         self._done += 1
         if self._on_progress:
             self._on_progress(self._done, self._steps)
 
     def _do(self, sql: str) -> None:
         self._engine.execute(sql)
-        self.advance()
+        self._advance()
 
     def _count(self, what: str) -> None:
-        self.counts = dict(self._engine.execute("select record, count(*) from others group by record").fetchall())
-        lines = self._engine.execute("select count(*) from lines").fetchone()
-        self.counts = {"line": lines[0] if lines else 0, **self.counts}
-        unknown = [str(record)[:60] for record in self.counts if record not in RECORDS]
+        self.records = dict(self._engine.execute("select record, count(*) from records group by record").fetchall())
+        unknown = [str(record)[:60] for record in self.records if record not in RECORDS]
         if unknown:
             raise BadInput(f"{what}: there is no record {min(unknown)!r}; «record» is one of {', '.join(RECORDS)}")
-        if not self.counts.get("line"):
+        if not self.records.get("line"):
             raise BadInput(f"{what}: holds no order line; give a history of orders")
 
     def _set_variables(self) -> None:
@@ -174,58 +225,3 @@ def _missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> s
         return f"no column {', '.join(columns)}"
     records = [record for record in detector.records if not counts.get(record)]
     return f"no {', '.join(records)} in it" if records else None
-
-
-@contextmanager
-def _engine(memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in memory, whose temporary files are gone afterwards, however it ends."""
-    with tempfile.TemporaryDirectory(prefix="missions-history-") as folder:
-        chosen: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory_mb}MiB",
-            "temp_directory": folder,
-            "preserve_insertion_order": False,
-        }
-        with duckdb.connect(config=chosen) as engine:
-            engine.execute("set TimeZone = 'UTC'")
-            yield engine
-
-
-@contextmanager
-def _in_sentences(what: str, memory_mb: int) -> Iterator[None]:
-    """Errors of the engine as BadInput."""
-    try:
-        yield
-    except RuntimeError as error:  # so the engine says that Ctrl-C was pressed
-        if "interrupted" not in str(error):
-            raise
-        raise KeyboardInterrupt from error
-    except duckdb.OutOfMemoryException as error:
-        raise BadInput(
-            f"{what}: {memory_mb} MiB of memory and the space for temporary files are not enough; give more of either"
-        ) from error
-    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OperationalError) as error:
-        first = str(error).splitlines()[0][:200]
-        raise BadInput(f"{what}: holds something that cannot be reckoned with ({first}); mend it") from error
-
-
-def _opened(engine: duckdb.DuckDBPyConnection, orders: pd.DataFrame | Path | str, what: str) -> tuple[Layout, str]:
-    """The layout of a history, and SQL that names its rows."""
-    if isinstance(orders, pd.DataFrame):
-        try:
-            table = pa.Table.from_pandas(orders, preserve_index=False)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise BadInput(f"{what}: a column holds values of several types ({str(error)[:200]}); convert it before") from error
-        engine.register("history", table)
-        return recognise(table.schema, what), "history"
-    try:
-        schema = pq.read_schema(orders)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise BadInput(f"{what}: is no parquet file that can be read ({str(error).splitlines()[0][:120]}); give one") from error
-    # a name is a pattern to the engine: what means something in patterns is put in brackets
-    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(orders))
-    return recognise(schema, what), f"read_parquet({_text(pattern)})"
-
-
-def _text(value: Any) -> str:
-    quoted = str(value).replace("'", "''")
-    return f"'{quoted}'"

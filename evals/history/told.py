@@ -3,128 +3,143 @@
 What the history does not tell is null: a field, or a system of which it has nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from evals.history.detectors.detector import Detector
 from evals.history.layout import Layout
 
+_SHELVES = "stock_adjustment"
+#: of `exceptions` that are none for a Mission
+UNTOLD = "create or replace temp table cases (number bigint, told varchar)"
 
-def tell(looked_for: Sequence[Detector], layout: Layout, counts: Mapping[str, int], as_of: datetime) -> list[str]:
-    """SQL that makes `cases`: kind, subject, other_id and `told`, the JSON of a recorded exception without its id.
+
+def told_of(looked_for: Sequence[Detector], layout: Layout) -> list[Detector]:
+    """Those whose exceptions are cases for a Mission."""
+    # a correction names its shelf, and whose status is known tells which orders count on it
+    has_shelves = {"location", "status"} <= layout.columns.keys()
+    return [detector for detector in looked_for if detector.event and (has_shelves or detector.kind != _SHELVES)]
+
+
+def concern(detector: Detector) -> str:
+    """SQL that makes `concerned`: the orders that each case of a kind tells of."""
+    if detector.kind == _SHELVES:
+        concerned = """
+select distinct e.number, l.order_id from exceptions e join lines l on l.sku || '@' || l.location = e.subject
+where e.kind = 'stock_adjustment' and list_contains(getvariable('open_statuses'), l.status)
+"""
+    else:
+        concerned = f"select number, subject as order_id from exceptions where kind = '{detector.kind}'"
+    if detector.kind == "duplicate_order":
+        concerned += " union all select number, other_id from exceptions where kind = 'duplicate_order'"
+    return f"create or replace temp table concerned as {concerned}"
+
+
+def tell(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> list[str]:
+    """SQL that makes `cases` of exceptions of a kind: their number, and `told`, the JSON of a recorded exception without its id.
 
     Args:
-        counts: rows by record; of a record without any the history tells nothing.
         as_of: the moment at which the cases are looked at.
+        has_payments: whether the history tells of any.
+        here: SQL of a condition on the number.
     """
-    handled = [detector for detector in looked_for if detector.event]
-    of_orders = [detector for detector in handled if detector.kind != "stock_adjustment"]
-    # a correction names its shelf, and whose status is known tells which orders count on it
-    of_shelves = [
-        detector for detector in handled if detector not in of_orders and {"location", "status"} <= layout.columns.keys()
+    cases = _shelf_cases if detector.kind == _SHELVES else _order_cases
+    at_hand = f"create or replace temp table at_hand as from concerned where {here}"
+    return [
+        at_hand,
+        _TOLD_ORDERS,
+        _TOLD_PAYMENTS,
+        f"create or replace temp table cases as {cases(detector, as_of, has_payments, here)}",
     ]
-    has_payments = counts.get("authorization", 0) + counts.get("charge", 0) > 0
-    steps = ["create temp table cases (kind varchar, subject varchar, other_id varchar, told varchar)", _CONCERNED]
-    steps += [_concern_orders(detector) for detector in of_orders] + [_CONCERN_SHELVES for _ in of_shelves]
-    steps += [_TOLD_ORDERS, _TOLD_PAYMENTS]
-    steps += [_order_cases(detector, as_of, has_payments) for detector in of_orders]
-    return steps + [_shelf_cases(detector, as_of, has_payments) for detector in of_shelves]
 
 
 def _moment(sql: str) -> str:
     return f"strftime({sql}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
-#: the orders that a case tells of
-_CONCERNED = "create temp table concerned (kind varchar, subject varchar, other_id varchar, order_id varchar)"
-
-
-def _concern_orders(detector: Detector) -> str:
-    other = "union all select kind, subject, other_id, other_id from found where kind = 'duplicate_order'"
-    own = f"select kind, subject, other_id, subject from found where kind = '{detector.kind}'"
-    return f"insert into concerned {own} {other if detector.kind == 'duplicate_order' else ''}"
-
-
-_CONCERN_SHELVES = """
-insert into concerned
-select distinct f.kind, f.subject, f.other_id, l.order_id
-from found f join lines l on l.sku || '@' || l.location = f.subject
-where f.kind = 'stock_adjustment' and list_contains(getvariable('open_statuses'), l.status)
-"""
+#: the JSON of each record is written once and put together as text, which is far quicker than JSON of nested lists
 _TOLD_ORDERS = f"""
-create temp table told_orders as
-select order_id, {{
-    order_id: order_id, customer_id: any_value(customer_id), status: any_value(status),
-    created_at: {_moment("any_value(moment)")},
-    promised_at: {_moment("coalesce(any_value(moved_to), any_value(promised_at))")},
-    lines: list({{line_id: record_id, sku: sku, qty: qty, unit_price_cents: unit_price_cents, location: location}}
-                order by record_id, sku, qty, unit_price_cents, location),
-    ship_to: case when any_value(line1) is null and any_value(postal_code) is null then null else {{
-        name: null::varchar, line1: any_value(line1), city: null::varchar, region: null::varchar,
-        postal_code: any_value(postal_code), country: null::varchar}} end,
-    total_cents: any_value(total_cents)
-}} as told, list({{
-    sku: sku, location: location, on_hand: on_hand, reserved: reserved, safety_stock: safety_stock,
-    last_counted_at: null::varchar, failed_picks_14d: null::bigint
-}} order by record_id) filter (on_hand is not null) as stock
-from lines semi join concerned using (order_id) group by order_id
+create or replace temp table told_orders as
+with written as (
+    select *,
+        to_json({{
+            line_id: record_id, sku: sku, qty: qty, unit_price_cents: unit_price_cents, location: location}})::varchar as line,
+        case when on_hand is not null then to_json({{
+            sku: sku, location: location, on_hand: on_hand, reserved: reserved, safety_stock: safety_stock,
+            last_counted_at: null, failed_picks_14d: null}})::varchar end as shelf
+    from lines semi join at_hand using (order_id)
+), gathered as (
+    select order_id, list_sort(list({{id: record_id, line: line, shelf: shelf}})) as rows,
+        to_json({{
+            order_id: order_id, customer_id: any_value(customer_id), status: any_value(status),
+            created_at: {_moment("any_value(moment)")},
+            promised_at: {_moment("coalesce(any_value(moved_to), any_value(promised_at))")}}})::varchar as head,
+        to_json({{
+            ship_to: case when any_value(line1) is null and any_value(postal_code) is null then null else {{
+                name: null, line1: any_value(line1), city: null, region: null, postal_code: any_value(postal_code),
+                country: null}} end,
+            total_cents: any_value(total_cents)}})::varchar as tail
+    from written group by order_id
+)
+select order_id,
+    concat(left(head, -1), ',"lines":[', array_to_string([row.line for row in rows], ','), '],', substr(tail, 2)) as told,
+    nullif(array_to_string([row.shelf for row in rows], ','), '') as stock
+from gathered
 """
 _TOLD_PAYMENTS = f"""
-create temp table told_payments as
-select order_id, {{
-    order_id: order_id, on_hold: null::boolean,
-    authorizations: coalesce(list({{
+create or replace temp table told_payments as
+with written as (
+    select order_id, record, record_id, moment, to_json({{
         auth_id: record_id, amount_cents: amount_cents, status: status, authorized_at: {_moment("moment")},
-        expires_at: null::varchar
-    }} order by moment, record_id) filter (record = 'authorization'), []),
-    charges: coalesce(list({{
+        expires_at: null}})::varchar as told
+    from authorizations semi join at_hand using (order_id)
+    union all
+    select order_id, record, record_id, moment, to_json({{
         charge_id: record_id, amount_cents: amount_cents, status: status, captured_at: {_moment("moment")},
-        refunded_cents: refunded_cents
-    }} order by moment, record_id) filter (record = 'charge'), []),
-    fraud: null::varchar
-}} as told
-from (select distinct order_id from concerned)
-    left join (from others where record in ('authorization', 'charge')) using (order_id)
+        refunded_cents: refunded_cents}})::varchar
+    from charges semi join at_hand using (order_id)
+)
+select order_id, concat(
+    '{{"order_id":', to_json(order_id), ',"on_hold":null,"authorizations":[',
+    string_agg(told, ',' order by moment, record_id) filter (record = 'authorization'), '],"charges":[',
+    string_agg(told, ',' order by moment, record_id) filter (record = 'charge'), '],"fraud":null}}') as told
+from (select distinct order_id from at_hand) left join written using (order_id)
 group by order_id
 """
 
 
-_ORDERS = "{orders: coalesce(list(o.told order by o.order_id) filter (o.order_id is not null), [])}"
-_PAYMENTS = "{payments: coalesce(list(p.told order by p.order_id) filter (p.order_id is not null), [])}"
-
-
-def _order_cases(detector: Detector, as_of: datetime, has_payments: bool) -> str:
-    stock = "case when bool_or(o.stock is not null) then {stock: flatten(list(o.stock order by c.order_id))} end"
+def _order_cases(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> str:
+    stock = "string_agg(o.stock, ',' order by c.order_id)"
     return f"""
-insert into cases
-select c.kind, c.subject, c.other_id, {_case(detector, as_of, "order_id: c.subject", has_payments, stock)}
-from concerned c join told_orders o using (order_id) left join told_payments p using (order_id)
-where c.kind = '{detector.kind}' group by c.kind, c.subject, c.other_id
+select e.number, {_case(detector, as_of, "{order_id: any_value(e.subject)}", has_payments, stock)} as told
+from (from exceptions where {here}) e join at_hand c using (number)
+    join told_orders o using (order_id) left join told_payments p using (order_id)
+group by e.number
 """
 
 
-def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool) -> str:
-    stock = f"""{{stock: [{{
+def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> str:
+    stock = f"""to_json({{
         sku: any_value(a.sku), location: any_value(a.location), on_hand: any_value(a.on_hand), reserved: any_value(a.reserved),
         safety_stock: any_value(a.safety_stock), last_counted_at: {_moment("any_value(a.moment)")},
-        last_counted_qty: any_value(a.on_hand + a.qty), failed_picks_14d: null}}]}}"""
-    trigger = "sku: any_value(a.sku), location: any_value(a.location)"
+        last_counted_qty: any_value(a.on_hand + a.qty), failed_picks_14d: null}})"""
+    trigger = "{sku: any_value(a.sku), location: any_value(a.location)}"
     return f"""
-insert into cases
-select f.kind, f.subject, f.other_id, {_case(detector, as_of, trigger, has_payments, stock)}
-from found f join adjustments a on a.record_id = f.other_id and a.sku || '@' || a.location = f.subject
-    left join concerned c on c.kind = f.kind and c.subject = f.subject and c.other_id = f.other_id
+select e.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
+from (from exceptions where {here}) e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
+    left join at_hand c using (number)
     left join told_orders o on o.order_id = c.order_id left join told_payments p on p.order_id = c.order_id
-where f.kind = '{detector.kind}' and a.qty < 0 group by f.kind, f.subject, f.other_id
+where a.qty < 0 group by e.number
 """
 
 
 def _case(detector: Detector, as_of: datetime, subject: str, has_payments: bool, stock: str) -> str:
-    """SQL of a recorded exception; `subject` are the fields of the trigger that name it."""
+    """SQL of a recorded exception; `subject` is a struct of what names it, `stock` the JSON of shelves, or null."""
     mission, event = detector.event or ("", "")
-    return f"""to_json({{
-    mission: '{mission}', as_of: '{as_of:%Y-%m-%dT%H:%M:%S.%fZ}', trigger: {{event: '{event}', {subject}}},
-    systems: {{
-        oms: {_ORDERS}, payments: {_PAYMENTS if has_payments else "null"}, wms: {stock}, crm: null, erp: null, logistics: null
-    }}
-}})"""
+    payments = """'{"payments":[', string_agg(p.told, ',' order by p.order_id), ']}'"""
+    return f"""concat(
+    '{{"mission":"{mission}","as_of":"{as_of:%Y-%m-%dT%H:%M:%S.%fZ}","trigger":{{"event":"{event}",',
+    substr(to_json({subject})::varchar, 2),
+    ',"systems":{{"oms":{{"orders":[', string_agg(o.told, ',' order by o.order_id), ']}},"payments":',
+    {payments if has_payments else "'null'"}, ',"wms":', coalesce('{{"stock":[' || {stock} || ']}}', 'null'),
+    ',"crm":null,"erp":null,"logistics":null}}}}')"""

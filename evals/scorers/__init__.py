@@ -12,7 +12,7 @@ from evals.scorers.actions import actions
 from evals.scorers.approval import approval
 from evals.scorers.citations import cite_precision, cite_recall
 from evals.scorers.confidence import brier
-from evals.scorers.cost import cost_cents, reads, tokens, tries
+from evals.scorers.cost import cost_cents, reads, retries, tokens, tries
 from evals.scorers.escalation import missed_escalation, needless_escalation
 from evals.scorers.exact import exact
 from evals.scorers.latency import latency_ms
@@ -67,6 +67,7 @@ SCORERS = (
     Scorer(tries, "low", "amount"),
     Scorer(tokens, "low", "amount"),
     Scorer(cost_cents, "low", "amount"),
+    Scorer(retries, "low", "amount", of_machine=True),
     Scorer(latency_ms, "low", "amount", of_machine=True),
 )
 BY_NAME: Mapping[str, Scorer] = {scorer.name: scorer for scorer in SCORERS}

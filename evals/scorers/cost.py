@@ -23,6 +23,11 @@ def cost_cents(sides: Sides) -> float | None:
     return _used(sides, "cost_cents")
 
 
+def retries(sides: Sides) -> float | None:
+    """questions that were sent to a model again, because its server did not answer"""
+    return _used(sides, "retries")
+
+
 def _used(sides: Sides, what: str) -> float | None:
     usage = sides.result.get("usage")
     return None if usage is None else float(usage.get(what, 0))

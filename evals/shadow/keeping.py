@@ -64,7 +64,7 @@ class ShadowRun:
     at: datetime
     #: read from the systems now; or, as the live run has had effects, what that had read then
     evidence: Literal["now", "then"]
-    #: tools that told the shadow something else than the live run
+    #: tools that told the shadow something else than the live run in its look
     moved: Sequence[str]
     #: what the live run started with
     live_versions: Mapping[str, str]
@@ -79,6 +79,8 @@ class ShadowRun:
     #: why it got stuck
     error: str = ""
     seconds: float = 0.0
+    #: of the live run, from 1: the last one when this was run, or the last one before it had effects
+    look: int = 1
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,16 @@ class ShadowFile:
 
     def _mended(self, shadow: ShadowOf) -> Kept:
         """What is there; a line that was torn when its process ended is dropped, and a file that has none begun."""
-        with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWN), "r+b") as file:
-            lines = file.read()
-            whole = lines.rfind(b"\n") + 1
-            file.truncate(whole)
-            if whole == 0:
-                file.seek(0)
-                file.write(orjson.dumps(shadow) + b"\n")
+        try:
+            with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWN), "r+b") as file:
+                lines = file.read()
+                whole = lines.rfind(b"\n") + 1
+                file.truncate(whole)
+                if whole == 0:
+                    file.seek(0)
+                    file.write(orjson.dumps(shadow) + b"\n")
+        except OSError as error:
+            raise BadInput(f"{self.path} cannot be written ({error.strerror}); make room, or make it writable") from error
         return self.read()
 
 

@@ -20,7 +20,7 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.remembered import RememberedVectors
 from ledger.desk import Desk
-from ledger.embedded import embedded_url
+from ledger.embedded import embedded_url, is_there
 from ledger.migrate import is_migrated
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading, without_writes
@@ -75,9 +75,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
                 if read.tool != UNDERSTAND:
                     require_configured_read(config, Call(read.tool, {}))
     with ExitStack() as stack:
-        url = chosen.database_url or embedded_url(chosen.postgres)
-        if not is_migrated(url):
-            raise BadInput("There is no ledger of this release for a shadow to follow; start the live company first.")
+        url = live_url(chosen)
         ledger = stack.enter_context(PostgresLedger.open(reading(url)))
         systems = stack.enter_context(McpReads(config, extra_env={"DATABASE_URL": without_writes(url)}))
         embedder = MiniLM()
@@ -86,6 +84,15 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
         phrasebook = stack.enter_context(closing(Phrasebook(chosen.phrasings, embedder, chosen.language)))
         differs = _differs(present, candidate, catalogue, at)
         yield Shadow(candidate, catalogue, ledger, Desk(ledger), systems, knowledge, phrasebook, differs)
+
+
+def live_url(chosen: Settings) -> str:
+    """The address of the live ledger. Raises BadInput where there is none of this release, and makes none."""
+    if chosen.database_url or is_there(chosen.postgres):
+        url = chosen.database_url or embedded_url(chosen.postgres)
+        if is_migrated(url):
+            return url
+    raise BadInput("There is no ledger of this release for a shadow to follow; start the live company first.")
 
 
 def _differs(present: Candidate, candidate: Candidate, catalogue: Catalogue, at: datetime) -> ShadowOf:

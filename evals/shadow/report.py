@@ -14,6 +14,7 @@ from typing import Any, Literal
 import orjson
 
 from evals.intervals import of_count
+from evals.recording import looks_behind
 from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.running import answer_of
 from graphs.shown import Part, Shown, Table, frame, table
@@ -51,13 +52,15 @@ class Row:
     #: tools that told the shadow something else than the live version
     moved: Sequence[str]
     decided: Decided
-    #: the shadow's answer, against the first live proposal
+    #: whether the live version has looked again since its look that the shadow is set beside
+    looked_anew: bool
+    #: the shadow's answer, against the first live proposal of that look
     with_live: Compared
     #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
     with_people: Compared | None
     shadow: Answer | None
     live: Answer
-    #: the plan that people let happen, or rejected
+    #: the plan that people let happen, or rejected; where nobody has decided, what was proposed
     last: Answer
     #: of the shadow: how its run ended, and why where it got stuck or a step failed
     outcome: str
@@ -107,7 +110,7 @@ class ShadowReport(Shown):
 
     @property
     def live(self) -> Agreement:
-        """With the first proposal of the live version."""
+        """With the first proposal of the live version, of the look that the shadow is set beside."""
         return _agreement(self.runs, lambda row: row.with_live)
 
     @property
@@ -121,8 +124,8 @@ class ShadowReport(Shown):
     @property
     def same_evidence(self) -> Agreement:
         """`people`, of the runs in which the shadow was told what the live version was told."""
-        decided = [row for row in self.runs if row.decided not in ("rejected", "undecided") and not row.moved]
-        return _agreement(decided, lambda row: row.with_people)
+        same = [row for row in self.runs if not (row.moved or row.looked_anew)]
+        return replace(self, runs=same).people
 
     @property
     def rejected_again(self) -> Agreement:
@@ -207,38 +210,44 @@ class ShadowReport(Shown):
 def report(file: ShadowFile, ledger: Ledger, catalogue: Catalogue | None = None) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
     kept, catalogue = file.read(), catalogue or default_catalogue()
-    proposed = [(run, found) for run in kept.runs if (found := ledger.proposals(run.run_id))]
-    rows = [_row(run, found, ledger.decisions(run.run_id), catalogue) for run, found in proposed]
+    rows = [row for run in kept.runs if (row := _row(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 
 
-def _row(run: ShadowRun, proposals: Sequence[Proposal], decisions: Sequence[Decision], catalogue: Catalogue) -> Row:
-    live, (decided, last) = answer_of(proposals[0], catalogue), _decided(proposals, decisions, catalogue)
+def _row(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> Row | None:
+    """The run as it stands by now; None where the live version has proposed nothing."""
+    # to take steps back is no answer to the exception
+    proposals = [one for one in ledger.proposals(run.run_id) if not one.undoes]
+    if not proposals:
+        return None
+    decisions, looks = ledger.decisions(run.run_id), looks_behind(ledger, run.run_id)
+    beside = [one for one in proposals if looks.get(one.proposal_id, 1) == run.look]
+    live = answer_of((beside or proposals)[0], catalogue)
+    decided, standing = _decided(proposals, decisions)
+    last = answer_of(standing, catalogue, steps_left_out(standing, decisions)) if standing else live
     steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
     return Row(
         run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
-        decided=decided, with_live=_compared(run.answer, live),
-        with_people=None if decided == "undecided" else _compared(run.answer, last),
+        looked_anew=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
+        with_people=_compared(run.answer, last) if standing else None,
         shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
     )  # fmt: skip
 
 
-def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision], catalogue: Catalogue) -> tuple[Decided, Answer]:
-    """What people made of it, and the plan that they did that to: the last one that was settled and takes no step back."""
-    settled = [one for one in proposals if not one.undoes and one.status in ("approved", "automatic", "rejected")]
+def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> tuple[Decided, Proposal | None]:
+    """What people made of it, and the proposal that they did that to: the last one that was settled."""
+    settled = [one for one in proposals if one.status in ("approved", "automatic", "rejected")]
     if not settled or proposals[-1].status == "pending":
-        return "undecided", answer_of(proposals[-1], catalogue)
+        return "undecided", None
     last = settled[-1]
-    editors = {one.by for one in decisions if one.kind == "edit"}
-    left_out = steps_left_out(last, decisions)
-    answer = answer_of(last, catalogue, left_out)
     if last.status == "rejected":
-        return "rejected", answer
+        return "rejected", last
     if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
-        return "escalated", answer
+        return "escalated", last
     if last.status == "automatic":
-        return "automatic", answer
-    return ("edited" if left_out or last.author in editors else "approved"), answer
+        return "automatic", last
+    edited = steps_left_out(last, decisions) or last.author in {one.by for one in decisions if one.kind == "edit"}
+    return ("edited" if edited else "approved"), last
 
 
 def _compared(mine: Answer | None, other: Answer) -> Compared:
@@ -279,6 +288,7 @@ def _told(row: Row) -> dict[str, Any]:
         "moved_cents": row.moved_cents,
         "evidence": row.evidence,
         "told_otherwise": ", ".join(row.moved),
+        "looked_anew": row.looked_anew,
         "outcome_shadow": row.outcome,
         "failed": row.failed,
     }

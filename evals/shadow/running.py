@@ -1,27 +1,27 @@
 """One run of a shadow: the mission graph from its event to its end, on real reads, with writes that are simulated."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from itertools import count, takewhile
 from typing import Any, Literal
 
-import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from errors import MissionsError
+from evals.shadow.beside import Beside
 from evals.shadow.keeping import ShadowRun, SimulatedStep
 from evals.shadow.opening import Shadow
 from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.runtime import utc_now
 from ledger.evaluations import Answer, Step
 from ledger.memory import MemoryLedger
-from ledger.records import Effect, Fact, Proposal, Run
-from nodes.listening import UNDERSTAND, Listening
+from ledger.records import Effect, Proposal, Run
+from nodes.listening import Listening
 from nodes.planner import Planner
 from nodes.state import MissionContext
-from systems.calls import Call, Reader, ReadResult
 from systems.catalogue import Catalogue
 from systems.simulated import SimulatedSystems
 
@@ -33,16 +33,16 @@ _STATUS: Mapping[str, Literal["done", "failed"]] = {"done": "done", "failed": "f
 def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
     """What the candidate would have done in place of a live run.
 
-    Where the live run has had effects, the systems show them: then what it had read before stands for what they said.
+    Where the live run has had effects, the systems show them: then what it had read last before stands for what they said.
     Raises TryAgain where the live ledger does not answer.
     """
     begun = time.perf_counter()
-    first_look = shadow.ledger.facts(run.run_id, 1)
-    late = any(effect.status != "intended" for effect in shadow.ledger.effects(run.run_id))
-    evidence: Literal["now", "then"] = "then" if late else "now"
-    reader = AsThen(shadow.reader, first_look) if late else shadow.reader
-    memory = MemoryLedger()
-    error = _drive(shadow, run, memory, reader)
+    beside = Beside.of(shadow.ledger, run.run_id)
+    memory, error = _drive(shadow, run, beside)
+    if not beside.late:
+        beside = Beside.of(shadow.ledger, run.run_id)
+        if beside.late:  # meanwhile: what was read may be what the live run has written
+            memory, error = _drive(shadow, run, beside)
     after, proposals = memory.run(run.run_id), memory.proposals(run.run_id)
     return ShadowRun(
         run_id=run.run_id,
@@ -50,8 +50,9 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
         event=run.event.name,
         subject=run.event.subject,
         at=utc_now(),
-        evidence=evidence,
-        moved=_moved(first_look, memory.facts(run.run_id, 1)),
+        evidence="then" if beside.late else "now",
+        look=beside.look,
+        moved=beside.moved(memory.facts(run.run_id, 1)),
         live_versions=run.versions,
         answer=answer_of(proposals[0], shadow.catalogue) if proposals else None,
         looks=_looks(memory, run.run_id),
@@ -76,30 +77,15 @@ def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int
     )
 
 
-class AsThen:
-    """A Reader that answers what a run had read before with what it was told then, and reads everything else."""
-
-    def __init__(self, reader: Reader, facts: Sequence[Fact]) -> None:
-        self._reader = reader
-        self._then = {_asked(fact.tool, fact.args): fact for fact in facts if fact.args or fact.status == "ok"}
-
-    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        """See Reader."""
-        known = [self._then.get(_asked(call.tool, call.args)) for call in calls]
-        fresh = iter(self._reader.read_all([call for call, fact in zip(calls, known, strict=True) if fact is None]))
-        return [
-            next(fresh) if fact is None else ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
-            for call, fact in zip(calls, known, strict=True)
-        ]
-
-
-def _drive(shadow: Shadow, run: Run, memory: MemoryLedger, reader: Reader) -> str:
-    """Drive it to its end, every approval assumed: why it got stuck, or nothing."""
+@tracing_context(enabled=False)
+def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]:
+    """Drive it to its end, every approval assumed: its ledger, and why it got stuck, or nothing."""
+    memory = MemoryLedger()
     memory.take_in(run.event, run.run_id, {"graph": GRAPH_VERSION})
     pack = shadow.candidate.packs.get(run.event.mission)
     if pack is None or run.event.name not in pack.trigger.events:
-        return f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
-    systems = SimulatedSystems(reader, shadow.catalogue)
+        return memory, f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
+    systems = SimulatedSystems(beside.reader(shadow.reader), shadow.catalogue)
     context = MissionContext(
         ledger=memory, reader=Listening(systems, shadow.phrasebook, utc_now), writer=systems,
         packs=shadow.candidate.packs, catalogue=shadow.catalogue, policies=shadow.candidate.policies,
@@ -114,14 +100,14 @@ def _drive(shadow: Shadow, run: Run, memory: MemoryLedger, reader: Reader) -> st
                 pass
             paused = graph.get_state(config)
             if not paused.interrupts:
-                return "" if memory.run(run.run_id).status == "closed" else "the graph stopped without an end"
+                return memory, "" if memory.run(run.run_id).status == "closed" else "the graph stopped without an end"
             _approve(memory, run.run_id)
             given = Command(resume={paused.interrupts[0].id: "assumed"})
     except MissionsError as stuck:
-        return str(stuck)[:500]
+        return memory, str(stuck)[:500]
     except Exception as defect:  # its words may hold what was read
-        return f"the candidate fails with {type(defect).__name__}"
-    return f"it is not done after {MOST_APPROVALS} approvals"
+        return memory, f"the candidate fails with {type(defect).__name__}"
+    return memory, f"it is not done after {MOST_APPROVALS} approvals"
 
 
 def _approve(memory: MemoryLedger, run_id: str) -> None:
@@ -151,21 +137,6 @@ def _step(effect: Effect, catalogue: Catalogue) -> SimulatedStep:
 def _counting(name: str, args: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     action = catalogue.get(name)
     return {key: args[key] for key in action.counting if key in args} if action else {}
-
-
-def _moved(then: Sequence[Fact], now: Sequence[Fact]) -> list[str]:
-    """The tools that answered the same question otherwise."""
-    told = {_asked(fact.tool, fact.args): (fact.status, fact.value) for fact in then}
-    moved = []
-    for fact in now:
-        key = _asked(fact.tool, fact.args)
-        if fact.tool != UNDERSTAND and key in told and told[key] != (fact.status, fact.value):
-            moved.append(fact.tool)
-    return list(dict.fromkeys(moved))
-
-
-def _asked(tool: str, args: Mapping[str, Any]) -> tuple[str, bytes]:
-    return tool, orjson.dumps(args, option=orjson.OPT_SORT_KEYS)
 
 
 def _looks(memory: MemoryLedger, run_id: str) -> int:

@@ -1,5 +1,6 @@
 """Decisions of all runs, and what became of the lessons in them, in PostgreSQL."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select
@@ -23,7 +24,7 @@ def decisions(tx: Connection, mission: str | None) -> list[Decision]:
     return [Decision(**fields(row)) for row in tx.execute(wanted)]
 
 
-def settle(tx: Connection, asked: Settlement) -> Settlement:
+def settle(tx: Connection, asked: Settlement, first: Callable[[], object]) -> Settlement:
     row = tx.execute(select_record(DECISIONS).where(DECISIONS.c.decision_id == clean(asked.decision_id))).first()
     decision = Decision(**fields(row)) if row else None
     if decision is not None:  # of two who settle its lesson one waits, and is refused
@@ -31,6 +32,7 @@ def settle(tx: Connection, asked: Settlement) -> Settlement:
     known = tx.execute(select_record(LESSONS).where(LESSONS.c.decision_id == clean(asked.decision_id))).first()
     person = lessons.check_settling(people.find(tx, asked.by), decision, Settlement(**fields(known)) if known else None, asked)
     assert decision is not None
+    first()
     settled = replace(asked, by=person.name, reason=clean(asked.reason).strip())
     tx.execute(insert(LESSONS).values(**vars(settled)))
     chain.append(tx, settled.at, f"lesson_{settled.status}", decision.run_id, lessons.audited(settled))

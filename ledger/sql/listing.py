@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Date, Select, Text, and_, cast, exists, func, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ledger import rules
@@ -19,7 +19,7 @@ _P = PROPOSALS.c
 _ROW = (
     _P.proposal_id, _P.run_id, _P.verdict, _P.money_at_stake_cents, _P.tier, _P.role, _P.four_eyes, _P.digest,
     _P.created_at, _P.expires_at, _P.due_at, _P.author, _P.held_by, INBOX.c.subject, INBOX.c.mission,
-    INBOX.c.name,
+    INBOX.c.name, func.jsonb_path_exists(_P.plan, cast("$[*].written_by", JSONPATH)).label("written_by_model"),
 )  # fmt: skip
 
 

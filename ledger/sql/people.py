@@ -17,7 +17,7 @@ _PERSON = select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id)
 
 def add(tx: Connection, name: str, role: str, customer_id: str | None, at: datetime) -> Person:
     key = rules.person_key(name)
-    rules.check_person(role, customer_id)
+    rules.check_person(name, role, customer_id)
     known = find(tx, name)
     person = Person(name=known.name if known else clean(name).strip(), role=role, customer_id=customer_id)
     if person == known:

@@ -10,8 +10,9 @@ from typing import Any
 
 from errors import BadInput
 from knowledge_index.policies import Clause
-from nodes.pack import GIVEN, Book, Option, Pack, Step, Template, Way
+from nodes.pack import GIVEN, Book, ExtraRead, ModelSight, Option, Pack, Read, Step, Template, Way
 from nodes.packs.conditions import compile_condition
+from nodes.packs.fields import why_not_shown
 from nodes.packs.names import instead, unknown_name
 from nodes.packs.source import Written
 from systems.catalogue import Catalogue
@@ -72,6 +73,8 @@ class Compiler:
                 self._cited([finding.priority] if finding.priority else [], where)
         for finding_id, options in pack.options.items():
             self._at("options", finding_id)
+            if finding_id in pack.open_choices and len({option.id for option in options}) < max(2, len(options)):
+                self._fail(f"the choice of {finding_id} is open, so it needs two options or more, each with a name of its own")
             if finding_id not in bound:
                 self._fail(f"options are given for the unknown finding {finding_id!r}; {instead(finding_id, bound)}")
             for number, option in enumerate(options):
@@ -90,16 +93,18 @@ class Compiler:
     def _reads(self) -> None:
         above: set[str] = set()
         for name, read in self.pack.reads.items():
-            where = f"read {name}"
             self._at("reads", name)
-            if read.tool not in self.tools:
-                self._fail(f"{where} uses the unknown read tool {read.tool!r}; {instead(read.tool, self.tools)}")
-            takes = READ_TOOLS[read.tool].by if read.tool in READ_TOOLS else read.args
-            if read.args.keys() != takes.keys():
-                self._fail(f"{where}: {read.tool} takes {', '.join(takes) or 'nothing'}, not {', '.join(read.args) or 'nothing'}")
-            for raw in read.args.values():
-                self._value(raw, GIVEN | above, f"{where} (a read may use the reads above it)")
+            self._read(read, GIVEN | above, f"read {name}", " (a read may use the reads above it)")
             above.add(name)
+
+    def _read(self, read: Read | ExtraRead, known: Collection[str], where: str, hint: str = "") -> None:
+        if read.tool not in self.tools:
+            self._fail(f"{where} uses the unknown read tool {read.tool!r}; {instead(read.tool, self.tools)}")
+        takes = READ_TOOLS[read.tool].by if read.tool in READ_TOOLS else read.args
+        if read.args.keys() != takes.keys():
+            self._fail(f"{where}: {read.tool} takes {', '.join(takes) or 'nothing'}, not {', '.join(read.args) or 'nothing'}")
+        for raw in read.args.values():
+            self._value(raw, known, f"{where}{hint}")
 
     def _rules(self, findings: set[str]) -> None:
         pack, known = self.pack, self.known
@@ -133,6 +138,26 @@ class Compiler:
         if pack.book:
             self._at("book")
             self._book(pack.book)
+        if pack.model:
+            self._model(pack.model)
+
+    def _model(self, model: ModelSight) -> None:
+        for name, fields in model.sees.items():
+            self._at("model", "sees", name)
+            if name not in ("trigger", *self.pack.reads):
+                self._fail(f"model sees the unknown read {name!r}; {instead(name, ['trigger', *self.pack.reads])}")
+            self._seen(fields, f"model sees {name}")
+        for name, read in model.may_read.items():
+            where = f"model may read {name}"
+            self._at("model", "may_read", name)
+            if name in self.pack.reads:
+                self._fail(f"{where}, which the pack reads itself; take it out")
+            self._read(read, self.known - {"queue", "args"}, where)
+            self._seen(read.sees, where)
+
+    def _seen(self, fields: Sequence[str], where: str) -> None:
+        for problem in filter(None, map(why_not_shown, fields)):
+            self._fail(f"{where}: {problem}")
 
     def _book(self, book: Book) -> None:
         if book.event not in self.pack.trigger.events or book.tool not in self.tools:

@@ -77,7 +77,7 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
         for finding in findings:
             yield f"finding {finding.id}", {
                 "dimension": dimension, "when": _line(finding.when), "each": _each(finding.each), "says": finding.says,
-                "priority": finding.priority or "",
+                "priority": finding.priority or "", "choice": "" if finding.choice == "first" else finding.choice,
             }  # fmt: skip
     for finding_id, options in pack.options.items():
         for option in options:
@@ -104,6 +104,12 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
         yield f"approval raised by {one.clause} for {one.for_}", {"if": _line(one.that)}
     yield "escalation", {"does": _step(pack.escalation)}
     yield "missing evidence", {"goes to": pack.missing.escalate, "cites": ", ".join(pack.missing.cites)}
+    if pack.model:
+        yield "a model", {"tone": pack.model.tone}
+        for name, fields in pack.model.sees.items():
+            yield f"model sees {name}", {"fields": tuple(fields)}
+        for name, extra in pack.model.may_read.items():
+            yield f"model may read {name}", {"tool": extra.tool, "with": _args(extra.args), "fields": tuple(extra.sees)}
     if pack.book:
         book = pack.book
         subjects = f"{book.field} of {book.tool}"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodes.pack import GIVEN, Book, Conclusion, Finding, Option, Pack
+from nodes.pack import GIVEN, Book, Conclusion, Finding, ModelSight, Option, Pack
 from nodes.packs import words
 from nodes.packs.hints import reached
 from systems.catalogue import Catalogue
@@ -66,6 +66,15 @@ def _inside(pack: Pack, catalogue: Catalogue, values: words.Values) -> Iterator[
     ]
     if guards:
         yield Branch("Guards", _leaves(guards), "heading")
+    if pack.model:
+        yield Branch("A language model sees", _leaves(_seen(pack.model)), "heading")
+
+
+def _seen(model: ModelSight) -> Iterator[str]:
+    for name, fields in model.sees.items():
+        yield f"{name}: {', '.join(fields)}"
+    for name, extra in model.may_read.items():
+        yield f"{name}, if it asks for it: {', '.join(extra.sees)} of {extra.tool}"
 
 
 def _reads(pack: Pack) -> Iterator[str]:
@@ -84,6 +93,8 @@ def _finding(pack: Pack, finding: Finding, catalogue: Catalogue, automate: Mappi
         *_leaves(_whether(finding, values)),
         *(_option(pack, one, place, catalogue, automate, values) for place, one in enumerate(options, start=1)),
     ]
+    if finding.choice == "any":
+        inside.insert(0, Branch("any option that works may be chosen; the first is, where nobody does"))
     if finding.priority:
         inside.insert(0, Branch(f"served in the order of {finding.priority}"))
     return Branch(f"{finding.id}: {words.sentence(finding.says, values)}", inside, "finding")

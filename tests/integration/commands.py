@@ -1,13 +1,13 @@
 """Commands as processes of their own, forked from one that has imported the project already: that takes seconds."""
 
 import atexit
-import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,9 @@ from tests.integration.live_company import built_home
 Done = subprocess.CompletedProcess[str]
 
 PATIENCE_S = 120.0
-_IMPORTED = [f"cli.{file.stem}" for file in (CHECKOUT / "cli").glob("[a-z]*.py")]
+#: not the one of this process, which another test may have begun with other imports
+_FORKS = forkserver.ForkServer()
+_FORKS.set_forkserver_preload([__name__, "tests.integration.imported"])
 
 
 def missions(*words: str | Path, **variables: str | Path) -> Done:
@@ -41,10 +43,11 @@ def missions(*words: str | Path, **variables: str | Path) -> Done:
 
 def begun(line: Sequence[str], out: Path, err: Path, **variables: str | Path) -> BaseProcess:
     """A command that runs, and what it prints goes into two files. Not on Windows."""
-    forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload(_IMPORTED)
-    process = forks.Process(target=_command, args=(line, _environment(variables), out, err))
-    with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):  # AppTest leaves its script there, to be run again
+    process = get_context("forkserver").Process(target=_command, args=(line, _environment(variables), out, err))
+    with (
+        patch.dict(sys.modules, {"__main__": ModuleType("__main__")}),  # AppTest leaves its script there, to be run again
+        patch.object(forkserver, "connect_to_new_process", _FORKS.connect_to_new_process),
+    ):
         process.start()
     return process
 

@@ -1,4 +1,4 @@
-"""`forked.py SOCKET -m systems.sandbox SYSTEM …`: have that module forked in place of python, with the pipes of this process.
+"""`forked.py SOCKET -m MODULE …`: have that module forked in place of python, with folder and pipes of this process.
 
 It imports as little as it can, and ends with the fork; a fork whose client is stopped is stopped too.
 """
@@ -24,7 +24,7 @@ def main() -> int:
 
 
 def _connected(address: str) -> socket.socket:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -40,7 +40,7 @@ def _connected(address: str) -> socket.socket:
 def _as_json(arguments: list[str], environment: dict[str, str]) -> bytes:
     import json
 
-    return json.dumps({"arguments": arguments, "environment": environment}).encode()
+    return json.dumps({"arguments": arguments, "environment": environment, "folder": os.getcwd()}).encode()
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from graphs.settings import CHECKOUT
 from tests.integration.commands import PATIENCE_S, begun, missions
 
 CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
-ENOUGH = 20
+ALL, ENOUGH = 100, 20
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="commands are forked")
 def test_a_batch_that_is_killed_goes_on_without_what_is_finished(tmp_path: Path) -> None:
-    out, unbroken = tmp_path / "out.jsonl", tmp_path / "unbroken.jsonl"
-    words = ["eval", str(CASES), "--out", str(out)]
+    out, unbroken, cases = tmp_path / "out.jsonl", tmp_path / "unbroken.jsonl", tmp_path / "cases.jsonl"
+    cases.write_text("\n".join(CASES.read_text("utf-8").splitlines()[:ALL]))
+    words = ["eval", str(cases), "--out", str(out)]
     process = begun(["missions", *words, "--workers", "2"], tmp_path / "said", tmp_path / "told")
     journal = tmp_path / "out.jsonl.partial"
     until = time.monotonic() + PATIENCE_S
@@ -30,16 +31,16 @@ def test_a_batch_that_is_killed_goes_on_without_what_is_finished(tmp_path: Path)
     process.kill()
     process.join()
     finished = journal.read_bytes().count(b"\n") - 1
-    assert ENOUGH <= finished < 160 and not out.exists()
+    assert ENOUGH <= finished < ALL and not out.exists()
     assert psutil.wait_procs(others, PATIENCE_S)[1] == []
 
     again = missions(*words)
-    assert f"Goes on after {finished} of 160 cases" in again.stdout, again
-    assert f"\n{160 - finished} cases in " in again.stdout
-    missions("eval", CASES, "--out", unbroken)
+    assert f"Goes on after {finished} of {ALL} cases" in again.stdout, again
+    assert f"\n{ALL - finished} cases in " in again.stdout
+    missions("eval", cases, "--out", unbroken)
     assert _but_for_time(out) == _but_for_time(unbroken)
-    assert len(out.read_bytes().splitlines()) == 160
-    assert {file.name for file in tmp_path.iterdir()} == {"out.jsonl", "unbroken.jsonl", "said", "told"}
+    assert len(out.read_bytes().splitlines()) == ALL
+    assert {file.name for file in tmp_path.iterdir()} == {"cases.jsonl", "out.jsonl", "unbroken.jsonl", "said", "told"}
 
 
 def _but_for_time(results: Path) -> list[dict[str, Any]]:

@@ -59,5 +59,6 @@ def test_what_is_not_there_is_refused_and_every_command_is_listed(home: Path) ->
     refused(missions("eval", "compare", "last~3", MISSIONS_HOME=home), "last~3")
     Shelf.of(home).write(a_run(cases=1), [a_case()])
     refused(missions("eval", "gate", "--baseline", "last", MISSIONS_HOME=home), "the run itself, which is never worse")
+    refused(missions("eval", SAMPLE, "--out", home / "out", "--reasoner", "llm", MISSIONS_HOME=home), "MISSIONS_MODEL")
     told = missions("eval", "--help", MISSIONS_HOME=home).stdout
     assert all(f" {name} " in told for name in ("run", "compare", "gate", "lint", "report"))

@@ -54,7 +54,7 @@ _ALL = {"audit", "observations", "leases", "incidents"}
 _INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
-    REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches"},
+    REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},
     EXECUTOR: {*_ALL, "effects"},
     DASHBOARD: {
         *_ALL,
@@ -67,6 +67,7 @@ ADDS = {
         "policy_drafts",
         "event_sources",
         "lessons",
+        "model_calls",
     },
     SHADOW: set(),
 }
@@ -93,6 +94,7 @@ def test_nobody_changes_or_deletes_what_was_said_decided_or_logged(granted: str,
         assert not _may(granted, role, f"TRUNCATE {table.fullname}")
     assert not _may(granted, role, "UPDATE ledger.proposals SET plan = '[]'")
     assert not _may(granted, role, "UPDATE ledger.effects SET args = '{}'")
+    assert not _may(granted, role, "UPDATE ledger.model_calls SET question = ''")
     assert not _may(granted, role, "ALTER TABLE ledger.proposals DISABLE TRIGGER ALL")
 
 

@@ -41,6 +41,16 @@ def approvers(office: Office, run_id: str) -> set[str]:
     return found
 
 
+def test_a_message_of_a_model_in_a_plan_is_known_in_the_list(office: Office) -> None:
+    step = {"name": "send_message", "args": {"text": "Dear Ann"}}
+    office.waits("run-1", plan=[step])
+    office.waits("run-2", plan=[step, {**step, "written_by": "small"}])
+    assert {row.run_id: row.written_by_model for row in office.desk.waiting(["run-1", "run-2"])} == {
+        "run-1": False,
+        "run-2": True,
+    }
+
+
 # Whose it is
 
 

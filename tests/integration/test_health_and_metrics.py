@@ -22,7 +22,7 @@ from ledger.canonical import now
 from ledger.metrics import metrics
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
-from tests.ledger_examples import LATER, a_proposal, an_effect, decided, staffed, started
+from tests.ledger_examples import LATER, a_call, a_proposal, an_effect, answered, decided, staffed, started
 
 
 @dataclass
@@ -123,6 +123,9 @@ def test_the_figures_are_those_of_the_ledger(watched: Watched, ledger_url: str) 
         session.execute(
             "INSERT INTO ledger.dead_letters (letter_id, source, body, reason, at) VALUES ('l', 's', 'b', 'r', now())"
         )
+    for number in ("1", "2"):
+        ledger.begin_model_call(a_call(f"c-{number}"), run_tokens=10_000, day_tokens=10_000, day_cents=0)
+    ledger.end_model_call("c-1", answered())
     told = figures(metrics(ledger))
     assert told["missions_runs", "running"] == told["missions_runs", "waiting"] == told["missions_runs", "incident"] == 1
     assert told["missions_runs", "closed"] == 0
@@ -132,6 +135,8 @@ def test_the_figures_are_those_of_the_ledger(watched: Watched, ledger_url: str) 
     assert (told["missions_effects", "intended"], told["missions_effects", "done"]) == (1, 0)
     assert told["missions_incidents_open", ""] == told["missions_dead_letters_open", ""] == 1
     assert (told["missions_events_total", ""], told["missions_audit_rows_total", ""]) == (3, ledger.audit_head()[0])
+    assert (told["missions_model_calls", "sent"], told["missions_model_calls", "answered"]) == (1, 1)
+    assert (told["missions_model_tokens_total", ""], told["missions_model_cost_cents_total", ""]) == (1_000, 0.25)
     assert ("missions_jobs", "todo") not in told
 
 

@@ -128,6 +128,18 @@ def test_the_command_takes_an_invoice_in_once_waits_for_a_reviewer_and_pays_it_o
     assert paid(snapshot(url)) == [TOTAL]
 
 
+def test_an_invoice_that_a_person_left_as_json_is_run_like_any_other(company: Company, tmp_path: Path) -> None:
+    company.load(COMPANY)
+    lines = [
+        {"line_id": "1", "order_line": "1", "qty": 1000, "unit_price_cents": 100, "amount_cents": 100_000, "name": "Paper"},
+    ]
+    told = {"number": "J-1", "currency": "DKK", "issue_date": "2026-03-14", "supplier": "SellerCompany", "order_reference": "123"}
+    file = tmp_path / "invoice.json"
+    file.write_text(json.dumps({**told, "lines": lines, "total_cents": 100_000}))
+    run = arrives(company, file)
+    assert plan_of(company.proposal(run)) == [("post_payment", {"invoice_id": run.event.subject, "amount_cents": 100_000})]
+
+
 def test_a_payment_lowers_the_budget_and_its_receipts_count_as_invoiced(company: Company, written: WriteInvoice) -> None:
     company.load(COMPANY)
     run = arrives(company, written())

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,18 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from errors import BadInput, Refused
-from evals.shadow.following import follow, over_last
+from evals.shadow.following import Following, follow, over_last
 from evals.shadow.keeping import ShadowFile, ShadowRun
-from evals.shadow.opening import Shadow, open_shadow
+from evals.shadow.opening import Shadow, live_url, open_shadow
 from evals.shadow.report import report
 from evals.shadow.running import shadowed
 from graphs.candidate import Change
 from graphs.settings import CHECKOUT
 from ledger.records import Run
-from systems.calls import Call
+from systems.calls import Call, Reader, ReadResult
 from systems.reading import McpReads
 from tests.integration.commands import missions, refused
-from tests.integration.live_company import Company, settings_for
+from tests.integration.live_company import Company, case_of, settings_for
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -70,6 +72,46 @@ def test_it_answers_otherwise_where_its_threshold_is_another(company: Company, l
     assert run.verdict == "escalate" and found.answer is not None
     # the live run has opened its case by now, which the systems show: what it had read before stands
     assert (found.answer.verdict, found.evidence, found.moved) == ("fulfil_with_changes", "then", [])
+
+
+def test_of_a_run_that_looked_anew_what_it_read_last_before_its_effects_stands(company: Company, lenient: Shadow) -> None:
+    run = company.propose(_with_fraud_score(0.05))
+    first = shadowed(lenient, run)
+    company.load(_with_fraud_score(0.95))
+    run = company.decide(run, "respond", "finn", remark="look at the payment")
+    found = shadowed(lenient, run)
+    assert run.outcome == "escalated" and company.effects(run)
+    assert first.answer is not None and found.answer is not None
+    assert (first.look, first.evidence, first.answer.verdict) == (1, "now", "fulfil_with_changes")
+    assert (found.look, found.evidence, found.answer.verdict, found.moved) == (2, "then", "escalate", [])
+
+
+def test_what_is_approved_while_a_shadow_reads_is_read_again_as_it_was(company: Company, lenient: Shadow) -> None:
+    run = company.propose("dev-ord-0004")
+    found = shadowed(replace(lenient, reader=Approving(company, run, lenient.reader)), run)
+    assert company.ledger.run(run.run_id).outcome == "executed"
+    assert found.answer is not None and found.answer.verdict == company.proposal(run).verdict
+    assert (found.evidence, found.moved, found.outcome) == ("then", [], "executed")
+
+
+class Approving:
+    """A Reader before whose first read the live run is approved and executed."""
+
+    def __init__(self, company: Company, run: Run, reader: Reader) -> None:
+        self._company, self._run, self._reader = company, run, reader
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        if self._company.ledger.run(self._run.run_id).status == "waiting":
+            self._company.approve(self._run)
+        return self._reader.read_all(calls)
+
+
+def _with_fraud_score(score: float) -> dict[str, Any]:
+    raw: dict[str, Any] = deepcopy(dict(case_of(FRAUD)))
+    order = raw["trigger"]["order_id"]
+    payment = next(one for one in raw["systems"]["payments"]["payments"] if one["order_id"] == order)
+    payment["fraud"] = {"score": score, "signals": ["odd_device"]}
+    return raw
 
 
 def test_it_has_nothing_that_could_write(company: Company, lenient: Shadow) -> None:
@@ -137,6 +179,40 @@ def test_followed_runs_are_kept_once_and_compared_with_what_people_decide(
     assert [row.with_people for row in found.disagreements] == ["does_not_escalate", "does_not_escalate"]
     assert len(found.frame()) == 4 and "&lt;" not in found._repr_mimebundle_()["text/html"]
     _is_private(file)
+
+
+def test_a_run_is_met_when_it_is_ready_and_by_whatever_clock_it_was_taken_in(
+    company: Company, lenient: Shadow, tmp_path: Path
+) -> None:
+    file, told = ShadowFile(tmp_path, "lenient"), list[ShadowRun]()
+    with file.writing(lenient.named("lenient")) as writer:
+        following = Following(lenient, writer, told.append)
+        early = company.propose("dev-ord-0004")
+        company.sql("UPDATE ledger.runs SET status = 'running' WHERE run_id = %s", early.run_id)  # it is being executed
+        following.catch_up()
+        assert told == []
+        ahead = company.propose(FRAUD)
+        _started_later(company, ahead, 60)  # by its machine's clock
+        following.catch_up()
+        behind = company.propose("dev-ord-0007")
+        _started_later(company, behind, 55)
+        following.catch_up()
+        company.sql("UPDATE ledger.runs SET status = 'waiting' WHERE run_id = %s", early.run_id)
+        following.catch_up()
+    _started_later(company, ahead, -60)
+    _started_later(company, behind, -55)
+    assert [one.run_id for one in told] == [ahead.run_id, behind.run_id, early.run_id]
+
+
+def _started_later(company: Company, run: Run, minutes: int) -> None:
+    company.sql(
+        "UPDATE ledger.runs SET started_at = started_at + %s * interval '1 minute' WHERE run_id = %s", minutes, run.run_id
+    )
+
+
+def test_a_database_without_a_ledger_is_told_in_a_sentence(database_url: str) -> None:
+    with pytest.raises(BadInput, match="There is no ledger of this release"):
+        live_url(settings_for(database_url))
 
 
 class _Enough(Exception):

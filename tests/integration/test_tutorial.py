@@ -15,12 +15,13 @@ from graphs.settings import CHECKOUT
 from ledger.desk import Desk
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from tests.integration.forking import CLIENT, COMMANDS, forks
 from tests.integration.live_company import built_home
 from tests.integration.terminal import at_terminal
 
 PAGE = CHECKOUT / "docs" / "tutorial-sixth-mission.md"
 #: what a command needs of a checkout
-ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "nodes", "systems")
+ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
 _BLOCK = re.compile(r"(?:^`([^`\n]+)`:\n\n)?^(`{3,})(\w+)\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 _RUN = re.compile(r"r-[0-9a-f]{12}")
 _ONE_TIME = re.compile(r"One-time password of (\w+), .*: (\S+)$", re.MULTILINE)
@@ -92,7 +93,8 @@ class Reader:
 
     def _sign_in(self, name: str, shown: list[str]) -> None:
         answers = [("Password of", self._one_time[name]), ("New password:", CHOSEN), ("once more:", CHOSEN)]
-        done = at_terminal(["missions", "sign-in", name], answers, self._environment, self._folder)
+        # not forked: the terminal is that of the processes that are begun at it
+        done = at_terminal([sys.executable, "-m", "cli", "sign-in", name], answers, self._environment, self._folder)
         assert done.returncode == 0, done.stdout
         self._compare(f"missions sign-in {name}", done.stdout, shown)
 
@@ -118,15 +120,18 @@ class Reader:
 
 
 @pytest.fixture
-def reader(database_url: str, tmp_path: Path) -> Reader:
-    """A reader after `make run`: a copy of the checkout, a database, an index of the policies as shipped."""
+def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
+    """A reader after `make run`: a copy of the checkout, a database, an index of the policies as shipped.
+
+    Commands are forked from a process that has imported the copy. What the page adds or changes is read by each.
+    """
     folder, bin_, home = tmp_path / "checkout", tmp_path / "bin", tmp_path / "home"
     for room in ROOMS:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "errors.py", folder)
     shutil.copytree(built_home(), home)
     bin_.mkdir()
-    (bin_ / "missions").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n')
+    (bin_ / "missions").write_text(f'#!/bin/sh\nexec "{sys.executable}" -SE "{CLIENT}" "{tmp_path}/socket" -m cli "$@"\n')
     (bin_ / "missions").chmod(0o755)
     migrate(database_url)
     given = {name: value for name, value in os.environ.items() if not name.startswith("MISSIONS_")}
@@ -134,7 +139,9 @@ def reader(database_url: str, tmp_path: Path) -> Reader:
     ledger = PostgresLedger.open(database_url)
     _, admins_password = Desk(ledger).admit("admin", "administrator")
     ledger.close()
-    return Reader(folder, {**given, "DATABASE_URL": database_url, "MISSIONS_HOME": str(home)}, admins_password)
+    given |= {"DATABASE_URL": database_url, "MISSIONS_HOME": str(home), "MISSIONS_SYSTEMS": os.environ["MISSIONS_SYSTEMS"]}
+    with forks(tmp_path / "socket", folder, COMMANDS):
+        yield Reader(folder, given, admins_password)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a Unix shell")

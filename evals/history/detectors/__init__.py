@@ -1,9 +1,9 @@
 """The kinds of exceptions that are looked for in a history, a file each: definition, what it needs, and its query.
 
-A query reads `lines`, `authorizations`, `charges`, `cancellations`, `adjustments` (rows of the layout by record; the moment of
-a row is `moment`, what a cancellation is held against is `origin`), the tables of `relations`, and thresholds by
-`getvariable`. It gives subject, other_id, customer_id, moment, money_cents, says; no two rows with the same subject and other_id.
-What is not known (null) is never an exception.
+A query reads `lines`, `authorizations`, `charges`, `cancellations`, `adjustments` (rows of the layout by record, of the orders
+that a detector suspects; the moment of a row is `moment`, what a cancellation is held against is `origin`), the tables of
+`relations` and `sketches`, and thresholds by `getvariable`. It gives subject, other_id, customer_id, moment, money_cents, says;
+no two rows with the same subject and other_id. What is not known (null) is never an exception.
 """
 
 from evals.history.detectors.authorization_short import AUTHORIZATION_SHORT

@@ -9,6 +9,7 @@ AUTHORIZATION_SHORT = Detector(
     needs=("order_id", "record_id", "at", "status", "amount_cents", "total_cents"),
     records=("authorization",),
     event=("order_exception", "order.payment_review"),
+    suspects="is_open",
     query="""
 with newest as (
     select order_id, max_by({id: record_id, status: status, cents: amount_cents, moment: moment}, (moment, record_id)) as one

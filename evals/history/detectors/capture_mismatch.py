@@ -9,6 +9,7 @@ CAPTURE_MISMATCH = Detector(
     "and one without any charge are none.",
     needs=("order_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
     records=("charge",),
+    suspects="has_left and (charged_cents is distinct from total_cents or given_back)",
     query="""
 with owed as (
     select order_id, sum(qty * unit_price_cents) as cents, bool_or(qty is null or unit_price_cents is null) as unknown

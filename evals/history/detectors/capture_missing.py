@@ -9,6 +9,7 @@ CAPTURE_MISSING = Detector(
     needs=("order_id", "at", "status"),
     records=("charge",),
     event=("order_exception", "order.capture_failed"),
+    suspects="has_left and takings = 0",
     query="""
 select order_id as subject, null as other_id, customer_id, placed_at as moment, total_cents as money_cents,
     format('Order {} is {} and nothing is captured for it.', order_id, status) as says

@@ -16,4 +16,8 @@ class Detector:
     records: tuple[str, ...] = ()
     #: (mission, event) that handles it; none where no Mission does
     event: tuple[str, str] | None = None
+    #: SQL of a table that has to be made of all records before
+    prepared: str | None = None
+    #: SQL of a condition on `sketches` that is true of every order of which the query could find something, and of few others
+    suspects: str
     query: str

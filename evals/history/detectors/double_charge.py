@@ -8,6 +8,8 @@ DOUBLE_CHARGE = Detector(
     "the order total, and something is left of the later one. The other is the later charge.",
     needs=("order_id", "record_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
     records=("charge",),
+    # two of one amount that exceed the total, whatever else was charged: unless that is negative
+    suspects="charged_cents > total_cents or given_back",
     query="""
 with captured as (
     from charges where status = 'captured' and amount_cents is not null

@@ -9,6 +9,11 @@ DUPLICATE_ORDER = Detector(
     "The subject is the later one, of equal times the one with the higher id.",
     needs=("order_id", "customer_id", "at", "sku", "qty"),
     event=("order_exception", "order.duplicate_suspected"),
+    suspects="""
+hash(customer_id, goods) in (
+    select hash(customer_id, goods) as alike from sketches where customer_id is not null group by alike having count(*) > 1
+)
+""",
     query="""
 with candidates as (
     from orders where place is not null and goods is not null and status is distinct from 'cancelled'

@@ -7,6 +7,7 @@ LATE_PROMISE = Detector(
     definition="An order was shipped after `promised_at` (after `moved_to`, where the customer moved it), or is open or `ready` "
     "and the history ends after it. A cancelled order is none.",
     needs=("order_id", "at", "status", "promised_at", "shipped_at"),
+    suspects="is_late",
     query="""
 with due as (
     select order_id, shipped_at, coalesce(moved_to, promised_at) as due, coalesce(shipped_at, case when status = 'ready'

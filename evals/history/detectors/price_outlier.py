@@ -10,10 +10,11 @@ PRICE_OUTLIER = Detector(
     "The other is the SKU.",
     needs=("order_id", "at", "sku", "qty", "unit_price_cents"),
     # counted by price first: there are far fewer prices than lines, and the median of counts is exact
-    query="""
+    prepared="""
+create temp table odd_prices as
 with prices as (
     select sku, unit_price_cents as price, count(*) as times
-    from lines where unit_price_cents > 0 and sku is not null group by all
+    from records where record = 'line' and unit_price_cents > 0 and sku is not null group by all
 ), counted as (
     select *, sum(times) over (partition by sku order by price) as up_to, sum(times) over (partition by sku) as all_times
     from prices
@@ -26,16 +27,20 @@ with prices as (
     having sum(times) >= getvariable('price_lines')
         and 10 * sum(times) filter (price <= getvariable('price_factor') * usual and price * getvariable('price_factor') >= usual)
             >= 9 * sum(times)
-), odd as (
-    select order_id, sku, qty, unit_price_cents, usual
-    from lines join steady using (sku)
-    where unit_price_cents > 0
-        and (unit_price_cents > getvariable('price_factor') * usual or unit_price_cents * getvariable('price_factor') < usual)
 )
-select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
+select sku, price as unit_price_cents, usual from prices join steady using (sku)
+where price > getvariable('price_factor') * usual or price * getvariable('price_factor') < usual
+""",
+    suspects="""
+order_id in (
+    select hash(order_id) from records semi join odd_prices using (sku, unit_price_cents) where record = 'line'
+)
+""",
+    query="""
+select order_id as subject, sku as other_id, any_value(orders.customer_id) as customer_id, any_value(placed_at) as moment,
     sum(abs(unit_price_cents - usual) * abs(qty))::bigint as money_cents,
     format('Order {} has {} at {:.2f}, which usually costs {:.2f}.', order_id, sku,
            max(unit_price_cents) / 100, any_value(usual) / 100) as says
-from odd join orders using (order_id) group by order_id, sku
+from lines join odd_prices using (sku, unit_price_cents) join orders using (order_id) group by order_id, sku
 """,
 )

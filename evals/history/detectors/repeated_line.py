@@ -7,11 +7,11 @@ REPEATED_LINE = Detector(
     definition="An order has two or more lines of the same SKU, quantity, unit price and location (where the history has one). "
     "The other is the SKU; the money is what stands there too often.",
     needs=("order_id", "at", "sku", "qty", "unit_price_cents"),
-    # each line sets one of 64 bits: an order with as many bits as lines repeats none, and its lines need not be compared
+    suspects="repeats",
     query="""
 with repeated as (
     select order_id, sku, qty, unit_price_cents, count(*) as times
-    from lines semi join (from orders where bit_count(line_bits) < lines) using (order_id)
+    from lines semi join (from sketches where repeats) s on hash(lines.order_id) = s.order_id
     where sku is not null and qty is not null and unit_price_cents is not null
     group by order_id, sku, qty, unit_price_cents, location having times > 1
 )

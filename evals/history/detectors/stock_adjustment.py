@@ -9,6 +9,8 @@ STOCK_ADJUSTMENT = Detector(
     needs=("record_id", "at", "sku", "qty"),
     records=("adjustment",),
     event=("omnichannel_exception", "inventory.discrepancy"),
+    # it needs none to be found, but its case tells of the open orders at its shelf
+    suspects="is_open",
     query="""
 select subject, record_id as other_id, null as customer_id, min(moment) as moment, null as money_cents,
     format('The stock of {} was corrected by {}.', subject, sum(qty)::bigint) as says

@@ -8,6 +8,7 @@ STOCK_SHORT = Detector(
     "`on_hand - reserved - safety_stock` was there when it was placed. The other is the SKU.",
     needs=("order_id", "at", "status", "sku", "qty", "location", "on_hand", "reserved", "safety_stock"),
     event=("order_exception", "order.stock_short"),
+    suspects="is_open",
     query="""
 with asked as (
     select order_id, sku, location, sum(qty) as asked, min(on_hand - reserved - safety_stock) as available,

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ledger.records import Approval, Decision, Effect, EffectStatus, Event, Proposal, Run
+from ledger.records import Approval, Decision, Effect, EffectStatus, Event, NewObservation, Observation, Proposal, Run
 from tests.unit.dashboard.hostile import Parsed
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -51,6 +51,11 @@ def effect(step: int, status: EffectStatus, error: str | None = None, proposal_i
         run_id="r-1", proposal_id=proposal_id, step=step, action="refund_charge", tool="payments.refund_charge", args={},
         key=f"k-{step}", status=status, at=NOW, error=error,
     )  # fmt: skip
+
+
+def rail(*entries: NewObservation) -> list[Observation]:
+    """A rail of these entries."""
+    return [Observation(seq=seq, at=NOW, **vars(entry)) for seq, entry in enumerate(entries, start=1)]
 
 
 def text(piece: Markup) -> str:

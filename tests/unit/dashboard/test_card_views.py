@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.views import card
-from ledger.records import Approval, EffectStatus
-from tests.unit.dashboard.card_examples import HOUR, NOW, action, cells, change, decision, effect, proposal, run, text
+from ledger.records import Approval, EffectStatus, NewObservation
+from tests.unit.dashboard.card_examples import HOUR, NOW, action, cells, change, decision, effect, proposal, rail, run, text
 from tests.unit.dashboard.hostile import Parsed
 
 # Head and story
@@ -102,6 +102,24 @@ def test_a_letter_is_there_word_for_word_behind_a_click() -> None:
     shown = card.steps(proposal(plan=[action(args={"text": letter})]))
     assert "<details" in shown and "<details open" not in shown
     assert letter in Parsed(shown).text
+
+
+def test_a_letter_that_a_model_wrote_says_so() -> None:
+    shown = card.steps(proposal(plan=[action(args={"text": "Dear Ann"}, written_by="small <b>"), action(args={"text": "Hello"})]))
+    first, second = cells(shown)
+    assert "written by a model" in first and "written by a model" not in second
+    assert 'title="small &lt;b&gt;"' in shown
+
+
+def test_a_proposal_with_a_model_has_its_mark_and_its_summary() -> None:
+    summed = NewObservation("propose", "plan", "Summary, written by a model: It is <b>so</b>.", {"summary": "It is <b>so</b>."})
+    proposes = NewObservation("propose", "plan", "hybrid proposes cancel: nothing", {"alternatives": []})
+    refused = NewObservation("check", "check", "The plan does not pass", {})
+    by_model = proposal(author="hybrid")
+    assert "with a model" in card.head(run(), by_model, [], NOW) and "with a model" not in card.head(run(), proposal(), [], NOW)
+    assert text(card.summary(by_model, rail(summed, proposes))) == "written by a model It is <b>so</b>."
+    assert card.summary(by_model, rail(summed, proposes, refused, proposes)) == ""
+    assert card.summary(proposal(), rail(summed, proposes)) == ""
 
 
 def test_a_step_without_a_change_names_its_system() -> None:

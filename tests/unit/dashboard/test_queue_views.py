@@ -99,7 +99,14 @@ def test_a_claim_is_told_to_everybody_but_its_owner() -> None:
 
 def test_who_edited_a_plan_is_told() -> None:
     assert marks(author="ron")["author"] == "edited by ron"
+    assert marks(author="hybrid")["author"] == "with a model"
     assert "author" not in marks(author="planner")
+
+
+def test_what_a_model_wrote_is_decided_about_by_itself() -> None:
+    written = replace(WAITING, run_id="r-2", subject="O-2", author="hybrid", written_by_model=True)
+    assert not together([WAITING, WAITING]).unlike
+    assert "A model wrote a message in O-2" in together([WAITING, written]).unlike
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Engines: the same results in the same order, and no more jobs in memory than are under way."""
 
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -20,11 +21,16 @@ from evals.engines.engine import Result
 from evals.engines.here import Here
 from evals.engines.in_order import CHUNK, CHUNKS_A_WORKER, in_order
 from evals.engines.pool import Pool
-from evals.engines.worker import Opening
+from evals.engines.worker import Opening, Worker
 from evals.jobs import Job
 from evals.run import Laboratory
+from evals.scripted import choice
+from graphs.reasoners import open_reasoning
 from graphs.settings import Settings
+from graphs.settings import settings as settings_of_this_process
 from tests.engine import MISSIONS, an_exception, recorded_cases
+from tests.model_server.behaviours import Say
+from tests.model_server.server import ModelServer
 
 CASES = 20
 
@@ -99,6 +105,28 @@ def test_a_worker_with_other_policies_refuses(lab: Laboratory, chosen: Settings,
     there = Opening(opening.folders, opening.answers, {**opening.versions, "policies": "others"})
     with pytest.raises(BadInput, match="another policies; give every worker the same checkout"):
         there.evaluation()
+
+
+def test_a_worker_asks_the_model_of_its_own_environment_with_its_own_key(
+    jobs: list[Job], lab: Laboratory, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer(lambda asked: Say(choice(asked.schema))) as server:
+        monkeypatch.setenv("MISSIONS_MODEL", "small")
+        monkeypatch.setenv("MISSIONS_MODEL_URL", server.url)
+        monkeypatch.setenv("MISSIONS_MODEL_KEY", "sk-of-the-worker")
+        settings_of_this_process.cache_clear()
+        try:
+            with open_reasoning(settings_of_this_process(), "hybrid") as asked:
+                opening = Opening.of(replace(lab, reasoner=asked.reasoner, reads=asked.reads), chosen)
+            (result,) = Worker(opening).run([jobs[0].case])
+            assert b"sk-of-the-worker" not in pickle.dumps(opening)
+            monkeypatch.setenv("MISSIONS_MODEL", "another")
+            settings_of_this_process.cache_clear()
+            with pytest.raises(BadInput, match="another model, texts; give every worker the same"):
+                Worker(opening).run([jobs[0].case])
+        finally:
+            settings_of_this_process.cache_clear()
+    assert result["usage"]["tokens"] > 0 and [one.headers["authorization"] for one in server.asked] == ["Bearer sk-of-the-worker"]
 
 
 def test_folders_of_the_checkout_are_sent_as_such(lab: Laboratory, chosen: Settings) -> None:

@@ -15,6 +15,7 @@ from evals.figures import judge
 from evals.lessons import Lesson, drop, labelled_case, lessons, promote
 from evals.overruled import judged_proposals, overruled
 from evals.walk import Walk
+from systems.catalogue import Catalogue
 from tests.engine import Raw, an_exception, evaluation, laboratory, recorded_cases
 from tests.ledger_examples import LATER
 
@@ -58,7 +59,6 @@ def test_a_whole_approval_is_no_lesson() -> None:
 
 def test_an_edit_is_a_lesson_with_what_changed_and_what_is_right() -> None:
     raw = waiting("reallocate_line")
-    case_id = raw["case_id"]
     walk = waiting_walk(raw)
     plan = plan_of(walk)
     place = next(place for place, step in enumerate(plan) if step["name"] == "reallocate_line")
@@ -68,11 +68,8 @@ def test_an_edit_is_a_lesson_with_what_changed_and_what_is_right() -> None:
     assert found.difference.removed[0]["args"] == plan[place]["args"]
     assert found.difference.clauses == plan[place]["cites"] and found.difference.findings == ["stock.short"]
     assert (found.decision.reason, found.status) == ("not from there", "quarantine")
-    if walk.ledger.proposals(case_id)[-1].author == "fay":  # it passed the check
-        assert found.expected is not None
-        assert "reallocate_line" not in {action["name"] for action in found.expected["actions"]}
-    else:
-        assert found.expected is None
+    assert found.expected is not None
+    assert "reallocate_line" not in {action["name"] for action in found.expected["actions"]}
 
 
 def test_an_edit_of_words_is_a_lesson_that_overrules_nothing() -> None:
@@ -102,6 +99,7 @@ def test_what_a_person_changed_is_told_step_by_step() -> None:
     assert [(one.argument, one.before, one.after, one.counts) for one in told.changed] == [("order_id", "O-1", "O-2", True)]
     assert told.reordered and "CAN-1" in told.clauses and not told.only_wording
     assert json.loads(json.dumps(told.plain()))["reordered"] is True
+    assert only(walk).expected is None  # the check has objected to it: what is right nobody has said
 
 
 def test_an_escalation_says_what_is_right_and_a_rejection_or_a_remark_does_not() -> None:
@@ -149,6 +147,34 @@ def test_a_promoted_case_is_read_evaluated_and_kept_from_others(tmp_path: Path) 
     with pytest.raises(Refused, match="was promoted to"):
         promote(walk.ledger, found, file, by="ana", **with_packs())
     assert len(file.read_bytes().splitlines()) == 1
+
+
+def test_what_speaks_of_actions_and_packs_that_are_no_more_is_told_in_a_sentence(tmp_path: Path) -> None:
+    walk = waiting_walk(an_exception())
+    walk.edit(plan_of(walk)[:2], by="fay", reason="not yet")
+    names = [step["name"] for step in plan_of(walk)]
+    (found,) = lessons(walk.ledger, Catalogue({name: laboratory().catalogue[name] for name in names[1:]}))
+    assert found.expected is not None and found.expected["before"] == []
+    with pytest.raises(BadInput, match="no pack of order_exception any more"):
+        promote(walk.ledger, found, tmp_path / "x.jsonl", by="ana", packs={}, catalogue=laboratory().catalogue, expected=RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("name", "settle", "sentence"),
+    [
+        ("new\nline.jsonl", False, "printable characters"),
+        ("x.jsonl", True, "dropped by ana already"),
+    ],
+)
+def test_where_a_lesson_cannot_be_settled_no_case_is_added(tmp_path: Path, name: str, settle: bool, sentence: str) -> None:
+    walk = waiting_walk(an_exception())
+    walk.escalate("fraud", by="rita", reason="odd")
+    seen = only(walk)
+    if settle:  # somebody else was faster
+        drop(walk.ledger, seen, by="ana", reason="a slip of the mouse")
+    with pytest.raises((BadInput, Refused), match=sentence):
+        promote(walk.ledger, seen, tmp_path / name, by="ana", **with_packs())
+    assert list(tmp_path.iterdir()) == []
 
 
 RIGHT: dict[str, Any] = {

@@ -49,6 +49,11 @@ def test_what_a_run_read_is_enough_to_run_it_again(mission: str) -> None:
         assert told(walk) == told(walked(kept)), raw["case_id"]
 
 
+def test_a_list_that_was_absent_cannot_be_recorded() -> None:
+    with pytest.raises(BadInput, match="wms.list_locations did not answer with a list"):
+        recorded_systems([a_fact("wms.list_locations", None, "absent")], laboratory().catalogue)
+
+
 def test_nothing_is_recorded_that_was_not_read() -> None:
     raw = next(raw for raw in recorded_cases("order_exception") if raw["expected"]["verdict"] == "fulfil_with_changes")
     stranger = an_order("O-stranger", customer_id="C-stranger", lines=[])

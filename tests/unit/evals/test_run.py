@@ -20,7 +20,10 @@ def test_the_result_of_an_exception_has_the_form_of_the_contract() -> None:
 def test_the_same_exception_again_gives_the_same_result() -> None:
     one, other = result(an_exception()), result(an_exception())
     assert {**one, "latency_ms": 0} == {**other, "latency_ms": 0}
-    assert one["usage"] == {"reads": 13, "tries": 1, "tokens": 0, "cost_cents": 0.0} and one["confidence"] == 1.0
+    assert (
+        one["usage"] == {"reads": 13, "tries": 1, "tokens": 0, "cost_cents": 0.0, "retries": 0, "model_ms": 0.0}
+        and one["confidence"] == 1.0
+    )
 
 
 def test_a_case_of_a_time_without_policies_gets_stuck_and_ends() -> None:

@@ -96,6 +96,15 @@ def test_only_enough_decisions_that_divide_along_the_fact_suggest_anything(decid
     assert not because or any(part in one.because for part in because.split("|"))
 
 
+def test_a_decision_on_what_is_read_no_more_says_nothing_and_is_counted() -> None:
+    lab, (ledger, _) = laboratory(), decided(lambda score: "reject", SCORES[:1])
+    pack = lab.packs["order_exception"]
+    fewer = pack.model_copy(update={"reads": {name: read for name, read in pack.reads.items() if name != "address"}})
+    judged = judged_proposals(ledger, lab.catalogue)
+    found = thresholds(judged, ledger, {"order_exception": fewer}, lab.policies, lab.catalogue, as_of=AS_OF)
+    assert (found.made_otherwise, found.evidence) == (1, [])
+
+
 def test_packs_say_what_they_compare() -> None:
     told = {str(one) for pack in laboratory().packs.values() for one in comparisons(pack)}
     assert "payment.fraud.score >= FRD-2.elevated" in told

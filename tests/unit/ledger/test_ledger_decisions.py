@@ -234,3 +234,5 @@ def test_a_person_is_one_whatever_the_case_and_gets_another_role(ledger: Ledger)
         ledger.add_person("Bob", "boss")
     with pytest.raises(BadInput, match="A person needs a name"):
         ledger.add_person(" ", "reviewer")
+    with pytest.raises(BadInput, match="'Hybrid' is the name of a reasoner"):
+        ledger.add_person(" Hybrid ", "reviewer")

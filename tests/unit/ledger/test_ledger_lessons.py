@@ -36,6 +36,21 @@ def test_a_lesson_is_settled_once_and_the_audit_log_says_so(ledger: Ledger, reje
     assert ledger.verify_audit() == []
 
 
+def test_what_is_done_first_is_done_only_for_who_settles_it_and_where_it_fails_nothing_is_settled(
+    ledger: Ledger, rejected: str
+) -> None:
+    done: list[str] = []
+    with pytest.raises(BadInput, match="printable"):
+        ledger.settle_lesson(asked(rejected, dataset="a\nb"), lambda: done.append("a"))
+    with pytest.raises(ZeroDivisionError):
+        ledger.settle_lesson(asked(rejected), lambda: 1 / 0)
+    assert (done, ledger.settlements()) == ([], [])
+    ledger.settle_lesson(asked(rejected), lambda: done.append("b"))
+    with pytest.raises(Refused, match="already"):
+        ledger.settle_lesson(asked(rejected), lambda: done.append("c"))
+    assert done == ["b"]
+
+
 def test_decisions_of_all_runs_are_told_in_their_order(ledger: Ledger, rejected: str) -> None:
     assert [(one.run_id, one.kind) for one in ledger.all_decisions()] == [("run-2", "approve"), ("run-1", "reject")]
     assert ledger.all_decisions("order_exception") == ledger.all_decisions()

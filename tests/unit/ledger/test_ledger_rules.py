@@ -13,7 +13,7 @@ from ledger.memory import MemoryLedger
 from ledger.records import PERSON_ROLES, ROLES, DecisionKind, Person
 from tests.ledger_examples import LATER, a_proposal, an_event, started
 
-NAMES = ("Ann", "Ben", "Cid", "planner")
+NAMES = ("Ann", "Ben", "Cid", "Dan")
 STAFF = [role for role in PERSON_ROLES if role != "customer"]
 KINDS: list[DecisionKind] = ["approve", "approve", "approve", "edit", "reject", "respond", "escalate"]
 #: who tries what: (name, kind, whether they saw the right proposal, hours after it was made)

@@ -154,7 +154,7 @@ def test_a_letter_does_not_read_the_texts_that_others_wrote() -> None:
 def test_a_moment_that_is_none_is_left_out() -> None:
     raw = delay(stock=[])
     case = opened(raw)
-    letter = case.letter("late", {"claim": {"order_id": "O-1", "promised_at": None}})
+    letter = case.letter("late", {"claim": {"order_id": "O-1", "promised_at": None}}).filled
     assert "order O-1 comes later" in letter and "20 March 2026" in letter
 
 

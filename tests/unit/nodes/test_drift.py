@@ -8,6 +8,7 @@ from errors import MissionsError
 from evals.cases import recorded
 from evals.run import Laboratory
 from graphs.runtime import utc_now
+from ledger.records import Proposal
 from nodes.diagnose import find
 from nodes.drift import Difference, Drift, drift
 from nodes.listening import Listening
@@ -211,3 +212,16 @@ def test_what_one_finding_looked_into_is_not_said_of_the_next() -> None:
 def test_behind_what_cannot_be_told_stands_nothing() -> None:
     lacking = [finding for finding in find(opened(an_exception(wms=None))) if finding["lacking"]]
     assert lacking and all(finding["facts"] == [] for finding in lacking)
+
+
+def test_a_plan_of_a_model_still_has_to_follow_when_it_is_executed_unless_a_person_took_a_part_of_it(lab: Laboratory) -> None:
+    run = LiveRun.of(an_exception())
+    own = replace(run.proposal, author="hybrid")
+    less = replace(own, plan=own.plan[1:])
+    assert drift(run._context, run.ledger.run("r-1"), own) == drift(run._context, run.ledger.run("r-1"), run.proposal)
+    assert "release_payment_hold (order_id 'O-1') is called for and left out" in _why(run, less)
+    assert not any("called for" in reason for reason in _why(run, own, left_out=(0,)))
+
+
+def _why(run: LiveRun, proposal: Proposal, left_out: tuple[int, ...] = ()) -> tuple[str, ...]:
+    return drift(run._context, run.ledger.run("r-1"), proposal, left_out).reasons

@@ -1,6 +1,7 @@
 """A pack that does not validate does not load; its error names the file, the place and the remedy."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from evals.run import Laboratory
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack
 from systems.reads import READ_TOOLS
-from tests.engine import AS_OF, PACKS
+from tests.engine import AS_OF, MISSIONS, PACKS, recorded_cases
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -186,3 +187,84 @@ def test_what_a_finding_may_cite_is_known_before_any_case(pack: Pack) -> None:
 def test_the_query_for_the_index_holds_no_value_of_a_case(pack: Pack) -> None:
     assert all("{" not in topic for topic in pack.topics.values())
     assert "fraud high" in pack.topics["fraud.high"]
+
+
+# What a language model is shown
+
+
+def test_what_a_model_is_shown_is_no_part_of_the_digest_and_has_one_of_its_own(
+    lab: Laboratory, load: Callable[[str], Pack]
+) -> None:
+    digests = {name: pack.digest for name, pack in lab.packs.items()}
+    assert digests == {  # those that paused runs of release 0.1.0 were started with
+        "account_save": "c92a868f2067",
+        "invoice_approval": "97496dccc782",
+        "omnichannel_exception": "a6086d711450",
+        "order_exception": "ad8660251c85",
+        "support_resolution": "03d1eb04a0de",
+    }
+    less = raw()
+    less["model"]["sees"].pop("customer")
+    before, after = lab.packs["order_exception"], load(yaml.safe_dump(less, sort_keys=False))
+    assert after.digest == before.digest and after.model_digest != before.model_digest
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda m: m["sees"].update(ordr=["status"]), "model sees the unknown read 'ordr'; did you mean order"),
+        (lambda m: m["sees"].update(customer=["name"]), "model sees customer: 'name' tells who or where somebody is"),
+        (lambda m: m["sees"].update(order=["ship_to.city"]), "model sees order: 'city' tells who or where somebody is"),
+        (lambda m: m["sees"].update(order=["lines[0]"]), "'lines[0]' is no field"),
+        (lambda m: m["may_read"].update(order=m["may_read"]["shipments"]), "model may read order, which the pack reads itself"),
+        (lambda m: m["may_read"]["shipments"].update(tool="oms.fly"), "model may read shipments uses the unknown read tool"),
+        (lambda m: m["may_read"]["shipments"]["with"].update(order_ids="=fly"), "uses the unknown name 'fly'"),
+        (lambda m: m["may_read"]["shipments"].update({"with": {}}), "logistics.list_shipments takes order_ids, not nothing"),
+        (lambda m: m["may_read"]["shipments"].update(sees=["email"]), "'email' tells who or where somebody is"),
+        (lambda m: m["may_read"]["shipments"].update(sees=[]), "at least 1 item"),
+    ],
+)
+def test_a_pack_cannot_show_a_model_what_is_not_there_or_who_people_are(
+    change: Change, wrong: str, load: Callable[[str], Pack]
+) -> None:
+    broken = raw()
+    change(broken["model"])
+    with pytest.raises(BadInput, match=re.escape(wrong)):
+        load(yaml.safe_dump(broken, sort_keys=False))
+
+
+def test_an_open_choice_is_between_options_that_can_be_told_apart(load: Callable[[str], Pack]) -> None:
+    for options in ([{"id": "leave"}], [{"id": "leave"}, {"id": "leave"}]):
+        broken = raw()
+        broken["findings"]["fraud"][2]["choice"] = "any"
+        broken["options"]["fraud.explained"] = options
+        with pytest.raises(BadInput, match=r"the choice of fraud.explained is open, so it needs two options"):
+            load(yaml.safe_dump(broken, sort_keys=False))
+
+
+def test_every_field_that_a_shipped_pack_shows_is_one_of_its_records(lab: Laboratory) -> None:
+    there: dict[str, set[str]] = {}
+    for recorded in (one for mission in MISSIONS for one in recorded_cases(mission)):
+        there.setdefault(recorded["mission"], set()).update(recorded["trigger"])
+        for system, collections in recorded["systems"].items():
+            for name, records in (collections or {}).items():
+                there.setdefault(f"{system}.{name}", set()).update(fields(records))
+    there["oms.orders"].add("lines.backorder_po_id")  # as a line has it that waits
+    for mission, pack in lab.packs.items():
+        for part in pack.parts.values() or [pack]:
+            assert part.model is not None
+            for name, shown in part.model.sees.items():
+                tool = READ_TOOLS.get(part.reads[name].tool) if name in part.reads else None
+                if tool or name == "trigger":
+                    assert set(shown) <= there[tool.collection if tool else mission], (mission, name)
+
+
+def fields(value: Any, path: str = "") -> Iterator[str]:
+    """The fields of records, dotted into records and lists."""
+    if isinstance(value, list):
+        for one in value:
+            yield from fields(one, path)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{path}{name}"
+            yield from fields(inner, f"{path}{name}.")

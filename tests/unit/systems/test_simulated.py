@@ -1,17 +1,19 @@
 """Writes that are simulated on top of reads."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from errors import Refused
-from evals.cases import recorded
 from graphs.runtime import utc_now
-from systems.calls import Call
+from systems.calls import Call, ReadResult
 from systems.catalogue import default_catalogue
 from systems.recorded import RecordedSystems
+from systems.records import completed
 from systems.simulated import SimulatedSystems
-from tests.engine import an_order, laboratory, recorded_cases
+from tests.engine import an_order
+from tests.ledger_examples import NOW
 
 CATALOGUE = default_catalogue()
 ORDER = Call("oms.get_order", {"order_id": "O-1"})
@@ -63,8 +65,10 @@ def test_what_the_systems_have_changed_meanwhile_is_seen_under_it() -> None:
     shadow = over(real)
     status(shadow)
     shadow.write(CANCEL, "k-1")
-    real.write(CANCEL, "somebody else")
-    assert status(shadow) == "cancelled"
+    moved = {"order_id": "O-1", "line_id": "1", "to_location": "DC-2"}
+    real.write(Call("wms.reallocate_line", moved), "somebody else")
+    found = shadow.read_all([ORDER])[0].value
+    assert (found["status"], found["lines"][0]["location"]) == ("cancelled", "DC-2")
 
 
 def test_a_system_that_does_not_answer_is_told_of_as_it_is() -> None:
@@ -72,10 +76,35 @@ def test_a_system_that_does_not_answer_is_told_of_as_it_is() -> None:
     assert over(down).read_all([ORDER])[0].status == "failed"
 
 
-@pytest.mark.parametrize("mission", ["order_exception", "omnichannel_exception", "support_resolution"])
-def test_reads_are_those_of_the_systems_where_nothing_was_written(mission: str) -> None:
-    raw = recorded_cases(mission)[0]
-    case = recorded(raw, laboratory().packs, "test")
-    real = RecordedSystems(case.systems, CATALOGUE, lambda: case.event.as_of)
-    calls = [ORDER, Call("wms.list_locations", {}), Call("crm.list_accounts", {})]
-    assert over(real).read_all(calls) == real.read_all(calls)
+def test_reads_are_those_of_the_systems_where_nothing_was_written() -> None:
+    real = orders(an_order("O-1"), an_order("O-2"), an_order("O-3", customer_id="C-2"))
+    shadow = over(real)
+    calls = [Call("oms.list_orders", {"customer_id": customer}) for customer in ("C-1", "C-2", "C-3")]
+    status(shadow)
+    shadow.write(CANCEL, "k-1")
+    mine, others, nobodys = shadow.read_all(calls)
+    assert [one["status"] for one in mine.value] == ["cancelled", "new"]
+    assert others.value == [completed("oms.orders", an_order("O-3", customer_id="C-2"))] and nobodys.value == []
+
+
+class Peculiar:
+    """A Reader that lists these orders, whoever's they are."""
+
+    def __init__(self, *found: dict[str, Any]) -> None:
+        self._found = list(found)
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        return [ReadResult(call, "ok", self._found, NOW) for call in calls]
+
+
+def test_what_a_system_tells_for_reasons_of_its_own_is_told_after_a_write_too() -> None:
+    """A customer under another id, and two records under one key."""
+    mine, merged = an_order(), an_order("O-2", customer_id="c-1")
+    first, second = an_order("O-3", channel="web"), an_order("O-3", channel="store")
+    shadow = SimulatedSystems(Peculiar(merged, first, mine, second), CATALOGUE)
+    listed = Call("oms.list_orders", {"customer_id": "C-1"})
+    before = shadow.read_all([listed])[0].value
+    shadow.write(CANCEL, "k-1")
+    after = shadow.read_all([listed])[0].value
+    assert [(one["order_id"], one["channel"]) for one in after] == [(one["order_id"], one["channel"]) for one in before]
+    assert [one["status"] for one in after] == ["new", "new", "cancelled", "new"]

@@ -1,0 +1,240 @@
+"""A model behind an OpenAI-compatible endpoint: one question, one answer or a NoAnswer, within the limits."""
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from errors import NoAnswer
+from models.answers import parsed
+from models.calls import Endpoint, Limits, Model, Question, Reply
+from models.endpoints import address_of, is_openai
+from models.sending import refuse_what_must_not_leave
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessageChunk
+    from langchain_openai import ChatOpenAI
+
+_WAYS = ("json_schema", "tools", "json")
+_MOST_RETRIES = 2
+#: seconds before the first retry where the server names none; then twice that
+_PAUSE = 0.5
+#: questions at once
+_AT_ONCE = 4
+#: failures in a row, after which the endpoint is left alone for so many seconds
+_BREAKS_AFTER = 3
+_REST = 60.0
+#: a longer answer is none of so many tokens
+_MOST_CHARACTERS_A_TOKEN = 12
+#: of a token, where the server does not count them
+_CHARACTERS_A_TOKEN = 3
+_BROKEN = "The model failed several times in a row and is left alone for a minute."
+
+
+@contextmanager
+def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
+    """The model of an endpoint. Raises BadInput for an address or a key that cannot be used.
+
+    Opening takes some seconds, since the client's library is large; nothing is sent until a question is asked.
+    """
+    url = address_of(endpoint)
+    import httpx2
+    from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
+
+    from models.transport import Bounded
+
+    for name in ("openai", "httpx2", "httpcore2", "langchain_openai"):
+        # at DEBUG they write down what is asked
+        logging.getLogger(name).setLevel(logging.WARNING)
+    http = httpx2.AsyncClient(
+        transport=Bounded(httpx2.AsyncHTTPTransport(), limits.most_bytes), trust_env=False, follow_redirects=False,
+        headers={"accept-encoding": "identity"}, timeout=httpx2.Timeout(limits.seconds, connect=5.0),
+    )  # fmt: skip
+    # all is named here that the environment or the model's name would choose otherwise
+    chat = ChatOpenAI(
+        model=endpoint.model, base_url=url, api_key=SecretStr(endpoint.key or "none"), http_async_client=http, max_retries=0,
+        streaming=True, stream_usage=True, use_responses_api=False, output_version="v0", openai_proxy=None,
+        http_socket_options=(), max_completion_tokens=limits.output_tokens,
+    )  # fmt: skip
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="model", daemon=True)
+    thread.start()
+    ways = _WAYS if endpoint.structure == "auto" else (endpoint.structure,)
+    try:
+        yield _ChatModel(endpoint.model, chat, limits, loop, ways, both_limits=not is_openai(url))
+    finally:
+        asyncio.run_coroutine_threadsafe(_close(http), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _close(http: Any) -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await http.aclose()
+
+
+@dataclass
+class _Said:
+    """What has come of an answer, piece by piece."""
+
+    text: str = ""
+    finish: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def take(self, chunk: "AIMessageChunk") -> None:
+        if any(call.get("index") for call in chunk.tool_call_chunks):
+            raise NoAnswer("The model gave several answers at once.", "malformed")
+        self.text += chunk.content if isinstance(chunk.content, str) else ""
+        self.text += "".join(call["args"] or "" for call in chunk.tool_call_chunks)
+        self.finish = chunk.response_metadata.get("finish_reason") or self.finish
+        usage: Mapping[str, Any] = chunk.usage_metadata or {}
+        self.input_tokens = _count(usage.get("input_tokens")) or self.input_tokens
+        self.output_tokens = _count(usage.get("output_tokens")) or self.output_tokens
+
+
+def _count(said: Any) -> int:
+    return said if isinstance(said, int) and 0 < said < 1_000_000_000 else 0
+
+
+@dataclass
+class _ChatModel:
+    """See Model. All that changes in it changes on the thread of its loop."""
+
+    name: str
+    _chat: "ChatOpenAI"
+    _limits: Limits
+    _loop: asyncio.AbstractEventLoop
+    #: of structuring that are not known to be unsupported; one, once it has worked
+    _ways: tuple[str, ...]
+    #: whether the limit of tokens is sent by its older name too, which is the only one that some servers know
+    both_limits: bool
+    _temperature: float | None = 0.0
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _failures: int = 0
+    _rests_until: float = 0.0
+
+    def ask(self, question: Question) -> Reply:
+        """See Model."""
+        refuse_what_must_not_leave(question, self._limits)
+        asking = asyncio.run_coroutine_threadsafe(self._ask(question), self._loop)
+        try:
+            return asking.result()
+        except concurrent.futures.CancelledError:
+            raise NoAnswer("The model was closed before it answered.", "outage") from None
+        finally:
+            asking.cancel()
+
+    async def _ask(self, question: Question) -> Reply:
+        begun = time.monotonic()
+        if begun < self._rests_until:
+            raise NoAnswer(_BROKEN, "outage")
+        try:
+            async with asyncio.timeout(self._limits.seconds), self._slots:
+                reply = await self._reply(question, begun)
+        except TimeoutError:
+            self._failed()
+            raise NoAnswer(f"The model did not answer within {self._limits.seconds:g} seconds.", "outage") from None
+        except NoAnswer as failure:
+            if failure.kind in ("outage", "limit"):
+                self._failed()
+            raise
+        self._failures = 0
+        return reply
+
+    def _failed(self) -> None:
+        self._failures += 1
+        if self._failures >= _BREAKS_AFTER:
+            self._rests_until = time.monotonic() + _REST
+
+    async def _reply(self, question: Question, begun: float) -> Reply:
+        said, way, retries = await self._said(question, begun + self._limits.seconds)
+        if said.finish not in ("", "stop", "tool_calls"):
+            cut = f"was cut off at {self._limits.output_tokens:,} tokens" if said.finish == "length" else "was held back"
+            raise NoAnswer(f"The answer of the model {cut}.", "malformed")
+        sent = len(question.system) + len(question.user) + len(orjson.dumps(question.schema))
+        return Reply(
+            answer=parsed(said.text, question.schema), structure=way, retries=retries,
+            input_tokens=said.input_tokens or sent // _CHARACTERS_A_TOKEN,
+            output_tokens=said.output_tokens or len(said.text) // _CHARACTERS_A_TOKEN,
+            latency_ms=(time.monotonic() - begun) * 1000,
+        )  # fmt: skip
+
+    async def _said(self, question: Question, until: float) -> tuple[_Said, str, int]:
+        """(what the model said, the way in which it was made to, how often it was asked again)"""
+        from models.failures import failure_of
+
+        ways, retries = list(self._ways), 0
+        while True:
+            try:
+                said = await self._listen(question, ways[0])
+            except NoAnswer:
+                raise
+            except Exception as error:  # of three libraries, and of what a server makes them stumble over
+                failure = failure_of(error)
+                if failure.no_temperature and self._temperature is not None:
+                    self._temperature = None
+                elif failure.other_way and ways[1:]:
+                    del ways[0]
+                elif failure.again and retries < _MOST_RETRIES:
+                    pause = max(failure.wait, _PAUSE * 2**retries)
+                    if time.monotonic() + pause >= until:
+                        raise failure.no_answer from None
+                    retries += 1
+                    await asyncio.sleep(pause)
+                else:
+                    raise failure.no_answer from None
+            else:
+                self._ways = (ways[0],)
+                return said, ways[0], retries
+
+    async def _listen(self, question: Question, way: str) -> _Said:
+        from langsmith import tracing_context
+
+        said, most = _Said(), self._limits.output_tokens * _MOST_CHARACTERS_A_TOKEN
+        with tracing_context(enabled=False):
+            chunks = self._chat.astream(_messages(question, way), **self._parameters(question, way))
+            # an iterator that is left is closed here and now, and its connection with it
+            async with aclosing(cast("AsyncGenerator[AIMessageChunk]", chunks)):
+                async for chunk in chunks:
+                    said.take(chunk)
+                    if len(said.text) > most:
+                        raise NoAnswer("The answer of the model is longer than it was asked to be.", "malformed")
+        return said
+
+    def _parameters(self, question: Question, way: str) -> dict[str, Any]:
+        # response_format goes as it is, since langchain-openai streams it without usage otherwise
+        body: dict[str, Any] = {"max_tokens": self._limits.output_tokens} if self.both_limits else {}
+        parameters: dict[str, Any] = {"extra_body": body}
+        if self._temperature is not None:
+            parameters["temperature"] = self._temperature
+        name, schema = question.purpose, question.schema
+        if way == "json_schema":
+            body["response_format"] = {"type": way, "json_schema": {"name": name, "strict": True, "schema": schema}}
+        elif way == "tools":
+            function = {"name": name, "description": "Give the answer.", "parameters": schema}
+            parameters["tools"] = [{"type": "function", "function": function}]
+            parameters["tool_choice"] = {"type": "function", "function": {"name": name}}
+        else:
+            body["response_format"] = {"type": "json_object"}
+        return parameters
+
+
+def _messages(question: Question, way: str) -> list[tuple[str, str]]:
+    system = question.system
+    if way == "json":
+        schema = orjson.dumps(question.schema).decode()
+        system += f"\n\nAnswer with one JSON object of this JSON Schema, and with nothing else:\n{schema}"
+    return [("system", system), ("user", question.user)]

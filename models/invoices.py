@@ -1,0 +1,111 @@
+"""Invoices in free text: what a model is asked to find in one, and what of its answer is believed.
+
+Every value comes with its quote. A value that does not stand in its quote, or a quote that does not stand in the text, is
+refused: a model finds what is there, and a person decides whether it is right.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from errors import BadInput
+
+_MOST_LINES = 200
+_MOST_CENTS = 10**12
+_NUMBER = re.compile(r"\d{1,3}(?:[ ,.'’]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d{1,2})?(?!\d)|\d+")
+_MARK = re.compile(r"\[(?:card|account|address|phone|secret) \d+\]")
+
+_TEXTS = ("number", "currency", "issue_date", "supplier", "tax_id", "order_reference")
+_CENTS = ("freight_cents", "tax_cents", "total_cents")
+_OF_LINES = {"line_id": "string", "order_line": "string", "name": "string", "qty": "integer", "unit_price_cents": "integer",
+             "amount_cents": "integer"}  # fmt: skip
+#: what an invoice may be without
+_OPTIONAL = {"tax_id", "order_reference", "order_line", "name", "freight_cents", "tax_cents"}
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _quoted(kind: str) -> dict[str, Any]:
+    return {"anyOf": [_object({"value": {"type": kind}, "quote": {"type": "string"}}), {"type": "null"}]}
+
+
+#: of the answer: for each field of an invoice a value and its quote, or null
+SCHEMA = _object(
+    {
+        "kind": {"type": "string", "enum": ["invoice", "credit note", "something else"]},
+        **{name: _quoted("string") for name in _TEXTS},
+        "lines": {
+            "type": "array", "maxItems": _MOST_LINES,
+            "items": _object({name: _quoted(kind) for name, kind in _OF_LINES.items()}),
+        },
+        **{name: _quoted("integer") for name in _CENTS},
+    }
+)  # fmt: skip
+
+
+def checked(text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer of SCHEMA, as it was given for the text, without values that do not stand in it.
+
+    Gives the same fields, each {"value", "quote"} or None. Raises BadInput that names the field where a value is missing,
+    stands in no quote, or its quote in no text.
+    """
+    if answer["kind"] != "invoice":
+        raise BadInput("the text is no invoice, as the model reads it; look at it, and enter it by hand if it is one")
+    if not answer["lines"]:
+        raise BadInput("the model found no lines in the invoice; enter it by hand")
+    plain = _plain(text)
+    for name in (*_TEXTS, *_CENTS):
+        _check(name, name, answer[name], plain)
+    for number, line in enumerate(answer["lines"], start=1):
+        for name in _OF_LINES:
+            _check(f"{name} of line {number}", name, line[name], plain)
+    return dict(answer)
+
+
+def _check(where: str, name: str, field: Mapping[str, Any] | None, text: str) -> None:
+    if field is None:
+        if name not in _OPTIONAL:
+            raise BadInput(f"the model found no {where} in the text; enter this invoice by hand")
+        return
+    value, quote = field["value"], _plain(field["quote"])
+    if not quote or quote not in text:
+        raise BadInput(f"what the model gives for {where} does not stand in the text; enter this invoice by hand")
+    if not _stands(name, value, quote):
+        raise BadInput(f"what the model gives for {where} does not stand in its quote; enter this invoice by hand")
+
+
+def _stands(name: str, value: str | int, quote: str) -> bool:
+    if name == "qty":
+        return isinstance(value, int) and value in map(int, re.findall(r"\d{1,9}", quote))
+    if isinstance(value, int):
+        return 0 <= value < _MOST_CENTS and any(value in _cents(number) for number in _NUMBER.findall(quote))
+    if name == "issue_date":
+        return _is_day(value, quote)
+    if name == "currency":
+        # a sign such as $ stands for a code; which one it is, the person who looks sees
+        return bool(re.fullmatch(r"[A-Z]{3}", value)) and (value.casefold() in quote or not quote.isascii() or "$" in quote)
+    return bool(_plain(value)) and _plain(value) in quote and not _MARK.search(value)
+
+
+def _cents(number: str) -> set[int]:
+    """The amounts that a number may be, as the last point or comma parts cents off or thousands."""
+    digits = re.sub(r"\D", "", number)
+    behind = re.search(r"[.,](\d{1,2})$", number)
+    return {int(digits) * (10 if len(behind[1]) == 1 else 1)} if behind else {int(digits) * 100}
+
+
+def _is_day(value: str, quote: str) -> bool:
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return False
+    numbers = set(map(int, re.findall(r"\d{1,4}", quote)))
+    month = day.month in numbers or re.search(r"[^\W\d_]{3,}", quote) is not None
+    return day.day in numbers and bool({day.year, day.year % 100} & numbers) and month
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()

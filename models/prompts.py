@@ -1,0 +1,87 @@
+"""Prompts: texts with holes, in Markdown files that a company may change.
+
+    ---
+    version: 1
+    ---
+    # System
+    What the model is and does, in a {tone} tone …
+    # User
+    {data}
+
+A hole is a lower-case name in braces; any other brace is text.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from errors import BadInput
+
+#: The prompts that ship with the project, and with them which holes a prompt of each name may have.
+SHIPPED = Path(__file__).with_name("prompts")
+
+_HOLE = re.compile(r"\{([a-z_]+)\}")
+_FILE = re.compile(r"---\nversion: (?P<version>[1-9]\d{0,5})\n---\n+# System\n(?P<system>.+)\n# User\n(?P<user>.+)", re.DOTALL)
+_MOST_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What a model is told in every question of one kind; the data of the case fill its holes."""
+
+    name: str
+    version: int
+    system: str
+    user: str
+
+    @classmethod
+    def load(cls, name: str, folder: Path = SHIPPED) -> Self:
+        """The prompt `name` of a folder, and the one that ships where the folder has no such file.
+
+        Raises BadInput for a file that is none, and for a hole that the shipped prompt of that name does not have.
+        """
+        shipped = cls._read(name, SHIPPED / f"{name}.md")
+        own = folder / f"{name}.md"
+        if folder == SHIPPED or not own.exists():
+            return shipped
+        prompt = cls._read(name, own)
+        unknown = sorted(prompt.holes - shipped.holes)
+        if unknown:
+            known = ", ".join(f"{{{hole}}}" for hole in sorted(shipped.holes))
+            raise BadInput(f"{own}: nothing fills {{{unknown[0]}}}; the prompt {name} may have {known}")
+        return prompt
+
+    @classmethod
+    def _read(cls, name: str, file: Path) -> Self:
+        try:
+            text = file.read_bytes()[: _MOST_CHARACTERS * 4].decode().replace("\r\n", "\n")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not in UTF-8"
+            raise BadInput(f"{file}: the prompt cannot be read ({why}); write it anew from {SHIPPED / name}.md") from error
+        found = _FILE.fullmatch(text)
+        if not found or len(text) > _MOST_CHARACTERS:
+            shape = "a line `---`, `version: 1`, `---`, then `# System` and `# User`, each with text under it"
+            raise BadInput(f"{file}: is no prompt of up to {_MOST_CHARACTERS:,} characters; it must have {shape}")
+        system, user = found["system"].strip(), found["user"].strip()
+        return cls(name=name, version=int(found["version"]), system=system, user=user)
+
+    @property
+    def label(self) -> str:
+        """Name, version and digest, as `hybrid@1:3fa2b19c`: it stands with every call, so that no edit goes unseen."""
+        digest = hashlib.sha256(f"{self.system}\0{self.user}".encode()).hexdigest()
+        return f"{self.name}@{self.version}:{digest[:8]}"
+
+    @property
+    def holes(self) -> frozenset[str]:
+        """The names that stand in braces."""
+        return frozenset(_HOLE.findall(self.system) + _HOLE.findall(self.user))
+
+    def filled(self, **texts: str) -> tuple[str, str]:
+        """(system, user) with a text in every hole. What is filled in is not looked through for holes again.
+
+        Raises KeyError where a hole has no text: whoever asks fills all that the shipped prompt has.
+        """
+        system, user = (_HOLE.sub(lambda hole: texts[hole[1]], text) for text in (self.system, self.user))
+        return system, user

@@ -1,0 +1,159 @@
+"""What follows from a case: the plans that the pack allows, and whether a draft is one of them.
+
+Guards say what a step must not do. They do not say that a step is called for, that what is called for is there, or that the
+verdict follows; the planner has no need of that, for it goes by the pack. A language model is held to it here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodes.case import Case
+from nodes.diagnose import find
+from nodes.letters import Letter, unlike
+from nodes.planner import Composed, Point, compose
+from systems.catalogue import Catalogue
+
+#: so many plans are looked at for a draft; a pack that leaves more open is not gone through to its end
+MOST_PLANS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that follows from the case."""
+
+    #: "plan-1" is the planner's
+    id: str
+    draft: Mapping[str, Any]
+    #: step of the plan, from 0 -> the letter that is its text
+    letters: Mapping[int, Letter]
+    #: which options were picked, in words; empty where the pack leaves no choice
+    says: str
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Whether a draft follows."""
+
+    #: why it does not; none if it does
+    objections: Sequence[str] = ()
+    #: the plan that it is; None of a draft that hands the case over, or does not follow
+    plan: Plan | None = None
+    #: step of the draft, from 0 -> the letter that is its text
+    letters: Mapping[int, Letter] = field(default_factory=dict)
+    #: True of what the rules alone would not have come to: another option, or a hand-over that nothing calls for
+    discretion: bool = False
+
+
+def takes(case: Case) -> frozenset[str]:
+    """The queues that a case of this pack can be handed over to."""
+    pack = case.pack
+    ways = [*pack.conclusions, *(option for options in pack.options.values() for option in options)]
+    return frozenset({pack.missing.escalate, *(way.escalate for way in ways if way.escalate)})
+
+
+def feasible(case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catalogue, most: int = 6) -> list[Plan]:
+    """The plans that the pack allows, the planner's first; at most so many, of each (verdict, actions) one."""
+    plans: dict[str, Plan] = {}
+    for composed in _every(case, findings, catalogue, 4 * most):
+        key = repr((composed.draft["verdict"], sorted(map(repr, _counted(composed.draft["plan"], catalogue)))))
+        if key not in plans:
+            says = "; ".join(f"{finding}: {options[0]}" for (finding, _), options in composed.choices.items() if len(options) > 1)
+            plans[key] = Plan(f"plan-{len(plans) + 1}", composed.draft, composed.letters, says)
+        if len(plans) == most:
+            break
+    return list(plans.values())
+
+
+def derived(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> Derivation:
+    """Whether a draft follows from the case. Its verdict and actions must be known to the pack."""
+    plans = feasible(case, find(case), catalogue, MOST_PLANS)
+    if draft["verdict"] == "escalate":
+        return _handed_over(case, draft, plans[0])
+    wanted = Counter(_counted(draft["plan"], catalogue))
+    for plan in plans:
+        if plan.draft["verdict"] == draft["verdict"] and Counter(_counted(plan.draft["plan"], catalogue)) == wanted:
+            return _the_same(draft, plan, catalogue, discretion=plan is not plans[0])
+    return Derivation(_far_from(draft, plans, catalogue))
+
+
+def _every(case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catalogue, most: int) -> Iterator[Composed]:
+    """Every plan that other picks give, those with the fewest first; at most so many."""
+    waiting: list[dict[Point, str]] = [{}]
+    for picks in waiting:
+        composed = compose(case, findings, catalogue, picks)
+        yield composed
+        before: dict[Point, str] = {}
+        for point, (taken, *others) in composed.choices.items():
+            if point not in picks and len(waiting) < most:
+                waiting += [{**before, point: other} for other in others][: most - len(waiting)]
+            before[point] = taken
+
+
+def _counted(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[tuple[str, str]]:
+    """What makes each action of a plan this one and not another: its name and its arguments, but texts and addresses."""
+    return [(one["name"], ", ".join(f"{name} {one['args'][name]!r}" for name in catalogue[one["name"]].counting)) for one in plan]
+
+
+def _handed_over(case: Case, draft: Mapping[str, Any], plan: Plan) -> Derivation:
+    queue = _queue(case, draft)
+    if plan.draft["verdict"] == "escalate":
+        own = _queue(case, plan.draft)
+        return Derivation((), plan) if queue == own else Derivation([f"the case goes to {own}, not to {queue}"])
+    if queue not in takes(case):
+        return Derivation([f"no case of {case.pack.mission} goes to {queue}"])
+    return Derivation(discretion=True)
+
+
+def _queue(case: Case, draft: Mapping[str, Any]) -> str:
+    named = [name for name, raw in case.pack.escalation.args.items() if raw == "=queue"]
+    return str(draft["plan"][0]["args"][named[0]]) if named else case.pack.missing.escalate
+
+
+def _the_same(draft: Mapping[str, Any], plan: Plan, catalogue: Catalogue, *, discretion: bool) -> Derivation:
+    """The plan is the draft's; whether its texts, addresses and parts are."""
+    left = list(enumerate(zip(plan.draft["plan"], _counted(plan.draft["plan"], catalogue), strict=True)))
+    objections: list[str] = []
+    letters: dict[int, Letter] = {}
+    for step, (action, key) in enumerate(zip(draft["plan"], _counted(draft["plan"], catalogue), strict=True)):
+        alike = [one for one in left if one[1][1] == key]
+        found = next((one for one in alike if one[1][0]["args"] == action["args"]), alike[0])
+        left.remove(found)
+        place, (own, _) = found
+        if place in plan.letters:
+            letters[step] = plan.letters[place]
+        objections += _free(step, action, own, letters.get(step))
+    return Derivation(objections, plan, letters, discretion)
+
+
+def _free(step: int, action: Mapping[str, Any], own: Mapping[str, Any], letter: Letter | None) -> Iterator[str]:
+    """What stands otherwise in a step than in the plan's, besides a letter that a model has written as it may."""
+    where = f"step {step + 1}, {action['name']}"
+    if action.get("part") != own["part"]:
+        yield f"{where}: it is another part of the plan"
+    for name, value in action["args"].items():
+        if value == own["args"][name]:
+            continue
+        if letter is not None and own["args"][name] == letter.filled and action.get("written_by"):
+            yield from (f"{where}: {problem}" for problem in unlike(letter, value))
+        else:
+            yield f"{where}: {name} is another one than follows"
+
+
+def _far_from(draft: Mapping[str, Any], plans: Sequence[Plan], catalogue: Catalogue) -> list[str]:
+    """What is wrong with a draft beside the plan that is nearest to it."""
+    wanted = Counter(_counted(draft["plan"], catalogue))
+
+    def apart(plan: Plan) -> int:
+        follows = Counter(_counted(plan.draft["plan"], catalogue))
+        return ((wanted - follows) + (follows - wanted)).total() + int(plan.draft["verdict"] != draft["verdict"])
+
+    nearest = min(plans, key=apart)
+    follows = Counter(_counted(nearest.draft["plan"], catalogue))
+    verdict = nearest.draft["verdict"]
+    return [
+        *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
+        *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
+        *(f"{name} ({args}) is called for and left out" for name, args in (follows - wanted).elements()),
+    ]

@@ -1,0 +1,42 @@
+"""llm: a model makes the plan, over the actions of the pack; the check holds it to what follows from the case."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from errors import NoAnswer
+from models.calls import Limits, Model
+from models.prompts import Prompt
+from nodes.reasoning.drafting import planned, planners_plan, without_an_answer
+from nodes.reasoning.mind import Mind
+from nodes.reasoning.schema import plan_schema
+from nodes.reasoning.seeing import see
+from nodes.reasoning.task import Task
+
+
+class Llm:
+    """A model that plans by itself; without an answer of it the planner's plan stands.
+
+    Args:
+        model: the model.
+        prompts: by name; "llm" is used.
+        limits: what questions may take.
+        tone: of letters, where the pack says nothing of it.
+    """
+
+    name = "llm"
+    asked = 3
+
+    def __init__(self, model: Model, prompts: Mapping[str, Prompt], limits: Limits, tone: str) -> None:
+        self._mind = Mind(model, prompts["llm"], "plan", limits, tone)
+        self.version = f"llm {model.name} {prompts['llm'].label}"
+
+    def propose(self, task: Task) -> dict[str, Any]:
+        """A draft; see `nodes.state.Reasoner`."""
+        if task.case.pack.model is None:
+            return planners_plan(task, f"{task.case.pack.mission} lets no model see its cases; the planner's plan stands")
+        try:
+            sight = see(task)
+            answer = self._mind.ask(task, sight, plan_schema(sight))
+            return planned(answer, task, sight, self._mind.by)
+        except NoAnswer as failed:
+            return without_an_answer(task, self.name, failed)

@@ -1,0 +1,92 @@
+"""The JSON schema of a model's answer, made anew for every case from what the model may see of it.
+
+Strict: every property is required, none besides them is allowed. What the schema does not let a model say it cannot say:
+an action that the pack does not know, a clause that was not retrieved, an address that nobody wrote.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodes.reasoning.sight import Sight
+
+Schema = dict[str, Any]
+
+MOST_ACTIONS, MOST_REASONS, MOST_ALTERNATIVES, MOST_LETTERS = 60, 8, 6, 12
+#: what a model chooses where it hands the case over to people
+HAND_OVER = "hand_over"
+
+
+def plan_schema(sight: Sight) -> Schema:
+    """A plan of the model's own: reasons, verdict, queue, actions, letters."""
+    actions = [schema for one in sight.actions if (schema := _action(one, sight))]
+    return _object(
+        {
+            "reasons": _reasons(sight),
+            "verdict": _one_of(list(sight.verdicts)),
+            "queue": _one_of(sight.queues, or_none=True),
+            "actions": _list({"anyOf": actions} if actions else _object({}), MOST_ACTIONS if actions else 0),
+            **_words(sight),
+        }
+    )
+
+
+def choice_schema(sight: Sight) -> Schema:
+    """A choice among the plans that follow from the rules, or one more read before it."""
+    read = {"read": _one_of(list(sight.reads), or_none=True)} if sight.reads else {}
+    return _object(
+        {
+            **read,
+            "reasons": _reasons(sight),
+            "choice": _one_of([*(plan["id"] for plan in sight.plans), HAND_OVER]),
+            "queue": _one_of(sight.queues, or_none=True),
+            **_words(sight),
+        }
+    )
+
+
+def _reasons(sight: Sight) -> Schema:
+    observations: Schema = {"type": "integer", "enum": [one["seq"] for one in sight.evidence]}
+    clauses = _one_of([clause["id"] for clause in sight.clauses])
+    reason = {"says": _TEXT, "observations": _list(observations, least=1), "clauses": _list(clauses, least=1)}
+    return _list(_object(reason), MOST_REASONS, least=1)
+
+
+def _words(sight: Sight) -> Schema:
+    """What else is said, in the same words for both; the steps that letters are for count from 1."""
+    alternative = {"option": _TEXT, "for": _one_of([finding["id"] for finding in sight.findings] or [""]), "lost_because": _TEXT}
+    return {
+        "letters": _list(_object({"step": {"type": "integer"}, "text": _TEXT}), MOST_LETTERS if sight.letters else 0),
+        "alternatives": _list(_object(alternative), MOST_ALTERNATIVES),
+        "summary": _TEXT,
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    }
+
+
+def _action(action: Mapping[str, Any], sight: Sight) -> Schema | None:
+    """One action with its arguments but texts, which are letters; None where it needs an address and there is none."""
+    args: Schema = {}
+    for name, kind in action["args"].items():
+        if kind == "address":
+            if not sight.addresses:
+                return None
+            args[name] = _one_of(sight.addresses)
+        elif kind == "cents":
+            args[name] = {"type": "integer"}
+        elif kind != "text":
+            args[name] = _TEXT if kind == "id" else _one_of(kind)
+    return _object({"action": _one_of([action["name"]]), "args": _object(args)})
+
+
+_TEXT: Schema = {"type": "string"}
+
+
+def _one_of(words: Sequence[str], or_none: bool = False) -> Schema:
+    return {"type": ["string", "null"], "enum": [*words, None]} if or_none else {"type": "string", "enum": list(words)}
+
+
+def _list(of: Schema, most: int = 20, least: int = 0) -> Schema:
+    return {"type": "array", "items": of, "minItems": least, "maxItems": most}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

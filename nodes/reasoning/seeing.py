@@ -1,0 +1,222 @@
+"""What a model may see of a case is put together: what the pack names, told in sentences without the rest, and masked.
+
+Sentences of the pack are told anew, since they may hold what is not to be seen. Sentences that nobody can tell anew, such as
+objections, are gone through for it.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from ledger.records import Observation
+from models.masking import Masks, leaks
+from nodes.case import LONGEST_SAID, Told, shown
+from nodes.derivation import Plan, takes
+from nodes.pack import ModelSight, Option, Way
+from nodes.reasoning.allowing import allowed, texts
+from nodes.reasoning.reading_more import may_read
+from nodes.reasoning.sight import Sight
+from nodes.reasoning.task import Task
+from systems.catalogue import ADDRESS_FIELDS, ArgumentType
+from systems.conditions import Expression
+
+NOT_SHOWN = "[not shown]"
+#: computed by what is called, whatever it is computed from
+_HARMLESS = ("money(", "size(")
+#: shorter texts stand in sentences that mean something else
+_LEAST_HIDDEN = 3
+
+
+def see(task: Task, plans: Sequence[Plan] = ()) -> Sight:
+    """What a model may see. With plans to choose from it is not shown the actions and rules to make one of."""
+    pack = task.case.pack
+    assert pack.model is not None, "a model is asked where the pack lets it see something"
+    facts = _facts(task, pack.model)
+    seen = {*texts(facts), *texts([list(clause.values.values()) for clause in task.clauses.values()])}
+    told = _telling(seen)
+    shown_as = {one["says"]: _says(task, one, told) for one in task.findings}
+    looked = {
+        "case": {"mission": pack.title, "event": task.case.event.name, "as_of": task.case.as_of, **_subject(task, pack.model)},
+        "facts": facts,
+        "findings": [_finding(task, one, shown_as[one["says"]], told) for one in task.findings],
+        "evidence": [one for one in (_evidence(line, shown_as) for line in task.rail) if one],
+        "clauses": [
+            {"id": one.id, "version": one.version, "text": one.text, "values": dict(one.values)} for one in task.clauses.values()
+        ],
+        "queues": sorted(takes(task.case)),
+        "letters": _letters(task, plans),
+        "risks": dict(task.risks),
+    }
+    if plans:
+        looked |= {"plans": [_plan(task, plan, seen) for plan in plans], "reads": _reads(task)}
+    else:
+        looked |= {
+            "verdicts": {name: re.sub(r" *\{[^}]*\}", " …", verdict.says) for name, verdict in pack.verdicts.items()},
+            "actions": _actions(task),
+            "addresses": _addresses(task),
+            "rules": _rules(task),
+        }
+    return Sight(
+        **_masked(looked, Masks()), names=frozenset({*pack.verdicts, *pack.actions}), hidden=_hidden(task, facts), told=shown_as
+    )
+
+
+def hiding(text: str, sight: Sight) -> str:
+    """A sentence without what a model may not see."""
+    for says, told in sight.told.items():
+        text = text.replace(says, told) if says else text
+    if not sight.hidden:
+        return text
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, sight.hidden))})(?!\w)", NOT_SHOWN, text)
+
+
+def _subject(task: Task, model: ModelSight) -> dict[str, str]:
+    """What the case is about, where the model sees all that it is made of."""
+    event, seen = task.case.event, model.sees.get("trigger", ())
+    return {"subject": event.subject} if set(task.case.pack.trigger.fields(event.name)) <= set(seen) else {}
+
+
+def _masked(value: Any, masks: Masks) -> Any:
+    """As `Masks.mask_all`; texts that are the same in case after case, such as clauses, are looked through once."""
+    match value:
+        case str():
+            return value if _harmless(value) else masks.mask(value)
+        case dict():
+            return {name: _masked(inner, masks) for name, inner in value.items()}
+        case list():
+            return [_masked(inner, masks) for inner in value]
+    return value
+
+
+@lru_cache(maxsize=10_000)
+def _harmless(text: str) -> bool:
+    return not leaks(text)
+
+
+def _facts(task: Task, model: ModelSight) -> dict[str, Any]:
+    """The reads that the pack lets a model see something of, the trigger, and what a model has asked for besides."""
+    values = {"trigger": dict(task.case.event.trigger), **{fact.name: fact.value for fact in task.case.facts}}
+    seen = {name: allowed(values[name], fields) for name, fields in model.sees.items() if values.get(name) is not None}
+    return seen | {one.evidence["read"]: one.evidence["value"] for one in task.rail if "read" in one.evidence}
+
+
+def _hidden(task: Task, facts: Mapping[str, Any]) -> Sequence[str]:
+    """The texts that were read and are not to be seen, the longest first; as they stand, and as sentences cut them."""
+    seen = set(texts(facts))
+    read = texts([dict(task.case.event.trigger), [fact.value for fact in task.case.facts]])
+    hidden = {cut for one in read if one not in seen for cut in (one, one[:LONGEST_SAID]) if len(cut) >= _LEAST_HIDDEN}
+    return sorted(hidden, key=lambda one: (-len(one), one))
+
+
+def _telling(known: set[str]) -> Told:
+    """Numbers are told, and of texts those that stand in what is seen."""
+
+    def told(expression: Expression, value: Any) -> str:
+        if isinstance(value, list):
+            return ", ".join(told(expression, one) for one in value)
+        plain = value is None or isinstance(value, bool | int | float) or value in known
+        return shown(expression, value) if plain or expression.source.startswith(_HARMLESS) else NOT_SHOWN
+
+    return told
+
+
+def _says(task: Task, finding: Mapping[str, Any], told: Told) -> str:
+    if finding["lacking"]:
+        return "It cannot be told whether this is so, for something could not be read."
+    source = next(one.says for findings in task.case.pack.findings.values() for one in findings if one.id == finding["id"])
+    return task.case.sentence(source, finding["about"], told)
+
+
+def _finding(task: Task, finding: Mapping[str, Any], says: str, told: Told) -> dict[str, Any]:
+    options: Sequence[Option] = task.case.pack.options.get(finding["id"], ())
+    what = [
+        {
+            "option": option.id,
+            "if_it_does_not_work": "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], told),
+        }
+        for option in options
+    ]
+    return {"id": finding["id"], "says": says, "options": what}
+
+
+def _evidence(line: Observation, shown_as: Mapping[str, str]) -> dict[str, Any] | None:
+    """A line of the rail that a reason may cite, told anew from what it is evidence of."""
+    match line.kind:
+        case "finding":
+            says = shown_as.get(line.text, NOT_SHOWN)
+        case "read" | "missing" if "tool" in line.evidence:
+            name = line.evidence.get("fact") or line.evidence.get("read", "")
+            says = (
+                f"{line.evidence['tool']} was read: {name}"
+                if line.kind == "read"
+                else f"{line.evidence['tool']} could not be read"
+            )
+        case "policy" | "prediction":
+            says = line.text
+        case _:
+            return None
+    return {"seq": line.seq, "kind": line.kind, "says": says}
+
+
+def _plan(task: Task, plan: Plan, seen: Collection[str]) -> dict[str, Any]:
+    def argument(value: Any, kind: ArgumentType) -> Any:
+        return value if kind != "id" or value in seen else NOT_SHOWN  # other words are those of the catalogue
+
+    steps = []
+    for step, action in enumerate(plan.draft["plan"]):
+        kinds = task.catalogue[action["name"]].args
+        args = {
+            name: argument(value, kinds[name]) for name, value in action["args"].items() if kinds[name] not in ("text", "address")
+        }
+        letter = {"letter": plan.letters[step].draft} if step in plan.letters else {}
+        steps.append({"step": step + 1, "action": action["name"], "args": args, "for": action["for"], **letter})
+    lost = [{"option": one["option"], "for": one["for"]} for one in plan.draft["alternatives"]]
+    return {
+        "id": plan.id, "says": plan.says, "verdict": plan.draft["verdict"], "steps": steps, "cites": plan.draft["cites"],
+        "options_that_lost": lost,
+    }  # fmt: skip
+
+
+def _letters(task: Task, plans: Sequence[Plan]) -> dict[str, str]:
+    """The letters of the plans, or those that a plan could send."""
+    if plans:
+        return {letter.draft: letter.text for plan in plans for letter in plan.letters.values()}
+    return dict(task.case.pack.drafts)
+
+
+def _reads(task: Task) -> dict[str, Any]:
+    model = task.case.pack.model
+    assert model is not None
+    return {name: {"tool": model.may_read[name].tool, "fields": model.may_read[name].sees} for name in may_read(task)}
+
+
+def _actions(task: Task) -> list[dict[str, Any]]:
+    known = [task.catalogue[name] for name in sorted(task.case.pack.actions)]
+    return [{"name": one.name, "says": one.says, "args": dict(one.args)} for one in known]
+
+
+def _addresses(task: Task) -> list[str]:
+    return [
+        f"{fact.name}.{field}"
+        for fact in task.case.facts
+        if isinstance(fact.value, Mapping)
+        for field, value in fact.value.items()
+        if isinstance(value, Mapping) and set(ADDRESS_FIELDS) <= value.keys()
+    ]
+
+
+def _rules(task: Task) -> dict[str, Any]:
+    """What the pack says may be done about what was found, in its own words; no value of the case is in it."""
+
+    def written(ways: Sequence[Way]) -> list[Any]:
+        return [way.model_dump(by_alias=True, exclude_defaults=True) for way in ways]
+
+    pack = task.case.pack
+    found = dict.fromkeys(one["id"] for one in task.findings)
+    return {
+        "options": {finding: written(pack.options[finding]) for finding in found if finding in pack.options},
+        "conclusions": written(pack.conclusions),
+        "procedures": {name: one.model_dump(by_alias=True, exclude_defaults=True) for name, one in pack.procedures.items()},
+        "names": dict(pack.let),
+    }

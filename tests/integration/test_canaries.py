@@ -1,0 +1,93 @@
+"""What a pack does not show stays: it is in no request to a model, no log, no state of a run, and no record of a question."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from models.calls import Endpoint, Limits
+from models.client import open_chat_model
+from models.prompts import Prompt
+from nodes.pack import Pack
+from nodes.reasoning.hybrid import Hybrid
+from nodes.reasoning.llm import Llm
+from tests.engine import MISSIONS, laboratory, recorded_cases
+from tests.minds import walk
+from tests.model_server.adversary import Adversary
+from tests.model_server.behaviours import Asked, Say
+from tests.model_server.server import ModelServer
+
+#: in every text that a pack shows: they are masked
+PRIVATE = {
+    "card": "4111 1111 1111 1111",
+    "mail": "zoe.canary@shop.example",
+    "telephone": "+1 415 555 0199",
+    "key": "sk-canary1234567890abcdef",
+}
+CANARY = "Quuxcanary"
+#: words, ids and moments that records mean something by
+_MEANS = re.compile(r"[a-z_.]+|[A-Za-z]{1,6}[-_]?[\w-]*\d[\w-]*|\d{4}-\d\d-\d\d.*|[A-Z]{2,3}|\d+")
+
+
+def with_canaries(raw: dict[str, Any], pack: Pack) -> dict[str, Any]:
+    """The exception with a canary for every text that no field of `sees` is called by, and what is private in the others."""
+    assert pack.model is not None
+    shown = {path.split(".")[-1] for fields in pack.model.sees.values() for path in fields}
+    numbers = count()
+
+    def changed(name: str, value: Any) -> Any:
+        match value:
+            case dict():
+                return {key: changed(key, inner) for key, inner in value.items()}
+            case list():
+                return [changed(name, inner) for inner in value]
+            case str() if _MEANS.fullmatch(value) is None and name in shown:
+                return f"{value} {' '.join(PRIVATE.values())}"
+            case str() if _MEANS.fullmatch(value) is None:
+                return f"{CANARY}{next(numbers)}"
+        return value
+
+    made: dict[str, Any] = json.loads(json.dumps(raw))
+    return {**made, "trigger": changed("", made["trigger"]), "systems": changed("", made["systems"])}
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[ModelServer, list[Any]]]:
+    """A server with the worst model behind it, and the reasoners that ask it."""
+    worst = Adversary()
+
+    def script(question: Asked) -> Say:
+        return Say(worst(question.system, question.user, question.schema))
+
+    limits = Limits(day_tokens=10**9)
+    with ModelServer(script) as server, open_chat_model(Endpoint(model="small", url=server.url, key="k-canary"), limits) as model:
+        prompts = {name: Prompt.load(name) for name in ("hybrid", "llm")}
+        yield server, [kind(model, prompts, limits, "brief") for kind in (Hybrid, Llm)]
+
+
+def test_what_a_pack_does_not_show_leaves_no_trace(
+    asked: tuple[ModelServer, list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    server, reasoners = asked
+    caplog.set_level(logging.DEBUG)
+    canaries = 0
+    for mission in MISSIONS:
+        for place, raw in enumerate(recorded_cases(mission)[4::20]):
+            pack = laboratory().packs[mission]
+            made = with_canaries(raw, pack.of(raw["trigger"]["event"]))
+            canaries += json.dumps(made["systems"]).count(CANARY)
+            run = walk(made, reasoners[place % 2]).drive()
+            # what waits for a person is in the state as that person is shown it, and only there
+            states = [one.values for one in run._graph.get_state_history(run._config)]
+            calls = repr(run.ledger.model_calls(raw["case_id"]))
+            assert len(states) > 6 and CANARY not in f"{states} {calls}", raw["case_id"]
+            assert not [name for name, value in PRIVATE.items() if value in calls], raw["case_id"]
+    bodies = b"\n".join(question.raw for question in server.asked).decode()
+    for name, value in {**PRIVATE, "what no pack shows": CANARY}.items():
+        assert value not in bodies and value not in caplog.text, name
+    assert canaries > 100 and len(server.asked) > 30 and "[card 1]" in bodies
+    assert "k-canary" not in caplog.text

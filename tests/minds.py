@@ -1,0 +1,67 @@
+"""Reasoners with a scripted model, and what a prompt shows, for tests."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from errors import NoAnswer
+from evals.cases import recorded
+from evals.walk import Walk
+from models.calls import Limits, Question
+from models.prompts import Prompt
+from models.scripted import ScriptedModel
+from nodes.reasoning.hybrid import Hybrid
+from nodes.reasoning.llm import Llm
+from tests.engine import laboratory
+
+Answer = dict[str, Any]
+#: ample for every test: what budgets do is tested by itself
+LIMITS = Limits(run_tokens=10**9, day_tokens=10**9)
+_BLOCK = re.compile(r'<data from="([^"]*)" trust="none">(.*?)</data>', re.DOTALL)
+
+
+def blocks(question: Question) -> dict[str, Any]:
+    """The data of a prompt, by label."""
+    return {label: json.loads(value) for label, value in _BLOCK.findall(question.user)}
+
+
+def worded(question: Question, **other: Any) -> Answer:
+    """The words of an answer that pass: one reason, with the last evidence and the first clause that the prompt shows."""
+    seen = blocks(question)
+    reason = {
+        "says": "It follows from what was found.",
+        "observations": [seen["evidence"][-1]["seq"]],
+        "clauses": [seen["clauses"][0]["id"]],
+    }
+    words = {"reasons": [reason], "queue": None, "letters": [], "alternatives": [], "summary": "", "confidence": 0.8}
+    return {**words, **({"read": None} if "read" in question.schema["properties"] else {}), **other}
+
+
+def choosing(question: Question, **other: Any) -> Answer:
+    """The answer of a hybrid that takes the planner's plan."""
+    return worded(question, **{"choice": "plan-1", **other})
+
+
+def hybrid(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limits = LIMITS) -> tuple[Hybrid, ScriptedModel]:
+    model = ScriptedModel(answer)
+    return Hybrid(model, {"hybrid": Prompt.load("hybrid")}, limits, "brief"), model
+
+
+def llm(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limits = LIMITS) -> tuple[Llm, ScriptedModel]:
+    model = ScriptedModel(answer)
+    return Llm(model, {"llm": Prompt.load("llm")}, limits, "brief"), model
+
+
+def walk(raw: Mapping[str, Any], reasoner: Any = None, **sight: Any) -> Walk:
+    """A run over an exception that has not begun; `sight` changes what its pack shows a model, `model=None` to nothing."""
+    lab = laboratory()
+    exception = recorded(raw, lab.packs, "test")
+    pack = lab.packs[exception.event.mission]
+    if sight == {"model": None}:
+        pack = pack.model_copy(update={"model": None})
+    elif sight:
+        assert pack.model is not None
+        pack = pack.model_copy(update={"model": pack.model.model_copy(update=sight)})
+    return Walk(replace(lab, packs={**lab.packs, pack.mission: pack}), exception, reasoner=reasoner)
