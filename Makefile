@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
-.PHONY: help install run test browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install run test slow browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,11 @@ install: .venv/installed  ## make .venv from requirements.lock
 run: install  ## set up, take in a sample of exceptions, run a Mission on each
 	@$(BIN)/python -m cli start
 
-test: install  ## every test that needs no browser
+test: install  ## every test that is quick and needs no browser
 	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser
+
+slow: install  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser -m slow
 
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser

@@ -15,17 +15,19 @@ _ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "sy
 
 
 def versions_of(laboratory: Laboratory, phrasings: Path) -> dict[str, str]:
-    """Graph, reasoner (with its model and prompts, if it has any), policies, phrasings (the folder), catalogue, and packs."""
+    """Graph, reasoner (with model, prompts and what packs show it, if it has any), policies, phrasings (the folder), and more."""
     said = sorted(phrasings.rglob("*.txt"))
     reasoner = laboratory.reasoner
     model = {"model": reasoner.version} if reasoner.version != reasoner.name else {}
     reads = {"texts": laboratory.reads.version} if laboratory.reads else {}
+    sees = {f"shown by {mission}": pack.model_digest for mission, pack in sorted(laboratory.packs.items())}
     packs = {f"pack {mission}": pack.digest for mission, pack in sorted(laboratory.packs.items())}
     return {
         "graph": GRAPH_VERSION,
         "reasoner": reasoner.name,
         **model,
         **reads,
+        **(sees if model else {}),
         # of every period: recorded exceptions are looked at as of then
         "policies": _digest(period.digest.encode() for period in laboratory.policies.periods),
         "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),

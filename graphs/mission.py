@@ -1,7 +1,8 @@
 """The mission graph. START HERE: every node and every edge of a Mission, in the order of DESIGN.
 
     event → gather → diagnose → ground → assess → propose → check → review → execute → close
-                                                     ↑________|  sent back at most twice, then escalated
+                                                     ↑________|  sent back at most twice, then escalated; a model's
+                                                                 plan gives way to the planner's first
 
 After review, `decision` takes what the person decided from the ledger: the graph believes nobody else.
 

@@ -112,13 +112,14 @@ class Runtime:
 
     def versions(self, event: Event) -> dict[str, str]:
         """What a run of this event starts with: graph, pack, policies, catalogue and model."""
-        context = self.context
+        context, pack = self.context, self.context.packs[event.mission]
+        asks = context.reasoner.version != context.reasoner.name
         return {
             "graph": GRAPH_VERSION,
-            "pack": context.packs[event.mission].digest,
+            "pack": pack.digest,
             "policies": context.policies.digest(event.as_of),
             "catalogue": context.catalogue.digest,
-            "model": context.reasoner.version,
+            "model": f"{context.reasoner.version}, shown {pack.model_digest}" if asks else context.reasoner.version,
         }
 
     def drive(self, run_id: str, on_observation: OnObservation | None = None) -> Run:

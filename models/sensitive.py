@@ -5,7 +5,7 @@ Found too much is a mark in the place of a harmless number; found too little lea
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,8 +38,10 @@ def found(text: str) -> list[Found]:
     return [Found(_FINDERS[rank][0], places[start], places[end - 1] + 1) for start, end, rank in merged]
 
 
-def _plain(text: str) -> tuple[str, list[int]]:
+def _plain(text: str) -> tuple[str, Sequence[int]]:
     """One way to write digits and letters, without invisible characters; and where in the text each character stands."""
+    if _ORDINARY.fullmatch(text):
+        return text, range(len(text))
     characters, places = list[str](), list[int]()
     for at, character in enumerate(text):
         for one in character if character.isascii() else unicodedata.normalize("NFKC", character):
@@ -48,6 +50,10 @@ def _plain(text: str) -> tuple[str, list[int]]:
                 characters.append(made)
                 places.append(at)
     return "".join(characters), places
+
+
+#: is written in one way already
+_ORDINARY = re.compile(r"[ -~\n]*")
 
 
 def _plain_character(character: str) -> str:

@@ -35,7 +35,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
     values = context.policies.values(run.event.as_of)
-    draft = with_words(state["draft"], case, context.catalogue)
+    draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
     judgement = judge(case, draft, state["grounded"], context.catalogue, values, allowed(context.ledger, run_id, draft["undoes"]))
     objections = [*_unfounded(context, state, case, draft), *judgement.objections]
     if objections:

@@ -15,10 +15,10 @@ def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
     if proposal is not None and proposal.status == "superseded":
         said = f"Run {proposal.held_by}, which would change the same, is closed; the world is looked at anew"
         observe(runtime, run_id, [NewObservation("decision", "decision", said)])
-        return {"decision": {"id": None, "kind": "respond", "by": "", "details": {}}}
+        return {"decision": {"id": None, "kind": "respond", "by": ""}}
     if proposal is None or proposal.status == "pending" or not decisions:
         raise Stuck(f"run {run_id} was resumed without a decision in the ledger; decide about it with `missions decide`")
     last = decisions[-1]
-    taken: MissionState = {"decision": {"id": last.decision_id, "kind": last.kind, "by": last.by, "details": dict(last.details)}}
+    taken: MissionState = {"decision": {"id": last.decision_id, "kind": last.kind, "by": last.by}}
     # whoever asks for another look does not want the steps taken back
     return {**taken, "undoing": None} if last.kind == "respond" else taken

@@ -10,8 +10,7 @@ from nodes.case import Case
 from nodes.planner import Planner, escalation
 from nodes.rail import NewObservation, observe
 from nodes.state import MissionContext, MissionState
-from nodes.undo import undoing
-from nodes.wording import without_words
+from nodes.wording import EDIT, UNDO, edited, taking_back, without_words
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -32,15 +31,12 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         made, undoes = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue), ""
     elif decision and decision["kind"] == "escalate":
-        made = escalation(
-            case, decision["details"].get("queue", case.pack.missing.escalate), "A person escalated it.", [], context.catalogue
-        )
+        made = escalation(case, _queue(context, run_id, case), "A person escalated it.", [], context.catalogue)
         author, undoes = decision["by"], ""
     elif decision and decision["kind"] == "edit" and not state["objections"]:
-        made, author = _edited(context, run_id, decision["details"]["plan"]), decision["by"]
+        made, author = _edited(context, run_id), decision["by"]
     elif undoes:
-        undone = next(one for one in context.ledger.proposals(run_id) if one.proposal_id == undoes)
-        made = undoing(case, undone, context.ledger.effects(run_id), context.catalogue)
+        made = {**taking_back(undoes, case, context.catalogue, context.ledger, run_id), "of": UNDO}
     elif tries == asked:
         made = _after_a_model(context, state, case)
     else:
@@ -58,13 +54,21 @@ def _after_a_model(context: MissionContext, state: MissionState, case: Case) -> 
     return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", says), *made["said"]]}
 
 
-def _edited(context: MissionContext, run_id: str, plan: list[dict[str, Any]]) -> dict[str, Any]:
+def _queue(context: MissionContext, run_id: str, case: Case) -> str:
+    """Where the person who escalated the case wants it to go."""
+    decision = next(one for one in reversed(context.ledger.decisions(run_id)) if one.kind == "escalate")
+    queue: str = decision.details.get("queue", case.pack.missing.escalate)
+    return queue
+
+
+def _edited(context: MissionContext, run_id: str) -> dict[str, Any]:
     """The last proposal with the person's plan in place of its own."""
     before = context.ledger.proposal(run_id)
     assert before is not None, "an edit is a decision about a proposal"
     return {
         "verdict": before.verdict,
-        "plan": plan,
+        "plan": edited(context.ledger, run_id),
+        "of": EDIT,
         "rationale": before.rationale,
         "cites": [cite["clause"] for cite in before.cites],
         "alternatives": list(before.alternatives),

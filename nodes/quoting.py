@@ -35,7 +35,7 @@ _CONTACTS = _patterns(
 )
 _DATES = _patterns(
     r"(?P<iso>\d{4}-\d{2}-\d{2})(?:t(?P<at>\d{2}:\d{2})[\d:.+-]*z?)?",
-    rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH}),?(?: (?P<year>\d{{4}}))?",
+    rf"(?<![\d.,$€£¥])(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH}),?(?: (?P<year>\d{{4}}))?",
     rf"(?P<month>{_MONTH}) (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<year>\d{{4}}))?",
 )
 _FIGURES = _patterns(
@@ -49,6 +49,11 @@ _FIGURES = _patterns(
     rf"(?P<number>{_NUMBER})",
 )
 _BIG = re.compile(r"\b(?:hundreds?|thousands?|millions?|billions?)\b")
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = ("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+#: numbers in words, above SMALL and below a hundred
+_IN_WORDS = re.compile(rf"\b(?:(?P<teen>{'|'.join(_TEENS)})|(?P<ten>{'|'.join(_TENS)})(?:[- ](?P<one>{'|'.join(_ONES)}))?)\b")
 _DIGIT = re.compile(r"\d")
 #: without one of these, there is no link and no address of mail
 _MARKS = frozenset(".@:")
@@ -110,6 +115,13 @@ def _figures(plain: str) -> Iterator[str]:
             yield from _day(match)
         yield from map(_figure, figures)
     yield from _BIG.findall(plain)
+    yield from (_in_digits(match) for match in _IN_WORDS.finditer(plain))
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    if match["teen"]:
+        return str(13 + _TEENS.index(match["teen"]))
+    return str(20 + 10 * _TENS.index(match["ten"]) + (1 + _ONES.index(match["one"]) if match["one"] else 0))
 
 
 def _taken_out(patterns: Sequence[re.Pattern[str]], plain: str) -> tuple[list[re.Match[str]], str]:

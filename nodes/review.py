@@ -7,31 +7,37 @@ from langgraph.types import interrupt
 
 from ledger.records import Proposal
 from nodes.state import MissionContext, MissionState
+from nodes.wording import args_without_words
+from systems.catalogue import Catalogue
 
 ALLOWED = ["approve", "edit", "reject", "respond"]
 
 
 def review(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Interrupt with a HITLRequest. What it is resumed with counts for nothing: `decision` looks into the ledger."""
-    interrupt(request(runtime.context.ledger.proposal(state["run_id"])))
+    context = runtime.context
+    interrupt(request(context.ledger.proposal(state["run_id"]), context.catalogue))
     return {}
 
 
-def request(proposal: Proposal | None) -> dict[str, Any]:
-    """The proposal in the form of LangChain's `HITLRequest`, which inbox clients and Studio show."""
+def request(proposal: Proposal | None, catalogue: Catalogue) -> dict[str, Any]:
+    """The proposal in the form of LangChain's `HITLRequest`, which inbox clients and Studio show, without its words.
+
+    It is kept with the checkpoint; letters, addresses and the rationale stand in the ledger alone, where a person reads them.
+    """
     if proposal is None:
         return {"action_requests": [], "review_configs": []}
     names = dict.fromkeys(action["name"] for action in proposal.plan)
     return {
         "action_requests": [
-            {"name": action["name"], "args": dict(action["args"]), "description": action["says"]} for action in proposal.plan
+            {"name": step["name"], "args": args_without_words(step, catalogue), "description": step["says"]}
+            for step in proposal.plan
         ],
         "review_configs": [{"action_name": name, "allowed_decisions": ALLOWED} for name in names],
         "proposal": {
             "id": proposal.proposal_id,
             "digest": proposal.digest,
             "verdict": proposal.verdict,
-            "rationale": proposal.rationale,
             "role": proposal.approval.role,
             "four_eyes": proposal.approval.four_eyes,
             "money_at_stake_cents": proposal.money_at_stake_cents,

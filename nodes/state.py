@@ -45,7 +45,7 @@ class MissionState(TypedDict, total=False):
     waits: bool
     #: the proposal whose steps are to be taken back, because one of them failed
     undoing: str | None
-    #: {"id", "kind", "by", "details"} of the person's decision, as the ledger has it
+    #: {"id", "kind", "by"} of the person's decision; what it says stands in the ledger
     decision: dict[str, Any] | None
     verdict: str | None
     outcome: Outcome | None

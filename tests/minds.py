@@ -9,6 +9,7 @@ from typing import Any
 from errors import NoAnswer
 from evals.cases import recorded
 from evals.walk import Walk
+from graphs.reasoners import TextReading
 from models.calls import Limits, Question
 from models.prompts import Prompt
 from models.scripted import ScriptedModel
@@ -54,9 +55,9 @@ def llm(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limi
     return Llm(model, {"llm": Prompt.load("llm")}, limits, "brief"), model
 
 
-def walk(raw: Mapping[str, Any], reasoner: Any = None, **sight: Any) -> Walk:
+def walk(raw: Mapping[str, Any], reasoner: Any = None, reads: TextReading | None = None, **sight: Any) -> Walk:
     """A run over an exception that has not begun; `sight` changes what its pack shows a model, `model=None` to nothing."""
-    lab = laboratory()
+    lab = replace(laboratory(), reads=reads)
     exception = recorded(raw, lab.packs, "test")
     pack = lab.packs[exception.event.mission]
     if sight == {"model": None}:

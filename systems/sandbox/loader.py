@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from errors import BadInput
 from systems.sandbox import journals
 from systems.sandbox.claims import claims_of, digest
-from systems.sandbox.database import create_schema, open_engine
+from systems.sandbox.database import create_schema, engine_of
 from systems.sandbox.feed import tell
 from systems.sandbox.shapes import COLLECTIONS, Row, clean, is_moment, rows_of
 from systems.sandbox.tables import LOCATIONS, ORDER_LINES, ORDERS, PAYMENTS
@@ -40,36 +40,28 @@ def load_cases(
     something else about one of its orders, customers, SKUs …; the same case again changes nothing and counts as loaded.
     """
     create_schema(url)
-    engine = open_engine(url, connections=1)
     report = LoadReport([], {})
-    try:
-        with engine.connect() as connection:
-            for case in cases:
-                case_id = str(case.get("case_id"))
-                try:
-                    with connection.begin():
-                        _load(connection, case_id, case)
-                        if feed:
-                            tell(connection, case_id, case)
-                    report.loaded.append(case_id)
-                except BadInput as refusal:
-                    report.refused[case_id] = str(refusal)
-                if on_progress:
-                    on_progress(case_id)
-    finally:
-        engine.dispose()
+    with engine_of(url).connect() as connection:
+        for case in cases:
+            case_id = str(case.get("case_id"))
+            try:
+                with connection.begin():
+                    _load(connection, case_id, case)
+                    if feed:
+                        tell(connection, case_id, case)
+                report.loaded.append(case_id)
+            except BadInput as refusal:
+                report.refused[case_id] = str(refusal)
+            if on_progress:
+                on_progress(case_id)
     return report
 
 
 def add_invoice(url: str, invoice: Mapping[str, Any]) -> None:
     """Enter an invoice into the ERP, as its vendor sent it. Raises BadInput when it is malformed or its id is taken."""
     create_schema(url)
-    engine = open_engine(url, connections=1)
-    try:
-        with engine.begin() as connection:
-            _insert(connection, str(invoice.get("invoice_id")), "erp.invoices", [invoice])
-    finally:
-        engine.dispose()
+    with engine_of(url).begin() as connection:
+        _insert(connection, str(invoice.get("invoice_id")), "erp.invoices", [invoice])
 
 
 def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:

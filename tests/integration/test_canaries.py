@@ -1,25 +1,33 @@
-"""What a pack does not show stays: it is in no request to a model, no log, no state of a run, and no record of a question."""
+"""What a pack does not show stays: no request to a model, log, state of a run, index, export or report has it."""
 
 import json
 import logging
 import re
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.auditing import export
+from ledger.canonical import now
 from models.calls import Endpoint, Limits
 from models.client import open_chat_model
 from models.prompts import Prompt
 from nodes.pack import Pack
+from nodes.reasoning.allowing import texts
 from nodes.reasoning.hybrid import Hybrid
 from nodes.reasoning.llm import Llm
 from tests.engine import MISSIONS, laboratory, recorded_cases
+from tests.integration.live_company import Company, built_home, edited
 from tests.minds import walk
 from tests.model_server.adversary import Adversary
 from tests.model_server.behaviours import Asked, Say
 from tests.model_server.server import ModelServer
+
+pytest_plugins = ["tests.integration.live_company"]
 
 #: in every text that a pack shows: they are masked
 PRIVATE = {
@@ -30,7 +38,7 @@ PRIVATE = {
 }
 CANARY = "Quuxcanary"
 #: words, ids and moments that records mean something by
-_MEANS = re.compile(r"[a-z_.]+|[A-Za-z]{1,6}[-_]?[\w-]*\d[\w-]*|\d{4}-\d\d-\d\d.*|[A-Z]{2,3}|\d+")
+_MEANS = re.compile(r"[a-z_.]+|[A-Za-z]{1,6}[-_]?[\w-]*\d[\w-]*|\d{4}-\d\d-\d\d.*|[A-Z]{2,3}(-[A-Z]{3})?|\d+")
 
 
 def with_canaries(raw: dict[str, Any], pack: Pack) -> dict[str, Any]:
@@ -81,8 +89,7 @@ def test_what_a_pack_does_not_show_leaves_no_trace(
             made = with_canaries(raw, pack.of(raw["trigger"]["event"]))
             canaries += json.dumps(made["systems"]).count(CANARY)
             run = walk(made, reasoners[place % 2]).drive()
-            # what waits for a person is in the state as that person is shown it, and only there
-            states = [one.values for one in run._graph.get_state_history(run._config)]
+            states = [(one.values, one.tasks) for one in run._graph.get_state_history(run._config)]
             calls = repr(run.ledger.model_calls(raw["case_id"]))
             assert len(states) > 6 and CANARY not in f"{states} {calls}", raw["case_id"]
             assert not [name for name, value in PRIVATE.items() if value in calls], raw["case_id"]
@@ -91,3 +98,40 @@ def test_what_a_pack_does_not_show_leaves_no_trace(
         assert value not in bodies and value not in caplog.text, name
     assert canaries > 100 and len(server.asked) > 30 and "[card 1]" in bodies
     assert "k-canary" not in caplog.text
+
+
+def test_it_is_in_no_checkpoint_index_log_or_export_of_a_company(
+    company: Company,
+    asked: tuple[ModelServer, list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server, reasoners = asked
+    runs = []
+    for place, mission in enumerate(MISSIONS):
+        monkeypatch.setattr(company.runtime.context, "reasoner", reasoners[place % 2])
+        for raw in [one for one in recorded_cases(mission) if None not in one["systems"].values()][2:40:12]:
+            run = company.propose(with_canaries(raw, company.runtime.context.packs[mission].of(raw["trigger"]["event"])))
+            runs.append(run.run_id)
+            if run.status == "waiting" and company.proposal(run).approval.role == "reviewer":
+                run = company.decide(run, "edit", "ron", plan=edited(company.proposal(run)))
+            if run.status == "waiting":
+                company.approve(run)
+    read = [one for run_id in runs for fact in company.ledger.facts(run_id) for one in texts(fact.value)]
+    assert sum(CANARY in one for one in read) > 20 and len(server.asked) > len(runs) > 10
+
+    kept = b"".join(
+        bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+        for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+        for row in company.sql(f"SELECT * FROM {table}")
+        for value in row
+    )
+    index = b"".join(file.read_bytes() for file in (built_home() / "knowledge").rglob("*") if file.is_file())
+    export(company.ledger, tmp_path, Ed25519PrivateKey.generate(), now())
+    exported = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    questions = b"".join(one.raw for one in server.asked)
+    for name, place in {"state": kept, "index": index, "export": exported, "questions": questions}.items():
+        assert len(place) > 1_000 and not [one for one in (CANARY, *PRIVATE.values()) if one.encode() in place], name
+    assert not [one for one in (CANARY, *PRIVATE.values()) if one in caplog.text]

@@ -17,6 +17,7 @@ ALL, ENOUGH = 100, 20
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="commands are forked")
+@pytest.mark.slow
 def test_a_batch_that_is_killed_goes_on_without_what_is_finished(tmp_path: Path) -> None:
     out, unbroken, cases = tmp_path / "out.jsonl", tmp_path / "unbroken.jsonl", tmp_path / "cases.jsonl"
     cases.write_text("\n".join(CASES.read_text("utf-8").splitlines()[:ALL]))

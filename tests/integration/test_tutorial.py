@@ -145,6 +145,7 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a Unix shell")
+@pytest.mark.slow
 def test_who_follows_the_tutorial_gets_what_it_shows(reader: Reader) -> None:
     assert len(blocks()) >= 10
     for block in blocks():

@@ -50,7 +50,7 @@ class Shown:
         ways = (
             [value]
             if isinstance(value, str)
-            else [str(value), f"{value / 100:,.2f}", *([f"{value // 100:,}"] if value % 100 == 0 else [])]
+            else [str(value), f"{value:,}", f"{value / 100:,.2f}", *([f"{value // 100:,}"] if value % 100 == 0 else [])]
         )
         return any(re.search(rf"(?<![\w.,-]){re.escape(way)}(?![\w-]|[.,]\d)", self.text) for way in ways)
 

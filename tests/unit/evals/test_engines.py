@@ -79,6 +79,7 @@ def test_results_come_in_the_order_of_the_jobs_and_few_jobs_are_taken_ahead(numb
     assert given_back == number
 
 
+@pytest.mark.slow
 def test_two_processes_give_byte_for_byte_what_one_gives(jobs: list[Job], lab: Laboratory, chosen: Settings) -> None:
     assert lines(Pool(2), jobs, lab, chosen) == lines(Here(), jobs, lab, chosen)
 
@@ -136,6 +137,7 @@ def test_folders_of_the_checkout_are_sent_as_such(lab: Laboratory, chosen: Setti
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: it is an extra")
+@pytest.mark.slow
 def test_ray_gives_byte_for_byte_what_one_process_gives_and_listens_to_this_machine_alone(
     jobs: list[Job], lab: Laboratory, chosen: Settings
 ) -> None:

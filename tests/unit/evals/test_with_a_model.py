@@ -81,4 +81,6 @@ def test_versions_name_reasoner_model_and_prompts(lab: Laboratory, tmp_path: Pat
     assert planned["reasoner"] == "planner" and "model" not in planned
     label = Prompt.load("hybrid").label
     assert (asked["reasoner"], asked["model"]) == ("hybrid", f"hybrid scripted {label}")
-    assert {name for name in asked if asked[name] != planned.get(name)} == {"reasoner", "model"}
+    shown = {name for name in asked if name.startswith("shown by ")}
+    assert len(shown) == len(lab.packs) and not shown & planned.keys()
+    assert {name for name in asked if asked[name] != planned.get(name)} - shown == {"reasoner", "model"}

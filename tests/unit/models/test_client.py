@@ -12,6 +12,7 @@ from errors import BadInput, NoAnswer
 from models.calls import Endpoint, Limits, Model, Question, Reply
 from models.client import open_chat_model
 from tests.model_server import behaviours as does
+from tests.model_server.badly import BADLY, RIGHT
 from tests.model_server.server import WAYS, ModelServer
 
 SCHEMA = {
@@ -19,41 +20,10 @@ SCHEMA = {
     "properties": {"verdict": {"enum": ["refund", "hold"]}, "cents": {"type": "integer"}},
 }  # fmt: skip
 QUESTION = Question(purpose="plan", prompt="llm@1:00000000", system="You decide.", user="CASE O-1", schema=SCHEMA)
-RIGHT = {"verdict": "refund", "cents": 120000}
 LIMITS = Limits(seconds=1.0, output_tokens=500)
 #: for what ends by itself, however slow the machine is
 PATIENT = Limits(seconds=60.0, output_tokens=500)
 
-#: what a server may do, and of which kind the NoAnswer is
-BADLY: dict[str, tuple[does.Behaviour, str]] = {
-    "an open brace": (does.Raw("{"), "malformed"),
-    "prose": (does.Raw("Sorry, I cannot do that."), "malformed"),
-    "a key twice": (does.Raw('{"verdict": "refund", "verdict": "hold", "cents": 1}'), "malformed"),
-    "no number": (does.Raw('{"verdict": "refund", "cents": NaN}'), "malformed"),
-    "a large number": (does.Raw('{"verdict": "refund", "cents": 1' + "0" * 400 + "}"), "malformed"),
-    "depth": (does.Raw("[" * 3_000), "malformed"),
-    "half a character": (does.Raw('"' + "\\ud800" + '"'), "malformed"),
-    "one key more": (does.Say({**RIGHT, "WORDS": 1}), "malformed"),
-    "another verdict": (does.Say({**RIGHT, "verdict": "WORDS"}), "malformed"),
-    "cut off": (does.Raw('{"verdict": "refund"', finish="length"), "malformed"),
-    "nothing": (does.Raw(""), "malformed"),
-    "100,000 tokens": (does.Flood(), "malformed"),
-    "a slow drip": (does.Drip(RIGHT), "outage"),
-    "a slow drip of headers": (does.DripHeaders(), "outage"),
-    "endless headers": (does.LongHeaders(), "outage"),
-    "nothing ever": (does.Hang(), "outage"),
-    "a cut connection": (does.Cut(RIGHT), "outage"),
-    "500": (does.Status(500), "outage"),
-    "401": (does.Status(401), "outage"),
-    "429 with a long wait": (does.Status(429, retry_after="60"), "limit"),
-    "429 with a date": (does.Status(429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), "limit"),
-    "429": (does.Status(429), "limit"),
-    "HTML": (does.HTML, "malformed"),
-    "gzip": (does.zipped(RIGHT), "malformed"),
-    "a redirect": (does.redirect, "malformed"),
-    "broken events": (does.broken_events, "malformed"),
-    "an error within": (does.error_event, "outage"),
-}
 NOWHERE = [
     "http://models.example/v1", "ftp://localhost/v1", "https://key@models.example/v1", "https://x.example/v1?k=a", "x:80/v1",
     "https://", "http://8.8.8.8/v1", "http://localhost:99999/v1", "https://x.example/\nv1",
