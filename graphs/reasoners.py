@@ -59,7 +59,7 @@ def open_reasoning(chosen: Settings, name: str = "") -> Iterator[Reasoning]:
     with open_model(chosen) as model:
         if model is None:
             raise BadInput(f"The reasoner {reasoner} asks a model, and none is set: name one in MISSIONS_MODEL (docs/models.md).")
-        prompts, limits = {one: Prompt.load(one, chosen.prompts) for one in (reasoner, "understand")}, limits_of(chosen)
+        prompts, limits = {one: Prompt.load(one, chosen.prompts) for one in ("hybrid", "llm", "understand")}, limits_of(chosen)
         kind = Llm if reasoner == Llm.name else Hybrid
         yield Reasoning(kind(model, prompts, limits, chosen.tone), TextReading(model, prompts["understand"], limits))
 

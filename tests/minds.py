@@ -47,7 +47,7 @@ def choosing(question: Question, **other: Any) -> Answer:
 
 def hybrid(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limits = LIMITS) -> tuple[Hybrid, ScriptedModel]:
     model = ScriptedModel(answer)
-    return Hybrid(model, {"hybrid": Prompt.load("hybrid")}, limits, "brief"), model
+    return Hybrid(model, {name: Prompt.load(name) for name in ("hybrid", "llm")}, limits, "brief"), model
 
 
 def llm(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limits = LIMITS) -> tuple[Llm, ScriptedModel]:

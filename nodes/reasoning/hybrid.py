@@ -1,7 +1,8 @@
 """hybrid: the rules say which plans follow from a case, and a model chooses among them and words it.
 
 It can change no step. What it can do is pick where a pack leaves the choice, hand the case over to people, give reasons, and
-write the letters of steps that wait for a person.
+write the letters of steps that wait for a person. If none of the plans is right it may make one itself, as `llm` does; the check
+holds that one to the rules like any other.
 """
 
 from collections.abc import Mapping
@@ -11,10 +12,10 @@ from errors import NoAnswer
 from models.calls import Limits, Model
 from models.prompts import Prompt
 from nodes.derivation import feasible
-from nodes.reasoning.drafting import chosen, planners_plan, without_an_answer
+from nodes.reasoning.drafting import chosen, planned, planners_plan, without_an_answer
 from nodes.reasoning.mind import Mind
 from nodes.reasoning.reading_more import read_more
-from nodes.reasoning.schema import choice_schema
+from nodes.reasoning.schema import OWN_PLAN, choice_schema, plan_schema
 from nodes.reasoning.seeing import see
 from nodes.reasoning.task import Task
 
@@ -24,7 +25,7 @@ class Hybrid:
 
     Args:
         model: the model.
-        prompts: by name; "hybrid" is used.
+        prompts: by name; "hybrid" is used, and "llm" for a plan of its own.
         limits: what questions may take.
         tone: of letters, where the pack says nothing of it.
     """
@@ -34,7 +35,8 @@ class Hybrid:
 
     def __init__(self, model: Model, prompts: Mapping[str, Prompt], limits: Limits, tone: str) -> None:
         self._mind = Mind(model, prompts["hybrid"], "choice", limits, tone)
-        self.version = f"hybrid {model.name} {prompts['hybrid'].label}"
+        self._plans = Mind(model, prompts["llm"], "plan", limits, tone)
+        self.version = f"hybrid {model.name} {prompts['hybrid'].label} {prompts['llm'].label}"
 
     def propose(self, task: Task) -> dict[str, Any]:
         """A draft; see `nodes.state.Reasoner`."""
@@ -53,4 +55,7 @@ class Hybrid:
             task = read_more(task, answer["read"])
             sight = see(task, plans)
             answer = self._mind.ask(task, sight, choice_schema(sight))
+        if answer["choice"] == OWN_PLAN:
+            sight = see(task)
+            return planned(self._plans.ask(task, sight, plan_schema(sight)), task, sight, self._plans.by)
         return chosen(answer, task, sight, plans, self._mind.by)

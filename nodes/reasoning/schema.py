@@ -12,8 +12,8 @@ from nodes.reasoning.sight import Sight
 Schema = dict[str, Any]
 
 MOST_ACTIONS, MOST_REASONS, MOST_ALTERNATIVES, MOST_LETTERS = 60, 8, 6, 12
-#: what a model chooses where it hands the case over to people
-HAND_OVER = "hand_over"
+#: what a model chooses where it hands the case over to people, and where it wants to make a plan itself
+HAND_OVER, OWN_PLAN = "hand_over", "own_plan"
 
 
 def plan_schema(sight: Sight) -> Schema:
@@ -31,13 +31,13 @@ def plan_schema(sight: Sight) -> Schema:
 
 
 def choice_schema(sight: Sight) -> Schema:
-    """A choice among the plans that follow from the rules, or one more read before it."""
+    """A choice among the plans that follow from the rules, another plan, or one more read before it."""
     read = {"read": _one_of(list(sight.reads), or_none=True)} if sight.reads else {}
     return _object(
         {
             **read,
             "reasons": _reasons(sight),
-            "choice": _one_of([*(plan["id"] for plan in sight.plans), HAND_OVER]),
+            "choice": _one_of([*(plan["id"] for plan in sight.plans), OWN_PLAN, HAND_OVER]),
             "queue": _one_of(sight.queues, or_none=True),
             **_words(sight),
         }

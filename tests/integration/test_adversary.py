@@ -78,7 +78,7 @@ def over_http(
     """A reasoner that asks a server over HTTP, which does as the script says."""
     limits = limits or Limits(seconds=60, run_tokens=10**9, day_tokens=10**9)
     with ModelServer(script) as server, open_chat_model(Endpoint(model="small", url=server.url), limits) as model:
-        yield server, KINDS[name](model, {name: Prompt.load(name)}, limits, "brief")
+        yield server, KINDS[name](model, {one: Prompt.load(one) for one in KINDS}, limits, "brief")
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
@@ -90,7 +90,7 @@ def test_the_worst_model_changes_nothing_that_nobody_approved(mission: str, reas
     found = [wrong_with(raw, made) for raw in cases]
     assert not [one for wrong, _ in found for one in wrong]
     authors = sum((by for _, by in found), Counter())
-    assert len(model.asked) > len(cases) and authors[reasoner] and authors.keys() <= {"planner", reasoner}
+    assert len(model.asked) >= len(cases) and authors[reasoner] and authors.keys() <= {"planner", reasoner}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ pytest_plugins = ["tests.integration.live_company"]
 
 def test_a_plan_that_a_model_chose_is_approved_and_executed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ScriptedModel(FirstPlan())
-    hybrid = Hybrid(model, {"hybrid": Prompt.load("hybrid")}, Limits(), "brief")
+    hybrid = Hybrid(model, {name: Prompt.load(name) for name in ("hybrid", "llm")}, Limits(), "brief")
     monkeypatch.setattr(company.runtime.context, "reasoner", hybrid)
     run = company.propose("dev-ord-0007")
     assert company.proposal(run).author == "hybrid" and run.versions["model"].startswith(f"{hybrid.version}, shown ")

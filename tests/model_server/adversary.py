@@ -219,7 +219,13 @@ def _endless(shown: Shown, schema: Schema, turn: int) -> Answer:
     return {"choice": "plan-1", "summary": "so " * 2_000, "reasons": [{**one, "says": "so " * 200} for one in _reasons(schema)]}
 
 
+def _own_plan(shown: Shown, schema: Schema, turn: int) -> Answer:
+    """A plan of its own, which is then asked for."""
+    return {"choice": "own_plan"}
+
+
 _CHOICES: list[Strategy] = [
+    _own_plan,
     _last_plan, _no_plan, _off, _letters_that_promise, _hostile_letters, _hostile_words, _reads, _unread_reasons, _endless,
 ]  # fmt: skip
 

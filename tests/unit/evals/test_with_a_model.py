@@ -20,7 +20,10 @@ from tests.engine import recorded_cases
 
 
 def hybrid_of(lab: Laboratory, model: ScriptedModel) -> Laboratory:
-    return replace(lab, reasoner=Hybrid(model, {"hybrid": Prompt.load("hybrid")}, Limits(price_input=1_000_000), "brief"))
+    return replace(
+        lab,
+        reasoner=Hybrid(model, {name: Prompt.load(name) for name in ("hybrid", "llm")}, Limits(price_input=1_000_000), "brief"),
+    )
 
 
 @pytest.fixture
@@ -79,8 +82,8 @@ def test_no_trace_of_a_case_is_sent_whatever_the_environment_says(
 def test_versions_name_reasoner_model_and_prompts(lab: Laboratory, tmp_path: Path) -> None:
     planned, asked = versions_of(lab, tmp_path), versions_of(hybrid_of(lab, ScriptedModel(lambda _: {})), tmp_path)
     assert planned["reasoner"] == "planner" and "model" not in planned
-    label = Prompt.load("hybrid").label
-    assert (asked["reasoner"], asked["model"]) == ("hybrid", f"hybrid scripted {label}")
+    labels = " ".join(Prompt.load(name).label for name in ("hybrid", "llm"))
+    assert (asked["reasoner"], asked["model"]) == ("hybrid", f"hybrid scripted {labels}")
     shown = {name for name in asked if name.startswith("shown by ")}
     assert len(shown) == len(lab.packs) and not shown & planned.keys()
     assert {name for name in asked if asked[name] != planned.get(name)} - shown == {"reasoner", "model"}

@@ -39,12 +39,13 @@ def test_a_reasoner_that_asks_a_model_needs_one() -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["llm", "hybrid"])
-def test_a_reasoner_says_which_model_and_prompt_it_stands_on_and_not_its_key(name: str) -> None:
+@pytest.mark.parametrize(("name", "prompts"), [("llm", ["llm"]), ("hybrid", ["hybrid", "llm"])])
+def test_a_reasoner_says_which_model_and_prompts_it_stands_on_and_not_its_key(name: str, prompts: list[str]) -> None:
     chosen = Settings(model="small", model_url="http://127.0.0.1:9/v1", model_key=SecretStr("sk-secret"))
     with open_reasoning(chosen, name) as opened:
         assert opened.reasoner.name == name and opened.reads is not None
-        assert opened.reasoner.version == f"{name} small {Prompt.load(name).label}"
+        labels = " ".join(Prompt.load(one).label for one in prompts)
+        assert opened.reasoner.version == f"{name} small {labels}"
         assert opened.reads.version == f"small {Prompt.load('understand').label}"
     assert "sk-secret" not in repr(chosen)
 

@@ -151,6 +151,22 @@ def test_a_run_and_a_process_have_budgets() -> None:
     assert authors[0] == "hybrid" and authors[-1] == "planner" and len(model.asked) < 4
 
 
+def test_where_none_of_the_plans_is_right_a_model_may_make_one_which_the_check_judges() -> None:
+    def answer(question: Question, **other: Any) -> Answer:
+        return choosing(question, choice="own_plan") if question.purpose == "choice" else planning(question, **other)
+
+    reasoner, model = hybrid(answer)
+    proposal = proposed(walk(an_exception(), reasoner))
+    assert (proposal.author, plain(proposal)) == ("hybrid", plain(by_planner(an_exception())))
+    assert [one.purpose for one in model.asked] == ["choice", "plan"]
+
+    cancels = {"action": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}}
+    reasoner, model = hybrid(lambda question: answer(question, actions=[cancels]))
+    run = walk(an_exception(), reasoner)
+    assert proposed(run).author == "planner" and plain(proposed(run)) == plain(by_planner(an_exception()))
+    assert len(said(run, "missing")) == 1 and len(model.asked) == 4  # the third time the questions are those of the second
+
+
 def test_more_is_read_once_and_can_be_cited() -> None:
     def answer(question: Question) -> Answer:
         seen = blocks(question)
