@@ -1,0 +1,1 @@
+"""The groups of commands, one a file: `missions sandbox …`, `missions eval …`."""
