@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
+# what is compiled once is kept, whatever the environment says: tests and commands start many processes
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help install run test slow browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list

@@ -36,6 +36,7 @@ def results(laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) ->
     return [(case.event.name, evaluation.run(case), case.systems) for case in cases]
 
 
+@pytest.mark.slow
 def test_missions_decide_on_what_the_history_tells_and_escalate_where_it_does_not(results: Any) -> None:
     verdicts = {event: {result["verdict"] for name, result, _ in results if name == event} for event, _, _ in results}
     assert verdicts["order.duplicate_suspected"] == {"cancel_duplicate", "no_action"}
@@ -43,6 +44,7 @@ def test_missions_decide_on_what_the_history_tells_and_escalate_where_it_does_no
     assert verdicts["order.stock_short"] == verdicts["order.payment_review"] == {"escalate"}  # no fraud score, no address check
 
 
+@pytest.mark.slow
 def test_a_system_of_which_the_history_tells_nothing_could_not_be_read(results: Any) -> None:
     for _, _, systems in results:
         assert systems["crm"] is systems["erp"] is systems["logistics"] is None

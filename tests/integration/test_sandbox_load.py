@@ -43,6 +43,7 @@ def without_nul(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
+@pytest.mark.slow
 def test_every_recorded_case_that_is_loaded_reads_back_as_it_was(company: Company, mission: str) -> None:
     cases = recorded(mission)
     report = load_cases(company.url, cases)

@@ -41,6 +41,7 @@ def changed(answer: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
+@pytest.mark.slow
 def test_what_the_recorded_cases_expect_can_be_done(company: Company, mission: str) -> None:
     """An invariant that refuses what the handbook asks for would be a wrong invariant."""
     systems = {act.__name__: name for name in SYSTEMS for act in import_module(f"systems.sandbox.{name}").WRITES}
