@@ -16,6 +16,9 @@ from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.tables import METADATA
 
+# what these assert is told as what tests assert
+pytest.register_assert_rewrite("tests.engine", "tests.integration", "tests.minds")
+
 _NUMBERS = count(1)
 #: begun first, so that no worker is alone with one of them at the end
 _LONGEST = ("test_tutorial.py", "test_engines.py", "test_commands_batch.py", "test_understanding.py")

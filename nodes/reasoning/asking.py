@@ -15,7 +15,7 @@ from ledger.base import Ledger
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent, check_budgets
 from models.calls import Limits, Model, Question
 
-#: Questions of one look of a run: three drafts, and one more read. What was cut off by a crash counts.
+#: Questions of one purpose in one look of a run: three drafts, and one more read. What was cut off by a crash counts.
 MOST_ASKED = 4
 #: a token is at least so many characters, nearly always
 _CHARACTERS_OF_TOKEN = 3
