@@ -19,32 +19,33 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     Raises Stuck where not even that passed: no policy is in force at the moment of the case, say.
     """
     context, run_id = runtime.context, state["run_id"]
-    run = context.ledger.run(run_id)
-    case = context.case(run, state["look"])
-    decision, author, undoes = state.get("decision"), context.reasoner.name, state.get("undoing") or ""
-    tries, asked = state["tries"], context.reasoner.asked
-    # after a model it is the planner's turn
-    last = asked if author == Planner.name else asked + 1
+    case = context.case(context.ledger.run(run_id), state["look"])
+    made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, case)}
+    observe(runtime, run_id, [*_said(made), _observation(made)])
+    return {"draft": without_words({name: value for name, value in made.items() if name != "said"}, context.catalogue)}
+
+
+def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
+    """The draft whose turn it is: a person's, steps taken back, the reasoner's; after a model the planner's; last an escalation."""
+    decision, kind = state.get("decision"), (state.get("decision") or {}).get("kind")
+    tries, undoes, asked = state["tries"], state.get("undoing") or "", context.reasoner.asked
+    last = asked if context.reasoner.name == Planner.name else asked + 1
     if tries > last:
         raise Stuck(f"not even the escalation passes the check: {'; '.join(state['objections'])}")
     if tries == last:
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
-        made, undoes = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue), ""
-    elif decision and decision["kind"] == "escalate":
-        made = escalation(case, _queue(context, run_id, case), "A person escalated it.", [], context.catalogue)
-        author, undoes = decision["by"], ""
-    elif decision and decision["kind"] == "edit" and not state["objections"]:
-        made, author = _edited(context, run_id), decision["by"]
-    elif undoes:
-        made = {**taking_back(undoes, case, context.catalogue, context.ledger, run_id), "of": UNDO}
-    elif tries == asked:
-        made = _after_a_model(context, state, case)
-    else:
-        made = context.reasoner.propose(brief(context, state, case))
-    author = made.get("author", author)
-    observe(runtime, run_id, [*_said(made), _observation(made, author)])
-    kept = without_words({name: value for name, value in made.items() if name != "said"}, context.catalogue)
-    return {"draft": {**kept, "author": author, "undoes": undoes}}
+        return escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
+    if decision and kind == "escalate":
+        made = escalation(case, _queue(context, state["run_id"], case), "A person escalated it.", [], context.catalogue)
+        return {**made, "author": decision["by"]}
+    if decision and kind == "edit" and not state["objections"]:
+        return {**_edited(context, state["run_id"]), "author": decision["by"], "undoes": undoes}
+    if undoes:
+        back = taking_back(undoes, case, context.catalogue, context.ledger, state["run_id"])
+        return {**back, "of": UNDO, "undoes": undoes}
+    if tries == asked:
+        return _after_a_model(context, state, case)
+    return context.reasoner.propose(brief(context, state, case))
 
 
 def _after_a_model(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
@@ -81,11 +82,11 @@ def _said(made: dict[str, Any]) -> list[NewObservation]:
     return [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
 
 
-def _observation(made: dict[str, Any], author: str) -> NewObservation:
+def _observation(made: dict[str, Any]) -> NewObservation:
     steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
     evidence: dict[str, Any] = {
         "for": {action["name"]: action.get("for") for action in made["plan"]},
         "alternatives": made["alternatives"],
         **{name: made[name] for name in ("model", "prompt", "reasons") if name in made},
     }
-    return NewObservation("propose", "plan", f"{author} proposes {made['verdict']}: {steps}", evidence)
+    return NewObservation("propose", "plan", f"{made['author']} proposes {made['verdict']}: {steps}", evidence)
