@@ -26,7 +26,7 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
 
 
 def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
-    """The draft whose turn it is: of a person, of steps taken back, of the reasoner, of the planner after a model; an escalation."""
+    """The draft whose turn it is: a person's, steps taken back, the reasoner's, the planner's; last an escalation."""
     decision, kind = state.get("decision"), (state.get("decision") or {}).get("kind")
     tries, undoes, asked = state["tries"], state.get("undoing") or "", context.reasoner.asked
     last = asked if context.reasoner.name == Planner.name else asked + 1
