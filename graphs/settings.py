@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     #: folder for the embedded database and the knowledge index; no space in its path
     home: Path = Field(default_factory=lambda: default_home())
     #: a PostgreSQL of your own; empty: the embedded one
-    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    database_url: str = Field(default="", validation_alias="DATABASE_URL", repr=False)
     #: which MCP server each system is
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
     policies: Path = CHECKOUT / "knowledge_index" / "policies"

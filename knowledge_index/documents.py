@@ -18,7 +18,7 @@ from knowledge_index.plain_yaml import load_mapping
 MAX_BYTES = 1_000_000
 
 _POLICY_ID = re.compile(r"[A-Z]{2,8}")
-_HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9]\d*) (?P<title>\S.*)")
+_HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9][0-9]{0,3}) (?P<title>\S.*)")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
