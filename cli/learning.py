@@ -14,10 +14,10 @@ from evals.overruled import Rate
 from evals.thresholds import Thresholds, thresholds
 from graphs.runtime import load_packs
 from graphs.settings import settings
-from graphs.strict_json import strict_json
 from knowledge_index.policies import PolicyBook
 from ledger.desk import Desk
 from systems.catalogue import default_catalogue
+from systems.strict_json import strict_json
 
 #: rows of a table of rates, and bytes of a file with what is right
 _AT_ONCE = 15

@@ -8,9 +8,9 @@ from typing import Any
 from errors import BadInput
 from graphs.events import event_of_trigger
 from graphs.settings import CHECKOUT
-from graphs.strict_json import strict_json
 from ledger.records import Event
 from nodes.pack import Pack
+from systems.strict_json import kept_json
 
 MAX_LINE_BYTES = 4_000_000
 
@@ -57,7 +57,7 @@ def parse_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise BadInput(f"{where}: longer than {MAX_LINE_BYTES:,} bytes; a recorded exception holds one case")
     try:
-        raw = strict_json(line)
+        raw = kept_json(line)
     except BadInput as error:
         raise BadInput(f"{where}: {error}; mend the line or take it out") from error
     if not isinstance(raw, dict):

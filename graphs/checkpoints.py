@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
-from errors import TakenOver, TryAgain
+from errors import Stuck, TakenOver, TryAgain
 from ledger.leases import FENCE
 from ledger.records import Lease
 from ledger.sentences import taken_over
@@ -19,11 +19,30 @@ from ledger.sentences import taken_over
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 
 
+class _Data(JsonPlusSerializer):
+    """What a checkpoint holds is data in the one form in which it is written; no other form is looked into."""
+
+    def __init__(self) -> None:
+        super().__init__(allowed_msgpack_modules=None)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """Raises Stuck for what cannot have been written here."""
+        try:
+            if data[0] in ("null", "msgpack"):
+                return super().loads_typed(data)
+        except Exception as error:  # whatever its bytes make the decoder raise
+            raise Stuck(_UNREADABLE) from error
+        raise Stuck(_UNREADABLE)
+
+
+_UNREADABLE = "the checkpoint of the run cannot be read; start the run anew, or close it"
+
+
 class Checkpoints(PostgresSaver):
     """LangGraph's saver. With a lease, a write raises TakenOver once another process has the run."""
 
     def __init__(self, pool: Pool, held: Lease | None = None) -> None:
-        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(pool, serde=_Data())
         self._pool, self._held = pool, held
 
     def under(self, held: Lease) -> "Checkpoints":

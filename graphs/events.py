@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from errors import BadInput
-from graphs.strict_json import strict_json
 from ledger.canonical import storable
 from ledger.legality import LONGEST_NAME, nameable
 from ledger.records import Event
 from nodes.pack import Pack
+from systems.strict_json import strict_json
 
 #: bytes of one event, and of many together in one JSON text; events in it
 MOST_EVENT_BYTES = 100_000

@@ -263,6 +263,8 @@ class Runtime:
         config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
         graph = self._graph.copy({"checkpointer": self._under(held)})
         paused = graph.get_state(config)
+        if paused.values and paused.values.get("run_id") != run.run_id:
+            raise Stuck(f"the checkpoint of run {run.run_id} is of another run; start it anew, or close it")
         given: Any = None
         if paused.interrupts:
             given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     #: folder for the embedded database and the knowledge index; no space in its path
     home: Path = Field(default_factory=lambda: default_home())
     #: a PostgreSQL of your own; empty: the embedded one
-    database_url: str = Field(default="", validation_alias="DATABASE_URL")
+    database_url: str = Field(default="", validation_alias="DATABASE_URL", repr=False)
     #: which MCP server each system is
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
     policies: Path = CHECKOUT / "knowledge_index" / "policies"
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     #: a language model, as its server calls it; empty: no model is asked anything
     model: str = ""
     #: an OpenAI-compatible server, ending in /v1, say; empty: that of OpenAI
-    model_url: str = ""
+    model_url: str = Field(default="", repr=False)
     model_key: SecretStr = SecretStr("")
     #: how an answer is made to be JSON; auto tries them in this order
     model_structure: Literal["auto", "json_schema", "tools", "json"] = "auto"

@@ -18,8 +18,12 @@ from knowledge_index.plain_yaml import load_mapping
 MAX_BYTES = 1_000_000
 
 _POLICY_ID = re.compile(r"[A-Z]{2,8}")
-_HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9]\d*) (?P<title>\S.*)")
+_HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9][0-9]{0,3}) (?P<title>\S.*)")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: what steers a screen or turns writing around: a clause would not say what people see
+_UNRULY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: numbers are kept in 64 bits, versions in 32
+_MOST, _MOST_VERSION = 2**63, 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,9 @@ def read_document(file: Path) -> Document:
 def parse_document(text: str, file: Path) -> Document:
     """The policy document `text`, which stands in `file` or will. Raises BadInput as `read_document` does."""
     lines = text.replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if unruly := _UNRULY.search(line):
+            raise fault(file, number, f"a control character (U+{ord(unruly[0]):04X}) stands there", "take it out")
     end = _end_of_front_matter(lines, file)
     header = _header(load_mapping("\n".join(lines[1:end]), file, 2), file)
     headings = [number for number in range(end + 1, len(lines)) if lines[number].startswith("## ")]
@@ -113,7 +120,7 @@ def _header(fields: Mapping[Any, Any], file: Path) -> Header:
     def field(name: str, kinds: type | tuple[type, ...], must_be: str) -> Any:
         value = fields[name]
         # bool is an int and datetime a date for isinstance, but neither is meant here
-        if not isinstance(value, kinds) or isinstance(value, bool | datetime) or value == "":
+        if not isinstance(value, kinds) or isinstance(value, bool | datetime) or value == "" or _is_unruly(value):
             raise fault(file, 1, f"the front matter has {name}: {value!r}", f"make it {must_be}")
         return value
 
@@ -132,7 +139,7 @@ def _header(fields: Mapping[Any, Any], file: Path) -> Header:
     )
     if not _POLICY_ID.fullmatch(header.id):
         raise fault(file, 1, f"the id {header.id!r} is not two to eight capital letters", "rename the policy")
-    if header.version < 1:
+    if not 1 <= header.version < _MOST_VERSION:
         raise fault(file, 1, f"the version is {header.version}", "count versions from 1")
     if header.in_force_until is not None and header.in_force_until < header.in_force_from:
         raise fault(file, 1, "in_force_until lies before in_force_from", "correct one of the two")
@@ -186,8 +193,16 @@ def _problems(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _problems(item)
-    elif not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-        yield f"the value {value!r}"
+    elif not isinstance(value, bool | int | float | str) or _is_unruly(value) or not _is_kept(value):
+        yield f"the value {repr(value)[:80]}"
+
+
+def _is_unruly(value: Any) -> bool:
+    return isinstance(value, str) and _UNRULY.search(value) is not None
+
+
+def _is_kept(value: Any) -> bool:
+    return not isinstance(value, int | float) or (math.isfinite(value) and -_MOST <= value < _MOST)
 
 
 def _refuse_repeated(clauses: tuple[RawClause, ...], file: Path) -> None:

@@ -173,6 +173,21 @@ def _after_approval(person: Person, proposal: Proposal, run: Run, earlier: Seque
     return "approved" if approvers else "pending"
 
 
+def unapproved(proposal: Proposal, run: Run, decisions: Sequence[Decision]) -> str | None:
+    """Why the decisions about a proposal do not make it an approved one, whatever its status says; None where they do."""
+    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    if any(one.digest != proposal.digest for one in approvals):
+        return "an approval of it is about another digest"
+    if any(one.role not in ROLES or authority(one.role) < authority(proposal.approval.role) for one in approvals):
+        return f"an approval of it is not of somebody who is {proposal.approval.role} or above"
+    approvers = {person_key(one.by) for one in approvals}
+    if approvers & {person_key(name) for name in (proposal.author, run.event.requested_by) if name}:
+        return "who made it or asked for it approved it"
+    if len(approvers) < 1 + proposal.approval.four_eyes:
+        return "it has not the approvals that it takes"
+    return None
+
+
 def _clock(at: datetime) -> str:
     return moment(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 

@@ -14,6 +14,7 @@ from langgraph.runtime import Runtime
 
 from errors import Stuck
 from ledger.records import Decision, Effect, Proposal, Run
+from ledger.rules import unapproved
 from nodes.drift import drift
 from nodes.effects import do
 from nodes.rail import NewObservation, observe
@@ -27,6 +28,9 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     run, proposal = context.ledger.run(run_id), context.ledger.proposal(run_id)
     if proposal is None or proposal.status not in ("approved", "automatic"):
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
+    wrong = unapproved(proposal, run, context.ledger.decisions(run_id)) if proposal.status == "approved" else None
+    if wrong:
+        raise Stuck(f"proposal {proposal.proposal_id} says that it is approved, and {wrong}; run `missions audit verify`")
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
     begun = _of(proposal, context)

@@ -5,6 +5,9 @@ from typing import Any, Literal, NoReturn
 
 from mcp_types import CallToolResult
 
+from errors import BadInput
+from systems.strict_json import kept_json
+
 #: An answer longer than this is refused: it would not be evidence that a person could read.
 LIMIT_BYTES = 2_000_000
 
@@ -16,19 +19,19 @@ class Unusable(Exception):
 
 
 def answer_of(result: CallToolResult) -> dict[str, Any]:
-    """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or holds NaN."""
+    """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or what no ledger can keep."""
     texts = [block.text for block in result.content if block.type == "text"]
     if sum(map(len, texts)) > LIMIT_BYTES:
         _too_long()
-    value = result.structured_content if result.structured_content is not None else _parsed("".join(texts))
-    if not isinstance(value, dict):
-        raise Unusable("its answer is no JSON object")
-    try:
-        written = json.dumps(value, allow_nan=False, ensure_ascii=False)
-    except ValueError as error:
-        raise Unusable("its answer holds a number that is not finite") from error
+    written = "".join(texts) if result.structured_content is None else _written(result.structured_content)
     if len(written.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
         _too_long()
+    try:
+        value = kept_json(written)
+    except BadInput as error:
+        raise Unusable(f"its answer is {error}") from error
+    if not isinstance(value, dict):
+        raise Unusable("its answer is no JSON object")
     return value
 
 
@@ -48,15 +51,11 @@ def error_of(tool: str, result: CallToolResult) -> tuple[ErrorKind, str]:
     return "unknown", "it failed and did not say why"
 
 
-def _parsed(text: str) -> Any:
+def _written(value: Any) -> str:
     try:
-        return json.loads(text, parse_constant=_not_finite)
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
     except (ValueError, RecursionError) as error:
-        raise Unusable("its answer is no JSON") from error
-
-
-def _not_finite(name: str) -> NoReturn:
-    raise Unusable(f"its answer holds {name}, which is no number")
+        raise Unusable("its answer holds a number that is not finite, or lies too deep") from error
 
 
 def _too_long() -> NoReturn:

@@ -1,6 +1,7 @@
 """One connection to one system, for as long as it lasts."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +16,11 @@ from mcp_types import CONNECTION_CLOSED, CallToolResult
 from errors import Refused, TryAgain
 from systems.config import SystemConfig
 from systems.guard import ListedTool, listed
+
+#: characters; what is shorter stands in many words
+_SHORTEST_SECRET = 6
+#: in an address
+_PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Connection:
         return Client(stdio_client(parameters, errlog=stderr))
 
     def _sentence(self, error: BaseException, said: str) -> str:
-        reason = said or _reason(error, self._config.start_seconds)
+        reason = _without(self._env, said) or _reason(error, self._config.start_seconds)
         return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
 
 
@@ -131,6 +137,14 @@ def _last_line(stderr: TextIO) -> str:
     stderr.seek(0)
     said = [line.strip() for line in stderr.read()[-4000:].splitlines() if line.strip()]
     return said[-1][:300] if said else ""
+
+
+def _without(env: Mapping[str, str], said: str) -> str:
+    """What a system said, with the names of the variables that it was given in the place of their values and passwords."""
+    for name, value in env.items():
+        for secret in (value, *_PASSWORD.findall(value)):
+            said = said.replace(secret, f"[{name}]") if len(secret) >= _SHORTEST_SECRET else said
+    return said
 
 
 def leaf(error: BaseException) -> BaseException:

@@ -18,6 +18,7 @@ from systems.calls import Call, ReadResult
 from systems.config import SystemsConfig
 from systems.connection import Connection, Opened, is_closed, leaf
 from systems.guard import ListedTool, require_configured_read, require_read
+from systems.reads import READ_TOOLS
 
 T = TypeVar("T")
 
@@ -129,7 +130,10 @@ class McpReads:
                 result = await connection.call(on, call.name, call.args)
             if result.is_error:
                 raise TryAgain(f"{call.tool} failed: {error_of(call.name, result)[1]}")
-            return _unwrapped(answer_of(result))
+            value = _unwrapped(answer_of(result))
+            if (known := READ_TOOLS.get(call.tool)) and (wrong := known.refuses(value, call.args)):
+                raise Unusable(wrong)
+            return value
         except (TryAgain, Refused):
             raise
         except Unusable as error:

@@ -30,6 +30,19 @@ class ReadTool:
                 return False
         return True
 
+    def refuses(self, value: Any, args: Mapping[str, Any]) -> str | None:
+        """Why an answer is not one to these arguments, or None. `value` is a record, None where there is none, or a list."""
+        if self.one and not isinstance(value, dict | None):
+            return "its answer is no record"
+        records = [] if value is None else [value] if self.one else value
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            return "its answer is no list of records"
+        try:
+            fits = not self.by.keys() <= args.keys() or all(self.selects(record, args) for record in records)
+        except (TypeError, AttributeError):  # a list is looked into that is none
+            fits = False
+        return None if fits else "its answer is about another record than was asked for"
+
 
 def _one(collection: str, *fields: str) -> ReadTool:
     return ReadTool(collection, True, {field: field for field in fields})

@@ -1,0 +1,132 @@
+"""Passwords, tokens and keys: in no sentence, no representation, no export and no log, whatever goes wrong around them."""
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from errors import MissionsError
+from graphs.settings import Settings
+from ledger.auditing import export
+from ledger.canonical import now
+from ledger.desk import Desk
+from ledger.inbox import Inbox
+from ledger.postgres import PostgresLedger
+from ledger.signatures import signing_key
+from systems.calls import Call
+from systems.client import McpSystems
+from systems.config import load_config
+from tests.integration.commands import missions
+from tests.integration.live_company import SAMPLE
+
+SECRET = "hunter2-correct-horse"
+#: every setting that is a secret, or holds one
+SECRETS = {
+    "DATABASE_URL": f"postgresql://missions:{SECRET}@127.0.0.1:1/none", "MISSIONS_PASSWORD": SECRET,
+    "MISSIONS_MODEL_KEY": SECRET, "MISSIONS_MODEL_URL": f"http://user:{SECRET}@127.0.0.1:9/v1",
+    "MISSIONS_METRICS_TOKEN": SECRET, "MISSIONS_COOKIE_SECRET": SECRET, "MISSIONS_OIDC_CLIENT_SECRET": SECRET,
+}  # fmt: skip
+
+
+def test_the_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    chosen = Settings()
+    assert chosen.database_url == SECRETS["DATABASE_URL"] and chosen.model_key.get_secret_value() == SECRET
+    assert SECRET not in f"{chosen!r} {chosen} {chosen.model_dump()['model_key']!r}"
+
+
+def test_every_setting_that_is_named_like_a_secret_is_one() -> None:
+    words = ("key", "token", "secret", "password")
+    like = {name for name in Settings.model_fields if name.rsplit("_", 1)[-1] in words} - {"audit_key"}
+    assert like >= {"model_key", "metrics_token", "cookie_secret", "oidc_client_secret", "password"}
+    assert {name for name in like if Settings.model_fields[name].annotation is not SecretStr} == set()
+
+
+BROKEN_URLS = {
+    "nobody listens": SECRETS["DATABASE_URL"],
+    "a port that is none": f"postgresql://missions:{SECRET}@127.0.0.1:port/none",
+    "an option that there is not": f"postgresql://missions:{SECRET}@127.0.0.1:1/none?sslmode=dance",
+    "another scheme": f"mysql://missions:{SECRET}@127.0.0.1/none",
+    "a host that is none": f"postgresql://missions:{SECRET}@host.invalid:5432/none",
+    "no address": f"missions:{SECRET}@127.0.0.1",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_URLS)
+def test_a_database_address_that_is_no_good_is_told_without_its_password(what: str) -> None:
+    done = missions("queue", DATABASE_URL=BROKEN_URLS[what])
+    assert done.returncode == 1 and done.stderr.startswith("missions: ")
+    assert "Traceback" not in done.stderr and SECRET not in done.stdout + done.stderr
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("run", str(SAMPLE)), ("worker",), ("sweep",), ("prune",), ("dashboard",), ("decide", "r", "approve", "--reason", "x"),
+    ("sign-in", "rita"), ("user", "list"), ("source", "add", "oms"), ("audit", "verify"), ("database", "roles"),
+    ("database", "backup", "{folder}/b"), ("sandbox", "reset"), ("systems", "pin"), ("model", "check"), ("lessons", "list"),
+)  # fmt: skip
+#: those that log
+LOGGING = ("run", "worker", "dashboard")
+
+
+@pytest.mark.parametrize(
+    ("words", "log"),
+    [(words, "text") for words in COMMANDS]
+    + [(words, "json") for words in COMMANDS if words[0] in ("run", "worker", "dashboard")],
+)
+def test_a_command_that_cannot_work_shows_no_secret(words: tuple[str, ...], log: str, tmp_path: Path) -> None:
+    line = [word.format(folder=tmp_path) for word in words]
+    done = missions(*line, MISSIONS_LOG=log, MISSIONS_MODEL="small", **SECRETS)
+    assert done.returncode != 0
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_what_is_exported_for_auditors_has_no_password_and_no_token(ledger_url: str, tmp_path: Path) -> None:
+    with PostgresLedger.open(ledger_url) as ledger:
+        desk = Desk(ledger)
+        _, one_time = desk.admit("admin", "administrator")
+        session = desk.sign_in("admin", one_time, timedelta(hours=1), SECRET).token
+        assert session and not desk.sign_in("admin", f"{SECRET}-wrong", timedelta(hours=1)).token
+        assert "12 characters" in desk.change_password("admin", SECRET, "short")
+        again = desk.give_one_time("admin", "admin")
+        token = Inbox(ledger).add_source("oms", "admin")
+        export(ledger, tmp_path / "out", signing_key(tmp_path / "audit.pem"), now())
+    key = (tmp_path / "audit.pem").read_text().splitlines()[1]
+    with psycopg.connect(ledger_url) as tx:
+        (hashed,) = tx.execute("SELECT password_hash FROM ledger.accounts").fetchone() or ("",)
+    files = [file.read_text() for file in (tmp_path / "out").iterdir()]
+    assert len(files) == 3 and "signed_in" in "".join(files)
+    for word in (SECRET, one_time, session, again, token, key, hashed, "$argon2"):
+        assert word not in "".join(files)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have other rights there")
+def test_the_key_of_the_audit_log_is_for_its_account_alone(tmp_path: Path) -> None:
+    signing_key(tmp_path / "keys" / "audit.pem")
+    assert (tmp_path / "keys" / "audit.pem").stat().st_mode & 0o077 == 0
+
+
+LEAKS = {
+    "the whole of it": "import os, sys; sys.exit('cannot reach ' + os.environ['DATABASE_URL'])",
+    "the password": "import os, sys; sys.exit('wrong password ' + os.environ['DATABASE_URL'].split(':')[2].split('@')[0])",
+    "a token": "import os, sys; sys.exit('wrong token ' + os.environ['SHOP_TOKEN'])",
+}
+
+
+@pytest.mark.parametrize("what", LEAKS)
+def test_a_system_that_prints_its_secrets_as_it_dies_is_quoted_without_them(what: str, tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(LEAKS[what])
+    entry = f"{{command: ['{{python}}', '{tmp_path}/dies.py'], env: [DATABASE_URL, SHOP_TOKEN], reads: [get]}}"
+    (tmp_path / "systems.yaml").write_text(f"systems:\n  shop: {entry}\n")
+    extra = {**os.environ, "DATABASE_URL": SECRETS["DATABASE_URL"], "SHOP_TOKEN": SECRET}
+    with McpSystems(load_config(tmp_path / "systems.yaml"), extra_env=extra) as systems:
+        (result,) = systems.read_all([Call("shop.get", {})])
+        with pytest.raises(MissionsError) as told:
+            systems.write(Call("shop.put", {}), "k")
+    for sentence in (str(result.error), str(told.value)):
+        assert "cannot be reached" in sentence and SECRET not in sentence
+        assert "wrong" in sentence or "cannot reach" in sentence
