@@ -131,7 +131,7 @@ def test_one_failing_read_never_fails_the_others(systems: McpSystems) -> None:
     assert [one.status for one in results] == ["ok"] + ["failed"] * 7
     said = dict(zip(asked, [one.error or "" for one in results], strict=True))
     assert "NaN" in said["nan"]
-    assert "no JSON" in said["junk"] and "no JSON object" in said["list"]
+    assert "not valid JSON" in said["junk"] and "no JSON object" in said["list"]
     assert "2,000,000 bytes" in said["huge"]
     assert "We do not tell." in said["refuse"]
     assert "secret" not in said["crash"]
