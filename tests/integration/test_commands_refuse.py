@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from errors import BadInput
@@ -27,6 +28,20 @@ from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE
 from tests.integration.sessions import home_of
+
+#: a system of one's own
+SHOP = '''
+from mcp.server.mcpserver import MCPServer
+
+shop = MCPServer("shop", log_level="CRITICAL")
+
+@shop.tool()
+def sell(sku: str) -> str:
+    """Sell one."""
+    return sku
+
+shop.run("stdio")
+'''
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from errors import BadInput, TryAgain
+from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.ledger_examples import LATER, NOW, a_fact, a_proposal, an_event, decided, said, staffed, started
 
@@ -152,7 +153,10 @@ def test_a_database_without_a_connection_or_a_disk_with_room_says_so(ledger: Pos
         finally:
             session.execute("DROP ROLE missions_test_crowd")
     full = "DO $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$"
-    with pytest.raises(TryAgain, match=r"The database of the ledger has no room: .*; make room on its disk"), ledger.transaction() as tx:
+    with (
+        pytest.raises(TryAgain, match=r"The database of the ledger has no room: .*; make room on its disk"),
+        ledger.transaction() as tx,
+    ):
         tx.exec_driver_sql(full)
     assert ledger.runs() == []
 
