@@ -10,7 +10,7 @@ from graphs.events import event_of_trigger
 from graphs.settings import CHECKOUT
 from ledger.records import Event
 from nodes.pack import Pack
-from systems.strict_json import kept_json
+from systems.strict_json import kept, strict_json
 
 MAX_LINE_BYTES = 4_000_000
 
@@ -57,7 +57,7 @@ def parse_line(line: bytes, where: str) -> dict[str, Any]:
     if len(line) > MAX_LINE_BYTES:
         raise BadInput(f"{where}: longer than {MAX_LINE_BYTES:,} bytes; a recorded exception holds one case")
     try:
-        raw = kept_json(line)
+        raw = strict_json(line)
     except BadInput as error:
         raise BadInput(f"{where}: {error}; mend the line or take it out") from error
     if not isinstance(raw, dict):
@@ -81,4 +81,4 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
         event = event_of_trigger(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
-    return RecordedException(raw["case_id"], event, raw["systems"], expected, raw)
+    return RecordedException(raw["case_id"], event, kept(raw["systems"]), expected, raw)

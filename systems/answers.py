@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn
 from mcp_types import CallToolResult
 
 from errors import BadInput
-from systems.strict_json import kept_json
+from systems.strict_json import strict_json
 
 #: An answer longer than this is refused: it would not be evidence that a person could read.
 LIMIT_BYTES = 2_000_000
@@ -27,7 +27,7 @@ def answer_of(result: CallToolResult) -> dict[str, Any]:
     if len(written.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
         _too_long()
     try:
-        value = kept_json(written)
+        value = strict_json(written)
     except BadInput as error:
         raise Unusable(f"its answer is {error}") from error
     if not isinstance(value, dict):

@@ -12,10 +12,8 @@ from errors import BadInput
 DEEPEST = 50
 #: whole numbers are kept in 64 bits
 _MOST = 2**63
-#: what no database keeps in a text, and how it may be written in one of JSON
+#: what no database keeps in a text
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_ESCAPED = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
-_WRITTEN = re.compile(r"\\u(?:0000|d[89a-f])|[\ud800-\udfff]", re.IGNORECASE)
 
 
 def strict_json(text: bytes | str) -> Any:
@@ -34,18 +32,13 @@ def strict_json(text: bytes | str) -> Any:
     return value
 
 
-def kept_json(text: bytes | str) -> Any:
-    """As `strict_json`, with U+FFFD for NUL and halves of characters in texts, as the ledger will keep it."""
-    value = strict_json(text)
-    return _cleaned(value) if (_ESCAPED.search(text) if isinstance(text, bytes) else _WRITTEN.search(text)) else value
-
-
-def _cleaned(value: Any) -> Any:
+def kept(value: Any) -> Any:
+    """Plain JSON data as the ledger will keep it: with U+FFFD for NUL and halves of characters in texts."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(inner) for key, inner in value.items()}
-    return [_cleaned(inner) for inner in value] if isinstance(value, list) else value
+        return {kept(key): kept(inner) for key, inner in value.items()}
+    return [kept(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

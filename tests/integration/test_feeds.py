@@ -152,7 +152,7 @@ def test_an_event_that_is_none_is_a_dead_letter_and_stops_no_other(fed: Arriving
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ("junk", "no JSON"),
+        ("junk", "not valid JSON"),
         ([], "no JSON object"),
         ({}, 'did not answer {"events"'),
         (page(7), "did not answer"),
