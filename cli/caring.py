@@ -6,12 +6,12 @@ from pathlib import Path
 from langgraph.checkpoint.postgres import PostgresSaver
 
 from cli.screen import progress, say
+from graphs.ledgers import database_address
 from graphs.pruning import prune
 from graphs.runtime import open_database
 from graphs.settings import settings
 from ledger import backup
 from ledger.canonical import now
-from ledger.embedded import embedded_url
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, grant_roles
 
@@ -53,4 +53,4 @@ def restore(file: Path) -> None:
 
 def _url() -> str:
     """Not migrated: an empty database is to stay so until a backup is in it."""
-    return settings().database_url or embedded_url(settings().postgres)
+    return database_address(settings())

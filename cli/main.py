@@ -3,6 +3,7 @@
 (Imports inside functions, because LangGraph, Chroma and MCP take two seconds to load and `missions show` needs none.)
 """
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -50,6 +51,8 @@ _GROUPS = {
 for name, group in _GROUPS.items():
     app.add_typer(group, name=name)
 
+#: no room on the disk, none in the quota, none that a file of this process may take
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -222,6 +225,12 @@ def main() -> Any:
         return app()
     except MissionsError as error:
         print(f"missions: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"missions: the disk is full{where}: make room, then give the command again", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("missions: stopped; what was begun goes on when its run is driven again", file=sys.stderr)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphs.ledgers import front_ledger
+from graphs.ledgers import database_address, front_ledger
 from graphs.settings import settings
-from ledger.embedded import embedded_url
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import grant_roles
@@ -15,7 +14,7 @@ from ledger.roles import grant_roles
 def open_ledger() -> Iterator[PostgresLedger]:
     """The ledger of the settings, migrated."""
     chosen = settings()
-    url = chosen.database_url or embedded_url(chosen.postgres)
+    url = database_address(chosen)
     if migrate(url) and not chosen.database_url:  # what is new is granted to the roles
         grant_roles(url)
     with front_ledger(url) as ledger:

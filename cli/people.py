@@ -37,7 +37,8 @@ def list_people() -> None:
     """Print the people, their roles and how they sign in."""
     with open_ledger() as ledger:
         found, total = Desk(ledger).accounts(COMMAND_LINE, limit=_AT_ONCE)
-    rows = [(one.person.name, one.person.role, one.person.customer_id or "", _STATES[one.state]) for one in found]
+    elsewhere = "the provider" if settings().oidc_metadata_url else ""
+    rows = [(one.person.name, one.person.role, one.person.customer_id or "", elsewhere or _STATES[one.state]) for one in found]
     table(("name", "role", "customer", "signs in with"), rows)
     if total > len(found):
         say(f"{total - len(found)} more: search for them on the dashboard, under People.")

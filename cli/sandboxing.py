@@ -52,9 +52,9 @@ def serve_one(system: str, port: int | None) -> None:
 def pin_tools() -> None:
     """Pin the tools of all systems as they are now."""
     chosen = settings()
-    url = open_database(chosen)
-    create_schema(url)
-    config = load_config(chosen.systems)
+    url, config = open_database(chosen), load_config(chosen.systems)
+    if any(system.is_sandbox for system in config.systems.values()):
+        create_schema(url)
     with McpSystems(config, extra_env={"DATABASE_URL": url}) as systems:
         pins = pin(systems)
     file = chosen.systems.with_name("pins.json")

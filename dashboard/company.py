@@ -89,7 +89,7 @@ class Company:
                 if number % SWEEP_EVERY == 0:
                     sweep(self.ledger, self.url)
             except Exception as error:  # as with a worker: the next look comes, whatever became of this one
-                _log.warning("runs were not looked for (%s)", type(error).__name__)
+                _log.warning("runs were not looked for (%s)", error)
             if self._closing.wait(LOOKS):
                 return
 

@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 from errors import TakenOver, TryAgain
 from ledger.leases import FENCE
 from ledger.records import Lease
-from ledger.sentences import taken_over
+from ledger.sentences import away, taken_over
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 
@@ -44,7 +44,7 @@ class Checkpoints(PostgresSaver):
                     raise TakenOver(taken_over(held.run_id))
                 yield cursor
         except psycopg.OperationalError as failed:
-            raise TryAgain(f"The database of the checkpoints did not answer: {str(failed).splitlines()[0]}") from failed
+            raise TryAgain(f"The database of the checkpoints {away(failed)}") from failed
 
     @contextmanager
     def _connection(self) -> Iterator[Connection[dict[str, Any]]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
 
+from graphs.settings import Settings
 from ledger.address import parse, plain
+from ledger.embedded import embedded_url
 from ledger.postgres import PostgresLedger
 from ledger.roles import as_role, has_roles
 
@@ -24,6 +26,11 @@ class Ledgers:
     front: PostgresLedger
     #: where LangGraph keeps its checkpoints
     checkpoints: str
+
+
+def database_address(settings: Settings) -> str:
+    """The address of the database of the settings, as every client reads it; the embedded one is started if need be."""
+    return plain(parse(settings.database_url)) if settings.database_url else embedded_url(settings.postgres)
 
 
 @contextmanager

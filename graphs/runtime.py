@@ -19,7 +19,7 @@ from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
-from graphs.ledgers import open_ledgers, set_up_checkpoints
+from graphs.ledgers import database_address, open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.pack_file import load_pack_file
 from graphs.reasoners import open_reasoning
@@ -29,7 +29,6 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.embedded import embedded_url
 from ledger.jobs import make_job_tables
 from ledger.legality import check_restart
 from ledger.migrate import migrate
@@ -318,7 +317,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
 
 def open_database(settings: Settings) -> str:
     """The URL of the migrated database: the one of the settings, or the embedded one, started if need be."""
-    url = settings.database_url or embedded_url(settings.postgres)
+    url = database_address(settings)
     migrate(url)
     make_job_tables(url)
     set_up_checkpoints(url)

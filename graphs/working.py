@@ -98,7 +98,7 @@ class MissionsWorker:
                 try:
                     await self._work()
                 except Exception as error:  # whatever a database that is away or full makes of it: a worker does not give up
-                    _log.warning("work was broken off (%s); trying again", type(error).__name__)
+                    _log.warning("work was broken off (%s); trying again", error)
                     await self._pause(1.0)
         finally:
             for task in others:
@@ -131,7 +131,8 @@ class MissionsWorker:
             try:
                 await do()
             except Exception as error:  # the next time comes, whatever became of this one
-                _log.warning("%s did not succeed (%s); trying again", getattr(do, "__name__", "a task"), type(error).__name__)
+                name = getattr(do, "__name__", "poll").lstrip("_")
+                _log.warning("%s did not succeed (%s); trying again", name, error)
             await self._pause(seconds)
 
     async def _pause(self, seconds: float) -> None:

@@ -88,6 +88,8 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise TryAgain(f"The disk of {folder} is full: make room, then build it once more.") from error
             raise TryAgain(f"Another build of {folder} does not end ({error}); try again when it has.") from error
         yield
 

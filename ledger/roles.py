@@ -13,6 +13,7 @@ from psycopg import sql
 
 from errors import BadInput, TryAgain
 from ledger.address import parse, plain
+from ledger.sentences import away
 
 Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard", "missions_shadow"]
 Grants = Mapping[str, str]
@@ -100,7 +101,7 @@ def grant_roles(url: str) -> None:
             tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
     except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the roles did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+        raise TryAgain(f"The database of the roles {away(failed, 'start it')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(
             f"The database account may not make the roles: {str(failed).splitlines()[0]}. "
@@ -176,7 +177,7 @@ def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
             there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),)).fetchone()
             return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
     except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger did not answer: {str(failed).splitlines()[0]}; start it.") from failed
+        raise TryAgain(f"The database of the ledger {away(failed, 'start it')}.") from failed
 
 
 def _with_option(url: str, option: str) -> str:

@@ -1,6 +1,22 @@
-"""What a person is told when a record is not there: the same words in every ledger."""
+"""What a person is told when a record is not there, or the database is not: the same words in every ledger."""
 
 from collections.abc import Sequence
+
+import psycopg
+
+#: how a server says that it takes no more connections; psycopg gives no code for what fails while it connects
+_NO_CONNECTION = ("connection slots", "too many clients", "too many connections")
+
+
+def away(failed: BaseException, remedy: str = "") -> str:
+    """The end of a sentence that begins with a database: what it did not do, and the remedy where none is clearer."""
+    lines = str(failed).strip().splitlines()
+    said = lines[0] if lines else type(failed).__name__
+    if isinstance(failed, psycopg.errors.DiskFull):
+        return f"has no room: {said}; make room on its disk"
+    if any(words in said for words in _NO_CONNECTION):
+        return f"has no connection left: {said}; raise its max_connections, or end what holds them"
+    return f"did not answer: {said}{remedy and '; '}{remedy}"
 
 
 def no_run(run_id: str) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from errors import BadInput
 from evals.shadow.keeping import ShadowOf
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
+from graphs.ledgers import database_address
 from graphs.mission import GRAPH_VERSION
 from graphs.runtime import utc_now
 from graphs.settings import Settings, settings
@@ -20,7 +21,7 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.remembered import RememberedVectors
 from ledger.desk import Desk
-from ledger.embedded import embedded_url, is_there
+from ledger.embedded import is_there
 from ledger.migrate import is_migrated
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading, without_writes
@@ -89,7 +90,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
 def live_url(chosen: Settings) -> str:
     """The address of the live ledger. Raises BadInput where there is none of this release, and makes none."""
     if chosen.database_url or is_there(chosen.postgres):
-        url = chosen.database_url or embedded_url(chosen.postgres)
+        url = database_address(chosen)
         if is_migrated(url):
             return url
     raise BadInput("There is no ledger of this release for a shadow to follow; start the live company first.")

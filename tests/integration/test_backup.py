@@ -1,8 +1,11 @@
 """A backup of a live company is restored elsewhere, and goes on there."""
 
+import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from errors import BadInput
@@ -61,8 +64,31 @@ def test_the_commands_back_up_and_restore(company: Company, database_url: str, t
     assert (done.returncode, done.stderr) == (0, "")
     refused(missions("database", "backup", file, DATABASE_URL=company.url), "a backup does not replace another")
     refused(missions("database", "backup", tmp_path / "x" / "y", DATABASE_URL=company.url), "cannot be written")
-    refused(missions("database", "backup", tmp_path / "z", DATABASE_URL="postgresql://x:secret@127.0.0.1:1/y"), "pg_dump")
+    refused(missions("database", "backup", tmp_path / "z", DATABASE_URL="postgresql://x:secret@127.0.0.1:1/y"), "did not answer")
     assert not (tmp_path / "z").exists()
     done = missions("database", "restore", file, DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     assert missions("audit", "verify", DATABASE_URL=database_url).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a script of the shell")
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_program_of_the_path_is_taken_where_it_is_of_the_release_of_the_server(
+    ahead: int, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(company.url) as session:
+        release = session.info.server_version // 10_000 + ahead
+    program, used = tmp_path / "pg_dump", tmp_path / "used"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'if [ "$1" = --version ]; then echo "pg_dump (PostgreSQL) {release}.3 (of a package)"; exit; fi\n'
+        f"touch {used}; echo 'it has no mood' >&2; exit 3\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    if ahead:
+        assert back_up(company.url, tmp_path / "missions.dump") > 10_000 and not used.exists()
+    else:
+        with pytest.raises(BadInput, match="pg_dump ended with status 3: it has no mood"):
+            back_up(company.url, tmp_path / "missions.dump")
+        assert used.exists() and not (tmp_path / "missions.dump").exists()

@@ -116,6 +116,13 @@ def test_the_first_person_of_an_empty_ledger_is_added_by_the_command_line(databa
     refused(missions("user", "add", "bob", "--role", "administrator", **variables), "missions sign-in")
 
 
+def test_whoever_signs_in_at_a_provider_is_listed_so(url: str, ledger: PostgresLedger) -> None:
+    ledger.add_person("ann@company.example", "reviewer")
+    listed = missions("user", "list", DATABASE_URL=url, MISSIONS_OIDC_METADATA_URL="http://127.0.0.1:1/x").stdout
+    (ann,) = (line for line in listed.splitlines() if line.startswith("ann@company.example"))
+    assert ann.split()[1:] == ["reviewer", "the", "provider"]
+
+
 def test_a_customer_needs_the_id_of_a_customer(url: str, ledger: PostgresLedger, tmp_path: Path) -> None:
     admin = {"DATABASE_URL": url, "MISSIONS_HOME": home_of("admin", url, tmp_path)}
     refused(missions("user", "add", "casey", "--role", "customer", **admin), "customer id")

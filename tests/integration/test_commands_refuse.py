@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from errors import BadInput
@@ -27,6 +28,20 @@ from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE
 from tests.integration.sessions import home_of
+
+#: a system of one's own
+SHOP = '''
+from mcp.server.mcpserver import MCPServer
+
+shop = MCPServer("shop", log_level="CRITICAL")
+
+@shop.tool()
+def sell(sku: str) -> str:
+    """Sell one."""
+    return sku
+
+shop.run("stdio")
+'''
 
 
 @pytest.fixture(scope="module")
@@ -317,3 +332,26 @@ def test_pinning_writes_the_pins_beside_the_systems_file(url: str, tmp_path: Pat
     done = missions("systems", "pin", MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     assert set(json.loads((tmp_path / "pins.json").read_text())) == {"oms", "payments", "wms", "crm", "erp", "logistics"}
+
+
+def test_pinning_systems_of_ones_own_makes_no_sandbox_company(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    (tmp_path / "systems.yaml").write_text(f'systems:\n  shop:\n    command: ["{{python}}", {tmp_path / "shop.py"}]\n')
+    # an address as other programs write it
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    done = missions("systems", "pin", MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads((tmp_path / "pins.json").read_text())["shop"]) == ["sell"]
+    with psycopg.connect(database_url) as session:
+        assert session.execute("SELECT to_regnamespace('ledger') IS NULL, to_regnamespace('sandbox') IS NULL").fetchone() == (
+            False,
+            True,
+        )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this machine has no disk that is always full")
+def test_a_full_disk_is_one_sentence() -> None:
+    line = [sys.executable, "-m", "cli", "pack", "show", "order_exception"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(line, cwd=CHECKOUT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert "the disk is full" in refused(done, "make room")

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from errors import BadInput, TryAgain
+from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.ledger_examples import LATER, NOW, a_fact, a_proposal, an_event, decided, said, staffed, started
 
@@ -140,6 +141,24 @@ def test_a_database_that_is_away_says_so() -> None:
         with pytest.raises(TryAgain, match="The database of the ledger did not answer"), ledger.lease("run-1"):
             pass
     assert "secret" not in str(away.value)
+
+
+def test_a_database_without_a_connection_or_a_disk_with_room_says_so(ledger: PostgresLedger, ledger_url: str) -> None:
+    with psycopg.connect(ledger_url, autocommit=True) as session:
+        session.execute("DROP ROLE IF EXISTS missions_test_crowd")
+        session.execute("CREATE ROLE missions_test_crowd LOGIN CONNECTION LIMIT 0")
+        try:
+            with pytest.raises(TryAgain, match=r"The database to migrate has no connection left: .*; raise its max_connections"):
+                migrate(ledger_url.replace("//postgres:", "//missions_test_crowd:"))
+        finally:
+            session.execute("DROP ROLE missions_test_crowd")
+    full = "DO $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$"
+    with (
+        pytest.raises(TryAgain, match=r"The database of the ledger has no room: .*; make room on its disk"),
+        ledger.transaction() as tx,
+    ):
+        tx.exec_driver_sql(full)
+    assert ledger.runs() == []
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:///x.db", "mysql://u:secret@h/d", "postgresql://u:secret@h:port/d"])
