@@ -71,7 +71,7 @@ class PostgresLedger:
         `lease_lasts` in seconds. Connects at the first call, not here.
         """
         address = parse(as_role(url, role) if role else url)
-        return cls(create_engine(address, pool_pre_ping=True, max_overflow=20), clock, lease_lasts)
+        return cls(create_engine(address, pool_pre_ping=True, max_overflow=20, hide_parameters=True), clock, lease_lasts)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -15,13 +15,13 @@ from systems.sandbox.tables import METADATA, SCHEMA
 
 def open_engine(url: str) -> Engine:
     """A pool of connections that survives a restart of the server; the driver that `url` names does not matter."""
-    return create_engine(_address(url), pool_size=5, pool_pre_ping=True)
+    return create_engine(_address(url), pool_size=5, pool_pre_ping=True, hide_parameters=True)
 
 
 @lru_cache(maxsize=8)
 def engine_of(url: str) -> Engine:
     """For one thing now and then: it keeps no connection, but what it has compiled."""
-    return create_engine(_address(url), poolclass=NullPool)
+    return create_engine(_address(url), poolclass=NullPool, hide_parameters=True)
 
 
 def _address(url: str) -> URL:
