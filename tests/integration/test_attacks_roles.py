@@ -167,6 +167,7 @@ def attack(target: Target, homes: Mapping[str, Path], monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.slow
 def test_whoever_may_not_is_refused_by_the_command_and_nothing_changes(name: str, target: Target, attack: Any) -> None:
     permission, words = GUARDED[name]
     line = [word.format(**target.words) for word in [*name.split(), *words.split()]]
@@ -209,6 +210,7 @@ def test_every_page_has_a_rule_and_is_led_to_by_it() -> None:
 
 
 @pytest.mark.parametrize("page", PAGE_RULES)
+@pytest.mark.slow
 def test_whoever_may_not_sees_nothing_of_a_page(page: str, front: Front, office: None) -> None:
     run = taken_in(front, CASE)
     for role, name in NAMES.items():

@@ -166,6 +166,7 @@ def test_what_is_asked_for_is_read(evil: Evil) -> None:
 
 
 @pytest.mark.parametrize("how", ["stream", "notes"])
+@pytest.mark.slow
 def test_a_stream_without_an_end_is_cut_off_and_costs_little_memory(how: str, evil: Evil) -> None:
     systems = evil(answers={READ: {how: True}, WRITE: {how: True}})
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()

@@ -83,6 +83,7 @@ def wrong_with(raw: Raw, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("mission", MISSIONS)
+@pytest.mark.slow
 def test_hostile_text_in_any_one_field_does_no_more_than_before_or_hands_the_case_over(mission: str, kind: str) -> None:
     raw = recorded_cases(mission)[1]
     assert len(list(places(raw["systems"]))) > 20

@@ -88,6 +88,7 @@ NOT_UNDERSTOOD = {
 
 
 @pytest.mark.parametrize("what", NOT_UNDERSTOOD)
+@pytest.mark.slow
 def test_a_message_that_asks_for_nothing_goes_to_support(company: Company, what: str) -> None:
     run = understood(company, case(text=NOT_UNDERSTOOD[what]))
     assert (run.status, run.verdict, gated(company, run)) == ("closed", "escalate", [])
