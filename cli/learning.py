@@ -112,7 +112,8 @@ def show_report(mission: str, as_json: bool) -> None:
         say("Nobody has decided about a proposal yet.")
         return
     hits = sum(one.overruled for one in told.judged)
-    say(f"{len(told.judged)} proposals decided about, {hits} overruled; {told.sent_back} sent back with a remark.")
+    proposals = "1 proposal" if len(told.judged) == 1 else f"{len(told.judged)} proposals"
+    say(f"{proposals} decided about, {hits} overruled; {told.sent_back} sent back with a remark.")
     for name, rates in (("clause", told.clauses), ("finding", told.findings), ("verdict", told.verdicts), ("role", told.roles)):
         _rates(name, rates)
     _thresholds(found)

@@ -35,7 +35,7 @@ def draw(person: Person) -> None:
         )  # fmt: skip
         packs = st.file_uploader(
             "Packs that would take the place of those of their Missions", type="yaml", accept_multiple_files=True,
-            key="what-if.packs",
+            max_upload_size=1, key="what-if.packs",
         )  # fmt: skip
         asked = st.form_submit_button("Replay recorded exceptions", type="primary", icon=":material/replay:")
     if asked:

@@ -36,7 +36,7 @@ def show_found(found: WhatIf, key: str, change: str) -> None:
         height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
         column_config={
             "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),
-            "Approval": text(width=150), "At stake now": money, "With the draft": money, "Because of": text(width=75),
+            "Approval": text(width=150), "At stake now": money, "At stake then": money, "Because of": text(width=75),
         },
     )  # fmt: skip
     rows = event["selection"]["rows"]

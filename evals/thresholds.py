@@ -179,7 +179,11 @@ def _weighed(comparison: Comparison, present: float, voices: Sequence[Voice]) ->
 
 def _too_little(heard: Sequence[Voice], against_present: int, fewest: int) -> str:
     if not against_present:
-        return f"none of {len(heard)} decisions speaks against it"
+        return (
+            "the one decision about it does not speak against it"
+            if len(heard) == 1
+            else f"none of {len(heard)} decisions speaks against it"
+        )
     if not _is_enough(len(heard), against_present):
         least = f"{LEAST_DECISIONS}, and {LEAST_AGAINST} against it"
         return f"{len(heard)} decisions speak about it, {against_present} against it; it takes {least}"

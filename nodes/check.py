@@ -20,7 +20,7 @@ from nodes.judge import Judgement, judge
 from nodes.rail import NewObservation, observe
 from nodes.reasoning.seeing import see
 from nodes.state import MissionContext, MissionState
-from nodes.undo import allowed
+from nodes.undo import allowed, half_done
 from nodes.urgency import due_at
 from nodes.wording import with_words
 
@@ -36,12 +36,15 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     case = context.case(run, state["look"])
     values = context.policies.values(run.event.as_of)
     draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
-    judgement = judge(case, draft, state["grounded"], context.catalogue, values, allowed(context.ledger, run_id, draft["undoes"]))
+    back, left = allowed(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
+    judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left))
     objections = [*_unfounded(context, state, case, draft), *judgement.objections]
     if objections:
         objections = [one[:LONGEST_OBJECTION] for one in objections[:MOST_OBJECTIONS]]
         observe(runtime, run_id, [NewObservation("check", "check", f"The plan does not pass: {'; '.join(objections)}")])
         return {"objections": objections, "tries": state["tries"] + 1}
+    if left and not draft["undoes"]:
+        draft = {**draft, "rationale": f"{draft['rationale']} Approved before, and not done: {'; '.join(left)}."}
     revision = _revision(state, context)
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     proposal = context.ledger.propose(proposal)

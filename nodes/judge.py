@@ -41,10 +41,13 @@ def judge(
     catalogue: Catalogue,
     values: Mapping[str, Any],
     takes_back: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    unfinished: bool = False,
 ) -> Judgement:
     """Judge a draft on the facts of the case; `by` is "model" in one that a language model made.
 
-    `takes_back` of a draft that undoes steps: the only ones it may have, in order.
+    `takes_back` of a draft that undoes steps: the only ones it may have, in order. `unfinished` where a plan before it stopped
+    in its midst: then a person sees whatever does not hand the case over.
     """
     plan, follows = draft["plan"], Derivation()
     if takes_back is not None:
@@ -64,7 +67,7 @@ def judge(
     try:
         told, changes, money = _rehearse(case, plan, catalogue, values[case.pack.approval.automate.replace("-", "_")])
         at_stake = max(money.values(), default=0)
-        seen = follows.discretion or read_by_a_model(case)
+        seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case)
         return Judgement((), told, changes, at_stake, approval(case, plan, at_stake, values, seen=seen))
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])

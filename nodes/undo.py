@@ -7,7 +7,7 @@ from typing import Any
 from errors import Refused, SendBack
 from ledger.base import Ledger
 from ledger.canonical import canonical
-from ledger.records import Effect, Proposal
+from ledger.records import REASONERS, Effect, Proposal
 from nodes.case import Case
 from nodes.planner import escalation
 from systems.catalogue import Catalogue
@@ -54,6 +54,22 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     says = f"A step failed: {what}. What was done before it is taken back, the last first.{rest}"
     handed = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, catalogue)
     return {**handed, "plan": [*back, *handed["plan"]]}
+
+
+def half_done(ledger: Ledger, run_id: str, author: str) -> list[str]:
+    """What was approved and is not done, of plans that stopped in their midst: the step that failed, and those after it.
+
+    Whoever looks at it next is to know, if it is a reasoner; a person has decided with it in sight.
+    """
+    if author not in REASONERS:
+        return []
+    effects = ledger.effects(run_id)
+    stopped = {one.proposal_id for one in effects if one.status == "failed"} & {
+        one.proposal_id for one in effects if one.status == "done"
+    }
+    plans = {one.proposal_id: one.plan for one in ledger.proposals(run_id)} if stopped else {}
+    left = [one for one in effects if one.proposal_id in stopped and one.status != "done"]
+    return [plans[one.proposal_id][one.step]["says"] for one in left]
 
 
 def left_to_undo(ledger: Ledger, run_id: str) -> str | None:

@@ -65,7 +65,7 @@ def money_table(found: WhatIf) -> Markup:
     )  # fmt: skip
     if not rows:
         return Markup("")
-    head = '<th>Money that plans move</th><th class="m-num">Now</th><th class="m-num">Draft</th><th class="m-num">Moves</th>'
+    head = '<th>Money that plans move</th><th class="m-num">Now</th><th class="m-num">Then</th><th class="m-num">Moves</th>'
     return markup('<table class="m-table k-money">{}{}</table>', Markup(f"<tr>{head}</tr>"), rows)
 
 
@@ -79,7 +79,7 @@ def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
             "Verdict": _both(words(flip.before.verdict), words(flip.after.verdict)),
             "Approval": _both(flip.before.approval, flip.after.approval),
             "At stake now": flip.before.at_stake_cents / 100,
-            "With the draft": flip.after.at_stake_cents / 100,
+            "At stake then": flip.after.at_stake_cents / 100,
             "Because of": ", ".join(flip.because_of) or "not told",
         }
         for flip in flips

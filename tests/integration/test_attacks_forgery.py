@@ -17,9 +17,8 @@ from ledger.auditing import examine
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.roles import as_role
-from tests.integration.live_company import Company
-
-pytest_plugins = ["tests.integration.live_company"]
+from tests.conftest import _database
+from tests.integration.live_company import Company, opened
 
 #: a reviewer may approve the first two; the third takes finance, two different people
 SHORT, LONG, FOUR_EYES = "dev-ord-0004", "dev-ord-0007", "dev-ord-0001"
@@ -29,11 +28,11 @@ VALUES (%s, %s, %s, 'approve', %s, %s, 'forged', %s, now(), '{}')
 """
 
 
-@pytest.fixture
-def untouched(company: Company) -> Iterator[None]:
-    """A forgery is cleared away: the company is that of other tests too."""
-    yield
-    company.sql("DELETE FROM ledger.decisions WHERE reason = 'forged'")
+@pytest.fixture(scope="module")
+def company(server_url: str) -> Iterator[Company]:
+    """A company that no other test has: what is forged in it stays."""
+    with _database(server_url) as url, opened(url) as made:
+        yield made
 
 
 def forge(company: Company, run: Run, *approvals: tuple[str, str, str]) -> None:
@@ -60,7 +59,7 @@ FORGED: dict[str, tuple[str, Sequence[tuple[str, str, str]], str]] = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-def test_an_approval_that_was_written_into_the_tables_executes_nothing(what: str, company: Company, untouched: None) -> None:
+def test_an_approval_that_was_written_into_the_tables_executes_nothing(what: str, company: Company) -> None:
     case, approvals, says = FORGED[what]
     run = company.propose(case)
     before = company.snapshot()
@@ -71,7 +70,7 @@ def test_an_approval_that_was_written_into_the_tables_executes_nothing(what: str
     assert says in reason and "missions audit verify" in reason
 
 
-def test_a_forged_approval_is_found_by_the_audit(company: Company, untouched: None) -> None:
+def test_a_forged_approval_is_found_by_the_audit(company: Company) -> None:
     run = company.propose(SHORT)
     forge(company, run, ("rita", "reviewer", ""))
     assert isinstance(company.ledger, PostgresLedger)

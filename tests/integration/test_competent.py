@@ -17,7 +17,7 @@ from tests.model_server.competent import Knows, chooses_first
 from tests.model_server.server import WAYS, ModelServer
 
 #: of the recorded exceptions, each so-manieth; `make slow` takes all
-EVERY = 6
+EVERY = 12
 
 
 def differences(raw: dict[str, Any], reasoner: Any) -> list[str]:

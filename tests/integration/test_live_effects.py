@@ -15,6 +15,8 @@ from tests.integration.live_company import Company
 pytest_plugins = ["tests.integration.live_company"]
 #: update_shipping_address, reauthorize, reallocate_line, release_payment_hold, confirm_reservation, release_to_fulfilment
 CASE = "dev-ord-0010"
+#: cancel_order, which nothing takes back, then void_authorization
+DUPLICATE = "dev-ord-0004"
 NO_ANSWER = OutcomeUnknown("It was sent, and no answer came.")
 
 
@@ -254,3 +256,16 @@ def test_what_somebody_changes_between_the_last_look_and_the_write_is_not_overwr
     assert "somebody changed it meanwhile" in str(by_action(company, run)["reallocate_line"].error)
     (order,) = [one for one in company.snapshot()["oms.orders"] if one["order_id"] == line["order_id"]]
     assert [one["location"] for one in order["lines"] if one["line_id"] == line["line_id"]] == ["ST-77"]
+
+
+def test_a_plan_that_stopped_halfway_is_never_closed_without_a_person(company: Company) -> None:
+    run = company.propose(DUPLICATE)
+    assert [action["name"] for action in company.proposal(run).plan][:2] == ["cancel_order", "void_authorization"]
+    run = approved(company, run, Odd(company, "void_authorization", error=Refused("the tool has changed")))
+    assert run.status == "incident" and by_action(company, run)["cancel_order"].status == "done"
+    company.ledger.resume(run.run_id, by="rita", reason="the tool is pinned again", at=now())
+    run = company.runtime.drive(run.run_id)
+    proposal = company.proposal(run)
+    assert (run.status, proposal.verdict, proposal.approval.role) == ("waiting", "no_action", "reviewer")
+    assert "Approved before, and not done: Void authorization" in proposal.rationale
+    assert company.approve(run).outcome == "nothing_to_do"

@@ -47,6 +47,7 @@ def test_observations_are_in_the_ledger_in_order_and_streamed_as_they_arise(comp
     assert max(behind) < len(kept) - 1, "the first ones came before the last ones were made"
 
 
+@pytest.mark.slow
 def test_the_state_of_every_case_of_the_sample_stays_under_20_kb(company: Company, all_runs: dict[str, str]) -> None:
     graph: Any = company.runtime._graph
     for case_id, run_id in all_runs.items():
@@ -54,6 +55,7 @@ def test_the_state_of_every_case_of_the_sample_stays_under_20_kb(company: Compan
             assert len(ormsgpack.packb(snapshot.values)) < LARGEST_STATE, case_id
 
 
+@pytest.mark.slow
 def test_every_checkpoint_loads_where_only_plain_data_may(
     company: Company, all_runs: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,6 +70,7 @@ def test_every_checkpoint_loads_where_only_plain_data_may(
     assert not [record for record in caplog.records if "msgpack" in record.getMessage()]
 
 
+@pytest.mark.slow
 def test_the_checkpoint_and_the_ledger_agree_about_what_waits(company: Company, all_runs: dict[str, str]) -> None:
     graph: Any = company.runtime._graph
     for run_id in all_runs.values():
@@ -75,6 +78,7 @@ def test_the_checkpoint_and_the_ledger_agree_about_what_waits(company: Company, 
         assert paused == (company.ledger.run(run_id).status == "waiting")
 
 
+@pytest.mark.slow
 def test_the_audit_chain_is_intact_after_all_of_it_and_tells_each_run(company: Company, all_runs: dict[str, str]) -> None:
     assert company.ledger.verify_audit(company.ledger.audit_head()) == []
     for run_id in all_runs.values():

@@ -90,6 +90,7 @@ def counted(found: Any) -> Counter[str]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("generated", [accounts, invoices, omnichannel, support])
+@pytest.mark.slow
 def test_engine_and_plain_reading_decide_alike(generated: Callable[[int, int], Iterator[Case]], part: int) -> None:
     compared = 0
     for case in generated(SEED + part, CASES // PARTS):

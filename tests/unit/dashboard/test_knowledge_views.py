@@ -174,7 +174,7 @@ def test_only_kinds_of_money_that_move_are_told() -> None:
 
 def test_a_flip_tells_both_sides_once_where_they_agree() -> None:
     (row,) = what_if.flip_rows([flip(answer("escalate", "reviewer"), answer("fulfil", "reviewer", 12_34))])
-    assert (row["Verdict"], row["Approval"], row["With the draft"]) == ("escalate → fulfil", "reviewer", 12.34)
+    assert (row["Verdict"], row["Approval"], row["At stake then"]) == ("escalate → fulfil", "reviewer", 12.34)
     (row,) = what_if.flip_rows([flip(answer(role="none"), answer(role="finance"))])
     assert row["Approval"] == "nobody → 2 × finance"
 

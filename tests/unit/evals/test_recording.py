@@ -184,10 +184,12 @@ def test_whatever_was_read_of_whatever_company_is_answered_alike(
 
 
 def test_of_a_run_that_looked_twice_the_world_of_its_last_proposal_is_recorded() -> None:
-    raw = an_exception()
-    walk = walked(raw)
+    exception = recorded(an_exception(), laboratory().packs, "test")
+    walk = Walk(laboratory(), exception).drive()
     first = again(walk)
-    orders = raw["systems"]["oms"]["orders"]
+    oms = exception.systems["oms"]
+    assert oms is not None
+    orders = oms["orders"]
     orders[0] = {**orders[0], "note": "the customer called"}
     walk.respond("the customer called", by="rita")
     last = again(walk)
