@@ -21,7 +21,7 @@ pytest.register_assert_rewrite("tests.engine", "tests.integration", "tests.minds
 
 _NUMBERS = count(1)
 #: begun first, so that no worker is alone with one of them at the end
-_LONGEST = ("test_tutorial.py", "test_engines.py", "test_commands_batch.py", "test_understanding.py")
+_LONGEST = ("test_tutorial.py", "test_engines.py", "test_commands_batch.py", "test_understanding.py", "test_adversary.py")
 
 # before numpy is imported: workers that each calculate on all cores wait for each other
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

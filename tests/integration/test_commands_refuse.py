@@ -128,6 +128,7 @@ def test_a_malformed_line_is_told_with_its_place(kind: str, packs: Mapping[str, 
 
 
 @pytest.mark.parametrize("kind", ["no JSON", "unknown mission", "a NUL in the id", "a subject of 20 kB"])
+@pytest.mark.slow
 def test_nothing_is_run_and_no_result_written_where_one_line_is_malformed(kind: str, url: str, tmp_path: Path) -> None:
     text, names = MALFORMED[kind]
     file, out = tmp_path / "cases.jsonl", tmp_path / "out.jsonl"

@@ -72,6 +72,7 @@ def people(database_url: str) -> Iterator[PostgresLedger]:
     ledger.close()
 
 
+@pytest.mark.slow
 def test_what_one_process_proposed_another_one_decides_and_finishes(
     database_url: str, people: PostgresLedger, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_no_line_of_the_log_has_what_customers_and_people_wrote(company: Company
         assert canary not in written.getvalue().lower()
 
 
+@pytest.mark.slow
 def test_a_dashboard_that_is_served_logs_json_and_is_watched(company: Company, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with serving(company.url, log, MISSIONS_LOG="json", MISSIONS_METRICS_TOKEN="s3cret") as url:

@@ -111,6 +111,7 @@ def test_the_search_is_that_of_the_missions(office: Front) -> None:
     assert not drawn.exception and hits[0].title in html(drawn) and "Where it is used" in html(drawn)
 
 
+@pytest.mark.slow
 def test_a_draft_says_at_once_what_it_would_do(office: Front) -> None:
     drawn = drafted(office, "ana", "FRD", "FRD-2", "elevated", 0.6, why=HOSTILE)
     assert not drawn.exception
@@ -135,6 +136,7 @@ def test_a_draft_that_does_not_fit_is_told_in_a_sentence_and_not_kept(office: Fr
     assert "ADR" not in office.desk.open_drafts()
 
 
+@pytest.mark.slow
 def test_somebody_else_puts_a_draft_in_force_and_missions_work_with_it(office: Front) -> None:
     drafted(office, "sam", "STK", "STK-2", "counted within (days)", 60)
     draft = office.desk.policy_drafts()[0]
@@ -153,6 +155,7 @@ def test_somebody_else_puts_a_draft_in_force_and_missions_work_with_it(office: F
     assert "STK" in set(listed["Policy"])
 
 
+@pytest.mark.slow
 def test_a_draft_of_a_version_that_is_not_the_newest_any_more_is_stale(office: Front) -> None:
     drafted(office, "ana", "ADR", "ADR-2", "confidence", 0.8)
     drafted(office, "sam", "ADR", "ADR-2", "confidence", 0.7)

@@ -15,6 +15,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "knowledge_index" / "phrasings" / "support"
 
 
+pytestmark = pytest.mark.slow  # to embed the examples takes half a minute
+
+
 @pytest.fixture(scope="module")
 def cache(request: pytest.FixtureRequest) -> Path:
     """Kept between test runs: to embed the examples takes half a minute."""
