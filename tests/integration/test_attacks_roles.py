@@ -35,11 +35,12 @@ from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES, Person
 from ledger.rules import person_key
 from ledger.tables import METADATA, SESSIONS
-from tests.integration.live_company import CASES, Company, built_home
+from tests.conftest import _database
+from tests.integration.live_company import CASES, Company, built_home, opened
 from tests.integration.open_pages import Front, seen
 from tests.integration.open_queue import CASE, office, taken_in
 
-pytest_plugins = ["tests.integration.live_company", "tests.integration.open_pages"]
+pytest_plugins = ["tests.integration.open_pages"]
 __all__ = ["office"]
 
 NOBODY = ""
@@ -105,6 +106,13 @@ class Target:
         sql = "SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {} t"
         rows = [(name, self.company.sql(sql.format(name))[0][0]) for name in names]
         return [*rows, ("sandbox", json.dumps(self.company.snapshot(), sort_keys=True))]
+
+
+@pytest.fixture(scope="module")
+def company(server_url: str) -> Iterator[Company]:
+    """A company that no other test has: what is spoilt in it stays."""
+    with _database(server_url) as url, opened(url) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
