@@ -19,6 +19,7 @@ from ledger.tables import METADATA
 # what these assert is told as what tests assert
 pytest.register_assert_rewrite("tests.engine", "tests.integration", "tests.minds")
 
+_MAIN = sys.modules["__main__"]
 _NUMBERS = count(1)
 #: begun first, so that no worker is alone with one of them at the end
 _LONGEST = ("test_tutorial.py", "test_engines.py", "test_commands_batch.py", "test_understanding.py", "test_adversary.py")
@@ -34,6 +35,11 @@ settings.load_profile("unhurried")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of the longest files come first, the others as they stand."""
     items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
+def pytest_runtest_setup() -> None:
+    """A page drawn by AppTest leaves its script as the main module, and a process begun afterwards would draw it again."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from nodes.derivation import Plan, derived
 from nodes.governance import tier
 from nodes.letters import problems
 from nodes.planner import Planner, escalation
-from nodes.quoting import foreign
+from nodes.quoting import contacts, foreign
 from nodes.reasoning.schema import HAND_OVER
 from nodes.reasoning.sight import Sight
 from nodes.reasoning.task import Task
@@ -73,17 +73,19 @@ def _taken(
             continue
         if tier(steps[place], automate) == "automate":
             continue  # what nobody sees before it is sent keeps the words of the pack
-        wrong = problems(letter, written["text"])
-        if MARK.search(written["text"]):
+        text = sight.masks.restore(written["text"])
+        wrong = problems(letter, text)
+        # a mark comes back where the pack's own words have what it stands for; what a record says comes by holes alone
+        if MARK.search(text) or (text != written["text"] and not contacts(text) <= contacts(letter.text)):
             wrong = ["it names what is not shown"]
-        elif len(written["text"]) > room:
+        elif len(text) > room:
             wrong = ["the letters are too long together"]
         if wrong:
             says = f"The letter of a model for step {place + 1} is not used, and the pack's stands: {wrong[0]}"[:LONGEST]
             said.append(NewObservation("propose", "missing", says))
             continue
-        room -= len(written["text"])
-        steps[place] |= {"letter": written["text"], "written_by": by["model"]}
+        room -= len(text)
+        steps[place] |= {"letter": text, "written_by": by["model"]}
     taken = {**plan.draft, "plan": steps, "of": plan.id, "said": [*said, *plan.draft["said"]]}
     return _worded(taken, answer, task, sight, by)
 

@@ -57,9 +57,11 @@ def see(task: Task, plans: Sequence[Plan] = ()) -> Sight:
             "addresses": _addresses(task),
             "rules": _rules(task),
         }
+    masks = Masks()
     return Sight(
-        **_masked(looked, Masks()), names=frozenset({*pack.verdicts, *pack.actions}), hidden=_hidden(task, facts), told=shown_as
-    )
+        **_masked(looked, masks), names=frozenset({*pack.verdicts, *pack.actions}), hidden=_hidden(task, facts), told=shown_as,
+        masks=masks,
+    )  # fmt: skip
 
 
 def hiding(text: str, sight: Sight) -> str:

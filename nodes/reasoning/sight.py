@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from models.masking import Masks
 from models.untrusted import block
 from nodes.quoting import quotable
 
@@ -47,6 +48,8 @@ class Sight:
     hidden: Sequence[str] = ()
     #: sentence of a finding -> what a model is told instead
     told: Mapping[str, str] = field(default_factory=dict)
+    #: which mark stands for what
+    masks: Masks = field(default_factory=Masks)
 
     @cached_property
     def known(self) -> frozenset[str]:

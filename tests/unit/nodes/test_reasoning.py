@@ -1,19 +1,24 @@
 """Reasoners with a model: what they take from it, and what happens where it gives nothing or something else."""
 
+from dataclasses import replace
 from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import ormsgpack
 import pytest
 
 from errors import NoAnswer
+from evals.cases import recorded
 from evals.walk import Walk
+from graphs.pack_file import load_pack_file
+from graphs.settings import CHECKOUT
 from ledger.model_calls import ModelCall
 from ledger.records import Proposal
 from models.calls import Limits, Question
 from nodes.pack import ExtraRead
 from nodes.propose import propose
-from tests.engine import an_address, an_exception, an_order
+from tests.engine import an_address, an_exception, an_order, laboratory
 from tests.minds import Answer, blocks, choosing, hybrid, llm, walk, worded
 
 LARGEST_STATE = 20_000
@@ -221,6 +226,30 @@ def test_a_letter_of_a_model_is_filled_marked_and_waits() -> None:
     (own,), (letter,) = ([step for step in one.plan if "text" in step["args"]] for one in (planners, proposal))
     assert letter["args"]["text"] == f"Good day! {own['args']['text']}" and "Ann Ash" in own["args"]["text"]
     assert letter["written_by"] == "scripted" and proposal.status == "pending"
+
+
+def test_what_was_masked_comes_back_in_a_letter_where_the_packs_own_words_have_it_and_nowhere_else(tmp_path: Path) -> None:
+    lab, file = laboratory(), tmp_path / "order_exception.yaml"
+    written = (CHECKOUT / "graphs" / "packs" / file.name).read_text()
+    file.write_text(written.replace("    Harbor & Pine\n", "    Harbor & Pine, help@harbor.example\n"))
+    pack = load_pack_file(file, lab.catalogue, lab.policies)
+    raw = an_exception(**{**DOUBTFUL, "orders": [an_order(note="Write to ann@private.example.")]})
+
+    def run(more: str) -> Walk:
+        def answer(question: Question) -> Answer:
+            assert "help@" not in question.user and "ann@" not in question.user
+            (step,) = [one for one in blocks(question)["plans"][0]["steps"] if "letter" in one]
+            text = blocks(question)["letters"][step["letter"]].rstrip()
+            return choosing(question, letters=[{"step": step["step"], "text": f"{text}{more}"}])
+
+        own = replace(lab, packs={**lab.packs, pack.mission: pack})
+        return Walk(own, recorded(raw, own.packs, "test"), reasoner=hybrid(answer)[0])
+
+    (sent,) = [step for step in proposed(run(" Bye!")).plan if "text" in step["args"]]
+    assert sent["args"]["text"].endswith("help@harbor.example Bye!") and sent["written_by"] == "scripted"
+    for mark in ("[address 1]", "[address 2]", "[address 3]"):
+        (step,) = [step for step in proposed(run(f" Or {mark}.")).plan if "text" in step["args"]]
+        assert "ann@private.example" not in step["args"]["text"]
 
 
 @pytest.mark.parametrize(
