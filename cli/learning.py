@@ -16,8 +16,8 @@ from graphs.runtime import load_packs
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 from ledger.desk import Desk
+from strict_json import strict_json
 from systems.catalogue import default_catalogue
-from systems.strict_json import strict_json
 
 #: rows of a table of rates, and bytes of a file with what is right
 _AT_ONCE = 15

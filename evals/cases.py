@@ -10,7 +10,7 @@ from graphs.events import event_of_trigger
 from graphs.settings import CHECKOUT
 from ledger.records import Event
 from nodes.pack import Pack
-from systems.strict_json import kept, strict_json
+from strict_json import kept, strict_json
 
 MAX_LINE_BYTES = 4_000_000
 

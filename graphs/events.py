@@ -14,7 +14,7 @@ from ledger.canonical import storable
 from ledger.legality import LONGEST_NAME, nameable
 from ledger.records import Event
 from nodes.pack import Pack
-from systems.strict_json import strict_json
+from strict_json import strict_json
 
 #: bytes of one event, and of many together in one JSON text; events in it
 MOST_EVENT_BYTES = 100_000

@@ -1,9 +1,8 @@
 """What a model wrote, read strictly: one JSON object of the schema that was asked for, and nothing else."""
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +10,8 @@ import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from errors import NoAnswer
+from errors import BadInput, NoAnswer
+from strict_json import strict_json
 
 #: models like to put JSON in a fenced block; the whole answer may be one
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
@@ -22,13 +22,11 @@ def parsed(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """The object of a text. Raises NoAnswer for what is no JSON, is not of the schema, or holds what the ledger cannot."""
     fenced = _FENCED.fullmatch(text)
     try:
-        value = json.loads(
-            fenced[1] if fenced else text,
-            object_pairs_hook=_object, parse_constant=_refused, parse_float=_finite, parse_int=_whole,
-        )  # fmt: skip
-        wrong = best_match(_validator(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)).iter_errors(value))
-    except (ValueError, RecursionError) as error:
+        value = strict_json(fenced[1] if fenced else text)
+    except BadInput as error:
+        # what is wrong with it quotes the answer
         raise NoAnswer("What the model answered is no JSON.", "malformed") from error
+    wrong = best_match(_validator(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS)).iter_errors(value))
     if wrong is not None:
         # the path is of names of the schema; anything else of the error could quote the answer
         where = ".".join(map(str, wrong.absolute_path)) or "its whole"
@@ -41,27 +39,3 @@ def parsed(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _validator(schema: bytes) -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema))
-
-
-def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a key stands twice in an object")
-    return made
-
-
-def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("too large a number")
-    return number
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**63:
-        raise ValueError("too large a number")
-    return number

@@ -6,7 +6,7 @@ from typing import Any, Literal, NoReturn
 from mcp_types import CallToolResult
 
 from errors import BadInput
-from systems.strict_json import strict_json
+from strict_json import strict_json
 
 #: An answer longer than this is refused: it would not be evidence that a person could read.
 LIMIT_BYTES = 2_000_000

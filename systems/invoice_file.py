@@ -5,17 +5,16 @@
  "lines": [{"line_id": "1", "order_line": "1", "qty": 2, "unit_price_cents": 500, "amount_cents": 1000, "name": "Pen"}]}
 """
 
-import json
 import unicodedata
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from iso4217 import Currency
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from errors import BadInput
+from strict_json import strict_json
 from systems.ubl import MAX_LINES, MAX_QTY, Invoice, Line, Supplier
 from systems.ubl_document import MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS
 from systems.ubl_terms import COMMERCIAL_INVOICE
@@ -78,7 +77,9 @@ def read_invoice_file(file: Path) -> Invoice:
     try:
         with file.open("rb") as opened:
             content = opened.read(_MAX_BYTES + 1)
-        json.loads(content[:_MAX_BYTES], object_pairs_hook=_each_once)
+        if len(content) > _MAX_BYTES:
+            raise BadInput("larger than 2 MB")
+        strict_json(content)
         read = _File.model_validate_json(content)
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give an invoice as JSON or as UBL 2.1") from error
@@ -86,18 +87,11 @@ def read_invoice_file(file: Path) -> Invoice:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise BadInput(f"{file}: {where[:100]}: {first['msg'][:200]}; mend it in the file") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{file}: is no JSON of an invoice in which every name stands once; mend the file") from error
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}; give an invoice as JSON, or mend the file") from error
     return Invoice(
         number=read.number, type_code=COMMERCIAL_INVOICE, currency=read.currency, issue_date=read.issue_date,
         supplier=Supplier(name=read.supplier, ids=(), tax_id=read.tax_id), order_reference=read.order_reference,
         lines=tuple(Line(**line.model_dump()) for line in read.lines),
         freight_cents=read.freight_cents, tax_cents=read.tax_cents, total_cents=read.total_cents,
     )  # fmt: skip
-
-
-def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands twice")
-    return made

@@ -128,7 +128,8 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     folder, bin_, home = tmp_path / "checkout", tmp_path / "bin", tmp_path / "home"
     for room in ROOMS:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CHECKOUT / "errors.py", folder)
+    for module in ("errors.py", "strict_json.py"):
+        shutil.copy(CHECKOUT / module, folder)
     shutil.copytree(built_home(), home)
     bin_.mkdir()
     (bin_ / "missions").write_text(f'#!/bin/sh\nexec "{sys.executable}" -SE "{CLIENT}" "{tmp_path}/socket" -m cli "$@"\n')

@@ -14,7 +14,7 @@ from evals.run import Laboratory
 from graphs.events import LONGEST_SOURCE_ID, MOST_EVENT_BYTES, event_of_text, texts_of
 from ledger.legality import event_digest
 from ledger.records import Event
-from systems.strict_json import DEEPEST, strict_json
+from strict_json import DEEPEST, strict_json
 from tests.engine import laboratory
 
 NOW = datetime(2026, 3, 14, 10, tzinfo=UTC)
