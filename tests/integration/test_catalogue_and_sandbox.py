@@ -179,7 +179,7 @@ HOME = {"order_id": "O-4", "from_location": "DC-1"}
 #: an action, a world in which it cannot be done, and why by the catalogue
 UNMET: list[tuple[Scene, str]] = [
     (Scene("release_payment_hold", {"order_id": "O-1"}), "the payment is not on hold"),
-    (Scene("release_payment_hold", {"order_id": "O-1"}, {**ON_HOLD, **SHIPPED}), "the order has shipped or is cancelled"),
+    (Scene("release_payment_hold", {"order_id": "O-1"}, {**ON_HOLD, **SHIPPED}), "the order is neither open nor ready"),
     (Scene("confirm_reservation", {"order_id": "O-1"}, SHIPPED), "the order is not open"),
     (Scene("confirm_reservation", {"order_id": "O-1"}, before=(CONFIRM,)), "the reservation is confirmed already"),
     (Scene("confirm_reservation", {"order_id": "O-2"}, before=(("backorder_line", {**_line("O-2"), "po_id": "PO-1"}),)),
@@ -187,8 +187,8 @@ UNMET: list[tuple[Scene, str]] = [
     (Scene("release_to_fulfilment", {"order_id": "O-1"}, SHIPPED), "the order is not open"),
     (Scene("release_to_fulfilment", {"order_id": "O-1"}, ON_HOLD, (CONFIRM,)), "the payment is still on hold"),
     (Scene("release_to_fulfilment", {"order_id": "O-1"}), "the reservation is not confirmed"),
-    (Scene("cancel_order", {"order_id": "O-3", "reason": "duplicate"}), "the order has shipped or is cancelled already"),
-    (Scene("cancel_order", {"order_id": "O-9", "reason": "duplicate"}), "the order has shipped or is cancelled already"),
+    (Scene("cancel_order", {"order_id": "O-3", "reason": "duplicate"}), "the order is neither open nor ready"),
+    (Scene("cancel_order", {"order_id": "O-9", "reason": "duplicate"}), "the order is neither open nor ready"),
     (Scene("cancel_line", _line("O-3")), "the order is not open"),
     (Scene("cancel_line", _line("O-1", "7")), "the order has no such line"),
     (Scene("cancel_line", _line("O-1"), before=(("cancel_line", _line("O-1")),)), "the order has no such line"),

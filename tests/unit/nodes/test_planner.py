@@ -26,6 +26,7 @@ RELEASED = ["release_payment_hold", "confirm_reservation", "release_to_fulfilmen
 DOUBTFUL = [{"order_id": "O-1", "result": "ambiguous", "confidence": None, "suggested": None}]
 CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 TWIN = an_order("O-2", created_at="2026-03-09T12:30:00Z")
+CANCELLATION = {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}}
 SUBSTITUTES = [
     {"sku": "A", "unit_price_cents": 5_000, "substitutes": ["B", "C"]},
     {"sku": "B", "unit_price_cents": 5_501, "substitutes": []},
@@ -165,6 +166,14 @@ def test_what_could_not_be_read_lowers_the_confidence() -> None:
 
 def test_an_order_that_is_not_there_goes_to_operations() -> None:
     assert drafted(an_exception(orders=[]))["plan"][0]["args"] == {"queue": "operations", "subject_id": "O-1"}
+
+
+@pytest.mark.parametrize("status", ["on_its_way", "SHIPPED", "", None])
+def test_an_order_in_a_state_that_nobody_knows_is_neither_released_nor_cancelled(status: str | None) -> None:
+    raw = an_exception(orders=[an_order(status=status)])
+    assert "the order is neither open nor ready" in str(judged(raw, drafted(raw)).objections)
+    cancelled = {**drafted(raw), "plan": [drafted(raw)["plan"][0] | CANCELLATION]}
+    assert "the order is neither open nor ready" in str(judged(raw, cancelled).objections)
 
 
 def test_changes_come_before_the_release_and_messages_last() -> None:
