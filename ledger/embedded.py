@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import re
+import shutil
 import subprocess
 import threading
 import warnings
@@ -25,6 +26,8 @@ _SOCKET = ".s.PGSQL.5432"
 _DATA = "data"
 #: in the data folder, once there is a database
 _VERSION = "PG_VERSION"
+#: what an empty database and its log take at first
+_MEGABYTES = 100
 #: from the next start on
 _ROOM = "max_connections = 400"
 #: the folder is handed to a shell on the way to the server
@@ -42,6 +45,7 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
     folder = folder.absolute()
     _check_path(folder)
     _check_writable(folder)
+    _check_room(folder)
     with _STARTING:
         try:
             return _start(folder, None if keep_running else "stop")
@@ -149,3 +153,13 @@ def _check_writable(folder: Path) -> None:
             f"The folder '{folder}' for the embedded PostgreSQL cannot be written ({failed.strerror}): "
             "make it writable or name another folder."
         ) from failed
+
+
+def _check_room(folder: Path) -> None:
+    """The program that makes a database does not say that the disk is full."""
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if not is_there(folder) and free < _MEGABYTES:
+        raise BadInput(
+            f"The disk of the folder '{folder}' has {free} MB free, and the embedded PostgreSQL takes {_MEGABYTES} MB: "
+            "make room or name another folder."
+        )

@@ -7,13 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from errors import BadInput
 from graphs.settings import default_home
-from ledger.embedded import embedded_url
+from ledger.embedded import embedded_url, is_there
 
 ROOM = Path(__file__).parents[2]
 CHILD = """
@@ -81,6 +82,13 @@ def test_a_folder_that_cannot_be_made_is_bad_input(folder: Path) -> None:
     folder.write_text("a file")
     with pytest.raises(BadInput, match=r"cannot be written .*: make it writable or name another folder"):
         embedded_url(folder / "below")
+
+
+def test_a_disk_without_room_for_a_database_is_bad_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda where: SimpleNamespace(free=20_000_000))
+    with pytest.raises(BadInput, match=r"has 20 MB free, and the embedded PostgreSQL takes 100 MB: make room"):
+        embedded_url(folder)
+    assert not is_there(folder)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
