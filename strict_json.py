@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,6 @@ from errors import BadInput
 DEEPEST = 50
 #: whole numbers are kept in 64 bits
 _MOST = 2**63
-#: what no database keeps in a text
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def strict_json(text: bytes | str) -> Any:
@@ -30,15 +27,6 @@ def strict_json(text: bytes | str) -> Any:
     if _deeper_than(value, DEEPEST):
         raise BadInput(f"not valid JSON here (more than {DEEPEST} lists and objects inside each other)")
     return value
-
-
-def kept(value: Any) -> Any:
-    """Plain JSON data as the ledger will keep it: with U+FFFD for NUL and halves of characters in texts."""
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {kept(key): kept(inner) for key, inner in value.items()}
-    return [kept(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 from errors import BadInput
 from graphs.events import event_of_trigger
 from graphs.settings import CHECKOUT
+from ledger.canonical import storable
 from ledger.records import Event
 from nodes.pack import Pack
-from strict_json import kept, strict_json
+from strict_json import strict_json
 
 MAX_LINE_BYTES = 4_000_000
 
@@ -81,4 +82,4 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
         event = event_of_trigger(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
-    return RecordedException(raw["case_id"], event, kept(raw["systems"]), expected, raw)
+    return RecordedException(raw["case_id"], event, storable(raw["systems"]), expected, raw)

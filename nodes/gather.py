@@ -11,6 +11,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from ledger.canonical import storable
 from ledger.records import Event, Fact
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
@@ -98,9 +99,10 @@ def _argument(pack: Pack, raw: Any, scope: Scope, told: dict[str, Any]) -> Any:
 
 
 def _fact(name: str, result: ReadResult) -> Fact:
+    """As the ledger keeps it, so that what is read again later can be compared with it."""
     return Fact(
         name=name, tool=result.call.tool, args=result.call.args, status=result.status,
-        value=result.value, read_at=result.read_at, error=result.error,
+        value=storable(result.value), read_at=result.read_at, error=result.error,
     )  # fmt: skip
 
 

@@ -40,6 +40,13 @@ def test_where_nothing_has_changed_nothing_differs(lab: Laboratory) -> None:
     assert since(an_exception(), an_exception(), lab).differences == ()
 
 
+def test_what_no_ledger_keeps_in_a_text_is_no_difference(lab: Laboratory) -> None:
+    unkept = RecordedSystems(an_exception(orders=[an_order(note="a\0b\ud800")])["systems"], lab.catalogue, utc_now)
+    run = LiveRun.of(an_exception(orders=[an_order(note="a\ufffdb\ufffd")]))
+    context = replace(run._context, reader=Listening(unkept, lab.phrasebook, utc_now))
+    assert drift(context, run.ledger.run("r-1"), run.proposal).differences == ()
+
+
 def test_a_unit_of_stock_that_decides_nothing_differs_and_gives_no_reason(lab: Laboratory) -> None:
     found = since(an_exception(), an_exception(stock=[a_stock(on_hand=11)]), lab)
     assert found.differences == (Difference("wms.list_stock", "A, DC-1", "on_hand", 10, 11),)
