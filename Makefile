@@ -62,8 +62,9 @@ eval: install  ## run the recorded exceptions, print the figures and hold them t
 screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots
 
-bench: install  ## speed and memory beside a baseline of the same run (needs `make run` once)
-	@$(BIN)/python -m evals.bench
+bench: install  ## speed and memory beside a baseline of the same run, in a company of its own
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
+	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench
 	@$(BIN)/python -m evals.bench_batch
 	@$(BIN)/python -m tests.bench.dashboard
 	@$(BIN)/python -m evals.history.bench
