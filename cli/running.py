@@ -82,7 +82,12 @@ def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
         waiting, at_stake = waiting + (run.status == "waiting"), at_stake + (cents if run.status == "waiting" else 0)
         verdict = proposal.verdict if proposal else run.status
         rows.append((run.run_id, run.event.subject, verdict, len(proposal.plan) if proposal else 0, waits, dollars(cents)))
-    table(("run", "subject", "verdict", "actions", "waits for", "at stake"), rows, right=("actions", "at stake"), whole=("run",))
+    table(
+        ("run", "subject", "verdict", "actions", "waits for", "at stake"),
+        rows,
+        right=("actions", "at stake"),
+        whole=("run", "verdict"),
+    )
     say(f"{len(runs)} exceptions, {waiting} wait for a person, {dollars(at_stake)} at stake.")
 
 

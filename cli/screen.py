@@ -47,11 +47,11 @@ def say(*pieces: Any, style: str = "") -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Collection[str] = (), whole: Sequence[str] = ()) -> None:
-    """Print rows under columns; `right` names those that are aligned to the right, `whole` those whose cells are not folded."""
+    """Print rows under columns. Cells of `right` are aligned to the right; of `right` and `whole` none is folded."""
     grid, rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
     for place, column in enumerate(columns):
         pieces = [*column.split(), *(plain(row[place]) for row in rows)]
-        least = max(map(len, pieces), default=0) if column in whole else None
+        least = max(map(len, pieces), default=0) if column in whole or column in right else None
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold", min_width=least)
     for row in rows:
         grid.add_row(*(Text(plain(cell)) for cell in row))

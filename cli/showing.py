@@ -66,7 +66,7 @@ def show_queue(as_json: bool) -> None:
     for run, proposal, decisions in waiting:
         cents, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}"
         rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, until))
-    table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",), whole=("run",))
+    table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",), whole=("run", "verdict"))
     say(f"{len(waiting)} wait, {dollars(sum(proposal.money_at_stake_cents for _, proposal, _ in waiting))} at stake.")
 
 

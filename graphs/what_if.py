@@ -225,7 +225,7 @@ class Sweep(Shown):
     def parts(self) -> Iterator[Part]:
         """The sentence, and a row a value."""
         yield self.sentence
-        yield table(self.rows())
+        yield table([{"value": row.pop(self.value), **row} for row in self.rows()])
 
 
 class AskWhatIf(Protocol):

@@ -96,7 +96,7 @@ def _after_failure(
     if not undoing and not less and not looked_at:
         raise Stuck(failed)
     told = "what was done before it is to be taken back" if undoing else "it is looked at anew"
-    observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed}; {told}")])
+    observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed.removesuffix('.')}; {told}")])
     again: MissionState = {"proposal_id": None}
     return {**again, "undoing": proposal.proposal_id} if undoing else again
 

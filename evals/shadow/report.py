@@ -304,5 +304,9 @@ def _differs(row: Row) -> str:
     if row.shadow is None:
         return row.failed
     mine, other = _actions(row.shadow), _actions(row.last)
-    more = [f"+{name}{args.decode()}" for name, args in (mine - other).elements()]
-    return " ".join([*more, *(f"-{name}{args.decode()}" for name, args in (other - mine).elements())])
+    more = [f"+{_said(*action)}" for action in (mine - other).elements()]
+    return " ".join([*more, *(f"-{_said(*action)}" for action in (other - mine).elements())])
+
+
+def _said(name: str, args: bytes) -> str:
+    return f"{name}({', '.join(map(str, orjson.loads(args).values()))})"

@@ -1,8 +1,8 @@
-"""Text from outside is one harmless line."""
+"""Text from outside is one harmless line, and figures of tables are never broken."""
 
 import pytest
 
-from cli.screen import dollars, plain
+from cli.screen import dollars, plain, table
 
 
 @pytest.mark.parametrize("hidden", ["\x1b", "\n", "\r", "\0", "\x7f", "\x9b", "\u202e", "\u2066", "\u200b", "\t"])
@@ -26,3 +26,9 @@ def test_a_value_that_is_no_text_is_shown_as_python_writes_it() -> None:
 
 def test_cents_are_shown_as_dollars() -> None:
     assert (dollars(0), dollars(1), dollars(500_001), dollars(-2_450)) == ("$0.00", "$0.01", "$5,000.01", "-$24.50")
+
+
+def test_a_figure_is_in_one_piece_however_narrow_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = [f"figure {number}" for number in range(30)]
+    table(columns, [["$23,158.87"] * len(columns)], right=columns)
+    assert capsys.readouterr().out.count("$23,158.87") == len(columns)

@@ -1,0 +1,81 @@
+"""The pages name only files, commands, options and variables that there are, and every variable."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cli.main import app
+from graphs.settings import CHECKOUT, Settings
+
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "notebooks" / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^(`{3,})\w*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`([^`]+)`")
+_LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+_COMMAND = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?missions ([a-z][^\n`;>]*)")
+_OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*")
+_VARIABLE = re.compile(r"\bMISSIONS_[A-Z_]+\b")
+#: a name in a table that leaves out what stands before it: `MISSIONS_MODEL`, `_MODEL_URL`
+_SHORT = re.compile(r"`(_[A-Z_]+)`")
+
+
+def code(page: Path) -> Iterator[str]:
+    """The lines of its blocks, and what stands in backticks in its text."""
+    text = page.read_text("utf-8")
+    for _, block in _BLOCK.findall(text):
+        yield from block.splitlines()
+    for span in _SPAN.findall(_BLOCK.sub("", text)):
+        yield " ".join(span.split())
+
+
+def named(page: Path) -> Iterator[tuple[str, Any, list[str]]]:
+    """Each command that a page names: as it is written, what it is, and the words behind it."""
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    for line in code(page):
+        for written in _COMMAND.findall(line):
+            first, *others = re.split(r"\\\||(?<=\w)\|(?=[a-z])", re.split(r" \| | # ", written)[0])
+            group, words = root, first.split()
+            if isinstance(inner := root.commands.get(words[0]), TyperGroup) and len(words) > 1:
+                group, words = inner, words[1:]
+            for wanted in (words, *(other.split() for other in others)):
+                # `missions eval CASES` is `missions eval run CASES`
+                name = "run" if words is wanted and written.startswith("eval ") and wanted[0] not in group.commands else wanted[0]
+                assert name in group.commands, f"missions {written}: there is no {wanted[0]}"
+                yield written, group.commands[name], wanted[1:]
+
+
+def anchors(page: Path) -> set[str]:
+    """What may stand behind # in a link to a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for file, anchor in _LINK.findall(_BLOCK.sub("", page.read_text("utf-8"))):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_and_option_is_one(page: Path) -> None:
+    for written, command, words in named(page):
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = set(_OPTION.findall(" ".join(words))) - options - {"--help"}
+        assert not unknown, f"missions {written}: there is no {unknown}"
+
+
+def test_every_variable_is_one_and_every_one_is_named() -> None:
+    texts = [page.read_text("utf-8") for page in PAGES]
+    full = {name for text in texts for name in _VARIABLE.findall(text)}
+    short = {name for text in texts for name in _SHORT.findall(text)}
+    known = {f"MISSIONS_{name.upper()}" for name, field in Settings.model_fields.items() if not field.validation_alias}
+    assert full <= known
+    assert [end for end in short if not any(name.endswith(end) for name in known)] == []
+    assert [name for name in known - full if not name.endswith(tuple(short))] == []
