@@ -2,8 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.screen import say
 from evals.lint import lint
@@ -11,10 +13,10 @@ from evals.run import Laboratory
 from graphs.settings import settings
 
 
-def lint_files(files: Sequence[Path]) -> None:
+def lint_files(cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")]) -> None:
     """Print a sentence for each fault; exit 1 where a case cannot fail, or cannot be met."""
     found = Counter[str]()
-    for fault in lint(files, Laboratory.open(settings())):
+    for fault in lint(cases, Laboratory.open(settings())):
         found[fault.severity] += 1
         say(f"{fault.severity}: {fault.sentence}")
     if not found:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import orjson
+import typer
 
 from cli.opening import open_ledger
-from cli.screen import progress, say, table
+from cli.screen import Json, progress, say, table
 from cli.signing import decider
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
@@ -18,12 +19,15 @@ from graphs.taking_in import Intake, Raw, take_in_again, take_in_all
 from ledger.desk import Desk
 from ledger.inbox import Inbox
 
+app = typer.Typer(no_args_is_help=True)
+
 #: letters that are listed
 _AT_ONCE = 500
 
 
-def take(file: Path) -> None:
-    """Take in the events of a file and say what became of them. Raises BadInput where any is none."""
+@app.command("take")
+def take(file: Annotated[Path, typer.Argument(help="FILE.jsonl: one event a line; FILE.json: one, or a list.")]) -> None:
+    """Take events in, each once; workers run their Missions. What is no event becomes a dead letter."""
     try:
         lines = file.open("rb")
     except OSError as error:
@@ -41,8 +45,9 @@ def take(file: Path) -> None:
         raise BadInput(f"{dead} of {file} could not be taken in, the first because: {first.reason}; see `missions events dead`")
 
 
-def list_dead(as_json: bool) -> None:
-    """Print the dead letters that nobody settled, the oldest first."""
+@app.command("dead")
+def list_dead(as_json: Json = False) -> None:
+    """The dead letters: what came as an event and is none, from where, and why."""
     with open_ledger() as ledger:
         found, total = Inbox(ledger).open_letters(_AT_ONCE)
     if as_json:
@@ -57,23 +62,27 @@ def list_dead(as_json: bool) -> None:
         say(f"{total - len(found)} more, which are newer.")
 
 
-def again(letter_id: str, reason: str) -> None:
+@app.command("again")
+def again(
+    letter: str, reason: Annotated[str, typer.Option(help="What has changed, such as a new pack; kept in the audit log.")]
+) -> None:
     """Take a dead letter in now, as the person who is signed in."""
     with open_ledger() as ledger:
         by, inbox = decider(Desk(ledger)).name, Inbox(ledger)
-        inbox.letter_to_settle(letter_id, by, reason)  # before the runtime, which takes its time
+        inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
-            run = take_in_again(Intake(runtime, inbox), letter_id, by, reason)
-    say(f"{letter_id} is taken in: run {run.run_id} about {run.event.subject}.")
+            run = take_in_again(Intake(runtime, inbox), letter, by, reason)
+    say(f"{letter} is taken in: run {run.run_id} about {run.event.subject}.")
     if run.status == "running":
         say("Workers run its Mission: `missions worker`.", style="dim")
 
 
-def drop(letter_id: str, reason: str) -> None:
-    """Settle a dead letter without taking anything in, as the person who is signed in."""
+@app.command("drop")
+def drop(letter: str, reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")]) -> None:
+    """Settle a dead letter and take nothing in, as the person who is signed in."""
     with open_ledger() as ledger:
-        letter = Inbox(ledger).settle_letter(letter_id, decider(Desk(ledger)).name, reason)
-    say(f"{letter.letter_id} is dropped.")
+        settled = Inbox(ledger).settle_letter(letter, decider(Desk(ledger)).name, reason)
+    say(f"{settled.letter_id} is dropped.")
 
 
 def _raws(lines: BinaryIO, file: Path) -> Iterator[Raw]:

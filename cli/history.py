@@ -3,13 +3,23 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cli.screen import progress, say, table
 from evals.history import make_files, scan
 
+app = typer.Typer(no_args_is_help=True)
 
-def scan_history(orders: Path, out: Path, memory_mb: int) -> None:
-    """Write the exceptions of a history, and say how many there are of each kind and what was not looked for."""
+
+@app.command("scan")
+def scan_history(
+    orders: Annotated[Path, typer.Argument(metavar="ORDERS.parquet", help="Order records or Online Retail: docs/history.md.")],
+    out: Annotated[Path, typer.Option(help="Where the exceptions go (parquet).")],
+    memory_mb: Annotated[int, typer.Option(help="What the engine may use, MiB; the rest goes to temporary files.")] = 1024,
+) -> None:
+    """Find the exceptions in a history of orders: double orders and charges, wrong prices, late promises and more."""
     with _steps("scanning") as advance:
         found = scan(orders, out, memory_mb=memory_mb, on_progress=advance)
     rows: list[tuple[object, ...]] = [
@@ -21,8 +31,14 @@ def scan_history(orders: Path, out: Path, memory_mb: int) -> None:
     say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out}.")
 
 
-def make_history(lines: int, seed: int, out: Path, truth: Path) -> None:
-    """Write a made-up history and the exceptions that are in it."""
+@app.command("make")
+def make_history(
+    lines: Annotated[int, typer.Option(help="About how many order lines.")],
+    out: Annotated[Path, typer.Option(help="Where the history goes (parquet).")],
+    truth: Annotated[Path, typer.Option(help="Where the exceptions that are in it go (parquet).")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same history.")] = 0,
+) -> None:
+    """Make a history up, with exceptions, and with what looks like one and is none."""
     with _steps("making") as advance:
         exceptions = make_files(lines, seed, out, truth, on_progress=advance)
     say(f"About {lines:,} order lines in {out}; the {exceptions:,} exceptions in them stand in {truth}.")

@@ -1,221 +1,73 @@
-"""The command `missions`. Each command is one function; what it needs is imported when it is called.
-
-(Imports inside functions, because LangGraph, Chroma and MCP take two seconds to load and `missions show` needs none.)
-"""
+"""The command `missions`: what there is, and in which module it stands; each is loaded when it is called."""
 
 import errno
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from cli.groups.audit import audit
-from cli.groups.database import database
-from cli.groups.evaluation import evaluation
-from cli.groups.events import event
-from cli.groups.history import history
-from cli.groups.incident import incident
-from cli.groups.invoice import invoice
-from cli.groups.knowledge import knowledge
-from cli.groups.lessons import lessons
-from cli.groups.model import model
-from cli.groups.pack import pack
-from cli.groups.sandbox import sandbox
-from cli.groups.shadow import shadow
-from cli.groups.source import source
-from cli.groups.systems import systems
-from cli.groups.user import user
-from errors import BadInput, MissionsError
+from cli.late import late
+from errors import MissionsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
-_GROUPS = {
-    "sandbox": sandbox,
-    "knowledge": knowledge,
-    "user": user,
-    "audit": audit,
-    "systems": systems,
-    "pack": pack,
-    "incident": incident,
-    "events": event,
-    "source": source,
-    "database": database,
-    "eval": evaluation,
-    "lessons": lessons,
-    "shadow": shadow,
-    "history": history,
-    "model": model,
-    "invoice": invoice,
-}
-for name, group in _GROUPS.items():
-    app.add_typer(group, name=name)
-
+#: name, «module:function» of a command or the module of a group, and what `missions --help` says of it
+_COMMANDS = (
+    ("start", "start:start_all",
+     "Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."),
+    ("run", "run:run_targets", "Take events in and run a Mission on each, to its end or to where it waits for a person."),
+    ("show", "show:show_run", "The Explain rail of a run: what was read, found, applied, proposed, decided and done."),
+    ("queue", "show:show_queue", "What waits for a person, most money at stake first."),
+    ("decide", "decide:decide_run",
+     "Decide about the proposal of a run, as the person who is signed in, and do what follows from it."),
+    ("record", "record:record_run",
+     "A run as a recorded exception: what it read, and what people decided. It holds what the systems know of customers."),
+    ("sign-in", "signing:sign_in",
+     "Sign in at this command line, for `decide` and `user`. Asks for the password, unless MISSIONS_PASSWORD is set."),
+    ("sign-out", "signing:sign_out", "Sign out."),
+    ("what-if", "what_if:ask",
+     "Replay recorded exceptions with other policies or packs: what would be answered otherwise, and the money that moves."),
+    ("worker", "worker:work", "Drive the runs that wait for a worker; any number of workers share one PostgreSQL."),
+    ("sweep", "worker:show_sweep", "Prove that every run is running, waiting, an incident or closed; exit 1 where one is not."),
+    ("prune", "database:prune_all",
+     "Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."),
+    ("dashboard", "dashboard:open_dashboard",
+     "Open the dashboard: the Decision Queue, runs, knowledge, evaluations, incidents, and the portal for customers."),
+    ("clean", "clean:clean_home", "Remove the embedded database and the knowledge index of this checkout."),
+    ("sandbox", "sandbox", "The sandbox company: six systems over one database."),
+    ("knowledge", "knowledge", "Enterprise Knowledge: the index of policy clauses."),
+    ("user", "user", "The people: who may decide, look, manage, write in."),
+    ("audit", "audit", "The audit log."),
+    ("systems", "systems", "The systems of record, reached through MCP."),
+    ("pack", "pack", "Mission packs: what Missions read, find, may do and end in, as data."),
+    ("incident", "incident", "Runs that cannot go on by themselves, and the ways out."),
+    ("events", "events", "Events of a file, and those that could not be taken in."),
+    ("source", "source", "The systems that may hand events in, by POST /events."),
+    ("database", "database", "The database: roles, backup, restore."),
+    ("eval", "eval", "Run recorded exceptions and measure the answers; compare runs; hold them to a baseline."),
+    ("lessons", "lessons", "What people overruled, and what can be learned from it."),
+    ("shadow", "shadow", "Another version beside the live one: it reads, and never writes."),
+    ("history", "history", "Historical orders: the exceptions in them, and histories made up with known ones."),
+    ("model", "model", "The language model of MISSIONS_MODEL, which reasoners may ask."),
+    ("invoice", "invoice", "Invoices in free text: read by a model, looked at by a person, then run."),
+)  # fmt: skip
 #: no room on the disk, none in the quota, none that a file of this process may take
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command()
-def start(
-    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; never on a build server.")] = True,
-) -> None:
-    """Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."""
-    from cli.starting import start_all
-    from graphs.settings import settings
+class _Missions(TyperGroup):
+    """The group of them all."""
 
-    start_all()
-    if dashboard and not settings().ci:
-        from cli.dashboarding import open_dashboard
-
-        open_dashboard()
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": late(_COMMANDS)})
 
 
-@app.command()
-def run(
-    target: Annotated[
-        str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml: an invoice.")
-    ],
-    every: Annotated[
-        bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")
-    ] = False,
-    as_of: Annotated[str, typer.Option(help="--all: the moment, such as 2026-03-14T09:30:00Z; now unless given.")] = "",
-) -> None:
-    """Take events in and run a Mission on each, to its end or to where it waits for a person."""
-    if every:
-        from cli.booking import run_book
-
-        run_book(target, as_of)
-        return
-    if as_of:
-        raise BadInput("--as-of belongs to --all; an event of a file has its own as_of")
-    from cli.running import run_targets
-
-    run_targets(target)
+app = typer.Typer(cls=_Missions, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
-def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
-    """The Explain rail of a run: what was read, found, applied, proposed, decided and done."""
-    from cli.showing import show_run
-
-    show_run(run_id, as_json)
-
-
-@app.command()
-def queue(as_json: Json = False) -> None:
-    """What waits for a person, most money at stake first."""
-    from cli.showing import show_queue
-
-    show_queue(as_json)
-
-
-@app.command()
-def decide(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
-    kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
-    drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
-    queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
-    digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
-) -> None:
-    """Decide about the proposal of a run, as the person who is signed in, and do what follows from it."""
-    from cli.deciding import decide_run
-
-    decide_run(run_id, kind, reason, edits=set_ or [], drops=drop or [], without=without or [], queue=queue_name, digest=digest)
-
-
-@app.command()
-def record(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
-    out: Annotated[
-        Path | None, typer.Option(help="A file of recorded exceptions, to which it is added; printed unless given.")
-    ] = None,
-) -> None:
-    """A run as a recorded exception: what it read, and what people decided. It holds what the systems know of customers."""
-    from cli.recording import record_run
-
-    record_run(run_id, out)
-
-
-@app.command("sign-in")
-def sign_in(name: str) -> None:
-    """Sign in at this command line, for `decide` and `user`. Asks for the password, unless MISSIONS_PASSWORD is set."""
-    from cli.signing import sign_in
-
-    sign_in(name)
-
-
-@app.command("sign-out")
-def sign_out() -> None:
-    """Sign out."""
-    from cli.signing import sign_out
-
-    sign_out()
-
-
-@app.command("what-if")
-def what_if(
-    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; those of this checkout.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
-    ] = None,
-    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
-    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
-    sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
-    as_of: Annotated[str, typer.Option(help="What is in force at this moment, of both sides; now unless given.")] = "",
-    out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
-) -> None:
-    """Replay recorded exceptions with other policies or packs: what would be answered otherwise, and the money that moves."""
-    from cli.asking_what_if import ask
-
-    ask(cases or [], set_ or [], policies, packs, sweep, as_of, out)
-
-
-@app.command()
-def worker(
-    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs are driven side by side.")] = 4,
-) -> None:
-    """Drive the runs that wait for a worker; any number of workers share one PostgreSQL."""
-    from cli.working import work
-
-    work(hands)
-
-
-@app.command()
-def sweep() -> None:
-    """Prove that every run is running, waiting, an incident or closed; exit 1 where one is not."""
-    from cli.working import show_sweep
-
-    show_sweep()
-
-
-@app.command()
-def prune(
-    days: Annotated[float | None, typer.Option(min=0, help="Over for how long; MISSIONS_RETENTION_DAYS unless given.")] = None,
-) -> None:
-    """Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."""
-    from cli.caring import prune_all
-
-    prune_all(days)
-
-
-@app.command()
-def dashboard() -> None:
-    """Open the dashboard: the Decision Queue, runs, knowledge, evaluations, incidents, and the portal for customers."""
-    from cli.dashboarding import open_dashboard
-
-    open_dashboard()
-
-
-@app.command()
-def clean() -> None:
-    """Remove the embedded database and the knowledge index of this checkout."""
-    from cli.cleaning import clean_home
-
-    clean_home()
+@app.callback()
+def missions() -> None:
+    """The command `missions`. Each command is one function; what it needs is imported when it is called."""
 
 
 def main() -> Any:

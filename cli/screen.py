@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,8 +24,9 @@ from dashboard.text import dollars, plain
 from errors import BadInput
 from graphs.shown import Shown, Title
 
-__all__ = ["console", "dollars", "moment", "plain", "progress", "progress_told", "say", "say_all", "table"]
+__all__ = ["Json", "console", "dollars", "moment", "plain", "progress", "progress_told", "say", "say_all", "table"]
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 console = Console(highlight=False)
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.error import URLError
 
-from cli.starting import CUSTOMER
+from cli.start import CUSTOMER
 from graphs.settings import CHECKOUT
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger

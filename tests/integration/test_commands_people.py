@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.starting import CUSTOMER, PEOPLE, SAMPLE, add_people
+from cli.start import CUSTOMER, PEOPLE, SAMPLE, add_people
 from graphs.settings import CHECKOUT
 from ledger.desk import Desk
 from ledger.migrate import migrate

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.invoicing import invoice_event
+from cli.invoice_event import invoice_event
 from errors import BadInput, Refused
 from graphs.settings import CHECKOUT
 from ledger.migrate import migrate

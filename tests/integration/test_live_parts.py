@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.deciding import edited as edited_by_command
+from cli.decide import edited as edited_by_command
 from errors import BadInput, Refused
 from ledger.canonical import digest, now
 from ledger.records import Approval, Proposal, Run

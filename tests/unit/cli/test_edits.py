@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.deciding import edited
+from cli.decide import edited
 from errors import BadInput
 
 PLAN: list[dict[str, Any]] = [

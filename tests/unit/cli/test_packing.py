@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from cli.packing import diff_packs, show_pack, validate_pack
+from cli.pack import diff_packs, show_pack, validate_pack
 from errors import BadInput
 from graphs.flow import flow_lines
 from graphs.mission import mission_graph

@@ -1,0 +1,70 @@
+"""`missions audit verify` and `missions audit export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from cli.opening import open_ledger
+from cli.screen import say
+from errors import BadInput
+from graphs.settings import settings
+from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, read_head
+from ledger.auditing import export as export_log
+from ledger.canonical import now
+from ledger.signatures import fingerprint, public_key, signing_key
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("verify")
+def verify_audit(
+    head: Annotated[Path | None, typer.Option(help="The head.json of an export: its row must still be there.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Public key (PEM) that signed the head; the one of this installation.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Verify the export in this folder, without a database.")] = None,
+) -> None:
+    """Check the hash chain, and that the ledger is as the audit log says; exit 1 if anything was changed."""
+    if export is not None:
+        if head is not None:
+            raise BadInput("--export is verified with the head that is in it; leave --head away")
+        trusted = public_key(key or export / KEY)
+        _tell(examine_export(export, trusted), f"The export is intact, and signed by the key {fingerprint(trusted)}")
+        return
+    if key is not None and head is None:
+        raise BadInput("--key says by whom a head is signed; name the head with --head")
+    with open_ledger() as ledger:
+        if head is None:
+            _tell(examine(ledger), "The audit log is intact, and the ledger is as it says")
+            return
+        kept, trusted = read_head(head), public_key(key) if key else _own_key()
+        examined = examine_head(ledger, kept, trusted)
+    _tell(examined, f"The audit log is intact, it goes on from row {kept.seq} of the head, and the ledger is as it says")
+
+
+@app.command("export")
+def export_audit(
+    out: Annotated[Path, typer.Option(help="The folder; an export that is in it is replaced.")] = Path("audit-export"),
+) -> None:
+    """Write the audit log as JSON lines, with a signed head to be kept elsewhere."""
+    key = signing_key(settings().audit_signing_key)
+    with open_ledger() as ledger:
+        head = export_log(ledger, out, key, now())
+    say(f"{head.seq} rows of the audit log are in {out}, to row {head.seq}, {head.digest}.")
+    say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody of here can write.")
+
+
+def _own_key() -> Ed25519PublicKey:
+    file = settings().audit_signing_key
+    if not file.exists():
+        raise BadInput(f"there is no key in {file}; name the public.pem of the export with --key")
+    return signing_key(file).public_key()
+
+
+def _tell(examined: Examined, sentence: str) -> None:
+    for problem in examined.problems:
+        say(problem)
+    if examined.problems:
+        raise typer.Exit(1)
+    seq, digest = examined.end
+    say(f"{sentence}: {seq} rows, head {digest}.")

@@ -1,0 +1,97 @@
+"""`missions decide`: record a person's decision and do what follows from it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_args
+
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import say
+from cli.signing import decider
+from errors import BadInput, Refused
+from graphs.runtime import open_runtime
+from graphs.settings import settings
+from ledger.desk import Desk
+from ledger.records import DecisionKind, Proposal
+
+KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+
+
+def decide_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
+    drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
+    queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
+    digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
+) -> None:
+    """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
+    chosen = _kind(kind)
+    with open_ledger() as ledger:  # before the runtime, which takes its time
+        by = decider(Desk(ledger)).name
+    with open_runtime(settings()) as runtime:
+        run = runtime.ledger.run(run_id)
+        proposal = runtime.ledger.proposal(run.run_id)
+        if proposal is None:
+            raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
+        details = _details(kind, proposal, set_ or [], drop or [], queue_name, reason)
+        if without:
+            details["without"] = without
+        if kind == "escalate":
+            allowed = runtime.context.catalogue["open_case"].args["queue"]
+            if queue_name not in allowed:
+                raise BadInput(f"{queue_name!r} is no queue; the queues are {', '.join(allowed)}")
+        _, status = runtime.decide(run.run_id, chosen, by, reason, digest, details)
+        if status == "pending":
+            say(f"{by} approved {run.event.subject}; a second person must approve it too.")
+            return
+        say(f"{by}: {kind} {run.event.subject} ({proposal.verdict}).")
+        after = runtime.drive(run.run_id, lambda observation: say(f"  {observation['text']}"))
+        if after.status == "closed":
+            say(f"{run.event.subject}: {after.verdict}, {str(after.outcome).replace('_', ' ')}.")
+        elif after.status == "waiting":
+            say(f"{run.event.subject} waits for a decision again; see `missions show {run.run_id}`.")
+        else:
+            reasons = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == run.run_id]
+            raise Refused(f"the decision stands, and the run is an incident: {'; '.join(reasons)}")
+
+
+def _kind(word: str) -> DecisionKind:
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise BadInput(f"{word!r} is no decision; decide {', '.join(KINDS)}")
+
+
+def _details(
+    kind: str, proposal: Proposal, edits: Sequence[str], drops: Sequence[int], queue: str, reason: str
+) -> dict[str, Any]:
+    if kind == "edit":
+        return {"plan": edited(proposal.plan, edits, drops)}
+    if edits or drops:
+        raise BadInput(f"--set and --drop belong to an edit, not to {kind}")
+    if kind == "respond":
+        return {"remark": reason}
+    return {"queue": queue} if kind == "escalate" else {}
+
+
+def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Sequence[int]) -> list[dict[str, Any]]:
+    """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
+    if not edits and not drops:
+        raise BadInput("an edit changes something: give --set STEP.ARGUMENT=VALUE or --drop STEP")
+    steps = [{**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan]
+    for edit in edits:
+        place, equals, value = edit.partition("=")
+        number, dot, argument = place.partition(".")
+        if not (equals and dot and number.isdecimal() and 1 <= int(number) <= len(steps)):
+            raise BadInput(f"--set {edit}: write STEP.ARGUMENT=VALUE, with a step from 1 to {len(steps)}")
+        args = steps[int(number) - 1]["args"]
+        if argument not in args:
+            raise BadInput(f"--set {edit}: step {number} has no argument {argument!r}; it has {', '.join(args)}")
+        args[argument] = int(value) if isinstance(args[argument], int) and value.lstrip("-").isdecimal() else value
+    for step in drops:
+        if not 1 <= step <= len(steps):
+            raise BadInput(f"--drop {step}: the plan has steps 1 to {len(steps)}")
+    return [step for number, step in enumerate(steps, start=1) if number not in drops]

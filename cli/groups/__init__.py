@@ -1,1 +1,0 @@
-"""The groups of commands, one a file: `missions sandbox …`, `missions eval …`."""

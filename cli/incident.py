@@ -1,0 +1,83 @@
+"""`missions incident`: what is stuck and why, and the ways out of it."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import Json, moment, say, table
+from cli.signing import decider
+from errors import BadInput
+from ledger.desk import Desk
+from ledger.settling import Way, in_doubt, settle
+
+app = typer.Typer(no_args_is_help=True)
+
+#: what --step says of the step in doubt
+_STEP: dict[str, Way] = {"": "retry", "done": "done", "failed": "failed"}
+
+
+@app.command("list")
+def list_incidents(as_json: Json = False) -> None:
+    """What is stuck and why, and which step is in doubt."""
+    with open_ledger() as ledger:
+        found = Desk(ledger).incidents()
+        doubts = {run.run_id: in_doubt(ledger, run.run_id) for _, run in found}
+    if as_json:
+        print(orjson.dumps([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found]).decode())
+        return
+    if not found:
+        say("Nothing is stuck.")
+        return
+    rows = []
+    for incident, run in found:
+        doubt = doubts[run.run_id]
+        unknown = f"step {doubt.step + 1} in {doubt.tool.split('.')[0]}" if doubt else ""
+        rows.append((run.run_id, run.event.subject, f"{incident.at:%d %b %H:%M}", unknown, incident.reason))
+    table(("run", "subject", "since", "in doubt", "why"), rows)
+
+
+@app.command("retry")
+def retry(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    reason: Annotated[str, typer.Option(help="What was mended; kept in the audit log.")],
+    step: Annotated[str, typer.Option(help="Of the step in doubt, as you found it in its system: done or failed.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="From the beginning, with the pack and policies of today.")] = False,
+) -> None:
+    """Let a run go on, as the person who is signed in."""
+    if step not in _STEP or (step and anew):
+        raise BadInput(f"--step {step!r} is no outcome; say done or failed, and not --anew")
+    with open_ledger() as ledger:
+        by = decider(Desk(ledger)).name
+        after = ledger.run(run_id) if anew else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
+    if anew or after.status == "running":
+        from graphs.runtime import open_runtime
+        from graphs.settings import settings
+
+        with open_runtime(settings()) as runtime:
+            if anew:
+                runtime.restart(after.run_id, by, reason)
+            after = runtime.drive(after.run_id, lambda observation: say(f"  {observation['text']}"))
+            stuck = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == after.run_id]
+        if stuck:
+            say(f"{after.event.subject} is stuck again: {stuck[-1]}")
+            return
+    ended = (
+        f"is closed: {after.verdict}, {str(after.outcome).replace('_', ' ')}"
+        if after.status == "closed"
+        else "waits for a decision"
+    )
+    say(f"{after.event.subject} {ended}.")
+
+
+@app.command("close")
+def close(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+) -> None:
+    """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
+    with open_ledger() as ledger:
+        after = settle(ledger, run_id, "close", decider(Desk(ledger)).name, reason, moment(""))
+    say(f"{after.event.subject} is closed: {after.outcome!s}.")

@@ -1,0 +1,66 @@
+"""`missions knowledge`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.screen import moment, progress, say, table
+from graphs.settings import Settings, settings
+from knowledge_index.building import BuildReport, build
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.intents import Intents, shipped
+from knowledge_index.policies import PolicyBook
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("build")
+def build_index() -> None:
+    """Build the index from the policies; only what changed is embedded again."""
+    chosen = settings()
+    report = build_knowledge(chosen)
+    learn_phrasings(chosen)
+    changed = f"{report.added} new, {report.updated} changed, {report.removed} removed and {report.unchanged} unchanged"
+    say(f"The knowledge index has {changed} clauses.")
+
+
+def build_knowledge(chosen: Settings) -> BuildReport:
+    """Build the index of the settings, with a progress bar."""
+    with progress("knowledge", None) as advance:
+        return build(PolicyBook.load(chosen.policies), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
+
+
+def learn_phrasings(chosen: Settings) -> None:
+    """Have at hand what messages ask for, from every folder of phrasings; with a progress bar where it must be learned."""
+    for folder in _phrasings(chosen):
+        with progress(f"phrasings: {folder.name}", None) as advance:
+            Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance()).close()
+
+
+@app.command("learn")
+def ship_phrasings() -> None:
+    """Learn what messages ask for from the phrasings, and keep it beside them for everybody (a minute)."""
+    chosen = settings()
+    for folder in _phrasings(chosen):
+        with progress(f"phrasings: {folder.name}", None) as advance:
+            fresh = Intents.ship(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
+        say(f"{shipped(folder)} {'is made anew; commit it with its phrasings' if fresh else 'is of these phrasings already'}.")
+
+
+def _phrasings(chosen: Settings) -> list[Path]:
+    return sorted(folder for folder in chosen.phrasings.iterdir() if folder.is_dir()) if chosen.phrasings.is_dir() else []
+
+
+@app.command("search")
+def search_index(
+    query: str,
+    k: Annotated[int, typer.Option(min=1, help="How many clauses.")] = 5,
+    as_of: Annotated[str, typer.Option(help="A moment such as 2026-03-14T09:30:00Z; now unless given.")] = "",
+) -> None:
+    """Search the clauses in force as the Missions do."""
+    chosen = settings()
+    with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(chosen.policies), MiniLM()) as index:
+        hits = index.search(query, k, as_of=moment(as_of))
+    table(("score", "clause", "version", "text"), [(f"{hit.score:.2f}", hit.clause_id, hit.version, hit.text) for hit in hits])

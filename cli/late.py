@@ -1,0 +1,54 @@
+"""Commands and groups of commands that stand in modules of their own, loaded when they are called.
+
+LangGraph, Chroma and MCP take seconds to load, and `missions show` needs none of them.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command, get_group
+
+
+def late(commands: Iterable[tuple[str, str, str]]) -> dict[str, "Late"]:
+    """Commands by name, from (name, «module:function» of a command or the module of a group, what is said of it)."""
+    return {name: (Late if ":" in place else LateGroup)(name, place, says) for name, place, says in commands}
+
+
+class Late(TyperCommand):
+    """A command of which the list of commands knows the name, and what is said of it."""
+
+    def __init__(self, name: str, place: str, says: str) -> None:
+        super().__init__(name, help=says)
+        self._place = place
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of what is loaded now: from here on it runs in place of this."""
+        return self.loaded.make_context(info_name, args, parent=parent, **extra)
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The command itself."""
+        module, function = self._place.split(":")
+        alone = typer.Typer(add_completion=False)
+        alone.command(help=self.help)(getattr(import_module(f"cli.{module}"), function))
+        return get_command(alone)
+
+
+class LateGroup(Late):
+    """A group of commands: the `app` of its module."""
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The group itself."""
+        group = get_group(import_module(f"cli.{self._place}").app)
+        group.help = group.help or self.help
+        return group
+
+    @property
+    def commands(self) -> Any:
+        """By name."""
+        return self.loaded.commands

@@ -1,0 +1,174 @@
+"""What the commands of `missions lessons` do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import Json, console, plain, progress, say, table
+from cli.signing import decider
+from errors import BadInput
+from evals import lessons, overruled
+from evals.overruled import Rate
+from evals.thresholds import Thresholds, thresholds
+from graphs.runtime import load_packs
+from graphs.settings import settings
+from knowledge_index.policies import PolicyBook
+from ledger.desk import Desk
+from strict_json import strict_json
+from systems.catalogue import default_catalogue
+
+app = typer.Typer(no_args_is_help=True)
+Mission = Annotated[str, typer.Option(help="Of this mission alone.")]
+Lesson = Annotated[str, typer.Argument(metavar="LESSON", help="The id of a lesson, or how it begins.")]
+
+#: rows of a table of rates, and bytes of a file with what is right
+_AT_ONCE = 15
+_MOST_BYTES = 1_000_000
+
+
+@app.command("list")
+def show_lessons(
+    mission: Mission = "",
+    every: Annotated[bool, typer.Option("--all", help="Those that are promoted or dropped too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every edit, rejection, remark, escalation and partial approval; those in quarantine."""
+    with open_ledger() as ledger, progress("lessons", None) as advance:
+        found = lessons.lessons(ledger, default_catalogue(), mission or None, advance)
+    shown = [one for one in found if every or one.status == "quarantine"]
+    if as_json:
+        print(orjson.dumps([one.row() for one in shown]).decode())
+        return
+    if not shown:
+        say("There are no lessons." if not found else f"No lesson is in quarantine; {len(found)} with --all.")
+        return
+    rows = []
+    for one in shown:
+        did = "; ".join(one.difference.sentences())
+        who = f"{one.decision.by} ({one.decision.role})"
+        rows.append(
+            (one.lesson_id[:8], f"{one.decision.at:%d %b %H:%M}", one.run.event.subject, one.proposal.verdict,
+             f"{one.decision.kind}: {plain(did, 120)}", who, plain(one.decision.reason, 120), one.status)
+        )  # fmt: skip
+    table(("lesson", "at", "subject", "proposed", "decided", "by", "because", "status"), rows)
+
+
+@app.command("show")
+def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
+    """One lesson: what was proposed, what the person changed and why; with --json its labelled case too."""
+    catalogue = default_catalogue()
+    with open_ledger() as ledger:
+        one = lessons.lesson(ledger, lesson, catalogue)
+        case, lacking = None, ""
+        try:
+            case = lessons.labelled_case(ledger, one, catalogue)
+        except BadInput as error:
+            lacking = str(error)
+    if as_json:
+        print(orjson.dumps({**one.row(), "case": case, "lacking": lacking}, option=orjson.OPT_INDENT_2).decode())
+        return
+    say(f"{one.lesson_id}  {one.run.event.mission}  {one.run.event.subject}  {one.status}", style="bold")
+    say(f"{one.decision.by} ({one.decision.role}) decided {one.decision.kind}: “{plain(one.decision.reason)}”")
+    say(f"proposed was {one.proposal.verdict}; run {one.run.run_id}, proposal {one.proposal.revision}")
+    for sentence in one.difference.sentences():
+        say(f"  {sentence}")
+    say(f"clauses {', '.join(one.difference.clauses) or '–'}; findings {', '.join(one.difference.findings) or '–'}")
+    if lacking:
+        say(f"It cannot be promoted: {lacking}.")
+    elif one.status == "quarantine":
+        say("It says what is right." if one.expected else "It says what was wrong, not what is right: promote it with --expect.")
+    elif one.settled:
+        what = one.settled.dataset or f"“{one.settled.reason}”"
+        say(f"{one.status} by {one.settled.by} at {one.settled.at:%Y-%m-%d %H:%M} UTC: {what}")
+
+
+@app.command("promote")
+def promote_lesson(
+    lesson: Lesson,
+    to: Annotated[Path, typer.Option(help="The dataset: a file of recorded exceptions.")],
+    expect: Annotated[Path | None, typer.Option(help="A JSON file with what is right, as «expected» of a case.")] = None,
+) -> None:
+    """Add the labelled case to a dataset, as the person who is signed in: an analyst or an administrator."""
+    catalogue, chosen = default_catalogue(), settings()
+    expected = None if expect is None else _expected(expect)
+    with open_ledger() as ledger:
+        by = decider(Desk(ledger)).name
+        one = lessons.lesson(ledger, lesson, catalogue)
+        # what the person says is right is looked at with the pack
+        packs = {} if expected is None else load_packs(chosen.packs, catalogue, PolicyBook.load(chosen.policies))
+        lessons.promote(ledger, one, to, by=by, packs=packs, catalogue=catalogue, expected=expected)
+    say(f"{one.lesson_id[:8]} is promoted: the case {one.proposal.proposal_id} stands in {to}.")
+
+
+@app.command("drop")
+def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")]) -> None:
+    """Nothing is to be learned from it, says the person who is signed in."""
+    with open_ledger() as ledger:
+        by = decider(Desk(ledger)).name
+        one = lessons.lesson(ledger, lesson, default_catalogue())
+        lessons.drop(ledger, one, by=by, reason=reason)
+    say(f"{one.lesson_id[:8]} is dropped.")
+
+
+@app.command("report")
+def show_report(mission: Mission = "", as_json: Json = False) -> None:
+    """Which clauses and findings people overrule, and which thresholds their decisions suggest. It changes nothing."""
+    catalogue, chosen = default_catalogue(), settings()
+    policies = PolicyBook.load(chosen.policies)
+    packs = load_packs(chosen.packs, catalogue, policies)
+    with open_ledger() as ledger, progress("decisions", None) as advance:
+        judged = overruled.judged_proposals(ledger, catalogue, mission or None, advance)
+        told = overruled.overruled(judged)
+        found = thresholds(judged, ledger, packs, policies, catalogue, on_progress=advance)
+    if as_json:
+        print(orjson.dumps({**told.plain(), "thresholds": found.rows()}, option=orjson.OPT_INDENT_2).decode())
+        return
+    if not judged:
+        say("Nobody has decided about a proposal yet.")
+        return
+    hits = sum(one.overruled for one in told.judged)
+    proposals = "1 proposal" if len(told.judged) == 1 else f"{len(told.judged)} proposals"
+    say(f"{proposals} decided about, {hits} overruled; {told.sent_back} sent back with a remark.")
+    for name, rates in (("clause", told.clauses), ("finding", told.findings), ("verdict", told.verdicts), ("role", told.roles)):
+        _rates(name, rates)
+    _thresholds(found)
+
+
+def _rates(name: str, rates: Sequence[Rate]) -> None:
+    console.print()
+    shown = [one for one in rates if one.overruled][:_AT_ONCE]
+    rows = [(one.name, one.decided, one.overruled, f"{one.rate:.0%}", f"{one.low:.0%} to {one.high:.0%}") for one in shown]
+    if rows:
+        table((name, "decided", "overruled", "rate", "with 95%"), rows, right=("decided", "overruled", "rate"))
+    else:
+        say(f"No {name} was overruled.")
+
+
+def _thresholds(found: Thresholds) -> None:
+    console.print()
+    if found.made_otherwise:
+        say(f"{found.made_otherwise} proposals would not be made so today, and say nothing about today's thresholds.")
+    for one in found.evidence:
+        say(one.sentence(), style="" if one.because else "bold")
+        if not one.because:
+            say(f"  by decisions {', '.join(decision[:8] for decision in one.moved)}")
+    if not found.evidence:
+        say("No decision speaks about a threshold.")
+
+
+def _expected(file: Path) -> object:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a JSON file with what is right") from error
+    if len(content) > _MOST_BYTES:
+        raise BadInput(f"{file}: longer than {_MOST_BYTES:,} bytes; give what is expected of one case")
+    try:
+        return strict_json(content)
+    except BadInput as error:
+        raise BadInput(f"{file}: {error}; mend the file") from error

@@ -1,0 +1,191 @@
+"""`missions pack`: what a pack is, a picture of it, and what changed from one to another."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from cli.screen import console, plain
+from errors import BadInput
+from graphs.pack_file import load_pack_file
+from graphs.settings import settings
+from knowledge_index.policies import PolicyBook
+from nodes.pack import Pack
+from nodes.packs.differences import Difference, Told, differences
+from nodes.packs.hints import hints
+from nodes.packs.loading import pack_files
+from nodes.packs.mermaid import flowchart
+from nodes.packs.outline import Branch, outline
+from systems.catalogue import default_catalogue
+
+app = typer.Typer(no_args_is_help=True)
+
+_MISSION = re.compile(r"^mission:[ \t]*['\"]?([\w.-]+)", re.MULTILINE)
+_STYLES = {"heading": "bold", "finding": "cyan", "option": "green", "detail": ""}
+_SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "renamed": ("~", "yellow")}
+#: a line of a pack is shown up to this many characters
+_LONGEST = 2_000
+
+
+@app.command("validate")
+def validate_pack(target: Annotated[str, typer.Argument(metavar="FILE", help="The file of a pack.")]) -> None:
+    """Load a pack as the Missions do: what it is, and hints; or the first mistake, with its place and remedy."""
+    file = _file(target)
+    pack = _load(file)
+    _refuse_twin(file, pack)
+    _line(f"{pack.mission} is valid: {pack.title}, version {pack.version}, digest {pack.digest}; {_counts(pack)}.")
+    for hint in (*_about_file(file), *hints(pack)):
+        _line(f"hint: {hint}", "yellow")
+
+
+@app.command("show")
+def show_pack(
+    target: Annotated[str, typer.Argument(metavar="NAME", help="A mission, or the file of a pack.")],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
+) -> None:
+    """A picture of a Mission: how it flows, what it reads, finds, may do and ends in, and who approves."""
+    pack, values = _load(_file(target)), PolicyBook.load(settings().policies).values(datetime.now(UTC))
+    if mermaid:
+        print(flowchart(pack, values))
+        return
+    from graphs.flow import flow_lines  # LangGraph takes its time to load, and no other command here needs it
+
+    whole = outline(pack, flow_lines(), default_catalogue(), values)
+    if console.is_terminal:
+        console.print(_tree(whole))
+        return
+    for line in _indented(whole):
+        print(line)
+
+
+@app.command("diff")
+def diff_packs(
+    one: Annotated[str, typer.Argument(metavar="A", help="A mission, or the file of a pack.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another one; without it, A is compared with the loaded pack.")] = "",
+) -> None:
+    """What changed from one pack to another, in findings, options, verdicts, guards and approval."""
+    before, after = (_file(one), _file(other)) if other else _with_loaded(_file(one))
+    old, new = _load(before), _load(after)
+    found = differences(old, new)
+    if not found:
+        _line(f"Nothing changed: {before} and {after} say the same.")
+        return
+    for difference in found:
+        _difference(difference)
+    counts = {kind: sum(one.kind == kind for one in found) for kind in _SIGNS}
+    told = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
+    _line(f"{new.mission}, from {old.digest} to {new.digest}: {told}.")
+
+
+def _load(file: Path) -> Pack:
+    return load_pack_file(file, default_catalogue(), PolicyBook.load(settings().policies))
+
+
+def _file(target: str) -> Path:
+    """The file of a pack: TARGET itself, or where the pack of the mission TARGET stands."""
+    if Path(target).suffix in (".yaml", ".yml") or Path(target).is_file():
+        return Path(target)
+    missions = _missions()
+    if target not in missions:
+        raise BadInput(f"there is no mission and no file {target!r}; the missions are {', '.join(missions) or 'none'}")
+    return missions[target]
+
+
+def _missions() -> dict[str, Path]:
+    """Mission -> its file. A file that does not load has a name too, for it is the one that somebody wants to see."""
+    found = {}
+    for file in pack_files(settings().packs):
+        match = _MISSION.search(file.read_text(encoding="utf-8", errors="replace"))
+        if match:
+            found[match[1]] = file
+    return found
+
+
+def _with_loaded(file: Path) -> tuple[Path, Path]:
+    pack = _load(file)
+    loaded = _missions().get(pack.mission)
+    if loaded is None:
+        raise BadInput(f"there is no loaded pack of {pack.mission} to compare {file} with; name another file")
+    return loaded, file
+
+
+def _refuse_twin(file: Path, pack: Pack) -> None:
+    folder = settings().packs.resolve()
+    if file.resolve().parent != folder:
+        return
+    for other in pack_files(folder):
+        match = _MISSION.search(other.read_text(encoding="utf-8", errors="replace"))
+        if other.name != file.name and match and match[1] == pack.mission:
+            raise BadInput(f"{file}: {other.name} is a pack of {pack.mission} too; rename the mission of one of them")
+
+
+def _about_file(file: Path) -> Iterator[str]:
+    folder = settings().packs.resolve()
+    if file.suffix != ".yaml":
+        yield f"only files whose names end in .yaml are loaded; rename {file.name}"
+    if file.resolve().parent != folder:
+        yield f"Missions load the packs of {folder}; put it there when it is to be run"
+
+
+def _counts(pack: Pack) -> str:
+    parts = list(pack.parts.values()) or [pack]
+    shared = len(pack.guards) * (len(pack.parts) - 1) if pack.parts else 0
+    counts = {
+        "part": len(pack.parts),
+        "event": len(pack.trigger.events),
+        "read": sum(len(part.reads) for part in parts),
+        "finding": sum(len(findings) for part in parts for findings in part.findings.values()),
+        "option": sum(len(options) for part in parts for options in part.options.values()),
+        "conclusion": sum(len(part.conclusions) for part in parts),
+        "verdict": len({name for part in parts for name in part.verdicts}),
+        "guard": sum(len(part.guards) for part in parts) - shared,
+    }
+    return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for word, number in counts.items() if number)
+
+
+def _tree(branch: Branch, under: Tree | None = None) -> Tree:
+    text = Text(plain(branch.text, _LONGEST), style=_STYLES[branch.kind])
+    tree = under.add(text) if under else Tree(text, guide_style="dim")
+    for child in branch.children:
+        _tree(child, tree)
+    return tree
+
+
+def _indented(branch: Branch, depth: int = 0) -> Iterator[str]:
+    yield f"{'  ' * depth}{plain(branch.text, _LONGEST)}"
+    for child in branch.children:
+        yield from _indented(child, depth + 1)
+
+
+def _difference(one: Difference) -> None:
+    sign, style = _SIGNS[one.kind]
+    if one.kind == "renamed":
+        _line(f"{sign} {one.fields[0][1]} is now {one.fields[0][2]}", style)
+        return
+    _line(f"{sign} {one.what}", style)
+    for field, before, after in one.fields:
+        if one.kind == "changed":
+            _line(f"    {field}")
+            _told("before", before)
+            _told("after ", after)
+        else:
+            _line(f"    {field}: {_joined(before if after is None else after)}")
+
+
+def _told(when: str, told: Told | None) -> None:
+    for text in (told,) if isinstance(told, str) else told or ("(nothing)",):
+        _line(f"      {when}  {text}")
+
+
+def _joined(told: Told | None) -> str:
+    return told if isinstance(told, str) else " / ".join(told or ())
+
+
+def _line(text: str, style: str = "") -> None:
+    """A line that stays one line where it is piped."""
+    console.print(Text(plain(text, _LONGEST), style=style), soft_wrap=True)

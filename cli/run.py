@@ -1,0 +1,141 @@
+"""`missions run`: take events in and run a Mission on each."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.invoice_event import invoice_event
+from cli.knowledge import learn_phrasings
+from cli.screen import dollars, moment, progress, say, table
+from cli.show import who
+from errors import BadInput
+from evals.cases import parse_line, recorded
+from graphs.books import book_events, ranked
+from graphs.events import event_of
+from graphs.runtime import Runtime, open_runtime, utc_now
+from graphs.settings import settings
+from ledger.records import Event, Run
+from nodes.listening import UNDERSTAND
+from nodes.pack import Pack
+from systems.sandbox.loader import load_cases
+
+
+def run_targets(
+    target: Annotated[
+        str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml: an invoice.")
+    ],
+    every: Annotated[
+        bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")
+    ] = False,
+    as_of: Annotated[str, typer.Option(help="--all: the moment, such as 2026-03-14T09:30:00Z; now unless given.")] = "",
+) -> None:
+    """Run what a file holds: events, an invoice, or recorded exceptions, which are put into the sandbox company first."""
+    if every:
+        _run_book(target, as_of)
+        return
+    if as_of:
+        raise BadInput("--as-of belongs to --all; an event of a file has its own as_of")
+    if target.lower().endswith(".xml"):
+        run_invoice(Path(target))
+        return
+    raws = read_targets(target)
+    with open_runtime(settings()) as runtime:
+        events = [_event(raw, where, runtime.context.packs) for raw, where in raws]
+        if any(read.tool == UNDERSTAND for event in events for read in runtime.context.pack(event).reads.values()):
+            learn_phrasings(settings())
+        cases = [raw for raw, _ in raws if "systems" in raw]
+        if cases:
+            report = load_cases(runtime.database_url, cases)
+            if report.refused:
+                case_id, sentence = next(iter(report.refused.items()))
+                raise BadInput(f"{case_id}: {sentence}")
+        runs = run_events(runtime, events)
+        summary(runtime, runs)
+
+
+def _run_book(event: str, as_of: str) -> None:
+    """Run the Mission of an event on every subject, and print them with the most urgent first."""
+    with open_runtime(settings()) as runtime:
+        left_out: list[str] = []
+        runs = run_events(runtime, book_events(runtime, event, moment(as_of), left_out.append))
+        rows = []
+        for place, one in enumerate(ranked(runtime, runs), start=1):
+            proposal = runtime.ledger.proposal(one.run.run_id)
+            waiting = proposal is not None and one.run.status == "waiting"
+            waits = who(proposal, runtime.ledger.decisions(one.run.run_id)) if proposal and waiting else "nobody"
+            verdict = proposal.verdict if proposal else one.run.status
+            rows.append((place, one.run.run_id, one.run.event.subject, verdict, waits, one.says))
+        table(("", "run", "subject", "verdict", "waits for", "because"), rows, right=("",))
+        for subject in left_out:
+            say(f"Left out, for its name cannot be kept: {subject[:60]}")
+        waiting_runs = [run for run in runs if run.status == "waiting"]
+        at_stake = sum(p.money_at_stake_cents for run in waiting_runs if (p := runtime.ledger.proposal(run.run_id)))
+        say(f"{len(runs)} subjects, {len(waiting_runs)} wait for a person, {dollars(at_stake)} at stake.")
+
+
+def run_invoice(file: Path) -> None:
+    """Enter the invoice of a file into the sandbox company, and run its Mission."""
+    with open_runtime(settings()) as runtime:
+        summary(runtime, run_events(runtime, [invoice_event(runtime, file)]))
+
+
+def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
+    """The JSON objects of FILE or FILE#CASE, each with where it stands. Raises BadInput."""
+    name, _, wanted = target.partition("#")
+    file = Path(name)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        hint = "give a file of events or recorded exceptions, or an event of a book with --all"
+        raise BadInput(f"{name}: cannot be read ({error.strerror}); {hint}") from error
+    lines = [content] if file.suffix == ".json" else content.split(b"\n")
+    raws: list[tuple[Mapping[str, Any], str]] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            where = f"{name}, line {number}"
+            raws.append((parse_line(line, where), where))
+    if wanted:
+        raws = [(raw, where) for raw, where in raws if wanted in (raw.get("case_id"), raw.get("source_id"))]
+    if not raws:
+        raise BadInput(f"{target}: there is no such event or recorded exception; look into the file")
+    return raws
+
+
+def run_events(runtime: Runtime, events: Sequence[Event]) -> list[Run]:
+    """Take events in and drive their runs, with a progress bar; runs as they stand then."""
+    runs = []
+    with progress("missions", len(events)) as advance:
+        for event in events:
+            runs.append(runtime.drive(runtime.take_in(event).run_id))
+            advance()
+    return runs
+
+
+def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
+    """Print what was found: subject, verdict, what waits for whom, money at stake."""
+    rows, at_stake, waiting = [], 0, 0
+    for run in runs:
+        proposal = runtime.ledger.proposal(run.run_id)
+        cents = proposal.money_at_stake_cents if proposal else 0
+        waits = who(proposal, runtime.ledger.decisions(run.run_id)) if proposal and run.status == "waiting" else "nobody"
+        waiting, at_stake = waiting + (run.status == "waiting"), at_stake + (cents if run.status == "waiting" else 0)
+        verdict = proposal.verdict if proposal else run.status
+        rows.append((run.run_id, run.event.subject, verdict, len(proposal.plan) if proposal else 0, waits, dollars(cents)))
+    table(
+        ("run", "subject", "verdict", "actions", "waits for", "at stake"),
+        rows,
+        right=("actions", "at stake"),
+        whole=("run", "verdict"),
+    )
+    say(f"{len(runs)} exceptions, {waiting} wait for a person, {dollars(at_stake)} at stake.")
+
+
+def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Event:
+    if "systems" in raw:
+        return recorded(raw, packs, where).event
+    try:
+        return event_of(raw, packs, utc_now())
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error

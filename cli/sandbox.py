@@ -1,0 +1,58 @@
+"""`missions sandbox`: the company on which everything can be tried."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.screen import progress, say
+from errors import BadInput
+from evals.cases import parse_line
+from graphs.runtime import open_database
+from graphs.settings import settings
+from systems.sandbox.database import create_schema, reset
+from systems.sandbox.loader import load_cases
+from systems.sandbox.serve import serve
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("load")
+def load(
+    cases: list[Path],
+    feed: Annotated[
+        bool, typer.Option("--feed", help="Put their events on the feed of oms too, from which they are taken in.")
+    ] = False,
+) -> None:
+    """Put recorded exceptions into the sandbox company."""
+    raws = []
+    for file in cases:
+        try:
+            lines = file.read_bytes().split(b"\n")
+        except OSError as error:
+            raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+        raws += [parse_line(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    url = open_database(settings())
+    create_schema(url)
+    with progress("loading", len(raws)) as advance:
+        report = load_cases(url, raws, feed=feed, on_progress=lambda *_: advance())
+    for case_id, sentence in report.refused.items():
+        say(f"{case_id} was not loaded: {sentence}")
+    say(f"The sandbox company holds {len(report.loaded)} of these {len(raws)} recorded exceptions.")
+
+
+@app.command("reset")
+def reset_all() -> None:
+    """Empty the sandbox company."""
+    url = open_database(settings())
+    create_schema(url)
+    reset(url)
+    say("The sandbox company is empty.")
+
+
+@app.command("serve")
+def serve_one(system: str, port: Annotated[int | None, typer.Option(help="Serve HTTP here instead of stdio.")] = None) -> None:
+    """Serve one system of the sandbox company over MCP: stdio, or streamable HTTP on a port of this machine."""
+    url = open_database(settings())
+    create_schema(url)
+    serve(system, url, "stdio" if port is None else "http", port)

@@ -1,0 +1,165 @@
+"""Commands that read the ledger. They load neither LangGraph nor Chroma nor MCP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import Json, console, dollars, plain, say, table
+from ledger import model_calls
+from ledger.records import Decision, Effect, Observation, Proposal, Run
+
+MARKS: Mapping[str, str] = {
+    "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
+    "check": "✓", "decision": "☑", "effect": "⚙", "verdict": "■",
+}  # fmt: skip
+
+
+def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
+    """Print a run: its Explain rail, its last proposal, decisions and effects."""
+    with open_ledger() as ledger:
+        run = ledger.run(run_id)
+        observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
+        asked = model_calls.told(ledger.model_calls(run.run_id))
+        decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
+        incidents = [incident for incident in ledger.incidents() if incident.run_id == run.run_id]
+    if as_json:
+        whole = {
+            "run": run,
+            "observations": observations,
+            "facts": facts,
+            "proposals": proposals,
+            "decisions": decisions,
+            "effects": effects,
+        }
+        print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+        return
+    say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
+    say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
+    say("versions:", ", ".join(f"{name} {version}" for name, version in run.versions.items()), style="dim")
+    if asked:
+        say(asked, style="dim")
+    console.print()
+    _rail(run, observations)
+    if proposals:
+        _proposal(proposals[-1])
+    _decisions(decisions)
+    _effects(effects)
+    for incident in incidents:
+        say(f"Incident since {incident.at:%Y-%m-%d %H:%M}: {incident.reason}", style="bold")
+
+
+def show_queue(as_json: Json = False) -> None:
+    """Print what waits for a person."""
+    with open_ledger() as ledger:
+        waiting = ledger.queue()
+    if as_json:
+        print(orjson.dumps([{"run": asdict(run), "proposal": asdict(proposal)} for run, proposal, _ in waiting]).decode())
+        return
+    if not waiting:
+        say("Nothing waits for a person.")
+        return
+    rows = []
+    for run, proposal, decisions in waiting:
+        cents, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}"
+        rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, until))
+    table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",), whole=("run", "verdict"))
+    say(f"{len(waiting)} wait, {dollars(sum(proposal.money_at_stake_cents for _, proposal, _ in waiting))} at stake.")
+
+
+def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
+    """Whom a proposal waits for, in words."""
+    role = proposal.approval.role
+    if not proposal.approval.four_eyes:
+        return role
+    approved = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
+    return f"{role} besides {approved[0]}" if approved else f"2 × {role}"
+
+
+def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
+    if run.status == "closed":
+        return f"closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
+    if run.status == "waiting" and proposals:
+        return f"waits for {who(proposals[-1])}"
+    return str(run.status)
+
+
+def _rail(run: Run, observations: Sequence[Observation]) -> None:
+    for observation in observations:
+        seconds = _seconds(observation.at, run.started_at)
+        say(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} {plain(observation.text, 500)}")
+    console.print()
+
+
+def _seconds(at: datetime, since: datetime) -> str:
+    return f"{(at - since).total_seconds():.2f} s"
+
+
+def _proposal(proposal: Proposal) -> None:
+    say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
+    say(proposal.rationale)
+    cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
+    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
+    if proposal.plan:
+        rows = [
+            (i, action["says"], action.get("part") or "", action["tier"], _undo(action))
+            for i, action in enumerate(proposal.plan, start=1)
+        ]
+        table(("#", "action", "part", "tier", "undo"), rows)
+        _letters(proposal.plan)
+    if proposal.changes:
+        console.print()
+        table(
+            ("system", "record", "field", "before", "after"),
+            [(c["system"], c["record"], c["field"], plain(c["before"], 60), plain(c["after"], 60)) for c in proposal.changes],
+        )
+    if proposal.alternatives:
+        console.print()
+        say("Looked at and left:", style="bold")
+        for other in proposal.alternatives:
+            say(f"  {other['option']} (for {other['for']}): {other['lost_because']}")
+    console.print()
+
+
+def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
+    """What people outside are to be written, word for word."""
+    for number, action in enumerate(plan, start=1):
+        if isinstance(text := action["args"].get("text"), str):
+            console.print()
+            by = f", written by a model ({action['written_by']})" if action.get("written_by") else ""
+            say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent{by}:", style="bold")
+            for line in text.splitlines():
+                say(f"   {line}")
+
+
+def _stake(proposal: Proposal) -> str:
+    return f"{dollars(proposal.money_at_stake_cents)} at stake; can be approved until {proposal.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _undo(action: Mapping[str, Any]) -> str:
+    undo = action.get("undo")
+    return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values())})" if undo else "cannot be undone"
+
+
+def _decisions(decisions: Sequence[Decision]) -> None:
+    for decision in decisions:
+        say(f"{decision.at:%Y-%m-%d %H:%M}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
+
+
+def _effects(effects: Sequence[Effect]) -> None:
+    if effects:
+        rows = [
+            (
+                e.step + 1,
+                e.tool,
+                ", ".join(plain(v, 40) for v in e.args.values()),
+                e.status,
+                (e.receipt or {}).get("receipt_id", e.error or ""),
+            )
+            for e in effects
+        ]
+        table(("#", "tool", "arguments", "status", "receipt"), rows)

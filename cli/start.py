@@ -1,0 +1,96 @@
+"""`missions start`: from nothing to the first proposals that wait for a decision."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from cli.knowledge import build_knowledge, learn_phrasings
+from cli.opening import open_ledger
+from cli.run import read_targets, run_events, summary
+from cli.screen import console, say, table
+from evals.cases import recorded
+from graphs.runtime import open_database, open_runtime
+from graphs.settings import CHECKOUT, settings
+from ledger.desk import Desk
+from ledger.postgres import PostgresLedger
+from ledger.sql.doors import ONE_TIME_DAYS
+from systems.sandbox.database import create_schema
+from systems.sandbox.loader import load_cases
+
+SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
+#: The people of the sandbox company, who are made at the first start.
+PEOPLE = {
+    "admin": "administrator", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "finn": "finance",
+    "ana": "analyst", "olga": "auditor", "casey": "customer",
+}  # fmt: skip
+#: of the sample, with two tickets: casey is this customer
+CUSTOMER = "C-45130"
+
+
+def start_all(
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; never on a build server.")] = True,
+) -> None:
+    """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
+    chosen, begun = settings(), time.monotonic()
+    say(f"Data in {chosen.home}" if not chosen.database_url else "Data in the database that DATABASE_URL names")
+    url = open_database(chosen)
+    create_schema(url)
+    report = build_knowledge(chosen)
+    say(f"Knowledge: {report.added + report.updated + report.unchanged} clauses in the index.")
+    learn_phrasings(chosen)
+    raws = [raw for raw, _ in read_targets(str(SAMPLE))]
+    loaded = load_cases(url, raws)
+    for case_id, sentence in loaded.refused.items():
+        say(f"{case_id} is left out: {sentence}")
+    with open_runtime(chosen) as runtime:
+        events = [recorded(raw, runtime.context.packs, str(SAMPLE)).event for raw in raws if raw["case_id"] in loaded.loaded]
+        runs = run_events(runtime, events)
+        console.print()
+        summary(runtime, runs)
+    _next_steps([run.run_id for run in runs if run.status == "waiting"], time.monotonic() - begun)
+    with open_ledger() as ledger:
+        if chosen.oidc_metadata_url:
+            say("People sign in at your provider: `missions user add ADDRESS --role ROLE` for each, an administrator first.")
+        else:
+            _show_passwords(add_people(ledger))
+    if dashboard and not chosen.ci:
+        from cli.dashboard import open_dashboard  # which loads Streamlit
+
+        open_dashboard()
+
+
+def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
+    """Make the people that are not there yet, and accounts for those without one: (name, role, one-time password) of each.
+
+    Who is there already keeps the role.
+    """
+    desk, made = Desk(ledger), []
+    for name, role in PEOPLE.items():
+        person = ledger.person(name)
+        if person is None:
+            _, password = desk.admit(name, role, customer_id=CUSTOMER if role == "customer" else None)
+            made.append((name, role, password))
+        elif not desk.has_account(name):
+            made.append((name, person.role, desk.give_one_time(name)))
+    return made
+
+
+def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
+    if not passwords:
+        return
+    console.print()
+    say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
+    table(("name", "role", "one-time password"), passwords)
+    say(f"Good for {ONE_TIME_DAYS} days. For another one: .venv/bin/missions user password NAME", style="dim")
+
+
+def _next_steps(waiting: list[str], seconds: float) -> None:
+    say(f"({seconds:.1f} s)", style="dim")
+    if waiting:
+        console.print()
+        say("What next:", style="bold")
+        say(f"  .venv/bin/missions show {waiting[0]}      why this plan and not another")
+        say("  .venv/bin/missions queue                everything that waits for a person")
+        say("  .venv/bin/missions sign-in rita         who decides; or do it on the dashboard")
+        say(f"  .venv/bin/missions decide {waiting[0]} approve --reason 'agreed'")

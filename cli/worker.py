@@ -1,0 +1,47 @@
+"""`missions worker` and `missions sweep`."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from cli.opening import open_ledger
+from cli.screen import say
+from graphs.logs import log_as_json
+from graphs.runtime import open_database, open_runtime
+from graphs.settings import settings
+from graphs.taking_in import Intake
+from graphs.working import MissionsWorker
+from ledger.inbox import Inbox
+from ledger.jobs import open_jobs
+from ledger.sweeping import look
+from systems.config import load_config
+
+
+def work(
+    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs are driven side by side.")] = 4,
+) -> None:
+    """Work until Ctrl-C or SIGTERM."""
+    chosen = settings()
+    if chosen.log == "json":
+        log_as_json()
+    else:
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
+        intake = Intake(runtime, Inbox(ledger), jobs.drive)
+        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds)
+        say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
+        worker.run()
+    say("The worker has stopped.")
+
+
+def show_sweep() -> None:
+    """Print how many runs are in which state; exit 1 where one is in none."""
+    found = look(open_database(settings()))
+    for status in ("running", "waiting", "incident", "closed"):
+        say(f"{status:9} {found.runs.get(status, 0):,}")
+    say(f"lost      {found.lost:,}")
+    for run_id, reason in found.broken:
+        say(f"{run_id}: {reason}")
+    if found.broken or found.lost:
+        raise typer.Exit(1)
