@@ -27,7 +27,7 @@ class Llm:
     asked = 3
 
     def __init__(self, model: Model, prompts: Mapping[str, Prompt], limits: Limits, tone: str) -> None:
-        self._mind = Mind(model, prompts["llm"], "plan", limits, tone)
+        self._plans = Mind(model, prompts["llm"], "plan", limits, tone)
         self.version = f"llm {model.name} {prompts['llm'].label}"
 
     def propose(self, task: Task) -> dict[str, Any]:
@@ -35,8 +35,11 @@ class Llm:
         if task.case.pack.model is None:
             return planners_plan(task, f"{task.case.pack.mission} lets no model see its cases; the planner's plan stands")
         try:
-            sight = see(task)
-            answer = self._mind.ask(task, sight, plan_schema(sight))
-            return planned(answer, task, sight, self._mind.by)
+            return self._made(task)
         except NoAnswer as failed:
             return without_an_answer(task, self.name, failed)
+
+    def _made(self, task: Task) -> dict[str, Any]:
+        """The plan of the model. Raises NoAnswer."""
+        sight = see(task)
+        return planned(self._plans.ask(task, sight, plan_schema(sight)), task, sight, self._plans.by)
