@@ -1,15 +1,14 @@
 """`missions eval report`: a run as one HTML file."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.screen import say
-from errors import BadInput
 from evals.opened import open_run
 from evals.report.page import page
+from evals.whole_file import whole_file
 
 
 def write_report(
@@ -21,12 +20,6 @@ def write_report(
     run = open_run(name)
     earlier = open_run(against) if against else None
     out = out or Path(f"evaluation-{run.kept.run.run_id}.html")
-    unfinished = out.with_name(f"{out.name}.partial")
-    try:
+    with whole_file(out) as unfinished:
         unfinished.write_text(page(run.kept, earlier.kept if earlier else None), "utf-8")
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     say(f"{out}: open it in a browser; it needs nothing else.")

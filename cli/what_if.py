@@ -1,7 +1,6 @@
 """`missions what-if`: recorded exceptions replayed with other policies or packs, before anything is put in force."""
 
 import csv
-import os
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from cli.screen import moment, progress_told, say, say_all
 from errors import BadInput
 from evals.what_if import sweep as sweep_values
 from evals.what_if import what_if
+from evals.whole_file import whole_file
 from graphs.candidate import Change, require_change
 from graphs.shown import document
 from graphs.what_if import Sweep, WhatIf
@@ -52,7 +52,8 @@ def ask(
             )  # fmt: skip
     say_all(found)
     if out:
-        _write(out, found)
+        with whole_file(out) as unfinished:
+            unfinished.write_text({".json": _json, ".csv": _csv, ".html": _html}[out.suffix](found), encoding="utf-8")
         say(f"Written to {out}.")
 
 
@@ -70,18 +71,6 @@ def read_changes(changes: Sequence[str]) -> dict[str, Any]:
 def _as_list(swept: str) -> str:
     path, mark, values = swept.partition("=")
     return f"{path}{mark}[{values}]"
-
-
-def _write(out: Path, found: WhatIf | Sweep) -> None:
-    text = {".json": _json, ".csv": _csv, ".html": _html}[out.suffix](found)
-    unfinished = out.with_name(f"{out.name}.partial")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder that you may write") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _json(found: WhatIf | Sweep) -> str:

@@ -17,7 +17,7 @@ def whole_file(file: Path) -> Iterator[Path]:
     """
     try:
         with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
-            unfinished = Path(folder, "unfinished.parquet")
+            unfinished = Path(folder, f"unfinished{file.suffix}")
             yield unfinished
             os.replace(unfinished, file)
     except OSError as error:

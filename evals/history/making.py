@@ -17,7 +17,7 @@ from evals.history.synthetic.goods import put_in_adjustments, put_in_repeated_li
 from evals.history.synthetic.money import put_in_money
 from evals.history.synthetic.promises import put_in_late_promises
 from evals.history.synthetic.repetitions import put_in_duplicates, put_in_separate_purchases
-from evals.history.whole_file import whole_file
+from evals.whole_file import whole_file
 
 LEAST_LINES = 10_000
 MOST_LINES = 1_000_000_000

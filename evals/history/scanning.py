@@ -21,7 +21,7 @@ from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
 from evals.history.sketches import sketches, suspects
 from evals.history.thresholds import Thresholds
 from evals.history.told import UNTOLD, concern, tell, told_of
-from evals.history.whole_file import whole_file
+from evals.whole_file import whole_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 
