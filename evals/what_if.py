@@ -42,7 +42,6 @@ def what_if(
     packs: Path | None = None,
     cases: Sequence[Path] | None = None,
     as_of: datetime | None = None,
-    present: PolicyBook | Path | None = None,
     chosen: Settings | None = None,
     on_progress: OnProgress | None = None,
 ) -> WhatIf:
@@ -54,14 +53,13 @@ def what_if(
         packs: a folder of packs that would take the place of those of their Missions.
         cases: files of recorded exceptions; those of this checkout unless given.
         as_of: of both sides that is replayed which is in force then; now unless given.
-        present: the policies that are, or their folder; those of the settings unless given.
         chosen: packs and phrasings; the settings of this process unless given.
         on_progress: told how many cases are replayed, and of how many; about 200 a second.
 
     Raises BadInput for policies, packs, changes or cases that do not load. Answers are remembered (`evals.replaying`).
     """
     begun = time.perf_counter()
-    asked = _Asked.open(cases, as_of, present, chosen)
+    asked = _Asked.open(cases, as_of, chosen)
     candidate = asked.with_change(Change(changed, packs, changes))
     with _replaying:
         told = _progress(on_progress, 2 * len(asked.recordings.cases))
@@ -90,7 +88,7 @@ def sweep(
     """
     if not values:
         raise BadInput(f"There is no value of {value} to be tried; give at least one.")
-    asked = _Asked.open(cases, as_of, None, chosen)
+    asked = _Asked.open(cases, as_of, chosen)
     tried = [(one, asked.with_change(Change(values={**(changes or {}), value: one}))) for one in values]
     with _replaying:
         told = _progress(on_progress, (1 + len(tried)) * len(asked.recordings.cases))
@@ -115,11 +113,9 @@ class _Asked:
     recordings: Recordings
 
     @classmethod
-    def open(
-        cls, cases: Sequence[Path] | None, as_of: datetime | None, present: PolicyBook | Path | None, chosen: Settings | None
-    ) -> "_Asked":
+    def open(cls, cases: Sequence[Path] | None, as_of: datetime | None, chosen: Settings | None) -> "_Asked":
         chosen, as_of, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
-        before = Candidate.present(chosen, catalogue, as_of, present)
+        before = Candidate.present(chosen, catalogue, as_of)
         return cls(chosen, as_of, catalogue, before, Recordings.read(cases or recorded_files(), before.packs))
 
     def with_change(self, change: Change) -> Candidate:

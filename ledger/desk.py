@@ -32,12 +32,7 @@ class Desk:
     """Accounts, sessions, claims, and lists over many runs, on the database of a ledger."""
 
     def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = now) -> None:
-        self._ledger, self._clock = ledger, clock
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._ledger.transaction() as tx:
-            yield tx
+        self._transaction, self._clock = ledger.transaction, clock
 
     # Who comes in
 

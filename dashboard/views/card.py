@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dashboard.markup import chip, icon, joined, markup
-from dashboard.text import clock, dollars, plain, plain_lines, span, until, words
+from dashboard.text import clock, dollars, plain, plain_lines, until, words
 from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
@@ -296,11 +296,6 @@ def decided(decisions: Sequence[Decision]) -> Markup:
         )
         for one in decisions
     )  # fmt: skip
-
-
-def age(proposal: Proposal, now: datetime) -> str:
-    """How long a proposal waits already."""
-    return span(now - proposal.created_at)
 
 
 def standing(run: Run, incidents: Sequence[str]) -> Markup:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from markupsafe import Markup
 
@@ -16,7 +15,6 @@ LAST = 5
 #: A run that is 'running' and has said nothing for so long is not being worked on.
 SILENT = timedelta(minutes=1)
 
-StepState = Literal["intended", "executing", "done", "failed", "unknown"]
 _STEP: Mapping[EffectStatus, tuple[str, str]] = {
     "intended": ("not begun", ""),
     "executing": ("begun", "warn"),

@@ -106,7 +106,7 @@ def plain_text(text: str) -> str:
     return "\n\n".join(plain(paragraph, 20_000) for paragraph in re.split(r"\n\s*\n", text))
 
 
-def clause_card(raw: RawClause, clause: Clause | None, cited: int, current: bool = False) -> Markup:
+def clause_card(raw: RawClause, clause: Clause | None, cited: int) -> Markup:
     """A clause with its text and numbers; `clause` is the rendered one, where the version is in force or to come."""
     text = clause.text if clause else raw.prose
     times = (
@@ -116,7 +116,7 @@ def clause_card(raw: RawClause, clause: Clause | None, cited: int, current: bool
     )
     head = markup('<div class="k-clause-head"><b>{}</b> {} {}</div>', raw.id, plain(raw.title, 120), times)
     body = markup('<div class="m-text k-text">{}</div>', said(text))
-    return markup('<div class="k-clause{}">{}{}{}</div>', " k-current" if current else "", head, body, value_list(raw.values))
+    return markup('<div class="k-clause">{}{}{}</div>', head, body, value_list(raw.values))
 
 
 def value_list(values: Mapping[str, Any]) -> Markup:

@@ -207,9 +207,9 @@ class ShadowReport(Shown):
             yield Table(("run", "would fail because"), [(row.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
 
 
-def report(file: ShadowFile, ledger: Ledger, catalogue: Catalogue | None = None) -> ShadowReport:
+def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
-    kept, catalogue = file.read(), catalogue or default_catalogue()
+    kept, catalogue = file.read(), default_catalogue()
     rows = [row for run in kept.runs if (row := _row(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 
