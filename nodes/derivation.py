@@ -23,7 +23,7 @@ MOST_PLANS = 64
 class Plan:
     """A plan that follows from the case."""
 
-    #: "plan-1" is the planner's
+    #: the first is the planner's: `nodes.planner.PLANNERS`
     id: str
     draft: Mapping[str, Any]
     #: step of the plan, from 0 -> the letter that is its text
@@ -46,7 +46,7 @@ class Derivation:
     discretion: bool = False
 
 
-def takes(case: Case) -> frozenset[str]:
+def queues(case: Case) -> frozenset[str]:
     """The queues that a case of this pack can be handed over to."""
     pack = case.pack
     ways = [*pack.conclusions, *(option for options in pack.options.values() for option in options)]
@@ -101,7 +101,7 @@ def _handed_over(case: Case, draft: Mapping[str, Any], plan: Plan) -> Derivation
     if plan.draft["verdict"] == "escalate":
         own = _queue(case, plan.draft)
         return Derivation((), plan) if queue == own else Derivation([f"the case goes to {own}, not to {queue}"])
-    if queue not in takes(case):
+    if queue not in queues(case):
         return Derivation([f"no case of {case.pack.mission} goes to {queue}"])
     return Derivation(discretion=True)
 

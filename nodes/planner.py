@@ -26,6 +26,8 @@ from systems.conditions import Unknown
 
 #: Each of so many findings is tried in another place of the queue; the work grows with their number times that of all.
 MOST_SWAPPED = 12
+#: the id of its plan among those that follow from a case
+PLANNERS = "plan-1"
 NO_PICKS: Mapping["Point", str] = MappingProxyType({})
 
 
@@ -92,7 +94,7 @@ class Planner:
 
     def propose(self, task: Task) -> dict[str, Any]:
         """A draft of a proposal; see `nodes.state.Reasoner`."""
-        return {**compose(task.case, task.findings, task.catalogue).draft, "of": "plan-1"}
+        return {**compose(task.case, task.findings, task.catalogue).draft, "of": PLANNERS}
 
 
 def compose(

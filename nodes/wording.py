@@ -12,13 +12,12 @@ from nodes.case import Case
 from nodes.derivation import MOST_PLANS, feasible
 from nodes.diagnose import find
 from nodes.letters import filled
+from nodes.planner import PLANNERS
 from nodes.undo import undoing
 from systems.catalogue import Catalogue
 
 #: where a plan is from, besides the ids of those that follow from a case: a decision, and what was done before
 EDIT, UNDO = "edit", "undo"
-#: the id of the planner's plan
-PLANNERS = "plan-1"
 _WORDS = ("address", "text")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ledger.records import Observation
 from models.masking import Masks, leaks
 from nodes.case import LONGEST_SAID, Told, shown
-from nodes.derivation import Plan, takes
+from nodes.derivation import Plan, queues
 from nodes.pack import ModelSight, Option, Way
 from nodes.reasoning.allowing import allowed, texts
 from nodes.reasoning.reading_more import may_read
@@ -44,7 +44,7 @@ def see(task: Task, plans: Sequence[Plan] = ()) -> Sight:
         "clauses": [
             {"id": one.id, "version": one.version, "text": one.text, "values": dict(one.values)} for one in task.clauses.values()
         ],
-        "queues": sorted(takes(task.case)),
+        "queues": sorted(queues(task.case)),
         "letters": _letters(task, plans),
         "risks": dict(task.risks),
     }

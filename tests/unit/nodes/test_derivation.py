@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from graphs.pack_file import load_pack_file
 from nodes.case import Case
-from nodes.derivation import derived, feasible, takes
+from nodes.derivation import derived, feasible, queues
 from nodes.diagnose import find
 from nodes.judge import Judgement, judge
 from nodes.letters import filled
@@ -174,7 +174,7 @@ def test_the_objections_name_the_step_and_the_verdict() -> None:
 
 def test_a_hand_over_goes_to_a_queue_of_the_pack_and_waits() -> None:
     case = opened(an_exception())
-    assert takes(case) == {"fraud", "returns", "payments", "operations"}
+    assert queues(case) == {"fraud", "returns", "payments", "operations"}
     for queue in ("fraud", "operations"):
         judgement = checked(case, {**escalation(case, queue, "", [], laboratory().catalogue), "by": "model"})
         assert not judgement.objections and judgement.approval.role == "reviewer"
