@@ -44,15 +44,9 @@ class Clause:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class Policy(Header):
     """One version of one policy document."""
 
-    id: str
-    title: str
-    version: int
-    in_force_from: date
-    in_force_until: date | None
-    owner: str
     #: what holds for all its clauses
     intro: str
     clause_ids: tuple[str, ...]
@@ -126,17 +120,7 @@ class PolicyBook:
 
 
 def _policy(document: Document) -> Policy:
-    header = document.header
-    return Policy(
-        id=header.id,
-        title=header.title,
-        version=header.version,
-        in_force_from=header.in_force_from,
-        in_force_until=header.in_force_until,
-        owner=header.owner,
-        intro=document.intro,
-        clause_ids=tuple(raw.id for raw in document.clauses),
-    )
+    return Policy(**vars(document.header), intro=document.intro, clause_ids=tuple(raw.id for raw in document.clauses))
 
 
 def _always(header: Header) -> Header:
