@@ -124,7 +124,7 @@ class Case:
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
-        names, reasons = self._reach(unknown.expression), dict(self._lacking)
+        names, reasons = self.pack.through_let(unknown.expression.names), dict(self._lacking)
         reasons |= {name: reason for name, reason in self.missing.items() if name in names}
         return sorted(set(reasons.values())) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
@@ -195,16 +195,6 @@ class Case:
         if isinstance(value, str) and expression.source.endswith(("_at", "eta")):
             return _day(value)
         return _UNRULY.sub(" ", self._said(expression, bound)).strip()
-
-    def _reach(self, expression: Expression) -> set[str]:
-        names: set[str] = set()
-        to_see = set(expression.names)
-        while to_see:
-            name = to_see.pop()
-            names.add(name)
-            if name in self.pack.let:
-                to_see |= self.pack.expressions[self.pack.let[name]].names - names
-        return names
 
 
 def shown(expression: Expression, value: Any) -> str:

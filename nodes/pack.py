@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -322,14 +322,18 @@ class Pack(_Part):
     def _reach(self, finding: Finding) -> set[str]:
         said = [piece for piece in self.templates[finding.says].pieces if isinstance(piece, Expression)]
         tested = [self.expressions[source] for source in (finding.when, *finding.each.values()) if source in self.expressions]
-        names: set[str] = set()
-        to_see = {name for expression in (*said, *tested) for name in expression.names}
+        return self.through_let({name for expression in (*said, *tested) for name in expression.names})
+
+    def through_let(self, names: Iterable[str]) -> set[str]:
+        """These names, and those that their named conditions (`let`) use in turn."""
+        seen: set[str] = set()
+        to_see = set(names)
         while to_see:
             name = to_see.pop()
-            names.add(name)
+            seen.add(name)
             if name in self.let:
-                to_see |= self.expressions[self.let[name]].names - names
-        return names
+                to_see |= self.expressions[self.let[name]].names - seen
+        return seen
 
     @cached_property
     def topics(self) -> Mapping[str, str]:
