@@ -12,7 +12,7 @@ from errors import BadInput
 from graphs.settings import settings
 from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, read_head
 from ledger.auditing import export as export_log
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.signatures import fingerprint, public_key, signing_key
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,7 @@ def export_audit(
     """Write the audit log as JSON lines, with a signed head to be kept elsewhere."""
     key = signing_key(settings().audit_signing_key)
     with open_ledger() as ledger:
-        head = export_log(ledger, out, key, now())
+        head = export_log(ledger, out, key, utc_now())
     say(f"{head.seq} rows of the audit log are in {out}, to row {head.seq}, {head.digest}.")
     say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody of here can write.")
 

@@ -13,7 +13,7 @@ from graphs.pruning import prune
 from graphs.runtime import open_database
 from graphs.settings import settings
 from ledger import backup
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, grant_roles
 
@@ -36,7 +36,7 @@ def prune_all(
     url = open_database(chosen)
     # as the account itself: the roles may delete none of it
     with PostgresLedger.open(url) as ledger, PostgresSaver.from_conn_string(url) as saver, progress("pruning", None):
-        done = prune(ledger, saver, now() - timedelta(days=kept))
+        done = prune(ledger, saver, utc_now() - timedelta(days=kept))
     say(
         f"Deleted what was over for {kept:g} days: the checkpoints of {done.runs} runs, {done.leases} leases, "
         f"{done.sessions} sessions, {done.dead_letters} dead letters. The ledger and the audit log are whole."

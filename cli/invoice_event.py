@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from errors import BadInput, TryAgain
-from graphs.runtime import Runtime, utc_now
+from graphs.runtime import Runtime
 from graphs.settings import settings
+from ledger.canonical import utc_now
 from ledger.records import Event
 from nodes.case import iso
 from systems.calls import Call

@@ -14,7 +14,7 @@ from errors import BadInput
 from evals import lessons, overruled
 from evals.overruled import Rate
 from evals.thresholds import Thresholds, thresholds
-from graphs.runtime import load_packs
+from graphs.pack_files import load_packs
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 from ledger.desk import Desk

@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from cli.screen import console, plain
 from errors import BadInput
-from graphs.pack_file import load_pack_file
+from graphs.pack_files import load_pack_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack

@@ -14,8 +14,9 @@ from errors import BadInput
 from evals.cases import parse_line, recorded
 from graphs.books import book_events, ranked
 from graphs.events import event_of
-from graphs.runtime import Runtime, open_runtime, utc_now
+from graphs.runtime import Runtime, open_runtime
 from graphs.settings import settings
+from ledger.canonical import utc_now
 from ledger.records import Event, Run
 from nodes.listening import UNDERSTAND
 from nodes.pack import Pack

@@ -13,7 +13,7 @@ from dashboard.text import label, plain, span
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
 from errors import MissionsError
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import DecisionKind, Observation, Person, Proposal, Run
 from ledger.rules import already
@@ -26,7 +26,7 @@ FRESH = timedelta(seconds=60)
 
 def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequence[Observation]) -> None:
     """A proposal that waits."""
-    at = now()
+    at = utc_now()
     decisions = company().ledger.decisions(run.run_id)
     written = card.summary(proposal, observations)
     show(markup("{}{}{}", card.head(run, proposal, decisions, at), written, card.story(proposal)))
@@ -69,16 +69,18 @@ def _claim(me: Person, proposal: Proposal) -> None:
     st.session_state["claimed"] = proposal.proposal_id
     held = company().desk.claim(proposal.proposal_id, me.name)
     if held.by != me.name:
-        show(markup('<div class="c-note m-info">{} has this open, for {}.</div>', plain(held.by, 60), span(now() - held.since)))
+        show(
+            markup('<div class="c-note m-info">{} has this open, for {}.</div>', plain(held.by, 60), span(utc_now() - held.since))
+        )
 
 
 @st.fragment(parallel=True)
 def _drift(run_id: str, proposal: Proposal) -> None:
     """What has changed since the proposal; read beside the rest of the page, for systems take their time."""
     kept = st.session_state.get("drift")
-    if kept is None or kept[0] != proposal.proposal_id or now() - kept[1] > FRESH:
+    if kept is None or kept[0] != proposal.proposal_id or utc_now() - kept[1] > FRESH:
         try:
-            kept = (proposal.proposal_id, now(), company().runtime.drift(run_id))
+            kept = (proposal.proposal_id, utc_now(), company().runtime.drift(run_id))
         except MissionsError as error:
             show(markup('<div class="c-note m-warn">Whether anything has changed cannot be told: {}</div>', str(error)))
             return
@@ -180,7 +182,7 @@ def progress(run_id: str) -> None:
     show(
         markup(
             "{}{}{}{}{}",
-            card.head(run, proposal, decisions, now()), card.standing(run, reasons), card.decided(decisions),
+            card.head(run, proposal, decisions, utc_now()), card.standing(run, reasons), card.decided(decisions),
             card.steps(proposal, effects, left_out), "" if run.status == "running" else card.ended(run),
         )
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from errors import BadInput
 from evals.cases import RecordedException, read_cases
 from evals.expected import faults_of_form
-from graphs.runtime import utc_now
+from ledger.canonical import utc_now
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
 from systems.recorded import RecordedSystems

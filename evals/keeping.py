@@ -10,8 +10,8 @@ from evals.cases import RecordedException
 from evals.figures import Figures, means
 from evals.run import Laboratory
 from evals.versions import file_digest, versions_of
-from graphs.runtime import utc_now
 from graphs.settings import CHECKOUT
+from ledger.canonical import utc_now
 from ledger.evaluations import ALL, Answer, CaseFile, EvaluationCase, EvaluationRun, Step, new_id
 
 _PATIENCE_S = 5

@@ -20,8 +20,8 @@ from evals.datasets import add_case, line_of
 from evals.differences import Difference, difference
 from evals.labels import check_expected, label_of
 from evals.recording import recorded_run
-from graphs.runtime import utc_now
 from ledger.base import Ledger
+from ledger.canonical import utc_now
 from ledger.lessons import Settlement, is_lesson, no_lesson
 from ledger.records import Decision, Observation, Proposal, Run
 from nodes.pack import Pack

@@ -14,7 +14,7 @@ from typing import Any
 from errors import BadInput
 from evals.labels import label_of
 from ledger.base import Ledger
-from ledger.canonical import canonical, now
+from ledger.canonical import canonical, utc_now
 from ledger.records import Fact, Proposal, Run
 from nodes.case import iso
 from nodes.listening import UNDERSTAND
@@ -147,7 +147,7 @@ def _places(answer: Sequence[Any]) -> Iterator[Place]:
 
 def _require_same(facts: Sequence[Fact], systems: Mapping[str, Any], catalogue: Catalogue) -> None:
     """Ask the recorded systems what the run asked."""
-    reader = RecordedSystems(systems, catalogue, now)
+    reader = RecordedSystems(systems, catalogue, utc_now)
     answers = reader.read_all([Call(fact.tool, fact.args) for fact in facts])
     for fact, answer in zip(facts, answers, strict=True):
         if (answer.status, answer.value) != (fact.status, fact.value):

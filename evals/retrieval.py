@@ -9,9 +9,9 @@ import pandas as pd
 from evals.cases import RecordedException
 from evals.run import Laboratory
 from evals.walk import Walk
-from graphs.runtime import utc_now
 from knowledge_index.embeddings import Embedder
 from knowledge_index.index import KnowledgeIndex
+from ledger.canonical import utc_now
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts

@@ -16,13 +16,14 @@ from langsmith import tracing_context
 from errors import BadInput
 from evals.cases import RecordedException
 from graphs.mission import GRAPH_VERSION, mission_graph
+from graphs.pack_files import load_packs
 from graphs.reasoners import Reasoning, TextReading
-from graphs.runtime import load_packs, utc_now
 from graphs.settings import Settings
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import Answers, KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
+from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.ground import NEIGHBOURS

@@ -19,10 +19,10 @@ from evals.comparisons import Comparison
 from evals.cuts import against, chance, cuts
 from evals.overruled import Judged
 from evals.voices import Bench, Voice
-from graphs.runtime import utc_now
 from knowledge_index.drafting import Edit, newest, redrafted
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
+from ledger.canonical import utc_now
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
 

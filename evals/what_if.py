@@ -23,10 +23,10 @@ from errors import BadInput
 from evals.cases import RecordedException
 from evals.replaying import Answers, Recordings, Told, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
-from graphs.runtime import utc_now
 from graphs.settings import CHECKOUT, Settings, settings
 from graphs.what_if import Answer, Broken, Flip, OnProgress, Point, Sweep, Way, WhatIf
 from knowledge_index.policies import PolicyBook
+from ledger.canonical import utc_now
 from ledger.records import ROLES
 from nodes.pack import Pack
 from systems.catalogue import Catalogue, default_catalogue

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import BadInput
+from graphs.pack_files import load_packs
 from graphs.policy_changes import check_roles
-from graphs.runtime import load_packs
 from graphs.settings import Settings
 from knowledge_index.changing import with_tiers, with_values
 from knowledge_index.policies import PolicyBook

@@ -1,21 +1,35 @@
-"""Loading the pack of one file as Missions do: with the tools that they may read and the clauses in force now.
+"""Loading packs from their files as Missions do: with the tools that they may read and the clauses in force now.
 
 Apart from the runtime, because `missions pack validate` needs neither LangGraph nor Chroma nor MCP, which take two
 seconds to load.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
+from errors import BadInput
 from knowledge_index.policies import PolicyBook
+from ledger.canonical import utc_now
 from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
-from nodes.packs.loading import load_pack
+from nodes.packs.loading import load_pack, pack_files
 from systems.catalogue import Catalogue
 from systems.reads import READ_TOOLS
 
 
 def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
     """The pack of a file. Raises BadInput with file, place and remedy if it does not validate."""
-    clauses = policies.in_force(datetime.now(UTC))
+    clauses = policies.in_force(utc_now())
     return load_pack(file, catalogue=catalogue, tools={*READ_TOOLS, UNDERSTAND}, clauses=clauses)
+
+
+def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:
+    """Every pack of a folder, by mission. Raises BadInput for one that does not validate: it does not load."""
+    packs: dict[str, Pack] = {}
+    for file in pack_files(folder):
+        pack = load_pack_file(file, catalogue, policies)
+        if pack.mission in packs:
+            raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
+        packs[pack.mission] = pack
+    if not packs:
+        raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
+    return packs

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from errors import BadInput, MissionsError, Refused
-from graphs.runtime import Runtime, load_packs
+from graphs.pack_files import load_packs
+from graphs.runtime import Runtime
 from graphs.settings import Settings
 from knowledge_index.documents import Document
 from knowledge_index.drafting import Edit, book_with, content_digest, leaves, newest, parse_draft, redrafted

@@ -7,7 +7,7 @@ from datetime import datetime
 from langgraph.checkpoint.postgres import PostgresSaver
 from sqlalchemy import delete, select, text
 
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from ledger.tables import DEAD_LETTERS, LEASES, RUNS, SESSIONS
 
@@ -39,7 +39,7 @@ def prune(ledger: PostgresLedger, saver: PostgresSaver, before: datetime) -> Pru
     over = select(RUNS.c.run_id).where(RUNS.c.status == "closed", RUNS.c.ended_at < before)
     with ledger.transaction() as tx:
         leases = tx.execute(delete(LEASES).where(LEASES.c.run_id.in_(over))).rowcount
-        sessions = tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < now())).rowcount
+        sessions = tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < utc_now())).rowcount
         letters = tx.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.settled_at < before)).rowcount
     return Pruned(runs, leases, sessions, letters)
 

@@ -7,8 +7,6 @@ or is an incident.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +19,7 @@ from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import database_address, open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
-from graphs.pack_file import load_pack_file
+from graphs.pack_files import load_packs
 from graphs.reasoners import open_reasoning
 from graphs.settings import Settings
 from knowledge_index.building import build
@@ -29,6 +27,7 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
+from ledger.canonical import utc_now
 from ledger.jobs import make_job_tables
 from ledger.legality import check_restart
 from ledger.migrate import migrate
@@ -39,11 +38,9 @@ from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
-from nodes.pack import Pack
-from nodes.packs.loading import pack_files
 from nodes.state import MissionContext
 from nodes.undo import allowed
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
 
@@ -55,27 +52,9 @@ MOST_LOST = 5
 OnObservation = Callable[[Mapping[str, Any]], None]
 
 
-def utc_now() -> datetime:
-    """The moment, in UTC."""
-    return datetime.now(UTC)
-
-
 def new_run_id() -> str:
     """An id for a run that is new."""
     return f"r-{uuid4().hex[:12]}"
-
-
-def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:
-    """Every pack of a folder, by mission. Raises BadInput for one that does not validate: it does not load."""
-    packs: dict[str, Pack] = {}
-    for file in pack_files(folder):
-        pack = load_pack_file(file, catalogue, policies)
-        if pack.mission in packs:
-            raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
-        packs[pack.mission] = pack
-    if not packs:
-        raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
-    return packs
 
 
 class Runtime:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from errors import BadInput, Refused, TryAgain
 from graphs.events import event_of_text
-from graphs.runtime import Runtime, new_run_id, utc_now
+from graphs.runtime import Runtime, new_run_id
+from ledger.canonical import utc_now
 from ledger.inbox import Inbox
 from ledger.records import Event, Run
 

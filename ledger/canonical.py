@@ -65,6 +65,6 @@ def moment(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """The present moment in UTC."""
     return datetime.now(UTC)

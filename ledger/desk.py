@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from errors import Refused
 from ledger import permissions
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
 from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.permissions import Permission
@@ -31,7 +31,7 @@ COMMAND_LINE = "the command line"
 class Desk:
     """Accounts, sessions, claims, and lists over many runs, on the database of a ledger."""
 
-    def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, ledger: PostgresLedger, clock: Callable[[], datetime] = utc_now) -> None:
         self._transaction, self._clock = ledger.transaction, clock
 
     # Who comes in

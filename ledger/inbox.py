@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from ledger import permissions
 from ledger.arrivals import DeadLetter, EventSource, FeedPosition
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.desk import COMMAND_LINE
 from ledger.postgres import PostgresLedger
 from ledger.sql import inbox, people
@@ -26,13 +26,13 @@ class Inbox:
         """The token of a new source, told now and never again; `by` is an administrator, or the command line."""
         with self._transaction() as tx:
             _may_manage(tx, by)
-            return inbox.add_source(tx, name, by, now())
+            return inbox.add_source(tx, name, by, utc_now())
 
     def end_source(self, name: str, by: str = COMMAND_LINE) -> None:
         """Its token is good for nothing any more."""
         with self._transaction() as tx:
             _may_manage(tx, by)
-            inbox.end_source(tx, name, by, now())
+            inbox.end_source(tx, name, by, utc_now())
 
     def sources(self) -> list[EventSource]:
         """All sources by name, those that have ended too."""
@@ -49,7 +49,7 @@ class Inbox:
     def keep_letter(self, source: str, body: str, reason: str) -> str:
         """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once."""
         with self._transaction() as tx:
-            return inbox.keep_letter(tx, source, body, reason, now())
+            return inbox.keep_letter(tx, source, body, reason, utc_now())
 
     def open_letters(self, limit: int = 500) -> tuple[list[DeadLetter], int]:
         """The letters that nobody settled, the oldest first, and how many there are in all."""
@@ -64,7 +64,7 @@ class Inbox:
     def settle_letter(self, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
         """Settle a letter: its event was taken in and started `run_id`, or it is dropped."""
         with self._transaction() as tx:
-            return inbox.settle(tx, letter_id, by, reason, run_id, now())
+            return inbox.settle(tx, letter_id, by, reason, run_id, utc_now())
 
     # Feeds
 
@@ -76,12 +76,12 @@ class Inbox:
     def advance(self, name: str, after: str, to: str) -> bool:
         """Move the cursor of a feed from `after` on; False where another reader has moved it meanwhile."""
         with self._transaction() as tx:
-            return inbox.advance(tx, name, after, to, now())
+            return inbox.advance(tx, name, after, to, utc_now())
 
     def feed_failed(self, name: str, error: str) -> None:
         """Note what went wrong with a feed, whose cursor stays."""
         with self._transaction() as tx:
-            inbox.feed_failed(tx, name, error, now())
+            inbox.feed_failed(tx, name, error, utc_now())
 
 
 def _may_manage(tx: Connection, by: str) -> None:

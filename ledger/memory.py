@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from errors import BadInput, Refused
 from ledger import audit, legality, lessons, model_calls, rules
-from ledger.canonical import moment, now
+from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
@@ -59,7 +59,7 @@ class _Case:
 class MemoryLedger:
     """`ledger.base.Ledger` without a database. Safe for threads; gone with the process."""
 
-    def __init__(self, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self._clock = clock
         self._lock = threading.RLock()
         self._cases: dict[str, _Case] = {}

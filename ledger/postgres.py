@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
 from ledger.address import parse, plain
-from ledger.canonical import moment, now
+from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
@@ -54,7 +54,11 @@ class PostgresLedger:
     """`ledger.base.Ledger` on PostgreSQL. Safe for threads; `ledger.migrate.migrate` makes its tables."""
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS, held: Lease | None = None
+        self,
+        engine: Engine,
+        clock: Callable[[], datetime] = utc_now,
+        lease_lasts: float = leases.LASTS,
+        held: Lease | None = None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -64,7 +68,7 @@ class PostgresLedger:
 
     @classmethod
     def open(
-        cls, url: str, clock: Callable[[], datetime] = now, lease_lasts: float = leases.LASTS, role: Role | None = None
+        cls, url: str, clock: Callable[[], datetime] = utc_now, lease_lasts: float = leases.LASTS, role: Role | None = None
     ) -> Self:
         """`url` as postgresql://user@host/database, acting in a `role` of the database where one is named.
 

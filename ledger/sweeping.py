@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 
 from ledger.base import Ledger
-from ledger.canonical import now
+from ledger.canonical import utc_now
 
 #: what a status promises, and the sentence where it does not hold; the status is the truth and these are its signs
 _BROKEN = """
@@ -57,5 +57,5 @@ def sweep(ledger: Ledger, url: str) -> Swept:
     found = look(url)
     for run_id, reason in found.broken:
         if ledger.run(run_id).status != "closed":
-            ledger.incident(run_id, f"The sweep found that {reason}.", now())
+            ledger.incident(run_id, f"The sweep found that {reason}.", utc_now())
     return found

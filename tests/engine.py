@@ -15,11 +15,12 @@ from langgraph.types import Command
 from evals.cases import recorded
 from evals.run import Evaluation, Laboratory
 from graphs.mission import mission_graph
-from graphs.runtime import load_packs, utc_now
+from graphs.pack_files import load_packs
 from graphs.settings import CHECKOUT
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
+from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Observation, Proposal
 from nodes.case import Case

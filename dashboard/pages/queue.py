@@ -16,7 +16,7 @@ from dashboard.views.queue import counted, listed
 from dashboard.views.rail import rail
 from dashboard.visitor import enter
 from errors import MissionsError
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.listed import QueueFilter, QueuePage
 from ledger.permissions import may
 from ledger.records import Person
@@ -81,7 +81,7 @@ def _list(me: Person) -> None:
     enter("read")
     if st.session_state.pop("opened", False):
         st.rerun()
-    wanted, at = _filter(me), now()
+    wanted, at = _filter(me), utc_now()
     pages = st.session_state.get("queue_pages", 1)
     number = min(st.session_state.get("queue_number", 1), pages)
     page = company().desk.queue(me, wanted, (number - 1) * PAGE, PAGE)

@@ -15,7 +15,7 @@ from dashboard.views.run_proposals import proposal_list
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.flow import Flow, flow
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.model_calls import told
 from ledger.permissions import may
 from ledger.records import AuditEntry, Decision, Observation, Person, Run
@@ -51,7 +51,7 @@ def draw() -> None:
 def _head(me: Person, run: Run, decisions: Sequence[Decision]) -> None:
     proposal = company().ledger.proposal(run.run_id)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
-        show(view.head(run, proposal, decisions, now()))
+        show(view.head(run, proposal, decisions, utc_now()))
         if run.status == "waiting":
             st.page_link(
                 st.session_state["pages"]["queue"], label="Decide", icon=":material/inbox:", query_params={"run": run.run_id}

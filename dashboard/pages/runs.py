@@ -25,7 +25,7 @@ from dashboard.views.runs import (
     valid_zone,
 )
 from dashboard.visitor import enter
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.listed import RunFilter, RunPage
 
 #: runs on a page
@@ -40,7 +40,7 @@ def draw() -> None:
     """The page."""
     enter("read")
     zone = valid_zone(st.context.timezone)
-    today = now().astimezone(ZoneInfo(zone)).date()
+    today = utc_now().astimezone(ZoneInfo(zone)).date()
     _recall()
     wanted = _asked(zone, today)
     _figures(wanted, zone, today)

@@ -15,11 +15,11 @@ from evals.shadow.keeping import ShadowOf
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from graphs.ledgers import database_address
 from graphs.mission import GRAPH_VERSION
-from graphs.runtime import utc_now
 from graphs.settings import Settings, settings
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.remembered import RememberedVectors
+from ledger.canonical import utc_now
 from ledger.desk import Desk
 from ledger.embedded import is_there
 from ledger.migrate import is_migrated

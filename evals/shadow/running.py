@@ -15,7 +15,7 @@ from evals.shadow.beside import Beside
 from evals.shadow.keeping import ShadowRun, SimulatedStep
 from evals.shadow.opening import Shadow
 from graphs.mission import GRAPH_VERSION, compiled_graph
-from graphs.runtime import utc_now
+from ledger.canonical import utc_now
 from ledger.evaluations import Answer, Step
 from ledger.memory import MemoryLedger
 from ledger.records import Effect, Proposal, Run

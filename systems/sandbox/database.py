@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import URL, ColumnElement, Connection, Engine, NullPool, Table, create_engine, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from systems.sandbox import journals
-from systems.sandbox.shapes import COLLECTIONS, Row, record_of, told
+from systems.sandbox.shapes import COLLECTIONS, Row, record_of
 from systems.sandbox.tables import METADATA, SCHEMA
 
 
@@ -74,13 +73,3 @@ def _elements(connection: Connection, part: Table, rows: Any, *, everything: boo
     for row in connection.execute(query).mappings() if rows else ():
         of_parent[row[owner.name]].append(record_of(part, dict(row)))
     return of_parent
-
-
-def snapshot(url: str) -> dict[str, list[Row]]:
-    """Every record by collection ("oms.orders"), and what was done ("deeds"), e.g. to see that nothing changed."""
-    with engine_of(url).connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        taken = {collection: find(connection, collection) for collection in COLLECTIONS}
-        deeds = journals.DEEDS
-        rows = connection.execute(select(deeds.c.collection, deeds.c.subject, deeds.c.body).order_by(deeds.c.seq))
-        taken["deeds"] = [{name: told(value) for name, value in row.items()} for row in rows.mappings()]
-        return taken

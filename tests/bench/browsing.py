@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from dashboard.visitor import COOKIE
 from graphs.settings import settings
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Event, NewObservation
@@ -73,7 +73,12 @@ def _opened(page: Page, times: int) -> list[float]:
 def _observed(page: Page, url: str, ledger: PostgresLedger, times: int) -> list[float]:
     """From an observation in the ledger to the Explain rail of a page that nobody touches."""
     seen = Event(
-        source_id="bench/rail", name="order.payment_review", mission="order_exception", subject="O-BENCH", trigger={}, as_of=now()
+        source_id="bench/rail",
+        name="order.payment_review",
+        mission="order_exception",
+        subject="O-BENCH",
+        trigger={},
+        as_of=utc_now(),
     )
     run_id = ledger.take_in(seen, "r-bench-rail", {}).run_id
     page.goto(f"{url}/run?run={run_id}")

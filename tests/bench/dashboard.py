@@ -22,7 +22,7 @@ from errors import MissionsError
 from graphs.runtime import open_database
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.desk import Desk
 from ledger.listed import QueueFilter
 from ledger.postgres import PostgresLedger
@@ -62,7 +62,7 @@ def measured(url: str) -> Measured:
 
 def _queue(desk: Desk, me: Person) -> None:
     page = desk.queue(me, QueueFilter(), 0, PAGE)
-    listed(page.rows, me.name, now())
+    listed(page.rows, me.name, utc_now())
     counted(page.by_mission), counted(page.by_verdict)
 
 
@@ -72,7 +72,7 @@ def _open(ledger: PostgresLedger, policies: PolicyBook, run_id: str) -> None:
     ledger.proposals(run_id)
     observations, facts, decisions = ledger.observations(run_id), ledger.facts(run_id), ledger.decisions(run_id)
     effects = ledger.effects(run_id)
-    card.head(run, proposal, decisions, now()), card.story(proposal), card.steps(proposal, effects), card.decided(decisions)
+    card.head(run, proposal, decisions, utc_now()), card.story(proposal), card.steps(proposal, effects), card.decided(decisions)
     card.why(proposal, observations, facts, policies.in_force(run.event.as_of))
     rail(observations, run.started_at, facts)
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphs.runtime import Runtime, utc_now
+from graphs.runtime import Runtime
 from graphs.taking_in import Intake, Raw
+from ledger.canonical import utc_now
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
 from ledger.records import Run

@@ -26,9 +26,10 @@ from ledger.records import Effect, Event, Observation, Proposal, Run
 from ledger.roles import grant_roles
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
 from systems.records import KEYS, PART_KEYS
-from systems.sandbox.database import create_schema, reset, snapshot
+from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
+from tests.sandbox_records import snapshot
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
 CASES: dict[str, dict[str, Any]] = {case["case_id"]: case for case in map(json.loads, SAMPLE.read_text().splitlines())}

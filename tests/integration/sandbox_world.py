@@ -15,9 +15,10 @@ import psycopg
 from mcp_types import CallToolResult
 
 from errors import Refused, TryAgain
-from systems.sandbox.database import reset, snapshot
+from systems.sandbox.database import reset
 from systems.sandbox.loader import LoadReport, load_cases
 from systems.sandbox.serve import build
+from tests.sandbox_records import snapshot
 
 # Where recorded cases may be: the project's own copy, or beside the checkout.
 CASES = Path(__file__).parents[2] / "evals" / "cases"

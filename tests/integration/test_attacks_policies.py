@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput
-from graphs.runtime import load_packs
+from graphs.pack_files import load_packs
 from graphs.settings import CHECKOUT
 from knowledge_index.documents import parse_document
 from knowledge_index.embeddings import MiniLM

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from errors import MissionsError
 from graphs.settings import Settings
 from ledger.auditing import export
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.desk import Desk
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
@@ -94,7 +94,7 @@ def test_what_is_exported_for_auditors_has_no_password_and_no_token(ledger_url: 
         assert "12 characters" in desk.change_password("admin", SECRET, "short")
         again = desk.give_one_time("admin", "admin")
         token = Inbox(ledger).add_source("oms", "admin")
-        export(ledger, tmp_path / "out", signing_key(tmp_path / "audit.pem"), now())
+        export(ledger, tmp_path / "out", signing_key(tmp_path / "audit.pem"), utc_now())
     key = (tmp_path / "audit.pem").read_text().splitlines()[1]
     with psycopg.connect(ledger_url) as tx:
         (hashed,) = tx.execute("SELECT password_hash FROM ledger.accounts").fetchone() or ("",)

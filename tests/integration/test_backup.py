@@ -12,7 +12,7 @@ from errors import BadInput
 from graphs.runtime import open_runtime
 from ledger.auditing import examine, examine_head, export, read_head
 from ledger.backup import back_up, restore
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from ledger.signatures import signing_key
 from tests.conftest import _database
@@ -25,7 +25,7 @@ pytest_plugins = ["tests.integration.live_company"]
 def test_a_run_that_waits_is_approved_and_finished_where_its_backup_was_restored(company: Company, tmp_path: Path) -> None:
     run, file, key = company.propose("dev-ord-0007"), tmp_path / "missions.dump", signing_key(tmp_path / "audit.pem")
     with PostgresLedger.open(company.url) as ledger:
-        export(ledger, tmp_path / "export", key, now())
+        export(ledger, tmp_path / "export", key, utc_now())
     assert back_up(company.url, file) == file.stat().st_size > 10_000
     assert file.stat().st_mode & 0o777 == 0o600
     company.decide(run, "reject", "rita")

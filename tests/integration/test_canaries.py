@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.auditing import export
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from models.calls import Endpoint, Limits
 from models.client import open_chat_model
 from models.prompts import Prompt
@@ -129,7 +129,7 @@ def test_it_is_in_no_checkpoint_index_log_or_export_of_a_company(
         for value in row
     )
     index = b"".join(file.read_bytes() for file in (built_home() / "knowledge").rglob("*") if file.is_file())
-    export(company.ledger, tmp_path, Ed25519PrivateKey.generate(), now())
+    export(company.ledger, tmp_path, Ed25519PrivateKey.generate(), utc_now())
     exported = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     questions = b"".join(one.raw for one in server.asked)
     for name, place in {"state": kept, "index": index, "export": exported, "questions": questions}.items():

@@ -16,18 +16,19 @@ import pytest
 
 from errors import BadInput
 from evals.cases import read_cases
-from graphs.runtime import load_packs
+from graphs.pack_files import load_packs
 from graphs.settings import CHECKOUT
 from knowledge_index.policies import PolicyBook
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from nodes.pack import Pack
 from systems.catalogue import default_catalogue
-from systems.sandbox.database import create_schema, snapshot
+from systems.sandbox.database import create_schema
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE
 from tests.integration.sessions import home_of
+from tests.sandbox_records import snapshot
 
 #: a system of one's own
 SHOP = '''

@@ -7,7 +7,7 @@ import pytest
 
 from errors import Refused
 from graphs.runtime import Runtime, open_database, open_runtime
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.records import Run
 from ledger.sweeping import look
 from systems.sandbox.database import create_schema
@@ -55,7 +55,7 @@ def test_they_end_as_they_were_approved_or_stop_and_start_anew(company: Company)
         if any(effect.status == "executing" for effect in before):
             with pytest.raises(Refused, match="cannot be started anew"):
                 company.runtime.restart(run.run_id, "rita", "the pack has changed")
-            company.ledger.abandon(run.run_id, by="rita", reason="looked after by hand", at=now())
+            company.ledger.abandon(run.run_id, by="rita", reason="looked after by hand", at=utc_now())
             continue
         company.runtime.restart(run.run_id, "rita", "the pack has changed")
         assert company.runtime.drive(run.run_id).status in ("waiting", "closed")

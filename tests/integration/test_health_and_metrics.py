@@ -18,7 +18,7 @@ from dashboard import company as kept
 from dashboard.guard import Guard
 from dashboard.health import watch_routes
 from graphs.settings import Settings
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.metrics import metrics
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
@@ -61,7 +61,7 @@ def test_a_ledger_that_is_well_says_so_to_everybody(watched: Watched) -> None:
 
 
 def test_a_run_that_nobody_works_on_is_not_well_until_somebody_does(watched: Watched, ledger_url: str) -> None:
-    with PostgresLedger.open(ledger_url, clock=lambda: now() - timedelta(hours=1)) as earlier:
+    with PostgresLedger.open(ledger_url, clock=lambda: utc_now() - timedelta(hours=1)) as earlier:
         started(earlier)
     answer = client().get("/health")
     assert (answer.status_code, answer.json()["runs"]) == (503, "left lying")
@@ -112,7 +112,7 @@ def test_metrics_are_read_on_this_machine_or_with_the_token(watched: Watched) ->
 def test_the_figures_are_those_of_the_ledger(watched: Watched, ledger_url: str) -> None:
     ledger = watched.ledger
     staffed(ledger)
-    for run_id, created in (("run-1", LATER), ("run-2", now() - timedelta(hours=2)), ("run-3", LATER)):
+    for run_id, created in (("run-1", LATER), ("run-2", utc_now() - timedelta(hours=2)), ("run-3", LATER)):
         started(ledger, run_id)
         other = {"created_at": created, "expires_at": created + timedelta(days=2)}
         ledger.propose(a_proposal(f"p-{run_id[-1]}", run_id=run_id, **other))

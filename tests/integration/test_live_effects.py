@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput, MissionsError, OutcomeUnknown, Refused, TryAgain
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.records import Effect, Run
 from ledger.settling import settle
 from systems.calls import Call, Receipt, Writer
@@ -99,8 +99,8 @@ def test_what_no_record_tells_and_nobody_answers_is_an_incident(company: Company
     assert by_action(company, run)["reallocate_line"].status == "unknown"
     assert "The records do not tell whether it was done; look into wms" in company.incidents(run)[0]
     with pytest.raises(BadInput, match="Look up in wms"):
-        settle(company.ledger, run.run_id, "retry", "rita", "again", now())
-    settle(company.ledger, run.run_id, "failed", "rita", "I looked, it is where it was", now())
+        settle(company.ledger, run.run_id, "retry", "rita", "again", utc_now())
+    settle(company.ledger, run.run_id, "failed", "rita", "I looked, it is where it was", utc_now())
     assert company.runtime.drive(run.run_id).status == "waiting"  # for what is still to be done
     assert not company.proposal(run).undoes  # an authorization cannot be taken back, and nothing before it either
 
@@ -111,7 +111,7 @@ def test_without_keys_nothing_is_ever_sent_twice(company: Company, waiting: Run)
     assert run.status == "incident" and writer.sent.count("reallocate_line") == 1
     # a process that died after sending leaves "executing"; whoever goes on asks the records, not the system
     company.sql("UPDATE ledger.effects SET status = 'executing' WHERE run_id = %s AND status = 'unknown'", run.run_id)
-    company.ledger.resume(run.run_id, by="rita", reason="a test", at=now())
+    company.ledger.resume(run.run_id, by="rita", reason="a test", at=utc_now())
     again = Odd(company, "reallocate_line", keys=False)
     with company.writes_through(again):
         assert company.runtime.drive(run.run_id).status == "incident"
@@ -207,7 +207,7 @@ def test_what_the_world_does_not_allow_to_be_taken_back_any_more_is_left_and_the
 
 def test_a_run_that_is_started_anew_still_has_to_take_back_what_was_done(company: Company, waiting: Run) -> None:
     run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
-    company.ledger.incident(run.run_id, "it was started with another pack", now())
+    company.ledger.incident(run.run_id, "it was started with another pack", utc_now())
     company.runtime.restart(run.run_id, "rita", "with the new pack")
     run = company.runtime.drive(run.run_id)
     proposal = company.proposal(run)
@@ -221,7 +221,7 @@ def test_a_step_that_takes_back_and_fails_is_an_incident_and_goes_on_where_it_wa
     run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
     run = approved(company, run, Odd(company, "open_case", error=Refused("no cases today")))
     assert run.status == "incident"
-    settle(company.ledger, run.run_id, "retry", "rita", "cases can be opened", now())
+    settle(company.ledger, run.run_id, "retry", "rita", "cases can be opened", utc_now())
     run = company.runtime.drive(run.run_id)
     assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]  # the line is back where it was
     assert company.approve(run).outcome == "escalated"
@@ -263,7 +263,7 @@ def test_a_plan_that_stopped_halfway_is_never_closed_without_a_person(company: C
     assert [action["name"] for action in company.proposal(run).plan][:2] == ["cancel_order", "void_authorization"]
     run = approved(company, run, Odd(company, "void_authorization", error=Refused("the tool has changed")))
     assert run.status == "incident" and by_action(company, run)["cancel_order"].status == "done"
-    company.ledger.resume(run.run_id, by="rita", reason="the tool is pinned again", at=now())
+    company.ledger.resume(run.run_id, by="rita", reason="the tool is pinned again", at=utc_now())
     run = company.runtime.drive(run.run_id)
     proposal = company.proposal(run)
     assert (run.status, proposal.verdict, proposal.approval.role) == ("waiting", "no_action", "reviewer")

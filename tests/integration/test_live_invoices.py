@@ -16,12 +16,12 @@ from graphs.settings import CHECKOUT
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
-from systems.sandbox.database import snapshot
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
 from tests.integration.commands import missions
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
 from tests.integration.sessions import home_of
+from tests.sandbox_records import snapshot
 
 pytest_plugins = ["tests.integration.live_company"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.decide import edited as edited_by_command
 from errors import BadInput, Refused
-from ledger.canonical import digest, now
+from ledger.canonical import digest, utc_now
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
 from tests.integration.commands import missions
@@ -271,7 +271,13 @@ def test_two_who_leave_out_everything_between_them_at_one_moment_have_nothing_do
     # past `Runtime.decide`, which looks at what others have left out before
     for by, without in (("rita", [first]), ("ron", others)):
         company.ledger.decide(
-            other.proposal_id, kind="approve", by=by, reason="a test", digest=other.digest, details={"without": without}, at=now()
+            other.proposal_id,
+            kind="approve",
+            by=by,
+            reason="a test",
+            digest=other.digest,
+            details={"without": without},
+            at=utc_now(),
         )
     run = company.runtime.drive(run.run_id)
     assert run.status == "waiting" and company.effects(run) == []

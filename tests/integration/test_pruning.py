@@ -10,7 +10,7 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from graphs import pruning
 from graphs.pruning import Pruned, prune
 from ledger.auditing import examine
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from tests.integration.commands import missions
 from tests.integration.live_company import Company
@@ -43,7 +43,7 @@ def test_what_closed_runs_leave_behind_goes_and_a_waiting_run_is_finished_afterw
             "INSERT INTO ledger.dead_letters (letter_id, source, body, reason, at, settled_at) "
             "VALUES (%s, 's', 'b', 'r', now() - interval '90 days', now() - %s::interval)", letter_id, settled
         )  # fmt: skip
-    before = now() - timedelta(days=30)
+    before = utc_now() - timedelta(days=30)
     with PostgresLedger.open(company.url) as ledger, PostgresSaver.from_conn_string(company.url) as saver:
         done = prune(ledger, saver, before)
         assert (done.runs, done.sessions, done.dead_letters) == (3, 1, 1) and done.leases >= 3
@@ -68,7 +68,7 @@ def test_two_who_prune_at_once_do_it_once(company: Company) -> None:
 
     def one(_: int) -> int:
         with PostgresLedger.open(company.url) as ledger, PostgresSaver.from_conn_string(company.url) as saver:
-            return prune(ledger, saver, now()).runs
+            return prune(ledger, saver, utc_now()).runs
 
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(one, range(3)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from systems.reads import READ_TOOLS
-from systems.sandbox.database import create_schema, reset, snapshot
+from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.reads import SYSTEMS, reads_of
 from systems.sandbox.serve import build
@@ -24,6 +24,7 @@ from tests.integration.sandbox_world import (
     stock,
     world,
 )
+from tests.sandbox_records import snapshot
 
 
 @pytest.fixture(scope="module")

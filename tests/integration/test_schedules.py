@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphs.pack_file import load_pack_file
 
 from errors import BadInput, TryAgain
 from evals.run import Laboratory
-from graphs.pack_file import load_pack_file
-from graphs.runtime import utc_now
 from graphs.schedules import Schedule, run_schedule, schedules
 from graphs.taking_in import take_in_all
+from ledger.canonical import utc_now
 from nodes.packs.cron import check_cron
 from systems.calls import Call, ReadResult
 from systems.recorded import RecordedSystems

@@ -10,7 +10,7 @@ import psycopg
 
 from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
-from ledger.canonical import now
+from ledger.canonical import utc_now
 from ledger.inbox import Inbox
 from ledger.jobs import forgotten, open_jobs
 from ledger.postgres import PostgresLedger
@@ -143,7 +143,7 @@ def test_the_sweep_counts_every_run_and_makes_what_is_in_no_state_an_incident(co
     assert "nothing says why" in sweep(company.ledger, company.url).broken[0][1]
     assert company.incidents(run) == ["The sweep found that it is an incident, and nothing says why."]
     company.sql("UPDATE ledger.incidents SET closed_at = NULL WHERE run_id = %s", run.run_id)  # as the audit log says
-    company.ledger.abandon(run.run_id, by="rita", reason="a test", at=now())
+    company.ledger.abandon(run.run_id, by="rita", reason="a test", at=utc_now())
 
 
 def test_what_ends_one_worker_after_the_other_becomes_an_incident(company: Company) -> None:

@@ -8,7 +8,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput, TryAgain
 from graphs.books import Ranked, book_events, ranked
-from graphs.runtime import Runtime, utc_now
+from graphs.runtime import Runtime
+from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from nodes.planner import Planner
 from nodes.state import MissionContext

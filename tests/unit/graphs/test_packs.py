@@ -8,7 +8,7 @@ import pytest
 
 from errors import BadInput
 from evals.run import Laboratory
-from graphs.runtime import load_packs
+from graphs.pack_files import load_packs
 from tests.engine import AS_OF, PACKS
 
 

@@ -7,7 +7,7 @@ import pytest
 from errors import MissionsError
 from evals.cases import recorded
 from evals.run import Laboratory
-from graphs.runtime import utc_now
+from ledger.canonical import utc_now
 from ledger.records import Proposal
 from nodes.diagnose import find
 from nodes.drift import Difference, Drift, drift

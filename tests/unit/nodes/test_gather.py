@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from evals.cases import recorded
 from evals.run import Laboratory
-from graphs.runtime import utc_now
+from ledger.canonical import utc_now
 from ledger.records import Fact
 from nodes.gather import read_facts
 from nodes.pack import Pack

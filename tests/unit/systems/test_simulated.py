@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import Refused
-from graphs.runtime import utc_now
+from ledger.canonical import utc_now
 from systems.calls import Call, ReadResult
 from systems.catalogue import default_catalogue
 from systems.recorded import RecordedSystems
