@@ -75,18 +75,6 @@ def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: 
     return found
 
 
-def plan_digest(verdict: str, plan: Sequence[Mapping[str, Any]], evidence: str, policies: str) -> str:
-    """What an approval binds: verdict, actions with their arguments, evidence and policy version."""
-    bound = [verdict, [[action["name"], action["args"]] for action in plan], evidence, policies]
-    return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def evidence_digest(facts: Sequence[Fact]) -> str:
-    """Of what was read: names, arguments, outcome and values; not when."""
-    read = [[fact.name, fact.args, fact.status, fact.value] for fact in facts]
-    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
 def _revision(state: MissionState, context: MissionContext) -> int:
     """The number of the proposal: the same one when the node is run again, whatever was decided about it meanwhile."""
     if "revision" in state:
@@ -131,6 +119,18 @@ def _proposal(
         tier=tier,
         undoes=draft["undoes"],
     )
+
+
+def plan_digest(verdict: str, plan: Sequence[Mapping[str, Any]], evidence: str, policies: str) -> str:
+    """What an approval binds: verdict, actions with their arguments, evidence and policy version."""
+    bound = [verdict, [[action["name"], action["args"]] for action in plan], evidence, policies]
+    return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def evidence_digest(facts: Sequence[Fact]) -> str:
+    """Of what was read: names, arguments, outcome and values; not when."""
+    read = [[fact.name, fact.args, fact.status, fact.value] for fact in facts]
+    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _route(proposal: Proposal) -> str:

@@ -33,38 +33,17 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         raise Stuck(f"proposal {proposal.proposal_id} says that it is approved, and {wrong}; run `missions audit verify`")
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
-    begun = _of(proposal, context)
+    begun = _begun(proposal, context)
     if any(effect.status == "failed" for effect in begun):
         return _after_failure(proposal, begun, runtime, looked_at=True)
     if all(effect.status == "intended" for effect in begun):
         again = _begin(run, proposal, runtime)
         if again is not None:
             return again
-    for effect in _of(proposal, context):
+    for effect in _begun(proposal, context):
         if effect.status != "done" and not do(effect, run, proposal.plan[effect.step]["says"], runtime):
-            return _after_failure(proposal, _of(proposal, context), runtime, looked_at=False)
+            return _after_failure(proposal, _begun(proposal, context), runtime, looked_at=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
-
-
-def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
-    """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
-    return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
-
-
-def parts_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> list[str]:
-    """The parts of the plan that approvals left out; of two approvals, what either left out."""
-    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
-    return list(dict.fromkeys(part for one in approvals for part in one.details.get("without", ())))
-
-
-def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
-    """The steps of the parts that approvals left out, counted from 0."""
-    parts = parts_left_out(proposal, decisions)
-    return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
-
-
-def _of(proposal: Proposal, context: MissionContext) -> list[Effect]:
-    return [effect for effect in context.ledger.effects(proposal.run_id) if effect.proposal_id == proposal.proposal_id]
 
 
 def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> MissionState | None:
@@ -78,11 +57,26 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
     context.ledger.intend(
-        [effect for effect in _effects(proposal, changed.changes, context.clock()) if effect.step not in left_out]
+        [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out]
     )
     told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
     observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
     return None
+
+
+def _intended(proposal: Proposal, changes: Sequence[Mapping[str, Any]], now: datetime) -> list[Effect]:
+    return [
+        Effect(
+            run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
+            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest),
+            status="intended", at=now, expects=_changes_of(changes, step),
+        )
+        for step, action in enumerate(proposal.plan)
+    ]  # fmt: skip
+
+
+def _changes_of(changes: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
+    return [{name: value for name, value in one.items() if name != "step"} for one in changes if one["step"] == step + 1]
 
 
 def _after_failure(
@@ -101,16 +95,22 @@ def _after_failure(
     return {**again, "undoing": proposal.proposal_id} if undoing else again
 
 
-def _effects(proposal: Proposal, changes: Sequence[Mapping[str, Any]], now: datetime) -> list[Effect]:
-    return [
-        Effect(
-            run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
-            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest),
-            status="intended", at=now, expects=_of_step(changes, step),
-        )
-        for step, action in enumerate(proposal.plan)
-    ]  # fmt: skip
+def _begun(proposal: Proposal, context: MissionContext) -> list[Effect]:
+    return [effect for effect in context.ledger.effects(proposal.run_id) if effect.proposal_id == proposal.proposal_id]
 
 
-def _of_step(changes: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
-    return [{name: value for name, value in one.items() if name != "step"} for one in changes if one["step"] == step + 1]
+def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
+    """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
+    return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
+
+
+def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
+    """The steps of the parts that approvals left out, counted from 0."""
+    parts = parts_left_out(proposal, decisions)
+    return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
+
+
+def parts_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> list[str]:
+    """The parts of the plan that approvals left out; of two approvals, what either left out."""
+    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    return list(dict.fromkeys(part for one in approvals for part in one.details.get("without", ())))

@@ -53,37 +53,38 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
     while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
         wave: list[tuple[str, Call]] = []
         for name, read in pack.reads.items():
-            needs = _needs(pack, read)
-            if name in facts or not needs <= facts.keys() | GIVEN:
+            if name in facts or not _needs(pack, read) <= facts.keys() | GIVEN:
                 continue
-            lacking = sorted(needs - scope.names.keys())
-            if lacking:
-                facts[name] = _failed(name, read, f"{read.tool} was not asked, for there is no {lacking[0]}", clock)
+            asked = _asked(pack, name, read, scope, told, clock)
+            if isinstance(asked, Call):
+                wave.append((name, asked))
                 continue
-            try:
-                args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
-            except Unknown as unknown:
-                facts[name] = _failed(
-                    name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock
-                )
-                continue
-            unknown_of = next((key for key, value in args.items() if value is None), None)
-            if unknown_of is not None:
-                error = f"{read.tool} was not asked, for {unknown_of} is not known"
-                facts[name] = Fact(
-                    name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error
-                )
-                continue
-            if any(value == [] for value in args.values()):  # nothing to ask for
-                facts[name] = Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())
-                scope.define(name, [])
-                continue
-            wave.append((name, Call(read.tool, args)))
+            facts[name] = asked
+            if asked.status == "ok":
+                scope.define(name, asked.value)
         for (name, _), result in zip(wave, reader.read_all([call for _, call in wave]), strict=True):
             facts[name] = _fact(name, result)
             if result.status == "ok":
                 scope.define(name, result.value)
     return [facts[name] for name in pack.reads]
+
+
+def _asked(pack: Pack, name: str, read: Read, scope: Scope, told: dict[str, Any], clock: Clock) -> Call | Fact:
+    """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
+    lacking = sorted(_needs(pack, read) - scope.names.keys())
+    if lacking:
+        return _failed(name, read, f"{read.tool} was not asked, for there is no {lacking[0]}", clock)
+    try:
+        args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
+    except Unknown as unknown:
+        return _failed(name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock)
+    unknown_of = next((key for key, value in args.items() if value is None), None)
+    if unknown_of is not None:
+        error = f"{read.tool} was not asked, for {unknown_of} is not known"
+        return Fact(name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error)
+    if any(value == [] for value in args.values()):
+        return Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())
+    return Call(read.tool, args)
 
 
 def _needs(pack: Pack, read: Read) -> set[str]:
