@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from evals.run import Laboratory
-from nodes.planner import in_order, unique
+from nodes.draft import in_order, unique
 from tests.engine import (
     a_charge,
     a_customer,
