@@ -3,9 +3,8 @@
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from cli.late import late
+from cli.late import LateCommands
 
 RUN = "run"
 _COMMANDS = (
@@ -22,11 +21,10 @@ _COMMANDS = (
 )  # fmt: skip
 
 
-class _RunsByDefault(TyperGroup):
+class _RunsByDefault(LateCommands):
     """What begins with no command of the group is what `run` is given: the files of cases, or an option."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**{**attributes, "commands": late(_COMMANDS)})
+    rows = _COMMANDS
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:

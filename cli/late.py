@@ -3,19 +3,14 @@
 LangGraph, Chroma and MCP take seconds to load, and `missions show` needs none of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
-
-
-def late(commands: Iterable[tuple[str, str, str]]) -> dict[str, "Late"]:
-    """Commands by name, from (name, «module:function» of a command or the module of a group, what is said of it)."""
-    return {name: (Late if ":" in place else LateGroup)(name, place, says) for name, place, says in commands}
 
 
 class Late(TyperCommand):
@@ -52,3 +47,14 @@ class LateGroup(Late):
     def commands(self) -> Any:
         """By name."""
         return self.loaded.commands
+
+
+class LateCommands(TyperGroup):
+    """A group of commands that are all loaded when they are called."""
+
+    #: name, «module:function» of a command or the module of a group, and what is said of it
+    rows: ClassVar[Sequence[tuple[str, str, str]]]
+
+    def __init__(self, **attributes: Any) -> None:
+        commands = {name: (Late if ":" in place else LateGroup)(name, place, says) for name, place, says in self.rows}
+        super().__init__(**{**attributes, "commands": commands})

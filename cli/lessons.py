@@ -8,7 +8,7 @@ import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, console, plain, progress, say, table
+from cli.screen import Json, console, progress, say, table
 from cli.signing import decider
 from errors import BadInput
 from evals import lessons, overruled
@@ -16,6 +16,7 @@ from evals.overruled import Rate
 from evals.thresholds import Thresholds, thresholds
 from graphs.pack_files import load_packs
 from graphs.settings import settings
+from graphs.text import plain
 from knowledge_index.policies import PolicyBook
 from ledger.desk import Desk
 from strict_json import strict_json

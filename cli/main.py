@@ -6,12 +6,11 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from cli.late import late
+from cli.late import LateCommands
 from errors import MissionsError
 
-#: name, «module:function» of a command or the module of a group, and what `missions --help` says of it
+#: see `cli.late.LateCommands`; it says what `missions --help` says of each
 _COMMANDS = (
     ("start", "start:start_all",
      "Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."),
@@ -55,11 +54,10 @@ _COMMANDS = (
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class _Missions(TyperGroup):
-    """The group of them all."""
+class _Missions(LateCommands):
+    """All of them."""
 
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**{**attributes, "commands": late(_COMMANDS)})
+    rows = _COMMANDS
 
 
 app = typer.Typer(cls=_Missions, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -10,10 +10,11 @@ import typer
 from rich.text import Text
 from rich.tree import Tree
 
-from cli.screen import console, plain
+from cli.screen import console
 from errors import BadInput
 from graphs.pack_files import load_pack_file
 from graphs.settings import settings
+from graphs.text import plain
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
 from nodes.packs.differences import Difference, Told, differences

@@ -8,7 +8,7 @@ import typer
 
 from cli.invoice_event import invoice_event
 from cli.knowledge import learn_phrasings
-from cli.screen import dollars, moment, progress, say, table
+from cli.screen import moment, progress, say, table
 from cli.show import who
 from errors import BadInput
 from evals.cases import parse_line, recorded
@@ -16,6 +16,7 @@ from graphs.books import book_events, ranked
 from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
 from graphs.settings import settings
+from graphs.text import dollars
 from ledger.canonical import utc_now
 from ledger.records import Event, Run
 from nodes.listening import UNDERSTAND

@@ -20,11 +20,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from dashboard.text import dollars, plain
 from errors import BadInput
 from graphs.shown import Shown, Title
-
-__all__ = ["Json", "console", "dollars", "moment", "plain", "progress", "progress_told", "say", "say_all", "table"]
+from graphs.text import plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 console = Console(highlight=False)

@@ -9,7 +9,8 @@ import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, console, dollars, plain, say, table
+from cli.screen import Json, console, say, table
+from graphs.text import approver, dollars, plain
 from ledger import model_calls
 from ledger.records import Decision, Effect, Observation, Proposal, Run
 
@@ -73,11 +74,11 @@ def show_queue(as_json: Json = False) -> None:
 
 def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
     """Whom a proposal waits for, in words."""
-    role = proposal.approval.role
-    if not proposal.approval.four_eyes:
-        return role
+    approval = proposal.approval
     approved = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
-    return f"{role} besides {approved[0]}" if approved else f"2 × {role}"
+    if approval.four_eyes and approved:
+        return f"{approval.role} besides {approved[0]}"
+    return approver(approval.role, approval.four_eyes)
 
 
 def _standing(run: Run, proposals: Sequence[Proposal]) -> str:

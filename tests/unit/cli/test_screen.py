@@ -2,7 +2,8 @@
 
 import pytest
 
-from cli.screen import dollars, plain, table
+from cli.screen import table
+from graphs.text import dollars, plain
 
 
 @pytest.mark.parametrize("hidden", ["\x1b", "\n", "\r", "\0", "\x7f", "\x9b", "\u202e", "\u2066", "\u200b", "\t"])
