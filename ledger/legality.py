@@ -3,13 +3,24 @@
 Pure functions, the same for every ledger; they raise Refused or BadInput with one sentence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
 from errors import BadInput, Refused
 from ledger.canonical import digest, moment
-from ledger.records import Effect, EffectStatus, Event, Fact, Outcome, Proposal, ProposalStatus, Run
+from ledger.records import (
+    Effect,
+    EffectStatus,
+    Event,
+    Fact,
+    NewObservation,
+    Observation,
+    Outcome,
+    Proposal,
+    ProposalStatus,
+    Run,
+)
 from ledger.rules import authority
 
 #: what may follow which status of an effect
@@ -61,6 +72,29 @@ def check_facts(facts: Iterable[Fact]) -> None:
         if fact.name in seen:
             raise BadInput(f"The fact '{fact.name}' stands twice in one look: record each name once.")
         seen.add(fact.name)
+
+
+def said_before(
+    rail: Sequence[Observation], entry: NewObservation, words: Callable[[Observation | NewObservation], object]
+) -> Observation | None:
+    """What the same step said since another step spoke last, with the same `words`: kind, text and evidence."""
+    for said in reversed(rail):
+        if said.step != entry.step:
+            return None
+        if words(said) == words(entry):
+            return said
+    return None
+
+
+def waits_for(run_id: str, other: str, held_by: Callable[[str], str]) -> bool:
+    """Whether a run waits for another, or for one that does; `held_by` tells the run that one waits for, or nothing."""
+    seen: set[str] = set()
+    while run_id and run_id not in seen:
+        if run_id == other:
+            return True
+        seen.add(run_id)
+        run_id = held_by(run_id)
+    return False
 
 
 def check_proposal(proposal: Proposal, run: Run) -> ProposalStatus:

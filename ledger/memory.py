@@ -168,7 +168,7 @@ class MemoryLedger:
             rail = self._case(run_id).observations
             written = []
             for entry in entries:
-                found = _said_before(rail, entry)
+                found = legality.said_before(rail, entry, _words)
                 if found is None:
                     found = _numbered(entry, len(rail) + 1, at)
                     rail.append(found)
@@ -470,7 +470,7 @@ class MemoryLedger:
             latest = self._latest(run_id)
             if latest is None or latest.status not in _OPEN or set(latest.touches).isdisjoint(proposal.touches):
                 continue
-            if not self._waits_for(run_id, proposal.run_id):
+            if not legality.waits_for(run_id, proposal.run_id, self._held_by):
                 return run_id
         return ""
 
@@ -478,15 +478,9 @@ class MemoryLedger:
         case = self._cases[run_id]
         return self._proposals[case.proposals[-1]] if case.proposals and case.run.status != "closed" else None
 
-    def _waits_for(self, run_id: str, other: str) -> bool:
-        seen: set[str] = set()
-        while run_id and run_id not in seen:
-            if run_id == other:
-                return True
-            seen.add(run_id)
-            latest = self._latest(run_id)
-            run_id = latest.held_by if latest is not None and latest.status == "pending" else ""
-        return False
+    def _held_by(self, run_id: str) -> str:
+        latest = self._latest(run_id)
+        return latest.held_by if latest is not None and latest.status == "pending" else ""
 
     def _release(self, run_id: str, at: datetime) -> None:
         """Let the runs that waited for this one look anew."""
@@ -515,14 +509,8 @@ class MemoryLedger:
         case.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in case.incidents]
 
 
-def _said_before(rail: Sequence[Observation], entry: NewObservation) -> Observation | None:
-    """What the same step said word for word since another step spoke last."""
-    for said in reversed(rail):
-        if said.step != entry.step:
-            return None
-        if said.text == entry.text and said.kind == entry.kind and said.evidence == entry.evidence:
-            return said
-    return None
+def _words(said: Observation | NewObservation) -> object:
+    return said.text, said.kind, said.evidence
 
 
 def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:

@@ -1,10 +1,12 @@
 """Two proposals that would change the same record, in PostgreSQL: the second waits until the run of the first is closed."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from sqlalchemy import Connection, exists, func, insert, select, update
 
 from ledger.canonical import clean
+from ledger.legality import waits_for
 from ledger.records import Proposal
 from ledger.sql.lock import locked_run, set_status
 from ledger.tables import PROPOSALS, RUNS, TOUCHES
@@ -32,7 +34,7 @@ def touch(tx: Connection, proposal: Proposal) -> str:
         )
     )
     found = sorted(tx.scalars(others))
-    return next((run_id for run_id in found if not _waits_for(tx, run_id, proposal.run_id)), "")
+    return next((run_id for run_id in found if not waits_for(run_id, proposal.run_id, partial(_held_by, tx))), "")
 
 
 def release(tx: Connection, run_id: str) -> list[tuple[str, str]]:
@@ -65,13 +67,6 @@ def _lock(tx: Connection, records: Iterable[str]) -> list[str]:
     return ordered
 
 
-def _waits_for(tx: Connection, run_id: str, other: str) -> bool:
-    """Whether a run waits for another, or for one that does."""
-    seen: set[str] = set()
-    while run_id and run_id not in seen:
-        if run_id == other:
-            return True
-        seen.add(run_id)
-        held = select(PROPOSALS.c.held_by).where(PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
-        run_id = tx.scalar(held) or ""
-    return False
+def _held_by(tx: Connection, run_id: str) -> str:
+    held = select(PROPOSALS.c.held_by).where(PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
+    return tx.scalar(held) or ""

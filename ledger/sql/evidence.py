@@ -51,7 +51,7 @@ def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: 
     written = []
     new = []
     for entry in entries:
-        found = _said_before(rail, entry)
+        found = legality.said_before(rail, entry, _words)
         if found is None:
             seq += 1
             found = Observation(seq=seq, at=at, **vars(entry))
@@ -77,15 +77,6 @@ def _last_streak(tx: Connection, run_id: str) -> list[Observation]:
     return [Observation(**fields(row, "run_id")) for row in tx.execute(streak.order_by(OBSERVATIONS.c.seq))]
 
 
-def _said_before(rail: Sequence[Observation], entry: NewObservation) -> Observation | None:
-    """As in the ledger in memory, on the form in which things are stored."""
-    for said in reversed(rail):
-        if said.step != entry.step:
-            return None
-        if _words(said) == _words(entry):
-            return said
-    return None
-
-
 def _words(said: Observation | NewObservation) -> bytes:
+    """In the form in which things are stored."""
     return canonical([said.kind, said.text, said.evidence])
