@@ -9,68 +9,20 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import orjson
+from typing import Any
 
 from evals.intervals import of_count
-from evals.recording import looks_behind
-from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
-from evals.shadow.running import answer_of
+from evals.shadow.keeping import ShadowFile, ShadowOf
+from evals.shadow.rows import COMPARED, DECIDED, Compared, Row, differs, row_of
 from graphs.shown import Part, Shown, Table, frame, table
 from graphs.text import dollars, share
 from ledger.base import Ledger
-from ledger.evaluations import Answer
-from ledger.records import Decision, Proposal
-from nodes.execute import steps_left_out
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import default_catalogue
 
-#: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
-#: in its place, rejected it, escalated it; or nobody has decided yet
-Decided = Literal["automatic", "approved", "edited", "rejected", "escalated", "undecided"]
-#: how the shadow's answer compares with a plan
-Compared = Literal["same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer"]
-DECIDED: tuple[Decided, ...] = ("automatic", "approved", "edited", "escalated", "rejected", "undecided")
-COMPARED: tuple[Compared, ...] = (
-    "same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer",
-)  # fmt: skip
 #: the same plan, whoever would approve it
 _AGREES: tuple[Compared, ...] = ("same", "other_approval")
 #: of runs that a notebook shows
 _MOST_ROWS = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A run: what the live version proposed, what people made of it, and what the shadow says."""
-
-    run_id: str
-    mission: str
-    event: str
-    subject: str
-    evidence: Literal["now", "then"]
-    #: tools that told the shadow something else than the live version
-    moved: Sequence[str]
-    decided: Decided
-    #: whether the live version has looked again since its look that the shadow is set beside
-    looked_anew: bool
-    #: the shadow's answer, against the first live proposal of that look
-    with_live: Compared
-    #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
-    with_people: Compared | None
-    shadow: Answer | None
-    live: Answer
-    #: the plan that people let happen, or rejected; where nobody has decided, what was proposed
-    last: Answer
-    #: of the shadow: how its run ended, and why where it got stuck or a step failed
-    outcome: str
-    failed: str
-
-    @property
-    def moved_cents(self) -> int:
-        """How much more money the shadow's plan would put at stake than what was decided, or else proposed."""
-        mine = self.shadow.money_at_stake_cents if self.shadow else 0
-        return (mine or 0) - (self.last.money_at_stake_cents or 0)
 
 
 @dataclass(frozen=True)
@@ -210,59 +162,8 @@ class ShadowReport(Shown):
 def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
     kept, catalogue = file.read(), default_catalogue()
-    rows = [row for run in kept.runs if (row := _row(run, ledger, catalogue))]
+    rows = [row for run in kept.runs if (row := row_of(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
-
-
-def _row(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> Row | None:
-    """The run as it stands by now; None where the live version has proposed nothing."""
-    # to take steps back is no answer to the exception
-    proposals = [one for one in ledger.proposals(run.run_id) if not one.undoes]
-    if not proposals:
-        return None
-    decisions, looks = ledger.decisions(run.run_id), looks_behind(ledger, run.run_id)
-    beside = [one for one in proposals if looks.get(one.proposal_id, 1) == run.look]
-    live = answer_of((beside or proposals)[0], catalogue)
-    decided, standing = _decided(proposals, decisions)
-    last = answer_of(standing, catalogue, steps_left_out(standing, decisions)) if standing else live
-    steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
-    return Row(
-        run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
-        looked_anew=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
-        with_people=_compared(run.answer, last) if standing else None,
-        shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
-    )  # fmt: skip
-
-
-def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> tuple[Decided, Proposal | None]:
-    """What people made of it, and the proposal that they did that to: the last one that was settled."""
-    settled = [one for one in proposals if one.status in ("approved", "automatic", "rejected")]
-    if not settled or proposals[-1].status == "pending":
-        return "undecided", None
-    last = settled[-1]
-    if last.status == "rejected":
-        return "rejected", last
-    if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
-        return "escalated", last
-    if last.status == "automatic":
-        return "automatic", last
-    edited = steps_left_out(last, decisions) or last.author in {one.by for one in decisions if one.kind == "edit"}
-    return ("edited" if edited else "approved"), last
-
-
-def _compared(mine: Answer | None, other: Answer) -> Compared:
-    if mine is None:
-        return "no_answer"
-    if mine.verdict != other.verdict:
-        escalates: Compared = "escalates" if mine.verdict == "escalate" else "other_verdict"
-        return "does_not_escalate" if other.verdict == "escalate" else escalates
-    if _actions(mine) != _actions(other):
-        return "other_actions"
-    return "same" if (mine.role, mine.four_eyes) == (other.role, other.four_eyes) else "other_approval"
-
-
-def _actions(answer: Answer) -> Counter[tuple[str, bytes]]:
-    return Counter((step.name, orjson.dumps(step.args, option=orjson.OPT_SORT_KEYS)) for step in answer.actions)
 
 
 def _agreement(rows: Iterable[Row], compared: Callable[[Row], Compared | None]) -> Agreement:
@@ -282,7 +183,7 @@ def _told(row: Row) -> dict[str, Any]:
         "verdict_live": row.live.verdict,
         "verdict_decided": row.last.verdict,
         "verdict_shadow": row.shadow.verdict if row.shadow else None,
-        "differs": _differs(row),
+        "differs": differs(row),
         "at_stake_decided_cents": row.last.money_at_stake_cents,
         "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
         "moved_cents": row.moved_cents,
@@ -296,17 +197,4 @@ def _told(row: Row) -> dict[str, Any]:
 
 def _differing(row: Row) -> tuple[str, ...]:
     verdict = row.shadow.verdict if row.shadow else "–"
-    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents), _differs(row)
-
-
-def _differs(row: Row) -> str:
-    """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
-    if row.shadow is None:
-        return row.failed
-    mine, other = _actions(row.shadow), _actions(row.last)
-    more = [f"+{_said(*action)}" for action in (mine - other).elements()]
-    return " ".join([*more, *(f"-{_said(*action)}" for action in (other - mine).elements())])
-
-
-def _said(name: str, args: bytes) -> str:
-    return f"{name}({', '.join(map(str, orjson.loads(args).values()))})"
+    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents), differs(row)

@@ -11,7 +11,8 @@ from errors import BadInput
 from evals.shadow.beside import AsKept, AsThen, Beside
 from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.opening import live_url
-from evals.shadow.report import Row, report
+from evals.shadow.report import report
+from evals.shadow.rows import Row
 from graphs.settings import Settings
 from ledger.evaluations import Answer, Step
 from ledger.memory import MemoryLedger
