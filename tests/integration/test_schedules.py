@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs.pack_file import load_pack_file
 
 from errors import BadInput, TryAgain
 from evals.run import Laboratory
+from graphs.pack_files import load_pack_file
 from graphs.schedules import Schedule, run_schedule, schedules
 from graphs.taking_in import take_in_all
 from ledger.canonical import utc_now

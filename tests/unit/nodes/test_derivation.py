@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphs.pack_file import load_pack_file
+from graphs.pack_files import load_pack_file
 from nodes.case import Case
 from nodes.derivation import derived, feasible, queues
 from nodes.diagnose import find

@@ -11,7 +11,7 @@ import yaml
 from errors import BadInput
 from evals.run import Laboratory
 from graphs.events import event_of_trigger
-from graphs.pack_file import load_pack_file
+from graphs.pack_files import load_pack_file
 from nodes.pack import Pack
 from tests.engine import AS_OF, PACKS
 

@@ -11,7 +11,7 @@ import pytest
 from errors import NoAnswer
 from evals.cases import recorded
 from evals.walk import Walk
-from graphs.pack_file import load_pack_file
+from graphs.pack_files import load_pack_file
 from graphs.settings import CHECKOUT
 from ledger.model_calls import ModelCall
 from ledger.records import Proposal
