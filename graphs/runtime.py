@@ -39,7 +39,7 @@ from nodes.drift import Drift, drift
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.state import MissionContext
-from nodes.undo import allowed
+from nodes.undo import to_take_back
 from systems.catalogue import default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
@@ -180,7 +180,7 @@ class Runtime:
         if kind == "edit" and not (details or {}).get("plan"):
             raise BadInput("an edit that leaves no step is a rejection; reject the proposal, or keep a step")
         if without := (details or {}).get("without"):
-            self._without(run, proposal, kind, without)
+            self._refuse_without(run, proposal, kind, without)
         decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
@@ -216,10 +216,11 @@ class Runtime:
     def _judged(self, run: Run, proposal: Proposal, plan: Sequence[Mapping[str, Any]]) -> Judgement:
         values = self.context.policies.values(run.event.as_of)
         case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
-        draft, back = {"verdict": proposal.verdict, "plan": plan, "cites": []}, allowed(self.ledger, run.run_id, proposal.undoes)
+        back = to_take_back(self.ledger, run.run_id, proposal.undoes)
+        draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
         return judge(case, draft, {}, self.context.catalogue, values, back)
 
-    def _without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
+    def _refuse_without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""
         known = list(dict.fromkeys(action["part"] for action in proposal.plan if action.get("part")))
         if kind != "approve" or not known:

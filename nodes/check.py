@@ -20,7 +20,7 @@ from nodes.judge import Judgement, judge
 from nodes.rail import NewObservation, observe
 from nodes.reasoning.seeing import see
 from nodes.state import MissionContext, MissionState
-from nodes.undo import allowed, half_done
+from nodes.undo import half_done, to_take_back
 from nodes.urgency import due_at
 from nodes.wording import with_words
 
@@ -36,7 +36,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     case = context.case(run, state["look"])
     values = context.policies.values(run.event.as_of)
     draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
-    back, left = allowed(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
+    back, left = to_take_back(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
     judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left))
     objections = [*_unfounded(context, state, case, draft), *judgement.objections]
     if objections:

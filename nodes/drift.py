@@ -15,7 +15,7 @@ from nodes.diagnose import find
 from nodes.gather import read_facts
 from nodes.judge import judge
 from nodes.state import MissionContext
-from nodes.undo import allowed, half_done
+from nodes.undo import half_done, to_take_back
 from systems.reads import READ_TOOLS
 from systems.records import KEYS, PART_KEYS
 
@@ -66,7 +66,7 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
     if proposal.author in MODELS and not left_out and not proposal.undoes:  # a person's part of a plan is that person's
         draft["by"] = "model"
-    back, left = allowed(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
+    back, left = to_take_back(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left))
     changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
     if not differences:  # but of two approvals at one moment each may have left out what the other one's rest needs

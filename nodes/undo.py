@@ -38,7 +38,7 @@ def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, 
     return back
 
 
-def allowed(ledger: Ledger, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
+def to_take_back(ledger: Ledger, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
     """What a plan that takes the steps of a proposal back may do besides handing the case over; None of any other plan."""
     undone = next((one for one in ledger.proposals(run_id) if one.proposal_id == undoes), None) if undoes else None
     return takes_back(undone, ledger.effects(run_id)) if undone else None
