@@ -1,6 +1,6 @@
 """An evaluation beside the dashboard: in a process of its own, so that the pages stay quick and nothing of it stays.
 
-`python -m cli.evaluating_beside NAME` is that process: it tells what it does as lines of JSON.
+`python -m cli.eval_beside NAME` is that process: it tells what it does as lines of JSON.
 """
 
 import json

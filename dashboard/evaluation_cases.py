@@ -1,6 +1,6 @@
 """A list of cases at the left, one of them at the right; and the address (`?case=…`) that says which."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -48,6 +48,20 @@ def case_head(case: EvaluationCase, told: str) -> Markup:
     """The title of a case."""
     title = plain(case.case_id, 80)
     return markup('<h3 class="m-eval-h">{} <span class="m-dim">{} · {}</span></h3>', title, mission_title(case.mission), told)
+
+
+def pick_group(parameter: str, groups: Mapping[str, str], asked: str, key: str) -> None:
+    """Which cases are listed: a choice of groups, each with what it is called, that stands in the address."""
+    picked = st.segmented_control(
+        "Cases",
+        list(groups),
+        format_func=lambda one: groups[one],
+        default=asked,
+        required=True,
+        key=f"{parameter}·{key}·{asked}",
+    )
+    if picked and picked != asked:
+        go(**{parameter: picked})
 
 
 def known(parameter: str, options: Sequence[str]) -> str:

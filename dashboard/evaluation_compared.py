@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.evaluation_cases import case_head, go, known, pick_case
+from dashboard.evaluation_cases import case_head, known, pick_case, pick_group
 from dashboard.markup import chip, joined, markup, show
 from dashboard.text import label
 from dashboard.views.evaluation_comparison import kinds_of, mission_table, pair_rows, version_table
@@ -38,23 +38,13 @@ def _cases(a: Opened, b: Opened, comparison: Comparison, mission: str) -> None:
     kinds = kinds_of(comparison, mission)
     changed = sum(number for kind, number in kinds.items() if kind != "same")
     counts = {_CHANGED: changed, **{str(kind): number for kind, number in kinds.items()}}
-    options = [_CHANGED, *kinds]
-    asked = known("kind", options)
-    picked = st.segmented_control(
-        "Cases",
-        options,
-        format_func=lambda one: f"{_title(one)} ({counts[one]:,})",
-        default=asked,
-        required=True,
-        key=f"kind·{a.run.run_id}·{b.run.run_id}·{mission}·{asked}",
-    )
-    if picked and picked != asked:
-        go(kind=picked)
+    asked, key = known("kind", list(counts)), f"{a.run.run_id}·{b.run.run_id}·{mission}"
+    pick_group("kind", {kind: f"{_title(kind)} ({number:,})" for kind, number in counts.items()}, asked, key)
     shown = [pair for pair in pairs if asked == pair.kind or (asked == _CHANGED and pair.kind != "same")]
     pick_case(
         pair_rows(shown, asked == _CHANGED),
         [pair.b.case_id for pair in shown],
-        f"{a.run.run_id}·{b.run.run_id}·{mission}·{asked}",
+        f"{key}·{asked}",
         lambda case_id: _side(a, b, comparison.pairs, case_id),
         "Both gave the same in every case.",
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from dashboard.evaluation_cases import case_head, go, known, pick_case
+from dashboard.evaluation_cases import case_head, go, known, pick_case, pick_group
 from dashboard.evaluation_compared import compared
 from dashboard.markup import joined, markup, show
 from dashboard.text import clock, label, plain, share, words
@@ -99,19 +99,11 @@ def _one(run: Opened, mission: str) -> None:
         if "show" in st.query_params
         else next(name for name in groups if groups[name] or name == "all")
     )
-    picked = st.segmented_control(
-        "Cases",
-        list(_SHOW),
-        format_func=lambda one: f"{_SHOW[one]} ({len(groups[one]):,})",
-        default=asked,
-        required=True,
-        key=f"show·{run.run.run_id}·{mission}·{asked}",
-    )
-    if picked and picked != asked:
-        go(show=picked)
+    key = f"{run.run.run_id}·{mission}"
+    pick_group("show", {name: f"{title} ({len(groups[name]):,})" for name, title in _SHOW.items()}, asked, key)
     shown = groups[asked]
     pick_case(
-        case_rows(shown), [one.case_id for one in shown], f"{run.run.run_id}·{mission}·{asked}",
+        case_rows(shown), [one.case_id for one in shown], f"{key}·{asked}",
         lambda case_id: _side(run, case_id), "Every case is exactly as expected.",
     )  # fmt: skip
 
