@@ -72,7 +72,7 @@ class Comparison:
 
 def comparisons(pack: Pack) -> list[Comparison]:
     """What a Mission compares with numbers of clauses, each once."""
-    return list(dict.fromkeys(one for part in (pack, *pack.parts.values()) for one in _of(part, pack.mission)))
+    return list(dict.fromkeys(one for part in pack.and_parts for one in _of(part, pack.mission)))
 
 
 def _of(pack: Pack, mission: str) -> Iterator[Comparison]:

@@ -65,7 +65,7 @@ class Candidate:
         if values:
             book = with_values(book, values)
         if tiers:
-            clauses = {part.approval.automate for pack in self.packs.values() for part in (pack, *pack.parts.values())}
+            clauses = {part.approval.automate for pack in self.packs.values() for part in pack.and_parts}
             book = with_tiers(book, tiers, sorted(clauses), catalogue)
         if change.values:
             for document in book.documents:

@@ -1,6 +1,6 @@
 """Schedules: the books of packs that are opened by themselves, "each morning" say (`book: schedule` of a pack)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ class Schedule:
 
 def schedules(packs: Mapping[str, Pack]) -> list[Schedule]:
     """The schedules of all packs."""
-    books = [one.book for one in _with_parts(packs.values()) if one.book is not None]
+    books = [one.book for pack in packs.values() for one in pack.and_parts if one.book is not None]
     return [Schedule(book.event, book.schedule) for book in books if book.schedule]
 
 
@@ -34,7 +34,3 @@ def run_schedule(intake: Intake, event: str, at: datetime) -> Report:
     for subject in left_out:
         bury(intake, Raw(subject, by_schedule(event)), "a subject must be text of at most 500 characters", report)
     return take_in_made(intake, events, report)
-
-
-def _with_parts(packs: Iterable[Pack]) -> list[Pack]:
-    return [one for pack in packs for one in (pack, *pack.parts.values())]

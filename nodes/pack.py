@@ -236,6 +236,11 @@ class Pack(_Part):
         """The part that handles an event; the pack itself where it has no parts."""
         return next((part for part in self.parts.values() if event in part.trigger.events), self)
 
+    @property
+    def and_parts(self) -> tuple["Pack", ...]:
+        """The pack itself, and its parts."""
+        return (self, *self.parts.values())
+
     def priority(self, finding_id: str) -> str | None:
         """The clause by which the elements of a finding are served in their order, if it has one."""
         return self._priorities.get(finding_id)
@@ -289,8 +294,7 @@ class Pack(_Part):
     @cached_property
     def ruling(self) -> frozenset[str]:
         """The ids of all clauses whose numbers can decide a case of this pack, or of a part of it."""
-        parts = (self, *self.parts.values())
-        return frozenset(OF_FUNCTIONS).union(*(part.rules.union(part.clauses) for part in parts))
+        return frozenset(OF_FUNCTIONS).union(*(part.rules.union(part.clauses) for part in self.and_parts))
 
     @cached_property
     def actions(self) -> frozenset[str]:

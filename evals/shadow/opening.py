@@ -71,7 +71,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
     candidate = present.with_change(change, chosen, catalogue, at)
     config = load_config(chosen.systems)
     for pack in candidate.packs.values():
-        for part in (pack, *pack.parts.values()):
+        for part in pack.and_parts:
             for read in part.reads.values():
                 if read.tool != UNDERSTAND:
                     require_configured_read(config, Call(read.tool, {}))

@@ -22,7 +22,7 @@ class Branch:
 def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: words.Values) -> Branch:
     """A pack, its parts each in full; `flow` are the lines that tell how a run flows."""
     head = Branch("How a run flows", _leaves(flow), "heading")
-    book = [part.book for part in (pack, *pack.parts.values()) if part.book]
+    book = [part.book for part in pack.and_parts if part.book]
     if pack.parts:
         middle = [Branch(f"Part {name}", list(_inside(part, catalogue, values)), "heading") for name, part in pack.parts.items()]
     else:
