@@ -14,11 +14,15 @@ from typer.main import get_command, get_group
 
 
 class Late(TyperCommand):
-    """A command of which the list of commands knows the name, and what is said of it."""
+    """A command of which the list of commands knows the name, and what is said of it; all else is asked of what is loaded."""
 
     def __init__(self, name: str, place: str, says: str) -> None:
         super().__init__(name, help=says)
         self._place = place
+        del self.params
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loaded, name)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of what is loaded now: from here on it runs in place of this."""
@@ -33,8 +37,20 @@ class Late(TyperCommand):
         return get_command(alone)
 
 
-class LateGroup(Late):
-    """A group of commands: the `app` of its module."""
+class LateGroup(TyperGroup):
+    """A group of commands, the `app` of its module, known and loaded in the same way."""
+
+    def __init__(self, name: str, place: str, says: str) -> None:
+        super().__init__(name=name, help=says)
+        self._place = place
+        del self.params, self.commands
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loaded, name)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """As of a command."""
+        return self.loaded.make_context(info_name, args, parent=parent, **extra)
 
     @cached_property
     def loaded(self) -> Any:
@@ -42,11 +58,6 @@ class LateGroup(Late):
         group = get_group(import_module(f"cli.{self._place}").app)
         group.help = group.help or self.help
         return group
-
-    @property
-    def commands(self) -> Any:
-        """By name."""
-        return self.loaded.commands
 
 
 class LateCommands(TyperGroup):

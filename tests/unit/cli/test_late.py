@@ -7,18 +7,19 @@ from typing import Any
 
 from typer.main import get_command
 
-from cli.late import Late
+from cli.late import Late, LateGroup
 from cli.main import app
 
 HEAVY = ("langgraph", "chromadb", "mcp", "streamlit", "sqlalchemy")
 
 
-def commands(group: Any) -> Iterator[Late]:
+def commands(group: Any) -> Iterator[Late | LateGroup]:
     """Every command and group below a group that is loaded when it is called."""
     for command in group.commands.values():
-        if isinstance(command, Late):
+        if isinstance(command, Late | LateGroup):
             yield command
-            yield from commands(command) if hasattr(command, "commands") else ()
+        if isinstance(command, LateGroup):
+            yield from commands(command)
 
 
 def test_the_list_of_commands_loads_none_of_them() -> None:
