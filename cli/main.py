@@ -29,7 +29,8 @@ from cli.groups.systems import systems
 from cli.groups.user import user
 from errors import BadInput, MissionsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+_HELP = "Exceptions of order operations: what Missions read, find and propose, and what people decide."
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
 _GROUPS = {
     "sandbox": sandbox,
     "knowledge": knowledge,
@@ -61,11 +62,17 @@ def start(
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; never on a build server.")] = True,
 ) -> None:
     """Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."""
-    from cli.starting import start_all
+    from dashboard.address import require_address
     from graphs.settings import settings
 
+    chosen = settings()
+    opens = dashboard and not chosen.ci
+    if opens:  # a port that is taken is told before anything is done
+        require_address(chosen.address, chosen.port)
+    from cli.starting import start_all
+
     start_all()
-    if dashboard and not settings().ci:
+    if opens:
         from cli.dashboarding import open_dashboard
 
         open_dashboard()
@@ -104,7 +111,7 @@ def show(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = 
 
 @app.command()
 def queue(as_json: Json = False) -> None:
-    """What waits for a person, most money at stake first."""
+    """What waits for a person, what is due first at the top."""
     from cli.showing import show_queue
 
     show_queue(as_json)
@@ -158,7 +165,7 @@ def sign_out() -> None:
 
 @app.command("what-if")
 def what_if(
-    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; those of this checkout.")] = None,
+    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; the checkout's unless given.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
     ] = None,
@@ -235,3 +242,13 @@ def main() -> Any:
     except KeyboardInterrupt:
         print("missions: stopped; what was begun goes on when its run is driven again", file=sys.stderr)
         sys.exit(130)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Print what is left; whoever read it may have stopped, as `head` does."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

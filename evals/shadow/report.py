@@ -201,8 +201,9 @@ class ShadowReport(Shown):
         yield table([{"decided": row["decided"], **{name: row[name] for name in met}} for row in matrix])
         yield table(self.missions())
         if self.disagreements:
-            columns = ("run", "subject", "decided", "verdict", "shadow", "moves", "differs")
+            columns = ("run", "subject", "decided", "verdict", "shadow", "moves")
             yield Table(columns, [_differing(row) for row in self.disagreements], right=("moves",), most=_MOST_ROWS)
+            yield from ("\n".join([f"{row.run_id} differs in", *_differs(row)]) for row in self.disagreements[:_MOST_ROWS])
         if self.would_fail:
             yield Table(("run", "would fail because"), [(row.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
 
@@ -282,7 +283,7 @@ def _told(row: Row) -> dict[str, Any]:
         "verdict_live": row.live.verdict,
         "verdict_decided": row.last.verdict,
         "verdict_shadow": row.shadow.verdict if row.shadow else None,
-        "differs": _differs(row),
+        "differs": " ".join(_differs(row)),
         "at_stake_decided_cents": row.last.money_at_stake_cents,
         "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
         "moved_cents": row.moved_cents,
@@ -296,16 +297,16 @@ def _told(row: Row) -> dict[str, Any]:
 
 def _differing(row: Row) -> tuple[str, ...]:
     verdict = row.shadow.verdict if row.shadow else "–"
-    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents), _differs(row)
+    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents)
 
 
-def _differs(row: Row) -> str:
+def _differs(row: Row) -> list[str]:
     """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
     if row.shadow is None:
-        return row.failed
+        return [row.failed]
     mine, other = _actions(row.shadow), _actions(row.last)
     more = [f"+{_said(*action)}" for action in (mine - other).elements()]
-    return " ".join([*more, *(f"-{_said(*action)}" for action in (other - mine).elements())])
+    return [*more, *(f"-{_said(*action)}" for action in (other - mine).elements())]
 
 
 def _said(name: str, args: bytes) -> str:
