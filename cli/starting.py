@@ -72,12 +72,14 @@ def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
 
 
 def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
-    if not passwords:
-        return
+    another = "For another one: .venv/bin/missions user password NAME"
     console.print()
+    if not passwords:
+        say(f"Everybody has a password. {another}", style="dim")
+        return
     say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
     table(("name", "role", "one-time password"), passwords)
-    say(f"Good for {ONE_TIME_DAYS} days. For another one: .venv/bin/missions user password NAME", style="dim")
+    say(f"Good for {ONE_TIME_DAYS} days. {another}", style="dim")
 
 
 def next_steps(waiting: Sequence[Proposal], seconds: float) -> None:
@@ -90,7 +92,7 @@ def next_steps(waiting: Sequence[Proposal], seconds: float) -> None:
         for command, does in (
             (f"show {first}", "why this plan and not another"),
             ("queue", "everything that waits for a person"),
-            ("sign-in rita", "who decides; or do it on the dashboard"),
+            ("sign-in rita", "or sign in on the dashboard"),
             (f"decide {first} approve --reason 'agreed'", ""),
         ):
             say(f"  .venv/bin/missions {command:<20}  {does}".rstrip())

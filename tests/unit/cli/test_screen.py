@@ -98,8 +98,12 @@ def test_lines_of_data_are_not_folded(printed: Callable[..., list[str]]) -> None
 
 
 def test_the_first_steps_name_a_proposal_that_a_reviewer_may_approve(printed: Callable[..., list[str]]) -> None:
-    four_eyes = a_proposal("p-1", run_id="r-1", role="finance", four_eyes=True)
-    told = printed(next_steps, [four_eyes, a_proposal("p-2", run_id="r-2")], 1.0)
-    assert [line.split()[1:3] for line in told if "missions" in line and "r-" in line] == [["show", "r-2"], ["decide", "r-2"]]
+    four_eyes = a_proposal("p-1", run_id="r-000000000001", role="finance", four_eyes=True)
+    told = printed(next_steps, [four_eyes, a_proposal("p-2", run_id="r-000000000002")], 1.0)
+    assert [line.split()[1:3] for line in told if "missions" in line and "r-" in line] == [
+        ["show", "r-000000000002"],
+        ["decide", "r-000000000002"],
+    ]
+    assert max(map(len, told)) <= 80
     # what each does stands in one column
     assert {line.rindex("  ") for line in told if "missions" in line and "decide" not in line} == {told[3].rindex("  ")}
