@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help install run test slow browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
 
 # made anew when the lock changes; the mark is written last, so that an interrupted installation is done again
 .venv/installed: requirements.lock pyproject.toml
@@ -21,7 +21,7 @@ help:  ## this list
 
 install: .venv/installed  ## make .venv from requirements.lock
 
-run: install  ## set up, take in a sample of exceptions, run a Mission on each
+run: install  ## set up, run a Mission on each of a sample of exceptions, open the dashboard (Ctrl-C stops it)
 	@$(BIN)/python -m cli start
 
 test: install  ## every test that is quick and needs no browser

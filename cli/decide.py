@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import say
+from cli.screen import say, say_after
 from cli.signing import decider
 from errors import BadInput, Refused
 from graphs.runtime import open_runtime
@@ -48,7 +48,7 @@ def decide_run(
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")
             return
         say(f"{by}: {kind} {run.event.subject} ({proposal.verdict}).")
-        after = runtime.drive(run.run_id, lambda observation: say(f"  {observation['text']}"))
+        after = runtime.drive(run.run_id, _tell)
         if after.status == "closed":
             say(f"{run.event.subject}: {after.verdict}, {str(after.outcome).replace('_', ' ')}.")
         elif after.status == "waiting":
@@ -56,6 +56,11 @@ def decide_run(
         else:
             reasons = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == run.run_id]
             raise Refused(f"the decision stands, and the run is an incident: {'; '.join(reasons)}")
+
+
+def _tell(observation: Mapping[str, Any]) -> None:
+    if observation["kind"] != "verdict":  # it is the last line, with what became of it
+        say_after("  ", observation["text"])
 
 
 def _kind(word: str) -> DecisionKind:

@@ -16,7 +16,7 @@ _COMMANDS = (
      "Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."),
     ("run", "run:run_targets", "Take events in and run a Mission on each, to its end or to where it waits for a person."),
     ("show", "show:show_run", "The Explain rail of a run: what was read, found, applied, proposed, decided and done."),
-    ("queue", "show:show_queue", "What waits for a person, most money at stake first."),
+    ("queue", "show:show_queue", "What waits for a person, what is due first at the top."),
     ("decide", "decide:decide_run",
      "Decide about the proposal of a run, as the person who is signed in, and do what follows from it."),
     ("record", "record:record_run",
@@ -65,7 +65,7 @@ app = typer.Typer(cls=_Missions, no_args_is_help=True, add_completion=False, pre
 
 @app.callback()
 def missions() -> None:
-    """The command `missions`. Each command is one function; what it needs is imported when it is called."""
+    """Exceptions of order operations: what Missions read, find and propose, and what people decide."""
 
 
 def main() -> Any:
@@ -85,3 +85,13 @@ def main() -> Any:
     except KeyboardInterrupt:
         print("missions: stopped; what was begun goes on when its run is driven again", file=sys.stderr)
         sys.exit(130)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Print what is left; whoever read it may have stopped, as `head` does."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@ import typer
 
 from cli.invoice_event import invoice_event
 from cli.knowledge import learn_phrasings
-from cli.screen import moment, progress, say, table
+from cli.screen import counted, moment, progress, say, table
 from cli.show import who
 from errors import BadInput
 from evals.cases import parse_line, recorded
@@ -125,13 +125,10 @@ def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
         waiting, at_stake = waiting + (run.status == "waiting"), at_stake + (cents if run.status == "waiting" else 0)
         verdict = proposal.verdict if proposal else run.status
         rows.append((run.run_id, run.event.subject, verdict, len(proposal.plan) if proposal else 0, waits, dollars(cents)))
-    table(
-        ("run", "subject", "verdict", "actions", "waits for", "at stake"),
-        rows,
-        right=("actions", "at stake"),
-        whole=("run", "verdict"),
-    )
-    say(f"{len(runs)} exceptions, {waiting} wait for a person, {dollars(at_stake)} at stake.")
+    columns = ("run", "subject", "verdict", "actions", "waits for", "at stake")
+    table(columns, rows, right=("actions", "at stake"), whole=("run", "verdict", "waits for"))
+    exceptions, wait = counted(len(runs), "exception", "exceptions"), counted(waiting, "waits", "wait")
+    say(f"{exceptions}, {wait} for a person, {dollars(at_stake)} at stake.")
 
 
 def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Event:

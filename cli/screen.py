@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,6 +27,8 @@ from graphs.text import plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 console = Console(highlight=False)
+#: a column that may be folded is not made narrower than this for the screen
+_NARROW = 8
 
 
 def moment(text: str) -> datetime:
@@ -46,29 +49,66 @@ def say(*pieces: Any, style: str = "") -> None:
     console.print(Text(" ".join(plain(piece, 2_000) for piece in pieces), style=style))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Collection[str] = (), whole: Sequence[str] = ()) -> None:
+def counted(number: int, one: str, more: str) -> str:
+    """A number with its word: 1 exception, 2 exceptions."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], right: Collection[str] = (), whole: Collection[str] = ()
+) -> None:
     """Print rows under columns. Cells of `right` are aligned to the right; of `right` and `whole` none is folded."""
-    grid, rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
-    for place, column in enumerate(columns):
-        pieces = [*column.split(), *(plain(row[place]) for row in rows)]
-        least = max(map(len, pieces), default=0) if column in whole or column in right else None
-        grid.add_column(column, justify="right" if column in right else "left", overflow="fold", min_width=least)
-    for row in rows:
-        grid.add_row(*(Text(plain(cell)) for cell in row))
+    cells = [list(columns), *([plain(cell) for cell in row] for row in rows)]
+    gap, widths = _widths(cells, [column in whole or column in right for column in columns], console.width)
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
+    for column, width in zip(columns, widths, strict=True):
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold", min_width=width, max_width=width)
+    for row in cells[1:]:
+        grid.add_row(*map(Text, row))
     # where the screen is too narrow for what must not be folded, lines go on beyond it: columns are not left out
-    least = sum((column.min_width or 0) + 2 for column in grid.columns)
-    console.print(grid, width=max(console.width, least), crop=False, soft_wrap=False)
+    console.print(grid, width=max(console.width, sum(widths) + gap * len(widths)), crop=False, soft_wrap=False)
+
+
+def _widths(cells: Sequence[Sequence[str]], whole: Sequence[bool], room: int) -> tuple[int, list[int]]:
+    """(gap, width of each column): cells are folded between words, and within a word only where the screen is too narrow."""
+    columns = list(zip(*cells, strict=True))
+    natural = [max(map(cell_len, column)) for column in columns]
+    if sum(natural) + 2 * len(natural) <= room:
+        return 2, natural
+    room -= len(natural)  # the gap is one now
+    words = [max((cell_len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    uncut = [max([word, *map(cell_len, column[1:])]) for word, column in zip(words, columns, strict=True)]
+    for longest in range(max(*words, _NARROW), _NARROW - 1, -1):
+        least = [all_ if one else min(word, longest) for all_, word, one in zip(uncut, words, whole, strict=True)]
+        if sum(least) <= room:
+            break
+    spare, wishes = max(0, room - sum(least)), [wide - narrow for wide, narrow in zip(natural, least, strict=True)]
+    by_wish = sorted(range(len(wishes)), key=wishes.__getitem__)
+    for left, place in zip(range(len(wishes), 0, -1), by_wish, strict=True):  # whoever lacks little gets it all
+        given = min(wishes[place], spare // left)
+        least[place], spare = least[place] + given, spare - given
+    return 1, least
+
+
+def say_after(lead: str, *pieces: Any) -> None:
+    """Print a line of plain text after what leads it; where it is folded, it goes on under itself."""
+    said = Text(" ".join(plain(piece, 2_000) for piece in pieces))
+    for number, line in enumerate(said.wrap(console, max(20, console.width - cell_len(lead)))):
+        console.print(Text(lead if number == 0 else " " * cell_len(lead)).append_text(line))
 
 
 def say_all(shown: Shown) -> None:
     """Print what shows itself, whole."""
     for part in shown.parts():
         if isinstance(part, str):
-            say(part)
+            lines = part.splitlines()
+            for line in lines:  # several are data, and stand as they are
+                console.print(Text(plain(line, 2_000)), soft_wrap=len(lines) > 1)
         elif isinstance(part, Title):
             say(part.text, style="bold")
         else:
-            table(part.columns, part.rows, right=part.right)
+            console.print()
+            table(part.columns, part.rows, right=part.right, whole=("run", "case"))
 
 
 class _Rate(ProgressColumn):

@@ -9,8 +9,8 @@ import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, console, say, table
-from graphs.text import approver, dollars, plain
+from cli.screen import Json, console, counted, say, say_after, table
+from graphs.text import approver, dollars, in_words, plain
 from ledger import model_calls
 from ledger.records import Decision, Effect, Observation, Proposal, Run
 
@@ -68,8 +68,9 @@ def show_queue(as_json: Json = False) -> None:
     for run, proposal, decisions in waiting:
         cents, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}"
         rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, until))
-    table(("run", "subject", "verdict", "waits for", "at stake", "until"), rows, right=("at stake",), whole=("run", "verdict"))
-    say(f"{len(waiting)} wait, {dollars(sum(proposal.money_at_stake_cents for _, proposal, _ in waiting))} at stake.")
+    columns = ("run", "subject", "verdict", "waits for", "at stake", "until")
+    table(columns, rows, right=("at stake",), whole=("run", "verdict", "waits for", "until"))
+    say(f"{counted(len(waiting), 'waits', 'wait')}, {dollars(sum(one.money_at_stake_cents for _, one, _ in waiting))} at stake.")
 
 
 def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
@@ -92,7 +93,7 @@ def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
 def _rail(run: Run, observations: Sequence[Observation]) -> None:
     for observation in observations:
         seconds = _seconds(observation.at, run.started_at)
-        say(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} {plain(observation.text, 500)}")
+        say_after(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} ", plain(observation.text, 500))
     console.print()
 
 
@@ -116,14 +117,27 @@ def _proposal(proposal: Proposal) -> None:
         console.print()
         table(
             ("system", "record", "field", "before", "after"),
-            [(c["system"], c["record"], c["field"], plain(c["before"], 60), plain(c["after"], 60)) for c in proposal.changes],
+            [row for change in proposal.changes for row in _changed(change)],
         )
     if proposal.alternatives:
         console.print()
         say("Looked at and left:", style="bold")
         for other in proposal.alternatives:
-            say(f"  {other['option']} (for {other['for']}): {other['lost_because']}")
+            say_after("  ", f"{other['option']} (for {other['for']}): {other['lost_because']}")
     console.print()
+
+
+def _changed(change: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Rows of what a change makes of a record; of a record within it only what differs."""
+    field, before, after = change["field"], change["before"], change["after"]
+    values = [(field, before, after)]
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
+        values = [(f"{field}/{key}", before.get(key), after.get(key)) for key in keys]
+    return [
+        (change["system"], change["record"], path, plain(in_words(path, old), 60), plain(in_words(path, new), 60))
+        for path, old, new in values
+    ]
 
 
 def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
@@ -134,7 +148,7 @@ def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
             by = f", written by a model ({action['written_by']})" if action.get("written_by") else ""
             say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent{by}:", style="bold")
             for line in text.splitlines():
-                say(f"   {line}")
+                say_after("   ", line)
 
 
 def _stake(proposal: Proposal) -> str:
@@ -143,7 +157,9 @@ def _stake(proposal: Proposal) -> str:
 
 def _undo(action: Mapping[str, Any]) -> str:
     undo = action.get("undo")
-    return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values())})" if undo else "cannot be undone"
+    if not undo:
+        return "cannot be undone"
+    return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values() if not isinstance(value, dict))})"
 
 
 def _decisions(decisions: Sequence[Decision]) -> None:
@@ -157,7 +173,7 @@ def _effects(effects: Sequence[Effect]) -> None:
             (
                 e.step + 1,
                 e.tool,
-                ", ".join(plain(v, 40) for v in e.args.values()),
+                ", ".join(plain(in_words(name, v), 40) for name, v in e.args.items()),
                 e.status,
                 (e.receipt or {}).get("receipt_id", e.error or ""),
             )

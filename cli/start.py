@@ -1,6 +1,7 @@
 """`missions start`: from nothing to the first proposals that wait for a decision."""
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,11 +10,14 @@ from cli.knowledge import build_knowledge, learn_phrasings
 from cli.opening import open_ledger
 from cli.run import read_targets, run_events, summary
 from cli.screen import console, say, table
+from cli.show import who
+from dashboard.address import require_address
 from evals.cases import recorded
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import CHECKOUT, settings
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
+from ledger.records import Proposal
 from ledger.sql.doors import ONE_TIME_DAYS
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
@@ -33,6 +37,9 @@ def start_all(
 ) -> None:
     """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
     chosen, begun = settings(), time.monotonic()
+    opens = dashboard and not chosen.ci
+    if opens:  # a port that is taken is told before anything is done
+        require_address(chosen.address, chosen.port)
     say(f"Data in {chosen.home}" if not chosen.database_url else "Data in the database that DATABASE_URL names")
     url = open_database(chosen)
     create_schema(url)
@@ -48,13 +55,14 @@ def start_all(
         runs = run_events(runtime, events)
         console.print()
         summary(runtime, runs)
-    _next_steps([run.run_id for run in runs if run.status == "waiting"], time.monotonic() - begun)
+        proposals = [runtime.ledger.proposal(run.run_id) for run in runs if run.status == "waiting"]
+    next_steps([proposal for proposal in proposals if proposal], time.monotonic() - begun)
     with open_ledger() as ledger:
         if chosen.oidc_metadata_url:
             say("People sign in at your provider: `missions user add ADDRESS --role ROLE` for each, an administrator first.")
         else:
             _show_passwords(add_people(ledger))
-    if dashboard and not chosen.ci:
+    if opens:
         from cli.dashboard import open_dashboard  # which loads Streamlit
 
         open_dashboard()
@@ -77,20 +85,27 @@ def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
 
 
 def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
-    if not passwords:
-        return
+    another = "For another one: .venv/bin/missions user password NAME"
     console.print()
+    if not passwords:
+        say(f"Everybody has a password. {another}", style="dim")
+        return
     say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
     table(("name", "role", "one-time password"), passwords)
-    say(f"Good for {ONE_TIME_DAYS} days. For another one: .venv/bin/missions user password NAME", style="dim")
+    say(f"Good for {ONE_TIME_DAYS} days. {another}", style="dim")
 
 
-def _next_steps(waiting: list[str], seconds: float) -> None:
+def next_steps(waiting: Sequence[Proposal], seconds: float) -> None:
+    """Print how long it took and what to do now: a proposal that rita, a reviewer, may approve."""
     say(f"({seconds:.1f} s)", style="dim")
     if waiting:
+        first = next((proposal for proposal in waiting if who(proposal) == "reviewer"), waiting[0]).run_id
         console.print()
         say("What next:", style="bold")
-        say(f"  .venv/bin/missions show {waiting[0]}      why this plan and not another")
-        say("  .venv/bin/missions queue                everything that waits for a person")
-        say("  .venv/bin/missions sign-in rita         who decides; or do it on the dashboard")
-        say(f"  .venv/bin/missions decide {waiting[0]} approve --reason 'agreed'")
+        for command, does in (
+            (f"show {first}", "why this plan and not another"),
+            ("queue", "everything that waits for a person"),
+            ("sign-in rita", "or sign in on the dashboard"),
+            (f"decide {first} approve --reason 'agreed'", ""),
+        ):
+            say(f"  .venv/bin/missions {command:<20}  {does}".rstrip())

@@ -23,7 +23,7 @@ _SUFFIXES = (".json", ".csv", ".html")
 
 
 def ask(
-    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; those of this checkout.")] = None,
+    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; the checkout's unless given.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
     ] = None,

@@ -1,9 +1,7 @@
 """The dashboard as a server: Streamlit's app behind a guard, with the sign-in form beside it."""
 
-import errno
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from uvicorn.config import LOGGING_CONFIG
 
 from dashboard import events, sign_in
+from dashboard.address import require_address
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
 from dashboard.guard import Guard
@@ -35,7 +34,7 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     secrets = {"auth": auth_secrets(chosen)} if uses_oidc(chosen) else {}
     if chosen.brand_logo is not None and not chosen.brand_logo.is_file():
         raise BadInput(f"MISSIONS_BRAND_LOGO: there is no file {chosen.brand_logo}; name a picture, or unset it")
-    _check_address(chosen.address, chosen.port)
+    require_address(chosen.address, chosen.port)
     # Streamlit would take the modules in `pages` for scripts of an app in its older form
     PagesManager.uses_pages_directory = False
     if chosen.log == "json":
@@ -116,22 +115,6 @@ def _told(error: Exception) -> bool:
     else:
         st.error("This page failed, and the log of the dashboard says why. Reload it, or tell whoever runs the dashboard.")
     return True
-
-
-def _check_address(address: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as one:
-        if sys.platform != "win32":
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((address, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise BadInput(
-                    f"port {port} of {address} is in use: stop what listens there, or name another in MISSIONS_PORT"
-                ) from error
-            if error.errno == errno.EACCES:
-                raise BadInput(f"this account may not listen on port {port}: name one from 1024 in MISSIONS_PORT") from error
-            raise BadInput(f"MISSIONS_ADDRESS: {address!r} is no address of this machine; the usual one is 127.0.0.1") from error
 
 
 def _leave(number: int, _frame: Any) -> NoReturn:

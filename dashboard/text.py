@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from graphs.text import clock, dollars, plain, plain_lines, share, span, until, words
+from graphs.text import clock, dollars, in_words, plain, plain_lines, share, span, until, words
 
-__all__ = ["clock", "dollars", "label", "plain", "plain_lines", "share", "span", "until", "words"]
+__all__ = ["clock", "dollars", "in_words", "label", "plain", "plain_lines", "share", "span", "until", "words"]
 
 #: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!~:$<>|&]")

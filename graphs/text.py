@@ -51,6 +51,22 @@ def words(name: str) -> str:
     return name.replace("_", " ").replace(".", " · ")
 
 
+def in_words(path: str, value: Any) -> str:
+    """A value of a record: yes and no, none, dollars where the path says cents, a record as its fields."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and path.endswith("_cents"):
+        return dollars(value)
+    if isinstance(value, dict):
+        fields = ((str(name), one) for name, one in value.items())
+        return plain(", ".join(f"{words(name.removesuffix('_cents'))} {in_words(name, one)}" for name, one in fields), 160)
+    if isinstance(value, list):
+        return plain(", ".join(in_words(path, one) for one in value), 160) or "none"
+    return plain(value, 160)
+
+
 def span(length: timedelta) -> str:
     """A length of time in its largest unit: 12 s, 4 min, 3 h, 2 d."""
     seconds = abs(length.total_seconds())

@@ -132,12 +132,12 @@ def _check_path(folder: Path) -> None:
     if not _PLAIN_PATH.fullmatch(str(folder)):
         raise BadInput(
             f"The embedded PostgreSQL cannot use the folder '{folder}': its path may hold letters, digits and ./_+@~- "
-            "and no spaces. Name another folder."
+            "and no spaces; name another in MISSIONS_HOME."
         )
     if len(str(folder / _DATA / _SOCKET)) > _LONGEST_SOCKET:
         raise BadInput(
             f"The folder '{folder}' is too deep for the embedded PostgreSQL: the path of its socket is longer than "
-            f"{_LONGEST_SOCKET} characters. Name a shorter folder."
+            f"{_LONGEST_SOCKET} characters; name a shorter one in MISSIONS_HOME."
         )
 
 

@@ -49,7 +49,8 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     proposal = context.ledger.propose(proposal)
     at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
-    text = f"The plan passes: {len(proposal.plan)} actions, {at_stake}; it {_route(proposal)}"
+    actions = "1 action" if len(proposal.plan) == 1 else f"{len(proposal.plan)} actions"
+    text = f"The plan passes: {actions}, {at_stake}; it {_route(proposal)}"
     observe(runtime, run_id, [NewObservation("check", "check", text, {"proposal": proposal.proposal_id})])
     return {
         "draft": None,

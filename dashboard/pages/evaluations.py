@@ -43,7 +43,7 @@ def draw() -> None:
         for fault in shelved.faults:
             st.warning(label(fault, 400), icon=":material/draft:")
         if not shelved.runs:
-            st.text("No evaluation was kept yet. make eval runs the recorded exceptions, and keeps their figures here.")
+            st.text("No evaluation was kept yet: run the recorded exceptions now, or with “make eval”.")
             return
         _runs(shelved.runs, head)
         _chart(shelved.runs)

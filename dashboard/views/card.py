@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dashboard.markup import chip, icon, joined, markup
-from dashboard.text import clock, dollars, plain, plain_lines, until, words
+from dashboard.text import clock, dollars, in_words, plain, plain_lines, until, words
 from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
@@ -204,21 +204,7 @@ def _before_after(path: str, before: Any, after: Any) -> Markup:
         return joined(
             markup("{} {} ", _field(str(key)), _before_after(key, before.get(key), after.get(key))) for key in differing[:6]
         )
-    return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', _value(path, before), _value(path, after))
-
-
-def _value(path: str, value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and path.endswith("_cents"):
-        return dollars(value)
-    if isinstance(value, dict):
-        return plain(", ".join(f"{words(str(k).removesuffix('_cents'))} {_value(str(k), v)}" for k, v in value.items()), 160)
-    if isinstance(value, list):
-        return plain(", ".join(_value(path, one) for one in value), 160) or "none"
-    return plain(value, 160)
+    return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', in_words(path, before), in_words(path, after))
 
 
 def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence[Fact], clauses: Mapping[str, Clause]) -> Markup:

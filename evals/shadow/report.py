@@ -153,8 +153,9 @@ class ShadowReport(Shown):
         yield table([{"decided": row["decided"], **{name: row[name] for name in met}} for row in matrix])
         yield table(self.missions())
         if self.disagreements:
-            columns = ("run", "subject", "decided", "verdict", "shadow", "moves", "differs")
+            columns = ("run", "subject", "decided", "verdict", "shadow", "moves")
             yield Table(columns, [_differing(row) for row in self.disagreements], right=("moves",), most=_MOST_ROWS)
+            yield from ("\n".join([f"{row.run_id} differs in", *differs(row)]) for row in self.disagreements[:_MOST_ROWS])
         if self.would_fail:
             yield Table(("run", "would fail because"), [(row.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
 
@@ -183,7 +184,7 @@ def _told(row: Row) -> dict[str, Any]:
         "verdict_live": row.live.verdict,
         "verdict_decided": row.last.verdict,
         "verdict_shadow": row.shadow.verdict if row.shadow else None,
-        "differs": differs(row),
+        "differs": " ".join(differs(row)),
         "at_stake_decided_cents": row.last.money_at_stake_cents,
         "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
         "moved_cents": row.moved_cents,
@@ -197,4 +198,4 @@ def _told(row: Row) -> dict[str, Any]:
 
 def _differing(row: Row) -> tuple[str, ...]:
     verdict = row.shadow.verdict if row.shadow else "–"
-    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents), differs(row)
+    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents)

@@ -111,13 +111,13 @@ def _actions(answer: Answer) -> Counter[tuple[str, bytes]]:
     return Counter((step.name, orjson.dumps(step.args, option=orjson.OPT_SORT_KEYS)) for step in answer.actions)
 
 
-def differs(row: Row) -> str:
+def differs(row: Row) -> list[str]:
     """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
     if row.shadow is None:
-        return row.failed
+        return [row.failed]
     mine, other = _actions(row.shadow), _actions(row.last)
     more = [f"+{_said(*action)}" for action in (mine - other).elements()]
-    return " ".join([*more, *(f"-{_said(*action)}" for action in (other - mine).elements())])
+    return [*more, *(f"-{_said(*action)}" for action in (other - mine).elements())]
 
 
 def _said(name: str, args: bytes) -> str:

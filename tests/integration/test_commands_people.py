@@ -183,12 +183,15 @@ def test_casey_is_a_customer_of_the_sample() -> None:
     assert f'"{CUSTOMER}"' in SAMPLE.read_text()
 
 
-def test_a_dashboard_on_a_port_in_use_is_refused_in_one_sentence(url: str) -> None:
+def test_a_dashboard_on_a_port_in_use_is_refused_in_one_sentence_before_anything_is_done(url: str) -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
         port = str(one.getsockname()[1])
-        refused(missions("dashboard", DATABASE_URL=url, MISSIONS_PORT=port), port, "in use", "MISSIONS_PORT")
+        for command in ("dashboard", "start"):
+            done = missions(command, DATABASE_URL=url, MISSIONS_PORT=port, CI="")
+            refused(done, port, "in use", "MISSIONS_PORT")
+            assert done.stdout == ""
 
 
 def test_a_setting_of_the_provider_that_is_missing_is_named(url: str) -> None:

@@ -357,3 +357,15 @@ def test_a_full_disk_is_one_sentence() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(line, cwd=CHECKOUT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert "the disk is full" in refused(done, "make room")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe that nobody reads is another error there")
+def test_whoever_reads_no_more_is_told_nothing(database_url: str) -> None:
+    migrate(database_url)
+    unread, out = os.pipe()
+    os.close(unread)
+    line = [sys.executable, "-m", "cli", "queue", "--json"]
+    env = {**os.environ, "DATABASE_URL": database_url, "PYTHONUNBUFFERED": ""}  # what is printed is kept until the end
+    done = subprocess.run(line, cwd=CHECKOUT, env=env, stdout=out, stderr=subprocess.PIPE, text=True)
+    os.close(out)
+    assert done.stderr == ""

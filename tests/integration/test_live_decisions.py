@@ -137,6 +137,7 @@ def test_an_escalation_by_a_person_opens_one_case_and_does_nothing_else(company:
     before = company.snapshot()
     run = company.decide(run, "escalate", "rita", queue="fraud")
     assert (run.status, run.verdict, run.outcome) == ("closed", "escalate", "escalated")
+    assert any(one.text.startswith("The plan passes: 1 action, ") for one in company.observations(run))
     assert [(effect.action, effect.args["queue"]) for effect in company.effects(run)] == [("open_case", "fraud")]
     after = company.snapshot()
     opened = {"collection": "crm.queued_cases", "subject": run.event.subject, "body": {"queue": "fraud"}}

@@ -247,12 +247,22 @@ def test_the_command_leaves_a_part_out_and_says_so(company: Company, tmp_path: P
     assert [order for order in (first, second, third) if f"{order} from" in done.stdout] == [first, second, third]
     assert done.stdout.count("left out, its part was rejected") == 2
     assert {about[1] for about in changed(before, company.snapshot()) if about[0] == "oms"} == {second}
+    *steps, last = done.stdout.splitlines()
+    assert last.endswith(", executed.") and not [line for line in steps if "executed" in line]
+
+
+def test_of_a_record_within_a_record_only_what_differs_is_shown(company: Company) -> None:
+    shown = missions("show", company.propose("dev-ord-0007").run_id, DATABASE_URL=company.url).stdout
+    told = [line.split()[2:] for line in shown.splitlines() if re.match(r"(oms|payments) +O-", line)]
+    assert ["ship_to/postal_code", "97401", "97404"] in told
+    assert ["charges/ch_94687/refunded_cents", "$1.00", "$374.86"] in told
+    assert "{" not in shown.split("Proposal 1")[1]
 
 
 def test_a_reviewer_sees_the_parts_of_a_plan_and_the_words_of_a_message(company: Company) -> None:
     run = company.propose(TOLD)
     shown = missions("show", run.run_id, DATABASE_URL=company.url)
-    (table,) = re.findall(r"^#  action.*?\n\n", shown.stdout, re.DOTALL | re.MULTILINE)
+    (table,) = re.findall(r"^# +action.*?\n\n", shown.stdout, re.DOTALL | re.MULTILINE)
     assert all(part in table for part in parts_of(company.proposal(run)))
     assert "comes later than we promised" in " ".join(shown.stdout.split())
 

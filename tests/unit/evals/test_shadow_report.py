@@ -63,6 +63,17 @@ def test_an_edit_and_a_part_that_was_left_out_are_what_people_decided(ledger: Me
     assert (row.looked_anew, same) == (False, 1)
 
 
+def test_what_a_shadow_would_do_otherwise_is_told_an_action_a_line(ledger: MemoryLedger, tmp_path: Path) -> None:
+    proposed(ledger, 1)
+    reported(ledger, tmp_path, [Step(name="open_case", args={"queue": "fraud"})])
+    lines = [part.splitlines() for part in report(ShadowFile(tmp_path, "x"), ledger).parts() if isinstance(part, str)][-1]
+    assert lines == [
+        "run-1 differs in",
+        "+open_case(fraud)",
+        *(f"-{step['name']}(O-1)" for step in STEPS),
+    ]
+
+
 def test_an_approved_plan_stays_approved_while_its_undoing_waits(ledger: MemoryLedger, tmp_path: Path) -> None:
     proposed(ledger, 1)
     decided(ledger)
