@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli.main import app
 from graphs.settings import CHECKOUT, Settings
+from systems.ubl import read_invoice, record
 
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "notebooks" / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
 _BLOCK = re.compile(r"^(`{3,})\w*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -79,3 +82,16 @@ def test_every_variable_is_one_and_every_one_is_named() -> None:
     assert full <= known
     assert [end for end in short if not any(name.endswith(end) for name in known)] == []
     assert [name for name in known - full if not name.endswith(tuple(short))] == []
+
+
+def test_the_invoice_of_the_pages_bills_what_a_vendor_of_the_sandbox_company_delivered() -> None:
+    invoice = read_invoice(CHECKOUT / "docs" / "invoice.xml")
+    companies = [orjson.loads(line)["systems"]["erp"] for line in SAMPLE.read_bytes().splitlines()]
+    orders = {order["po_id"]: (order, erp) for erp in companies for order in erp.get("purchase_orders", ())}
+    order, erp = orders[invoice.order_reference or ""]
+    (vendor,) = [vendor["vendor_id"] for vendor in erp["vendors"] if vendor["name"] == invoice.supplier.name]
+    entry = record(
+        invoice, vendor_id=vendor, purchase_order=order, received_at="2026-01-06T09:00:00Z",
+        invoice_id="I-1", budget_id=order["budget_id"], category=None,
+    )  # fmt: skip
+    assert (entry["total_cents"], entry["lines"]) == (9_750, [{"po_line": "20", "qty": 5, "unit_price_cents": 1_950}])
