@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evals.scorers import SCORERS
-from evals.sides import Sides
+from evals.scorers.sides import Sides
 from systems.catalogue import Catalogue
 
 #: The figures of one case by name, yes as 1 and no as 0; None where a figure does not apply to it.

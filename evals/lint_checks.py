@@ -9,7 +9,7 @@ from errors import SendBack
 from evals.cases import RecordedException
 from evals.figures import judge
 from evals.run import Evaluation
-from evals.sides import Sides
+from evals.scorers.sides import Sides
 from ledger.records import ROLES
 from systems.catalogue import ADDRESS_FIELDS, Action
 from systems.reads import READ_TOOLS

@@ -12,7 +12,7 @@ from typing import Any
 from evals.comparisons import Comparison, Values, comparisons
 from evals.overruled import Judged
 from evals.recording import facts_behind
-from evals.sides import Key, key_of
+from evals.scorers.sides import Key, key_of
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from nodes.case import Case
