@@ -293,7 +293,7 @@ def test_a_run_before_the_index_is_built_is_told_the_command_that_builds_it(url:
 
 
 def test_a_home_with_a_space_in_its_path_is_told(tmp_path: Path) -> None:
-    refused(missions("queue", MISSIONS_HOME=tmp_path / "my data"), "my data", "another folder")
+    refused(missions("queue", MISSIONS_HOME=tmp_path / "my data"), "my data", "name another in MISSIONS_HOME")
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="to run as another account takes root")
