@@ -37,6 +37,8 @@ def decide_run(
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
         details = _details(kind, proposal, set_ or [], drop or [], queue_name, reason)
+        if kind == "edit" and (objections := runtime.preview(run.run_id, details["plan"]).objections):
+            raise BadInput(f"the plan does not hold so, and nothing is decided: {'; '.join(objections)}")
         if without:
             details["without"] = without
         if kind == "escalate":

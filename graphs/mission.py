@@ -1,10 +1,13 @@
-"""The mission graph. START HERE: every node and every edge of a Mission, in the order of DESIGN.
+"""The mission graph. START HERE: every node and every edge of a Mission.
 
-    event → gather → diagnose → ground → assess → propose → check → review → execute → close
-                                                     ↑________|  sent back at most twice, then escalated; a model's
-                                                                 plan gives way to the planner's first
+    event → gather → diagnose → ground → assess → propose → check → review → decision → execute → close
+              ↑                                     ↑         │                  │          │
+              │                                     ├─────────┘                  │          │  objections of the check
+              │                                     ├────────────────────────────┤          │  an edit, an escalation
+              └─────────────────────────────────────────────────────────────────┴──────────┘  look again; the world has changed
 
-After review, `decision` takes what the person decided from the ledger: the graph believes nobody else.
+A plan that nobody must approve goes from check to execute, a rejected one from decision to close. `decision` takes what
+the person decided from the ledger: the graph believes nobody else.
 
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
@@ -116,5 +119,5 @@ def after_decision(state: MissionState) -> Literal["execute", "propose", "gather
 
 
 def after_execute(state: MissionState) -> Literal["gather", "close"]:
-    """A world that changed before the first effect is looked at anew."""
+    """A world that changed before the first effect, or a step that failed, is looked at anew."""
     return "gather" if state["proposal_id"] is None else "close"

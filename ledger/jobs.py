@@ -1,8 +1,8 @@
 """Jobs: runs to be driven by whichever worker is free, through procrastinate on the database of the ledger.
 
-A job is a hint, and the ledger is the truth: a run that is 'running' and has neither a holder nor a job is given a job
-by the sweep, so that one that was lost delays a run and loses nothing. Jobs of one subject wait for each other, in the
-order in which they came.
+A job is a hint, and the ledger is the truth: workers look every few seconds for runs that are 'running' with neither a
+holder nor a job, and give them one, so that a job that was lost delays a run and loses nothing. Jobs of one subject
+wait for each other, in the order in which they came.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,7 @@
 """check: judge the draft, and write it into the ledger as a proposal if it passes.
 
-The check does not trust the reasoner, nor people. What fails goes back with the reasons, at most twice.
+The check does not trust the reasoner, nor people. What fails goes back with the reasons: to a reasoner as often as it may be
+asked, then the planner's plan is tried where a model's was, and then an escalation.
 """
 
 import hashlib
@@ -55,6 +56,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     return {
         "draft": None,
         "objections": [],
+        "tries": 0,  # what a person decides about this one begins anew
         "decision": None,
         "proposal_id": proposal.proposal_id,
         "revision": revision,

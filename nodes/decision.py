@@ -8,7 +8,10 @@ from nodes.state import MissionContext, MissionState
 
 
 def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-    """The last decision about the proposal. Raises Stuck where the ledger has none: somebody resumed the graph by hand."""
+    """The last decision about the proposal; a look again where another run had to come first.
+
+    Raises Stuck where the ledger has none: somebody resumed the graph by hand.
+    """
     context, run_id = runtime.context, state["run_id"]
     proposal = context.ledger.proposal(run_id)
     decisions = [one for one in context.ledger.decisions(run_id) if proposal and one.proposal_id == proposal.proposal_id]

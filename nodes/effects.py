@@ -1,4 +1,7 @@
-"""One effect: sent under its key, and recorded before and after. What was sent and not answered is looked up."""
+"""One effect: sent under its key, and recorded before and after.
+
+What was sent and not answered is looked up, or sent again under its key where the system takes one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace

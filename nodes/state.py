@@ -35,9 +35,9 @@ class MissionState(TypedDict, total=False):
     draft: dict[str, Any] | None
     #: why the last draft did not pass
     objections: list[str]
-    #: how often a draft was sent back since the last look
+    #: how often a draft was sent back since the last look, or the last proposal
     tries: int
-    #: the proposal in the ledger that review and execute are about
+    #: the proposal that the last check made; None until then, and where the world is to be looked at again
     proposal_id: str | None
     #: of the last proposal, 0 before the first
     revision: int

@@ -197,6 +197,10 @@ DECISIONS = {
     "an unknown kind": (["aprove", "--reason", "x"], ["aprove", "approve, edit, reject"]),
     "a blank reason": (["approve", "--reason", " \t"], ["reason"]),
     "nonsense to set": (["edit", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
+    "an edit that does not hold": (
+        ["edit", "--reason", "x", "--set", "2.auth_id=au_nobody"],
+        ["does not hold so, and nothing is decided", "void_authorization"],
+    ),
     "a part of a plan without parts": (
         ["approve", "--reason", "x", "--without", "O-1"],
         ["parts", "reject or edit"],

@@ -230,6 +230,17 @@ def test_an_edit_that_does_not_pass_is_sent_back_and_nothing_of_it_is_done(chang
     assert run.proposal.plan[-1]["args"]["text"].startswith("Hello Ann Ash,")
 
 
+def test_however_many_edits_do_not_pass_the_missions_own_plan_waits() -> None:
+    run = LiveRun.of(charged_twice())
+    first = run.proposal
+    plan = [{"name": step["name"], "args": dict(step["args"])} for step in first.plan]
+    plan[-1]["args"]["text"] = ""
+    for _ in range(4):
+        run.decide("edit", by="vera", plan=plan)
+    assert (run.proposal.status, run.proposal.verdict, run.proposal.author) == ("pending", first.verdict, first.author)
+    assert run.proposal.plan == first.plan and run.done() == []
+
+
 def test_one_open_order_needs_no_number() -> None:
     assert drafted(message("My parcel never arrived."))["plan"][0]["args"]["subject_id"] == "T-1"
     several = [an_order("O-1001"), an_order("O-1002"), an_order("O-2002", customer_id="C-2")]
