@@ -64,10 +64,8 @@ screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
 
 bench: install  ## speed and memory beside a baseline of the same run, in a company of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
-	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench
-	@$(BIN)/python -m evals.bench_batch
-	@$(BIN)/python -m tests.bench.dashboard
-	@$(BIN)/python -m evals.history.bench
+	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench && $(BIN)/python -m evals.bench_batch && \
+	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m evals.history.bench
 
 lock: install  ## write requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --group dev --extra ray --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock

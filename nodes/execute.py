@@ -36,7 +36,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     begun = _begun(proposal, context)
     if any(effect.status == "failed" for effect in begun):
         return _after_failure(proposal, begun, runtime, looked_at=True)
-    if all(effect.status == "intended" for effect in begun):
+    if all(effect.status == "intended" for effect in begun):  # or there is none yet
         again = _begin(run, proposal, runtime)
         if again is not None:
             return again
