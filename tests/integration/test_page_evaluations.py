@@ -1,5 +1,6 @@
 """The page of evaluations, as Streamlit's AppTest draws it."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,11 +129,12 @@ def test_an_evaluation_is_started_once_and_its_end_is_seen(
     front: Front, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
+    asked_again = threading.Event()
 
     def evaluate(by: str, told: Callable[[int, int], None]) -> str:
         started.append(by)
         told(1, 2)
-        time.sleep(0.3)
+        asked_again.wait(60)
         raise BadInput("the cases are gone")
 
     monkeypatch.setattr(front.company, "tools", Tools(evaluate=evaluate))
@@ -140,6 +142,7 @@ def test_an_evaluation_is_started_once_and_its_end_is_seen(
     page = opened(front)
     page.button[0].click().run()
     assert not evaluating.start(evaluate, "sam", evaluating._progress())
+    asked_again.set()
     until = time.monotonic() + 10
     while evaluating._progress().running and time.monotonic() < until:
         time.sleep(0.05)
