@@ -80,7 +80,7 @@ def _lived_in(dashboard: Dashboard, home: Path) -> None:
     for text in ("My parcel is missing, order 98950 has not turned up.", "Where can I change my password?"):
         event = customer_message(company.runtime.context.packs, casey, text, 0, uuid4().hex, datetime.now(UTC))
         run = company.runtime.drive(company.runtime.take_in(event).run_id)
-        if run.status == "waiting":
+        if run.status == "waiting" and not company.proposal(run).held_by:
             company.approve(run)
     for case_id, kind in (("dev-ord-0031", "approve"), ("dev-ord-0045", "reject")):
         company.decide(dashboard.runs[case_id], kind, "ron")
