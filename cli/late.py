@@ -1,6 +1,6 @@
 """Commands and groups of commands that stand in modules of their own, loaded when they are called.
 
-LangGraph, Chroma and MCP take seconds to load, and `missions show` needs none of them.
+LangGraph, Chroma and MCP take seconds to load, and many commands need none or one of them.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 
-class Late(TyperCommand):
-    """A command of which the list of commands knows the name, and what is said of it; all else is asked of what is loaded."""
+class _Late:
+    """What the list of commands knows the name of, and what is said of it; all else is asked of what is loaded."""
 
-    def __init__(self, name: str, place: str, says: str) -> None:
-        super().__init__(name, help=says)
-        self._place = place
-        del self.params
+    #: the command or group itself
+    loaded: Any
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loaded, name)
@@ -28,33 +26,33 @@ class Late(TyperCommand):
         """The context of what is loaded now: from here on it runs in place of this."""
         return self.loaded.make_context(info_name, args, parent=parent, **extra)
 
+
+class Late(_Late, TyperCommand):
+    """A command: a function of its module."""
+
+    def __init__(self, name: str, place: str, says: str) -> None:
+        super().__init__(name, help=says)
+        self._place = place
+        del self.params
+
     @cached_property
     def loaded(self) -> Any:
-        """The command itself."""
         module, function = self._place.split(":")
         alone = typer.Typer(add_completion=False)
         alone.command(help=self.help)(getattr(import_module(f"cli.{module}"), function))
         return get_command(alone)
 
 
-class LateGroup(TyperGroup):
-    """A group of commands, the `app` of its module, known and loaded in the same way."""
+class LateGroup(_Late, TyperGroup):
+    """A group of commands: the `app` of its module."""
 
     def __init__(self, name: str, place: str, says: str) -> None:
         super().__init__(name=name, help=says)
         self._place = place
         del self.params, self.commands
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.loaded, name)
-
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """As of a command."""
-        return self.loaded.make_context(info_name, args, parent=parent, **extra)
-
     @cached_property
     def loaded(self) -> Any:
-        """The group itself."""
         group = get_group(import_module(f"cli.{self._place}").app)
         group.help = group.help or self.help
         return group
