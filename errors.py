@@ -20,6 +20,11 @@ class MissionsError(Exception):
     """Root of every error that this project raises on purpose."""
 
 
+def loggable(error: Exception) -> str:
+    """What a log may say of an error: the sentence of one of ours, of any other its type, for its text may quote records."""
+    return str(error) if isinstance(error, MissionsError) else type(error).__name__
+
+
 class BadInput(MissionsError):
     """Something given from outside is not as it must be."""
 

@@ -14,7 +14,7 @@ from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any
 
-from errors import MissionsError, TryAgain
+from errors import MissionsError, TryAgain, loggable
 from graphs.ledgers import front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
@@ -89,7 +89,7 @@ class Company:
                 if number % SWEEP_EVERY == 0:
                     sweep(self.ledger, self.url)
             except Exception as error:  # as with a worker: the next look comes, whatever became of this one
-                _log.warning("runs were not looked for (%s)", error)
+                _log.warning("runs were not looked for (%s)", loggable(error))
             if self._closing.wait(LOOKS):
                 return
 

@@ -21,7 +21,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
-from errors import Refused, TakenOver, TryAgain
+from errors import Refused, TakenOver, TryAgain, loggable
 from graphs.feeds import poll
 from graphs.schedules import run_schedule, schedules
 from graphs.taking_in import Intake
@@ -98,7 +98,7 @@ class MissionsWorker:
                 try:
                     await self._work()
                 except Exception as error:  # whatever a database that is away or full makes of it: a worker does not give up
-                    _log.warning("work was broken off (%s); trying again", error)
+                    _log.warning("work was broken off (%s); trying again", loggable(error))
                     await self._pause(1.0)
         finally:
             for task in others:
@@ -132,7 +132,7 @@ class MissionsWorker:
                 await do()
             except Exception as error:  # the next time comes, whatever became of this one
                 name = getattr(do, "__name__", "poll").lstrip("_")
-                _log.warning("%s did not succeed (%s); trying again", name, error)
+                _log.warning("%s did not succeed (%s); trying again", name, loggable(error))
             await self._pause(seconds)
 
     async def _pause(self, seconds: float) -> None:

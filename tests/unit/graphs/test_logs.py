@@ -1,5 +1,6 @@
 """A line of the log says what happened and where, and nothing of anybody."""
 
+import asyncio
 import io
 import json
 import logging
@@ -7,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errors import Stuck
+from errors import Stuck, TryAgain
 from graphs.logs import JsonLines, masked
+from graphs.working import MissionsWorker
 
 CANARY = "Zebulon Quarkfeather"
 
@@ -115,3 +118,24 @@ def test_a_record_without_a_trace_is_told(lines: Any) -> None:
     ours.error("nothing is raised here", exc_info=True)
     assert "error" not in written()[0]
     assert sys.exc_info() == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (psycopg.errors.UniqueViolation("Key (email)=(ann@private.example) already exists."), "(UniqueViolation)"),
+        (TryAgain("The ERP is away."), "(The ERP is away.)"),
+    ],
+)
+def test_of_an_error_that_is_not_ours_a_worker_logs_the_type_alone(
+    error: Exception, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = object.__new__(MissionsWorker)
+    worker._stopping = asyncio.Event()
+
+    async def fail_once() -> None:
+        worker._stopping.set()
+        raise error
+
+    asyncio.run(worker._again_and_again(0.01, fail_once))
+    assert told in caplog.text and "private" not in caplog.text
