@@ -22,6 +22,8 @@ def engine_within(memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": f"{memory_mb}MiB",
             "temp_directory": folder,
             "preserve_insertion_order": False,
+            # the system keeps the pages of a file; the memory is for the work
+            "enable_external_file_cache": False,
         }
         with duckdb.connect(config=chosen) as engine:
             engine.execute("set TimeZone = 'UTC'")

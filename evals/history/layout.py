@@ -44,6 +44,8 @@ SCHEMA = pa.schema(
     ]
 )
 RECORDS = ("line", "authorization", "charge", "cancellation", "adjustment")
+#: the columns that are moments, as a view calls them
+MOMENTS = ("moment", "promised_at", "moved_to", "shipped_at")
 #: what the Online Retail data is recognised by; Description and Country are not read
 _ONLINE_RETAIL = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice")
 
@@ -64,7 +66,7 @@ class Layout:
         return "max(total_cents)" if "total_cents" in self.columns else "sum(qty * unit_price_cents)::bigint"
 
     def view(self, rows: str) -> str:
-        """SQL that reads `rows`; missing columns are null, `at` is called `moment` (UTC)."""
+        """SQL that reads `rows`; missing columns are null, `at` is called `moment`; moments may be in a zone."""
         selected = [
             f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
             for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
@@ -125,8 +127,7 @@ def _read(schema: pa.Schema, name: str, wanted: pa.DataType, what: str) -> str:
     )
     if wanted == _MOMENT:
         _refuse_unless(pa.types.is_timestamp(type_) or pa.types.is_date(type_), schema, name, "a date and time", what)
-        # a cast from a moment in a zone takes six times as long as its microseconds do
-        return f"make_timestamp(epoch_us({column}))" if getattr(type_, "tz", None) else f"{column}::timestamp"
+        return column if getattr(type_, "tz", None) else f"{column}::timestamp"
     if wanted == pa.int64():
         _refuse_unless(pa.types.is_integer(type_) or pa.types.is_floating(type_), schema, name, "a whole number", what)
         return whole if pa.types.is_floating(type_) else f"{column}::bigint"

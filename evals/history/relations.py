@@ -1,6 +1,6 @@
 """What the queries of several kinds read: the rows of suspected orders by record, and the orders with what was paid for each."""
 
-from evals.history.layout import RECORDS, Layout
+from evals.history.layout import MOMENTS, RECORDS, Layout
 
 #: what is found, `other_id` empty where there is none
 FOUND = """
@@ -14,13 +14,15 @@ EXCEPTIONS = "create temp table exceptions as select *, row_number() over (order
 
 def kept(layout: Layout) -> list[str]:
     """SQL that makes `kept`, the rows of `suspects` and every cancellation and adjustment, and a view of each record of them."""
+    moments = ", ".join(f"make_timestamp(epoch_us({moment})) as {moment}" for moment in MOMENTS)
     views = [
         f"create view {record[:-1] + 'ies' if record.endswith('y') else record + 's'} as "
         f"select *, {layout.origin} as origin from kept where record = '{record}'"
         for record in RECORDS
     ]
     return [
-        "create temp table kept as select * exclude (origin) from records where hash(order_id) in (from suspects)",
+        f"create temp table kept as select * exclude (origin) replace ({moments}) from records "
+        "where hash(order_id) in (select order_id from suspects)",
         *views,
     ]
 

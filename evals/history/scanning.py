@@ -154,7 +154,15 @@ class _Search:
                 self.looked_for.append(detector)
         self._set_variables()
         prepared = [detector.prepared for detector in self.looked_for if detector.prepared]
-        suspected = [*prepared, sketches(self._layout), suspects(self.looked_for), *kept(self._layout), orders(self._layout)]
+        suspected = [
+            *prepared,
+            *sketches(self._layout, self.looked_for),
+            suspects(self._layout, self.looked_for),
+            "drop table sketches",
+            "drop table movements",
+            *kept(self._layout),
+            orders(self._layout),
+        ]
         self._steps = len(suspected) + 2 * len(self.looked_for)
         if self._on_progress:
             self._on_progress(0, self._steps)
@@ -216,7 +224,7 @@ class _Search:
             self._engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
         has_address = {"line1", "postal_code"} & self._layout.columns.keys()
         self._engine.execute(f"set variable and_address = '{', same address' if has_address else ''}'")
-        self._engine.execute("set variable end_of_history = (select max(moment) from records)")
+        self._engine.execute("set variable end_of_history = (select make_timestamp(epoch_us(max(moment))) from records)")
 
 
 def _missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> str | None:

@@ -1,6 +1,6 @@
 """Open orders whose money is not secured: AUT-2, AUT-3."""
 
-from evals.history.detectors.detector import Detector
+from evals.history.detectors.detector import IS_OPEN, Detector
 
 AUTHORIZATION_SHORT = Detector(
     kind="authorization_short",
@@ -9,6 +9,7 @@ AUTHORIZATION_SHORT = Detector(
     needs=("order_id", "record_id", "at", "status", "amount_cents", "total_cents"),
     records=("authorization",),
     event=("order_exception", "order.payment_review"),
+    sketch=(IS_OPEN,),
     suspects="is_open",
     query="""
 with newest as (

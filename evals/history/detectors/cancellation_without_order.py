@@ -9,7 +9,7 @@ CANCELLATION_WITHOUT_ORDER = Detector(
     "The subject is the cancellation, the other the SKU.",
     needs=("order_id", "record_id", "at", "sku", "qty"),
     records=("cancellation",),
-    suspects="origin in (select hash(origin) from records where record = 'cancellation')",
+    suspects="origin in (select origin from movements where record = 'cancellation')",
     query="""
 with cancelled as (
     from cancellations where origin is not null and sku is not null and qty is not null and record_id is not null

@@ -1,6 +1,6 @@
 """Orders of which more or less is captured than is owed."""
 
-from evals.history.detectors.detector import Detector
+from evals.history.detectors.detector import HAS_LEFT, Detector
 
 CAPTURE_MISMATCH = Detector(
     kind="capture_mismatch",
@@ -9,7 +9,8 @@ CAPTURE_MISMATCH = Detector(
     "and one without any charge are none.",
     needs=("order_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
     records=("charge",),
-    suspects="has_left and (charged_cents is distinct from total_cents or given_back)",
+    sketch=(HAS_LEFT,),
+    suspects="has_left and (gross_cents < owed_cents or net_cents > owed_cents)",
     query="""
 with owed as (
     select order_id, sum(qty * unit_price_cents) as cents, bool_or(qty is null or unit_price_cents is null) as unknown

@@ -1,6 +1,6 @@
 """Orders that have left and are not charged: CAP-1."""
 
-from evals.history.detectors.detector import Detector
+from evals.history.detectors.detector import HAS_LEFT, Detector
 
 CAPTURE_MISSING = Detector(
     kind="capture_missing",
@@ -9,7 +9,8 @@ CAPTURE_MISSING = Detector(
     needs=("order_id", "at", "status"),
     records=("charge",),
     event=("order_exception", "order.capture_failed"),
-    suspects="has_left and takings = 0",
+    sketch=(HAS_LEFT,),
+    suspects="has_left and takings is null",
     query="""
 select order_id as subject, null as other_id, customer_id, placed_at as moment, total_cents as money_cents,
     format('Order {} is {} and nothing is captured for it.', order_id, status) as says

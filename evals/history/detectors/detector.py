@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+IS_OPEN = "bool_or(list_contains(getvariable('open_statuses'), status)) as is_open"
+HAS_LEFT = "bool_or(status in ('shipped', 'delivered')) as has_left"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
@@ -18,6 +21,9 @@ class Detector:
     event: tuple[str, str] | None = None
     #: SQL of a table that has to be made of all records before
     prepared: str | None = None
-    #: SQL of a condition on `sketches` that is true of every order of which the query could find something, and of few others
+    #: SQL of what has to be known of the lines of an order to suspect it, each "an aggregate as name"
+    sketch: tuple[str, ...] = ()
+    #: SQL of a condition on these, and on what was paid (`sketches.suspects`), that is true of every order of which the query
+    #: could find something, and of few others
     suspects: str
     query: str

@@ -9,7 +9,7 @@ DOUBLE_CHARGE = Detector(
     needs=("order_id", "record_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
     records=("charge",),
     # two of one amount that exceed the total, whatever else was charged: unless that is negative
-    suspects="charged_cents > total_cents or given_back",
+    suspects="captures > 1 and (gross_cents > total_cents or is_below_0)",
     query="""
 with captured as (
     from charges where status = 'captured' and amount_cents is not null

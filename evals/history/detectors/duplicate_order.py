@@ -9,6 +9,8 @@ DUPLICATE_ORDER = Detector(
     "The subject is the later one, of equal times the one with the higher id.",
     needs=("order_id", "customer_id", "at", "sku", "qty"),
     event=("order_exception", "order.duplicate_suspected"),
+    # the sum over the lines of quantity times a hash of the SKU, modulo 2^32: of the same goods it is the same
+    sketch=("sum((hash(sku) >> 40)::bigint * (qty & 4294967295)) & 4294967295::hugeint as goods",),
     suspects="""
 hash(customer_id, goods) in (
     select hash(customer_id, goods) as alike from sketches where customer_id is not null group by alike having count(*) > 1

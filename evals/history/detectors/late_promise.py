@@ -7,6 +7,10 @@ LATE_PROMISE = Detector(
     definition="An order was shipped after `promised_at` (after `moved_to`, where the customer moved it), or is open or `ready` "
     "and the history ends after it. A cancelled order is none.",
     needs=("order_id", "at", "status", "promised_at", "shipped_at"),
+    sketch=(
+        """bool_or(coalesce(shipped_at, case when status = 'ready' or list_contains(getvariable('open_statuses'), status)
+            then getvariable('end_of_history') end) > coalesce(moved_to, promised_at)) as is_late""",
+    ),
     suspects="is_late",
     query="""
 with due as (

@@ -13,8 +13,8 @@ PRICE_OUTLIER = Detector(
     prepared="""
 create temp table odd_prices as
 with prices as (
-    select sku, unit_price_cents as price, count(*) as times
-    from records where record = 'line' and unit_price_cents > 0 and sku is not null group by all
+    from (select sku, unit_price_cents as price, count(*) as times from records where record = 'line' group by all)
+    where price > 0 and sku is not null
 ), counted as (
     select *, sum(times) over (partition by sku order by price) as up_to, sum(times) over (partition by sku) as all_times
     from prices
@@ -31,11 +31,8 @@ with prices as (
 select sku, price as unit_price_cents, usual from prices join steady using (sku)
 where price > getvariable('price_factor') * usual or price * getvariable('price_factor') < usual
 """,
-    suspects="""
-order_id in (
-    select hash(order_id) from records semi join odd_prices using (sku, unit_price_cents) where record = 'line'
-)
-""",
+    sketch=("""bool_or(hash(sku, unit_price_cents) in (select hash(sku, unit_price_cents) from odd_prices)) as has_odd_price""",),
+    suspects="has_odd_price",
     query="""
 select order_id as subject, sku as other_id, any_value(orders.customer_id) as customer_id, any_value(placed_at) as moment,
     sum(abs(unit_price_cents - usual) * abs(qty))::bigint as money_cents,

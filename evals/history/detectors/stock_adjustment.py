@@ -1,6 +1,6 @@
 """Corrections of stock that say that it was not there: PHA-1."""
 
-from evals.history.detectors.detector import Detector
+from evals.history.detectors.detector import IS_OPEN, Detector
 
 STOCK_ADJUSTMENT = Detector(
     kind="stock_adjustment",
@@ -9,6 +9,7 @@ STOCK_ADJUSTMENT = Detector(
     needs=("record_id", "at", "sku", "qty"),
     records=("adjustment",),
     event=("omnichannel_exception", "inventory.discrepancy"),
+    sketch=(IS_OPEN,),
     # it needs none to be found, but its case tells of the open orders at its shelf
     suspects="is_open",
     query="""

@@ -1,6 +1,6 @@
 """Open orders that their own place cannot fill: STK-1."""
 
-from evals.history.detectors.detector import Detector
+from evals.history.detectors.detector import IS_OPEN, Detector
 
 STOCK_SHORT = Detector(
     kind="stock_short",
@@ -8,6 +8,7 @@ STOCK_SHORT = Detector(
     "`on_hand - reserved - safety_stock` was there when it was placed. The other is the SKU.",
     needs=("order_id", "at", "status", "sku", "qty", "location", "on_hand", "reserved", "safety_stock"),
     event=("order_exception", "order.stock_short"),
+    sketch=(IS_OPEN,),
     suspects="is_open",
     query="""
 with asked as (

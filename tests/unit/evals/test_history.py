@@ -163,6 +163,10 @@ def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     assert found.counts["repeated_line"] == len(repeated.drop_duplicates(["InvoiceNo", "StockCode"]))
     assert found.counts["stock_adjustment"] == (retail[adjusts]["Quantity"] <= -5).sum()
     assert found.counts["duplicate_order"] == (gap <= pd.Timedelta(minutes=30)).sum() > 0
+    moves = pd.concat([lines[lines["Quantity"] > 0].assign(rank=0), retail[cancels].assign(rank=1)]).dropna(subset="CustomerID")
+    moves = moves.sort_values(["InvoiceDate", "rank", "InvoiceNo"])
+    beyond = (moves["rank"] == 1) & (moves.groupby(["CustomerID", "StockCode"])["Quantity"].cumsum() < 0)
+    assert found.counts["cancellation_without_order"] == len(moves[beyond].drop_duplicates(["InvoiceNo", "StockCode"])) > 0
     assert found.not_looked_for["late_promise"] == "no column status, promised_at, shipped_at"
     assert {*found.counts, *found.not_looked_for} == set(make(10_000)[1]["kind"])
 
