@@ -65,6 +65,12 @@ class Layout:
         """SQL of the total of an order, of its lines."""
         return "max(total_cents)" if "total_cents" in self.columns else "sum(qty * unit_price_cents)::bigint"
 
+    @property
+    def place(self) -> str:
+        """SQL of a hash of the customer and address (where there is one) of a line; null where one of them is not known."""
+        told = ["customer_id", *(column for column in ("line1", "postal_code") if column in self.columns)]
+        return f"case when {' and '.join(f'{column} is not null' for column in told)} then hash({', '.join(told)}) end"
+
     def view(self, rows: str) -> str:
         """SQL that reads `rows`; missing columns are null, `at` is called `moment`; moments may be in a zone."""
         selected = [

@@ -17,32 +17,23 @@ def kept(layout: Layout) -> list[str]:
     moments = ", ".join(f"make_timestamp(epoch_us({moment})) as {moment}" for moment in MOMENTS)
     views = [
         f"create view {record[:-1] + 'ies' if record.endswith('y') else record + 's'} as "
-        f"select *, {layout.origin} as origin from kept where record = '{record}'"
+        f"select *, {layout.origin} as origin, {layout.place} as place from kept where record = '{record}'"
         for record in RECORDS
     ]
     return [
         f"create temp table kept as select * exclude (origin) replace ({moments}) from records "
-        "where hash(order_id) in (select order_id from suspects)",
+        "where hash(order_id) in (from suspects)",
         *views,
     ]
 
 
 def orders(layout: Layout) -> str:
-    """SQL that makes `orders`, one row a suspected order, from its lines and charges.
-
-    goods       the sum over its lines of quantity times a 64-bit hash of the SKU, in 128 bits: two orders have the same
-                if they have the same quantity of every SKU, and otherwise with a chance of about 1 in 2^64
-    place       a hash of customer and address (where the history has one); null where one of them is not known
-    """
-    whole_address = [column for column in ("line1", "postal_code") if column in layout.columns]
-    known = " and ".join(f"{column} is not null" for column in ("customer_id", *whole_address))
-    place = f"any_value(hash({', '.join(('customer_id', *whole_address))})) filter ({known})"
+    """SQL that makes `orders`, one row a suspected order, from its lines and charges."""
     return f"""
 create temp table orders as
 with placed as (
 select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status,
-    {layout.total_cents} as total_cents, {place} as place,
-    case when count(sku) = count(*) and count(qty) = count(*) then sum(hash(sku)::hugeint * qty) end as goods
+    {layout.total_cents} as total_cents
 from lines where order_id is not null group by order_id
 ), paid as (
 select order_id,

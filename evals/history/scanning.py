@@ -157,9 +157,7 @@ class _Search:
         suspected = [
             *prepared,
             *sketches(self._layout, self.looked_for),
-            suspects(self._layout, self.looked_for),
-            "drop table sketches",
-            "drop table movements",
+            *suspects(self._layout, self.looked_for),
             *kept(self._layout),
             orders(self._layout),
         ]

@@ -10,8 +10,8 @@ def sketches(layout: Layout, looked_for: Sequence[Detector]) -> list[str]:
     """SQL that makes `sketches`, one row an order, from its lines wherever in the history they stand, and `movements`, all else.
 
     Orders and customers are the hashes of their ids, of 64 bits: short keys, of which ten million orders share one with a chance
-    of 1 in 300,000. A sketch has the customer, the total, and what the detectors want to know. `cents` of a cancellation are
-    what it takes away. Each condition of a pass over the file costs time, so rows without an order are let in.
+    of 1 in 300,000. A sketch has the customer, the total, and what the detectors want to know. Each condition
+    of a pass over the file costs time, so rows without an order are let in.
     """
     # xor makes the hash of null 0, and any other greater, where a condition would take longer
     unknown = "hash(null::varchar)"
@@ -25,39 +25,38 @@ select hash(order_id) as order_id, {told} from records where record = 'line' gro
 """,
         """
 create temp table movements as
-select record, hash(order_id) as order_id, hash(origin) as origin, status, amount_cents, refunded_cents,
-    qty * unit_price_cents as cents
+select record, hash(order_id) as order_id, hash(origin) as origin, status, amount_cents, refunded_cents
 from records where record <> 'line'
 """,
     ]
 
 
-def suspects(layout: Layout, looked_for: Sequence[Detector]) -> str:
-    """SQL that makes `suspects`: sketches of orders that a detector suspects, and the orders of cancellations and adjustments.
+def suspects(layout: Layout, looked_for: Sequence[Detector]) -> list[str]:
+    """SQL that makes `suspects`, the orders that a detector suspects, and those of cancellations and adjustments; and keeps their
+    sketches alone.
 
     Beside the sketch of an order a detector sees what was paid for it:
 
     takings      charges that are captured, refunded or disputed; captures, those that are captured
     gross_cents  what came in by its takings; net_cents without what was given back of them
     is_below_0   one of them is less than nothing
-    owed_cents   the total without what was cancelled
     """
     conditions = dict.fromkeys(f"({detector.suspects})" for detector in looked_for)
-    return f"""
+    return [
+        f"""
 create temp table suspects as
 with paid as (
     select order_id, count(*) as takings, count_if(status = 'captured') as captures,
         sum(amount_cents) as gross_cents, sum(amount_cents - coalesce(refunded_cents, 0)) as net_cents,
         min(amount_cents) < 0 as is_below_0
     from movements where record = 'charge' and status in ('captured', 'refunded', 'disputed') group by order_id
-), cancelled as (
-    select order_id, sum(cents) as cancelled_cents from movements where record = 'cancellation' group by order_id
 ), known as (
-    select *, {layout.origin} as origin, total_cents - coalesce(cancelled_cents, 0) as owed_cents
-    from sketches left join paid using (order_id) left join cancelled using (order_id)
-    where order_id <> hash(null::varchar)
+    select *, {layout.origin} as origin from sketches left join paid using (order_id) where order_id <> hash(null::varchar)
 )
-from known where {" or ".join(conditions)}
-union all by name
+select order_id from known where {" or ".join(conditions)}
+union all
 select order_id from movements where record in ('cancellation', 'adjustment')
-"""
+""",
+        "drop table movements",
+        "delete from sketches where order_id not in (from suspects)",
+    ]

@@ -22,7 +22,7 @@ select o.order_id as subject, null as other_id, o.customer_id, coalesce(n.one.mo
     else format('Order {} over {:.2f}: its newest authorization {} is {}, over {:.2f}.', o.order_id, o.total_cents / 100,
                 coalesce(n.one.id, '?'), coalesce(n.one.status, '?'), coalesce(n.one.cents, 0) / 100) end as says
 from orders o left join newest n using (order_id)
-where o.status in (select unnest(getvariable('open_statuses'))) and o.total_cents > coalesce(o.captured_cents, 0)
+where list_contains(getvariable('open_statuses'), o.status) and o.total_cents > coalesce(o.captured_cents, 0)
     and (n.order_id is null or n.one.status in ('expired', 'voided', 'declined') or n.one.cents < o.total_cents)
     and o.unknown_payment is distinct from true
 """,

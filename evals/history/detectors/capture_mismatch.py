@@ -10,7 +10,8 @@ CAPTURE_MISMATCH = Detector(
     needs=("order_id", "at", "status", "amount_cents", "refunded_cents", "total_cents"),
     records=("charge",),
     sketch=(HAS_LEFT,),
-    suspects="has_left and (gross_cents < owed_cents or net_cents > owed_cents)",
+    # an order of which something is cancelled is suspected anyway
+    suspects="has_left and (gross_cents < total_cents or net_cents > total_cents)",
     query="""
 with owed as (
     select order_id, sum(qty * unit_price_cents) as cents, bool_or(qty is null or unit_price_cents is null) as unknown

@@ -15,7 +15,7 @@ LATE_PROMISE = Detector(
     query="""
 with due as (
     select order_id, shipped_at, coalesce(moved_to, promised_at) as due, coalesce(shipped_at, case when status = 'ready'
-        or status in (select unnest(getvariable('open_statuses'))) then getvariable('end_of_history') end) as left_at
+        or list_contains(getvariable('open_statuses'), status) then getvariable('end_of_history') end) as left_at
     from lines where status is distinct from 'cancelled'
 )
 select order_id as subject, null as other_id, any_value(customer_id) as customer_id, min(due) as moment,

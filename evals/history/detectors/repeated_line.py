@@ -16,7 +16,7 @@ REPEATED_LINE = Detector(
     query="""
 with repeated as (
     select order_id, sku, qty, unit_price_cents, count(*) as times
-    from lines semi join (from suspects where repeats) s on hash(lines.order_id) = s.order_id
+    from lines semi join (from sketches where repeats) s on hash(lines.order_id) = s.order_id
     where sku is not null and qty is not null and unit_price_cents is not null
     group by order_id, sku, qty, unit_price_cents, location having times > 1
 )

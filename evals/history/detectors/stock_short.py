@@ -15,7 +15,7 @@ with asked as (
     select order_id, sku, location, sum(qty) as asked, min(on_hand - reserved - safety_stock) as available,
         max(unit_price_cents) as unit_price_cents
     from lines
-    where status in (select unnest(getvariable('open_statuses'))) and sku is not null and location is not null
+    where list_contains(getvariable('open_statuses'), status) and sku is not null and location is not null
     group by order_id, sku, location having asked > available
 )
 select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
