@@ -27,6 +27,8 @@ def engine_within(memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
         }
         with duckdb.connect(config=chosen) as engine:
             engine.execute("set TimeZone = 'UTC'")
+            # it would write its own among what the command prints
+            engine.execute("set enable_progress_bar = false")
             yield engine
 
 
