@@ -10,8 +10,8 @@ def sketches(layout: Layout, looked_for: Sequence[Detector]) -> list[str]:
     """SQL that makes `sketches`, one row an order, from its lines wherever in the history they stand, and `movements`, all else.
 
     Orders and customers are the hashes of their ids, of 64 bits: short keys, of which ten million orders share one with a chance
-    of 1 in 300,000. A sketch has the customer, the total, and what the detectors want to know. Each condition
-    of a pass over the file costs time, so rows without an order are let in.
+    of 1 in 300,000. A sketch has the customer, the total, and what the detectors want to know. Each condition of a pass over the
+    file costs time, so rows without an order are let in.
     """
     # xor makes the hash of null 0, and any other greater, where a condition would take longer
     unknown = "hash(null::varchar)"
@@ -53,7 +53,7 @@ with paid as (
 ), known as (
     select *, {layout.origin} as origin from sketches left join paid using (order_id) where order_id <> hash(null::varchar)
 )
-select order_id from known where {" or ".join(conditions)}
+select order_id from known where {" or ".join(conditions) or "false"}
 union all
 select order_id from movements where record in ('cancellation', 'adjustment')
 """,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+#: sketches that several detectors want: nothing has been released of the order (ORD-2), it was handed over
 IS_OPEN = "bool_or(list_contains(getvariable('open_statuses'), status)) as is_open"
 HAS_LEFT = "bool_or(status in ('shipped', 'delivered')) as has_left"
 

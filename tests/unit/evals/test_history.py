@@ -178,6 +178,22 @@ def test_moments_are_compared_whatever_the_zone_in_which_they_are_told() -> None
     assert scan(rows).exceptions["subject"].tolist() == ["B"]
 
 
+def test_a_promise_is_kept_or_broken_whether_or_not_its_moments_are_told_with_a_zone() -> None:
+    promised = pd.to_datetime(["2026-01-05 10:00", "2026-01-05 10:00"])
+    shipped = pd.to_datetime(["2026-01-05 10:30", "2026-01-05 10:00"])
+    rows = {"order_id": ["A", "B"], "at": [BEGIN, BEGIN], "sku": "S", "qty": 1, "status": "shipped"}
+    for promise in (promised, promised.tz_localize("UTC").tz_convert("Asia/Tokyo")):
+        for left in (shipped, shipped.tz_localize("UTC").tz_convert("America/New_York")):
+            found = scan(pd.DataFrame({**rows, "promised_at": promise, "shipped_at": left})).exceptions
+            assert found["subject"].tolist() == ["A"] and "left 00:30:00 later" in found["says"][0]
+
+
+def test_a_history_of_the_columns_that_must_be_there_is_read_and_no_kind_is_looked_for() -> None:
+    found = scan(pd.DataFrame({"order_id": ["A"], "at": [BEGIN], "sku": ["S"], "qty": [1]}))
+    assert found.lines == 1 and not found.counts and found.exceptions is not None and found.exceptions.empty
+    assert set(found.not_looked_for) == {detector.kind for detector in DETECTORS}
+
+
 @pytest.mark.parametrize(
     ("columns", "says"),
     [
