@@ -27,8 +27,10 @@ def engine_within(memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
         }
         with duckdb.connect(config=chosen) as engine:
             engine.execute("set TimeZone = 'UTC'")
-            # it would write its own among what the command prints
-            engine.execute("set enable_progress_bar = false")
+            # It would write its own among what the command prints. In a notebook without ipywidgets it is off,
+            # and refuses to be set.
+            if engine.execute("select current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+                engine.execute("set enable_progress_bar = false")
             yield engine
 
 
