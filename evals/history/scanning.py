@@ -20,7 +20,7 @@ from evals.history.layout import RECORDS, Layout
 from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
 from evals.history.sketches import sketches, suspects
 from evals.history.thresholds import Thresholds
-from evals.history.told import UNTOLD, concern, tell, told_of
+from evals.history.told import UNTOLD, portions, tell, told_of
 from evals.whole_file import whole_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
@@ -177,28 +177,21 @@ class _Search:
     def parts(self, as_of: datetime) -> Iterator[pa.Table]:
         """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
         told = told_of(self.looked_for, self._layout)
-        first = 1
+        for sql in portions(told, self._orders_at_a_time):
+            self._engine.execute(sql)
         for detector in sorted(self.looked_for, key=lambda detector: detector.kind):
-            number = self.counts[detector.kind]
-            held = number
-            if detector in told:
-                self._engine.execute(concern(detector))
-                held += self._engine.sql("from concerned").shape[0]
-            parts = 1 + held // self._orders_at_a_time
-            at_a_time = -(-number // parts)
-            for start in range(first, first + number, max(1, at_a_time)):
-                part = self._part(detector, detector in told, as_of, start, min(start + at_a_time, first + number) - 1)
+            of_kind = f"from portions where kind = '{detector.kind}' group by portion order by portion"
+            for first, last in self._engine.execute(f"select portion, max(number) {of_kind}").fetchall():
+                part = self._part(detector, detector in told, as_of, first, last)
                 self.cases[detector.kind] += part.num_rows - part["case"].null_count
                 yield part
-            first += number
             self._advance()
 
     def _part(self, detector: Detector, is_told: bool, as_of: datetime, first: int, last: int) -> pa.Table:
-        here = f"number between {first} and {last}"
         has_payments = self.records.get("authorization", 0) + self.records.get("charge", 0) > 0
-        for sql in tell(detector, as_of, has_payments, here) if is_told else [UNTOLD]:
+        for sql in tell(detector, as_of, has_payments, first, last) if is_told else [UNTOLD]:
             self._engine.execute(sql)
-        return self._engine.sql(_PART.format(here=here)).to_arrow_table().cast(WRITTEN)
+        return self._engine.sql(_PART.format(here=f"number between {first} and {last}")).to_arrow_table().cast(WRITTEN)
 
     def _advance(self) -> None:
         self._done += 1

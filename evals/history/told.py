@@ -21,32 +21,58 @@ def told_of(looked_for: Sequence[Detector], layout: Layout) -> list[Detector]:
     return [detector for detector in looked_for if detector.event and (has_shelves or detector.kind != _SHELVES)]
 
 
-def concern(detector: Detector) -> str:
-    """SQL that makes `concerned`: the orders that each case of a kind tells of."""
+def portions(told: Sequence[Detector], orders_at_a_time: int) -> list[str]:
+    """SQL that makes
+
+    concerned    the orders that each case tells of
+    portions     exceptions of one kind by number, in each about as many as concern so many orders; named by its first number
+    material     the rows of `kept` that each portion is told from, in the order of portions: to read one is to read it alone
+    """
+    concerned = " union all ".join(["select 0::bigint as number, '' as order_id where false", *map(_concerned, told)])
+    return [
+        f"create temp table concerned as {concerned}",
+        f"""
+create temp table portions as
+with cut as (
+    select number, kind, sum(1 + coalesce(held, 0)) over (
+        partition by kind order by number rows between unbounded preceding and current row
+    ) // {orders_at_a_time} as part
+    from exceptions left join (select number, count(*) as held from concerned group by number) using (number)
+)
+select number, kind, min(number) over (partition by kind, part) as portion from cut
+""",
+        """
+create temp table material as
+select portion, kept.* from kept
+    join (select distinct portion, order_id from concerned join portions using (number)) using (order_id)
+order by portion
+""",
+    ]
+
+
+def _concerned(detector: Detector) -> str:
     if detector.kind == _SHELVES:
-        concerned = """
+        return """
 select distinct e.number, l.order_id from exceptions e join lines l on l.sku || '@' || l.location = e.subject
 where e.kind = 'stock_adjustment' and list_contains(getvariable('open_statuses'), l.status)
 """
-    else:
-        concerned = f"select number, subject as order_id from exceptions where kind = '{detector.kind}'"
-    if detector.kind == "duplicate_order":
-        concerned += " union all select number, other_id from exceptions where kind = 'duplicate_order'"
-    return f"create or replace temp table concerned as {concerned}"
+    named = ["subject", "other_id"] if detector.kind == "duplicate_order" else ["subject"]
+    return f"select number, unnest([{', '.join(named)}]) from exceptions where kind = '{detector.kind}'"
 
 
-def tell(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> list[str]:
-    """SQL that makes `cases` of exceptions of a kind: their number, and `told`, the JSON of a recorded exception without its id.
+def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, last: int) -> list[str]:
+    """SQL that makes `cases` of a portion: their number, and `told`, the JSON of a recorded exception without its id.
 
     Args:
+        detector: of their kind.
         as_of: the moment at which the cases are looked at.
         has_payments: whether the history tells of any.
-        here: SQL of a condition on the number.
+        first, last: their numbers.
     """
     cases = _shelf_cases if detector.kind == _SHELVES else _order_cases
-    at_hand = f"create or replace temp table at_hand as from concerned where {here}"
+    here = f"number between {first} and {last}"
     return [
-        at_hand,
+        f"create or replace temp view at_hand as from material where portion = {first}",
         _TOLD_ORDERS,
         _TOLD_PAYMENTS,
         f"create or replace temp table cases as {cases(detector, as_of, has_payments, here)}",
@@ -55,6 +81,11 @@ def tell(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> 
 
 def _moment(sql: str) -> str:
     return f"strftime({sql}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+
+
+def _joined(texts: str) -> str:
+    """SQL of JSON texts of a group after commas, sorted: each begins with what names it. Null where there is none."""
+    return f"nullif(array_to_string(list_sort(list({texts})), ','), '')"
 
 
 #: the JSON of each record is written once and put together as text, which is far quicker than JSON of nested lists
@@ -67,9 +98,9 @@ with written as (
         case when on_hand is not null then to_json({{
             sku: sku, location: location, on_hand: on_hand, reserved: reserved, safety_stock: safety_stock,
             last_counted_at: null, failed_picks_14d: null}})::varchar end as shelf
-    from lines semi join at_hand using (order_id)
+    from at_hand where record = 'line'
 ), gathered as (
-    select order_id, list_sort(list({{id: record_id, line: line, shelf: shelf}})) as rows,
+    select order_id, {_joined("line")} as lines, {_joined("shelf")} as stock,
         to_json({{
             order_id: order_id, customer_id: any_value(customer_id), status: any_value(status),
             created_at: {_moment("any_value(moment)")},
@@ -82,8 +113,7 @@ with written as (
     from written group by order_id
 )
 select order_id,
-    concat(left(head, -1), ',"lines":[', array_to_string([row.line for row in rows], ','), '],', substr(tail, 2)) as told,
-    nullif(array_to_string([row.shelf for row in rows], ','), '') as stock
+    concat(left(head, -1), ',"lines":[', lines, '],', substr(tail, 2)) as told, stock
 from gathered
 """
 _TOLD_PAYMENTS = f"""
@@ -92,12 +122,12 @@ with written as (
     select order_id, record, record_id, moment, to_json({{
         auth_id: record_id, amount_cents: amount_cents, status: status, authorized_at: {_moment("moment")},
         expires_at: null}})::varchar as told
-    from authorizations semi join at_hand using (order_id)
+    from at_hand where record = 'authorization'
     union all
     select order_id, record, record_id, moment, to_json({{
         charge_id: record_id, amount_cents: amount_cents, status: status, captured_at: {_moment("moment")},
         refunded_cents: refunded_cents}})::varchar
-    from charges semi join at_hand using (order_id)
+    from at_hand where record = 'charge'
 )
 select order_id, concat(
     '{{"order_id":', to_json(order_id), ',"on_hold":null,"authorizations":[',
@@ -109,10 +139,10 @@ group by order_id
 
 
 def _order_cases(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> str:
-    stock = "string_agg(o.stock, ',' order by c.order_id)"
+    trigger = "{order_id: any_value(e.subject)}"
     return f"""
-select e.number, {_case(detector, as_of, "{order_id: any_value(e.subject)}", has_payments, stock)} as told
-from (from exceptions where {here}) e join at_hand c using (number)
+select e.number, {_case(detector, as_of, trigger, has_payments, _joined("o.stock"))} as told
+from (from exceptions where {here}) e join (from concerned where {here}) c using (number)
     join told_orders o using (order_id) left join told_payments p using (order_id)
 group by e.number
 """
@@ -127,7 +157,7 @@ def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool, here: 
     return f"""
 select e.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
 from (from exceptions where {here}) e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
-    left join at_hand c using (number)
+    left join (from concerned where {here}) c using (number)
     left join told_orders o on o.order_id = c.order_id left join told_payments p on p.order_id = c.order_id
 where a.qty < 0 group by e.number
 """
@@ -136,10 +166,10 @@ where a.qty < 0 group by e.number
 def _case(detector: Detector, as_of: datetime, subject: str, has_payments: bool, stock: str) -> str:
     """SQL of a recorded exception; `subject` is a struct of what names it, `stock` the JSON of shelves, or null."""
     mission, event = detector.event or ("", "")
-    payments = """'{"payments":[', string_agg(p.told, ',' order by p.order_id), ']}'"""
+    payments = f"""'{{"payments":[', {_joined("p.told")}, ']}}'"""
     return f"""concat(
     '{{"mission":"{mission}","as_of":"{as_of:%Y-%m-%dT%H:%M:%S.%fZ}","trigger":{{"event":"{event}",',
     substr(to_json({subject})::varchar, 2),
-    ',"systems":{{"oms":{{"orders":[', string_agg(o.told, ',' order by o.order_id), ']}},"payments":',
+    ',"systems":{{"oms":{{"orders":[', {_joined("o.told")}, ']}},"payments":',
     {payments if has_payments else "'null'"}, ',"wms":', coalesce('{{"stock":[' || {stock} || ']}}', 'null'),
     ',"crm":null,"erp":null,"logistics":null}}}}')"""
