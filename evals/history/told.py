@@ -27,6 +27,7 @@ def portions(told: Sequence[Detector], orders_at_a_time: int) -> list[str]:
     concerned    the orders that each case tells of
     portions     exceptions of one kind by number, in each about as many as concern so many orders; named by its first number
     material     the rows of `kept` that each portion is told from, in the order of portions: to read one is to read it alone
+    corrections  the adjustments that cases of shelves are about
     """
     concerned = " union all ".join(["select 0::bigint as number, '' as order_id where false", *map(_concerned, told)])
     return [
@@ -46,6 +47,11 @@ create temp table material as
 select portion, kept.* from kept
     join (select distinct portion, order_id from concerned join portions using (number)) using (order_id)
 order by portion
+""",
+        """
+create temp table corrections as
+select e.number, a.* from exceptions e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
+where e.kind = 'stock_adjustment' and a.qty < 0
 """,
     ]
 
@@ -155,11 +161,10 @@ def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool, here: 
         last_counted_qty: any_value(a.on_hand + a.qty), failed_picks_14d: null}})"""
     trigger = "{sku: any_value(a.sku), location: any_value(a.location)}"
     return f"""
-select e.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
-from (from exceptions where {here}) e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
-    left join (from concerned where {here}) c using (number)
+select a.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
+from (from corrections where {here}) a left join (from concerned where {here}) c using (number)
     left join told_orders o on o.order_id = c.order_id left join told_payments p on p.order_id = c.order_id
-where a.qty < 0 group by e.number
+group by a.number
 """
 
 
