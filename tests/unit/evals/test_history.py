@@ -145,6 +145,18 @@ def test_a_file_of_any_name_gives_what_its_frame_gives_and_the_same_ids(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([orders.name, truth.name, out.name])
 
 
+def test_cases_are_the_same_however_few_are_told_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    history, _ = make(60_000, seed=3)
+    at_once = scan(history, thresholds=LIMITS, as_of=BEGIN, memory_mb=256).exceptions
+    monkeypatch.setattr("evals.history.scanning._ORDERS_PER_MB", 1)
+    in_portions = scan(history, thresholds=LIMITS, as_of=BEGIN, memory_mb=256).exceptions
+    assert at_once is not None and in_portions is not None
+    # with 256 MiB as many as 256 cases and orders
+    told = at_once.groupby("kind").case.agg(lambda cases: cases.count() + cases.str.count('"lines"').sum())
+    assert told[["authorization_short", "stock_adjustment"]].min() > 256
+    pd.testing.assert_frame_equal(in_portions, at_once)
+
+
 def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     found = scan(RETAIL)
     retail = pd.read_parquet(RETAIL)
