@@ -17,7 +17,7 @@ def replayed(ask: Callable[..., WhatIf]) -> WhatIf:
     bar = st.progress(0.0, "Replaying recorded exceptions")
 
     def told(done: int, total: int) -> None:
-        bar.progress(done / total, f"Replaying recorded exceptions: {done:,} of {total:,}")
+        bar.progress(done / total, f"Replaying recorded exceptions, as it is and as it would be: {done:,} of {total:,} replays")
 
     try:
         return ask(on_progress=told)

@@ -20,6 +20,8 @@ MAX_BYTES = 1_000_000
 _POLICY_ID = re.compile(r"[A-Z]{2,8}")
 _HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9][0-9]{0,3}) (?P<title>\S.*)")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: how the names of values end that are amounts, times, counts and shares
+_NEVER_BELOW_0 = ("_cents", "_percent", "_minutes", "_hours", "_days", "_months", "_units")
 #: what steers a screen or turns writing around: a clause would not say what people see
 _UNRULY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: numbers are kept in 64 bits, versions in 32
@@ -180,7 +182,8 @@ def _end_of_values(lines: list[str], start: int, stop: int, file: Path) -> int:
 
 def _values(values: Mapping[Any, Any], file: Path, line: int) -> Mapping[str, Any]:
     for problem in _problems(values):
-        raise fault(file, line, f"the values below have {problem}", "use names_like_this and numbers, texts, lists")
+        remedy = "use names_like_this and numbers, texts, lists; money, times, counts and shares are 0 or more"
+        raise fault(file, line, f"the values below have {problem}", remedy)
     return values
 
 
@@ -189,6 +192,8 @@ def _problems(value: Any) -> Iterator[str]:
         for name, item in value.items():
             if not isinstance(name, str) or not _VALUE_NAME.fullmatch(name):
                 yield f"the name {name!r}"
+            elif name.endswith(_NEVER_BELOW_0) and isinstance(item, int | float) and item < 0:
+                yield f"the value {item!r} of {name}, which cannot be below 0"
             yield from _problems(item)
     elif isinstance(value, list):
         for item in value:

@@ -150,7 +150,7 @@ def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:
             by = f" ({guard.cites})" if guard.cites else ""
             try:
                 if not case.holds(guard.that, bound):
-                    objections.append(f"{action['name']}: {guard.says}{by}")
+                    objections.append(f"{action['name']}: this must hold: {guard.says}{by}")
                 elif guard.takes:
                     case.stock.take(**{name: case.value(raw, bound) for name, raw in guard.takes.items()})
             except Unknown:

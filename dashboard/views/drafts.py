@@ -136,8 +136,10 @@ def draft_head(draft: PolicyDraft, title: str, stale: bool, now: datetime) -> Ma
     name, kind = _STATUS[draft.status]
     status = chip("stale", "bad", "the version it was made from has changed") if stale else chip(name, kind)
     template = '<div class="k-head"><h2>{} <span>{}</span></h2>{}{}{}</div>'
-    versions, day = f"version {draft.base_version} → {draft.version}", f"in force from {draft.in_force_from}"
-    head = markup(template, draft.policy_id, plain(title, 100), chip(versions), chip(day, "info"), status)
+    versions = chip(f"version {draft.base_version} → {draft.version}")
+    was = draft.status == "withdrawn"
+    day = chip(f"{'was to be ' if was else ''}in force from {draft.in_force_from}", "" if was else "info")
+    head = markup(template, draft.policy_id, plain(title, 100), versions, day, status)
     lines = [_line("Drafted", draft.drafted_by, draft.drafted_at, draft.reason, now)]
     if draft.settled_at is not None:
         verb = "Put in force" if draft.status == "in_force" else "Withdrawn"

@@ -157,6 +157,9 @@ def test_a_text_shows_what_went_and_what_came_and_not_where_lines_break() -> Non
 def test_a_stale_draft_is_called_so() -> None:
     assert "stale" in drafts.draft_head(a_draft(), "Fraud", True, NOW)
     assert "5 min ago" in drafts.draft_head(a_draft(), "Fraud", False, NOW)
+    withdrawn = a_draft(status="withdrawn", settled_by="fay", settled_at=NOW, settled_reason="no")
+    assert ">in force from" in drafts.draft_head(a_draft(), "Fraud", False, NOW)
+    assert ">was to be in force from" in drafts.draft_head(withdrawn, "Fraud", False, NOW)
     assert drafts.draft_rows([a_draft(status="in_force")], NOW)[0]["Status"] == "put in force"
 
 

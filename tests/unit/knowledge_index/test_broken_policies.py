@@ -64,6 +64,16 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
         ("below: 0.40", "below: &a [1]\nmore: *a", "FRD.md:14: the YAML cannot be read: an alias (*name) is not"),
         ("below: 0.40", "below: .nan", "FRD.md:13: the values below have the value nan"),
         ("below: 0.40", "below: 2025-01-01", "FRD.md:13: the values below have the value datetime.date"),
+        (
+            "below: 0.40",
+            "below: 0.40\nup_to_cents: -1",
+            "FRD.md:13: the values below have the value -1 of up_to_cents, which cannot be",
+        ),
+        (
+            "below: 0.40",
+            "below: 0.40\nby: {role_days: -0.5}",
+            "FRD.md:13: the values below have the value -0.5 of role_days, which",
+        ),
         ("below: 0.40", "Below: 0.40", "FRD.md:13: the values below have the name 'Below'"),
         ("below: 0.40", "below: " + "[" * 3000, "FRD.md:13: the YAML below cannot be read"),
         ("{below}", "{above}", "FRD.md:16: the placeholder {above} leads to no value; name"),

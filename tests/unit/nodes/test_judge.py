@@ -69,7 +69,12 @@ def test_a_plan_in_order_passes_with_sentences_tiers_and_undoing() -> None:
         ),
         ("update_shipping_address", {**O1, "ship_to": an_address()}, {}, "the carrier suggests"),
         ("cancel_order", {**O9, "reason": "duplicate"}, {}, "only the order of the case or its later duplicate"),
-        ("reallocate_line", {**LINE, "to_location": "DC-2"}, {}, "enough stock that can be trusted"),
+        (
+            "reallocate_line",
+            {**LINE, "to_location": "DC-2"},
+            {},
+            "this must hold: the place has enough stock that can be trusted",
+        ),
         (
             "reallocate_line",
             {**LINE, "to_location": "DC-2"},
