@@ -49,7 +49,7 @@ def _shown(placeholder: str, clause_id: str, values: Values) -> str:
     value: Any = values.get(reference["clause"] or clause_id, {})
     for part in reference["name"].split("."):
         value = _part(value, part)
-    form = reference["form"] or "default"
+    form = reference["form"] or ("dollars" if reference["name"].endswith("_cents") else "default")
     if form not in _FORMS:
         raise ValueError(f"asks for the unknown form {form!r}")
     return _FORMS[form](value)
@@ -74,6 +74,12 @@ def _default(value: Any) -> str:
         # two decimals as scores are written, unless that would hide a digit
         return f"{value:.2f}" if round(value, 2) == value else repr(value)
     return value
+
+
+def _dollars(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("leads to a value that is not a whole number of cents")
+    return f"${value / 100:,.2f}"
 
 
 def _code_spans(value: Any) -> list[str]:
@@ -106,6 +112,7 @@ def _times(value: Any) -> str:
 
 _FORMS: Mapping[str, Callable[[Any], str]] = {
     "default": _default,
+    "dollars": _dollars,
     "plain": lambda value: ", ".join(_strings(value)),
     "or": _joined("or"),
     "and": _joined("and"),

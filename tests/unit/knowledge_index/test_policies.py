@@ -67,8 +67,8 @@ def version(number: int, begins: str, ends: str, elevated: str = "0.40") -> str:
 def test_a_clause_says_its_numbers_in_its_text(load: Load) -> None:
     clause = load(GOOD).clause("FRD-2", JUNE)
     assert clause.text == (
-        "From 0.40, up to 1,500,000, at most twice, two, for `gold`, `vip` or `standard`, for `gold`, `vip`, "
-        "`standard`, for gold, vip, standard, by a reviewer up to 50,000.\n\nA second paragraph."
+        "From 0.40, up to $15,000.00, at most twice, two, for `gold`, `vip` or `standard`, for `gold`, `vip`, "
+        "`standard`, for gold, vip, standard, by a reviewer up to $500.00.\n\nA second paragraph."
     )
 
 
