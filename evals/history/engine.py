@@ -55,6 +55,9 @@ def in_sentences(what: str, memory_mb: int) -> Iterator[None]:
 def opened(engine: duckdb.DuckDBPyConnection, orders: pd.DataFrame | Path | str, what: str) -> tuple[Layout, str]:
     """The layout of a history, and SQL that names its rows."""
     if isinstance(orders, pd.DataFrame):
+        twice = orders.columns[orders.columns.duplicated()]
+        if len(twice):
+            raise BadInput(f"{what}: has several columns {str(twice[0])[:60]}; rename all but one")
         try:
             table = pa.Table.from_pandas(orders, preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError) as error:
@@ -68,4 +71,5 @@ def opened(engine: duckdb.DuckDBPyConnection, orders: pd.DataFrame | Path | str,
     # a name is a pattern to the engine: what means something in patterns is put in brackets
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(orders))
     quoted = pattern.replace("'", "''")
-    return recognise(schema, what), f"read_parquet('{quoted}')"
+    # the folders of its path tell nothing of it, though they be called such as sku=5
+    return recognise(schema, what), f"read_parquet('{quoted}', hive_partitioning = false)"

@@ -1,5 +1,6 @@
 """The columns of a history: our own layout, and that of Online Retail, which is recognised by its columns."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ class Layout:
 
     @property
     def place(self) -> str:
-        """SQL of a hash of the customer and address (where there is one) of a line; null where one of them is not known."""
+        """SQL of a hash of the customer and address (where there is one) of an order; null where one of them is not known."""
         told = ["customer_id", *(column for column in ("line1", "postal_code") if column in self.columns)]
         return f"case when {' and '.join(f'{column} is not null' for column in told)} then hash({', '.join(told)}) end"
 
@@ -82,6 +83,10 @@ class Layout:
 
 def recognise(schema: pa.Schema, what: str) -> Layout:
     """The layout of a history with these columns. Raises BadInput that names `what` and what is missing, or wrong."""
+    times = Counter(map(str.lower, schema.names))  # the engine does not tell capitals apart
+    alike = [name for name in (*SCHEMA.names, *_ONLINE_RETAIL, "CustomerID") if times[name.lower()] > 1]
+    if alike:
+        raise BadInput(f"{what}: has several columns {alike[0]}, whatever the capitals; rename all but one")
     if set(_ONLINE_RETAIL) <= set(schema.names):
         return _online_retail(schema, what)
     missing = {"order_id", "at", "sku", "qty"} - set(schema.names)
@@ -133,7 +138,7 @@ def _read(schema: pa.Schema, name: str, wanted: pa.DataType, what: str) -> str:
     )
     if wanted == _MOMENT:
         _refuse_unless(pa.types.is_timestamp(type_) or pa.types.is_date(type_), schema, name, "a date and time", what)
-        return column if getattr(type_, "tz", None) else f"{column}::timestamp"
+        return f"{column}::timestamptz" if getattr(type_, "tz", None) else f"{column}::timestamp"
     if wanted == pa.int64():
         _refuse_unless(pa.types.is_integer(type_) or pa.types.is_floating(type_), schema, name, "a whole number", what)
         return whole if pa.types.is_floating(type_) else f"{column}::bigint"

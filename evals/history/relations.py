@@ -16,9 +16,7 @@ def kept(layout: Layout) -> list[str]:
     """SQL that makes `kept`, the rows of `suspects` and every cancellation and adjustment, and a view of each record of them."""
     moments = ", ".join(f"make_timestamp(epoch_us({moment})) as {moment}" for moment in MOMENTS)
     views = [
-        f"create view {record[:-1] + 'ies' if record.endswith('y') else record + 's'} as "
-        f"select *, {layout.origin} as origin, {layout.place} as place from kept where record = '{record}'"
-        for record in RECORDS
+        f"create view {record}s as select *, {layout.origin} as origin from kept where record = '{record}'" for record in RECORDS
     ]
     return [
         f"create temp table kept as select * exclude (origin) replace ({moments}) from records "
@@ -28,12 +26,13 @@ def kept(layout: Layout) -> list[str]:
 
 
 def orders(layout: Layout) -> str:
-    """SQL that makes `orders`, one row a suspected order, from its lines and charges."""
+    """SQL that makes `orders`, one row a suspected order, from its charges and lines; one line may tell what others do not."""
     return f"""
 create temp table orders as
 with placed as (
 select order_id, any_value(customer_id) as customer_id, any_value(moment) as placed_at, any_value(status) as status,
-    {layout.total_cents} as total_cents
+    {layout.total_cents} as total_cents, any_value(line1) as line1, any_value(postal_code) as postal_code,
+    coalesce(any_value(moved_to), any_value(promised_at)) as due, any_value(shipped_at) as shipped_at
 from lines where order_id is not null group by order_id
 ), paid as (
 select order_id,
@@ -42,8 +41,8 @@ select order_id,
     sum(amount_cents) filter (status = 'captured') as captured_cents,
     count(*) filter (status in ('captured', 'refunded', 'disputed')) as taken,
     bool_or(status = 'disputed') as disputed,
-    bool_or(amount_cents is null or status is null) as unknown_payment
+    bool_or(status is null) as unknown_status, bool_or(amount_cents is null or status is null) as unknown_payment
 from charges where order_id is not null group by order_id
 )
-from placed left join paid using (order_id)
+select *, {layout.place} as place from placed left join paid using (order_id)
 """

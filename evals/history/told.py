@@ -6,10 +6,14 @@ What the history does not tell is null: a field, or a system of which it has not
 from collections.abc import Sequence
 from datetime import datetime
 
+from evals.cases import MAX_LINE_BYTES
 from evals.history.detectors.detector import Detector
 from evals.history.layout import Layout
+from ledger.legality import LONGEST_NAME
 
 _SHELVES = "stock_adjustment"
+#: open orders at a shelf of which a case tells at most: of more it would be nearly as long as it may be, or longer
+_MOST_ORDERS = 10_000
 #: of `exceptions` that are none for a Mission
 UNTOLD = "create or replace temp table cases (number bigint, told varchar)"
 
@@ -28,9 +32,18 @@ def portions(told: Sequence[Detector], orders_at_a_time: int) -> list[str]:
     portions     exceptions of one kind by number, in each about as many as concern so many orders; named by its first number
     material     the rows of `kept` that each portion is told from, in the order of portions: to read one is to read it alone
     corrections  the adjustments that cases of shelves are about
+    waiting      the open orders at the shelf of each of them
     """
     concerned = " union all ".join(["select 0::bigint as number, '' as order_id where false", *map(_concerned, told)])
     return [
+        """
+create temp table waiting as
+select distinct l.sku || '@' || l.location as subject, order_id
+from lines l join (select order_id, status as state from orders) using (order_id)
+where list_contains(getvariable('open_statuses'), state)
+    and l.sku || '@' || l.location in (select subject from exceptions where kind = 'stock_adjustment')
+""",
+        f"create view crowded as select subject from waiting group by subject having count(*) > {_MOST_ORDERS}",
         f"create temp table concerned as {concerned}",
         f"""
 create temp table portions as
@@ -48,10 +61,13 @@ select portion, kept.* from kept
     join (select distinct portion, order_id from concerned join portions using (number)) using (order_id)
 order by portion
 """,
-        """
+        f"""
 create temp table corrections as
-select e.number, a.* from exceptions e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
-where e.kind = 'stock_adjustment' and a.qty < 0
+select e.number, min(a) as a
+from exceptions e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
+where e.kind = 'stock_adjustment' and a.qty < 0 and {_names("a.sku")} and {_names("a.location")}
+    and e.subject not in (from crowded)
+group by e.number
 """,
     ]
 
@@ -59,11 +75,18 @@ where e.kind = 'stock_adjustment' and a.qty < 0
 def _concerned(detector: Detector) -> str:
     if detector.kind == _SHELVES:
         return """
-select distinct e.number, l.order_id from exceptions e join lines l on l.sku || '@' || l.location = e.subject
-where e.kind = 'stock_adjustment' and list_contains(getvariable('open_statuses'), l.status)
+select number, order_id from exceptions join waiting using (subject)
+where kind = 'stock_adjustment' and subject not in (from crowded)
 """
     named = ["subject", "other_id"] if detector.kind == "duplicate_order" else ["subject"]
     return f"select number, unnest([{', '.join(named)}]) from exceptions where kind = '{detector.kind}'"
+
+
+def _names(subject: str) -> str:
+    """SQL of whether an event can name its subject so."""
+    return (
+        f"(regexp_matches({subject}, '[^\\s\\pZ]') and length({subject}) <= {LONGEST_NAME} and not contains({subject}, chr(0)))"
+    )
 
 
 def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, last: int) -> list[str]:
@@ -81,7 +104,8 @@ def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, la
         f"create or replace temp view at_hand as from material where portion = {first}",
         _TOLD_ORDERS,
         _TOLD_PAYMENTS,
-        f"create or replace temp table cases as {cases(detector, as_of, has_payments, here)}",
+        f"create or replace temp table cases as from ({cases(detector, as_of, has_payments, here)}) "
+        f"where strlen(told) <= {MAX_LINE_BYTES}",
     ]
 
 
@@ -148,23 +172,23 @@ def _order_cases(detector: Detector, as_of: datetime, has_payments: bool, here: 
     trigger = "{order_id: any_value(e.subject)}"
     return f"""
 select e.number, {_case(detector, as_of, trigger, has_payments, _joined("o.stock"))} as told
-from (from exceptions where {here}) e join (from concerned where {here}) c using (number)
+from (from exceptions where {here} and {_names("subject")}) e join (from concerned where {here}) c using (number)
     join told_orders o using (order_id) left join told_payments p using (order_id)
 group by e.number
 """
 
 
 def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> str:
+    a = "any_value(c.a)"
     stock = f"""to_json({{
-        sku: any_value(a.sku), location: any_value(a.location), on_hand: any_value(a.on_hand), reserved: any_value(a.reserved),
-        safety_stock: any_value(a.safety_stock), last_counted_at: {_moment("any_value(a.moment)")},
-        last_counted_qty: any_value(a.on_hand + a.qty), failed_picks_14d: null}})"""
-    trigger = "{sku: any_value(a.sku), location: any_value(a.location)}"
+        sku: {a}.sku, location: {a}.location, on_hand: {a}.on_hand, reserved: {a}.reserved, safety_stock: {a}.safety_stock,
+        last_counted_at: {_moment(f"{a}.moment")}, last_counted_qty: {a}.on_hand + {a}.qty, failed_picks_14d: null}})"""
+    trigger = f"{{sku: {a}.sku, location: {a}.location}}"
     return f"""
-select a.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
-from (from corrections where {here}) a left join (from concerned where {here}) c using (number)
-    left join told_orders o on o.order_id = c.order_id left join told_payments p on p.order_id = c.order_id
-group by a.number
+select c.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
+from (from corrections where {here}) c left join (from concerned where {here}) w using (number)
+    left join told_orders o on o.order_id = w.order_id left join told_payments p on p.order_id = w.order_id
+group by c.number
 """
 
 

@@ -1,5 +1,6 @@
 """What a scan of a history finds becomes recorded exceptions, on which Missions are run."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,48 @@ def test_duplicates_of_online_retail_are_escalated_for_nothing_tells_their_state
     assert [one["verdict"] for one in given] == ["escalate"] * counts["duplicate_order"]
     assert all(one["cite"] == ["GOV-7"] for one in given)
     assert "duplicate_order" not in without_mission(found)
+
+
+def test_a_case_is_told_only_where_it_can_be_read(laboratory: Laboratory, tmp_path: Path) -> None:
+    at, found = datetime(2026, 1, 5, tzinfo=UTC), tmp_path / "found.parquet"
+    twins = [
+        {
+            "record": "line",
+            "order_id": f"{first}{name}",
+            "customer_id": name,
+            "at": at,
+            "sku": "T",
+            "qty": 1,
+            "status": "new",
+            "line1": "1",
+        }
+        for name in ("\0", " ", "good", "x" * 500)
+        for first in (" ", "  ")
+    ]
+    crowd = [
+        {
+            "record": "line",
+            "order_id": f"O-{number}",
+            "at": at,
+            "sku": "S",
+            "qty": 1,
+            "status": "new",
+            "location": place,
+            "line1": place * 80,
+        }
+        for place, orders in (("L", 3), ("crowded", 10_001), ("long", 9_000))
+        for number in range(orders)
+    ]
+    taken = [("L", "A"), ("L", "A"), ("", "A"), ("crowded", "A"), ("long", "A")]
+    corrections = [
+        {"record": "adjustment", "record_id": name, "at": at, "sku": "S", "qty": -9 - number, "on_hand": 20, "location": place}
+        for number, (place, name) in enumerate(taken)
+    ]
+    scan(pd.DataFrame([*twins, *crowd, *corrections]), found)
+    cases = {case.event.subject: case for case in read_exceptions(found, laboratory.packs)}
+    assert set(cases) == {" good", "S@L"}
+    assert [order["order_id"] for order in cases["S@L"].systems["oms"]["orders"]] == ["O-0", "O-1", "O-2"]
+    assert without_mission(found) == {"duplicate_order": 3, "stock_adjustment": 3}
 
 
 def test_a_file_that_holds_no_exceptions_is_refused(laboratory: Laboratory, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ AUTHORIZATION_SHORT = Detector(
     suspects="is_open",
     query="""
 with newest as (
-    select order_id, max_by({id: record_id, status: status, cents: amount_cents, moment: moment}, (moment, record_id)) as one
+    select order_id, max_by({id: record_id, status: status, cents: amount_cents, moment: moment}, (moment, record_id)) as one,
+        bool_or(moment is null) as unknown
     from authorizations group by order_id
 )
 select o.order_id as subject, null as other_id, o.customer_id, coalesce(n.one.moment, o.placed_at) as moment,
@@ -24,6 +25,6 @@ select o.order_id as subject, null as other_id, o.customer_id, coalesce(n.one.mo
 from orders o left join newest n using (order_id)
 where list_contains(getvariable('open_statuses'), o.status) and o.total_cents > coalesce(o.captured_cents, 0)
     and (n.order_id is null or n.one.status in ('expired', 'voided', 'declined') or n.one.cents < o.total_cents)
-    and o.unknown_payment is distinct from true
+    and n.unknown is distinct from true and o.unknown_payment is distinct from true
 """,
 )

@@ -14,6 +14,6 @@ CAPTURE_MISSING = Detector(
     query="""
 select order_id as subject, null as other_id, customer_id, placed_at as moment, total_cents as money_cents,
     format('Order {} is {} and nothing is captured for it.', order_id, status) as says
-from orders where coalesce(taken, 0) = 0 and status in ('shipped', 'delivered')
+from orders where coalesce(taken, 0) = 0 and status in ('shipped', 'delivered') and unknown_status is distinct from true
 """,
 )

@@ -12,7 +12,9 @@ DOUBLE_CHARGE = Detector(
     suspects="captures > 1 and (gross_cents > total_cents or is_below_0)",
     query="""
 with captured as (
-    from charges where status = 'captured' and amount_cents is not null
+    select order_id, record_id, amount_cents, min(moment) as moment, max(refunded_cents) as refunded_cents
+    from charges where status = 'captured' and amount_cents is not null and record_id is not null
+    group by order_id, record_id, amount_cents
 ), ordered as (
     select *, lag(record_id) over same as earlier, lag(moment) over same as earlier_at
     from captured semi join (select order_id, amount_cents from captured group by all having count(*) > 1)

@@ -7,9 +7,9 @@ _ALIKE = "select hash(customer_id, goods) as alike from sketches where customer_
 
 DUPLICATE_ORDER = Detector(
     kind="duplicate_order",
-    definition="The same customer placed an order with the same quantity of every SKU, to the same `line1` and `postal_code` "
-    "(where the history has these columns), at most DUP-1 `window_minutes` before, and neither is cancelled. "
-    "The subject is the later one, of equal times the one with the higher id.",
+    definition="The same customer placed an order with the same quantity of every SKU (none of it is as many as 0), "
+    "to the same `line1` and `postal_code` (where the history has these columns), at most DUP-1 `window_minutes` before, "
+    "and neither is cancelled. The subject is the later one, of equal times the one with the higher id.",
     needs=("order_id", "customer_id", "at", "sku", "qty"),
     event=("order_exception", "order.duplicate_suspected"),
     # the sum over the lines of quantity times a hash of the SKU, modulo 2^32: of the same goods it is the same
@@ -20,7 +20,7 @@ DUPLICATE_ORDER = Detector(
 with likely as (
     select order_id from sketches where hash(customer_id, goods) in ({_ALIKE})
 ), bought as (
-    select order_id, any_value(place) as place, sum(hash(sku)::hugeint * qty) as goods
+    select order_id, sum(hash(sku)::hugeint * qty) as goods
     from lines semi join likely on hash(lines.order_id) = likely.order_id
     group by order_id having count(sku) = count(*) and count(qty) = count(*)
 ), candidates as (

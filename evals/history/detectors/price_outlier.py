@@ -6,7 +6,7 @@ PRICE_OUTLIER = Detector(
     kind="price_outlier",
     definition="A line costs more than `price_factor` times the usual price of its SKU, or less than one part in `price_factor` "
     "of it, and is not free. The usual price is the median over its lines in the history (of an even number the lower one); a "
-    "SKU has one when it has at least `price_lines` lines that are not free, and nine in ten of them within that factor. "
+    "SKU has one when it has at least `price_lines` lines at a price above 0, and nine in ten of them within that factor. "
     "The other is the SKU.",
     needs=("order_id", "at", "sku", "qty", "unit_price_cents"),
     # counted by price first: there are far fewer prices than lines, and the median of counts is exact

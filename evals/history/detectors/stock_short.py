@@ -14,9 +14,9 @@ STOCK_SHORT = Detector(
 with asked as (
     select order_id, sku, location, sum(qty) as asked, min(on_hand - reserved - safety_stock) as available,
         max(unit_price_cents) as unit_price_cents
-    from lines
-    where list_contains(getvariable('open_statuses'), status) and sku is not null and location is not null
-    group by order_id, sku, location having asked > available
+    from lines join (select order_id, status as state from orders) using (order_id)
+    where list_contains(getvariable('open_statuses'), state) and sku is not null and location is not null
+    group by order_id, sku, location having asked > available and asked > 0
 )
 select order_id as subject, sku as other_id, any_value(customer_id) as customer_id, any_value(placed_at) as moment,
     sum((asked - greatest(available, 0)) * unit_price_cents)::bigint as money_cents,

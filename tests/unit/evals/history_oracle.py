@@ -10,10 +10,13 @@ from evals.history import Thresholds
 Row = dict[str, Any]
 Exceptional = tuple[str, str, str]
 TAKEN = ("captured", "refunded", "disputed")
+#: what a line tells of its order
+OF_ORDER = ("customer_id", "at", "status", "total_cents", "line1", "postal_code", "promised_at", "moved_to", "shipped_at")
 
 
 def exceptions_of(rows: Sequence[Row], limits: Thresholds) -> set[Exceptional]:
     """(kind, subject, other) of every exception."""
+    rows = _completed(rows)
     by = {record: [row for row in rows if row["record"] == record] for record in {row["record"] for row in rows}}
     by = defaultdict(list, by)
     orders: dict[str, list[Row]] = defaultdict(list)
@@ -34,6 +37,16 @@ def exceptions_of(rows: Sequence[Row], limits: Thresholds) -> set[Exceptional]:
     }
 
 
+def _completed(rows: Sequence[Row]) -> list[Row]:
+    """The rows, of which each line tells of its order what any of its lines tells."""
+    lines: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["record"] == "line":
+            lines[row["order_id"]].append(row)
+    told = {order_id: {column: _told(own, column) for column in OF_ORDER} for order_id, own in lines.items()}
+    return [{**row, **told[row["order_id"]]} if row["record"] == "line" else row for row in rows]
+
+
 def _told(lines: Sequence[Row], column: str) -> Any:
     """What the first line that tells it says."""
     return next((line[column] for line in lines if line[column] is not None), None)
@@ -46,7 +59,7 @@ def _duplicates(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Ex
             if line["sku"] is None or line["qty"] is None:
                 return None
             counts[line["sku"]] += line["qty"]
-        return sorted(counts.items())
+        return sorted((sku, qty) for sku, qty in counts.items() if qty)
 
     for order_id, lines in orders.items():
         one = [_told(lines, column) for column in ("customer_id", "line1", "postal_code")], goods(lines)
@@ -64,7 +77,8 @@ def _duplicates(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Ex
 
 
 def _double_charges(orders: dict[str, list[Row]], charges: Sequence[Row], limits: Thresholds) -> Iterator[Exceptional]:
-    captured = [charge for charge in charges if charge["status"] == "captured" and charge["amount_cents"] is not None]
+    known = [charge for charge in charges if None not in (charge["amount_cents"], charge["record_id"])]
+    captured = [charge for charge in known if charge["status"] == "captured"]
     for later in captured:
         total = _told(orders.get(later["order_id"], []), "total_cents")
         for earlier in captured:
@@ -88,8 +102,9 @@ def _captures(
         total = _told(lines, "total_cents")
         if lines[0]["status"] not in ("shipped", "delivered"):
             continue
-        if not taken:
+        if not taken and all(charge["status"] for charge in own):
             yield "capture_missing", order_id, ""
+        if not taken:
             continue
         less = [row for row in cancellations if row["order_id"] == order_id]
         known = [*(charge["amount_cents"] for charge in own), *(charge["status"] for charge in own), total]
@@ -133,7 +148,7 @@ def _stock(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Excepti
                 for line in wanting
                 if None not in (line["on_hand"], line["reserved"], line["safety_stock"])
             ]
-            if there and sum(line["qty"] or 0 for line in wanting) > min(there):
+            if there and sum(line["qty"] or 0 for line in wanting) > max(0, min(there)):
                 yield "stock_short", order_id, sku
 
 
@@ -157,7 +172,7 @@ def _repeated(orders: dict[str, list[Row]]) -> Iterator[Exceptional]:
 def _cancellations(orders: dict[str, list[Row]], cancellations: Sequence[Row]) -> Iterator[Exceptional]:
     for row in cancellations:
         ordered = [
-            line["qty"] or 0 for line in orders.get(row["order_id"], []) if line["sku"] == row["sku"] and line["at"] <= row["at"]
+            line["qty"] for line in orders.get(row["order_id"], []) if line["sku"] == row["sku"] and line["at"] <= row["at"]
         ]
         cancelled = [
             other["qty"]
@@ -165,7 +180,9 @@ def _cancellations(orders: dict[str, list[Row]], cancellations: Sequence[Row]) -
             if (other["order_id"], other["sku"]) == (row["order_id"], row["sku"])
             and (other["at"], other["record_id"]) <= (row["at"], row["record_id"])
         ]
-        if sum(cancelled) > sum(ordered):
+        if None in ordered or row["qty"] <= 0:
+            continue
+        if sum(cancelled) > sum(qty for qty in ordered if qty > 0):
             yield "cancellation_without_order", row["record_id"], row["sku"]
 
 
@@ -182,11 +199,11 @@ def _late(orders: dict[str, list[Row]], end: Any, limits: Thresholds) -> Iterato
 def _prices(lines: Sequence[Row], limits: Thresholds) -> Iterator[Exceptional]:
     prices: dict[str, list[int]] = defaultdict(list)
     for line in lines:
-        if line["sku"] is not None and line["unit_price_cents"]:
+        if line["sku"] is not None and (line["unit_price_cents"] or 0) > 0:
             prices[line["sku"]].append(line["unit_price_cents"])
     for line in lines:
         price, all_ = line["unit_price_cents"], sorted(prices[line["sku"]])
-        if not price or line["sku"] is None or len(all_) < limits.price_lines:
+        if not price or price < 0 or line["sku"] is None or len(all_) < limits.price_lines:
             continue
         usual = all_[(len(all_) - 1) // 2]
         steady = sum(one <= limits.price_factor * usual and one * limits.price_factor >= usual for one in all_)

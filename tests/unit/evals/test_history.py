@@ -200,6 +200,101 @@ def test_a_promise_is_kept_or_broken_whether_or_not_its_moments_are_told_with_a_
             assert found["subject"].tolist() == ["A"] and "left 00:30:00 later" in found["says"][0]
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo"])
+def test_moments_are_read_whatever_their_unit(unit: str, zone: str | None, tmp_path: Path) -> None:
+    twins = {"order_id": ["A", "B"], "customer_id": ["C", "C"], "sku": ["S", "S"], "qty": [1, 1]}
+    table = pa.table({**twins, "at": pa.array([BEGIN, BEGIN]).cast(pa.timestamp(unit, zone))})
+    pq.write_table(table, tmp_path / "orders.parquet")
+    for orders in (table.to_pandas(), tmp_path / "orders.parquet"):
+        assert scan(orders).exceptions["subject"].tolist() == ["B"]
+
+
+def test_what_one_line_tells_of_its_order_holds_for_all_its_lines() -> None:
+    hour = timedelta(hours=1)
+    left = {"promised_at": BEGIN, "shipped_at": BEGIN + hour, "sku": "T"}
+    shelf = {"location": "L", "on_hand": 5, "reserved": 0, "safety_stock": 0, "sku": "U"}
+    rows = [
+        a_line(order_id="moved", **left, moved_to=BEGIN + 2 * hour),
+        a_line(order_id="moved", **left, record_id="2", qty=2),
+        a_line(order_id="late", promised_at=BEGIN, customer_id="C-2"),
+        a_line(order_id="late", shipped_at=BEGIN + hour, record_id="2", qty=2),
+        a_line(order_id="cancelled", **left, status="cancelled", customer_id="C-3"),
+        a_line(order_id="cancelled", **left, record_id="2", qty=2),
+        a_line(order_id="short", **shelf, status="new", qty=3, customer_id="C-4"),
+        a_line(order_id="short", **shelf, qty=4, record_id="2"),
+        a_line(order_id="short", sku="V", at=None, record_id="3"),
+        a_line(record="cancellation", record_id="X", order_id="short", sku="V", at=BEGIN + hour),
+    ]
+    for order_id in ("A", "B"):
+        rows.append(a_line(order_id=order_id, customer_id="C-5"))
+        rows.append(a_line(order_id=order_id, customer_id=None, line1="1 A St", postal_code="10", record_id="2", sku="W"))
+    found = scan(frame(rows), thresholds=LIMITS).exceptions
+    assert set(found[["kind", "subject"]].itertuples(index=False, name=None)) == {
+        ("late_promise", "late"),
+        ("stock_short", "short"),
+        ("duplicate_order", "B"),
+    }
+
+
+def test_a_charge_that_stands_twice_in_the_history_is_one_charge_and_no_exception_has_the_id_of_another() -> None:
+    charge = {"record": "charge", "sku": None, "qty": None, "status": "captured", "amount_cents": 100}
+    rows = [a_line(total_cents=100), *[a_line(**charge, record_id=name) for name in ("c1", "c1", None, None, "c2", "c2", "c2")]]
+    found = scan(frame(rows), thresholds=LIMITS).exceptions
+    assert found[["subject", "other_id"]].to_numpy().tolist() == [["O-1", "c2"]] and found["says"].notna().all()
+
+
+def test_what_is_not_known_of_a_payment_or_a_cancellation_is_no_exception() -> None:
+    hour = timedelta(hours=1)
+    charge = {"record": "charge", "record_id": "c", "sku": None, "qty": None, "amount_cents": 100}
+    authorized = {"record": "authorization", "sku": None, "qty": None, "amount_cents": 100, "order_id": "open"}
+    rows = [
+        a_line(order_id="left", status="shipped", customer_id="C-2"),
+        a_line(**charge, order_id="left", status=None),
+        a_line(order_id="open", status="new", total_cents=100, customer_id="C-3"),
+        a_line(**authorized, record_id="a", status="authorized"),
+        a_line(**authorized, record_id="b", status="expired", at=None),
+        a_line(order_id="uncounted", qty=None),
+        a_line(record="cancellation", record_id="x", order_id="uncounted", at=BEGIN + hour),
+        a_line(order_id="one", customer_id="C-4"),
+        a_line(record="cancellation", record_id="y", order_id="one", at=None),
+        a_line(record="cancellation", record_id="z", order_id="one", at=BEGIN + hour),
+    ]
+    assert scan(frame(rows), thresholds=LIMITS).exceptions.empty
+
+
+def test_quantities_below_1_are_no_order_and_no_cancellation_of_anything() -> None:
+    shelf = {"status": "new", "location": "L", "on_hand": -5, "reserved": 0, "safety_stock": 0}
+    cancel = {"record": "cancellation", "at": BEGIN + timedelta(hours=1)}
+    rows = [
+        a_line(qty=0, sku="T", **shelf),
+        a_line(qty=2, sku="U"),
+        a_line(qty=-2, sku="U", record_id="2"),
+        *[a_line(**cancel, sku="U", record_id=name, qty=qty) for name, qty in (("X", 2), ("Y", 1), ("Z", 0), ("Z2", -1))],
+        *[a_line(**cancel, sku="V", record_id="W", qty=qty) for qty in (-1, 3)],
+        a_line(qty=2, sku="V", record_id="3"),
+    ]
+    for turned in (rows, rows[::-1]):
+        found = scan(frame(turned), thresholds=LIMITS).exceptions
+        assert found[["kind", "subject"]].to_numpy().tolist() == [["cancellation_without_order", "Y"]]
+
+
+def test_the_folders_in_which_a_history_lies_tell_nothing_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "sku=S"
+    folder.mkdir()
+    frame([a_line(line1="1", postal_code="1"), a_line(order_id="O-2", sku="T", line1="1", postal_code="1")]).to_parquet(
+        folder / "orders.parquet"
+    )
+    assert scan(folder / "orders.parquet").exceptions.empty
+
+
+def test_a_column_that_stands_twice_is_refused_whatever_the_capitals() -> None:
+    row = pd.DataFrame({"order_id": ["A"], "at": [BEGIN], "sku": ["S"], "qty": [1]})
+    for name in ("SKU", "sku"):
+        with pytest.raises(BadInput, match="has several columns sku"):
+            scan(pd.concat([pd.DataFrame({name: ["T"]}), row], axis=1))
+
+
 def test_a_history_of_the_columns_that_must_be_there_is_read_and_no_kind_is_looked_for() -> None:
     found = scan(pd.DataFrame({"order_id": ["A"], "at": [BEGIN], "sku": ["S"], "qty": [1]}))
     assert found.lines == 1 and not found.counts and found.exceptions is not None and found.exceptions.empty
