@@ -10,7 +10,7 @@ import typer
 from cli.eval_tables import between, number
 from cli.screen import say, table
 from errors import BadInput
-from evals.gate import as_baseline, gate
+from evals.gate import as_baseline, gate, not_run
 from evals.measured import Change
 from evals.opened import OpenRun, open_run
 from graphs.comparison import KINDS, Pair, differing_versions, notes, verdict_of
@@ -67,12 +67,16 @@ def hold_to(
         say(f"{run.kept.run.run_id} does not pass. Mend what fell; or, where it is right, make it the baseline with --renew.")
         sys.exit(1)
     say(f"{run.kept.run.run_id} passes: no case became unsafe, no figure is worse than in {baseline}.")
+    if beside := not_run(before.kept, run.kept):
+        say(f"Not looked at, for no case of them was run: {', '.join(beside)}.")
 
 
 def _renew(file: Path, files: list[Path], out: Path) -> None:
-    """Make the last run that was kept, or that of the files, the baseline. Raises BadInput where no file is named."""
+    """Make the last run that was kept, or that of the files, the baseline. Raises BadInput where `file` is or can be none."""
     if file.suffix != ".jsonl":
         raise BadInput(f"--renew writes the baseline into a file; name one that ends in .jsonl instead of {str(file)!r}")
+    if file.exists():
+        open_run(str(file))  # what is no baseline is not replaced
     held = as_baseline(_run(files, out).kept)
     write_kept(file, held.run, held.cases)
     say(f"{held.run.run_id} with {held.run.cases:,} cases is the baseline from now on: {file}.")

@@ -22,6 +22,7 @@ from evals.keeping import case_of, run_of
 from evals.run import Laboratory
 from evals.slices import way
 from evals.spool import open_spool
+from evals.whole_file import refuse_to_replace
 from graphs.reasoners import open_reasoning
 from graphs.settings import settings
 from ledger.evaluations import EvaluationCase, Shelf
@@ -54,6 +55,7 @@ def evaluate_files(
     one is named.
     """
     sliced = way(by) if by else None
+    refuse_to_replace(cases, out)
     chosen = settings()
     machine = engine_of(engine, workers, chosen)
     with ExitStack() as stack:

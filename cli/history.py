@@ -27,8 +27,8 @@ def scan_history(
     ]
     rows += [(kind, f"not looked for: {reason}", "") for kind, reason in found.not_looked_for.items()]
     table(("kind", "exceptions", "cases for a Mission"), rows, right=("cases for a Mission",))
-    speed = f"{found.lines:,} lines in {found.seconds:.1f} s, {found.lines / found.seconds:,.0f} a second"
-    say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out}.")
+    speed = f"{found.lines:,} lines searched in {found.finding_s:.1f} s, {found.lines / found.finding_s:,.0f} a second"
+    say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out} after {found.seconds:.1f} s.")
 
 
 @app.command("make")

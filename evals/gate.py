@@ -45,6 +45,11 @@ def gate(baseline: Opened, run: Opened) -> list[Failure]:
     return [failure for failure in failures if failure.cases]
 
 
+def not_run(baseline: Opened, run: Opened) -> list[str]:
+    """The Missions of the baseline of which no case was run."""
+    return sorted({case.mission for case in baseline.cases} - {case.mission for case in run.cases})
+
+
 def as_baseline(run: Opened) -> Opened:
     """A run as it is kept for a gate: without what another machine would give otherwise, which no gate looks at."""
     cases = [replace(case, figures=_held(case.figures), usage={}, latency_ms=None) for case in run.cases]

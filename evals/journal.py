@@ -84,6 +84,8 @@ def open_journal(out: Path, made_of: MadeOf, *, anew: bool = False) -> Iterator[
 
     Raises BadInput where it cannot be written, and Refused where another process writes it.
     """
+    if out.is_dir():
+        raise BadInput(f"{out}: is a folder; name a file")
     lock = InterProcessLock(_beside(out, "lock"))
     with _told(out):
         os.stat(out.parent)  # the lock would make it

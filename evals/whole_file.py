@@ -1,12 +1,18 @@
-"""A file that appears whole or not at all."""
+"""A file that appears whole or not at all, and never in the place of one that is read."""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from errors import BadInput
+
+
+def refuse_to_replace(read: Sequence[Path | str], out: Path) -> None:
+    """Raise BadInput where `out` is one of the files that are read: what is written would take their place."""
+    if any(Path(one).resolve() == out.resolve() for one in read):
+        raise BadInput(f"{out}: is read, and what is written would take its place; name another file to write")
 
 
 @contextmanager

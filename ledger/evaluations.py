@@ -210,10 +210,10 @@ def open_kept(file: Path) -> Opened:
     try:
         first, *rest = file.read_bytes().splitlines()
         run = _run(first)
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{file.name} cannot be read as an evaluation; give a kept run, or delete it if it is not needed."
-        ) from error
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a kept run") from error
+    except ValueError as error:
+        raise BadInput(f"{file}: is no kept run, such as those that the dashboard lists under Evaluations; give one") from error
     cases, broken = [], 0
     for line in rest:
         try:

@@ -21,7 +21,7 @@ from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
 from evals.history.sketches import sketches, suspects
 from evals.history.thresholds import Thresholds
 from evals.history.told import UNTOLD, portions, tell, told_of
-from evals.whole_file import whole_file
+from evals.whole_file import refuse_to_replace, whole_file
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 
@@ -95,11 +95,14 @@ def scan(
         memory_mb: what the engine may use, MiB; what does not fit goes to temporary files.
         on_progress: told how many steps are done, and of how many.
 
-    Raises BadInput for a history that cannot be read or holds what cannot be reckoned with, and an `out` that cannot be written.
+    Raises BadInput for a history that cannot be read or holds what cannot be reckoned with, and an `out` that cannot be written
+    or is the history.
     """
     begun = time.perf_counter()
     if memory_mb < LEAST_MEMORY_MB:
         raise BadInput(f"{memory_mb} MiB of memory are not enough; give at least {LEAST_MEMORY_MB}")
+    if out is not None and not isinstance(orders, pd.DataFrame):
+        refuse_to_replace([orders], Path(out))
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
     thresholds = thresholds or Thresholds.of(PolicyBook.load(settings().policies), as_of)
     what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)

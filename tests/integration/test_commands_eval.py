@@ -59,6 +59,11 @@ def test_what_is_not_there_is_refused_and_every_command_is_listed(home: Path) ->
     refused(missions("eval", "compare", "last~3", MISSIONS_HOME=home), "last~3")
     Shelf.of(home).write(a_run(cases=1), [a_case()])
     refused(missions("eval", "gate", "--baseline", "last", MISSIONS_HOME=home), "the run itself, which is never worse")
+    cases = home / "cases.jsonl"
+    cases.write_bytes(SAMPLE.read_bytes())
+    refused(missions("eval", cases, "--out", home / "." / "cases.jsonl", MISSIONS_HOME=home), "would take its place")
+    refused(missions("eval", "gate", "--baseline", cases, "--renew", MISSIONS_HOME=home), "is no kept run")
+    assert cases.read_bytes() == SAMPLE.read_bytes()
     refused(missions("eval", SAMPLE, "--out", home / "out", "--reasoner", "llm", MISSIONS_HOME=home), "MISSIONS_MODEL")
     told = missions("eval", "--help", MISSIONS_HOME=home).stdout
     assert all(f" {name} " in told for name in ("run", "compare", "gate", "lint", "report"))

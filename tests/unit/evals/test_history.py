@@ -157,6 +157,16 @@ def test_cases_are_the_same_however_few_are_told_at_a_time(monkeypatch: pytest.M
     pd.testing.assert_frame_equal(in_portions, at_once)
 
 
+def test_a_scan_does_not_write_over_its_history_nor_a_made_up_one_over_its_truth(tmp_path: Path) -> None:
+    orders = tmp_path / "orders.parquet"
+    with pytest.raises(BadInput, match="cannot hold both the history and its truth; name two files"):
+        make_files(10_000, 5, orders, tmp_path / "." / "orders.parquet")
+    frame([a_line()]).to_parquet(orders)
+    with pytest.raises(BadInput, match="is read, and what is written would take its place; name another file"):
+        scan(orders, orders)
+    assert len(pd.read_parquet(orders)) == 1
+
+
 def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     found = scan(RETAIL)
     retail = pd.read_parquet(RETAIL)

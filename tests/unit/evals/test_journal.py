@@ -88,4 +88,6 @@ def test_two_evaluations_do_not_write_the_same_results(tmp_path: Path) -> None:
 def test_results_into_a_folder_that_is_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="folder"), open_journal(tmp_path / "no" / "out.jsonl", MADE_OF):
         pass
+    with pytest.raises(BadInput, match="is a folder; name a file"), open_journal(tmp_path, MADE_OF):
+        pass
     assert os.listdir(tmp_path) == []
