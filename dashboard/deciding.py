@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.editing import edit_plan
-from dashboard.markup import markup, show
+from dashboard.markup import joined, markup, show
 from dashboard.text import label, plain, span
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
@@ -17,6 +17,7 @@ from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import DecisionKind, Observation, Person, Proposal, Run
 from ledger.rules import already
+from nodes.edits import before_edit
 from nodes.execute import steps_left_out
 
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Not what is needed")
@@ -28,15 +29,17 @@ def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequen
     """A proposal that waits."""
     at = utc_now()
     decisions = company().ledger.decisions(run.run_id)
-    written = card.summary(proposal, observations)
-    show(markup("{}{}{}", card.head(run, proposal, decisions, at), written, card.story(proposal)))
+    before = before_edit(proposal, company().ledger.proposals(run.run_id), decisions)
+    written = [card.edited(proposal, me.name)] if before else []
+    written.append(card.summary(proposal, observations))
+    show(markup("{}{}{}", card.head(run, proposal, decisions, at), joined(written), card.story(proposal)))
     _notices(me, proposal)
     if may(me, "decide"):
-        _decide_form(run, proposal)
+        _decide_form(me, run, proposal)
     else:
         st.text(f"You see this as {me.role}; it is decided by others.")
     _drift(run.run_id, proposal)
-    show(markup("{}{}", card.steps(proposal), card.decided(decisions)))
+    show(markup("{}{}", card.steps(proposal, before=before), card.decided(decisions)))
 
 
 def _notices(me: Person, proposal: Proposal) -> None:
@@ -88,7 +91,7 @@ def _drift(run_id: str, proposal: Proposal) -> None:
     show(card.drifted(kept[2], proposal.created_at))
 
 
-def _decide_form(run: Run, proposal: Proposal) -> None:
+def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
     """The buttons decide in callbacks: what somebody pressed counts even if the page has something else to show by then."""
     with st.container(key="reason"):
         st.text_input(
@@ -99,7 +102,8 @@ def _decide_form(run: Run, proposal: Proposal) -> None:
     without = _left_out(proposal)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
         said = "Approve without the rest" if without else "Approve"
-        _button(said, "approve", run, proposal, type="primary", icon=":material/check:", shortcut="A")
+        first = "secondary" if proposal.author == me.name else "primary"  # nobody approves their own edit
+        _button(said, "approve", run, proposal, type=first, icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
             edit_plan(run, proposal, _reason(proposal))
         _button("Reject", "reject", run, proposal, icon=":material/close:", shortcut="X")

@@ -1,13 +1,12 @@
 """What a person's decision changed in a proposal, as data: steps taken out, put in, with other arguments, in another order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ledger.records import Decision, Proposal
+from nodes.edits import Step, pairs
 from systems.catalogue import Catalogue
-
-Step = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +90,13 @@ def difference(proposal: Proposal, decision: Decision, findings: Sequence[str], 
 
 
 def _edited(before: Sequence[Step], after: Sequence[Step], catalogue: Catalogue) -> Difference:
-    pairs = _pairs(before, after)
-    matched = {i for i, _ in pairs}, {j for _, j in pairs}
+    kept = pairs(before, after)
+    matched = {i for i, _ in kept}, {j for _, j in kept}
     removed = [step for i, step in enumerate(before) if i not in matched[0]]
     added = [step for j, step in enumerate(after) if j not in matched[1]]
-    moved = [j for _, j in pairs] != sorted(j for _, j in pairs)
+    moved = [j for _, j in kept] != sorted(j for _, j in kept)
     touched, changed = [*removed, *added], []
-    for i, j in pairs:
+    for i, j in kept:
         name, was, now = before[i]["name"], before[i]["args"], after[j]["args"]
         counting = catalogue[name].counting if name in catalogue else tuple(was)
         others = [one for one in dict.fromkeys([*was, *now]) if was.get(one) != now.get(one)]
@@ -113,23 +112,6 @@ def _edited(before: Sequence[Step], after: Sequence[Step], catalogue: Catalogue)
         clauses=_clauses(touched),
         findings=_findings(touched),
     )
-
-
-def _pairs(before: Sequence[Step], after: Sequence[Step]) -> list[tuple[int, int]]:
-    """Which step became which, by their places: first those that are the same, then of each name those that are most alike."""
-    free, found = list(range(len(after))), {}
-    for least in ("same", "alike"):
-        for i, step in enumerate(before):
-            named = [j for j in free if after[j]["name"] == step["name"]] if i not in found else []
-            best = max(named, key=lambda j: (_alike(step, after[j]), -abs(i - j)), default=None)
-            if best is not None and (least == "alike" or dict(step["args"]) == dict(after[best]["args"])):
-                found[i] = best
-                free.remove(best)
-    return sorted(found.items())
-
-
-def _alike(one: Step, other: Step) -> int:
-    return sum(value == other["args"].get(name) for name, value in one["args"].items())
 
 
 def _plain(steps: Sequence[Step]) -> list[Step]:

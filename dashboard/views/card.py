@@ -5,6 +5,7 @@ Pure: records of the ledger in, Markup out. Nothing here asks a system or the cl
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
 from nodes.drift import Drift
+from nodes.edits import pairs
 
 #: of a raw record; the whole stands on the page of the run
 LONGEST_RAW = 6_000
@@ -125,28 +127,48 @@ def _difference(one: Any) -> Markup:
     return markup("{} {}", plain(where, 120), _before_after(one.path, one.before, one.after))
 
 
-def steps(proposal: Proposal, effects: Sequence[Effect] = (), left_out: Iterable[int] = ()) -> Markup:
-    """What will change, step by step: before and after in each system, and how it can be undone."""
+def edited(proposal: Proposal, reader: str) -> Markup:
+    """That a person has edited the plan; its author is told that it waits for another one."""
+    said = f"Edited by {plain(proposal.author, 60)}: another person approves."
+    if proposal.author == reader:
+        said = "You edited this plan: it waits for another person, who approves it."
+    return markup('<div class="c-note m-info">{} {}</div>', icon("edit"), said)
+
+
+def steps(
+    proposal: Proposal, effects: Sequence[Effect] = (), left_out: Iterable[int] = (), before: Proposal | None = None
+) -> Markup:
+    """What will change, step by step: before and after in each system, how it can be undone, and what an edit changed."""
     by_step: dict[Any, list[Mapping[str, Any]]] = {}
     for change in proposal.changes:
         by_step.setdefault(change.get("step"), []).append(change)
     done = {effect.step: effect for effect in effects if effect.proposal_id == proposal.proposal_id}
     out = set(left_out)
+    became = {after: before.plan[place] for place, after in pairs(before.plan, proposal.plan)} if before else {}
     rows = []
     part = None
     for number, action in enumerate(proposal.plan, start=1):
         if action.get("part") and action["part"] != part:
             part = action["part"]
             rows.append(markup('<tr class="c-part"><td colspan="4">{}</td></tr>', plain(part, 120)))
-        rows.append(_step(number, action, by_step.get(number, ()), done.get(number - 1), number - 1 in out))
+        was = became.get(number - 1) if before else action
+        rows.append(_step(number, action, by_step.get(number, ()), done.get(number - 1), number - 1 in out, was))
+    if before:
+        rows += [_gone(action, proposal.author) for action in before.plan if not any(action is one for one in became.values())]
     if not rows:
         return markup('<p class="m-dim">Nothing would change.</p>')
     return markup('<table class="m-table c-steps"><tbody>{}</tbody></table>', joined(rows))
 
 
 def _step(
-    number: int, action: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], effect: Effect | None, out: bool
+    number: int,
+    action: Mapping[str, Any],
+    changes: Sequence[Mapping[str, Any]],
+    effect: Effect | None,
+    out: bool,
+    was: Mapping[str, Any] | None,
 ) -> Markup:
+    """A row; `was` is the step before an edit, the same where there was none, and None of a step that the edit added."""
     told = joined(
         markup(
             '<div class="c-change"><span class="c-where">{} {}</span> {}</div>',
@@ -156,16 +178,47 @@ def _step(
     )  # fmt: skip
     if not changes and action.get("tool"):
         told = markup('<div class="c-change"><span class="c-where">{}</span></div>', words(str(action["tool"]).split(".")[0]))
+    told += _edit(action, was)
     letter = action["args"].get("text")
     if isinstance(letter, str):
-        told += markup(
-            '<details class="c-letter"><summary>The message, word for word{}</summary><div class="m-text">{}</div></details>',
-            _writer(action),
-            plain_lines(letter),
-        )
+        worded = was is not None and was["args"].get("text") != letter
+        told += _letter(markup("The message, word for word{}", _writer(action)), letter, unfolded=worded)
+        if was is not None and worded:
+            told += _letter(Markup("The message before the edit"), str(was["args"].get("text")))
     return markup(
         '<tr class="{}"><td class="m-num m-dim">{}</td><td><div class="c-says">{}</div>{}</td><td class="c-undo">{}</td></tr>',
         "c-out" if out else "", number, plain(action["says"], 240), told, _outcome(action, effect, out),
+    )  # fmt: skip
+
+
+def _edit(action: Mapping[str, Any], was: Mapping[str, Any] | None) -> Markup:
+    """What an edit changed in a step, besides its message, which is shown as a whole."""
+    if was is None:
+        return markup('<div class="c-change">{}</div>', chip("added", "warn"))
+    args, before = action["args"], was["args"]
+    others = [name for name in dict.fromkeys([*before, *args]) if args.get(name) != before.get(name)]
+    return joined(
+        markup(
+            '<div class="c-change">{} {} {}</div>',
+            chip("edited", "warn"),
+            "message" if name == "text" else _field(name),
+            "is worded otherwise" if name == "text" else _before_after(name, before.get(name), args.get(name)),
+        )
+        for name in others
+    )  # fmt: skip
+
+
+def _gone(action: Mapping[str, Any], by: str) -> Markup:
+    return markup(
+        '<tr class="c-out"><td></td><td><div class="c-says">{}</div></td><td class="c-undo">{}</td></tr>',
+        plain(action["says"], 240), chip("left out", "warn", f"by {plain(by, 60)}"),
+    )  # fmt: skip
+
+
+def _letter(said: Markup, text: str, *, unfolded: bool = False) -> Markup:
+    return markup(
+        '<details class="c-letter" {}><summary>{}</summary><div class="m-text">{}</div></details>',
+        markup("open") if unfolded else "", said, plain_lines(text),
     )  # fmt: skip
 
 
@@ -213,7 +266,8 @@ def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence
     look = max((one.seq for one in observations if one.step == "gather" and one.kind == "event"), default=0)
     findings = [one for one in observations if one.kind == "finding" and one.seq > look]
     missing = [one for one in observations if one.kind == "missing" and one.seq > look]
-    told = joined(_finding(one, proposal, by_name) for one in findings)
+    times = Counter(one.evidence.get("finding") for one in findings)
+    told = joined(_finding(one, proposal, by_name, alone=times[one.evidence.get("finding")] == 1) for one in findings)
     told += joined(markup('<li class="c-finding m-warn">{} {}</li>', icon("warning"), plain(one.text, 400)) for one in missing)
     behind = {name for one in findings for name in one.evidence.get("facts", ())}
     others = joined(fact_chip(fact) for fact in facts if fact.name not in behind)
@@ -235,9 +289,10 @@ def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence
     )
 
 
-def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact]) -> Markup:
+def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact], *, alone: bool) -> Markup:
+    """A finding with the steps that answer it: `alone` where no other has its id, of another order of the plan, say."""
     finding = one.evidence.get("finding")
-    answers = [number for number, action in enumerate(proposal.plan, start=1) if action.get("for") == finding]
+    answers = [number for number, action in enumerate(proposal.plan, start=1) if alone and action.get("for") == finding]
     behind = [facts[name] for name in one.evidence.get("facts", ()) if name in facts]
     step = markup(
         ' <span class="m-dim m-small">step {}</span>', ", ".join(map(str, answers))

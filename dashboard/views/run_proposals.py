@@ -9,6 +9,7 @@ from dashboard.text import clock, dollars, plain, words
 from dashboard.views.card import steps
 from dashboard.views.rail import long_text
 from ledger.records import Decision, Effect, Proposal
+from nodes.edits import before_edit
 from nodes.execute import steps_left_out
 
 _STATUS_KINDS: Mapping[str, str] = {
@@ -22,10 +23,15 @@ def proposal_list(proposals: Sequence[Proposal], decisions: Sequence[Decision], 
     if not proposals:
         return markup('<p class="m-dim">Nothing is proposed yet.</p>')
     newest_first = sorted(proposals, key=lambda one: -one.revision)
-    return joined(_proposal(one, decisions, effects, number == 0) for number, one in enumerate(newest_first))
+    return joined(
+        _proposal(one, before_edit(one, proposals, decisions), decisions, effects, number == 0)
+        for number, one in enumerate(newest_first)
+    )
 
 
-def _proposal(one: Proposal, decisions: Sequence[Decision], effects: Sequence[Effect], newest: bool) -> Markup:
+def _proposal(
+    one: Proposal, before: Proposal | None, decisions: Sequence[Decision], effects: Sequence[Effect], newest: bool
+) -> Markup:
     asked = "nobody" if one.approval.role == "none" else f"two people, {one.approval.role} or above"
     if one.approval.role != "none" and not one.approval.four_eyes:
         asked = f"a {one.approval.role}"
@@ -38,7 +44,7 @@ def _proposal(one: Proposal, decisions: Sequence[Decision], effects: Sequence[Ef
         '<p class="m-dim m-small">{}</p>{}{}{}{}{}</details>',
         markup("open") if newest else "", one.revision, plain(one.author, 80), words(plain(one.verdict, 80)),
         chip(words(one.status), _STATUS_KINDS.get(one.status, "")), told, long_text(one.rationale),
-        steps(one, effects, steps_left_out(one, decisions)), _cites(one), _left(one),
+        steps(one, effects, steps_left_out(one, decisions), before), _cites(one), _left(one),
         _decided([given for given in decisions if given.proposal_id == one.proposal_id]),
     )  # fmt: skip
 

@@ -50,6 +50,17 @@ def test_a_finding_stands_with_the_steps_that_answer_it_and_the_facts_behind_it(
     assert "Also read" in rest and "erp.list_items" in rest and rest.count("<details") == 1
 
 
+def test_findings_of_the_same_kind_about_several_orders_name_no_steps() -> None:
+    plan = [action(**{"for": "charge.twice"}), action(**{"for": "late"})]
+    observations = [
+        seen(1, "finding", "O-1 was charged twice.", finding="charge.twice"),
+        seen(2, "finding", "O-2 was charged twice.", finding="charge.twice"),
+        seen(3, "finding", "O-2 is late.", finding="late"),
+    ]
+    one, other, late = items(why(*observations, made=proposal(plan=plan)))
+    assert "step" not in text(one) and "step" not in text(other) and "step 2" in text(late)
+
+
 def test_every_fact_is_one_click_away_whether_or_not_a_finding_stands_on_it() -> None:
     facts = (ORDER, STOCK, ITEMS)
     for observations in ([], [seen(1, "finding", "It is so.", finding="f", facts=["order"])]):

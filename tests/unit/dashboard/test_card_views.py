@@ -183,3 +183,34 @@ def test_where_a_run_stands_is_a_sentence() -> None:
     assert "Stopped as an incident: wms is down; late" in card.standing(run(status="incident"), ["wms is down", "late"])
     assert card.standing(run(), []) == card.ended(run()) == ""
     assert "Closed: fulfil, executed." in card.ended(run(status="closed", verdict="fulfil", outcome="executed"))
+
+
+# Edits
+
+
+def test_an_edit_is_shown_step_by_step_with_what_it_changed_left_out_and_added() -> None:
+    refund = [action(args={"charge_id": f"ch_{one}", "amount_cents": 7_500}) for one in (1, 2)]
+    letter = action("Write", name="send_message", args={"text": "We refund $150.00."})
+    before = proposal(plan=[*refund, letter, action("Cancel", name="cancel_order")])
+    edited = {**refund[1], "args": {"charge_id": "ch_2", "amount_cents": 5_000}}
+    written = {**letter, "args": {"text": "We refund $125.00."}}
+    added = action("Hold", name="hold_order")
+    shown = card.steps(proposal(plan=[refund[0], edited, written, added], author="rita"), before=before)
+    same, changed, worded, new, gone = cells(shown)
+    assert "edited" not in same and "edited amount $75.00 → $50.00" in changed and "charge" not in changed.split("edited")[1]
+    assert "edited message is worded otherwise" in worded
+    assert "We refund $125.00." in worded and "The message before the edit We refund $150.00." in worded
+    assert shown.count('<details class="c-letter" open>') == 1
+    assert "added" in new and "added" not in changed
+    assert "Cancel" in gone and gone.endswith("left out") and 'title="by rita"' in shown
+
+
+def test_without_an_edit_nothing_is_marked_as_edited() -> None:
+    shown = card.steps(proposal(plan=[action(args={"text": "Hello", "amount_cents": 1})]))
+    assert "edited" not in shown and "added" not in shown and "before the edit" not in shown
+
+
+def test_who_edited_is_told_to_others_and_to_its_author_that_another_person_approves() -> None:
+    made = proposal(author="rita")
+    assert text(card.edited(made, "sam")).endswith("Edited by rita: another person approves.")
+    assert text(card.edited(made, "rita")).endswith("You edited this plan: it waits for another person, who approves it.")

@@ -140,6 +140,16 @@ def test_proposals_are_shown_newest_first_with_what_was_decided_about_each() -> 
     assert shown.count('<details class="r-proposal" open') == 1
 
 
+def test_an_edited_revision_shows_what_was_edited_and_the_one_before_does_not() -> None:
+    refund = {**_action(), "args": {"amount_cents": 7_500}}
+    first = a_proposal("p-1", plan=[refund], status="sent_back")
+    second = a_proposal("p-2", revision=2, author="rita", plan=[{**refund, "args": {"amount_cents": 5_000}}])
+    edit = replace(decided("edit", "rita"), proposal_id="p-1")
+    newest, oldest = str(proposal_list([first, second], [edit], [])).split("Revision 1")
+    assert "<del>$75.00</del>" in newest and "<ins>$50.00</ins>" in newest and "$50.00" not in oldest
+    assert "<del>" not in proposal_list([first, second], [replace(edit, kind="escalate")], [])
+
+
 def _action() -> dict[str, Any]:
     return {
         "name": "send_message", "tool": "crm.send_message", "args": {"text": HOSTILE}, "says": HOSTILE, "tier": "recommend",
