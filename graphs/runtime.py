@@ -36,6 +36,7 @@ from ledger.roles import grant_roles
 from ledger.rules import check_settlement
 from nodes.case import Case
 from nodes.drift import Drift, drift
+from nodes.edits import outdated_letters
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.state import MissionContext
@@ -198,11 +199,18 @@ class Runtime:
         return decision, status
 
     def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:
-        """What the check says to the latest proposal with another plan: objections, or its changes, money and approval."""
+        """What the check says to the latest proposal with another plan: objections, or its changes, money and approval.
+
+        A letter that is left as it was, and names an amount that the plan has no more, is an objection too.
+        """
         run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
         if proposal is None:
             raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
-        return self._judged(run, proposal, plan)
+        judgement = self._judged(run, proposal, plan)
+        if judgement.objections:
+            return judgement
+        outdated = outdated_letters(proposal.plan, plan, self.context.catalogue)
+        return Judgement(outdated) if outdated else judgement
 
     def drift(self, run_id: str) -> Drift:
         """What differs in the systems now from what the latest proposal stands on. Reads; changes nothing.

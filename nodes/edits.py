@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledger.records import Decision, Proposal
+from nodes.quoting import quotable
+from systems.catalogue import Catalogue
 
 Step = Mapping[str, Any]
 
@@ -26,6 +28,36 @@ def pairs(before: Sequence[Step], after: Sequence[Step]) -> list[tuple[int, int]
                 found[i] = best
                 free.remove(best)
     return sorted(found.items())
+
+
+def outdated_letters(before: Sequence[Step], after: Sequence[Step], catalogue: Catalogue) -> list[str]:
+    """A sentence for each letter that an edit left as it was and that names an amount which it took away; steps as before it.
+
+    The actions of the plan after it must be known to the catalogue, and their arguments valid.
+    """
+    found = []
+    for i, j in pairs(before, after):
+        letters = [name for name, kind in catalogue[before[i]["name"]].args.items() if kind == "text"]
+        kept = [before[i]["args"][name] for name in letters if before[i]["args"][name] == after[j]["args"][name]]
+        part = before[i].get("part")
+        gone = _amounts(before, part, catalogue) - _amounts(after, part, catalogue)
+        for amount in (f"${cents / 100:,.2f}" for cents in sorted(gone)):
+            if any(quotable(amount) <= quotable(text) for text in kept):
+                says = f"the letter of step {i + 1} still says {amount}"
+                found.append(f"{says}, which is no amount of the edited plan: change the letter too")
+    return found
+
+
+def _amounts(plan: Sequence[Step], part: str | None, catalogue: Catalogue) -> set[int]:
+    """The amounts in cents of a part of a plan, or of all where that is None, and of the actions of each name their sum."""
+    amounts: dict[tuple[str, str], list[int]] = {}
+    for step in plan:
+        if part not in (None, step.get("part")) or step["name"] not in catalogue:
+            continue
+        for name, kind in catalogue[step["name"]].args.items():
+            if kind == "cents":
+                amounts.setdefault((step["name"], name), []).append(step["args"][name])
+    return {one for group in amounts.values() for one in (*group, sum(group))}
 
 
 def _alike(one: Step, other: Step) -> int:

@@ -68,15 +68,23 @@ def test_from_the_list_to_the_changed_record_with_an_edit_and_another_person(das
     dialog = rita.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("25 dollars were paid back by hand")
     dialog.get_by_role("button", name="Submit the edit").click()
+    # the letter says what was to be paid before
+    expect(dialog.get_by_text("the letter of step 3 still says $175.00")).to_be_visible()
+    letter = dialog.locator("textarea").first
+    letter.fill(letter.input_value().replace("$175.00", "$150.00"))
+    dialog.get_by_role("button", name="Submit the edit").click()
     expect(rita.get_by_text("Refund $50.00 of charge ch_87616")).to_be_visible()
+    expect(rita.get_by_text("it waits for another person")).to_be_visible()
     expect(rita.locator(".c-facts").last).to_contain_text("rita")
     quiet(rita)
     say(rita, "mine")
     press(rita, "Approve")
     expect(rita.get_by_text("may not approve it")).to_be_visible()
-    # somebody else approves with the keyboard alone
+    # somebody else sees what was edited, and approves with the keyboard alone
     ron = page_as("ron")
     open_run(ron, dashboard, run)
+    expect(ron.get_by_text("Edited by rita: another person approves.")).to_be_visible()
+    expect(ron.locator(".c-steps")).to_contain_text("amount $75.00 → $50.00")
     ron.get_by_role("option", selected=True).wait_for()  # the list listens to the keys
     ron.keyboard.press("w")
     ron.keyboard.type("the receipt is there")

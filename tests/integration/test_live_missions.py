@@ -181,6 +181,16 @@ def test_the_words_of_a_draft_can_be_edited_and_another_person_approves_what_is_
     assert words in [deed["body"].get("text") for deed in company.snapshot()["deeds"]]
 
 
+def test_an_edited_amount_whose_letter_still_says_the_old_one_does_not_hold(company: Company) -> None:
+    run = company.propose(REFUND)
+    plan = edited(company.proposal(run))
+    plan[1]["args"]["amount_cents"] = 5_000
+    (objection,) = company.runtime.preview(run.run_id, plan).objections
+    assert "the letter of step 3 still says $175.00" in objection
+    plan[2]["args"]["text"] = plan[2]["args"]["text"].replace("$175.00", "$150.00")
+    assert company.runtime.preview(run.run_id, plan).objections == ()
+
+
 @pytest.mark.parametrize(
     ("case_id", "wrong"),
     [
