@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,11 @@ import typer
 
 from cli.screen import progress, say, table
 from evals.history import make_files, scan
+from graphs.text import plain
 
 app = typer.Typer(no_args_is_help=True)
+#: statuses that are not known, the most frequent first
+_MOST_NAMED = 5
 
 
 @app.command("scan")
@@ -27,6 +31,12 @@ def scan_history(
     ]
     rows += [(kind, f"not looked for: {reason}", "") for kind, reason in found.not_looked_for.items()]
     table(("kind", "exceptions", "cases for a Mission"), rows, right=("cases for a Mission",))
+    if found.unknown_statuses:
+        most = islice(found.unknown_statuses.items(), _MOST_NAMED)
+        listed = ", ".join(f"{status!r} of {rows:,} {record}s" for (record, status), rows in most)
+        say(
+            f"Statuses that no definition knows (docs/history.md lists those that are known): {plain(listed, 500)}.", style="bold"
+        )
     speed = f"{found.lines:,} lines searched in {found.finding_s:.1f} s, {found.lines / found.finding_s:,.0f} a second"
     say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out} after {found.seconds:.1f} s.")
 

@@ -45,6 +45,12 @@ SCHEMA = pa.schema(
     ]
 )
 RECORDS = ("line", "authorization", "charge", "cancellation", "adjustment")
+#: those that definitions know, beside the open ones of ORD-2 for lines; others are read, and told of
+STATUSES: Mapping[str, tuple[str, ...]] = {
+    "line": ("ready", "shipped", "delivered", "cancelled"),
+    "authorization": ("authorized", "expired", "voided", "declined"),
+    "charge": ("captured", "pending", "refunded", "disputed"),
+}
 #: the columns that are moments, as a view calls them
 MOMENTS = ("moment", "promised_at", "moved_to", "shipped_at")
 #: what the Online Retail data is recognised by; Description and Country are not read

@@ -16,7 +16,7 @@ from errors import BadInput
 from evals.history.detectors import DETECTORS
 from evals.history.detectors.detector import Detector
 from evals.history.engine import engine_within, in_sentences, opened
-from evals.history.layout import RECORDS, Layout
+from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
 from evals.history.sketches import sketches, suspects
 from evals.history.thresholds import Thresholds
@@ -49,6 +49,10 @@ select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as excepti
 from exceptions left join cases using (number) where {here} order by number
 """
 
+_STATUSES = "select record, status, count(*) from records where status is not null group by all order by 3 desc, 1, 2 limit $1"
+#: of a history whose status is something else there may be as many as rows
+_MOST_STATUSES = 100
+
 OnProgress = Callable[[int, int], None]
 
 
@@ -65,6 +69,8 @@ class Found:
     cases: Mapping[str, int]
     #: kind -> why, such as "no column status"
     not_looked_for: Mapping[str, str]
+    #: (record, status) that no definition knows -> rows, such as ("line", "Shipped"): of the 100 that most rows have
+    unknown_statuses: Mapping[tuple[str, str], int]
     #: until all were found
     finding_s: float
     #: with telling the cases and writing them
@@ -120,7 +126,10 @@ def scan(
                     writer.write_table(part)
     seconds = time.perf_counter() - begun
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
-    return Found(layout.name, search.records["line"], search.counts, cases, search.not_looked_for, finding_s, seconds, frame)
+    return Found(
+        layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
+        unknown_statuses=search.unknown_statuses, finding_s=finding_s, seconds=seconds, exceptions=frame,
+    )  # fmt: skip
 
 
 class _Search:
@@ -139,6 +148,7 @@ class _Search:
         self._done, self._steps = 0, 0
         #: rows of each record
         self.records: Mapping[str, int] = {}
+        self.unknown_statuses: dict[tuple[str, str], int] = {}
         self.looked_for: list[Detector] = []
         self.not_looked_for: dict[str, str] = {}
         #: exceptions of each kind that was looked for, and those of them that were told as cases
@@ -212,6 +222,10 @@ class _Search:
             raise BadInput(f"{what}: there is no record {min(unknown)!r}; «record» is one of {', '.join(RECORDS)}")
         if not self.records.get("line"):
             raise BadInput(f"{what}: holds no order line; give a history of orders")
+        known = {**STATUSES, "line": (*STATUSES["line"], *self._thresholds.open_statuses)}
+        for record, status, rows in self._engine.execute(_STATUSES, [_MOST_STATUSES]).fetchall():
+            if status not in known.get(record, (status,)):
+                self.unknown_statuses[record, status] = rows
 
     def _set_variables(self) -> None:
         for name, value in self._thresholds:

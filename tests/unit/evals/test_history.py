@@ -167,6 +167,15 @@ def test_a_scan_does_not_write_over_its_history_nor_a_made_up_one_over_its_truth
     assert len(pd.read_parquet(orders)) == 1
 
 
+def test_statuses_that_no_definition_knows_are_told_with_their_rows() -> None:
+    known = [a_line(order_id=f"O-{status}", status=status) for status in ("new", "shipped", None)]
+    charge = a_line(record="charge", status="Captured", sku=None, qty=None)
+    strange = [a_line(order_id="O-2", status="Shipped"), a_line(order_id="O-3", status="Shipped"), charge]
+    found = scan(frame([*known, *strange]), thresholds=LIMITS)
+    assert found.unknown_statuses == {("line", "Shipped"): 2, ("charge", "Captured"): 1}
+    assert found.lines == 5 and scan(frame(known), thresholds=LIMITS).unknown_statuses == {}
+
+
 def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     found = scan(RETAIL)
     retail = pd.read_parquet(RETAIL)
