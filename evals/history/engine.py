@@ -47,7 +47,7 @@ def in_sentences(what: str, memory_mb: int) -> Iterator[None]:
         raise BadInput(
             f"{what}: {memory_mb} MiB of memory and the space for temporary files are not enough; give more of either"
         ) from error
-    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OperationalError) as error:
+    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.NotSupportedError, duckdb.OperationalError) as error:
         first = str(error).splitlines()[0][:200]
         raise BadInput(f"{what}: holds something that cannot be reckoned with ({first}); mend it") from error
 
