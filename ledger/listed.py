@@ -64,6 +64,8 @@ class QueuePage:
     money_cents: int
     by_mission: Mapping[str, int]
     by_verdict: Mapping[str, int]
+    #: those of no tier left out
+    by_tier: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)

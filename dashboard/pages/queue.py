@@ -1,6 +1,7 @@
 """The Decision Queue: what waits at the left, the proposal that is open beside it, the evidence at the right."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,10 +10,10 @@ from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
 from dashboard.markup import markup, show
 from dashboard.queue_list import queue_list
-from dashboard.text import dollars, label, plain
+from dashboard.text import dollars, label, plain, words
 from dashboard.together import decide_together
 from dashboard.views import card
-from dashboard.views.queue import counted, listed
+from dashboard.views.queue import counted, headline, listed, narrowed
 from dashboard.views.rail import rail
 from dashboard.visitor import enter
 from errors import MissionsError
@@ -23,6 +24,7 @@ from ledger.records import Person
 
 PAGE = 50
 _SCOPES = {"mine": "Mine", "all": "All", "claimed": "Open", "expired": "Expired"}
+_FILTERS = ("filter_mission", "filter_verdict", "filter_tier", "filter_text")
 _ORDERS = {"due": "due first", "money": "most money first", "oldest": "oldest first"}
 
 
@@ -91,7 +93,11 @@ def _list(me: Person) -> None:
     st.session_state["queue_pages"] = max(1, -(-page.total // PAGE))
     _headline(me, wanted, page)
     if not page.rows:
-        st.text("Nothing waits here." if wanted.scope == "mine" else "Nothing is found.")
+        if narrowed(wanted):
+            st.text("Nothing matches the filter.")
+            st.button("Clear the filter", icon=":material/filter_list_off:", on_click=_clear)
+        else:
+            st.text("Nothing waits here." if wanted.scope == "mine" else "Nothing is found.")
         return
     if not st.query_params.get("run"):
         first = next((row for row in page.rows if row.claim is None or row.claim.by == me.name), page.rows[0])
@@ -114,13 +120,10 @@ def _tick(run_ids: list[str]) -> None:
 
 
 def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
-    one = page.total == 1
-    what = {
-        "mine": "waits for you" if one else "wait for you",
-        "claimed": "is open at somebody" if one else "are open at somebody",
-        "expired": "can be approved no more",
-    }.get(wanted.scope, "waits" if one else "wait")
-    show(markup('<h2 class="q-headline">{:,} {} <span>{}</span></h2>', page.total, what, dollars(page.money_cents)))
+    number = narrowed(wanted)
+    everything = replace(wanted, mission="", verdict="", tier="", text="")
+    of = company().desk.queue(me, everything, 0, 0).total if number else page.total
+    show(markup('<h2 class="q-headline">{} <span>{}</span></h2>', headline(wanted, page.total, of), dollars(page.money_cents)))
     options = list(_SCOPES) if may(me, "decide") else ["all", "claimed", "expired"]
     st.segmented_control(
         "Which", options, default=options[0], format_func=_SCOPES.__getitem__, key="scope", required=True,
@@ -128,18 +131,24 @@ def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
     )  # fmt: skip
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", wrap=False, key="queue_filters"):
         st.text_input("Find", key="filter_text", placeholder="Order, ticket, account …", label_visibility="collapsed")
-        with st.popover("", icon=":material/filter_list:", help="Filter and order"):
+        said = f"Filter ({number})" if number else "Filter"
+        with st.popover(said, icon=":material/filter_list:", help="Filter and order", key="filters"):
             _choices("Mission", "filter_mission", page.by_mission)
             _choices("Verdict", "filter_verdict", page.by_verdict)
-            st.selectbox("Tier", ["", "vip", "gold", "tier 1", "tier 2"], key="filter_tier", format_func=lambda t: t or "all")
+            _choices("Tier", "filter_tier", page.by_tier)
             st.selectbox("Order", list(_ORDERS), key="filter_order", format_func=_ORDERS.__getitem__)
+
+
+def _clear() -> None:
+    for key in _FILTERS:
+        st.session_state[key] = ""
 
 
 def _choices(name: str, key: str, counts: Mapping[str, int]) -> None:
     options = dict(counted(counts))
     chosen = st.session_state.get(key, "")
     names = ["", *options] if chosen in ("", *options) else ["", chosen, *options]
-    st.selectbox(name, names, key=key, format_func=lambda one: plain(options.get(one, one)) if one else "all")
+    st.selectbox(name, names, key=key, format_func=lambda one: plain(options.get(one, words(one))) if one else "all")
 
 
 def _filter(me: Person) -> QueueFilter:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dashboard.text import dollars, plain, until, words
-from ledger.listed import Waiting
+from ledger.listed import QueueFilter, Waiting
 from ledger.records import MODELS, REASONERS
 
 #: before which a proposal that is due stands out
@@ -80,6 +80,24 @@ def together(rows: Sequence[Waiting]) -> Together:
         alone = f"A model wrote a message in {', '.join(written[:3])}: open what a model wrote, and decide about it by itself."
         return Together(rows, money, unlike=alone)
     return Together(rows, money, verdict=rows[0].verdict if rows else "")
+
+
+def narrowed(wanted: QueueFilter) -> int:
+    """By how many things the list is filtered: mission, verdict, tier, text."""
+    return sum(map(bool, (wanted.mission, wanted.verdict, wanted.tier, wanted.text.strip())))
+
+
+def headline(wanted: QueueFilter, number: int, of: int) -> str:
+    """How many there are, in words: "17 wait for you", or with a filter "1 of 17 matches the filter"."""
+    one = number == 1
+    if narrowed(wanted):
+        return f"{number:,} of {of:,} {'matches' if one else 'match'} the filter"
+    what = {
+        "mine": "waits for you" if one else "wait for you",
+        "claimed": "is open at somebody" if one else "are open at somebody",
+        "expired": "can be approved no more",
+    }.get(wanted.scope, "waits" if one else "wait")
+    return f"{number:,} {what}"
 
 
 def counted(counts: Mapping[str, int]) -> list[tuple[str, str]]:

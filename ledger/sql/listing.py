@@ -26,12 +26,13 @@ _ROW = (
 def queue(tx: Connection, me: Person, wanted: QueueFilter, offset: int, limit: int, at: datetime) -> QueuePage:
     """A page of what waits. Counts are over everything that the filter lets through."""
     # everything that the filter lets through is gone through once, for the counts and for the places of the page
-    kept = (_P.proposal_id, _P.verdict, _P.money_at_stake_cents, _P.due_at, _P.created_at, INBOX.c.mission)
+    kept = (_P.proposal_id, _P.verdict, _P.money_at_stake_cents, _P.due_at, _P.created_at, _P.tier, INBOX.c.mission)
     found = _pending(*kept).where(*_wanted(me, wanted, at)).cte("found")
     places = select(found.c.proposal_id).order_by(*_in_order(found.c, wanted.order)).offset(offset).limit(limit)
     sums = (func.count().label("number"), func.sum(found.c.money_at_stake_cents).label("cents"))
     page = func.array(places.scalar_subquery(), type_=ARRAY(Text)).label("page")
-    counted = tx.execute(select(found.c.mission, found.c.verdict, *sums, page).group_by(found.c.mission, found.c.verdict)).all()
+    kinds = (found.c.mission, found.c.verdict, found.c.tier)
+    counted = tx.execute(select(*kinds, *sums, page).group_by(*kinds)).all()
     ids = counted[0].page if counted else []
     return QueuePage(
         rows=_rows(tx, _pending(*_ROW).where(_P.proposal_id.in_(ids)).order_by(*_in_order(_P, wanted.order)), at),
@@ -39,6 +40,7 @@ def queue(tx: Connection, me: Person, wanted: QueueFilter, offset: int, limit: i
         money_cents=int(sum(row.cents for row in counted)),
         by_mission=_summed((row.mission, row.number) for row in counted),
         by_verdict=_summed((row.verdict, row.number) for row in counted),
+        by_tier=_summed((row.tier, row.number) for row in counted if row.tier),
     )
 
 

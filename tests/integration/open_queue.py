@@ -99,3 +99,8 @@ def press(page: AppTest, kind: str, proposal: Proposal | None = None, reason: st
 
 def labels(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
+
+
+def popovers(page: AppTest) -> list[str]:
+    """What stands on the buttons that open a popover."""
+    return [block.proto.popover.label for block in page.get("popover")]

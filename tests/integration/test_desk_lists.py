@@ -190,6 +190,7 @@ def test_counts_and_sums_are_over_all_pages(four: Office) -> None:
         assert (page.total, page.money_cents) == (4, 88_500)
         assert page.by_mission == {"order_exception": 2, "account_save": 2}
         assert page.by_verdict == {"fulfil": 1, "cancel": 1, "contact": 2}
+        assert page.by_tier == {"vip": 1, "tier 1": 1, "tier 2": 1}
     mine = four.desk.queue(four.person("Rita"), QueueFilter(scope="mine", mission="order_exception"))
     assert (mine.total, mine.money_cents, mine.by_verdict) == (1, 500, {"fulfil": 1})
 

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.records import Run
 from tests.integration.open_pages import Front, html
-from tests.integration.open_queue import HOSTILE, LIKE, PEOPLE, drawn, labels, opened, proposal_of, rows, taken_in
+from tests.integration.open_queue import HOSTILE, LIKE, PEOPLE, drawn, labels, opened, popovers, proposal_of, rows, taken_in
 from tests.ledger_examples import a_proposal, an_event
 
 pytest_plugins = ["tests.integration.open_pages", "tests.integration.open_queue"]
@@ -84,8 +84,23 @@ def test_a_run_that_is_over_shows_how_it_came_out(front: Front, run: Run) -> Non
 def test_the_list_is_narrowed_by_what_one_looks_for(front: Front, run: Run) -> None:
     assert rows(opened(front, filter_text=run.event.subject[-4:])) == [run.event.subject]
     nothing = opened(front, run=run.run_id, filter_text="no such subject")
-    assert rows(nothing) == [] and "0 wait for you" in html(nothing)
+    assert rows(nothing) == [] and "0 of 1 match the filter" in html(nothing)
+    assert [text.value for text in nothing.text] == ["Nothing matches the filter."]
     assert f"<h2>{run.event.subject} " in html(nothing)
+    everything = drawn(next(button for button in nothing.button if button.label == "Clear the filter").click().run())
+    assert rows(everything) == [run.event.subject] and "1 waits for you" in html(everything)
+
+
+def test_the_filter_says_that_it_is_set_and_offers_the_tiers_that_wait(front: Front, run: Run) -> None:
+    with psycopg.connect(front.company.url, autocommit=True) as session:
+        session.execute("UPDATE ledger.proposals SET tier = 'tier 3' WHERE run_id = %s", (run.run_id,))
+    other = taken_in(front, LIKE)
+    page = opened(front, run=run.run_id)
+    assert "2 wait for you" in html(page) and "Filter" in popovers(page)
+    assert "tier 3 (1)" in page.selectbox(key="filter_tier").options
+    page.selectbox(key="filter_tier").select("tier 3").run()
+    assert rows(drawn(page)) == [run.event.subject] and other.event.subject not in rows(page)
+    assert "1 of 2 matches the filter" in html(page) and "Filter (1)" in popovers(page)
 
 
 def test_a_list_that_is_narrowed_on_a_later_page_is_shown_from_its_first(front: Front, run: Run) -> None:

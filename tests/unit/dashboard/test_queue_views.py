@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.views.queue import counted, listed, together, who_approves
-from ledger.listed import Waiting
+from dashboard.views.queue import counted, headline, listed, narrowed, together, who_approves
+from ledger.listed import QueueFilter, Waiting
 from ledger.records import Claim
 from tests.unit.dashboard.hostile import NASTY, steering
 
@@ -185,3 +185,27 @@ def test_every_count_is_there_and_none_stands_before_a_greater_one(counts: dict[
     assert sorted(names) == sorted(counts)
     assert [counts[name] for name in names] == sorted(counts.values(), reverse=True)
     assert all(said.endswith(f" ({counts[name]})") for name, said in counted(counts))
+
+
+# What stands above the list
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number", "said"),
+    [
+        (QueueFilter(), 17, "17 wait for you"),
+        (QueueFilter(), 1, "1 waits for you"),
+        (QueueFilter(scope="all"), 1_234, "1,234 wait"),
+        (QueueFilter(scope="claimed"), 1, "1 is open at somebody"),
+        (QueueFilter(scope="expired"), 0, "0 can be approved no more"),
+        (QueueFilter(verdict="cancel"), 1, "1 of 2,000 matches the filter"),
+        (QueueFilter(tier="vip", text="O-"), 0, "0 of 2,000 match the filter"),
+    ],
+)
+def test_above_the_list_stands_how_many_wait_or_match_the_filter(wanted: QueueFilter, number: int, said: str) -> None:
+    assert headline(wanted, number, 2_000) == said
+
+
+def test_an_order_and_blanks_are_no_filter() -> None:
+    assert narrowed(QueueFilter(scope="all", order="money", text="  ")) == 0
+    assert narrowed(QueueFilter(mission="m", verdict="v", tier="t", text="x")) == 4
