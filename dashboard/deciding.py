@@ -9,18 +9,18 @@ import streamlit as st
 from dashboard.company import company
 from dashboard.editing import edit_plan
 from dashboard.markup import joined, markup, show
-from dashboard.text import label, plain, span
+from dashboard.reasons import forget, reason, reason_fields
+from dashboard.text import label, plain, span, words
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
 from errors import MissionsError
 from ledger.canonical import utc_now
 from ledger.permissions import may
-from ledger.records import DecisionKind, Observation, Person, Proposal, Run
+from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
 from ledger.rules import already
 from nodes.edits import before_edit
 from nodes.execute import steps_left_out
 
-QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Not what is needed")
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
 
@@ -33,7 +33,7 @@ def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequen
     written = [card.edited(proposal, me.name)] if before else []
     written.append(card.summary(proposal, observations))
     show(markup("{}{}{}", card.head(run, proposal, decisions, at), joined(written), card.story(proposal)))
-    _notices(me, proposal)
+    _notices(me, proposal, decisions)
     if may(me, "decide"):
         _decide_form(me, run, proposal)
     else:
@@ -42,8 +42,10 @@ def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequen
     show(markup("{}{}", card.steps(proposal, before=before), card.decided(decisions)))
 
 
-def _notices(me: Person, proposal: Proposal) -> None:
+def _notices(me: Person, proposal: Proposal, decisions: Sequence[Decision]) -> None:
     _told(proposal.run_id)
+    if any((one.kind, one.by, one.proposal_id) == ("approve", me.name, proposal.proposal_id) for one in decisions):
+        say("", "Your approval is recorded; a second person must approve it too.")
     if proposal.held_by:
         show(
             markup('<div class="c-note m-warn">{}</div>', f"Run {proposal.held_by} would change the same, and is decided first.")
@@ -63,8 +65,8 @@ def _claim(me: Person, proposal: Proposal) -> None:
     present = company().ledger.proposal(proposal.run_id)
     if present is None or (present.proposal_id, present.status) != (proposal.proposal_id, "pending"):
         decided = [one for one in company().ledger.decisions(proposal.run_id) if one.proposal_id == proposal.proposal_id]
-        if decided and decided[-1].by != me.name:
-            tell(proposal.run_id, already(decided[-1]))
+        if decided:  # the first of two who approve was not forestalled by the second
+            tell(proposal.run_id, "" if me.name in {one.by for one in decided} else already(decided[-1]))
         st.rerun(scope="app")
     before = st.session_state.get("claimed")
     if before and before != proposal.proposal_id:
@@ -93,26 +95,23 @@ def _drift(run_id: str, proposal: Proposal) -> None:
 
 def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
     """The buttons decide in callbacks: what somebody pressed counts even if the page has something else to show by then."""
-    with st.container(key="reason"):
-        st.text_input(
-            "Reason", key=f"why-{proposal.proposal_id}", max_chars=500, label_visibility="collapsed",
-            placeholder="Why? It is kept in the audit log.",
-        )  # fmt: skip
-    st.pills("Or", QUICK, key=f"quick-{proposal.proposal_id}", label_visibility="collapsed")
+    reason_fields(proposal.proposal_id)
     without = _left_out(proposal)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
-        said = "Approve without the rest" if without else "Approve"
+        said = "Approve the rest" if without else "Approve"
         first = "secondary" if proposal.author == me.name else "primary"  # nobody approves their own edit
         _button(said, "approve", run, proposal, type=first, icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
-            edit_plan(run, proposal, _reason(proposal))
+            edit_plan(run, proposal, reason(proposal.proposal_id))
         _button("Reject", "reject", run, proposal, icon=":material/close:", shortcut="X")
         looks = "The Mission looks at everything anew"
         _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=looks)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
             queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
-            st.selectbox("To", queues, key=f"queue-{proposal.proposal_id}")
-            _button("Hand it over", "escalate", run, proposal, type="primary")
+            to = st.selectbox(
+                "To", queues, index=None, format_func=words, key=f"queue-{proposal.proposal_id}", placeholder="To whom?"
+            )
+            _button("Hand it over", "escalate", run, proposal, type="primary", disabled=to is None)
 
 
 def _button(said: str, kind: DecisionKind, run: Run, proposal: Proposal, **looks: Any) -> None:
@@ -124,26 +123,21 @@ def _pressed(run: Run, proposal: Proposal, kind: DecisionKind) -> None:
     person = visitor()
     if person is None:  # the session has ended: the page leads to the sign-in form, and nothing is decided
         return
-    about, reason = proposal.proposal_id, _reason(proposal)
+    about, why = proposal.proposal_id, reason(proposal.proposal_id)
     details = {
         "approve": {"without": parts} if (parts := st.session_state.get(f"without-{about}")) else {},
-        "respond": {"remark": reason},
+        "respond": {"remark": why},
         "escalate": {"queue": st.session_state.get(f"queue-{about}")},
     }.get(kind, {})
     try:
-        _, status = company().runtime.decide(run.run_id, kind, person.name, reason, digest=proposal.digest, details=details)
+        _, status = company().runtime.decide(run.run_id, kind, person.name, why, digest=proposal.digest, details=details)
     except MissionsError as error:
         tell(run.run_id, str(error))
         return
-    waits = status == "pending"
-    tell(run.run_id, "Your approval is recorded; a second person must approve it too." if waits else "")
-    if not waits:
+    forget(about)
+    tell(run.run_id)
+    if status != "pending":
         company().drive(run.run_id)
-
-
-def _reason(proposal: Proposal) -> str:
-    typed = st.session_state.get(f"why-{proposal.proposal_id}") or ""
-    return typed.strip() or st.session_state.get(f"quick-{proposal.proposal_id}") or ""
 
 
 def _left_out(proposal: Proposal) -> list[str]:
@@ -157,15 +151,23 @@ def _left_out(proposal: Proposal) -> list[str]:
     )  # fmt: skip
 
 
-def tell(run_id: str, sentence: str) -> None:
-    """Say something about a run beside it, until something else is said."""
-    st.session_state["told"] = (run_id, sentence)
+def tell(run_id: str, refused: str = "", done: str = "") -> None:
+    """Say something about a run beside it, until something else is said: what is done, what is refused."""
+    st.session_state["told"] = (run_id, refused, done)
+
+
+def say(refused: str, done: str) -> None:
+    """Show what is done as a success, what is refused as a warning."""
+    if done:
+        st.success(label(done, 800), icon=":material/check:")
+    if refused:
+        st.warning(label(refused, 800), icon=":material/info:")
 
 
 def _told(run_id: str) -> None:
-    about, sentence = st.session_state.get("told", ("", ""))
-    if about == run_id and sentence:
-        st.warning(label(sentence, 800), icon=":material/info:")
+    about, refused, done = st.session_state.get("told", ("", "", ""))
+    if about == run_id:
+        say(refused, done)
 
 
 @st.fragment(run_every="0.5s")

@@ -6,7 +6,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.text import label, words
+from dashboard.markup import markup, show
+from dashboard.reasons import forget
+from dashboard.text import label, plain, words
 from dashboard.visitor import enter
 from errors import MissionsError
 from ledger.records import Proposal, Run
@@ -36,6 +38,7 @@ def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     except MissionsError as error:
         st.error(label(error, 800))
         return
+    forget(proposal.proposal_id)
     company().drive(run.run_id)
     st.rerun(scope="app")
 
@@ -53,7 +56,9 @@ def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
     """The step as it stands in the form; None where it is left out."""
     schema = company().runtime.context.catalogue[action["name"]].args
     with st.container(border=True):
-        keep = st.checkbox(f"{number + 1}. {label(action['says'])}", value=True, key=f"keep-{number}")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            keep = st.checkbox(f"Step {number + 1}", value=True, key=f"keep-{number}", width="content")
+            show(markup('<div class="c-says">{}</div>', plain(action["says"], 200)))
         columns = st.columns(min(len(schema), 3) or 1)
         args = {}
         for place, (name, kind) in enumerate(schema.items()):

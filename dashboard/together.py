@@ -6,7 +6,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.deciding import tell
+from dashboard.deciding import say, tell
 from dashboard.markup import joined, markup, show
 from dashboard.text import dollars, label, plain, words
 from dashboard.views.queue import Together, together, who_approves
@@ -22,9 +22,10 @@ def decide_together(me: Person, run_ids: Sequence[str]) -> None:
     """What is ticked, its sum, and one decision about all of it."""
     chosen = together(company().desk.waiting(run_ids))
     show(_summary(chosen))
-    if told := st.session_state.pop("told_together", None):
-        for sentence in told:
-            st.warning(label(sentence, 800), icon=":material/info:")
+    done, refused = st.session_state.pop("told_together", ("", ()))
+    say("", done)
+    for sentence in refused:
+        say(sentence, "")
     if st.button("Untick all", icon=":material/deselect:", type="tertiary"):
         st.session_state["ticked"] = []
         st.rerun()
@@ -55,29 +56,28 @@ def _pressed(chosen: Together, kind: DecisionKind) -> None:
     person = visitor()
     if person is None:
         return
-    reason, told, left = st.session_state.get(_REASON) or "", [], []
+    reason, refused, left = st.session_state.get(_REASON) or "", [], []
     for row in chosen.rows:
         try:
             details = {"remark": reason} if kind == "respond" else {}
             _, status = company().runtime.decide(row.run_id, kind, person.name, reason, digest=row.digest, details=details)
         except MissionsError as error:
-            told.append(f"{row.subject}: {error}")
+            refused.append(f"{row.subject}: {error}")
             left.append(row.run_id)
         else:
             if status != "pending":
                 company().drive(row.run_id)
-    done = len(chosen.rows) - len(left)
+    number = len(chosen.rows) - len(left)
+    done = f"{number} of {len(chosen.rows)} decided: {kind}." if number else ""
     if done:
-        told.insert(0, f"{done} of {len(chosen.rows)} decided: {kind}.")
         st.session_state[_REASON] = ""
-    st.session_state["told_together"] = told
     if len(left) > 1:
-        st.session_state["ticked"] = left
+        st.session_state["ticked"], st.session_state["told_together"] = left, (done, refused)
         return
     st.session_state["ticked"] = []
     # back to one proposal: the one that was refused, or the first of those decided
     st.query_params["run"] = left[0] if left else chosen.rows[0].run_id
-    tell(st.query_params["run"], " ".join(told))
+    tell(st.query_params["run"], " ".join(refused), done)
 
 
 def _summary(chosen: Together) -> Markup:

@@ -105,7 +105,8 @@ def _list(me: Person) -> None:
     queue_list(listed(page.rows, me.name, at), st.query_params.get("run", ""), st.session_state.get("ticked", []), _open, _tick)
     if page.total > PAGE:
         st.pagination(st.session_state["queue_pages"], max_visible_pages=5, key="queue_number")
-    st.caption("J, K next and previous · W reason · A approve · E edit · X reject · L ask again")
+    keys = "J, K next and previous · W reason · A approve · E edit · X reject · L ask again"
+    show(markup('<div class="q-keys m-dim">{}</div>', keys))
 
 
 def _open(run_id: str) -> None:

@@ -36,7 +36,11 @@ export default function (component) {
     for (const [kind, word] of one.marks) third.append(piece("span", "mark " + kind, word));
     text.append(first, second, third);
     item.append(tick, text);
-    item.onclick = () => setTriggerValue("open", one.id);
+    item.onclick = () => {
+      setTriggerValue("open", one.id);
+      // where the card stands below the list
+      if (matchMedia("(max-width: 640px)").matches) document.querySelector(".st-key-card")?.scrollIntoView({ behavior: "smooth" });
+    };
     return item;
   };
 
@@ -44,6 +48,7 @@ export default function (component) {
   list.scrollTop = scrolled;
   const open = list.querySelector(".open");
   if (open) {
+    list.dataset.last = data.rows.findIndex((one) => one.id === data.open);
     const above = open.offsetTop < list.scrollTop;
     const below = open.offsetTop + open.offsetHeight > list.scrollTop + list.clientHeight;
     if (above || below) open.scrollIntoView({ block: "nearest" });
@@ -53,7 +58,9 @@ export default function (component) {
   const step = (by) => {
     const ids = data.rows.map((one) => one.id);
     const at = ids.indexOf(data.open);
-    const next = ids[at < 0 ? 0 : Math.min(Math.max(at + by, 0), ids.length - 1)];
+    // where the open row is gone, the one after it has come into its place
+    const goal = at >= 0 ? at + by : list.dataset.last === undefined ? 0 : Number(list.dataset.last) + Math.min(by, 0);
+    const next = ids[Math.min(Math.max(goal, 0), ids.length - 1)];
     if (next && next !== data.open) setTriggerValue("open", next);
   };
   const onKey = (event) => {

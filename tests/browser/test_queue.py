@@ -169,7 +169,7 @@ def test_single_parts_of_a_plan_are_rejected(dashboard: Dashboard, page_as: Page
     rita.keyboard.press("Escape")
     quiet(rita)
     say(rita, "that customer comes by today")
-    press(rita, "Approve without the rest")
+    press(rita, "Approve the rest")
     expect(rita.locator(".c-out")).to_contain_text("O-36547")
     ends(dashboard, rita, run, "executed")
     assert not any(effect.args.get("order_id") == "O-36547" for effect in dashboard.company.effects(run))

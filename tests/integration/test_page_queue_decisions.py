@@ -1,5 +1,6 @@
 """What the buttons of the Decision Queue do, one proposal at a time and several together."""
 
+import psycopg
 import pytest
 
 from ledger.records import Run
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("office")
 
 def test_without_a_reason_nothing_is_decided(front: Front, run: Run) -> None:
     proposal = proposal_of(front, run)
-    for kind in ("approve", "reject", "respond", "escalate"):
+    for kind in ("approve", "reject", "respond"):
         page = press(opened(front), kind, proposal)
         assert "A decision needs a reason" in page.warning[0].value
         assert f"<h2>{run.event.subject} " in html(page)
@@ -54,11 +55,45 @@ def test_asked_again_the_mission_looks_anew_with_the_remark(front: Front, run: R
 
 def test_what_is_handed_over_goes_to_the_chosen_queue(front: Front, run: Run) -> None:
     proposal, page = proposal_of(front, run), opened(front)
-    page.selectbox(key=f"queue-{proposal.proposal_id}").select("fraud").run()
+    whom, button = f"queue-{proposal.proposal_id}", f"escalate-{proposal.proposal_id}"
+    assert page.selectbox(key=whom).value is None and "account team" in page.selectbox(key=whom).options
+    assert page.button(key=button).disabled
+    page.selectbox(key=whom).select("fraud").run()
+    assert not page.button(key=button).disabled
     press(page, "escalate", proposal, "this smells")
     front.settled(run.run_id)
     (decision,) = front.ledger.decisions(run.run_id)
     assert (decision.kind, decision.details["queue"]) == ("escalate", "fraud")
+
+
+def test_a_reason_that_is_written_is_there_again_after_another_proposal_was_open(front: Front, run: Run) -> None:
+    other, proposal = taken_in(front, LIKE), proposal_of(front, run)
+    typed, quick = f"why-{proposal.proposal_id}", f"quick-{proposal.proposal_id}"
+    page = opened(front, run=run.run_id)
+    page.text_input(key=typed).set_value("I have called them").run()
+    page.button_group(key=quick).set_value("As the policy says").run()
+    for run_id in (other.run_id, run.run_id):
+        page.query_params["run"] = run_id
+        drawn(page.run())
+    assert page.text_input(key=typed).value == "I have called them"
+    assert page.button_group(key=quick).value == "As the policy says"
+    press(page, "respond", proposal)
+    front.settled(run.run_id)
+    assert front.ledger.decisions(run.run_id)[0].reason == "I have called them"
+    assert "reasons" not in page.session_state or page.session_state["reasons"] == {}
+
+
+def test_the_first_of_two_is_told_that_it_is_recorded_and_not_that_the_second_was_faster(front: Front, run: Run) -> None:
+    proposal = proposal_of(front, run)
+    with psycopg.connect(front.company.url, autocommit=True) as session:
+        session.execute("UPDATE ledger.proposals SET four_eyes = true WHERE run_id = %s", (run.run_id,))
+    page = press(opened(front, run=run.run_id), "approve", proposal, "seen")
+    assert [box.value for box in page.success] == ["Your approval is recorded; a second person must approve it too\\."]
+    assert len(page.warning) == 0 and page.text_input(key=f"why-{proposal.proposal_id}").value == ""
+    front.company.runtime.decide(run.run_id, "approve", "ron", "seen too", digest=proposal.digest)
+    front.company.runtime.drive(run.run_id)
+    page = drawn(page.run())
+    assert len(page.warning) == len(page.success) == 0 and "seen too" in html(page)
 
 
 def test_who_comes_second_is_told_who_was_faster_and_sees_what_became_of_it(front: Front, run: Run) -> None:
@@ -102,7 +137,8 @@ def test_like_proposals_are_decided_together_each_by_itself(front: Front, alike:
     page = opened(front, ticked=[run.run_id for run in alike])
     assert "2 together" in html(page) and labels(page)[1].startswith("Approve 2")
     assert "A decision needs a reason" in press(page, "approve").warning[0].value
-    press(page, "reject", None, "both are tests")
+    page = press(page, "reject", None, "both are tests")
+    assert [box.value.replace("\\", "") for box in page.success] == ["2 of 2 decided:\u2060 reject."] and len(page.warning) == 0
     for run in alike:
         assert front.settled(run.run_id).outcome == "rejected"
         assert [one.reason for one in front.ledger.decisions(run.run_id)] == ["both are tests"]
