@@ -24,7 +24,6 @@ from ledger.records import Person
 
 PAGE = 50
 _SCOPES = {"mine": "Mine", "all": "All", "claimed": "Open", "expired": "Expired"}
-_FILTERS = ("filter_mission", "filter_verdict", "filter_tier", "filter_text")
 _ORDERS = {"due": "due first", "money": "most money first", "oldest": "oldest first"}
 
 
@@ -133,16 +132,20 @@ def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", wrap=False, key="queue_filters"):
         st.text_input("Find", key="filter_text", placeholder="Order, ticket, account …", label_visibility="collapsed")
         said = f"Filter ({number})" if number else "Filter"
-        with st.popover(said, icon=":material/filter_list:", help="Filter and order", key="filters"):
-            _choices("Mission", "filter_mission", page.by_mission)
-            _choices("Verdict", "filter_verdict", page.by_verdict)
-            _choices("Tier", "filter_tier", page.by_tier)
+        with st.popover(said, help="Filter and order", key="filters"):
+            _choices("Mission", _key("mission"), page.by_mission)
+            _choices("Verdict", _key("verdict"), page.by_verdict)
+            _choices("Tier", _key("tier"), page.by_tier)
             st.selectbox("Order", list(_ORDERS), key="filter_order", format_func=_ORDERS.__getitem__)
 
 
 def _clear() -> None:
-    for key in _FILTERS:
-        st.session_state[key] = ""
+    st.session_state["filter_text"], st.session_state["cleared"] = "", st.session_state.get("cleared", 0) + 1
+
+
+def _key(name: str) -> str:
+    """Of a choice in the popover; anew when the filter is cleared, for what is in a closed popover keeps its value otherwise."""
+    return f"filter_{name}-{st.session_state.get('cleared', 0)}"
 
 
 def _choices(name: str, key: str, counts: Mapping[str, int]) -> None:
@@ -157,8 +160,8 @@ def _filter(me: Person) -> QueueFilter:
     return QueueFilter(
         scope=chosen.get("scope") or ("mine" if may(me, "decide") else "all"),
         order=chosen.get("filter_order") or "due",
-        mission=chosen.get("filter_mission") or "",
-        verdict=chosen.get("filter_verdict") or "",
-        tier=chosen.get("filter_tier") or "",
+        mission=chosen.get(_key("mission")) or "",
+        verdict=chosen.get(_key("verdict")) or "",
+        tier=chosen.get(_key("tier")) or "",
         text=chosen.get("filter_text") or "",
     )

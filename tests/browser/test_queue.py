@@ -147,6 +147,49 @@ def test_a_decision_without_a_reason_is_refused_in_a_sentence(dashboard: Dashboa
     assert dashboard.company.ledger.run(run.run_id).status == "waiting"
 
 
+def test_after_a_decision_the_next_key_goes_on_from_where_the_row_was(dashboard: Dashboard, page_as: PageAs) -> None:
+    run = dashboard.runs["dev-ord-0112"]
+    rita = page_as("rita")
+    open_run(rita, dashboard, run)
+    opened = rita.get_by_role("option", selected=True)
+    expect(opened).to_contain_text(run.event.subject)
+    after = opened.locator("xpath=following-sibling::li[1]").locator(".subject").inner_text()
+    say(rita, "not what is needed")
+    press(rita, "Reject")
+    expect(rita.get_by_role("option").filter(has_text=run.event.subject)).to_have_count(0)
+    quiet(rita)
+    rita.keyboard.press("j")
+    expect(rita.locator(".c-head h2")).to_contain_text(after)
+
+
+def test_a_filter_that_nothing_matches_is_cleared_with_a_button(dashboard: Dashboard, page_as: PageAs) -> None:
+    rita = page_as("rita")
+    rita.goto(dashboard.url)
+    rita.get_by_role("option").first.wait_for()
+    rita.get_by_role("button", name="Filter").click()
+    rita.get_by_label("Mission").click()
+    rita.get_by_role("option", name="invoice approval").click()
+    expect(rita.locator(".q-headline")).to_contain_text("the filter")
+    rita.keyboard.press("Escape")
+    rita.get_by_role("textbox", name="Find").fill("no such subject")
+    rita.keyboard.press("Enter")
+    expect(rita.get_by_role("button", name="Filter (2)")).to_be_visible()
+    rita.get_by_role("button", name="Clear the filter").click()
+    expect(rita.locator(".q-headline")).to_contain_text("for you")
+    expect(rita.get_by_role("button", name="Filter", exact=True)).to_be_visible()
+
+
+def test_on_a_phone_a_tap_brings_the_card_into_view(dashboard: Dashboard, page_as: PageAs) -> None:
+    rita = page_as("rita", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    rita.goto(dashboard.url)
+    rita.get_by_role("option").nth(1).tap()
+    subject = rita.get_by_role("option", selected=True).locator(".subject")
+    expect(rita.get_by_role("option").nth(1)).to_have_attribute("aria-selected", "true")
+    expect(rita.locator(".c-head h2")).to_contain_text(subject.inner_text())
+    expect(rita.locator(".c-head h2")).to_be_in_viewport()
+    expect(rita.locator(".list")).not_to_be_in_viewport()
+
+
 def test_a_reload_in_the_middle_shows_how_it_goes_on(dashboard: Dashboard, page_as: PageAs) -> None:
     run = dashboard.runs["dev-ord-0044"]
     rita = page_as("rita")

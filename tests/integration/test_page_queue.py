@@ -97,8 +97,8 @@ def test_the_filter_says_that_it_is_set_and_offers_the_tiers_that_wait(front: Fr
     other = taken_in(front, LIKE)
     page = opened(front, run=run.run_id)
     assert "2 wait for you" in html(page) and "Filter" in popovers(page)
-    assert "tier 3 (1)" in page.selectbox(key="filter_tier").options
-    page.selectbox(key="filter_tier").select("tier 3").run()
+    assert "tier 3 (1)" in page.selectbox(key="filter_tier-0").options
+    page.selectbox(key="filter_tier-0").select("tier 3").run()
     assert rows(drawn(page)) == [run.event.subject] and other.event.subject not in rows(page)
     assert "1 of 2 matches the filter" in html(page) and "Filter (1)" in popovers(page)
 
