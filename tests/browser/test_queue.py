@@ -66,6 +66,7 @@ def test_from_the_list_to_the_changed_record_with_an_edit_and_another_person(das
     press(rita, "Edit")
     rita.get_by_label("amount ($)").nth(1).fill("50")
     dialog = rita.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="Step 2", exact=True)).to_be_checked()
     dialog.get_by_label("Reason").fill("25 dollars were paid back by hand")
     dialog.get_by_role("button", name="Submit the edit").click()
     # the letter says what was to be paid before
