@@ -39,7 +39,7 @@ def test_a_broken_file_is_one_sentence_and_the_rest_is_shown(shelf: Shelf, conte
     found = shelf.runs()
     assert len(found.runs) == 1
     assert len(found.faults) == 1 and broken.name in found.faults[0]
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="is no kept run"):
         shelf.open("20260101T000000-0000")
 
 
