@@ -104,8 +104,8 @@ def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, la
         f"create or replace temp view at_hand as from material where portion = {first}",
         _TOLD_ORDERS,
         _TOLD_PAYMENTS,
-        f"create or replace temp table cases as from ({cases(detector, as_of, has_payments, here)}) "
-        f"where strlen(told) <= {MAX_LINE_BYTES}",
+        f"create or replace temp table cases as {cases(detector, as_of, has_payments, here)}",
+        f"delete from cases where strlen(told) > {MAX_LINE_BYTES}",
     ]
 
 
