@@ -8,7 +8,7 @@ import typer
 from cli.screen import say
 from evals.opened import open_run
 from evals.report.page import page
-from evals.whole_file import whole_file
+from evals.whole_file import refuse_to_replace, whole_file
 
 
 def write_report(
@@ -20,6 +20,7 @@ def write_report(
     run = open_run(name)
     earlier = open_run(against) if against else None
     out = out or Path(f"evaluation-{run.kept.run.run_id}.html")
+    refuse_to_replace([name, against], out)
     with whole_file(out) as unfinished:
         unfinished.write_text(page(run.kept, earlier.kept if earlier else None), "utf-8")
     say(f"{out}: open it in a browser; it needs nothing else.")

@@ -26,7 +26,7 @@ def kept(layout: Layout) -> list[str]:
 
 
 def orders(layout: Layout) -> str:
-    """SQL that makes `orders`, one row a suspected order, from its charges and lines; one line may tell what others do not."""
+    """SQL that makes `orders`, one row a suspected order, from its lines and charges; one line may tell what others do not."""
     return f"""
 create temp table orders as
 with placed as (

@@ -49,7 +49,9 @@ select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as excepti
 from exceptions left join cases using (number) where {here} order by number
 """
 
-_STATUSES = "select record, status, count(*) from records where status is not null group by all order by 3 desc, 1, 2 limit $1"
+_STATUS_COUNTS = """
+select record, status, count(*) from records where status is not null group by all order by 3 desc, 1, 2 limit $1
+"""
 #: of a history whose status is something else there may be as many as rows
 _MOST_STATUSES = 100
 
@@ -223,7 +225,7 @@ class _Search:
         if not self.records.get("line"):
             raise BadInput(f"{what}: holds no order line; give a history of orders")
         known = {**STATUSES, "line": (*STATUSES["line"], *self._thresholds.open_statuses)}
-        for record, status, rows in self._engine.execute(_STATUSES, [_MOST_STATUSES]).fetchall():
+        for record, status, rows in self._engine.execute(_STATUS_COUNTS, [_MOST_STATUSES]).fetchall():
             if status not in known.get(record, (status,)):
                 self.unknown_statuses[record, status] = rows
 

@@ -62,6 +62,8 @@ def test_what_is_not_there_is_refused_and_every_command_is_listed(home: Path) ->
     cases = home / "cases.jsonl"
     cases.write_bytes(SAMPLE.read_bytes())
     refused(missions("eval", cases, "--out", home / "." / "cases.jsonl", MISSIONS_HOME=home), "would take its place")
+    kept = Shelf.of(home).file(Shelf.of(home).runs().runs[0].run_id)
+    refused(missions("eval", "report", kept, "--out", kept, MISSIONS_HOME=home), "would take its place")
     refused(missions("eval", "gate", "--baseline", cases, "--renew", MISSIONS_HOME=home), "is no kept run")
     assert cases.read_bytes() == SAMPLE.read_bytes()
     refused(missions("eval", SAMPLE, "--out", home / "out", "--reasoner", "llm", MISSIONS_HOME=home), "MISSIONS_MODEL")

@@ -15,8 +15,10 @@ pytestmark = pytest.mark.usefixtures("office")
 
 def test_without_a_reason_nothing_is_decided(front: Front, run: Run) -> None:
     proposal = proposal_of(front, run)
-    for kind in ("approve", "reject", "respond"):
-        page = press(opened(front), kind, proposal)
+    for kind in ("approve", "reject", "respond", "escalate"):
+        page = opened(front)
+        page.selectbox(key=f"queue-{proposal.proposal_id}").select("fraud").run()
+        page = press(page, kind, proposal)
         assert "A decision needs a reason" in page.warning[0].value
         assert f"<h2>{run.event.subject} " in html(page)
     assert front.ledger.decisions(run.run_id) == []
