@@ -5,7 +5,7 @@ CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install run test slow browser notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -25,13 +25,19 @@ run: install  ## set up, run a Mission on each of a sample of exceptions, open t
 	@$(BIN)/python -m cli start
 
 test: install  ## every test that is quick and needs no browser
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser --ignore tests/attacks
 
 slow: install  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser -m slow
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/attacks -m slow
 
 browser: install  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+
+attack: install  ## try to break every promise, print what held, and list it in docs/attacks.md
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks -m "slow or not slow" --attacks-to docs/attacks.md
+
+attack-short: install  ## the same without the attacks that take long
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks
 
 notebooks: install  ## run the notebooks of analysts from top to bottom
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=120 -n 2 notebooks

@@ -17,7 +17,7 @@ from ledger.migrate import migrate
 from ledger.tables import METADATA
 
 # what these assert is told as what tests assert
-pytest.register_assert_rewrite("tests.engine", "tests.integration", "tests.minds")
+pytest.register_assert_rewrite("tests.engine", "tests.integration", "tests.attacks", "tests.minds")
 
 _MAIN = sys.modules["__main__"]
 _NUMBERS = count(1)

@@ -40,6 +40,8 @@ from tests.integration.live_company import CASES, Company, built_home, opened
 from tests.integration.open_pages import Front, seen
 from tests.integration.open_queue import CASE, office, taken_in
 
+pytestmark = pytest.mark.promise("Whoever may not is refused at every door")
+
 pytest_plugins = ["tests.integration.open_pages"]
 __all__ = ["office"]
 

@@ -18,6 +18,8 @@ from systems.reads import READ_TOOLS
 from systems.records import KEYS, PART_KEYS
 from tests.engine import MISSIONS, LiveRun, Raw, recorded_cases, result
 
+pytestmark = pytest.mark.promise("Text from outside is data")
+
 #: name -> what a text becomes
 HOSTILE: dict[str, Callable[[str], str]] = {
     "markup": lambda _: "<script>alert(1)</script><img src=x onerror=alert(1)> **b** [x](javascript:alert(1)) :material/bug:",

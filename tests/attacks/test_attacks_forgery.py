@@ -20,6 +20,8 @@ from ledger.roles import as_role
 from tests.conftest import _database
 from tests.integration.live_company import Company, opened
 
+pytestmark = pytest.mark.promise("What was not approved is not executed")
+
 #: a reviewer may approve the first two; the third takes finance, two different people
 SHORT, LONG, FOUR_EYES = "dev-ord-0004", "dev-ord-0007", "dev-ord-0001"
 _DECISION = """

@@ -17,6 +17,8 @@ from knowledge_index.policies import PolicyBook
 from systems.catalogue import default_catalogue
 from tests.integration.commands import missions, refused
 
+pytestmark = pytest.mark.promise("A policy is text and numbers, and gives nobody an authority")
+
 AS_OF = datetime(2026, 3, 14, tzinfo=UTC)
 POLICIES = CHECKOUT / "knowledge_index" / "policies"
 DOCUMENT = """---

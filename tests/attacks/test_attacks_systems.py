@@ -24,6 +24,8 @@ from systems.pins import pin, write_pins
 EVIL = """
 import json, os, sys, time
 
+pytestmark = pytest.mark.promise("A system that was taken over gets nothing done")
+
 case = json.load(open(sys.argv[1]))
 calls = 0
 

@@ -23,6 +23,8 @@ from systems.config import load_config
 from tests.integration.commands import missions
 from tests.integration.live_company import SAMPLE
 
+pytestmark = pytest.mark.promise("Secrets and personal data go nowhere")
+
 SECRET = "hunter2-correct-horse"
 #: every setting that is a secret, or holds one
 SECRETS = {
