@@ -1,6 +1,7 @@
 """The dashboard as a server: Streamlit's app behind a guard, with the sign-in form beside it."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -17,9 +18,11 @@ from dashboard import events, sign_in
 from dashboard.address import require_address
 from dashboard.branding import accents
 from dashboard.company import Company, Tools, company, equip, use
+from dashboard.deadlines import keep_deadlines
 from dashboard.guard import Guard
 from dashboard.health import watch_routes
 from dashboard.oidc import auth_secrets, uses_oidc
+from dashboard.origin import site_of
 from dashboard.text import label
 from errors import BadInput, MissionsError
 from graphs.logs import log_as_json
@@ -34,7 +37,11 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     secrets = {"auth": auth_secrets(chosen)} if uses_oidc(chosen) else {}
     if chosen.brand_logo is not None and not chosen.brand_logo.is_file():
         raise BadInput(f"MISSIONS_BRAND_LOGO: there is no file {chosen.brand_logo}; name a picture, or unset it")
+    site_of(chosen)
     require_address(chosen.address, chosen.port)
+    # uvicorn reads it from here alone
+    os.environ["FORWARDED_ALLOW_IPS"] = chosen.proxies
+    keep_deadlines()
     # Streamlit would take the modules in `pages` for scripts of an app in its older form
     PagesManager.uses_pages_directory = False
     if chosen.log == "json":
@@ -60,7 +67,7 @@ def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
         APP,
         secrets=secrets,
         routes=[*sign_in.routes(), *events.routes(), *watch_routes()],
-        middleware=[Middleware(Guard, signed_in=signed_in)],
+        middleware=[Middleware(Guard, site=site_of(chosen), signed_in=signed_in)],
         on_script_error=_told,
     )
 

@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
@@ -21,6 +21,7 @@ from starlette.routing import Route
 from dashboard.branding import accent, text_on
 from dashboard.company import company
 from dashboard.oidc import uses_oidc
+from dashboard.origin import by_https, same_origin
 from dashboard.visitor import COOKIE, SIGN_IN
 from errors import MissionsError
 from graphs.settings import Settings
@@ -90,19 +91,6 @@ async def _submitted(request: Request) -> Response:
         COOKIE, knock.token, httponly=True, samesite="lax", secure=by_https(request), max_age=int(lasts.total_seconds())
     )
     return response
-
-
-def same_origin(request: Request) -> bool:
-    """Whether a page of this site sent it. Browsers say so in one header or the other; who says nothing is no browser."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host") != ""
-
-
-def by_https(request: Request) -> bool:
-    """Whether the browser asked by https, of us or of a proxy before us."""
-    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
 
 
 def local(address: str) -> str:

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     #: where the dashboard listens; an address of this machine alone unless somebody says otherwise
     address: str = "127.0.0.1"
     port: int = Field(default=8501, ge=1, le=65535)
+    #: other hosts by which browsers ask for it, as those of a proxy before it: "missions.example, missions.example:8443"
+    hosts: str = ""
+    #: addresses of the proxies before it, whose X-Forwarded-For is believed; nobody else's is
+    proxies: str = ""
     #: hours for which somebody stays signed in
     session_hours: float = Field(default=10.0, gt=0)
     #: how the dashboard and the portal call themselves, and look

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from dashboard.branding import ACCENT, accents, luminance, text_on
 from dashboard.guard import is_page
 from dashboard.oidc import auth_secrets, redirect_uri, verified_name
-from dashboard.sign_in import by_https, local, same_origin
+from dashboard.origin import by_https, same_origin
+from dashboard.sign_in import local
 from errors import BadInput
 from graphs.settings import Settings
 
