@@ -5,9 +5,9 @@ what follows.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from errors import BadInput, Refused
@@ -17,6 +17,7 @@ from ledger.records import (
     PERSON_ROLES,
     REASONERS,
     ROLES,
+    Approval,
     Decision,
     DecisionKind,
     Person,
@@ -25,6 +26,8 @@ from ledger.records import (
     Run,
 )
 
+#: by which the clocks of two machines may differ
+SKEW = timedelta(minutes=5)
 _AFTER: Mapping[DecisionKind, ProposalStatus] = {
     "approve": "approved",
     "edit": "sent_back",
@@ -173,18 +176,37 @@ def _after_approval(person: Person, proposal: Proposal, run: Run, earlier: Seque
     return "approved" if approvers else "pending"
 
 
-def unapproved(proposal: Proposal, run: Run, decisions: Sequence[Decision]) -> str | None:
-    """Why the decisions about a proposal do not make it an approved one, whatever its status says; None where they do."""
-    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+def unapproved(
+    proposal: Proposal,
+    run: Run,
+    decisions: Sequence[Decision],
+    needed: Approval,
+    person: Callable[[str], Person | None],
+    authors: Collection[str] = (),
+) -> str | None:
+    """Why the decisions about a proposal do not make it an approved one, whatever its status says; None where they do.
+
+    `needed` is what it takes, `person` tells who somebody is now, and `authors` are those who made it besides its author.
+    """
+    about = [one for one in decisions if one.proposal_id == proposal.proposal_id]
+    approvals = [one for one in about if one.kind == "approve"]
+    if len(approvals) < len(about):
+        return "somebody decided otherwise about it"
     if any(one.digest != proposal.digest for one in approvals):
         return "an approval of it is about another digest"
-    if any(one.role not in ROLES or authority(one.role) < authority(proposal.approval.role) for one in approvals):
-        return f"an approval of it is not of somebody who is {proposal.approval.role} or above"
+    if any(one.role not in ROLES or authority(one.role) < authority(needed.role) for one in approvals):
+        return f"an approval of it is not of somebody who is {needed.role} or above"
     approvers = {person_key(one.by) for one in approvals}
-    if approvers & {person_key(name) for name in (proposal.author, run.event.requested_by) if name}:
+    if approvers & {person_key(name) for name in (proposal.author, *authors, run.event.requested_by) if name}:
         return "who made it or asked for it approved it"
-    if len(approvers) < 1 + proposal.approval.four_eyes:
+    if len(approvers) < 1 + needed.four_eyes:
         return "it has not the approvals that it takes"
+    for one in approvals:
+        if not proposal.created_at - SKEW <= moment(one.at) <= proposal.expires_at:
+            return f"the approval of {one.by} was not made while it could be approved"
+        now = person(one.by)
+        if now is None or _rank(now) < authority(needed.role):
+            return f"{one.by}, who approved it, is not {needed.role} or above now"
     return None
 
 

@@ -4,16 +4,15 @@ The check does not trust the reasoner, nor people. What fails goes back with the
 asked, then the planner's plan is tried where a model's was, and then an escalation.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from langgraph.runtime import Runtime
 
-from ledger.records import Fact, Proposal, Run
+from ledger.records import Proposal, Run
 from nodes import reasons
+from nodes.authority import evidence_digest, plan_digest
 from nodes.briefing import brief
 from nodes.case import Case
 from nodes.derivation import feasible
@@ -122,18 +121,6 @@ def _proposal(
         tier=tier,
         undoes=draft["undoes"],
     )
-
-
-def plan_digest(verdict: str, plan: Sequence[Mapping[str, Any]], evidence: str, policies: str) -> str:
-    """What an approval binds: verdict, actions with their arguments, evidence and policy version."""
-    bound = [verdict, [[action["name"], action["args"]] for action in plan], evidence, policies]
-    return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def evidence_digest(facts: Sequence[Fact]) -> str:
-    """Of what was read: names, arguments, outcome and values; not when."""
-    read = [[fact.name, fact.args, fact.status, fact.value] for fact in facts]
-    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _route(proposal: Proposal) -> str:

@@ -4,16 +4,25 @@ The same for the reviewer who asks before deciding, and for the executor before 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from errors import Stuck
-from ledger.records import MODELS, ROLES, Approval, Fact, Proposal, Run
+from ledger.records import MODELS, Approval, Fact, Proposal, Run
+from nodes.authority import (
+    covers,
+    evidence_digest,
+    handed_over_to,
+    misshown,
+    not_of_its_author,
+    otherwise_now,
+    plan_digest,
+)
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
-from nodes.judge import judge
+from nodes.judge import NOBODY, judge
 from nodes.state import MissionContext
 from nodes.undo import half_done, to_take_back
 from systems.reads import READ_TOOLS
@@ -46,10 +55,14 @@ class Drift:
     reasons: tuple[str, ...] = ()
     #: what the steps would change now, as in a proposal
     changes: tuple[Mapping[str, Any], ...] = ()
+    #: what the proposal says of itself and was not so when it was made either; each is a reason too
+    untrue: tuple[str, ...] = ()
+    #: what the plan takes now, as policy, plan and catalogue have it
+    approval: Approval = NOBODY
 
 
 def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
-    """Read everything again and compare. `left_out` are steps of the plan, from 0, that will not be done.
+    """Read everything again, judge the plan on that, and compare. `left_out` are steps of it, from 0, that will not be done.
 
     Raises Stuck where the pack reads other things than it did for this run.
     """
@@ -59,22 +72,59 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; start it anew, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
     values = context.policies.values(run.event.as_of)
-    case, then = Case(pack, run.event, now, values), Case(pack, run.event, before, values)
+    case = context.case_on(run, now)
+    then = Case(pack, run.event, before, values) if differences else case
     steps = [step for step in range(len(proposal.plan)) if step not in left_out]
     if proposal.plan and not steps:
         return Drift(reasons=("the approvals leave out every step",))
     draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
-    if proposal.author in MODELS and not left_out and not proposal.undoes:  # a person's part of a plan is that person's
+    if _by_a_model(proposal, case) and not left_out:  # a person's part of a plan is that person's
         draft["by"] = "model"
     back, left = to_take_back(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left))
-    changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
-    if not differences:  # but of two approvals at one moment each may have left out what the other one's rest needs
-        return Drift(reasons=tuple(judgement.objections), changes=changes)
-    reasons = [*_other_findings(find(then), find(case)), *judgement.objections]
-    if not judgement.objections and not _as_approved(judgement.approval, proposal.approval, bool(left_out)):
+    whole = not differences and not left_out
+    untrue = [*_unlike_its_digest(context, run, proposal, before), *_wrongly_undone(context, proposal)]
+    if not judgement.objections:
+        untrue += misshown(proposal, judgement, steps, whole=whole)
+    reasons = [*(_other_findings(find(then), find(case)) if differences else ()), *judgement.objections]
+    if differences and not left_out and not judgement.objections:
+        reasons += otherwise_now(proposal, judgement)
+    same = _as_approved(judgement.approval, proposal.approval, less=bool(left) or not differences)
+    if not judgement.objections and not same:
         reasons.append("the plan needs another approval now")
-    return Drift(differences, tuple(reasons), changes)
+    decisions = context.ledger.decisions(run.run_id)
+    if proposal.status != "automatic":
+        wrong = not_of_its_author(proposal, then, decisions, context.catalogue)
+        untrue += [wrong] if wrong else []
+    elif not judgement.objections:  # what nobody looks at follows from the world as it is now
+        wrong = not_of_its_author(proposal, case, decisions, context.catalogue)
+        reasons += [wrong] if wrong else []
+    if proposal.status == "automatic" and not differences:
+        untrue += reasons  # on the same evidence nothing else can have come out
+    changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
+    return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), changes, tuple(untrue), judgement.approval)
+
+
+def _by_a_model(proposal: Proposal, case: Case) -> bool:
+    """Whether a model made it, and not the Mission in its place, which hands a case over where no plan of it passes."""
+    if proposal.author not in MODELS or proposal.undoes:
+        return False
+    given_up = handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate
+    return not (given_up and proposal.approval.role == "none")
+
+
+def _unlike_its_digest(context: MissionContext, run: Run, proposal: Proposal, facts: Sequence[Fact]) -> Iterator[str]:
+    policies = context.policies.digest(run.event.as_of)
+    if plan_digest(proposal.verdict, proposal.plan, evidence_digest(facts), policies) != proposal.digest:
+        yield "its digest is not that of its plan and its evidence"
+
+
+def _wrongly_undone(context: MissionContext, proposal: Proposal) -> Iterator[str]:
+    """A plan takes the steps of another back once one of those has failed, and at no other time."""
+    if proposal.undoes and not any(
+        one.proposal_id == proposal.undoes and one.status == "failed" for one in context.ledger.effects(proposal.run_id)
+    ):
+        yield f"it takes back the steps of {proposal.undoes}, of which none has failed"
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
@@ -88,9 +138,9 @@ def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
     return [f"still so, of a record that has changed: {one}" for one in dict.fromkeys(about)]
 
 
-def _as_approved(now: Approval, then: Approval, less: bool) -> bool:
-    """Whether the approval still is the one asked for; what is left of a plan may ask for less."""
-    return (ROLES.index(now.role) <= ROLES.index(then.role) and now.four_eyes <= then.four_eyes) if less else now == then
+def _as_approved(now: Approval, then: Approval, *, less: bool) -> bool:
+    """Whether the approval still is the one asked for, or (what is left of a plan) may be a lesser one."""
+    return covers(then, now) if less else now == then
 
 
 def _differences(old: Fact, new: Fact) -> Iterator[Difference]:

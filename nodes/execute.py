@@ -1,20 +1,23 @@
 """execute: do what was approved, in order, each step recorded before and after.
 
-Before the first effect the world is read again: where what the proposal stood on has changed and it matters, the run
-looks anew. A step that fails after others were done has them taken back, which is a proposal of its own; one that fails
-first, or whose outcome is not known, stops the run as an incident.
+Before the first effect the world is read again, and who must have approved is worked out from policy, plan and catalogue,
+also for a plan that says it takes nobody. Where what the proposal stood on has changed and it matters, the run looks anew.
+A step that fails after others were done has them taken back, which is a proposal of its own; one that fails first, or
+whose outcome is not known, stops the run as an incident.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from errors import Stuck
-from ledger.records import Decision, Effect, Proposal, Run
+from ledger.records import Approval, Decision, Effect, Proposal, Run
 from ledger.rules import unapproved
+from nodes.authority import authors, covers
 from nodes.drift import drift
 from nodes.effects import do
 from nodes.rail import NewObservation, observe
@@ -28,11 +31,6 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     run, proposal = context.ledger.run(run_id), context.ledger.proposal(run_id)
     if proposal is None or proposal.status not in ("approved", "automatic"):
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
-    wrong = unapproved(proposal, run, context.ledger.decisions(run_id)) if proposal.status == "approved" else None
-    if wrong:
-        raise Stuck(f"proposal {proposal.proposal_id} says that it is approved, and {wrong}; run `missions audit verify`")
-    if not proposal.plan:
-        return {"outcome": "nothing_to_do"}
     begun = _begun(proposal, context)
     if any(effect.status == "failed" for effect in begun):
         return _after_failure(proposal, begun, runtime, looked_at=True)
@@ -40,6 +38,8 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         again = _begin(run, proposal, runtime)
         if again is not None:
             return again
+    if not proposal.plan:
+        return {"outcome": "nothing_to_do"}
     for effect in _begun(proposal, context):
         if effect.status != "done" and not do(effect, run, proposal.plan[effect.step]["says"], runtime):
             return _after_failure(proposal, _begun(proposal, context), runtime, looked_at=False)
@@ -49,8 +49,12 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
 def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> MissionState | None:
     """Look at the world again and write down what is going to be done; where the world has changed, the way back."""
     context = runtime.context
-    left_out = steps_left_out(proposal, context.ledger.decisions(run.run_id))
+    decisions = context.ledger.decisions(run.run_id)
+    left_out = steps_left_out(proposal, decisions)
     changed = drift(context, run, proposal, left_out)
+    wrong = [*changed.untrue, *_unapproved(context, run, proposal, decisions, changed.approval)]
+    if wrong:
+        raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
     if changed.reasons:
         tools = dict.fromkeys(f"{one.tool} answers otherwise" for one in changed.differences)
         said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
@@ -62,6 +66,21 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
     told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
     observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
     return None
+
+
+def _unapproved(
+    context: MissionContext, run: Run, proposal: Proposal, decisions: Sequence[Decision], needed: Approval
+) -> Iterator[str]:
+    """Why the decisions that there are do not allow it; nothing of a plan that takes none."""
+    if proposal.status == "automatic":
+        return
+    # who wrote the proposal wrote its moments too
+    latest = proposal.created_at + timedelta(hours=context.proposal_hours)
+    asked = replace(proposal, expires_at=min(proposal.expires_at, latest))
+    least = proposal.approval if covers(proposal.approval, needed) else needed
+    wrong = unapproved(asked, run, decisions, least, context.ledger.person, authors(proposal, decisions))
+    if wrong:
+        yield f"it says that it is approved, and {wrong}"
 
 
 def _intended(proposal: Proposal, changes: Sequence[Mapping[str, Any]], now: datetime) -> list[Effect]:

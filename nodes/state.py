@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.records import Event, Lease, Outcome, Run
+from ledger.records import Event, Fact, Lease, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
 from nodes.reasoning.task import Task
@@ -120,6 +120,17 @@ class MissionContext:
             self._cases[run.run_id] = kept
         return kept[1]
 
+    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case:
+        """The case of a run on facts that were just read; the one that is kept, where it stands on the same."""
+        kept = self._cases.get(run.run_id)
+        if kept is not None and kept[1].event == run.event and _alike(kept[1].facts, facts):
+            return kept[1]
+        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))
+
     def forget(self, run_id: str) -> None:
         """Let go of what is kept of a run."""
         self._cases.pop(run_id, None)
+
+
+def _alike(one: Sequence[Fact], other: Sequence[Fact]) -> bool:
+    return [(a.name, a.status, a.value, a.error) for a in one] == [(b.name, b.status, b.value, b.error) for b in other]
