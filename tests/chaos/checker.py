@@ -44,6 +44,7 @@ class Found:
     double_decisions: tuple[str, ...] = ()
     audit_problems: tuple[str, ...] = ()
     invisible: tuple[str, ...] = ()
+    servers_stopped_under_users: tuple[str, ...] = ()
 
     def by_figure(self) -> dict[str, tuple[str, ...]]:
         """The sentences by the name of the figure."""

@@ -5,16 +5,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import psycopg
 import pytest
 
 from errors import BadInput
 from graphs.settings import default_home
-from ledger.embedded import embedded_url, is_there
+from ledger.embedded import embedded_url, is_there, stop_embedded
 
 ROOM = Path(__file__).parents[2]
 CHILD = """
@@ -125,3 +127,137 @@ def test_the_default_folder_has_no_space_and_lies_outside_the_home_of_root(monke
     assert " " not in str(folder)
     if sys.platform == "linux":
         assert folder.parent == Path("/var/lib/missions" if os.geteuid() == 0 else "/data/me/missions")
+
+
+def _in_use(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_the_server_goes_on_for_whoever_is_left_when_another_was_killed_and_a_third_ends(folder: Path) -> None:
+    left, killed, ending = _start(folder, True), _start(folder, False), _start(folder, False)
+    urls = [user.stdout.readline().strip() for user in (left, killed, ending) if user.stdout]
+    # what the library keeps of its users is lost with a process that is killed while it writes
+    (folder / "data" / ".handle_pids.json").write_text("")
+    killed.kill()
+    killed.communicate(timeout=60)
+    ending.communicate("\n", timeout=60)
+    assert ending.returncode == 0 and _in_use(urls[0])
+    left.communicate("\n", timeout=60)
+    assert left.returncode == 0 and not _in_use(urls[0])
+
+
+FORKING = """
+import os, sys, time
+from pathlib import Path
+import psycopg
+from ledger.embedded import embedded_url
+url = embedded_url(Path(sys.argv[1]))
+if os.fork() == 0:
+    print(url, flush=True)
+    sys.stdin.readline()
+    psycopg.connect(url).close()
+    print("asked", flush=True)
+    sys.exit()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
+def test_a_forked_child_is_a_user_after_its_parent_has_gone(folder: Path) -> None:
+    pipe = subprocess.PIPE
+    forked = subprocess.Popen([sys.executable, "-c", FORKING, str(folder)], cwd=ROOM, text=True, stdin=pipe, stdout=pipe)
+    assert forked.stdout
+    url = forked.stdout.readline().strip()
+    other = _start(folder, False)
+    assert other.stdout and other.stdout.readline().strip() == url
+    other.communicate("\n", timeout=60)
+    assert _in_use(url)
+    said, _ = forked.communicate("\n", timeout=60)
+    assert said == "asked\n" and not _in_use(url)
+
+
+def test_a_server_that_was_killed_comes_up_again_with_its_data(folder: Path) -> None:
+    with psycopg.connect(embedded_url(folder)) as session:
+        session.execute("CREATE TABLE kept (n int)")
+    postmaster = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+    postmaster.kill()
+    while postmaster.is_running() and postmaster.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    try:
+        with psycopg.connect(embedded_url(folder)) as session:
+            assert session.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    finally:
+        stop_embedded(folder)
+
+
+def test_a_start_that_was_killed_halfway_leaves_no_half_of_a_database(folder: Path) -> None:
+    killed = _start(folder, True)
+    while not list(folder.glob("making-*/PG_VERSION")):
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert not is_there(folder)
+    assert _in_use(embedded_url(folder))
+    stop_embedded(folder)
+    assert not list(folder.glob("making-*"))
+
+
+@pytest.mark.parametrize(
+    "left", ["", "{me}\n", "{me}\n/x\n1\n5432\n\n\n1 1\nready\n", "999999999\n/x\n1\n5432\n/x\n\n1 1\nready\n"]
+)
+def test_what_a_dead_server_left_keeps_none_from_starting(stopped: Path, left: str) -> None:
+    (stopped / "data" / "postmaster.pid").write_text(left.format(me=os.getpid()))
+    os.utime(stopped / "data" / "postmaster.pid", (0, 0))
+    assert _in_use(embedded_url(stopped))
+
+
+def _spoil_permissions(data: Path) -> None:
+    data.chmod(0o777)
+
+
+def _spoil_configuration(data: Path) -> None:
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("port = many\n")
+
+
+def _spoil_version(data: Path) -> None:
+    (data / "PG_VERSION").write_text("17\n")
+
+
+def _spoil_control(data: Path) -> None:
+    (data / "global" / "pg_control").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (_spoil_permissions, r"data directory .* has invalid permissions; Permissions should be"),
+        (_spoil_configuration, r"invalid value for parameter .port.: .many."),
+        (_spoil_version, r"expecting version 18 but found version 17"),
+        (_spoil_control, r"could not (open|find) .*pg_control"),
+    ],
+)
+def test_where_it_does_not_start_the_sentence_carries_the_reason_of_its_log(
+    stopped: Path, spoil: Callable[[Path], None], reason: str
+) -> None:
+    with (stopped / "data" / "log").open("a") as log:
+        log.write("2026-03-14 UTC [1] FATAL:  of an earlier start\n")
+    spoil(stopped / "data")
+    with pytest.raises(BadInput, match=reason) as told:
+        embedded_url(stopped)
+    assert "earlier start" not in str(told.value) and "returned non-zero" not in str(told.value)
+
+
+@pytest.fixture
+def stopped(folder: Path) -> Iterator[Path]:
+    """The folder of a server that ran and was stopped."""
+    embedded_url(folder)
+    stop_embedded(folder)
+    yield folder
+    (folder / "data").chmod(0o700)
+    (folder / "data" / "PG_VERSION").write_text("18\n")
+    stop_embedded(folder)
