@@ -1,11 +1,11 @@
-# Everything runs in .venv, made from requirements.lock. Paths are relative, so that the checkout may lie anywhere.
+# Everything runs in .venv, made from requirements.lock; tests add requirements-dev.lock. Paths are relative, so that the checkout may lie anywhere.
 PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock sbom clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -13,51 +13,59 @@ help:  ## this list
 # made anew when the lock changes; the mark is written last, so that an interrupted installation is done again
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("missions: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...") if sys.version_info < (3, 11) else None'
-	@echo "Installing into .venv (once; a minute or two) ..."
+	@echo "Installing into .venv (once; a minute) ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/installed
 
+# what tests and checks need besides, in the same versions
+.venv/tests: requirements-dev.lock .venv/installed
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch .venv/tests
+
 install: .venv/installed  ## make .venv from requirements.lock
+
+install-dev: .venv/tests  ## and what the tests and `langgraph dev` need, from requirements-dev.lock
 
 run: install  ## set up, run a Mission on each of a sample of exceptions, open the dashboard (Ctrl-C stops it)
 	@$(BIN)/python -m cli start
 
-test: install  ## every test that is quick and needs no browser
+test: install-dev  ## every test that is quick and needs no browser
 	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser --ignore tests/attacks
 
-slow: install  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
+slow: install-dev  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/attacks -m slow
 
-browser: install  ## the dashboard in a real Chromium
+browser: install-dev  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 
-attack: install  ## try to break every promise, print what held, and list it in docs/attacks.md
+attack: install-dev  ## try to break every promise, print what held, and list it in docs/attacks.md
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks -m "slow or not slow" --attacks-to docs/attacks.md
 
-attack-short: install  ## the same without the attacks that take long
+attack-short: install-dev  ## the same without the attacks that take long
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks
 
-notebooks: install  ## run the notebooks of analysts from top to bottom
+notebooks: install-dev  ## run the notebooks of analysts from top to bottom
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=120 -n 2 notebooks
 
-notebooks-write: install  ## run them, and keep what they show
+notebooks-write: install-dev  ## run them, and keep what they show
 	@$(BIN)/python -m tests.notebooks
 
-chaos: install  ## break everything that breaks, and count what must be 0
+chaos: install-dev  ## break everything that breaks, and count what must be 0
 	@$(BIN)/python -m tests.chaos
 
-chaos-short: install  ## the same with fewer of everything and a fixed seed
+chaos-short: install-dev  ## the same with fewer of everything and a fixed seed
 	@$(BIN)/python -m tests.chaos --short --seed 0
 
-check: install  ## format, lint, types, import rules
+check: install-dev  ## format, lint, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-golden: install  ## keep paused runs of this release, which later releases resume in their tests
+golden: install-dev  ## keep paused runs of this release, which later releases resume in their tests
 	@$(BIN)/python -m tests.golden
 
 eval: install  ## run the recorded exceptions, print the figures and hold them to evals/baseline.jsonl
@@ -65,16 +73,24 @@ eval: install  ## run the recorded exceptions, print the figures and hold them t
 	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl --reasoner planner
 	@$(BIN)/python -m cli eval gate --baseline evals/baseline.jsonl
 
-screenshots: install  ## take the pictures of docs/ anew (needs Chromium)
+screenshots: install-dev  ## take the pictures of docs/ anew (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots
 
-bench: install  ## speed and memory beside a baseline of the same run, in a company of its own
+bench: install-dev  ## speed and memory beside a baseline of the same run, in a company of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
 	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench && $(BIN)/python -m evals.bench_batch && \
 	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m evals.history.bench
 
-lock: install  ## write requirements.lock anew (needs uv)
-	@uv pip compile pyproject.toml --group dev --extra ray --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+lock:  ## write both locks anew (needs uv); the tests run what is installed for use
+	@$(COMPILE) --group dev --extra ray -o requirements-dev.lock
+	@$(COMPILE) --group build -c requirements-dev.lock -o requirements.lock
+
+sbom: install-dev  ## what an installation for use consists of: build/sbom.cdx.json (CycloneDX), build/licences.md
+	@$(PYTHON) -m venv build/production
+	@build/production/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json build/production
+	@$(BIN)/python -m tests.licences build/sbom.cdx.json build/licences.md
 
 clean: ## remove .venv, build output and this checkout's data
 	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean

@@ -13,6 +13,8 @@ from tests.chaos.report import Report
 _USER = """
 import sys, threading
 from pathlib import Path
+import psycopg
+from ledger.embedded import embedded_url
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
 with psycopg.connect(embedded_url(Path(sys.argv[1])), autocommit=True) as session:
