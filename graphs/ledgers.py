@@ -11,7 +11,7 @@ from graphs.settings import Settings
 from ledger.address import parse, plain
 from ledger.embedded import embedded_url
 from ledger.postgres import PostgresLedger
-from ledger.roles import as_role, has_roles
+from ledger.roles import as_role, has_roles, patient
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def open_ledgers(url: str, lease_seconds: float) -> Iterator[Ledgers]:
             reasoner = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_reasoner"))
             executor = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_executor"))
             front = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_dashboard"))
-            yield Ledgers(reasoner, executor, front, as_role(url, "missions_reasoner"))
+            yield Ledgers(reasoner, executor, front, patient(as_role(url, "missions_reasoner")))
         else:
             ledger = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds))
-            yield Ledgers(ledger, ledger, ledger, url)
+            yield Ledgers(ledger, ledger, ledger, patient(url))
 
 
 def front_ledger(url: str) -> PostgresLedger:

@@ -14,12 +14,11 @@ from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import ConnectorException
 
 from errors import TryAgain
+from ledger.migrate import alone
 from ledger.records import Run
 
 #: the task that drives a run
 DRIVE = "drive"
-#: one process makes the tables at a time ("jobs" in hexadecimal)
-_LOCK = 0x6A6F6273
 #: runs that nobody works on, and that nobody is going to
 _FORGOTTEN = """
 SELECT runs.run_id, inbox.subject FROM ledger.runs JOIN ledger.inbox USING (source_id) LEFT JOIN ledger.leases USING (run_id)
@@ -64,11 +63,12 @@ def make_job_tables(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as session:
         if _has_tables(session):
             return
-        session.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        if not _has_tables(session):
-            app = App(connector=SyncPsycopgConnector(conninfo=url, min_size=0, max_size=1))
-            with app.open():
-                app.schema_manager.apply_schema()
+        with session.transaction():
+            alone(session)
+            if not _has_tables(session):
+                app = App(connector=SyncPsycopgConnector(conninfo=url, min_size=0, max_size=1))
+                with app.open():
+                    app.schema_manager.apply_schema()
 
 
 def forgotten(url: str) -> list[tuple[str, str]]:

@@ -1,12 +1,11 @@
 """Leases of runs: who works on which, until when, and the token that fences off whoever had it before.
 
-A holder keeps a session of the database with an advisory lock, so that PostgreSQL tells at once when its process has
-died; and a row with an end that it moves on, so that one that was frozen, or is cut off, loses the lease too. Every
+A holder keeps a session of the database, which its row names, so that PostgreSQL tells at once when its process has
+died; and the row has an end that it moves on, so that one that was frozen, or is cut off, loses the lease too. Every
 holder has a greater token than the one before, and writes only in transactions that find its own token: a holder that
 wakes up late writes nothing. The moments are the database's: the clocks of the machines do not matter.
 """
 
-import hashlib
 import os
 import socket
 import threading
@@ -27,7 +26,11 @@ LASTS = 30.0
 _FIRST = """
 INSERT INTO ledger.leases (run_id, token, holder, until) VALUES (%s, 0, '', clock_timestamp()) ON CONFLICT DO NOTHING
 """
-_LOOK = "SELECT token, holder, lost, until <= clock_timestamp() FROM ledger.leases WHERE run_id = %s FOR UPDATE"
+_LOOK = """
+SELECT token, holder, lost, until <= clock_timestamp() OR ledger.has_ended(session_pid, session_start)
+FROM ledger.leases WHERE run_id = %s FOR UPDATE
+"""
+#: the database notes whose session it is
 _TAKE = """
 UPDATE ledger.leases
 SET token = %(token)s, holder = %(holder)s, lost = %(lost)s, until = clock_timestamp() + make_interval(secs => %(lasts)s)
@@ -82,24 +85,13 @@ def _take(session: psycopg.Connection, run_id: str, lasts: float) -> Lease:
     with session.transaction():
         found = session.execute(_LOOK, (run_id,)).fetchone()
         assert found is not None
-        token, holder, lost, lapsed = found
-        if not (lapsed or _is_dead(session, run_id, token)):
+        token, holder, lost, is_free = found
+        if not is_free:
             raise Refused(leased(run_id))
         taken = Lease(run_id, token + 1, lost + 1 if holder else 0)
         me = f"{socket.gethostname()} {os.getpid()}"
         session.execute(_TAKE, {"run_id": run_id, "token": taken.token, "holder": me, "lost": taken.lost, "lasts": lasts})
-        session.execute("SELECT pg_advisory_lock(%s)", (_key(run_id, taken.token),))
     return taken
-
-
-def _is_dead(session: psycopg.Connection, run_id: str, token: int) -> bool:
-    """Whether the session of this holder has ended: it had the lock for as long as it lasted."""
-    got = session.execute("SELECT pg_try_advisory_xact_lock(%s)", (_key(run_id, token),)).fetchone()
-    return got == (True,)
-
-
-def _key(run_id: str, token: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"lease {token} of {run_id}".encode()).digest()[:8], signed=True)
 
 
 def _prolong(session: psycopg.Connection, held: Lease, lasts: float, ended: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """Bring the tables of a database up to date."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -9,8 +10,8 @@ from ledger.address import parse, plain
 from ledger.sentences import away
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-#: one process migrates at a time ("migrate" in hexadecimal)
-_LOCK = 0x6D696772617465
+#: of a table that is to be changed: behind who waits for it, all others wait
+_PATIENCE = "SET lock_timeout = '30s'"
 
 
 def migrate(url: str) -> bool:
@@ -24,13 +25,22 @@ def migrate(url: str) -> bool:
         with psycopg.connect(plain(address), autocommit=True) as session:
             if _current(session) == newest_revision():
                 return False
-            session.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            session.execute("CREATE SCHEMA IF NOT EXISTS ledger")
-            return _upgrade(url)
+            # another process may make it at this moment
+            with suppress(psycopg.errors.UniqueViolation):
+                session.execute("CREATE SCHEMA IF NOT EXISTS ledger")
+            with session.transaction():
+                alone(session)
+                return _upgrade(url)
     except psycopg.OperationalError as failed:
         raise TryAgain(f"The database to migrate {away(failed, 'start it, or correct DATABASE_URL')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
+
+
+def alone(session: psycopg.Connection) -> None:
+    """Be the only one who makes tables or grants, until the transaction ends: to say what a schema is takes its owner,
+    and one at a time."""
+    session.execute("COMMENT ON SCHEMA ledger IS 'The ledger: what was decided and done, and its audit log.'")
 
 
 def is_migrated(url: str) -> bool:
@@ -60,13 +70,14 @@ def _upgrade(url: str) -> bool:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
-    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy import NullPool, create_engine, text
 
     config = Config()
     # the parser of the configuration reads "%" in a path as a reference
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     engine = create_engine(parse(url), poolclass=NullPool)
     with engine.begin() as connection:
+        connection.execute(text(_PATIENCE))
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")

@@ -1,15 +1,16 @@
 """The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import (
     DataError,
+    DBAPIError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -43,11 +44,13 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.roles import Role, as_role
+from ledger.roles import Role, as_role, patient
 from ledger.sentences import away
 from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
 from ledger.sql import effects as effect_rows
 from ledger.sql import model_calls as questions
+
+_END_STALLED = text("SELECT ledger.end_stalled()")
 
 
 class PostgresLedger:
@@ -74,7 +77,7 @@ class PostgresLedger:
 
         `lease_lasts` in seconds. Connects at the first call, not here.
         """
-        address = parse(as_role(url, role) if role else url)
+        address = parse(patient(as_role(url, role) if role else url))
         return cls(create_engine(address, pool_pre_ping=True, max_overflow=20, hide_parameters=True), clock, lease_lasts)
 
     def close(self) -> None:
@@ -95,6 +98,8 @@ class PostgresLedger:
         except (OperationalError, InterfaceError, TimeoutError) as failed:
             if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.ProgramLimitExceeded):
                 raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
+            if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.LockNotAvailable):
+                self._end_stalled()
             raise TryAgain(f"The database of the ledger {away(getattr(failed, 'orig', None) or failed)}") from failed
         except (ProgrammingError, InternalError) as failed:
             if isinstance(failed.orig, psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction):
@@ -107,6 +112,11 @@ class PostgresLedger:
             if isinstance(failed.orig, MissionsError):
                 raise failed.orig from None
             raise
+
+    def _end_stalled(self) -> None:
+        """End sessions that have stopped everybody else's writing for longer than any of ours takes."""
+        with suppress(DBAPIError), self._engine.begin() as tx:
+            tx.execute(_END_STALLED)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

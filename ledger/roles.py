@@ -13,6 +13,7 @@ from psycopg import sql
 
 from errors import BadInput, TryAgain
 from ledger.address import parse, plain
+from ledger.migrate import alone
 from ledger.sentences import away
 
 Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard", "missions_shadow"]
@@ -20,9 +21,8 @@ Grants = Mapping[str, str]
 
 #: what all three write: the log and the rail grow, whoever works on a run holds its lease, a run may become an incident
 _ALL: Grants = {
-    "audit": "INSERT",
     "observations": "INSERT",
-    "leases": "INSERT, UPDATE",
+    "leases": "INSERT (run_id, token, holder, until), UPDATE (token, holder, lost, until)",
     "incidents": "INSERT, UPDATE (closed_at)",
     "runs": "UPDATE (status, verdict, outcome, ended_at)",
     "proposals": "UPDATE (status, held_by)",
@@ -31,7 +31,7 @@ _ALL: Grants = {
 _INCOMING: Grants = {
     "inbox": "INSERT",
     "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at)",
-    "feeds": "INSERT, UPDATE",
+    "feeds": "INSERT, UPDATE (cursor, polled_at, error)",
     "dead_letters": "INSERT, UPDATE (reason, settled_at, settled_by, settled_reason)",
 }
 #: questions to models, of whoever may ask one
@@ -78,13 +78,18 @@ WRITES: Mapping[Role, Grants] = {
 }
 #: those without which nobody acts in a role; a database whose roles are of an older release may lack that of shadows
 _ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if writes)
+#: the functions that those who act may call: the only way into the audit log, and to be alone for a moment
+_FUNCTIONS = (
+    "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
+    "session_start()",
+)  # fmt: skip
+#: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
+_PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")
 #: what only the dashboard reads
 _SECRET = ("accounts", "sessions", "event_sources")
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
 _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}
-#: one process grants at a time ("roles" in hexadecimal)
-_LOCK = 0x726F6C6573
 
 
 def grant_roles(url: str) -> None:
@@ -95,7 +100,7 @@ def grant_roles(url: str) -> None:
     """
     try:
         with psycopg.connect(plain(parse(url))) as tx:
-            tx.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            alone(tx)
             for role in WRITES:
                 _make(tx, role)
             tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -125,9 +130,11 @@ def _make(tx: psycopg.Connection, role: Role) -> None:
 
 def _statements(public: list[str]) -> Iterator[sql.Composable]:
     """Whatever was granted before, afterwards it is this."""
+    yield sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")
     for role, writes in WRITES.items():
         to = sql.Identifier(role)
         yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM {}").format(to)
+        yield sql.SQL("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM {}").format(to)
         yield sql.SQL("GRANT USAGE ON SCHEMA ledger, public TO {}").format(to)
         yield sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO {}").format(to)
         if role != "missions_dashboard":
@@ -141,13 +148,19 @@ def _statements(public: list[str]) -> Iterator[sql.Composable]:
                 if name.startswith(start):
                     table = sql.Identifier("public", name)
                     yield sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, to)
+        for function in _FUNCTIONS if role in _ACTING else ():
+            yield sql.SQL("GRANT EXECUTE ON FUNCTION ledger.{} TO {}").format(sql.SQL(function), to)
         if role in _ACTING and any(name.startswith("procrastinate_") for name in public):
             yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(to)
 
 
 def has_roles(url: str) -> bool:
     """Whether `grant_roles` was called for this database."""
-    may = "SELECT bool_and(has_table_privilege(role, 'ledger.audit', 'INSERT')) FROM unnest(%s::text[]) role"
+    function = "to_regprocedure('ledger.append(timestamptz, text, text, jsonb)')"
+    may = (
+        f"SELECT bool_and(has_function_privilege(role, {function}, 'EXECUTE') "
+        "AND has_schema_privilege(role, 'ledger', 'USAGE')) FROM unnest(%s::text[]) role"
+    )
     return _holds(url, _ACTING, may)
 
 
@@ -168,6 +181,13 @@ def reading(url: str) -> str:
 def without_writes(url: str) -> str:
     """The address under which every transaction only reads, whatever its account may do."""
     return _with_option(url, "default_transaction_read_only=on")
+
+
+def patient(url: str) -> str:
+    """The address under which nobody waits, works or pauses within a transaction for so long that others notice."""
+    for option in _PATIENCE:
+        url = _with_option(url, option)
+    return url
 
 
 def _holds(url: str, roles: Sequence[Role], may: str) -> bool:

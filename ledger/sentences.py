@@ -16,6 +16,8 @@ def away(failed: BaseException, remedy: str = "") -> str:
         return f"has no room: {said}; make room on its disk"
     if any(words in said for words in _NO_CONNECTION):
         return f"has no connection left: {said}; raise its max_connections, or end what holds them"
+    if isinstance(failed, psycopg.errors.LockNotAvailable):
+        return f"is held by another session: {said}; try again, and see `missions audit verify` if it stays so"
     return f"did not answer: {said}{remedy and '; '}{remedy}"
 
 

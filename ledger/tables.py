@@ -110,6 +110,9 @@ LEASES = Table(
     Column("until", Moment, nullable=False),
     # holders in a row that did not give it back
     Column("lost", Integer, nullable=False, server_default="0"),
+    # of the holder: with its end the lease ends too
+    Column("session_pid", Integer),
+    Column("session_start", Moment),
 )
 
 FACTS = Table(
@@ -362,6 +365,9 @@ LESSONS = Table(
     Column("reason", CleanText, nullable=False, server_default=""),
     _one_of("status", get_args(LessonStatus)),
 )
+
+#: rows that somebody locks who must be alone for a moment; no role can, but through a function of the database
+TURNS = Table("turns", METADATA, Column("turn", Integer, primary_key=True, autoincrement=False))
 
 #: questions to language models: what they took, and the answers that were used
 MODEL_CALLS = Table(

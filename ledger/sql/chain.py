@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, select, text
 
 from ledger import audit
+from ledger.canonical import canonical, clean, moment
 from ledger.records import AuditEntry
 from ledger.sql.rows import fields
 from ledger.tables import AUDIT
 
-#: key of the advisory lock under which rows are appended ("audit" in hexadecimal)
-_LOCK = 0x6175646974
+#: the one way by which a row is written: numbers, links and digests are the database's
+_APPEND = text("SELECT ledger.append(:at, :kind, :run_id, CAST(:body AS jsonb))")
 #: rows fetched at a time while the whole log is read
 _BATCH = 5000
 
@@ -20,10 +21,10 @@ _BATCH = 5000
 def append(tx: Connection, at: datetime, kind: str, run_id: str, body: Mapping[str, Any]) -> None:
     """Add one row. Writers wait for each other until they commit, so numbers have no gaps.
 
-    Every writer takes this lock last, after the row of its run: nobody waits in a circle.
+    Every writer appends last, after it has the row of its run: nobody waits in a circle.
     """
-    tx.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    tx.execute(insert(AUDIT), vars(audit.entry(head(tx), at, kind, run_id, body)))
+    row = {"at": moment(at), "kind": kind, "run_id": clean(run_id), "body": canonical(body).decode()}
+    tx.execute(_APPEND, row)
 
 
 def head(tx: Connection) -> tuple[int, str]:

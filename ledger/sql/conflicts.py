@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from functools import partial
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 
 from ledger.canonical import clean
 from ledger.legality import waits_for
 from ledger.records import Proposal
+from ledger.sql import turns
 from ledger.sql.lock import locked_run, set_status
 from ledger.tables import PROPOSALS, RUNS, TOUCHES
 
@@ -60,11 +61,11 @@ def release(tx: Connection, run_id: str) -> list[tuple[str, str]]:
 
 
 def _lock(tx: Connection, records: Iterable[str]) -> list[str]:
-    """The records in an order that all have, each locked until the transaction ends."""
-    ordered = sorted({clean(record) for record in records})
-    for record in ordered:
-        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(record, 0))))
-    return ordered
+    """The records, which others do nothing about until the transaction ends."""
+    found = sorted({clean(record) for record in records})
+    if found:
+        turns.take(tx, map(turns.of_record, found))
+    return found
 
 
 def _held_by(tx: Connection, run_id: str) -> str:

@@ -11,18 +11,17 @@ from ledger import model_calls
 from ledger.canonical import clean
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.sentences import model_call_taken
+from ledger.sql import turns
 from ledger.sql.rows import fields, select_record
 from ledger.tables import MODEL_CALLS
 
-#: one question is counted against the budgets at a time ("models" in hexadecimal)
-_LOCK = 0x6D6F64656C73
 _ROW = MODEL_CALLS.c
 #: as `ModelCall.tokens`
 _TOKENS = case((_ROW.status == "sent", _ROW.reserved_tokens), else_=_ROW.input_tokens + _ROW.output_tokens)
 
 
 def begin(tx: Connection, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
-    tx.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    turns.take(tx, [turns.BUDGETS])
     if tx.execute(select(_ROW.call_id).where(_ROW.call_id == call.call_id)).first():
         raise BadInput(model_call_taken(call.call_id))
     day = call.at.replace(hour=0, minute=0, second=0, microsecond=0)

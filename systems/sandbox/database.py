@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, NullPool, Table, create_engine, inspect, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 
 from systems.sandbox.shapes import COLLECTIONS, Row, record_of
 from systems.sandbox.tables import METADATA, SCHEMA
@@ -33,8 +35,9 @@ def create_schema(url: str) -> None:
         if {table.name for table in METADATA.tables.values()} <= set(inspect(connection).get_table_names(schema=SCHEMA)):
             return
         # Two processes may come here at once: the second waits, and finds the tables.
-        connection.execute(text("select pg_advisory_xact_lock(hashtext('sandbox schema'))"))
-        connection.execute(text(f"create schema if not exists {SCHEMA}"))
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+        connection.execute(text(f"comment on schema {SCHEMA} is 'The sandbox company.'"))
         METADATA.create_all(connection, checkfirst=True)
 
 

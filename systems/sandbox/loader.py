@@ -70,7 +70,7 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     if not is_moment(as_of):
         raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
     # One load at a time, so that two cannot claim the same SKU.
-    connection.execute(text("select pg_advisory_xact_lock(hashtext('sandbox load'))"))
+    connection.execute(text(f"lock table {journals.CLAIMS.fullname} in share row exclusive mode"))
     if _is_loaded(connection, case_id, records):
         return
     fresh = _claim(connection, case_id, records)

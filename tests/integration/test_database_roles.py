@@ -50,7 +50,7 @@ def _may(url: str, role: Role, statement: str) -> bool:
     return True
 
 
-_ALL = {"audit", "observations", "leases", "incidents"}
+_ALL = {"observations", "leases", "incidents"}
 _INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {

@@ -12,7 +12,7 @@ from ledger.base import Ledger
 from ledger.memory import MemoryLedger
 from ledger.postgres import PostgresLedger
 from ledger.sweeping import look
-from ledger.tables import METADATA
+from tests.conftest import empty
 from tests.ledger_examples import LATER, NOW, a_proposal, an_effect, decided, staffed, started
 
 RUNS = ("run-1", "run-2", "run-3")
@@ -136,8 +136,7 @@ def test_a_ledger_in_memory_is_never_in_a_state_that_cannot_be(deeds: list[Deed]
 @given(deeds=st.lists(DEEDS, min_size=10, max_size=25))
 def test_the_ledger_in_the_database_says_and_does_the_same(deeds: list[Deed], ledger_url: str) -> None:
     with psycopg.connect(ledger_url) as session:
-        for table in reversed(METADATA.sorted_tables):
-            session.execute(f"DELETE FROM {table.fullname}".encode())
+        empty(session)
     with PostgresLedger.open(ledger_url, clock=lambda: NOW) as ledger:
         memory, database = World(MemoryLedger(clock=lambda: NOW)), World(ledger)
         for deed in deeds:
