@@ -13,6 +13,7 @@ from graphs.runtime import open_runtime
 from graphs.settings import settings
 from ledger.desk import Desk
 from ledger.records import DecisionKind, Proposal
+from nodes.judge import what_follows
 
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
@@ -37,8 +38,11 @@ def decide_run(
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
         details = _details(kind, proposal, set_ or [], drop or [], queue_name, reason)
-        if kind == "edit" and (objections := runtime.preview(run.run_id, details["plan"]).objections):
-            raise BadInput(f"the plan does not hold so, and nothing is decided: {'; '.join(objections)}")
+        if kind == "edit":
+            judgement = runtime.preview(run.run_id, details["plan"], by)
+            if judgement.objections:
+                raise BadInput(f"the plan does not hold so, and nothing is decided: {'; '.join(judgement.objections)}")
+            say(what_follows(judgement))
         if without:
             details["without"] = without
         if kind == "escalate":

@@ -99,7 +99,9 @@ def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
     without = _left_out(proposal)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
         said = "Approve the rest" if without else "Approve"
-        first = "secondary" if proposal.author == me.name else "primary"  # nobody approves their own edit
+        first = (
+            "secondary" if proposal.author == me.name and not proposal.approval.own else "primary"
+        )  # nobody approves their own edit
         _button(said, "approve", run, proposal, type=first, icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
             edit_plan(run, proposal, reason(proposal.proposal_id))

@@ -12,6 +12,7 @@ from dashboard.text import label, plain, words
 from dashboard.visitor import enter
 from errors import MissionsError
 from ledger.records import Proposal, Run
+from nodes.judge import what_follows
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 
 _KEPT = ("name", "for", "part", "cites")
@@ -21,18 +22,23 @@ _KEPT = ("name", "for", "part", "cites")
 def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     """A field for every argument, a tick for every step. What passes the check becomes a proposal of one's own."""
     me = enter("decide")
-    st.caption("Another person then approves the edited plan.")
+    st.caption("What you word waits for another person, unless policy leaves its tone to you.")
     with st.form("edit", border=False):
         edited = [_step(number, action) for number, action in enumerate(proposal.plan)]
         why = st.text_input("Reason", value=reason, max_chars=500, placeholder="Why? It is kept in the audit log.")
-        sent = st.form_submit_button("Submit the edit", type="primary", icon=":material/check:")
-    if not sent:
+        with st.container(horizontal=True):
+            sent = st.form_submit_button("Submit the edit", type="primary", icon=":material/check:")
+            asked = st.form_submit_button("What follows?", icon=":material/help:")
+    if not (sent or asked):
         return
     plan = [step for step in edited if step is not None]
     try:
-        problem = _problem(run, proposal, plan)
+        problem, follows = _judged(run, proposal, plan, me.name)
         if problem:
             st.error(label(problem, 800))
+            return
+        if asked:
+            st.info(label(follows, 800))
             return
         company().runtime.decide(run.run_id, "edit", me.name, why, digest=proposal.digest, details={"plan": plan})
     except MissionsError as error:
@@ -43,13 +49,16 @@ def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     st.rerun(scope="app")
 
 
-def _problem(run: Run, proposal: Proposal, plan: list[dict[str, Any]]) -> str:
+def _judged(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) -> tuple[str, str]:
+    """What is wrong with an edit, or what follows from it."""
     if not plan:
-        return "An edit that leaves no step is a rejection: reject the proposal, or keep a step."
+        return "An edit that leaves no step is a rejection: reject the proposal, or keep a step.", ""
     if [(step["name"], step["args"]) for step in plan] == [(step["name"], step["args"]) for step in proposal.plan]:
-        return "Nothing is edited: change a value, leave out a step, or approve the plan as it is."
-    objections = company().runtime.preview(run.run_id, plan).objections
-    return f"The plan does not hold so: {'; '.join(objections)}." if objections else ""
+        return "Nothing is edited: change a value, leave out a step, or approve the plan as it is.", ""
+    judgement = company().runtime.preview(run.run_id, plan, by)
+    if judgement.objections:
+        return f"The plan does not hold so: {'; '.join(judgement.objections)}.", ""
+    return "", what_follows(judgement)
 
 
 def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -34,6 +34,7 @@ from ledger.migrate import migrate
 from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
 from ledger.roles import grant_roles
 from ledger.rules import check_settlement
+from nodes.authorship import NOBODY, editors_with
 from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.edits import outdated_letters
@@ -198,15 +199,16 @@ class Runtime:
         self.ledger.observe(run.run_id, [told])
         return decision, status
 
-    def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]]) -> Judgement:
+    def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
         """What the check says to the latest proposal with another plan: objections, or its changes, money and approval.
 
-        A letter that is left as it was, and names an amount that the plan has no more, is an objection too.
+        `by` edits it: whether they may approve their own words, and if not why (`others`). A letter that is left as it
+        was, and names an amount that the plan has no more, is an objection too.
         """
         run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
         if proposal is None:
             raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
-        judgement = self._judged(run, proposal, plan)
+        judgement = self._judged(run, proposal, plan, by)
         if judgement.objections:
             return judgement
         outdated = outdated_letters(proposal.plan, plan, self.context.catalogue)
@@ -221,12 +223,13 @@ class Runtime:
         self._refuse_other_versions(run)
         return drift(self.context, run, proposal) if proposal else Drift()
 
-    def _judged(self, run: Run, proposal: Proposal, plan: Sequence[Mapping[str, Any]]) -> Judgement:
+    def _judged(self, run: Run, proposal: Proposal, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
         values = self.context.policies.values(run.event.as_of)
         case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
         back = to_take_back(self.ledger, run.run_id, proposal.undoes)
         draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
-        return judge(case, draft, {}, self.context.catalogue, values, back)
+        editors = editors_with(self.ledger, proposal, by) if by else NOBODY
+        return judge(case, draft, {}, self.context.catalogue, values, back, editors=editors)
 
     def _refuse_without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""

@@ -79,6 +79,7 @@ def of_proposal(proposal: Proposal, superseded: str | None, looks: Iterable[Sequ
         "money_at_stake_cents": proposal.money_at_stake_cents,
         "role": proposal.approval.role,
         "four_eyes": proposal.approval.four_eyes,
+        "own": proposal.approval.own,
         "supersedes": superseded,
         "held_by": proposal.held_by,
         "undoes": proposal.undoes,

@@ -271,7 +271,8 @@ class MemoryLedger:
             if proposal is None:
                 raise BadInput(no_proposal(proposal_id))
             case = self._cases[proposal.run_id]
-            person, status = rules.judge(ask, self.person(by), proposal, case.run, _about(case, proposal_id))
+            editors = rules.edited_by(proposal.plan, proposal.revision, self.proposals(proposal.run_id), case.decisions)
+            person, status = rules.judge(ask, self.person(by), proposal, case.run, _about(case, proposal_id), editors)
             decision = rules.decision_of(ask, person, proposal.run_id, uuid4().hex)
             case.decisions.append(decision)
             self._decisions[decision.decision_id] = decision

@@ -103,6 +103,8 @@ class Approval:
     four_eyes: bool
     #: clauses that raise it above the base
     clauses: Sequence[str] = ()
+    #: True where policy lets whoever worded it approve it, and the check found nothing new in the words
+    own: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from errors import BadInput, Refused
 from ledger import permissions
-from ledger.canonical import clean, moment
+from ledger.canonical import clean, digest, moment
 from ledger.records import (
     PERSON_ROLES,
     REASONERS,
@@ -42,6 +42,9 @@ _VERBS: Mapping[DecisionKind, str] = {
     "respond": "sent back",
     "escalate": "escalated",
 }
+
+
+Plan = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +97,17 @@ def person_key(name: str) -> str:
 
 
 def judge(
-    ask: Ask, person: Person | None, proposal: Proposal, run: Run, earlier: Sequence[Decision]
+    ask: Ask,
+    person: Person | None,
+    proposal: Proposal,
+    run: Run,
+    earlier: Sequence[Decision],
+    editors: Collection[str] = (),
 ) -> tuple[Person, ProposalStatus]:
     """Who decides, and the status of the proposal afterwards ("pending" after the first of two approvals).
 
-    `earlier` are the decisions about this proposal, oldest first. Raises Refused at the first rule that is broken.
+    `earlier` are the decisions about this proposal, oldest first; `editors` are of `edited_by`. Raises Refused at the first
+    rule that is broken.
     """
     _known_kind(ask.kind)
     if person is None:
@@ -121,7 +130,7 @@ def judge(
     _has_authority(ask.kind, person, proposal)
     if ask.kind != "approve":
         return person, _AFTER[ask.kind]
-    return person, _after_approval(person, proposal, run, earlier)
+    return person, _after_approval(person, proposal, run, earlier, editors)
 
 
 def _known_kind(kind: str) -> None:
@@ -159,13 +168,46 @@ def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> No
         )
 
 
-def _after_approval(person: Person, proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> ProposalStatus:
-    """Nobody approves their own edit or request; four eyes are two different people."""
+def edited_by(plan: Plan, revision: int, proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> frozenset[str]:
+    """The keys of those whose words a plan may have: who edited it, and who edited what it was edited from.
+
+    `revision` is that of its proposal; `proposals` and `decisions` are of the run. It is told by what was decided, not by what
+    the proposal says of its author.
+    """
+    before = max((one for one in proposals if one.revision < revision), key=lambda one: one.revision, default=None)
+    edits = [one for one in decisions if before and (one.kind, one.proposal_id) == ("edit", before.proposal_id)]
+    if before is None or not edits:
+        return frozenset()
+    made = [edit for edit in edits if _is_of(plan, edit.details.get("plan") or (), before.plan)]
+    return frozenset(person_key(edit.by) for edit in made).union(
+        edited_by(before.plan, before.revision, proposals, decisions) if made else ()
+    )
+
+
+def _is_of(plan: Plan, edited: Plan, before: Plan) -> bool:
+    """Whether a plan is what an edit made of the one before, or has a value that it brought in."""
+    there, brought = _values(plan), _values(edited)
+    return there == brought or bool(set(there) & (set(brought) - set(_values(before))))
+
+
+def _values(plan: Plan) -> list[tuple[str, str, str]]:
+    """(action, argument, value) of every argument of a plan, in its order."""
+    steps = [step for step in plan if isinstance(step, Mapping) and isinstance(step.get("args"), Mapping)]
+    return [(str(step.get("name")), str(name), digest(value)) for step in steps for name, value in sorted(step["args"].items())]
+
+
+def _after_approval(
+    person: Person, proposal: Proposal, run: Run, earlier: Sequence[Decision], editors: Collection[str]
+) -> ProposalStatus:
+    """Nobody approves their own words or request, but a tone that policy leaves to them; four eyes are two different people."""
     me = person_key(person.name)
     if run.event.requested_by and person_key(run.event.requested_by) == me:
         raise Refused(f"{person.name} asked for run {run.run_id} and may not approve its plan: another person must.")
-    if person_key(proposal.author) == me:
-        raise Refused(f"{person.name} edited proposal {proposal.proposal_id} and may not approve it: another person must.")
+    if me in {person_key(proposal.author), *editors} and not proposal.approval.own:
+        raise Refused(
+            f"{person.name} edited proposal {proposal.proposal_id} and may not approve it, nor what others edit it into: "
+            "another person must."
+        )
     if not proposal.approval.four_eyes:
         return "approved"
     approvers = {person_key(decision.by) for decision in earlier if decision.kind == "approve"}
@@ -197,7 +239,8 @@ def unapproved(
     if any(one.role not in ROLES or authority(one.role) < authority(needed.role) for one in approvals):
         return f"an approval of it is not of somebody who is {needed.role} or above"
     approvers = {person_key(one.by) for one in approvals}
-    if approvers & {person_key(name) for name in (proposal.author, *authors, run.event.requested_by) if name}:
+    made = set() if needed.own and proposal.author not in REASONERS else {proposal.author, *authors}
+    if approvers & {person_key(name) for name in (*made, run.event.requested_by) if name}:
         return "who made it or asked for it approved it"
     if len(approvers) < 1 + needed.four_eyes:
         return "it has not the approvals that it takes"

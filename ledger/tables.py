@@ -163,6 +163,8 @@ PROPOSALS = Table(
     Column("role", CleanText, nullable=False),
     Column("four_eyes", Boolean, nullable=False),
     Column("clauses", PlainJson, nullable=False),
+    # whether whoever worded it may approve it
+    Column("own", Boolean, nullable=False, server_default=text("false")),
     Column("digest", CleanText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from ledger.records import Proposal, Run
 from nodes import reasons
 from nodes.authority import evidence_digest, plan_digest
+from nodes.authorship import editors_of
 from nodes.briefing import brief
 from nodes.case import Case
 from nodes.derivation import feasible
@@ -37,7 +38,9 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     values = context.policies.values(run.event.as_of)
     draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
     back, left = to_take_back(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
-    judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left))
+    revision = _revision(state, context)
+    editors = editors_of(context.ledger, run_id, draft["plan"], revision)
+    judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left), editors=editors)
     objections = [*_unfounded(context, state, case, draft), *judgement.objections]
     if objections:
         objections = [one[:LONGEST_OBJECTION] for one in objections[:MOST_OBJECTIONS]]
@@ -45,7 +48,6 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         return {"objections": objections, "tries": state["tries"] + 1}
     if left and not draft["undoes"]:
         draft = {**draft, "rationale": f"{draft['rationale']} Approved before, and not done: {'; '.join(left)}."}
-    revision = _revision(state, context)
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     proposal = context.ledger.propose(proposal)
     at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"

@@ -19,6 +19,7 @@ from nodes.authority import (
     otherwise_now,
     plan_digest,
 )
+from nodes.authorship import editors_of
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
@@ -81,7 +82,8 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     if _by_a_model(proposal, case) and not left_out:  # a person's part of a plan is that person's
         draft["by"] = "model"
     back, left = to_take_back(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
-    judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left))
+    editors = editors_of(context.ledger, run.run_id, proposal.plan, proposal.revision)
+    judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left), editors=editors)
     whole = not differences and not left_out
     untrue = [*_unlike_its_digest(context, run, proposal, before), *_wrongly_undone(context, proposal)]
     if not judgement.objections:

@@ -18,6 +18,7 @@ from errors import Stuck
 from ledger.records import Approval, Decision, Effect, Proposal, Run
 from ledger.rules import unapproved
 from nodes.authority import authors, covers
+from nodes.authorship import editors_of
 from nodes.drift import drift
 from nodes.effects import do
 from nodes.rail import NewObservation, observe
@@ -77,8 +78,10 @@ def _unapproved(
     # who wrote the proposal wrote its moments too
     latest = proposal.created_at + timedelta(hours=context.proposal_hours)
     asked = replace(proposal, expires_at=min(proposal.expires_at, latest))
-    least = proposal.approval if covers(proposal.approval, needed) else needed
-    wrong = unapproved(asked, run, decisions, least, context.ledger.person, authors(proposal, decisions))
+    least = replace(proposal.approval if covers(proposal.approval, needed) else needed, own=needed.own)
+    editors = editors_of(context.ledger, run.run_id, proposal.plan, proposal.revision).keys
+    made = {*authors(proposal, decisions), *editors}
+    wrong = unapproved(asked, run, decisions, least, context.ledger.person, made)
     if wrong:
         yield f"it says that it is approved, and {wrong}"
 

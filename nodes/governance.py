@@ -15,7 +15,10 @@ Plan = Sequence[Mapping[str, Any]]
 
 
 def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
-    """`automate` if the clause lets the action run without a person (values automate, automate_templates), else `recommend`."""
+    """`automate` if the clause lets such an action run without a person (values automate, automate_templates), else `recommend`.
+
+    That goes for the action as the pack plans it, with the words of the pack: `nodes.judge` holds every other to a person.
+    """
     if action.get("written_by"):
         return "recommend"
     if action["name"] in rules["automate"]:
@@ -24,22 +27,33 @@ def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     return "automate" if action["args"].get("template") in templates else "recommend"
 
 
+def automatic(case: Case, plan: Plan, values: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the clauses let every action of a plan run without a person, if nobody has worded it otherwise."""
+    automate = values.get(case.pack.approval.automate.replace("-", "_"))
+    return automate is not None and all(tier(action, automate) == "automate" for action in plan)
+
+
 def read_by_a_model(case: Case) -> bool:
     """Whether the case stands on how a model understood a text."""
     return any(fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts)
 
 
 def approval(
-    case: Case, plan: Plan, money_at_stake_cents: int, values: Mapping[str, Mapping[str, Any]], *, seen: bool = False
+    case: Case,
+    plan: Plan,
+    money_at_stake_cents: int,
+    values: Mapping[str, Mapping[str, Any]],
+    *,
+    seen: bool = False,
+    own: bool = False,
 ) -> Approval:
     """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
 
-    `seen` asks for a person whatever the clauses let run without one.
+    `seen` asks for a person whatever the clauses let run without one; `own` where whoever worded it may be that person.
     Raises Unknown when a rule cannot be told from the facts.
     """
     rule: ApprovalRule = case.pack.approval
-    automate = values[rule.automate.replace("-", "_")]
-    if not seen and all(tier(action, automate) == "automate" for action in plan):
+    if not seen and automatic(case, plan, values):
         return Approval(role="none", four_eyes=False)
     base = values[rule.base.replace("-", "_")]["role"]
     band = _band(money_at_stake_cents, values[rule.bands.replace("-", "_")]["bands"])
@@ -53,6 +67,7 @@ def approval(
         role=role,
         four_eyes=any(four_eyes for _, _, four_eyes in asked),
         clauses=tuple(clause for clause, least, _ in asked if least == role != base),
+        own=own,
     )
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from errors import Refused, SendBack
 from ledger.records import Approval
+from nodes.authorship import NOBODY as NO_EDITORS
+from nodes.authorship import Editors, is_planned, why_others
 from nodes.case import Case
 from nodes.derivation import Derivation, derived
 from nodes.diagnose import find
-from nodes.governance import approval, read_by_a_model, tier
+from nodes.governance import approval, automatic, read_by_a_model, tier
+from nodes.planner import Composed, compose
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -32,6 +35,17 @@ class Judgement:
     changes: Sequence[Mapping[str, Any]] = ()
     money_at_stake_cents: int = 0
     approval: Approval = NOBODY
+    #: why whoever worded it may not approve it, as the end of a sentence; empty where nobody worded it, or they may
+    others: str = ""
+
+
+def what_follows(judgement: Judgement) -> str:
+    """What becomes of an edit that passes, as a sentence for whoever makes it."""
+    if judgement.approval.role == "none":
+        return "This is the plan of the rules again: it runs without approval."
+    if judgement.approval.own:
+        return "Only the tone is yours: you may approve it yourself."
+    return f"Your wording waits for somebody else: {judgement.others}."
 
 
 def judge(
@@ -43,18 +57,24 @@ def judge(
     takes_back: Sequence[Mapping[str, Any]] | None = None,
     *,
     unfinished: bool = False,
+    editors: Editors = NO_EDITORS,
 ) -> Judgement:
     """Judge a draft on the facts of the case; `by` is "model" in one that a language model made.
 
     `takes_back` of a draft that undoes steps: the only ones it may have, in order. `unfinished` where a plan before it stopped
-    in its midst: then a person sees whatever does not hand the case over.
+    in its midst: then a person sees whatever does not hand the case over. `editors` are the people who edited it.
     """
-    plan, follows = draft["plan"], Derivation()
+    plan, follows, own = draft["plan"], Derivation(), None
+    others, planned = ("more than its letter was edited", False) if editors.keys else ("", True)
     if takes_back is not None:
         objections = _undoing(case, draft, takes_back, catalogue)
     elif not (objections := _shape(case, draft, catalogue)):
         if draft.get("by") == "model":
             follows = derived(case, draft, catalogue)
+        if editors.keys or automatic(case, plan, values):
+            own = compose(case, find(case), catalogue)
+            planned = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
+            others = why_others(case, draft, own, values, editors) if editors.keys else ""
         objections = [
             *follows.objections,
             *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
@@ -65,10 +85,13 @@ def judge(
     if objections:
         return Judgement(objections)
     try:
-        told, changes, money = _rehearse(case, plan, catalogue, values[case.pack.approval.automate.replace("-", "_")])
+        alone = _by_rule(plan, own, values[case.pack.approval.automate.replace("-", "_")])
+        told, changes, money = _rehearse(case, plan, catalogue, alone)
         at_stake = max(money.values(), default=0)
-        seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case)
-        return Judgement((), told, changes, at_stake, approval(case, plan, at_stake, values, seen=seen))
+        seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not planned
+        own_words = bool(editors.keys) and not others
+        asked = approval(case, plan, at_stake, values, seen=seen, own=own_words)
+        return Judgement((), told, changes, at_stake, asked, others)
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])
 
@@ -167,8 +190,14 @@ def _order(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]
     ]
 
 
+def _by_rule(plan: Sequence[Mapping[str, Any]], own: Composed | None, automate: Mapping[str, Any]) -> list[str]:
+    """The tier of every step; what is not as the rules have it, of a plan that is not theirs, waits for a person."""
+    of_rules = [] if own is None else [(step["name"], step["args"]) for step in own.draft["plan"]]
+    return [tier(step, automate) if own is None or (step["name"], step["args"]) in of_rules else "recommend" for step in plan]
+
+
 def _rehearse(
-    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, automate: Mapping[str, Any]
+    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, tiers: Sequence[str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
     """Do the plan on a copy of the records. Raises SendBack at the first step whose needs the steps before leave unmet."""
     world = case.records.copy()
@@ -185,7 +214,7 @@ def _rehearse(
             {
                 **planned,
                 "says": action.sentence(args),
-                "tier": tier(planned, automate),
+                "tier": tiers[step - 1],
                 "tool": action.tool,
                 "undo": action.undoing(seen),
             }

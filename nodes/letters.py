@@ -1,7 +1,8 @@
 """Letters: what the drafts of a pack become for a case, and what a letter that a model has written must satisfy.
 
 A model writes with the holes of the pack's draft, so that it need not know what stands in them. Names, amounts and days
-come from the facts alone; a letter that says other ones, or leaves one out, is not used, and the pack's stands.
+come from the facts alone, and what is said of them from the pack: a letter that says anything else, or leaves a fact out, is not
+used, and the pack's stands. The tone is the model's.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nodes.quoting import contacts, foreign, quotable
+from nodes.tone import new_words
 
 MOST_CHARACTERS = 1_500
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -57,4 +59,5 @@ def unlike(letter: Letter, text: str) -> list[str]:
         return [f"a letter is plain text of 1 to {MOST_CHARACTERS} characters"]
     own = letter.filled
     found = [f"the letter leaves out {value}" for value in letter.holes.values() if value and value not in text]
-    return found + [f"{one} is not known to the letter {letter.draft}" for one in foreign(text, quotable(own) | contacts(own))]
+    found += [f"{one} is not known to the letter {letter.draft}" for one in foreign(text, quotable(own) | contacts(own))]
+    return found or [f"the letter {letter.draft} does not say {one}" for one in new_words(text, own)]

@@ -156,11 +156,19 @@ class Book(_Part):
         return schedule
 
 
+class OwnWording(_Part):
+    """Whose tone of which letters waits for nobody else: the clause names the actions, the value the owner."""
+
+    clause: str
+    owner: str
+
+
 class ApprovalRule(_Part):
     automate: str
     base: str
     bands: str
     raises: list[Raise] = []
+    own: OwnWording | None = Field(default=None, exclude_if=lambda own: own is None)
 
 
 class Missing(_Part):
@@ -289,7 +297,8 @@ class Pack(_Part):
     def rules(self) -> frozenset[str]:
         """The ids of the clauses that say who approves a plan of this pack."""
         rule = self.approval
-        return frozenset({rule.automate, rule.base, rule.bands, *(one.clause for one in rule.raises)})
+        own = [rule.own.clause] if rule.own else []
+        return frozenset({rule.automate, rule.base, rule.bands, *(one.clause for one in rule.raises), *own})
 
     @cached_property
     def ruling(self) -> frozenset[str]:

@@ -132,6 +132,9 @@ def edited(proposal: Proposal, reader: str) -> Markup:
     said = f"Edited by {plain(proposal.author, 60)}: another person approves."
     if proposal.author == reader:
         said = "You edited this plan: it waits for another person, who approves it."
+    if proposal.approval.own:
+        who = plain(proposal.author, 60)
+        said = f"{who} changed nothing but the tone of a letter, which policy leaves to the owner, and may approve it."
     return markup('<div class="c-note m-info">{} {}</div>', icon("edit"), said)
 
 

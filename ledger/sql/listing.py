@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ledger import rules
 from ledger.listed import Order, QueueFilter, QueuePage, RunFilter, RunPage, Waiting
-from ledger.records import ROLES, Person
+from ledger.records import REASONERS, ROLES, Person
 from ledger.sql import claims
 from ledger.sql.rows import select_runs, to_run
 from ledger.tables import CLAIMS, DECISIONS, INBOX, PROPOSALS, RUNS
@@ -123,7 +123,20 @@ def _mine(me: Person, at: datetime) -> list[ColumnElement[bool]]:
     # of those that wait only the ones for four eyes can have an approval: the others need not be looked up
     first = or_(_P.four_eyes.is_(False), ~exists(approved))
     asked = func.lower(func.btrim(INBOX.c.requested_by)) == rules.person_key(me.name)
-    return [_P.role.in_(mine), _P.expires_at >= at, _P.author != me.name, ~asked, first]
+    return [_P.role.in_(mine), _P.expires_at >= at, or_(_P.own, ~_edited(me)), ~asked, first]
+
+
+def _edited(me: Person) -> ColumnElement[bool]:
+    """Whether this person edited the plan, or what it was edited from: since a reasoner made one."""
+    before, between = PROPOSALS.alias(), PROPOSALS.alias()
+    anew = select(between.c.proposal_id).where(
+        between.c.run_id == _P.run_id, between.c.author.in_(REASONERS), between.c.revision > before.c.revision
+    )
+    mine = (DECISIONS.c.run_id == _P.run_id, DECISIONS.c.kind == "edit", DECISIONS.c.by == me.name)
+    edits = (
+        select(DECISIONS.c.proposal_id).join(before, before.c.proposal_id == DECISIONS.c.proposal_id).where(*mine, ~exists(anew))
+    )
+    return or_(_P.author == me.name, and_(_P.author.not_in(REASONERS), exists(edits)))
 
 
 def _named(text: str) -> ColumnElement[bool]:

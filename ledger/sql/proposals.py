@@ -89,7 +89,10 @@ def decide(tx: Connection, ask: rules.Ask) -> tuple[Decision, ProposalStatus]:
     run = locked_run(tx, named.run_id)
     proposal = find(tx, ask.proposal_id) or named
     earlier = _decisions_about(tx, [ask.proposal_id]).get(ask.proposal_id, [])
-    person, status = rules.judge(ask, people.find(tx, ask.by), proposal, run, earlier)
+    editors: frozenset[str] = frozenset()
+    if proposal.revision > 1:
+        editors = rules.edited_by(proposal.plan, proposal.revision, of_run(tx, run.run_id), decisions(tx, run.run_id))
+    person, status = rules.judge(ask, people.find(tx, ask.by), proposal, run, earlier, editors)
     decision = rules.decision_of(ask, person, run.run_id, uuid4().hex)
     tx.execute(insert(DECISIONS).values(**vars(decision)))
     swap = update(PROPOSALS).where(PROPOSALS.c.proposal_id == ask.proposal_id, PROPOSALS.c.status == "pending")

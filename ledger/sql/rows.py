@@ -41,7 +41,8 @@ def from_proposal(proposal: Proposal) -> dict[str, Any]:
 
 def to_proposal(row: Row[Any]) -> Proposal:
     values = fields(row)
-    approval = Approval(role=values.pop("role"), four_eyes=values.pop("four_eyes"), clauses=tuple(values.pop("clauses")))
+    asked = {name: values.pop(name) for name in ("role", "four_eyes", "own")}
+    approval = Approval(**asked, clauses=tuple(values.pop("clauses")))
     return Proposal(approval=approval, **values)
 
 

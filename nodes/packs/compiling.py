@@ -130,6 +130,9 @@ class Compiler:
         self._at("approval")
         self._cited([pack.approval.automate, pack.approval.base, pack.approval.bands], "approval")
         self._cited([rule.clause for rule in pack.approval.raises], "approval")
+        if pack.approval.own:
+            self._cited([pack.approval.own.clause], "approval")
+            self._value(pack.approval.own.owner, known, "approval")
         self._at("escalation")
         self._step(pack.escalation, known, "escalation")
         self._at("missing")

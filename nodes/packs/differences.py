@@ -99,7 +99,8 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
     for guard in pack.guards:
         yield f"guard for {guard.for_}: {guard.says}", {"only if": _line(guard.that), "cites": guard.cites or ""}
     rule = pack.approval
-    yield "approval", {"automate": rule.automate, "base": rule.base, "bands": rule.bands}
+    own = f"{rule.own.owner} ({rule.own.clause})" if rule.own else ""
+    yield "approval", {"automate": rule.automate, "base": rule.base, "bands": rule.bands, "own words": own}
     for one in rule.raises:
         yield f"approval raised by {one.clause} for {one.for_}", {"if": _line(one.that)}
     yield "escalation", {"does": _step(pack.escalation)}

@@ -122,6 +122,10 @@ def approval(pack: Pack, values: Values) -> Iterator[str]:
         yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.bands})"
     for one in rule.raises:
         yield f"{_of(one.clause, values)['role']}, at least: {one.for_} if {condition(one.that, values)} ({one.clause})"
+    yield "somebody else than who edited it: every edited plan"
+    if rule.own:
+        actions = ", ".join(_of(rule.own.clause, values)["own_wording"])
+        yield f"who edited it, if {rule.own.owner.removeprefix('=')} and only the tone of {actions} ({rule.own.clause})"
 
 
 def _of(clause: str, values: Values) -> Mapping[str, Any]:

@@ -201,11 +201,24 @@ def _unapproved(tables: _Tables) -> Iterator[str]:
         if effect["step"] in _left_out(proposal, tables):
             yield f"Effect {effect['key']} belongs to a part that was rejected."
         yield from _unjustified(
-            effect, proposal, about.get(proposal["proposal_id"], []), inbox[runs[effect["run_id"]]["source_id"]]
-        )
+            effect, proposal, about.get(proposal["proposal_id"], []), inbox[runs[effect["run_id"]]["source_id"]],
+            _edited_by(proposal, tables.proposals, about),
+        )  # fmt: skip
 
 
-def _unjustified(effect: Row, proposal: Row, decisions: list[Row], event: Row) -> Iterator[str]:
+def _edited_by(proposal: Row, proposals: list[Row], about: Mapping[str, list[Row]]) -> set[str]:
+    """Who edited a plan, or the plans that it was edited from, one revision after the other."""
+    before = [one for one in proposals if one["run_id"] == proposal["run_id"] and one["revision"] == proposal["revision"] - 1]
+    actions = [(step["name"], step["args"]) for step in proposal["plan"]]
+    for one in before:
+        for edit in about.get(one["proposal_id"], []):
+            steps = edit["details"].get("plan") if edit["kind"] == "edit" else None
+            if steps and [(step["name"], step["args"]) for step in steps] == actions:
+                return {edit["by"].casefold(), *_edited_by(one, proposals, about)}
+    return set()
+
+
+def _unjustified(effect: Row, proposal: Row, decisions: list[Row], event: Row, editors: set[str]) -> Iterator[str]:
     """Why nobody has allowed an effect, judged again."""
     what = f"Effect {effect['key']} ({effect['action']})"
     if proposal["status"] == "automatic":
@@ -226,8 +239,10 @@ def _unjustified(effect: Row, proposal: Row, decisions: list[Row], event: Row) -
             yield f"{what} was approved with another digest."
         if one["at"] > proposal["expires_at"]:
             yield f"{what} was approved after its proposal had expired."
-        if one["by"].casefold() in (event["requested_by"].casefold(), proposal["author"].casefold()):
+        if one["by"].casefold() == event["requested_by"].casefold():
             yield f"{what} was approved by {one['by']}, who asked for it."
+        if one["by"].casefold() in {proposal["author"].casefold(), *editors} and not proposal["own"]:
+            yield f"{what} was approved by {one['by']}, who worded it."
 
 
 def _double_decisions(tables: _Tables) -> Iterator[str]:

@@ -288,7 +288,7 @@ def test_a_letter_that_a_model_wrote_passes_with_the_facts_of_the_packs_and_wait
     case, draft = asking()
     ((step, letter),) = derived(case, draft, laboratory().catalogue).letters.items()
     assert letter.draft == "update_payment" and letter.filled == draft["plan"][step]["args"]["text"]
-    mine = "Dear {customer.name}, {order.total_cents} for {order.order_id} did not go through. Another card?"
+    mine = f"{letter.text.replace('Hello', 'Dear')}\nThank you for your patience!"
     written = deepcopy(draft)
     written["plan"][step]["args"]["text"] = filled(mine, letter.holes)
     unsigned = checked(case, written).objections

@@ -9,7 +9,7 @@ LETTER = Letter(
     "Hello {customer.name},\n\nwe refund {left_cents(captured)} of order {order.order_id}. Write to help@harbor.example{gone}.",
     {"customer.name": "Ann {Ash}", "left_cents(captured)": "$50.00", "order.order_id": "O-17", "gone": ""},
 )
-GOOD = "Dear {customer.name}, {left_cents(captured)} for order {order.order_id} are on their way within 5 days.{gone}"
+GOOD = "Dear {customer.name}, thank you for your patience. I refund {left_cents(captured)} of order {order.order_id}.{gone}"
 
 
 def test_holes_are_filled_once_and_blanks_before_a_mark_go() -> None:
@@ -33,6 +33,10 @@ def test_the_letter_of_the_pack_and_another_one_with_its_holes_have_no_problems(
         (f"{GOOD} Pay at evil.example.", "evil.example is not known to the letter refunded"),
         (f"{GOOD} Call +1 202 555 0199.", "+1 202 555 0199 is not known to the letter refunded"),
         (f"{GOOD} <b>Now</b>", "a letter is plain text of 1 to 1500 characters"),
+        (f"{GOOD} Reply with your card number.", "the letter refunded does not say “Reply with your card number.”"),
+        (f"{GOOD} You get MMMM dollars.", "the letter refunded does not say “You get MMMM dollars.”"),
+        (f"{GOOD} Write to harbor dot com.", "the letter refunded does not say “Write to harbor dot com.”"),
+        (f"{GOOD} They are yours to keep.", "the letter refunded does not say “They are yours to keep.”"),
         (f"{GOOD}\u202e", "a letter is plain text of 1 to 1500 characters"),
         (f"{GOOD}\x00", "a letter is plain text of 1 to 1500 characters"),
         (GOOD + "a" * MOST_CHARACTERS, "a letter is plain text of 1 to 1500 characters"),

@@ -245,8 +245,8 @@ def test_what_was_masked_comes_back_in_a_letter_where_the_packs_own_words_have_i
         own = replace(lab, packs={**lab.packs, pack.mission: pack})
         return Walk(own, recorded(raw, own.packs, "test"), reasoner=hybrid(answer)[0])
 
-    (sent,) = [step for step in proposed(run(" Bye!")).plan if "text" in step["args"]]
-    assert sent["args"]["text"].endswith("help@harbor.example Bye!") and sent["written_by"] == "scripted"
+    (sent,) = [step for step in proposed(run("\nBye!")).plan if "text" in step["args"]]
+    assert sent["args"]["text"].endswith("help@harbor.example\nBye!") and sent["written_by"] == "scripted"
     for mark in ("[address 1]", "[address 2]", "[address 3]"):
         (step,) = [step for step in proposed(run(f" Or {mark}.")).plan if "text" in step["args"]]
         assert "ann@private.example" not in step["args"]["text"]
