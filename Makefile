@@ -5,7 +5,7 @@ CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock sbom clean
+.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -85,12 +85,6 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 lock:  ## write both locks anew (needs uv); the tests run what is installed for use
 	@$(COMPILE) --group dev --extra ray -o requirements-dev.lock
 	@$(COMPILE) --group build -c requirements-dev.lock -o requirements.lock
-
-sbom: install-dev  ## what an installation for use consists of: build/sbom.cdx.json (CycloneDX), build/licences.md
-	@$(PYTHON) -m venv build/production
-	@build/production/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/sbom.cdx.json build/production
-	@$(BIN)/python -m tests.licences build/sbom.cdx.json build/licences.md
 
 clean: ## remove .venv, build output and this checkout's data
 	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean
