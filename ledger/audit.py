@@ -141,6 +141,11 @@ def of_resumption(by: str, reason: str) -> dict[str, Any]:
     return {"by": by, "reason": reason}
 
 
+def of_reopening(key: str) -> dict[str, Any]:
+    """What an incident says besides, where the effect with this key came after the end of its run."""
+    return {"reopens": key} if key else {}
+
+
 def of_restart(by: str, reason: str, versions: Mapping[str, str], superseded: str | None) -> dict[str, Any]:
     return {"by": by, "reason": reason, "versions": versions, "supersedes": superseded}
 

@@ -25,6 +25,7 @@ from ledger.records import (
     Fact,
     Incident,
     Lease,
+    Leave,
     NewObservation,
     Observation,
     Outcome,
@@ -204,7 +205,23 @@ class Ledger(Protocol):
     ) -> Effect:
         """Move an effect on: intended → executing → done, failed or unknown; unknown → done or failed.
 
-        Refused for any other step, so of two processes that start an effect one is refused.
+        Refused for any other step, so of two processes that start an effect one is refused; in a run that is closed; and
+        for a "failed" that somebody says while the write may still arrive.
+        """
+        ...
+
+    def leave_to_send(self, key: str, seconds: float) -> Leave:
+        """Leave to send a step that is under way, asked right before each sending, for so many seconds at most.
+
+        Raises TakenOver where the lease is lost or has run out, and where the run is not 'running'.
+        """
+        ...
+
+    def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
+        """Keep what became of a write, by whoever sent it and has lost its run since: needs no lease.
+
+        A run that has ended is reopened as an incident; one that goes on under another process finds out by itself.
+        Without a receipt it is not known what the system did. None where it is no news.
         """
         ...
 

@@ -11,14 +11,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, text, update
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from ledger.records import Lease
 from ledger.sentences import away, leased, no_run, taken_over
-from ledger.tables import LEASES
+from ledger.tables import LEASES, SENDS
 
 #: seconds for which a lease is good without a sign of life
 LASTS = 30.0
@@ -43,6 +44,19 @@ WHERE run_id = %(run_id)s AND token = %(token)s
 _GIVE_BACK = """
 UPDATE ledger.leases SET until = clock_timestamp(), holder = '', lost = 0
 WHERE run_id = %(run_id)s AND token = %(token)s
+"""
+_LEAVE = """
+INSERT INTO ledger.sends (run_id, until)
+SELECT run_id, LEAST(until, clock_timestamp() + make_interval(secs => :seconds)) FROM ledger.leases
+WHERE run_id = :run_id AND token = :token AND until > clock_timestamp()
+ON CONFLICT (run_id) DO UPDATE SET until = excluded.until RETURNING until
+"""
+_IS_FREE = """
+SELECT until <= clock_timestamp() OR ledger.has_ended(session_pid, session_start)
+FROM ledger.leases WHERE run_id = :run_id FOR UPDATE
+"""
+_END = """
+UPDATE ledger.leases SET token = token + 1, holder = '', lost = 0, until = clock_timestamp() WHERE run_id = :run_id
 """
 #: for the saver of checkpoints, which has a connection of its own
 FENCE = "SELECT 1 FROM ledger.leases WHERE run_id = %s AND token = %s FOR SHARE"
@@ -75,6 +89,40 @@ def require(tx: Connection, held: Lease) -> None:
     mine = select(LEASES.c.token).where(LEASES.c.run_id == held.run_id, LEASES.c.token == held.token)
     if tx.execute(mine.with_for_update(read=True)).first() is None:
         raise TakenOver(taken_over(held.run_id))
+
+
+def leave_to_send(tx: Connection, held: Lease, seconds: float) -> datetime:
+    """Until when a write that is sent now is good: so many seconds, and no longer than the lease lasts.
+
+    Raises TakenOver where the lease has run out, whether or not another process has the run by now.
+    """
+    asked = {"run_id": held.run_id, "token": held.token, "seconds": seconds}
+    until: datetime | None = tx.execute(text(_LEAVE), asked).scalar()
+    if until is None:
+        raise TakenOver(taken_over(held.run_id))
+    return until
+
+
+def end(tx: Connection, run_id: str) -> None:
+    """Take the next token, so that whoever had the run sends and writes nothing any more.
+
+    Refused while somebody works on it. Wants to be first in its transaction, as the lease of every writer is.
+    """
+    free = tx.execute(text(_IS_FREE), {"run_id": run_id}).scalar()
+    if free is False:
+        raise Refused(leased(run_id))
+    tx.execute(text(_END), {"run_id": run_id})
+
+
+def answered(tx: Connection, run_id: str) -> None:
+    """What was sent for the run last has its answer: nothing of it is still to arrive."""
+    tx.execute(update(SENDS).where(SENDS.c.run_id == run_id).values(until=func.clock_timestamp()))
+
+
+def may_arrive(tx: Connection, run_id: str) -> bool:
+    """Whether what was sent for the run may still be done."""
+    sent = select(SENDS.c.run_id).where(SENDS.c.run_id == run_id, SENDS.c.until > func.clock_timestamp())
+    return tx.execute(sent).first() is not None
 
 
 def _take(session: psycopg.Connection, run_id: str, lasts: float) -> Lease:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
-from errors import BadInput, Refused
+from errors import BadInput, Refused, TakenOver
 from ledger.canonical import digest, moment
 from ledger.records import (
     Effect,
@@ -22,6 +22,7 @@ from ledger.records import (
     Run,
 )
 from ledger.rules import authority
+from ledger.sentences import ended, still_sent
 
 #: what may follow which status of an effect
 _NEXT: Mapping[EffectStatus, Sequence[EffectStatus]] = {
@@ -156,6 +157,22 @@ def check_transition(effect: Effect, status: EffectStatus) -> None:
         raise Refused(f"Effect {effect.key} ({effect.action}) is '{effect.status}' and cannot become '{status}'.")
 
 
+def check_sendable(effect: Effect, run: Run) -> None:
+    """A step is sent while it is under way in a run that goes on."""
+    if run.status != "running" or effect.status not in ("executing", "unknown"):
+        raise TakenOver(ended(run.run_id))
+
+
+def late_news(effect: Effect, run: Run, receipt: Mapping[str, object] | None) -> str | None:
+    """What a write that comes from whoever lost the run means for it, as the reason of an incident; None where nothing."""
+    goes_on = run.status == "running" and effect.status != "failed"
+    if goes_on or effect.status == "done" or (effect.status == "unknown" and receipt is None and run.status != "closed"):
+        return None
+    when = f"after the run was closed as {run.outcome}" if run.status == "closed" else "by a process that had lost the run"
+    what = "was done" if receipt is not None else "was sent, and nobody knows whether it was done,"
+    return f"Step {effect.step + 1} ({effect.action}) {what} {when}: look into {effect.tool.split('.')[0]} for it."
+
+
 def already_finished(run: Run, verdict: str, outcome: Outcome) -> bool:
     """Whether this very end was written before. Raises Refused when another one was."""
     if run.status != "closed":
@@ -170,6 +187,12 @@ def check_end(run: Run, outcome: Outcome, effects: Iterable[Effect]) -> None:
     doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
     if doubt is not None and outcome != "abandoned":
         raise Refused(f"Run {run.run_id} cannot end as '{outcome}': it is not known whether {doubt.action} was done.")
+
+
+def check_abandoned(run_id: str, effects: Iterable[Effect], may_arrive: bool) -> None:
+    """A run is given up once nothing that was sent for it can be done any more."""
+    if may_arrive and any(effect.status in ("executing", "unknown") for effect in effects):
+        raise Refused(still_sent(run_id))
 
 
 def check_restart(run: Run, effects: Iterable[Effect]) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -28,6 +28,7 @@ from ledger.records import (
     Fact,
     Incident,
     Lease,
+    Leave,
     NewObservation,
     Observation,
     Outcome,
@@ -37,7 +38,7 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.sentences import leased, model_call_taken, no_effect, no_proposal, no_run, run_id_taken, several_runs
+from ledger.sentences import given_up, leased, model_call_taken, no_effect, no_proposal, no_run, run_id_taken, several_runs
 
 #: a proposal that waits, or that is being executed
 _OPEN = ("pending", "approved", "automatic")
@@ -341,11 +342,36 @@ class MemoryLedger:
             effect = self._effects.get(key)
             if effect is None:
                 raise BadInput(no_effect(key))
+            legality.check_not_closed(self._cases[effect.run_id].run)
             legality.check_transition(effect, status)
-            marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
-            self._effects[key] = marked
-            self._note_effect(marked)
-            return marked
+            return self._moved(effect, status, receipt, error, at)
+
+    def leave_to_send(self, key: str, seconds: float) -> Leave:
+        with self._lock:
+            effect = self._effects.get(key)
+            if effect is None:
+                raise BadInput(no_effect(key))
+            legality.check_sendable(effect, self._cases[effect.run_id].run)
+            return Leave(effect.run_id, 1, self._clock() + timedelta(seconds=seconds))
+
+    def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
+        at = moment(at)
+        with self._lock:
+            effect = self._effects.get(key)
+            if effect is None:
+                raise BadInput(no_effect(key))
+            case = self._cases[effect.run_id]
+            news = legality.late_news(effect, case.run, receipt)
+            if news is None:
+                return None
+            reopens = key if case.run.status == "closed" else ""
+            if reopens:
+                case.run = replace(case.run, status="running", verdict=None, outcome=None, ended_at=None)
+            incident = self._open_incident(case, news, at, reopens)
+            status: EffectStatus = "unknown" if receipt is None else "done"
+            if status != effect.status:
+                self._moved(effect, status, receipt, error or None, at)
+            return incident
 
     def effects(self, run_id: str) -> list[Effect]:
         with self._lock:
@@ -362,11 +388,7 @@ class MemoryLedger:
             for known in case.incidents:
                 if known.closed_at is None and known.reason == reason:
                     return known
-            made = Incident(incident_id=uuid4().hex, run_id=run_id, reason=reason, at=at)
-            case.incidents.append(made)
-            case.run = replace(case.run, status="incident")
-            self._note(at, "incident_opened", run_id, lambda: audit.of_incident(made))
-            return made
+            return self._open_incident(case, reason, at)
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         at = moment(at)
@@ -395,6 +417,9 @@ class MemoryLedger:
         with self._lock:
             case = self._case(run_id)
             person = rules.check_settlement(case.run, self.person(by), by, reason)
+            for effect in [self._effects[key] for key in case.effects]:
+                if effect.status == "executing":
+                    self._moved(effect, "unknown", None, given_up(person.name), moment(at))
             verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
             self._note(moment(at), "run_abandoned", run_id, lambda: audit.of_resumption(person.name, reason))
             self.finish(run_id, verdict, "abandoned", at)
@@ -448,6 +473,21 @@ class MemoryLedger:
 
     def _note(self, at: datetime, kind: str, run_id: str, body: Callable[[], Mapping[str, Any]]) -> None:
         self._noted.append((at, kind, run_id, body))
+
+    def _moved(
+        self, effect: Effect, status: EffectStatus, receipt: Mapping[str, Any] | None, error: str | None, at: datetime
+    ) -> Effect:
+        marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
+        self._effects[effect.key] = marked
+        self._note_effect(marked)
+        return marked
+
+    def _open_incident(self, case: _Case, reason: str, at: datetime, reopens: str = "") -> Incident:
+        made = Incident(incident_id=uuid4().hex, run_id=case.run.run_id, reason=reason, at=at)
+        case.incidents.append(made)
+        case.run = replace(case.run, status="incident")
+        self._note(at, "incident_opened", made.run_id, lambda: {**audit.of_incident(made), **audit.of_reopening(reopens)})
+        return made
 
     def _note_effect(self, effect: Effect) -> None:
         self._note(effect.at, "effect_marked", effect.run_id, lambda: audit.of_effect(effect))

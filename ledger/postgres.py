@@ -35,6 +35,7 @@ from ledger.records import (
     Fact,
     Incident,
     Lease,
+    Leave,
     NewObservation,
     Observation,
     Outcome,
@@ -265,7 +266,15 @@ class PostgresLedger:
         at: datetime,
     ) -> Effect:
         with self._writing() as tx:
-            return effect_rows.mark(tx, key, status, receipt, error, moment(at))
+            return effect_rows.mark(tx, key, status, receipt, error, moment(at), by_holder=self._held is not None)
+
+    def leave_to_send(self, key: str, seconds: float) -> Leave:
+        with self._writing() as tx:
+            return effect_rows.leave_to_send(tx, key, seconds, self._held)
+
+    def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
+        with self.transaction() as tx:  # not `_writing`: who comes late has lost the lease
+            return incidents.late(tx, key, receipt, error, moment(at))
 
     def effects(self, run_id: str) -> list[Effect]:
         with self.transaction() as tx:

@@ -38,6 +38,10 @@ class _Telling:
     decisions: dict[str, Told] = field(default_factory=dict)
     effects: dict[str, Told] = field(default_factory=dict)
     incidents: dict[str, Told] = field(default_factory=dict)
+    #: sentences about effects after the end of the run
+    late: list[str] = field(default_factory=list)
+    #: the effect because of which the run was reopened, until somebody settles it
+    reopened: str = ""
 
     def hear(self, entry: AuditEntry) -> None:
         """Take one row of the chain in. Raises KeyError where its body lacks what it must have."""
@@ -60,8 +64,13 @@ class _Telling:
                 if self.run["status"] == "waiting":
                     self.run["status"] = "running"
             case "effect_marked":
+                if self.run["status"] == "closed":
+                    self.late.append(f"{body['action']} ({body['key']}) was marked '{body['status']}' after the run had ended")
                 self.effects[body["key"]] = {**body, "at": at}
             case "incident_opened":
+                if reopens := body.pop("reopens", ""):
+                    self.run |= {"verdict": None, "outcome": None, "ended_at": None}
+                    self.reopened = reopens
                 self.incidents[body["incident_id"]] = {**body, "at": at, "closed_at": None}
                 self.run["status"] = "incident"
             case "run_resumed":
@@ -82,6 +91,7 @@ class _Telling:
         return [proposal for proposal in self.proposals.values() if proposal["status"] == "pending"]
 
     def _close_incidents(self, entry: AuditEntry) -> None:
+        self.reopened = ""
         for incident in self.incidents.values():
             if incident["closed_at"] is None:
                 incident["closed_at"] = entry.at
@@ -95,6 +105,15 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
             telling.hear(entry)
         except KeyError as missing:
             yield f"Audit row {entry.seq} {of} tells of {missing}, of which no row before it does."
+    yield from (f"{one} {of}: nothing may be done then." for one in telling.late)
+    if telling.reopened:
+        yield f"Effect {telling.reopened} {of} came after its end: the run is an incident until somebody has looked into it."
+    if rows.run.status == "closed":
+        doubt = ("executing",) if rows.run.outcome == "abandoned" else ("executing", "unknown")
+        yield from (
+            f"Effect {one.key} ({one.action}) {of} is '{one.status}', and the run has ended: look whether it was done."
+            for one in rows.effects if one.status in doubt
+        )  # fmt: skip
     run = {
         **audit.of_event(rows.run.event, rows.run.versions), "status": rows.run.status,
         "verdict": rows.run.verdict, "outcome": rows.run.outcome, "ended_at": rows.run.ended_at,

@@ -209,6 +209,15 @@ class Lease:
     lost: int = 0
 
 
+@dataclass(frozen=True)
+class Leave:
+    """Leave to send one write, for whoever holds its run: nobody ends the run as long as it is good."""
+
+    run_id: str
+    token: int
+    until: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody with an account of this project, with what they are (PERSON_ROLES)."""

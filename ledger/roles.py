@@ -55,6 +55,7 @@ WRITES: Mapping[Role, Grants] = {
     "missions_executor": {
         **_ALL,
         "effects": "INSERT, UPDATE (status, receipt, error, at)",
+        "sends": "INSERT, UPDATE (until)",
     },
     "missions_dashboard": {
         **_ALL,

@@ -50,5 +50,17 @@ def leased(run_id: str) -> str:
     return f"Run {run_id} is being worked on by another process: wait until it is done."
 
 
+def still_sent(run_id: str) -> str:
+    return f"A step of run {run_id} was sent just now, and its system may still do it: wait a minute, and look whether it did."
+
+
+def given_up(by: str) -> str:
+    return f"{by} closed the run while it was under way."
+
+
+def ended(run_id: str) -> str:
+    return f"Run {run_id} goes on no more, as somebody decided: nothing more is sent for it."
+
+
 def taken_over(run_id: str) -> str:
     return f"Run {run_id} was taken over by another process, for this one gave no sign of life: nothing more is written here."

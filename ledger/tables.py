@@ -115,6 +115,9 @@ LEASES = Table(
     Column("session_start", Moment),
 )
 
+#: until when what was sent last for a run may be done, by the database's clock
+SENDS = Table("sends", METADATA, _run_id(primary_key=True), Column("until", Moment, nullable=False))
+
 FACTS = Table(
     "facts",
     METADATA,

@@ -17,7 +17,7 @@ from nodes.letters import Letter
 from nodes.pack import Pack
 from systems.conditions import Expression, Scope, Unknown
 from systems.reads import READ_TOOLS
-from systems.records import Records, completed
+from systems.records import Records, completed, standing
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
@@ -147,7 +147,7 @@ class Case:
             return
         value = fact.value
         if tool and value is not None:
-            rows = [completed(tool.collection, one) for one in ([value] if tool.one else value)]
+            rows = [standing(completed(tool.collection, one)) for one in ([value] if tool.one else value)]
             value = rows[0] if tool.one else rows
             self._read_collections.add(tool.collection)
             self.records.add(tool.collection, rows)

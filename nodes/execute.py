@@ -42,7 +42,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
     for effect in _begun(proposal, context):
-        if effect.status != "done" and not do(effect, run, proposal.plan[effect.step]["says"], runtime):
+        if effect.status != "done" and not do(effect, proposal.plan[effect.step]["says"], runtime):
             return _after_failure(proposal, _begun(proposal, context), runtime, looked_at=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 

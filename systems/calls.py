@@ -1,9 +1,20 @@
 """Calls of the systems of record, and what comes back. Recorded and real systems are both a Reader and a Writer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Fence:
+    """What goes with a write, so that a system can refuse it once somebody else has what it is about."""
+
+    #: the run that writes
+    scope: str
+    #: greater with every process that has the run
+    token: int
+    valid_until: datetime
 
 
 @dataclass(frozen=True)
@@ -15,6 +26,8 @@ class Call:
     #: of a write, [{"system", "record", "field", "before"}]: it is refused where the system finds something else,
     #: if its tool takes such conditions
     expects: Sequence[Mapping[str, Any]] = ()
+    #: of a write, asked right before each sending, for so many seconds: leave to send it, or TakenOver
+    leave: Callable[[float], Fence] | None = field(default=None, compare=False, repr=False)
 
     @property
     def system(self) -> str:

@@ -1,5 +1,6 @@
 """The systems of record over MCP: what `systems.reading` does, and writes."""
 
+import asyncio
 from collections.abc import Sequence
 
 from mcp.shared.exceptions import MCPError
@@ -40,6 +41,13 @@ class McpSystems(McpReads):
         args = {**call.args, **({"idempotency_key": key} if tool.takes_key else {})}
         if call.expects and tool.takes_conditions:
             args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
+        if call.leave is not None:
+            # the last thing before it is sent, at every try; whoever is stopped after it is met by the fence
+            fence = await asyncio.to_thread(call.leave, self._config.systems[call.system].timeout_seconds)
+            if tool.takes_fence:
+                args["fencing_token"] = {**vars(fence), "valid_until": fence.valid_until.isoformat()}
+        if on.changed.is_set():
+            raise TryAgain(f"{call.tool} was not sent, for {call.system} says that its tools have changed; try again.")
         connection = self._connection(call.system)
         try:
             result = await connection.call(on, call.name, args)
@@ -68,7 +76,7 @@ class McpSystems(McpReads):
         for attempt in (1, 2):
             on = await connection.opened()
             try:
-                tools = await connection.list_tools(on.client)
+                tools = await connection.list_anew(on)
                 return on, require_known(self._config, tools, call)
             except Refused:
                 raise

@@ -3,15 +3,16 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, CallToolResult
+from mcp_types import CONNECTION_CLOSED, CallToolResult, ToolListChangedNotification
 
 from errors import Refused, TryAgain
 from systems.config import SystemConfig
@@ -19,16 +20,22 @@ from systems.guard import ListedTool, listed
 
 #: characters; what is shorter stands in many words
 _SHORTEST_SECRET = 6
+#: seconds after which the tools of a connection are listed anew before they read, said or unsaid that they changed
+LISTED_FOR = 30.0
 #: in an address
 _PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Opened:
-    """A connection that answered, and the tools that the system lists on it."""
+    """A connection that answered, and the tools as the system listed them on it last."""
 
     client: Client
     tools: Mapping[str, ListedTool]
+    #: set by the system when it says that its tools are others now
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    #: by the clock of `time.monotonic`
+    listed_at: float = field(default_factory=time.monotonic)
 
 
 class Connection:
@@ -83,7 +90,19 @@ class Connection:
         async with asyncio.timeout(limit + 1):
             return await on.client.call_tool(name, dict(args), read_timeout_seconds=limit)
 
-    async def list_tools(self, client: Client) -> Mapping[str, ListedTool]:
+    async def current_tools(self, on: Opened) -> Mapping[str, ListedTool]:
+        """The tools as they are: listed anew where the system says that they changed, or it was long ago."""
+        if on.changed.is_set() or time.monotonic() - on.listed_at > LISTED_FOR:
+            await self.list_anew(on)
+        return on.tools
+
+    async def list_anew(self, on: Opened) -> Mapping[str, ListedTool]:
+        """The tools as the system lists them now."""
+        on.changed.clear()  # first: what changes while they are listed counts again
+        on.tools, on.listed_at = await self._list_tools(on.client), time.monotonic()
+        return on.tools
+
+    async def _list_tools(self, client: Client) -> Mapping[str, ListedTool]:
         """All tools that the system lists now. A name that it lists twice is no tool that can be told."""
         found: dict[str, ListedTool] = {}
         doubled: set[str] = set()
@@ -100,12 +119,16 @@ class Connection:
                     return {name: tool for name, tool in found.items() if name not in doubled}
 
     async def _hold(self, opening: "asyncio.Future[Opened]", stop: asyncio.Event) -> None:
-        said = ""
+        said, changed = "", asyncio.Event()
         try:
             with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
                 try:
-                    async with asyncio.timeout(self._config.start_seconds) as start, self._client(stderr) as client:
-                        opened = Opened(client, await self.list_tools(client))
+                    async with (
+                        asyncio.timeout(self._config.start_seconds) as start,
+                        self._client(stderr, changed) as client,
+                        _listening(client, changed),
+                    ):
+                        opened = Opened(client, await self._list_tools(client), changed)
                         start.reschedule(None)
                         opening.set_result(opened)
                         await stop.wait()
@@ -121,16 +144,43 @@ class Connection:
             if self._opening is opening and opening.exception() is None:
                 self._opening = None  # it was open and has ended: the next call opens another
 
-    def _client(self, stderr: TextIO) -> Client:
+    def _client(self, stderr: TextIO, changed: asyncio.Event) -> Client:
+        async def hear(message: object) -> None:
+            if isinstance(message, ToolListChangedNotification):
+                changed.set()
+
         if self._config.url is not None:
-            return Client(streamable_http_client(self._config.url))
+            return Client(streamable_http_client(self._config.url), message_handler=hear)
         program, *arguments = self._config.command or ("",)
         parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
-        return Client(stdio_client(parameters, errlog=stderr))
+        return Client(stdio_client(parameters, errlog=stderr), message_handler=hear)
 
     def _sentence(self, error: BaseException, said: str) -> str:
         reason = _without(self._env, said) or _reason(error, self._config.start_seconds)
         return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
+
+
+@asynccontextmanager
+async def _listening(client: Client, changed: asyncio.Event) -> AsyncIterator[None]:
+    """A system of the newer protocol says that its tools changed only to whoever listens; an older one tells everybody."""
+
+    async def listen() -> None:
+        with suppress(Exception):  # it does not offer it, or ended it: then the tools are listed by the clock
+            async with client.listen(tools_list_changed=True) as told:
+                async for _ in told:
+                    changed.set()
+
+    tools = client.server_capabilities.tools
+    if tools is None or not tools.list_changed:
+        yield
+        return
+    task = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _last_line(stderr: TextIO) -> str:

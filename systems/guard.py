@@ -21,6 +21,8 @@ class ListedTool:
     takes_key: bool
     #: whether it can be told what it is to find before it writes
     takes_conditions: bool
+    #: whether it can be told who writes, and until when
+    takes_fence: bool
     definition: Mapping[str, Any]
 
 
@@ -40,6 +42,7 @@ def listed(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTool:
         digest=digest(definition),
         takes_key="idempotency_key" in properties,
         takes_conditions="expects" in properties,
+        takes_fence="fencing_token" in properties,
         definition=definition,
     )
 
@@ -57,13 +60,16 @@ def require_configured_read(config: SystemsConfig, call: Call) -> None:
 
 
 def require_known(config: SystemsConfig, tools: Mapping[str, ListedTool], call: Call) -> ListedTool:
-    """The tool of a call. Raises Refused when its system does not list it, or not as it was when it was pinned."""
+    """The tool of a call. Raises Refused when nobody has looked at its system, or it is not listed as it was pinned."""
+    pins = config.pins.get(call.system)
+    if pins is None:
+        raise Refused(
+            f"{call.system} has no pins, so nothing is taken from it and nothing sent to it; "
+            "review its tools and run `missions systems pin`."
+        )
     tool = tools.get(call.name)
     if tool is None:
         raise Refused(f"{call.system} has no tool {call.name}; correct the name or look at the system.")
-    pins = config.pins.get(call.system)
-    if pins is None:
-        return tool
     if call.name not in pins:
         raise Refused(f"{call.tool} was never pinned; review it and run `missions systems pin`.")
     if pins[call.name] != tool.digest:

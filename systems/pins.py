@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from errors import BadInput
+from strict_json import strict_json
 
 if TYPE_CHECKING:
     from systems.guard import ListedTool
@@ -44,10 +45,10 @@ def pin(systems: HasTools) -> Pins:
 def read_pins(path: Path) -> Pins:
     """The pins in a file; none when there is no file. Raises BadInput when it is not what `write_pins` writes."""
     try:
-        pins = json.loads(path.read_text(encoding="utf-8"))
+        pins = strict_json(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, BadInput) as error:
         raise BadInput(f"{path} cannot be read ({error}); make it anew with `missions systems pin`.") from error
     if not isinstance(pins, dict) or not all(_is_pinned(tools) for tools in pins.values()):
         raise BadInput(f"{path} holds no pins of tools; make it anew with `missions systems pin`.")

@@ -87,21 +87,39 @@ class McpReads:
 
     async def _read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         opened = await self._open_all(call.system for call in calls)
+        self._require_reads(calls, opened)
+        results = await asyncio.gather(*[self._read(call, opened[call.system]) for call in calls])
+        said = [system for system, on in opened.items() if isinstance(on, Opened) and on.changed.is_set()]
+        if said:  # while it answered: what its tools are now decides whether that is taken
+            self._require_reads(calls, await self._open_all(said))
+        return results
+
+    def _require_reads(self, calls: Sequence[Call], opened: Mapping[str, Opened | TryAgain]) -> None:
         for call in calls:
-            on = opened[call.system]
+            on = opened.get(call.system)
             if isinstance(on, Opened):
                 require_read(self._config, on.tools, call)
-        return await asyncio.gather(*[self._read(call, opened[call.system]) for call in calls])
 
     async def _open_all(self, systems: Iterable[str]) -> dict[str, Opened | TryAgain]:
         async def attempt(system: str) -> Opened | TryAgain:
             try:
-                return await self._connection(system).opened()
+                return await self._current(system)
             except TryAgain as failure:
                 return failure
 
         names = list(dict.fromkeys(systems))
         return dict(zip(names, await asyncio.gather(*map(attempt, names)), strict=True))
+
+    async def _current(self, system: str) -> Opened:
+        """A connection whose tools are listed as they are. Raises TryAgain where they cannot be."""
+        connection = self._connection(system)
+        on = await connection.opened()
+        try:
+            await connection.current_tools(on)
+        except Exception:  # the system ended since it was last called; on a new connection they are listed anew
+            connection.drop(on)
+            on = await connection.opened()
+        return on
 
     async def _read(self, call: Call, on: Opened | TryAgain) -> ReadResult:
         try:

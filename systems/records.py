@@ -66,6 +66,16 @@ def completed(collection: str, record: Record) -> Record:
     return {**record, **dict.fromkeys(missing)} if missing else record
 
 
+def standing(record: Record) -> Record:
+    """The record without the elements of its lists that were cancelled: they are part of it no more."""
+    gone = [part for part in PART_KEYS if any(one.get("cancelled") is True for one in record.get(part) or ())]
+    return (
+        {**record, **{part: [one for one in record[part] if one.get("cancelled") is not True] for part in gone}}
+        if gone
+        else record
+    )
+
+
 @dataclass(frozen=True)
 class Path:
     """A parsed path: collection, the words that key it, a list inside the record, the field."""
@@ -190,16 +200,6 @@ class Records:
                 return record
         return None
 
-    def shows(self, change: Mapping[str, Any]) -> bool:
-        """Whether a record is as a change leaves it ({"system", "record", "field", "before", "after"})."""
-        if change["before"] == change["after"]:
-            return False
-        for collection, rows in self._by_key.items():
-            for key, record in rows.items() if collection.split(".")[0] == change["system"] else ():
-                if "/".join(map(str, key)) == change["record"] and _shown(record, change["field"], change["after"]):
-                    return True
-        return False
-
     def at(self, path: Path, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
         for record in self._found(path, names)[:1]:
@@ -243,22 +243,28 @@ class Records:
         return record
 
 
-def _shown(record: Record, label: str, after: Any) -> bool:
-    """Whether a field, or a field of an element ("lines/1/location"), has this value; or a list has such an element."""
+def found(record: Mapping[str, Any], label: str) -> Any:
+    """The value of a field, or of a field of an element ("lines/1/location"); None where there is none."""
     part, _, rest = label.partition("/")
     if not rest:
-        value = record.get(part)
-        return any(_like(one, after) for one in value) if isinstance(value, list) else value == after
+        return record.get(part)
     element_id, _, field = rest.rpartition("/")
-    elements = (one for one in record.get(part) or () if str(one.get(PART_KEYS.get(part, ""))) == element_id)
-    return any(one.get(field) == after for one in elements)
+    for element in record.get(part) or ():
+        if str(element.get(PART_KEYS.get(part, ""))) == element_id:
+            return element.get(field)
+    return None
 
 
-def _like(element: Any, after: Any) -> bool:
-    """Whether an element is the one that was to be added; what its system chooses, such as its id, is not known before."""
-    if not isinstance(element, dict) or not isinstance(after, dict):
-        return bool(element == after)
-    return all(element.get(name) == value for name, value in after.items() if value is not None)
+def added(before: Mapping[str, Any], now: Mapping[str, Any], part: str) -> list[Record]:
+    """The elements of a list in a record that it had not before."""
+    key = PART_KEYS[part]
+    known = {one.get(key) for one in before.get(part) or ()}
+    return [one for one in now.get(part) or () if one.get(key) not in known]
+
+
+def is_like(element: Mapping[str, Any], part: str, wanted: Mapping[str, Any]) -> bool:
+    """Whether an element is the one that was to be added; its id is its system's choice."""
+    return all(element.get(name) == value for name, value in wanted.items() if name != PART_KEYS[part] and value is not None)
 
 
 def _copy(value: Any) -> Any:

@@ -2,20 +2,24 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert, update
 
+from errors import BadInput
 from ledger import audit, legality, rules
 from ledger.canonical import clean
-from ledger.records import Incident, Run
+from ledger.records import EffectStatus, Incident, Run
+from ledger.sentences import no_effect
 from ledger.sql import chain, effects, people, proposals
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, select_record, select_runs, to_run
 from ledger.tables import INCIDENTS, RUNS
 
 
-def open_one(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident:
+def open_one(tx: Connection, run_id: str, reason: str, at: datetime, reopens: str = "") -> Incident:
+    """`reopens` is the key of the effect because of which a run that had ended is one."""
     legality.check_not_closed(locked_run(tx, run_id))
     same = (INCIDENTS.c.run_id == run_id, INCIDENTS.c.reason == reason, INCIDENTS.c.closed_at.is_(None))
     known = tx.execute(select_record(INCIDENTS).where(*same)).first()
@@ -24,8 +28,27 @@ def open_one(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident
     made = Incident(incident_id=uuid4().hex, run_id=run_id, reason=clean(reason), at=at)
     tx.execute(insert(INCIDENTS).values(**vars(made)))
     set_status(tx, run_id, "incident")
-    chain.append(tx, at, "incident_opened", run_id, audit.of_incident(made))
+    chain.append(tx, at, "incident_opened", run_id, {**audit.of_incident(made), **audit.of_reopening(reopens)})
     return made
+
+
+def late(tx: Connection, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
+    named = effects.find(tx, key)
+    if named is None:
+        raise BadInput(no_effect(key))
+    run = locked_run(tx, named.run_id)
+    effect = effects.find(tx, key) or named
+    news = legality.late_news(effect, run, receipt)
+    if news is None:
+        return None
+    if run.status == "closed":
+        undone = {"status": "running", "verdict": None, "outcome": None, "ended_at": None}
+        tx.execute(update(RUNS).where(RUNS.c.run_id == run.run_id).values(**undone))
+    incident = open_one(tx, run.run_id, news, at, key if run.status == "closed" else "")
+    status: EffectStatus = "unknown" if receipt is None else "done"
+    if status != effect.status:
+        effects.moved(tx, effect, status, receipt, error or None, at)
+    return incident
 
 
 def resume(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:

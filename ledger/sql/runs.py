@@ -8,10 +8,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
-from ledger import audit, legality, rules
+from ledger import audit, leases, legality, rules
 from ledger.canonical import clean
 from ledger.records import Event, Outcome, Run, RunStatus
-from ledger.sentences import no_run, run_id_taken, several_runs
+from ledger.sentences import given_up, no_run, run_id_taken, several_runs
 from ledger.sql import chain, conflicts, effects, incidents, people, proposals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import select_runs, to_run
@@ -87,7 +87,10 @@ def finish(
 
 
 def abandon(tx: Connection, run_id: str, by: str, reason: str, at: datetime) -> Run:
+    leases.end(tx, run_id)
     person = rules.check_settlement(locked_run(tx, run_id), people.find(tx, by), by, reason)
+    legality.check_abandoned(run_id, effects.of_run(tx, run_id), leases.may_arrive(tx, run_id))
+    effects.give_up(tx, run_id, given_up(person.name), at)
     proposal = proposals.latest(tx, run_id)
     verdict = proposal.verdict if proposal else "none"
     finish(tx, run_id, verdict, "abandoned", at, audit.of_resumption(person.name, reason))

@@ -70,8 +70,6 @@ def _elements(connection: Connection, part: Table, rows: Any, *, everything: boo
     query = select(part).order_by(part.c.position)
     if not everything:
         query = query.where(owner.in_([row[owner.name] for row in rows]))
-    if "cancelled" in part.c:
-        query = query.where(part.c.cancelled.is_(False))  # a cancelled line is no line of the order any more
     of_parent: dict[str, list[Row]] = defaultdict(list)
     for row in connection.execute(query).mappings() if rows else ():
         of_parent[row[owner.name]].append(record_of(part, dict(row)))

@@ -15,6 +15,8 @@ WRITES = Table(
     Column("answer", JSONB),
     Column("done_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+#: The newest holder that wrote, by what it held: an older one was replaced since.
+FENCES = Table("fences", METADATA, Column("scope", Text, primary_key=True), Column("token", BigInteger, nullable=False))
 #: What has no record of its own in CONTRACT.md: messages sent, tasks, counts asked for, labels, credits, cases opened.
 DEEDS = Table(
     "deeds",

@@ -59,7 +59,8 @@ def record_of(table: Table, row: Mapping[str, Any]) -> Row:
     record = {}
     for column in table.columns:
         kind, value = column.info.get("kind"), row[column.name]
-        if kind in ("inner", "state") or (value is None and (kind == "extra" or column.name in unsaid)):
+        left_out = kind == "inner" or (kind == "mark" and not value)
+        if left_out or (value is None and (kind == "extra" or column.name in unsaid)):
             continue
         record[column.name] = told(value)
     return record

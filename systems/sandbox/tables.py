@@ -1,9 +1,9 @@
 """The tables of the sandbox company: schema `sandbox`, one table a collection or a list inside a record.
 
-Columns are the fields of the records of CONTRACT.md in their order. Two kinds of columns are not:
+Columns are the fields of the records of CONTRACT.md in their order. Three kinds of columns are not:
 
 - `inner()` columns are the company's own bookkeeping: never read back, never told in a receipt
-- `state()` columns are not read back either, but a receipt tells when they change
+- `mark()` columns are false until a write sets them, and appear in a record only when they are true
 - `extra()` columns appear in a record only once a write has set them, so that what was loaded reads back as it was
 
 `unsaid` lists the fields that a loaded record did not carry, because absent and null are not the same.
@@ -74,9 +74,10 @@ def inner(column: Column[Any]) -> Column[Any]:
     return column
 
 
-def state(column: Column[Any]) -> Column[Any]:
-    """What a write changes and a record does not show."""
-    column.info["kind"] = "state"
+def mark(name: str) -> Column[Any]:
+    """A flag that a record has only where a write has set it."""
+    column: Column[Any] = Column(name, Boolean, nullable=False, server_default="false")
+    column.info["kind"] = "mark"
     return column
 
 
@@ -145,7 +146,7 @@ ORDER_LINES = elements(
     ORDERS, "lines", "line",
     key("line_id"), text("sku"), whole("qty"), whole("unit_price_cents"), text("location"), text("backorder_po_id"),
     flag("picked"),
-    state(Column("cancelled", Boolean, nullable=False, server_default="false")),
+    mark("cancelled"),
     #: whether its quantity is part of wms.stock.reserved at its location
     inner(Column("reserved", Boolean, nullable=False, server_default="false")),
     CheckConstraint("qty > 0", name="qty_positive"), *at_least_zero("unit_price_cents"),

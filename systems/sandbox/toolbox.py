@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput, Refused, TryAgain
-from systems.sandbox.arguments import Expected, Id
+from systems.sandbox.arguments import Expected, FencingToken, Id
 from systems.sandbox.feed import Feed
 from systems.sandbox.reads import Read
 from systems.sandbox.shapes import clean
@@ -47,8 +47,8 @@ def write_tool(system: str, act: Act, destructive: bool, engine: Callable[[], En
     """A write tool: `act(work, …)` with an idempotency key; its docstring is the description."""
 
     def run(args: dict[str, Any]) -> dict[str, Any]:
-        key, expects = args.pop("idempotency_key"), args.pop("expects")
-        return run_once(engine(), f"{system}.{act.__name__}", args, key, act, expects)
+        key, expects, fence = (args.pop(name) for name in ("idempotency_key", "expects", "fencing_token"))
+        return run_once(engine(), f"{system}.{act.__name__}", args, key, act, expects, fence)
 
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
@@ -57,7 +57,12 @@ def write_tool(system: str, act: Act, destructive: bool, engine: Callable[[], En
     return _tool(
         act.__name__,
         act.__doc__ or "",
-        {**takes, "idempotency_key": (Id, ...), "expects": (list[Expected], [])},
+        {
+            **takes,
+            "idempotency_key": (Id, ...),
+            "expects": (list[Expected], []),
+            "fencing_token": (FencingToken | None, None),
+        },
         run,
         annotations,
     )

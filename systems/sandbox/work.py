@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -44,8 +44,9 @@ class Work:
             keys = [column == row[column.name] for column in table.primary_key]
             self.connection.execute(update(table).where(*keys).values(fresh))
         for name, value in fresh.items():
-            if table.c[name].info.get("kind") != "inner":
-                self._tell(table, row, name, row[name], value)
+            kind = table.c[name].info.get("kind")
+            if kind != "inner":
+                self._tell(table, row, name, None if kind == "mark" and not row[name] else row[name], value)
 
     def add(self, table: Table, **values: Any) -> None:
         """Add an element to a list of a record."""
@@ -88,16 +89,19 @@ def run_once(
     key: str,
     act: Callable[..., None],
     expects: Sequence[Mapping[str, Any]] = (),
+    fence: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Do `act(work, **args)` in one transaction, or give the first answer again if `key` was used before.
 
     `expects` is [{"system", "record", "field", "before"}]: where a field that is changed was something else before,
-    nothing is done. Raises Refused (that, an invariant, or the key was used with other arguments) and TryAgain (the
-    database); then nothing has changed.
+    nothing is done. Raises Refused (that, an invariant, a fencing token older than one seen before, or the key was used
+    with other arguments) and TryAgain (the database, or it came too late); then nothing has changed.
     """
     args = clean(dict(args))
     try:
         with engine.begin() as connection:
+            if fence is not None:
+                _require_newest(connection, tool, fence)
             # A concurrent call with the same key waits here until the first one is committed or rolled back.
             writes = journals.WRITES
             row = {"key": key, "tool": tool, "args_digest": digest(args)}
@@ -109,6 +113,8 @@ def run_once(
             _require_expected(work, expects)
             answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
             connection.execute(update(writes).where(writes.c.key == key).values(answer=answer))
+            if fence is not None:  # last: it may have waited for others until now
+                _require_in_time(connection, tool, fence)
             return answer
     except IntegrityError as error:
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
@@ -125,6 +131,24 @@ def _require_expected(work: Work, expects: Sequence[Mapping[str, Any]]) -> None:
         spot = (change["collection"].partition(".")[0], change["record"], change["field"])
         if spot in wanted and wanted[spot] != change["before"]:
             raise Refused(f"{' '.join(spot)} was {change['before']!r} and not {wanted[spot]!r}: somebody changed it meanwhile.")
+
+
+def _require_newest(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
+    """Raises Refused where a call of the same scope with a newer token has been here."""
+    fences, token = journals.FENCES, fence["token"]
+    mine = upsert(fences).values(scope=fence["scope"], token=token)
+    newest = {"token": func.greatest(fences.c.token, mine.excluded.token)}
+    kept = mine.on_conflict_do_update(index_elements=["scope"], set_=newest).returning(fences.c.token)
+    seen = connection.execute(kept).scalar_one()
+    if seen > token:
+        raise Refused(f"{tool} came from holder {token} of {fence['scope']}, and holder {seen} has been here since.")
+
+
+def _require_in_time(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
+    """Raises TryAgain, which takes everything back, once the call is good no more, by the company's clock."""
+    until = datetime.fromisoformat(fence["valid_until"])
+    if connection.execute(select(func.clock_timestamp())).scalar_one() > until:
+        raise TryAgain(f"{tool} was good until {told(until)} and came too late; nothing was changed.")
 
 
 def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:

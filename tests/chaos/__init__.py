@@ -4,5 +4,5 @@ world.py      a company, its ledger, workers that can be killed, and a desk that
 points.py     the places at which a process can be made to die
 faults.py     a system that answers late, wrongly, twice, or not at all
 checker.py    reads ledger and sandbox by SQL of its own, and counts what must be 0
-kills.py, faulty.py, storage.py, people.py, recovery.py    the scenarios
+kills.py, late.py, faulty.py, storage.py, people.py, recovery.py    the scenarios
 """

@@ -45,6 +45,7 @@ class Found:
     audit_problems: tuple[str, ...] = ()
     invisible: tuple[str, ...] = ()
     servers_stopped_under_users: tuple[str, ...] = ()
+    late_effects: tuple[str, ...] = ()
 
     def by_figure(self) -> dict[str, tuple[str, ...]]:
         """The sentences by the name of the figure."""
@@ -84,7 +85,7 @@ class _Tables:
 
 def check(url: str, acknowledged: Acknowledged = Acknowledged()) -> Found:  # frozen and empty
     """What is wrong in this database, in sentences."""
-    tables, noted = _read(url)
+    tables, noted, after_the_end = _read(url)
     with PostgresLedger.open(url) as ledger:
         chain = [
             *ledger.verify_audit(),
@@ -97,10 +98,11 @@ def check(url: str, acknowledged: Acknowledged = Acknowledged()) -> Found:  # fr
         double_decisions=(*_double_decisions(tables),),
         audit_problems=(*chain, *noted),
         invisible=(*_invisible(tables),),
+        late_effects=(*_late(tables), *after_the_end),
     )
 
 
-def _read(url: str) -> tuple[_Tables, list[str]]:
+def _read(url: str) -> tuple[_Tables, list[str], list[str]]:
     with psycopg.connect(url, row_factory=dict_row) as session:
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
@@ -128,7 +130,13 @@ def _read(url: str) -> tuple[_Tables, list[str]]:
             "WHERE kind = 'effect_marked' AND body ->> 'key' = effects.key AND body ->> 'status' = effects.status)"
         )
         noted += [f"The audit log does not tell what became of effect {row['key']}." for row in unnoted]
-    return tables, noted
+        late = session.execute(
+            "SELECT body ->> 'key' AS key FROM ledger.audit marked JOIN ledger.runs USING (run_id) WHERE kind = 'effect_marked' "
+            "AND status = 'closed' AND seq > (SELECT max(seq) FROM ledger.audit ended "
+            "WHERE ended.kind = 'run_closed' AND ended.run_id = marked.run_id)"
+        )
+        after_the_end = [f"Effect {row['key']} was marked after its run had ended." for row in late]
+    return tables, noted, after_the_end
 
 
 def _lost(tables: _Tables, acknowledged: Acknowledged) -> Iterator[str]:
@@ -277,6 +285,15 @@ def _invisible(tables: _Tables) -> Iterator[str]:
             yield f"Run {name} is {status}, and an incident of it is open."
         if status == "closed" and run["outcome"] != "abandoned" and name in torn:
             yield f"Run {name} was closed in the middle of a step."
+
+
+def _late(tables: _Tables) -> Iterator[str]:
+    """What a system did for a run that has ended without it."""
+    closed = {row["run_id"]: row["outcome"] for row in tables.runs if row["status"] == "closed"}
+    open_effects = {row["key"]: row for row in tables.effects if row["run_id"] in closed and row["status"] != "done"}
+    for receipt in tables.receipts:
+        if effect := open_effects.get(receipt["key"]):
+            yield f"{receipt['tool']} was done for run {effect['run_id']}, which ended without it."
 
 
 def _left_out(proposal: Row, tables: _Tables) -> set[int]:

@@ -17,7 +17,7 @@ from uuid import uuid4
 SLOW_SECONDS = 4.0
 LONG_BYTES = 10_000_000
 #: what goes wrong, before the system has seen the call or after it has done it
-BEFORE = ("late before", "500 before", "429", "killed: call sent", "refused")
+BEFORE = ("late before", "500 before", "429", "killed: call sent", "refused", "ok false", "nothing done")
 AFTER = ("late after", "500 after", "garbage", "wrong types", "negative", "huge", "long", "empty", "cut", "twice")
 AFTER_KILL = "killed: remote committed"
 #: begins the keys under which a system that takes none keeps its receipts
@@ -122,6 +122,10 @@ class Faulty:
             said = "The system does not do this today."
             result = {"content": [{"type": "text", "text": said}], "isError": True, "resultType": "complete",
                       "structuredContent": {"error": "refused", "message": said}}  # fmt: skip
+            return await _answer(send, 200, json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode())
+        if rule.kind in ("ok false", "nothing done"):
+            lie = {"ok": False} if rule.kind == "ok false" else {"ok": True, "receipt_id": "rc_none"}
+            result = {"content": [], "resultType": "complete", "structuredContent": lie}
             return await _answer(send, 200, json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode())
         if rule.kind == "late before":
             await asyncio.sleep(SLOW_SECONDS)

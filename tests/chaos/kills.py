@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from ledger.records import Event
 from tests.chaos.faults import AFTER_KILL, Rule
-from tests.chaos.points import ANSWER_RECEIVED, BEFORE_COMMIT, CALL_SENT, REMOTE_COMMITTED, Hit, Passed
+from tests.chaos.points import ANSWER_RECEIVED, BEFORE_COMMIT, CALL_SENT, LEAVE_GIVEN, REMOTE_COMMITTED, Hit, Passed
 from tests.chaos.processes import Life
 from tests.chaos.report import Report
 from tests.chaos.world import World, kill
 
 #: places between those that matter most: tried by `make chaos`, and not by `make chaos-short`
-FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept")
+FURTHER = (BEFORE_COMMIT, "writes of a node kept", "facts kept", LEAVE_GIVEN)
 #: the call that a system refuses, so that what was done before it must be undone
 _REFUSES = {
     "dev-ord-0044": Rule("refused", "payments.reauthorize"),

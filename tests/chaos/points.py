@@ -32,6 +32,7 @@ _LEDGER = {
 #: passed inside a system, which then kills its caller (`faults.py`)
 CALL_SENT, REMOTE_COMMITTED = "call sent", "remote committed"
 ANSWER_RECEIVED, BEFORE_COMMIT = "answer received", "just before a commit"
+MARKED, LEAVE_GIVEN = "effect marked", "leave given"
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,25 @@ class Passed:
 
 
 class Fuse:
-    """Counts how often each place is passed, and kills this process at one of them."""
+    """Counts how often each place is passed, and kills this process at one of them, or stops it there."""
 
-    def __init__(self, at: Hit | None = None) -> None:
+    def __init__(self, at: Hit | None = None, by: signal.Signals = signal.SIGKILL) -> None:
         self.passed: Counter[str] = Counter()
         self.before_failure: Counter[str] = Counter()
-        self._at, self._lock = at, threading.Lock()
+        self._at, self._by, self._lock = at, by, threading.Lock()
 
     def reach(self, place: str) -> None:
         """A place is passed."""
         with self._lock:
             self.passed[place] += 1
             if (place, self.passed[place]) == self._at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._by)
 
     def mark(self, status: str) -> None:
         """An effect was marked."""
         if status == "failed" and not self.before_failure:
             self.before_failure = Counter(self.passed)
-        self.reach("effect marked")
+        self.reach(MARKED)
 
 
 def install(fuse: Fuse) -> None:
@@ -70,6 +71,7 @@ def install(fuse: Fuse) -> None:
     for method, place in _LEDGER.items():
         _after(PostgresLedger, method, lambda *_, place=place, **__: fuse.reach(place))
     _after(PostgresLedger, "mark_effect", lambda _ledger, _key, status, *_, **__: fuse.mark(status))
+    _after(PostgresLedger, "leave_to_send", lambda *_, **__: fuse.reach(LEAVE_GIVEN))
     _inside(PostgresLedger, "lease", lambda: fuse.reach("resume taken"), at_end=False)
     _inside(PostgresLedger, "_writing", lambda: fuse.reach(BEFORE_COMMIT), at_end=True)
     _after(Checkpoints, "put", lambda *_, **__: fuse.reach("checkpoint"))

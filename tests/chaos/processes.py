@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import random
+import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -14,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import graphs.runtime
 import graphs.working
-from errors import Refused
+from errors import Refused, TakenOver
 from graphs.runtime import Runtime, open_runtime
 from graphs.settings import Settings
 from graphs.taking_in import Intake
@@ -43,6 +45,8 @@ class Life:
     event: Event
     #: where this process dies, or None
     dies_at: Hit | None = None
+    #: whether it is stopped there (SIGSTOP), and not killed
+    stops: bool = False
     #: faults of the company that are only about this run; those that kill are given the id of this process
     rules: tuple[Rule, ...] = ()
     #: where the company takes rules
@@ -68,15 +72,16 @@ def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
 def live(chosen: Mapping[str, Any], life: Life, told: Connection) -> None:
     """Take the event in, drive, decide as everybody who must, drive on; tells how often each place was passed."""
     _begin()
-    fuse = Fuse(life.dies_at)
+    fuse = Fuse(life.dies_at, signal.SIGSTOP if life.stops else signal.SIGKILL)
     install(fuse)
     with open_runtime(Settings(**chosen)) as runtime:
         if life.rules:
             put_rules(life.control, [replace(rule, pid=os.getpid()) for rule in life.rules], add=True)
         run = runtime.drive(runtime.take_in(life.event).run_id)
-        while run.status == "waiting":
-            decide(runtime, run.run_id)
-            run = runtime.drive(run.run_id)
+        with suppress(TakenOver):  # of whom was stopped
+            while run.status == "waiting":
+                decide(runtime, run.run_id)
+                run = runtime.drive(run.run_id)
         told.send(Passed(fuse.passed, fuse.before_failure))
 
 

@@ -54,6 +54,7 @@ def test_nothing_is_found_where_all_is_as_it_must_be(sound: str) -> None:
         "double decisions": (),
         "audit problems": (),
         "invisible": (),
+        "late effects": (),
     }
 
 
@@ -95,6 +96,9 @@ def test_nothing_is_found_where_all_is_as_it_must_be(sound: str) -> None:
         ("invisible", "is shown as waiting", ("UPDATE ledger.proposals SET status = 'pending'",)),
         ("invisible", "an incident of it is open", (
             "INSERT INTO ledger.incidents (incident_id, run_id, reason, at) VALUES ('i-1', 'run-1', 'x', now())",)),
+        ("late effects", "ended without it", ("UPDATE ledger.effects SET status = 'unknown'",)),
+        ("late effects", "after its run had ended", (
+            "UPDATE ledger.audit SET seq = seq + 100 WHERE kind = 'effect_marked'",)),
         ("invisible", "in the middle of a step", ("UPDATE ledger.effects SET status = 'executing'",)),
     ],
 )  # fmt: skip

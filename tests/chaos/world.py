@@ -197,6 +197,10 @@ class World:
             told += [_end_of(process, end) for process, end in started]
         return told
 
+    def begin(self, lives: Sequence[Life]) -> list[tuple[BaseProcess, Any]]:
+        """Have each life begin in a process of its own, and return while they go on: each with where it tells its end."""
+        return [_started_life(self.settings, life) for life in lives]
+
     def restart_company(self) -> None:
         """The company's process is killed, and started again at its addresses."""
         kill(self.company)

@@ -55,7 +55,7 @@ _INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
     REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},
-    EXECUTOR: {*_ALL, "effects"},
+    EXECUTOR: {*_ALL, "effects", "sends"},
     DASHBOARD: {
         *_ALL,
         *_INCOMING,

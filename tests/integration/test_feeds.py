@@ -15,6 +15,7 @@ from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
 from systems.client import McpSystems
 from systems.config import FeedConfig, load_config
+from systems.pins import pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.integration.arriving import Arriving, an_event
@@ -76,7 +77,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     (folder / "shop.py").write_text(textwrap.dedent(SERVER))
     entry = {"command": ["{python}", str(folder / "shop.py")], "env": ["ANSWERS"], "reads": ["list_events"], "timeout_seconds": 5}
     (folder / "systems.yaml").write_text(json.dumps({"systems": {"shop": entry}}))
-    with McpSystems(load_config(folder / "systems.yaml"), extra_env={"ANSWERS": str(folder / "answers")}) as systems:
+    environment = {"ANSWERS": str(folder / "answers")}
+    with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
+        write_pins(folder / "pins.json", pin(systems))
+    with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
         yield Shop(systems, folder / "answers")
 
 

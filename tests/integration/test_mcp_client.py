@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,19 @@ def trace(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def pins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The pins of the shop's tools."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.py").write_text(textwrap.dedent(SHOP))
+    (folder / "systems.yaml").write_text(f"systems:\n  shop: {{command: ['{{python}}', '{folder}/shop.py']}}\n")
+    with McpSystems(load_config(folder / "systems.yaml")) as systems:
+        return pin(systems)["shop"]
+
+
 @pytest.fixture
-def configured(tmp_path: Path) -> Callable[..., SystemsConfig]:
-    """Writes a configuration of the shop and of any others; returns it read."""
+def configured(tmp_path: Path, pins: Mapping[str, str]) -> Callable[..., SystemsConfig]:
+    """Writes a configuration of the shop and of any others, which are pinned as it is; returns it read."""
     (tmp_path / "shop.py").write_text(textwrap.dedent(SHOP))
 
     def write(**others: str) -> SystemsConfig:
@@ -92,6 +102,8 @@ def configured(tmp_path: Path) -> Callable[..., SystemsConfig]:
         }
         lines = [f"  {name}: {entry}" for name, entry in entries.items() if entry]
         (tmp_path / "systems.yaml").write_text("\n".join(["systems:", *lines]))
+        if not (tmp_path / "pins.json").exists():
+            write_pins(tmp_path / "pins.json", dict.fromkeys(entries, pins))
         return load_config(tmp_path / "systems.yaml")
 
     return write

@@ -1,10 +1,11 @@
 """Effects belong to an approved plan, are written down first, and move on by legal steps only."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from errors import BadInput, Refused
+from errors import BadInput, Refused, TakenOver
 from ledger.base import Ledger
 from ledger.records import EffectStatus
 from tests.ledger_examples import LATER, a_proposal, an_effect, decided, staffed, started
@@ -117,3 +118,78 @@ def test_an_unknown_key_or_status_is_bad_input(approved: Ledger) -> None:
     approved.intend([an_effect()])
     with pytest.raises(BadInput, match="'finished' is no status of an effect"):
         approved.mark_effect("k-0", "finished", at=LATER)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def under_way(approved: Ledger) -> Iterator[Ledger]:
+    """Its first step is under way, and whoever does it holds the run."""
+    approved.intend([an_effect()])
+    with approved.lease("run-1") as held:
+        mine = approved.under(held)
+        mine.mark_effect("k-0", "executing", at=LATER)
+        yield mine
+
+
+def test_leave_to_send_is_given_for_a_step_that_is_under_way(under_way: Ledger) -> None:
+    leave = under_way.leave_to_send("k-0", 5)
+    assert (leave.run_id, leave.token) == ("run-1", 1) and leave.until.tzinfo is not None
+    under_way.mark_effect("k-0", "done", {"receipt_id": "r"}, at=LATER)
+    with pytest.raises(TakenOver, match="nothing more is sent"):
+        under_way.leave_to_send("k-0", 5)
+
+
+def test_in_a_run_that_stopped_nothing_is_sent(under_way: Ledger) -> None:
+    under_way.incident("run-1", "nobody works on it", LATER)
+    with pytest.raises(TakenOver, match="nothing more is sent"):
+        under_way.leave_to_send("k-0", 5)
+
+
+def given_up(ledger: Ledger) -> None:
+    """The run of an effect is closed by a person."""
+    ledger.incident("run-1", "nobody works on it", LATER)
+    ledger.abandon("run-1", by="Rita", reason="done by hand", at=LATER)
+
+
+def test_a_step_under_way_in_a_run_that_is_given_up_is_in_doubt_and_is_marked_no_more(approved: Ledger) -> None:
+    approved.intend([an_effect()])
+    approved.mark_effect("k-0", "executing", at=LATER)
+    given_up(approved)
+    (effect,) = approved.effects("run-1")
+    assert (effect.status, effect.error) == ("unknown", "Rita closed the run while it was under way.")
+    with pytest.raises(Refused, match="is closed"):
+        approved.mark_effect("k-0", "done", {"receipt_id": "r"}, at=LATER)
+
+
+@pytest.mark.parametrize(("receipt", "status"), [({"receipt_id": "r"}, "done"), (None, "unknown")])
+def test_what_comes_after_the_end_reopens_the_run_as_an_incident(
+    approved: Ledger, receipt: dict[str, str] | None, status: EffectStatus
+) -> None:
+    approved.intend([an_effect()])
+    approved.mark_effect("k-0", "executing", at=LATER)
+    given_up(approved)
+    incident = approved.late("k-0", receipt, "", LATER)
+    assert incident is not None and "after the run was closed as abandoned" in incident.reason
+    run, (effect,) = approved.run("run-1"), approved.effects("run-1")
+    assert (run.status, run.verdict, run.outcome, run.ended_at, effect.status) == ("incident", None, None, None, status)
+    assert approved.incidents() == [incident]
+    assert approved.abandon("run-1", by="Rita", reason="I looked", at=LATER).outcome == "abandoned"
+    assert approved.verify_audit() == []
+
+
+def test_what_comes_late_in_a_run_that_goes_on_or_of_a_step_that_was_done_is_no_news(approved: Ledger) -> None:
+    approved.intend([an_effect()])
+    approved.mark_effect("k-0", "executing", at=LATER)
+    assert approved.late("k-0", {"receipt_id": "r"}, "", LATER) is None
+    approved.mark_effect("k-0", "done", {"receipt_id": "r"}, at=LATER)
+    approved.finish("run-1", "fulfil", "executed", LATER)
+    assert approved.late("k-0", {"receipt_id": "r"}, "", LATER) is None
+    assert approved.run("run-1").status == "closed"
+
+
+def test_a_receipt_of_a_step_that_somebody_says_was_not_done_is_an_incident(approved: Ledger) -> None:
+    approved.intend([an_effect()])
+    approved.mark_effect("k-0", "executing", at=LATER)
+    approved.mark_effect("k-0", "failed", error="I looked, it was not done", at=LATER)
+    incident = approved.late("k-0", {"receipt_id": "r"}, "", LATER)
+    assert incident is not None and "by a process that had lost the run" in incident.reason
+    assert approved.run("run-1").status == "incident"

@@ -43,14 +43,14 @@ def test_everything_that_is_not_listed_as_a_read_is_refused(tool: str) -> None:
 
 
 def test_a_read_that_says_of_itself_that_it_writes_is_refused() -> None:
-    tools = {"get_order": listed(OMS, definition(annotations={"readOnlyHint": False}))}
+    tool = listed(OMS, definition(annotations={"readOnlyHint": False}))
     with pytest.raises(Refused, match="says of itself that it writes"):
-        require_read(config(), tools, Call("oms.get_order", {}))
+        require_read(config({"oms": {"get_order": tool.digest}}), {"get_order": tool}, Call("oms.get_order", {}))
 
 
 def test_a_tool_that_its_system_does_not_list_is_refused() -> None:
     with pytest.raises(Refused, match="has no tool get_order"):
-        require_known(config(), {}, Call("oms.get_order", {}))
+        require_known(config({"oms": {}}), {}, Call("oms.get_order", {}))
 
 
 def test_a_pinned_tool_passes_and_a_changed_or_unpinned_one_is_refused() -> None:
@@ -62,3 +62,8 @@ def test_a_pinned_tool_passes_and_a_changed_or_unpinned_one_is_refused() -> None
         require_read(config(pins), {"get_order": changed}, Call("oms.get_order", {}))
     with pytest.raises(Refused, match=r"never pinned.*missions systems pin"):
         require_known(config(pins), {"new_tool": listed(OMS, definition("new_tool"))}, Call("oms.new_tool", {}))
+
+
+def test_of_a_system_without_pins_nothing_is_known() -> None:
+    with pytest.raises(Refused, match=r"oms has no pins.*missions systems pin"):
+        require_known(config({"crm": {}}), {"get_order": listed(OMS, definition())}, Call("oms.get_order", {}))
