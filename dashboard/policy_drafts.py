@@ -12,7 +12,7 @@ from dashboard.views.drafts import difference_table, draft_head, draft_rows
 from dashboard.visitor import enter
 from dashboard.what_if_found import replayed, show_found
 from errors import MissionsError
-from graphs.policy_changes import check, first_moment, is_stale, put_in_force
+from graphs.policy_changes import approval_of, check, first_moment, is_stale, put_in_force
 from graphs.what_if import WhatIf
 from knowledge_index.documents import Document
 from knowledge_index.drafting import differences, parse_draft
@@ -110,6 +110,8 @@ def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
     with st.container(border=True):
         if mine:
             st.caption("You drafted this: another person puts it in force.")
+        if not stale:
+            show(markup("<p>{}</p>", _takes(draft)))
         reason = st.text_input("Reason", key=f"draft.reason.{draft.draft_id}", max_chars=2_000)
         with st.container(horizontal=True):
             if not mine and st.button(
@@ -120,12 +122,24 @@ def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
                 _withdraw(draft, reason)
 
 
+def _takes(draft: PolicyDraft) -> str:
+    """Who has to put it in force, and who has agreed."""
+    needed = approval_of(company().settings, draft)
+    if needed.role == "none":
+        return "It takes no approval away: a supervisor, finance or an administrator puts it in force."
+    who = f"{'Two people who are' if needed.four_eyes else 'Somebody who is'} {needed.role} or above"
+    agreed = ", ".join(one["by"] for one in draft.agreed)
+    return f"It lets plans run that take an approval now. {who} must put it in force.{f' {agreed} agreed.' if agreed else ''}"
+
+
 def _put_in_force(draft: PolicyDraft, reason: str) -> None:
     person, here = enter("put_policy_in_force"), company()
 
     def do() -> str:
         with st.spinner("Putting the version in force"):
             done = put_in_force(here.runtime, here.desk, here.settings, draft.draft_id, person.name, reason)
+        if done.draft.status != "in_force":
+            return done.left_undone
         versions = f"{draft.policy_id} version {draft.version} is in force from {draft.in_force_from} on."
         return f"{versions} {done.left_undone}".strip()
 

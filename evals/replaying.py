@@ -26,6 +26,7 @@ from graphs.what_if import Answer, Broken
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.remembered import RememberedVectors
+from nodes.governance import flat_costs
 from nodes.listening import Phrasebook
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
@@ -150,15 +151,14 @@ def _answer(evaluation: Evaluation, case: RecordedException) -> Answer | Broken:
         role=result["approval"]["role"],
         four_eyes=result["approval"]["four_eyes"],
         at_stake_cents=result["money_at_stake_cents"],
-        money_cents=_money(case, result["actions"], evaluation.laboratory.catalogue),
+        money_cents=_money(case, result["actions"], evaluation.laboratory),
     )
 
 
-def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> dict[str, int]:
-    """What a plan moves, by kind: worked out on the recorded systems, action by action, as the check does.
-
-    An amount that no approval looks at, such as a credit, is summed under the name of its action.
-    """
+def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared: Laboratory) -> dict[str, int]:
+    """What a plan moves and costs, by kind: worked out on the recorded systems, action by action, as the check does."""
+    rule = shared.packs[case.event.mission].of(case.event.name).approval
+    flat = flat_costs(rule, shared.policies.values(case.event.as_of))
     world = Records()
     for system, collections in case.systems.items():
         for name, rows in (collections or {}).items():
@@ -166,10 +166,9 @@ def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], catalo
     world = world.copy()
     money: dict[str, int] = {}
     for planned in actions:
-        action = catalogue[planned["name"]]
+        action = shared.catalogue[planned["name"]]
         seen = action.seen(world, planned["args"])
-        amounts = action.cents(seen) or {action.name: planned["args"].get("amount_cents") or 0}
-        for kind, cents in amounts.items():
-            money[kind] = money.get(kind, 0) + cents
+        for kind, cents in action.cents(seen, flat).items():
+            money[kind] = money.get(kind, 0) + (cents or 0)
         action.apply(world, seen)
     return {kind: cents for kind, cents in money.items() if cents}

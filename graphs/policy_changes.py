@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 
 from errors import BadInput, MissionsError, Refused
 from graphs.pack_files import load_packs
+from graphs.policy_authority import taken_away
 from graphs.runtime import Runtime
 from graphs.settings import Settings
 from knowledge_index.documents import Document
@@ -17,7 +18,7 @@ from knowledge_index.installing import install
 from knowledge_index.policies import PolicyBook
 from ledger.desk import Desk
 from ledger.drafts import NewDraft, PolicyDraft
-from ledger.records import ROLES
+from ledger.records import NOBODY, ROLES, Approval
 from systems.catalogue import default_catalogue
 
 
@@ -26,7 +27,7 @@ class InForce:
     """A draft that was put in force."""
 
     draft: PolicyDraft
-    #: what did not follow from it, as a sentence; empty where all did
+    #: who has to agree besides, or what did not follow from it, as a sentence; empty where all did
     left_undone: str = ""
 
 
@@ -69,26 +70,39 @@ def is_stale(draft: PolicyDraft, book: PolicyBook) -> bool:
 def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, by: str, reason: str) -> InForce:
     """Write the new version into the folder of policies, record it, build the index, and work with it from now on.
 
-    Raises Refused to its author, to who may not, and for a draft that is settled, stale or too late; BadInput for one that
-    does not fit, or a folder that cannot be written. Nothing is changed then.
+    One that takes approvals away is put in force by whom those plans take now, and by two of them where they
+    take four eyes: the first agrees, and the second puts it in force.
+
+    Raises Refused to its author, to who may not, and for a draft that is settled, stale or too late; BadInput for
+    one that does not fit, or a folder that cannot be written. Nothing is changed then.
     """
     drafted = desk.policy_draft(draft_id)
+    needed = NOBODY
     if drafted.status == "draft":  # a settled one is told of by the ledger
         _check_current(chosen, drafted)
-        check(chosen, drafted.text)
+        needed = approval_of(chosen, drafted)
     take_back = None
     try:
-        with desk.putting_in_force(draft_id, by, reason) as draft:
-            take_back = install(chosen.policies, draft.text)
+        with desk.putting_in_force(draft_id, by, reason, needed) as draft:
+            if draft.status == "in_force":
+                take_back = install(chosen.policies, draft.text)
     except BaseException:
         if take_back is not None:
             take_back()
         raise
+    if draft.status != "in_force":
+        return InForce(draft, f"{by} agrees. It takes two people who are {needed.role} or above: another one puts it in force.")
     try:
         runtime.reload_policies(chosen)
     except MissionsError as error:
         return InForce(draft, f"The version is in force, but this process does not work with it yet: {error}")
     return InForce(draft)
+
+
+def approval_of(chosen: Settings, draft: PolicyDraft) -> Approval:
+    """What it takes to put a draft in force besides the permission: the approval that it would make unnecessary."""
+    book, packs = check(chosen, draft.text), load_packs(chosen.packs, default_catalogue(), PolicyBook.load(chosen.policies))
+    return taken_away(packs.values(), PolicyBook.load(chosen.policies), book, draft.in_force_from)
 
 
 def _check_current(chosen: Settings, draft: PolicyDraft) -> None:

@@ -75,6 +75,11 @@ class PolicyBook:
         # one more period than starts: the one before the first policy
         self.periods = (_period([]), *(_period([d for d in documents if _holds(d, day)]) for day in days))
 
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        """The moments at which a policy begins or has ended."""
+        return tuple(self._starts)
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The policies in the `*.md` files of `folder`, README.md aside. Raises BadInput."""

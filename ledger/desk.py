@@ -18,7 +18,7 @@ from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
 from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.permissions import Permission
 from ledger.postgres import PostgresLedger
-from ledger.records import AuditEntry, Claim, Incident, Person, Run
+from ledger.records import NOBODY, Approval, AuditEntry, Claim, Incident, Person, Run
 from ledger.sql import chain, claims, doors, drafts, incidents, listing, people
 from ledger.sql.doors import Account, Knock
 
@@ -200,13 +200,15 @@ class Desk:
             return drafts.open_by_policy(tx)
 
     @contextmanager
-    def putting_in_force(self, draft_id: str, by: str, reason: str) -> Iterator[PolicyDraft]:
+    def putting_in_force(self, draft_id: str, by: str, reason: str, needed: Approval = NOBODY) -> Iterator[PolicyDraft]:
         """The draft, in force if what is done with it succeeds: an error takes everything back.
 
+        `needed` is the approval that plans would not take any more; where that is of two people, the first one agrees, and
+        the draft is still a draft.
         Refused to its author, to who may not, for a draft that is settled, and for one whose first day has passed.
         """
         with self._transaction() as tx:
-            yield drafts.put_in_force(tx, draft_id, by, reason, self._clock())
+            yield drafts.put_in_force(tx, draft_id, by, reason, needed, self._clock())
 
     def withdraw_draft(self, draft_id: str, by: str, reason: str) -> PolicyDraft:
         """Give a draft up: its author may, and who may put policies in force. Refused for one that is settled."""

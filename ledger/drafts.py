@@ -1,13 +1,15 @@
 """Drafts of policies, as the ledger keeps them, and what may become of them: who, when, why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
 from errors import BadInput, Refused
 from ledger.canonical import digest
 from ledger.permissions import may, require
-from ledger.records import Person
+from ledger.records import Approval, Person
+from ledger.rules import authority, person_key, rank
 
 DraftStatus = Literal["draft", "in_force", "withdrawn"]
 
@@ -41,6 +43,8 @@ class PolicyDraft(NewDraft):
     settled_by: str = ""
     settled_at: datetime | None = None
     settled_reason: str = ""
+    #: who agreed before, where it takes two: [{"by", "at", "reason"}]
+    agreed: Sequence[Mapping[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,18 +69,34 @@ def check_new(person: Person | None, draft: NewDraft, today: date) -> Person:
     return drafter
 
 
-def check_putting(person: Person | None, draft: PolicyDraft, reason: str, today: date) -> Person:
-    """The person, who may put this draft in force. Raises Refused for role, author, status, or a day that has passed."""
+def check_putting(
+    person: Person | None, draft: PolicyDraft, reason: str, today: date, needed: Approval, agreed: Sequence[Person | None]
+) -> tuple[Person, bool]:
+    """The person, who may put this draft in force or agree to it, and whether it is in force then.
+
+    `needed` is the approval that plans would not take any more, `agreed` those who agreed before, as they are now. Raises
+    Refused for role, author, status, a second word of the same person, or a day that has passed.
+    """
     other = require(person, "put_policy_in_force")
     check_open(draft)
     check_reason(reason)
-    if other.name == draft.drafted_by:
+    if person_key(other.name) == person_key(draft.drafted_by):
         raise Refused(f"{other.name} drafted this: another person must put it in force.")
+    if rank(other) < authority(needed.role):
+        raise Refused(
+            f"This draft lets plans run that a {needed.role} approves now, so it takes a {needed.role} or above to put it in "
+            f"force, and {other.name} is {other.role}."
+        )
     if draft.in_force_from < today:
         raise Refused(
             f"The draft was to be in force from {draft.in_force_from} on, which has passed: draft it anew with a later day."
         )
-    return other
+    if not needed.four_eyes:
+        return other, True
+    before = [one for one in agreed if one is not None and rank(one) >= authority(needed.role)]
+    if any(person_key(one.name) == person_key(other.name) for one in before):
+        raise Refused(f"{other.name} agreed to this already: it takes another {needed.role} to put it in force.")
+    return other, bool(before)
 
 
 def check_withdrawing(person: Person | None, draft: PolicyDraft, reason: str) -> Person:

@@ -146,12 +146,18 @@ def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]
     """The same for drafts of policies and what became of them; `entries` are those of DRAFT_KINDS."""
     told: dict[str, Told] = {}
     for entry in entries:
-        status = DRAFT_KINDS[entry.kind]
-        told[entry.body["draft_id"]] = {**entry.body, "status": status, "settled_at": None if status == "draft" else entry.at}
+        key, status = entry.body["draft_id"], DRAFT_KINDS[entry.kind]
+        agreed = told.get(key, {}).get("agreed", [])
+        if entry.kind == "policy_draft_agreed":
+            told[key] = {**told.get(key, {}), "agreed": [*agreed, entry.body["by"]]}
+            continue
+        settled_at = None if status == "draft" else entry.at
+        told[key] = {**entry.body, "status": status, "settled_at": settled_at, "agreed": agreed}
     rows = {}
     for draft in kept:
         last = (draft.drafted_by, draft.reason) if draft.status == "draft" else (draft.settled_by, draft.settled_reason)
-        rows[draft.draft_id] = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
+        shown = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
+        rows[draft.draft_id] = {**shown, "agreed": [one["by"] for one in draft.agreed]}
     yield from _compared("The policy draft {}", rows, told)
 
 
@@ -168,6 +174,7 @@ LESSON_KINDS: Mapping[str, str] = {"lesson_promoted": "promoted", "lesson_droppe
 #: kinds of audit rows about a draft, and its status after each
 DRAFT_KINDS: Mapping[str, str] = {
     "policy_drafted": "draft",
+    "policy_draft_agreed": "draft",
     "policy_put_in_force": "in_force",
     "policy_draft_withdrawn": "withdrawn",
 }

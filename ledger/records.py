@@ -107,6 +107,10 @@ class Approval:
     own: bool = False
 
 
+#: of what waits for nobody
+NOBODY = Approval(role="none", four_eyes=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """A plan with what it stands on. The digest binds plan, arguments, evidence and policy version."""

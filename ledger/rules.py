@@ -83,7 +83,7 @@ def check_person(name: str, role: str, customer_id: str | None) -> None:
         raise BadInput("A customer needs the customer id of their records, and nobody else has one.")
 
 
-def _rank(person: Person) -> int:
+def rank(person: Person) -> int:
     """Authority over proposals: an administrator or an auditor has none."""
     return authority(person.role) if person.role in ROLES else 0
 
@@ -161,7 +161,7 @@ def already(last: Decision) -> str:
 
 def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> None:
     needed = proposal.approval.role if kind in ("approve", "edit") else "reviewer"
-    if _rank(person) < authority(needed):
+    if rank(person) < authority(needed):
         raise Refused(
             f"To {kind} proposal {proposal.proposal_id} takes the role {needed}, and {person.name} is {person.role}: "
             f"ask somebody who is {needed} or above."
@@ -248,7 +248,7 @@ def unapproved(
         if not proposal.created_at - SKEW <= moment(one.at) <= proposal.expires_at:
             return f"the approval of {one.by} was not made while it could be approved"
         now = person(one.by)
-        if now is None or _rank(now) < authority(needed.role):
+        if now is None or rank(now) < authority(needed.role):
             return f"{one.by}, who approved it, is not {needed.role} or above now"
     return None
 

@@ -350,6 +350,8 @@ POLICY_DRAFTS = Table(
     Column("settled_by", CleanText, nullable=False, server_default=""),
     Column("settled_at", Moment),
     Column("settled_reason", CleanText, nullable=False, server_default=""),
+    # [{"by", "at", "reason"}]: who agreed before, where it takes two
+    Column("agreed", PlainJson, nullable=False, server_default="[]"),
     _one_of("status", get_args(DraftStatus)),
     # four eyes in the database too: nobody puts their own draft in force
     CheckConstraint("status <> 'in_force' OR settled_by <> drafted_by", name="four_eyes"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from errors import Stuck
-from ledger.records import MODELS, Approval, Fact, Proposal, Run
+from ledger.records import MODELS, NOBODY, Approval, Fact, Proposal, Run
 from nodes.authority import (
     covers,
     evidence_digest,
@@ -23,7 +23,7 @@ from nodes.authorship import editors_of
 from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
-from nodes.judge import NOBODY, judge
+from nodes.judge import judge
 from nodes.state import MissionContext
 from nodes.undo import half_done, to_take_back
 from systems.reads import READ_TOOLS

@@ -3,15 +3,63 @@
 What a language model decided, read or wrote never runs unseen, whatever the clauses let run without a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ledger.records import ROLES, Approval
 from nodes.case import Case
 from nodes.listening import UNDERSTAND
 from nodes.pack import ApprovalRule
+from systems.catalogue import Action
 
 Plan = Sequence[Mapping[str, Any]]
+#: clause id with an underscore -> its values
+Values = Mapping[str, Mapping[str, Any]]
+
+#: kinds of money of which the largest sum is what a plan's bands are about, and those that are given away
+_MOVED = ("refund", "capture", "release", "payment")
+_GIVEN = ("refund", "credit", "cost")
+
+
+@dataclass(frozen=True)
+class Stake:
+    """What a plan moves and gives away, in cents."""
+
+    #: the largest of its refunds, its captures, what it releases, what it pays
+    moved_cents: int
+    #: its refunds, credits and costs together, as far as they are known
+    given_cents: int
+    #: whether all that it gives away is known
+    known: bool
+
+    @property
+    def at_stake_cents(self) -> int:
+        """The larger of the two: what stands on the card and in the queue."""
+        return max(self.moved_cents, self.given_cents)
+
+
+def stake(money: Iterable[Mapping[str, int | None]]) -> Stake:
+    """What steps move and give away; `money` of each, by kind, None where it cannot be told."""
+    moved, given, known = dict.fromkeys(_MOVED, 0), 0, True
+    for step in money:
+        for kind, cents in step.items():
+            known = known and cents is not None
+            if kind in moved:
+                moved[kind] += cents or 0
+            if kind in _GIVEN:
+                given += cents or 0
+    return Stake(max(moved.values()), given, known)
+
+
+def flat_costs(rule: ApprovalRule, values: Values) -> dict[str, int]:
+    """Action -> what one costs where no record says so."""
+    return {one["action"]: one["each_cents"] for one in of(rule.costs, values)["flat"]}
+
+
+def of(clause: str, values: Values) -> Mapping[str, Any]:
+    """The values of a clause."""
+    return values[clause.replace("-", "_")]
 
 
 def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
@@ -33,35 +81,36 @@ def automatic(case: Case, plan: Plan, values: Mapping[str, Mapping[str, Any]]) -
     return automate is not None and all(tier(action, automate) == "automate" for action in plan)
 
 
+def may_automate(entry: Action, money: Mapping[str, int | None]) -> bool:
+    """Whether a clause may let it run without a person at all: the catalogue says up to which amount, whatever clauses say."""
+    most = entry.automate_up_to_cents
+    return most is not None and all(cents is not None for cents in money.values()) and sum(filter(None, money.values())) <= most
+
+
 def read_by_a_model(case: Case) -> bool:
     """Whether the case stands on how a model understood a text."""
     return any(fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts)
 
 
-def approval(
-    case: Case,
-    plan: Plan,
-    money_at_stake_cents: int,
-    values: Mapping[str, Mapping[str, Any]],
-    *,
-    seen: bool = False,
-    own: bool = False,
-) -> Approval:
+def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: bool = False, own: bool = False) -> Approval:
     """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
 
-    `seen` asks for a person whatever the clauses let run without one; `own` where whoever worded it may be that person.
+    `plan` has the tier of every action. `seen` asks for a person whatever the clauses let run without one; `own` where
+    whoever worded it may be that person.
     Raises Unknown when a rule cannot be told from the facts.
     """
     rule: ApprovalRule = case.pack.approval
-    if not seen and automatic(case, plan, values):
+    if not seen and all(action["tier"] == "automate" for action in plan):
         return Approval(role="none", four_eyes=False)
-    base = values[rule.base.replace("-", "_")]["role"]
-    band = _band(money_at_stake_cents, values[rule.bands.replace("-", "_")]["bands"])
-    asked = [(rule.bands, band["role"], bool(band.get("four_eyes")))]
+    base = of(rule.base, values)["role"]
+    asked = [_asked(rule.bands, stakes.moved_cents, values)]
     for one in rule.raises:
         hit = any(action["name"] == one.for_ and case.holds(one.that, {"args": action["args"]}) for action in plan)
         if hit:
-            asked.append((one.clause, values[one.clause.replace("-", "_")]["role"], False))
+            asked.append((one.clause, of(one.clause, values)["role"], False))
+    costs = _asked(rule.costs, stakes.given_cents if stakes.known else None, values)
+    if all(ROLES.index(costs[1]) > ROLES.index(role) for _, role, _ in asked) or costs[2]:
+        asked.append(costs)  # cited where it raises what the others ask for
     role = max([base, *(role for _, role, _ in asked)], key=ROLES.index)
     return Approval(
         role=role,
@@ -71,5 +120,8 @@ def approval(
     )
 
 
-def _band(cents: int, bands: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return next(band for band in bands if cents <= band.get("up_to_cents", cents))
+def _asked(clause: str, cents: int | None, values: Values) -> tuple[str, str, bool]:
+    """What the bands of a clause ask for: the clause, the role, whether two must approve. What is not known is in the last."""
+    bands = of(clause, values)["bands"]
+    band = next((one for one in bands if cents is not None and cents <= one.get("up_to_cents", cents)), bands[-1])
+    return clause, band["role"], bool(band.get("four_eyes"))

@@ -10,19 +10,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import Refused, SendBack
-from ledger.records import Approval
+from ledger.records import NOBODY, Approval
 from nodes.authorship import NOBODY as NO_EDITORS
 from nodes.authorship import Editors, is_planned, why_others
 from nodes.case import Case
 from nodes.derivation import Derivation, derived
 from nodes.diagnose import find
-from nodes.governance import approval, automatic, read_by_a_model, tier
+from nodes.governance import (
+    Stake,
+    Values,
+    approval,
+    automatic,
+    flat_costs,
+    may_automate,
+    of,
+    read_by_a_model,
+    stake,
+    tier,
+)
 from nodes.planner import Composed, compose
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
 MOST_ACTIONS = 200
-NOBODY = Approval(role="none", four_eyes=False)
 
 
 @dataclass(frozen=True)
@@ -85,13 +95,12 @@ def judge(
     if objections:
         return Judgement(objections)
     try:
-        alone = _by_rule(plan, own, values[case.pack.approval.automate.replace("-", "_")])
-        told, changes, money = _rehearse(case, plan, catalogue, alone)
-        at_stake = max(money.values(), default=0)
+        alone = _by_rule(plan, own, of(case.pack.approval.automate, values))
+        told, changes, stakes = _rehearse(case, plan, catalogue, values, alone)
         seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not planned
         own_words = bool(editors.keys) and not others
-        asked = approval(case, plan, at_stake, values, seen=seen, own=own_words)
-        return Judgement((), told, changes, at_stake, asked, others)
+        asked = approval(case, told, stakes, values, seen=seen, own=own_words)
+        return Judgement((), told, changes, stakes.at_stake_cents, asked, others)
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])
 
@@ -197,32 +206,35 @@ def _by_rule(plan: Sequence[Mapping[str, Any]], own: Composed | None, automate: 
 
 
 def _rehearse(
-    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, tiers: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
+    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, values: Values, tiers: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Stake]:
     """Do the plan on a copy of the records. Raises SendBack at the first step whose needs the steps before leave unmet."""
     world = case.records.copy()
     told: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    money: dict[str, int] = {}
+    money: list[Mapping[str, int | None]] = []
+    flat = flat_costs(case.pack.approval, values)
     for step, planned in enumerate(plan, start=1):
         action, args = catalogue[planned["name"]], planned["args"]
         seen = action.seen(world, args)
         unmet = action.unmet_need(seen)
         if unmet:
             raise SendBack(f"step {step}, {action.name}: {unmet}")
+        cents = action.cents(seen, flat)
+        if unknown := [kind for kind, worth in cents.items() if worth is None and kind != "cost"]:
+            raise SendBack(f"step {step}, {action.name}: it cannot be told how much its {unknown[0]} is")
+        money.append(cents)
         told.append(
             {
                 **planned,
                 "says": action.sentence(args),
-                "tier": tiers[step - 1],
+                "tier": tiers[step - 1] if may_automate(action, cents) else "recommend",
                 "tool": action.tool,
                 "undo": action.undoing(seen),
             }
         )
-        for kind, cents in action.cents(seen).items():
-            money[kind] = money.get(kind, 0) + cents
         try:
             changes += [{**change.plain(), "step": step} for change in action.apply(world, seen)]
         except Refused as error:
             raise SendBack(f"step {step}, {action.name}: {error}") from error
-    return told, changes, money
+    return told, changes, stake(money)

@@ -164,9 +164,13 @@ class OwnWording(_Part):
 
 
 class ApprovalRule(_Part):
+    """The clauses that say who approves a plan."""
+
     automate: str
     base: str
     bands: str
+    #: bands of what a plan gives away, and what it costs where no record says so
+    costs: str
     raises: list[Raise] = []
     own: OwnWording | None = Field(default=None, exclude_if=lambda own: own is None)
 
@@ -298,7 +302,8 @@ class Pack(_Part):
         """The ids of the clauses that say who approves a plan of this pack."""
         rule = self.approval
         own = [rule.own.clause] if rule.own else []
-        return frozenset({rule.automate, rule.base, rule.bands, *(one.clause for one in rule.raises), *own})
+        raises = [one.clause for one in rule.raises]
+        return frozenset({rule.automate, rule.base, rule.bands, rule.costs, *raises, *own})
 
     @cached_property
     def ruling(self) -> frozenset[str]:
@@ -324,7 +329,7 @@ class Pack(_Part):
     def cited_anyway(self) -> tuple[str, ...]:
         """The clauses that any case may cite: of conclusions, of missing evidence, of who approves."""
         of_conclusions = [clause for conclusion in self.conclusions for clause in self.cited[conclusion.id]]
-        raising = [self.approval.bands, *(rule.clause for rule in self.approval.raises)]
+        raising = [self.approval.bands, self.approval.costs, *(rule.clause for rule in self.approval.raises)]
         return tuple(dict.fromkeys([*of_conclusions, *self._priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from errors import BadInput, SendBack
 from systems.conditions import Expression, Scope, Unknown, Value
+from systems.costs import FLAT, uncounted
 from systems.records import Change, Path, Records, Spot
 
 MAX_ID_LENGTH = 100
@@ -22,6 +23,8 @@ MAX_TEXT_LENGTH = 4_000
 ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+#: what an action moves or costs (the head of actions.yaml says which is which)
+MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
 #: what a person may word otherwise without its being another action
 _FREE = ("address", "text")
 #: in the values of an effect: the record, or the element of a list, that is changed
@@ -44,7 +47,8 @@ class _Entry(BaseModel):
     effect: dict[str, Any] = {}
     after: list[str] = []
     changes: list[str] = []
-    money: dict[Literal["refund", "capture", "release", "payment"], Any] = {}
+    money: Literal["none"] | dict[MoneyKind, Any]
+    automate_up_to_cents: int | None = Field(default=None, ge=0)
     once: bool = False
     undo: dict[str, dict[str, Any]] | None = None
 
@@ -63,6 +67,8 @@ class Action:
     after: frozenset[str]
     changes: frozenset[str]
     money: Mapping[str, Value]
+    #: up to which amount a policy may let it run without a person; None: no policy may
+    automate_up_to_cents: int | None
     undo: tuple[str, Mapping[str, Value]] | None
     #: the same action twice in a plan is done once
     once: bool
@@ -123,9 +129,23 @@ class Action:
         wanted = [(spot, _worth(value, seen, spot)) for path, value in self.effect for spot in records.spots(path, seen.names)]
         return [change for spot, value in wanted if (change := spot.set(value))]
 
-    def cents(self, seen: Scope) -> Mapping[str, int]:
-        """What it moves, by kind (refund, capture, release, payment), in cents."""
-        return {kind: int(value.of(lambda e: e.evaluate(seen))) for kind, value in self.money.items()}
+    @property
+    def has_flat_cost(self) -> bool:
+        """Whether the policy says what one costs."""
+        return any(value.constant == FLAT for value in self.money.values())
+
+    def cents(self, seen: Scope, flat: Mapping[str, int]) -> Mapping[str, int | None]:
+        """What it moves or costs, by kind, in cents; None where that cannot be told. `flat`: action -> what one costs."""
+        return {str(kind): self._worth(value, seen, flat) for kind, value in self.money.items()}
+
+    def _worth(self, value: Value, seen: Scope, flat: Mapping[str, int]) -> int | None:
+        if value.constant == FLAT:
+            return flat.get(self.name)
+        try:
+            cents = value.of(lambda e: e.evaluate(seen))
+        except Unknown:
+            return None
+        return cents if type(cents) is int and cents >= 0 else None
 
     def undoing(self, seen: Scope) -> dict[str, Any] | None:
         """The action that takes it back, as {"name", "args"}; None where there is none, as where an argument is null."""
@@ -178,7 +198,8 @@ def _compile(name: str, raw: Any, where: str) -> Action:
         raise BadInput(f"{where}: args and looks_at share a name, or use {_CHANGED!r}, which effects use; rename it")
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
-    money = {str(kind): Value.compile(value, where) for kind, value in entry.money.items()}
+    named = {} if entry.money == "none" else entry.money
+    money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
     undo = None
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()
@@ -190,9 +211,11 @@ def _compile(name: str, raw: Any, where: str) -> Action:
         _require(value, known, where)
     for _, value in effect:
         _require(value, {*known, _CHANGED}, where)
+    if free := uncounted(entry.args, looks_at, [path for path, _ in effect], money):
+        raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
         name, entry.system, entry.says, entry.args, looks_at, needs, effect,
-        frozenset(entry.after), frozenset(entry.changes), money, undo, entry.once,
+        frozenset(entry.after), frozenset(entry.changes), money, entry.automate_up_to_cents, undo, entry.once,
     )  # fmt: skip
 
 

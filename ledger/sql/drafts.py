@@ -9,6 +9,7 @@ from errors import BadInput
 from ledger import drafts
 from ledger.canonical import clean
 from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
+from ledger.records import Approval
 from ledger.sql import chain, people
 from ledger.sql.rows import fields, select_record
 from ledger.tables import INBOX, POLICY_DRAFTS, PROPOSALS, RUNS
@@ -48,10 +49,17 @@ def open_by_policy(tx: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in tx.execute(counted)}
 
 
-def put_in_force(tx: Connection, draft_id: str, by: str, reason: str, at: datetime) -> PolicyDraft:
+def put_in_force(tx: Connection, draft_id: str, by: str, reason: str, needed: Approval, at: datetime) -> PolicyDraft:
+    """In force, or with one more who agreed where it takes two."""
     draft = find(tx, draft_id, lock=True)
-    person = drafts.check_putting(people.find(tx, by), draft, reason, at.date())
-    return _settle(tx, draft, "in_force", "policy_put_in_force", person.name, reason, at)
+    agreed = [people.find(tx, one["by"]) for one in draft.agreed]
+    person, done = drafts.check_putting(people.find(tx, by), draft, reason, at.date(), needed, agreed)
+    if done:
+        return _settle(tx, draft, "in_force", "policy_put_in_force", person.name, reason, at)
+    word = {"by": person.name, "at": at.isoformat(), "reason": clean(reason).strip()}
+    tx.execute(update(POLICY_DRAFTS).where(_D.draft_id == draft.draft_id).values(agreed=[*draft.agreed, word]))
+    chain.append(tx, at, "policy_draft_agreed", "", drafts.audited(draft, person.name, word["reason"]))
+    return find(tx, draft.draft_id)
 
 
 def withdraw(tx: Connection, draft_id: str, by: str, reason: str, at: datetime) -> PolicyDraft:

@@ -11,6 +11,7 @@ from typing import Any
 from errors import BadInput
 from knowledge_index.policies import Clause
 from nodes.pack import GIVEN, Book, ExtraRead, ModelSight, Option, Pack, Read, Step, Template, Way
+from nodes.packs.authority import mistakes
 from nodes.packs.conditions import compile_condition
 from nodes.packs.fields import why_not_shown
 from nodes.packs.names import instead, unknown_name
@@ -128,10 +129,10 @@ class Compiler:
             self._action(rule.for_, "approval")
             self._expression(rule.that, known, "approval")
         self._at("approval")
-        self._cited([pack.approval.automate, pack.approval.base, pack.approval.bands], "approval")
-        self._cited([rule.clause for rule in pack.approval.raises], "approval")
+        self._cited(sorted(pack.rules), "approval")
+        for problem in mistakes(pack, self.catalogue, self.clauses):
+            self._fail(f"approval: {problem}")
         if pack.approval.own:
-            self._cited([pack.approval.own.clause], "approval")
             self._value(pack.approval.own.owner, known, "approval")
         self._at("escalation")
         self._step(pack.escalation, known, "escalation")

@@ -120,6 +120,9 @@ def approval(pack: Pack, values: Values) -> Iterator[str]:
     for band in _of(rule.bands, values)["bands"]:
         up_to = f"up to {_shown('_cents', band['up_to_cents'])} at stake" if "up_to_cents" in band else "above that"
         yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.bands})"
+    for band in _of(rule.costs, values)["bands"]:
+        up_to = f"up to {_shown('_cents', band['up_to_cents'])} given away" if "up_to_cents" in band else "above that"
+        yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.costs})"
     for one in rule.raises:
         yield f"{_of(one.clause, values)['role']}, at least: {one.for_} if {condition(one.that, values)} ({one.clause})"
     yield "somebody else than who edited it: every edited plan"

@@ -1,7 +1,8 @@
 """A poisoned policy document: it is refused in one sentence, or it is a policy whose text means nothing but text."""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 
 from errors import BadInput
 from graphs.pack_files import load_packs
+from graphs.policy_authority import taken_away
 from graphs.settings import CHECKOUT
 from knowledge_index.documents import parse_document
+from knowledge_index.drafting import book_with
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
+from ledger.records import Approval
 from systems.catalogue import default_catalogue
 from tests.integration.commands import missions, refused
 
@@ -169,3 +173,95 @@ def test_a_draft_of_a_person_is_read_as_strictly() -> None:
         poisoned: dict[str, Any] = dict(changes)
         with pytest.raises(BadInput):
             PolicyBook([parse_document(document(**poisoned), Path("EVIL0.md"))])
+
+
+GAINS = pytest.mark.promise("A policy gives nobody what its author does not have")
+SOON = date(2031, 3, 1)
+
+
+def now_and_then(change: Callable[[str], str], name: str = "GOV") -> Approval:
+    """What it takes to put a changed document in force."""
+    text = (POLICIES / f"{name}.md").read_text()
+    assert change(text) != text
+    before = PolicyBook.load(POLICIES)
+    changed = change(text).replace("version: 1", "version: 2").replace("2025-01-01", SOON.isoformat(), 1)
+    after = book_with(POLICIES, changed)
+    packs = load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), before)
+    return taken_away(packs.values(), before, after, SOON)
+
+
+def put(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+REVIEWER, SUPERVISOR = Approval(role="reviewer", four_eyes=False), Approval(role="supervisor", four_eyes=False)
+FINANCE, BOTH = Approval(role="finance", four_eyes=False), Approval(role="finance", four_eyes=True)
+
+
+@GAINS
+@pytest.mark.parametrize(
+    ("change", "name", "takes"),
+    [
+        (put("flag_contact]", "flag_contact, cancel_order]"), "GOV", REVIEWER),
+        (put("flag_contact]", "flag_contact, send_message]"), "GOV", REVIEWER),
+        (put("flag_contact]", "flag_contact, reallocate_line]"), "GOV", SUPERVISOR),  # from a flagship too
+        (put("[delay_notice]", "[delay_notice, refund_confirmation]"), "GOV", REVIEWER),
+        (put("up_to_cents: 50000,", "up_to_cents: 90000,"), "GOV", SUPERVISOR),
+        (put("up_to_cents: 500000,", "up_to_cents: 600000,"), "GOV", BOTH),
+        (put("role: finance, four_eyes: true", "role: finance, four_eyes: false"), "GOV", BOTH),
+        (put("{role: finance, four_eyes: true}", "{role: supervisor, four_eyes: true}"), "GOV", BOTH),
+        (put("up_to_cents: 500000, role: supervisor", "up_to_cents: 500000, role: reviewer"), "GOV", SUPERVISOR),
+        (put("location_type: flagship\nrole: supervisor", "location_type: flagship\nrole: reviewer"), "GOV", SUPERVISOR),
+        (put("location_type: flagship", "location_type: nowhere"), "GOV", SUPERVISOR),
+        (put("each_cents: 900", "each_cents: 1"), "GOV", BOTH),
+        (put("counts: [expedite_po, ", "counts: ["), "GOV", BOTH),
+        (put("up_to_cents: 1000000,", "up_to_cents: 4000000,"), "AP", SUPERVISOR),
+        (put("up_to_cents: 5000000,", "up_to_cents: 50000000,"), "AP", BOTH),
+        (put("in_force_until: null", "in_force_until: 2031-04-01"), "GOV", BOTH),  # nothing would hold its place
+        (lambda text: re.sub(r"## GOV-4.*?(?=## GOV-5)", "", text, flags=re.S), "GOV", BOTH),
+    ],
+)  # fmt: skip
+def test_a_draft_takes_an_approval_away(change: Callable[[str], str], name: str, takes: Approval) -> None:
+    assert now_and_then(change, name) == takes
+
+
+@GAINS
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (put("up_to_cents: 50000,", "up_to_cents: 20000,"), "GOV"),
+        (put("[open_case, ", "["), "GOV"),
+        (put("elevated: 0.40", "elevated: 0.50"), "FRD"),
+        (put("sells home goods", "sells goods"), "GOV"),
+    ],
+)
+def test_a_draft_that_asks_for_as_much_or_more_is_taken_for_one_that_asks_for_less(
+    change: Callable[[str], str], name: str
+) -> None:
+    assert now_and_then(change, name).role == "none"
+
+
+@GAINS
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("flag_contact]", "flag_contact, refund_charge]"),
+        put("flag_contact]", "flag_contact, release_payment_hold]"),
+        put("flag_contact]", "flag_contact, post_payment, offer_credit]"),
+        put("{send_message: [delay_notice]}", "{send_message: [delay_notice], refund_charge: [delay_notice]}"),
+        put("role: reviewer\n", "role: none\n"),
+        put("up_to_cents: 50000,", "up_to_cents: 900000,"),
+        put("up_to_cents: 500000, role: supervisor", "up_to_cents: 500000, role: none"),
+        put("up_to_cents: 500000, role: supervisor}\n  - {role: finance, four_eyes: true}", "role: reviewer}"),
+        put("each_cents: 900", "each_cents: 0"),
+    ],
+)
+def test_a_draft_that_the_catalogue_or_sense_forbids_loads(change: Callable[[str], str]) -> None:
+    text = change((POLICIES / "GOV.md").read_text()).replace("version: 1", "version: 2")
+    with pytest.raises(BadInput):
+        _load(text.replace("2025-01-01", SOON.isoformat(), 1))
+
+
+def _load(drafted: str) -> None:
+    book = book_with(POLICIES, drafted).standing(datetime(2031, 3, 1, tzinfo=UTC))
+    load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), book)

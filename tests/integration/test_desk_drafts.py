@@ -22,7 +22,8 @@ from ledger.postgres import PostgresLedger
 from systems.sandbox.database import create_schema
 from tests.integration.live_company import built_home
 
-PEOPLE = {"ana": "analyst", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "olga": "auditor"}
+PEOPLE = {"ana": "analyst", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "olga": "auditor", "finn": "finance",
+          "admin": "administrator"}  # fmt: skip
 TODAY = datetime.now(UTC).date()
 SOON = TODAY + timedelta(days=3)
 
@@ -215,3 +216,28 @@ def test_the_author_changes_no_file(runtime: Runtime, desk: Desk, chosen: Settin
     with pytest.raises(Refused, match="another person must put it in force"):
         put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "agreed")
     assert [p.in_force_until for p in PolicyBook.load(chosen.policies).policies if p.id == "FRD"] == [None]
+
+
+BIGGER = {"GOV-3": Edit(values={"bands": [
+    {"up_to_cents": 50_000, "role": "reviewer"}, {"up_to_cents": 900_000, "role": "supervisor"},
+    {"role": "finance", "four_eyes": True},
+]})}  # fmt: skip
+
+
+@pytest.mark.promise("A policy gives nobody what its author does not have")
+def test_whoever_could_not_approve_it_puts_a_change_of_who_approves_in_force(
+    runtime: Runtime, desk: Desk, chosen: Settings
+) -> None:
+    base = newest(PolicyBook.load(chosen.policies), "GOV")
+    draft = desk.draft_policy(new_draft(chosen, base, BIGGER, SOON, "quicker"), "ana")
+    for name in ("admin", "sam"):
+        with pytest.raises(Refused, match=f"finance or above to put it in force, and {name} is"):
+            put_in_force(runtime, desk, chosen, draft.draft_id, name, "quicker")
+    first = put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "agreed")
+    assert first.draft.status == "draft" and "another one puts it in force" in first.left_undone
+    with pytest.raises(Refused, match="fay agreed to this already"):
+        put_in_force(runtime, desk, chosen, draft.draft_id, "fay", "once more")
+    assert newest(PolicyBook.load(chosen.policies), "GOV").header.version == 1
+    assert put_in_force(runtime, desk, chosen, draft.draft_id, "finn", "agreed").draft.settled_by == "finn"
+    assert newest(PolicyBook.load(chosen.policies), "GOV").header.version == 2
+    assert [kind for kind, _ in told(desk)] == ["policy_drafted", "policy_draft_agreed", "policy_put_in_force"]

@@ -373,7 +373,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
         ["~ guard for reauthorize: only", "is now guard for reauthorize: x"],
     ),
     "a draft": (lambda p: p["drafts"].update(stock_choice="Hello."), ["~ draft stock_choice", "after Hello."]),
-    "who approves": (lambda p: p["approval"].update(bands="GOV-2"), ["~ approval", "bands", "before GOV-3", "after GOV-2"]),
+    "who approves": (lambda p: p["approval"].update(bands="AP-11"), ["~ approval", "bands", "before GOV-3", "after AP-11"]),
     "what raises": (lambda p: p["approval"]["raises"].pop(), ["- approval raised by GOV-4 for reallocate_line"]),
     "an event": (lambda p: p["trigger"]["events"].update({"order.lost": "{order_id}"}), ["+ event order.lost"]),
 }

@@ -27,6 +27,11 @@ request_cycle_count(sku,location) expedite_po(po_id) post_return_receipt(return_
 swap_reservation(from_order_id,to_order_id,sku) offer_credit(customer_id,amount_cents) open_case(queue,subject_id)
 """
 
+COSTS = (
+    "expedite_po", "reship_order", "substitute_line", "post_return_receipt", "reallocate_line", "swap_reservation",
+    "change_pickup_location", "convert_to_shipment", "create_return_label",
+)  # fmt: skip
+
 MOVE: dict[str, Any] = {
     "system": "oms",
     "says": "Move {order_id} for {fee_cents}",
@@ -67,6 +72,9 @@ def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
         "capture_payment": {"capture"},
         "refund_charge": {"refund"},
         "post_payment": {"payment"},
+        "reauthorize": {"authorization"},
+        "offer_credit": {"credit"},
+        **{name: {"cost"} for name in COSTS},
     }
 
 
@@ -169,7 +177,7 @@ def test_an_action_changes_records_and_knows_its_money_and_its_undoing(tmp_path:
     seen = move.seen(records, args)
     assert move.unmet_need(seen) is None
     assert [change.after for change in move.apply(records, seen)] == ["O-1", "constant"]
-    assert move.cents(seen) == {"capture": 5}
+    assert move.cents(seen, {}) == {"capture": 5}
     assert move.undoing(seen) == {"name": "move", "args": {"order_id": "O-1", "fee_cents": 1}}
 
 
