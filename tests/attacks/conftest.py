@@ -18,8 +18,9 @@ __all__ = ["_forked_systems"]
 Table = Mapping[str, Mapping[str, tuple[int, int]]]
 _HEAD = """# What was tried
 
-Every promise of the README that somebody might want to break, and what was tried against it: written by `make attack`, which tries all
-of it again. A line is a test in `tests/attacks/`; the number says in how many ways it was tried.
+Every promise of the README that somebody might want to break, and what was tried against it:
+written by `make attack`, which tries all of it again. A line is a test in `tests/attacks/`; the
+number says in how many ways it was tried.
 """
 
 
