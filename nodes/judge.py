@@ -95,7 +95,7 @@ def judge(
     if objections:
         return Judgement(objections)
     try:
-        alone = _by_rule(plan, own, of(case.pack.approval.automate, values))
+        alone = _by_rule(plan, None if planned else own, of(case.pack.approval.automate, values))
         told, changes, stakes = _rehearse(case, plan, catalogue, values, alone)
         seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not planned
         own_words = bool(editors.keys) and not others
@@ -200,7 +200,7 @@ def _order(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[str]
 
 
 def _by_rule(plan: Sequence[Mapping[str, Any]], own: Composed | None, automate: Mapping[str, Any]) -> list[str]:
-    """The tier of every step; what is not as the rules have it, of a plan that is not theirs, waits for a person."""
+    """The tier of every step. Of a plan that is not that of the rules, `own`, what is not as in theirs waits for a person."""
     of_rules = [] if own is None else [(step["name"], step["args"]) for step in own.draft["plan"]]
     return [tier(step, automate) if own is None or (step["name"], step["args"]) in of_rules else "recommend" for step in plan]
 
