@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.canonical import clean, digest, moment, storable
 from ledger.legality import event_digest
-from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Incident, Person, Proposal
+from ledger.records import AuditEntry, Authorization, Decision, Effect, Event, Fact, Incident, Person, Proposal
 
 #: what stands before the first row
 START = "0" * 64
@@ -118,8 +118,10 @@ def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:
     }
 
 
-def of_effect(effect: Effect) -> dict[str, Any]:
+def of_effect(effect: Effect, allowed: Authorization | None = None) -> dict[str, Any]:
+    """`allowed` is what allows it, which the log tells where the effect was intended."""
     return {
+        **({"authorized": of_authorization(allowed)} if allowed else {}),
         "key": effect.key,
         "proposal_id": effect.proposal_id,
         "step": effect.step,
@@ -130,6 +132,16 @@ def of_effect(effect: Effect) -> dict[str, Any]:
         "receipt_digest": None if effect.receipt is None else digest(effect.receipt),
         "error_digest": None if effect.error is None else digest(effect.error),
         "expects_digest": None if effect.expects is None else digest(effect.expects),
+    }
+
+
+def of_authorization(allowed: Authorization) -> dict[str, Any]:
+    return {
+        "digest": allowed.digest,
+        "role": allowed.role,
+        "four_eyes": allowed.four_eyes,
+        "decisions": list(allowed.decisions),
+        "at": moment(allowed.at).isoformat(),
     }
 
 

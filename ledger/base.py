@@ -16,7 +16,10 @@ from typing import Any, Protocol
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
+    NOBODY,
+    Approval,
     AuditEntry,
+    Authorization,
     Decision,
     DecisionKind,
     Effect,
@@ -186,11 +189,12 @@ class Ledger(Protocol):
 
     # Effects
 
-    def intend(self, effects: Sequence[Effect]) -> None:
-        """Write down effects before anything is sent. The same effect again changes nothing.
+    def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
+        """Write down effects before anything is sent, and what allows them. The same effect again changes nothing.
 
-        Refused when its proposal is neither approved nor automatic, the effect is not that step of its plan, or its
-        key belongs to another effect.
+        `needed` is what the plan takes as it was worked out anew; what its proposal says counts besides. Refused when the
+        decisions do not give that, its proposal is neither approved nor automatic or not the latest of a run that goes on,
+        the effect is not that step of its plan, or its key belongs to another effect.
         """
         ...
 
@@ -223,6 +227,10 @@ class Ledger(Protocol):
         A run that has ended is reopened as an incident; one that goes on under another process finds out by itself.
         Without a receipt it is not known what the system did. None where it is no news.
         """
+        ...
+
+    def authorizations(self, run_id: str) -> list[Authorization]:
+        """What allowed the effects of the run."""
         ...
 
     def effects(self, run_id: str) -> list[Effect]:

@@ -123,15 +123,18 @@ def check_same_proposal(kept: Proposal, come: Proposal) -> None:
         raise Refused(f"Proposal {come.proposal_id} exists with another digest: give the new one an id of its own.")
 
 
-def check_intent(effect: Effect, proposal: Proposal | None) -> None:
-    """An effect is a step of an approved (or automatic) plan of its run, exactly as it stands there."""
+def check_intent(effect: Effect, proposal: Proposal | None, run: Run, latest: Proposal | None) -> None:
+    """An effect is a step of the approved (or automatic) plan of a run that goes on, exactly as it stands there."""
     if proposal is None or proposal.run_id != effect.run_id:
         raise BadInput(f"Effect {effect.key} names the proposal {effect.proposal_id}, which is none of its run.")
     if effect.status != "intended":
         raise BadInput(f"Effect {effect.key} is handed in as '{effect.status}': a new one is 'intended'.")
     if proposal.status not in ("approved", "automatic"):
         raise Refused(f"Effect {effect.key} belongs to proposal {proposal.proposal_id}, which is '{proposal.status}'.")
-    if not 0 <= effect.step < len(proposal.plan) or proposal.plan[effect.step].get("name") != effect.action:
+    if run.status != "running" or proposal != latest:
+        raise Refused(f"Effect {effect.key} comes too late: run {run.run_id} is '{run.status}', or has a newer proposal.")
+    step = proposal.plan[effect.step] if 0 <= effect.step < len(proposal.plan) else {}
+    if [step.get(name) for name in ("name", "tool", "args")] != [effect.action, effect.tool, effect.args]:
         raise Refused(
             f"Effect {effect.key} ({effect.action}) is not step {effect.step} of the plan of "
             f"{proposal.proposal_id}: only what was approved is executed."

@@ -19,7 +19,10 @@ from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
+    NOBODY,
+    Approval,
     AuditEntry,
+    Authorization,
     Decision,
     DecisionKind,
     Effect,
@@ -67,6 +70,7 @@ class MemoryLedger:
         self._by_source: dict[str, str] = {}
         self._proposals: dict[str, Proposal] = {}
         self._effects: dict[str, Effect] = {}
+        self._authorized: dict[str, Authorization] = {}
         self._people: dict[str, Person] = {}
         #: of all runs, in the order in which they were made
         self._decisions: dict[str, Decision] = {}
@@ -313,20 +317,33 @@ class MemoryLedger:
 
     # Effects
 
-    def intend(self, effects: Sequence[Effect]) -> None:
+    def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
         with self._lock:
             new: dict[str, Effect] = {}
+            allowed: dict[str, Authorization] = {}
             for effect in effects:
                 known = self._effects.get(effect.key) or new.get(effect.key)
                 if known is not None:
                     legality.check_same_effect(known, effect)
                     continue
-                legality.check_intent(effect, self._proposals.get(effect.proposal_id))
+                proposal, case = self._proposals.get(effect.proposal_id), self._case(effect.run_id)
+                latest = self._proposals[case.proposals[-1]] if case.proposals else None
+                legality.check_intent(effect, proposal, case.run, latest)
+                assert proposal is not None
+                if proposal.proposal_id not in allowed:
+                    allowed[proposal.proposal_id] = self._authorize(case, proposal, needed, effect.at)
                 new[effect.key] = effect
+            for made in allowed.values():
+                self._authorized[made.proposal_id] = made
             for effect in new.values():
                 self._effects[effect.key] = effect
                 self._cases[effect.run_id].effects.append(effect.key)
-                self._note_effect(effect)
+                body = partial(audit.of_effect, effect, allowed[effect.proposal_id])
+                self._note(effect.at, "effect_marked", effect.run_id, body)
+
+    def authorizations(self, run_id: str) -> list[Authorization]:
+        with self._lock:
+            return [one for one in self._authorized.values() if one.run_id == run_id]
 
     def mark_effect(
         self,
@@ -499,6 +516,20 @@ class MemoryLedger:
         if case is None:
             raise BadInput(no_run(run_id))
         return case
+
+    def _authorize(self, case: _Case, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
+        """What allows the effects of a proposal, made once. Refused where the decisions do not give it."""
+        known = self._authorized.get(proposal.proposal_id)
+        if known is not None:
+            return known
+        made = rules.authorization(proposal, needed, case.decisions if proposal.status == "approved" else (), at)
+        least = replace(proposal.approval, role=made.role, four_eyes=made.four_eyes)
+        wrong = "it takes an approval" if least.role != NOBODY.role else None
+        if proposal.status == "approved":
+            wrong = rules.unapproved(proposal, case.run, case.decisions, least, self.person)
+        if wrong:
+            raise Refused(f"The effects of proposal {proposal.proposal_id} are not authorized: {wrong}.")
+        return made
 
     def _touch(self, proposal: Proposal) -> str:
         """The run that a new proposal has to wait for, or nothing."""

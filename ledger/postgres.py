@@ -26,7 +26,10 @@ from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
+    NOBODY,
+    Approval,
     AuditEntry,
+    Authorization,
     Decision,
     DecisionKind,
     Effect,
@@ -252,9 +255,13 @@ class PostgresLedger:
 
     # Effects
 
-    def intend(self, effects: Sequence[Effect]) -> None:
+    def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
         with self._writing() as tx:
-            effect_rows.intend(tx, effects)
+            effect_rows.intend(tx, effects, needed)
+
+    def authorizations(self, run_id: str) -> list[Authorization]:
+        with self.transaction() as tx:
+            return effect_rows.authorizations(tx, run_id)
 
     def mark_effect(
         self,

@@ -4,15 +4,27 @@ The chain is the witness: what it says of a row, the row must still say, and eve
 that an older row of the chain does not mention is not compared.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ledger import audit, drafts, lessons, rules
 from ledger.canonical import storable
 from ledger.drafts import PolicyDraft
 from ledger.lessons import Settlement
-from ledger.records import AuditEntry, Decision, Effect, Fact, Incident, Person, Proposal, Run
+from ledger.records import (
+    NOBODY,
+    AuditEntry,
+    Authorization,
+    Decision,
+    Effect,
+    Fact,
+    Incident,
+    Person,
+    Proposal,
+    Run,
+)
+from ledger.rules import authority, unapproved
 
 Told = dict[str, Any]
 
@@ -26,6 +38,7 @@ class Rows:
     proposals: Sequence[Proposal] = ()
     decisions: Sequence[Decision] = ()
     effects: Sequence[Effect] = ()
+    authorizations: Sequence[Authorization] = ()
     incidents: Sequence[Incident] = ()
 
 
@@ -37,6 +50,9 @@ class _Telling:
     proposals: dict[str, Told] = field(default_factory=dict)
     decisions: dict[str, Told] = field(default_factory=dict)
     effects: dict[str, Told] = field(default_factory=dict)
+    authorizations: dict[str, Told] = field(default_factory=dict)
+    #: the number of the row that first told of an effect
+    intended: dict[str, int] = field(default_factory=dict)
     incidents: dict[str, Told] = field(default_factory=dict)
     #: sentences about effects after the end of the run
     late: list[str] = field(default_factory=list)
@@ -66,7 +82,10 @@ class _Telling:
             case "effect_marked":
                 if self.run["status"] == "closed":
                     self.late.append(f"{body['action']} ({body['key']}) was marked '{body['status']}' after the run had ended")
+                if allowed := body.pop("authorized", None):
+                    self.authorizations[body["proposal_id"]] = allowed
                 self.effects[body["key"]] = {**body, "at": at}
+                self.intended.setdefault(body["key"], entry.seq)
             case "incident_opened":
                 if reopens := body.pop("reopens", ""):
                     self.run |= {"verdict": None, "outcome": None, "ended_at": None}
@@ -97,8 +116,11 @@ class _Telling:
                 incident["closed_at"] = entry.at
 
 
-def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
-    """One sentence for each row of a run that is not as the chain says; `entries` are the run's, in their order."""
+def run_differences(rows: Rows, entries: Iterable[AuditEntry], since: int = 1) -> Iterator[str]:
+    """One sentence for each row of a run that is not as the chain says; `entries` are the run's, in their order.
+
+    `since` is the number of the first row that tells what allows an effect: those before are of an older release.
+    """
     telling, of = _Telling(), f"of run {rows.run.run_id}"
     for entry in entries:
         try:
@@ -125,8 +147,40 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
     yield from _compared(f"Decision {{}} {of}", decisions, telling.decisions)
     effects = {one.key: {**audit.of_effect(one), "at": one.at} for one in rows.effects}
     yield from _compared(f"Effect {{}} {of}", effects, telling.effects)
+    allowed = {one.proposal_id: audit.of_authorization(one) for one in rows.authorizations}
+    yield from _compared(f"The authorization of proposal {{}} {of}", allowed, telling.authorizations)
+    yield from _unauthorized(rows, {key for key, seq in telling.intended.items() if seq < since})
     incidents = {one.incident_id: {**audit.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents}
     yield from _compared(f"Incident {{}} {of}", incidents, telling.incidents)
+
+
+def _unauthorized(rows: Rows, before: Collection[str]) -> Iterator[str]:
+    """Effects that stand there without what they need: an authorization over decisions that give it, for that step.
+
+    `before` are the keys of those that are older than authorizations.
+    """
+    proposals = {one.proposal_id: one for one in rows.proposals}
+    allowed = {one.proposal_id: one for one in rows.authorizations}
+    for effect in rows.effects:
+        name, given = f"Effect {effect.key} of run {rows.run.run_id}", allowed.get(effect.proposal_id)
+        proposal = proposals.get(effect.proposal_id)
+        step = proposal.plan[effect.step] if proposal and 0 <= effect.step < len(proposal.plan) else {}
+        if effect.key not in before and given is None:
+            yield f"{name} has no authorization: it was written behind its back."
+        if (step.get("name"), storable(step.get("args"))) != (effect.action, storable(effect.args)):
+            yield f"{name} is no step of the plan that was decided about: it was changed behind its back."
+        elif proposal and (wrong := _undecided(proposal, rows, given)):
+            yield f"{name} was not allowed, for {wrong}: it was written behind its back."
+
+
+def _undecided(proposal: Proposal, rows: Rows, given: Authorization | None) -> str | None:
+    least = replace(proposal.approval, role=given.role, four_eyes=given.four_eyes) if given else proposal.approval
+    if given and (given.digest != proposal.digest or authority(given.role) < authority(proposal.approval.role)):
+        return "its authorization is for another plan"
+    if proposal.status == "automatic" and least.role == NOBODY.role:
+        return None
+    roles = {one.by: one.role for one in rows.decisions}  # whoever approved may be something else by now
+    return unapproved(proposal, rows.run, rows.decisions, least, lambda name: Person(name=name, role=roles[name]))
 
 
 def _proposal(proposal: Proposal, looks: Sequence[Sequence[Fact]], told: Mapping[str, Told]) -> Told:

@@ -107,7 +107,7 @@ class Approval:
     own: bool = False
 
 
-#: of what waits for nobody
+#: what a plan takes that waits for nobody
 NOBODY = Approval(role="none", four_eyes=False)
 
 
@@ -169,6 +169,20 @@ class Decision:
     at: datetime
     #: approve: {"without": [parts that are rejected]}; edit: {"plan": [...]}; respond: {"remark": str}; escalate: {"queue": str}
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorization:
+    """What a plan took when it was executed, as the executor worked it out, and the decisions that it counted."""
+
+    proposal_id: str
+    run_id: str
+    digest: str
+    role: str
+    four_eyes: bool
+    #: ids
+    decisions: Sequence[str]
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

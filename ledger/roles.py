@@ -54,6 +54,7 @@ WRITES: Mapping[Role, Grants] = {
     },
     "missions_executor": {
         **_ALL,
+        "authorizations": "INSERT",
         "effects": "INSERT, UPDATE (status, receipt, error, at)",
         "sends": "INSERT, UPDATE (until)",
     },

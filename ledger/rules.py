@@ -18,6 +18,7 @@ from ledger.records import (
     REASONERS,
     ROLES,
     Approval,
+    Authorization,
     Decision,
     DecisionKind,
     Person,
@@ -251,6 +252,20 @@ def unapproved(
         if now is None or rank(now) < authority(needed.role):
             return f"{one.by}, who approved it, is not {needed.role} or above now"
     return None
+
+
+def authorization(proposal: Proposal, needed: Approval, decisions: Sequence[Decision], at: datetime) -> Authorization:
+    """What a proposal is executed under: what it takes, and no less than what it says itself, over its approvals."""
+    role = max(proposal.approval.role, needed.role, key=authority)
+    return Authorization(
+        proposal_id=proposal.proposal_id,
+        run_id=proposal.run_id,
+        digest=proposal.digest,
+        role=role,
+        four_eyes=proposal.approval.four_eyes or needed.four_eyes,
+        decisions=[one.decision_id for one in decisions if one.proposal_id == proposal.proposal_id],
+        at=at,
+    )
 
 
 def _clock(at: datetime) -> str:

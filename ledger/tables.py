@@ -216,6 +216,21 @@ DECISIONS = Table(
     Index("uq_decisions_approval", "proposal_id", "by", unique=True, postgresql_where=text("kind = 'approve'")),
 )
 
+#: proposals whose effects may be written, each with what it took and the decisions that gave it
+AUTHORIZATIONS = Table(
+    "authorizations",
+    METADATA,
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), primary_key=True),
+    _run_id(index=True),
+    Column("digest", CleanText, nullable=False),
+    Column("role", CleanText, nullable=False),
+    Column("four_eyes", Boolean, nullable=False),
+    # the ids of the decisions that were counted
+    Column("decisions", PlainJson, nullable=False),
+    Column("at", Moment, nullable=False),
+    _one_of("role", ROLES),
+)
+
 EFFECTS = Table(
     "effects",
     METADATA,

@@ -62,7 +62,8 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
     context.ledger.intend(
-        [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out]
+        [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out],
+        changed.approval,
     )
     told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
     observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])

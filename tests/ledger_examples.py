@@ -12,8 +12,8 @@ from ledger.records import ProposalStatus as Status
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 PLAN = (
-    {"name": "release_payment_hold", "args": {"order_id": "O-1"}},
-    {"name": "confirm_reservation", "args": {"order_id": "O-1"}},
+    {"name": "release_payment_hold", "tool": "payments.release_hold", "args": {"order_id": "O-1"}},
+    {"name": "confirm_reservation", "tool": "oms.confirm", "args": {"order_id": "O-1"}},
 )
 
 
@@ -70,7 +70,7 @@ def an_effect(key: str = "k-0", step: int = 0, *, run_id: str = "run-1", **other
     values: dict[str, Any] = {
         "proposal_id": "p-1",
         "action": PLAN[step]["name"] if step < len(PLAN) else "nothing",
-        "tool": "payments.release_hold",
+        "tool": PLAN[step]["tool"] if 0 <= step < len(PLAN) else "nothing",
         "args": {"order_id": "O-1"},
         "status": "intended",
         "at": LATER,

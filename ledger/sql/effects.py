@@ -8,27 +8,53 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from errors import BadInput, Refused, TakenOver
-from ledger import audit, leases, legality
-from ledger.records import Effect, EffectStatus, Lease, Leave
+from ledger import audit, leases, legality, rules
+from ledger.records import Approval, Authorization, Effect, EffectStatus, Lease, Leave, Proposal
 from ledger.sentences import no_effect, still_sent, taken_over
 from ledger.sql import chain, proposals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import fields, select_record, select_runs, to_run
-from ledger.tables import EFFECTS, RUNS
+from ledger.tables import AUTHORIZATIONS, EFFECTS, RUNS
 
 
-def intend(tx: Connection, effects: Sequence[Effect]) -> None:
+def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
     # in the order of their ids, so that two callers do not wait for each other in a circle
-    for run_id in sorted({effect.run_id for effect in effects}):
-        locked_run(tx, run_id)
+    runs = {run_id: locked_run(tx, run_id) for run_id in sorted({effect.run_id for effect in effects})}
+    kept = tx.execute(select_record(EFFECTS).where(EFFECTS.c.key.in_([effect.key for effect in effects])))
+    known = {row.key: Effect(**fields(row)) for row in kept}
+    latest = {run_id: proposals.latest(tx, run_id) for run_id in runs}
+    allowed: dict[str, Authorization] = {}
     for effect in effects:
-        known = find(tx, effect.key)
-        if known is not None:
-            legality.check_same_effect(known, effect)
+        if effect.key in known:
+            legality.check_same_effect(known[effect.key], effect)
             continue
-        legality.check_intent(effect, proposals.find(tx, effect.proposal_id))
+        proposal = latest[effect.run_id]
+        if proposal is None or proposal.proposal_id != effect.proposal_id:
+            proposal = proposals.find(tx, effect.proposal_id)
+        legality.check_intent(effect, proposal, runs[effect.run_id], latest[effect.run_id])
+        assert proposal is not None
+        if proposal.proposal_id not in allowed:
+            allowed[proposal.proposal_id] = _authorize(tx, proposal, needed, effect.at)
         tx.execute(insert(EFFECTS).values(**vars(effect)))
-        _note(tx, effect)
+        known[effect.key] = effect
+        body = audit.of_effect(effect, allowed[proposal.proposal_id])
+        chain.append(tx, effect.at, "effect_marked", effect.run_id, body)
+
+
+def _authorize(tx: Connection, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
+    """What allows the effects of a proposal, written once; the database refuses it where the decisions do not give it."""
+    kept = tx.execute(select_record(AUTHORIZATIONS).where(AUTHORIZATIONS.c.proposal_id == proposal.proposal_id)).first()
+    if kept:
+        return Authorization(**fields(kept))
+    decided = proposals.decisions(tx, proposal.run_id) if proposal.status == "approved" else []
+    made = rules.authorization(proposal, needed, decided, at)
+    tx.execute(insert(AUTHORIZATIONS).values(**vars(made)))
+    return made
+
+
+def authorizations(tx: Connection, run_id: str) -> list[Authorization]:
+    mine = select_record(AUTHORIZATIONS).where(AUTHORIZATIONS.c.run_id == run_id).order_by(AUTHORIZATIONS.c.at)
+    return [Authorization(**fields(row)) for row in tx.execute(mine)]
 
 
 def mark(

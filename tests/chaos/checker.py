@@ -74,6 +74,7 @@ class _Tables:
     proposals: list[Row]
     decisions: list[Row]
     effects: list[Row]
+    authorizations: list[Row]
     incidents: list[Row]
     receipts: list[Row]
     deeds: list[Row]
@@ -115,6 +116,7 @@ def _read(url: str) -> tuple[_Tables, list[str], list[str]]:
             proposals=rows("ledger.proposals", "number"),
             decisions=rows("ledger.decisions", "number"),
             effects=rows("ledger.effects", "number"),
+            authorizations=rows("ledger.authorizations", "at"),
             incidents=rows("ledger.incidents", "number"),
             receipts=rows("sandbox.receipts", "done_at"),
             deeds=rows("sandbox.deeds", "seq"),
@@ -199,8 +201,13 @@ def _unapproved(tables: _Tables) -> Iterator[str]:
             yield f"Receipt {receipt['key']} ({receipt['tool']}) is of another call than its effect."
     changes = {change["record"] for row in tables.receipts for change in (row["answer"] or {}).get("changed", ())}
     yield from (f"Deed {row['deed_id']} is in no receipt." for row in tables.deeds if row["deed_id"] not in changes)
+    allowed = {row["proposal_id"]: row for row in tables.authorizations}
     for effect in tables.effects:
-        proposal = proposals[effect["proposal_id"]]
+        proposal, given = proposals[effect["proposal_id"]], allowed.get(effect["proposal_id"])
+        if given is None:
+            yield f"Effect {effect['key']} has no authorization."
+        elif given["digest"] != proposal["digest"] or _RANK.get(given["role"], 0) < _RANK.get(proposal["role"], 0):
+            yield f"Effect {effect['key']} was authorized for another plan."
         if effect["status"] not in _SENT:
             continue
         step = dict(enumerate(proposal["plan"])).get(effect["step"], {})

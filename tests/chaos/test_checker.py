@@ -71,6 +71,8 @@ def test_nothing_is_found_where_all_is_as_it_must_be(sound: str) -> None:
         ("unapproved effects", "is in no receipt", (
             "INSERT INTO sandbox.deeds (deed_id, collection, subject, body) VALUES ('d_1', 'crm.messages', 'C-1', '{}')",)),
         ("unapproved effects", "is not what step 1", ("UPDATE ledger.effects SET args = '{\"order_id\": \"O-2\"}'",)),
+        ("unapproved effects", "has no authorization", ("DELETE FROM ledger.authorizations",)),
+        ("unapproved effects", "for another plan", ("UPDATE ledger.authorizations SET digest = 'x'",)),
         ("unapproved effects", "that is pending", ("UPDATE ledger.proposals SET status = 'pending'",)),
         ("unapproved effects", "approved by 0 people", ("DELETE FROM ledger.decisions",)),
         ("unapproved effects", "approved by 1 people", ("UPDATE ledger.proposals SET four_eyes = true",)),

@@ -55,7 +55,7 @@ _INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
     REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},
-    EXECUTOR: {*_ALL, "effects", "sends"},
+    EXECUTOR: {*_ALL, "effects", "authorizations", "sends"},
     DASHBOARD: {
         *_ALL,
         *_INCOMING,
@@ -137,7 +137,7 @@ def test_each_part_is_refused_with_a_sentence_what_is_not_its_own(ledger_url: st
             executor.take_in(an_event("another"), "run-9", {})
         decided(front)
         for ledger in (reasoner, front):
-            with pytest.raises(Refused, match=f"{refusal} effects"):
+            with pytest.raises(Refused, match=f"{refusal} authorizations"):
                 ledger.intend([an_effect()])
         executor.intend([an_effect()])
         executor.mark_effect("k-0", "executing", at=LATER)

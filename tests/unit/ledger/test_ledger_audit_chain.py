@@ -10,13 +10,14 @@ from ledger import audit
 from ledger.base import Ledger
 from ledger.memory import MemoryLedger
 from ledger.records import AuditEntry
-from tests.ledger_examples import LATER, a_proposal, an_effect, an_event, decided, staffed, started
+from tests.ledger_examples import LATER, PLAN, a_proposal, an_effect, an_event, decided, staffed, started
 
 
 def _a_whole_run(ledger: Ledger) -> None:
     staffed(ledger)
     ledger.take_in(an_event(trigger={"order_id": "O-1", "text": "my card is 4111 1111"}), "run-1", {"graph": "1"})
-    ledger.propose(a_proposal(rationale="because of 4111 1111"))
+    plan = [{**PLAN[0], "args": {"note": "4111 1111"}}]
+    ledger.propose(a_proposal(rationale="because of 4111 1111", plan=plan))
     decided(ledger, reason="Seen by me.", details={"note": "4111 1111"})
     ledger.intend([an_effect(args={"note": "4111 1111"})])
     ledger.mark_effect("k-0", "executing", at=LATER)
@@ -68,7 +69,7 @@ def test_both_ledgers_write_the_same_bodies_in_the_same_order(ledger: Ledger) ->
     _a_whole_run(ledger)
     other = MemoryLedger()
     _a_whole_run(other)
-    ids = ("decision_id", "incident_id")
+    ids = ("decision_id", "incident_id", "authorized")
 
     def told(entries: list[AuditEntry]) -> list[tuple[str, str, dict[str, object]]]:
         return [(it.kind, it.run_id, {k: v for k, v in it.body.items() if k not in ids}) for it in entries]
