@@ -10,8 +10,9 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, NullPool, Table, 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
+from systems.sandbox.journals import METADATA
 from systems.sandbox.shapes import COLLECTIONS, Row, record_of
-from systems.sandbox.tables import METADATA, SCHEMA
+from systems.sandbox.tables import SCHEMA
 
 
 def open_engine(url: str) -> Engine:

@@ -5,6 +5,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from systems.sandbox.tables import METADATA
 
+#: METADATA as it is with these tables, for whoever makes or empties all of them
+__all__ = ["CLAIMS", "DEEDS", "EVENTS", "FENCES", "LOADED", "METADATA", "WRITES"]
+
 #: One row a write: the same key again gives the same answer.
 WRITES = Table(
     "receipts",

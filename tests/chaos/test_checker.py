@@ -55,6 +55,7 @@ def test_nothing_is_found_where_all_is_as_it_must_be(sound: str) -> None:
         "audit problems": (),
         "invisible": (),
         "late effects": (),
+        "servers stopped under users": (),
     }
 
 
