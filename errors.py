@@ -3,6 +3,7 @@
     MissionsError
     ├── BadInput        the person who gave it mends it: one sentence, non-zero exit, nothing half-done
     ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
+    │   └── TooMany          a source has used up what it may hand in; who waits `after_s` may go on
     ├── NoAnswer        who asked a model goes on without it: the planner's plan, or what the text said by itself
     ├── SendBack        the reasoner makes another proposal: this one does not pass
     ├── Refused         a person or a caller may not do this, or not any more; nothing was changed
@@ -15,9 +16,18 @@ The text of an error is a sentence for a person: what happened, to what, and wha
 
 from typing import Literal
 
+from harmless import HIDDEN
+
+#: characters of a sentence, which may quote what is longer
+_LONGEST = 4_000
+
 
 class MissionsError(Exception):
-    """Root of every error that this project raises on purpose."""
+    """Root of every error that this project raises on purpose. Its text is one line, whatever of outside it quotes."""
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return HIDDEN.sub(" ", said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…")
 
 
 def loggable(error: Exception) -> str:
@@ -31,6 +41,14 @@ class BadInput(MissionsError):
 
 class TryAgain(MissionsError):
     """A passing failure; the same call may succeed later. Nothing was changed by it."""
+
+
+class TooMany(TryAgain):
+    """A source of events has handed in as much as it may. In `after_s` seconds it may go on, as far as that is known."""
+
+    def __init__(self, says: str, after_s: int) -> None:
+        super().__init__(says)
+        self.after_s = after_s
 
 
 class NoAnswer(MissionsError):

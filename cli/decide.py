@@ -45,10 +45,6 @@ def decide_run(
             say(what_follows(judgement))
         if without:
             details["without"] = without
-        if kind == "escalate":
-            allowed = runtime.context.catalogue["open_case"].args["queue"]
-            if queue_name not in allowed:
-                raise BadInput(f"{queue_name!r} is no queue; the queues are {', '.join(allowed)}")
         _, status = runtime.decide(run.run_id, chosen, by, reason, digest, details)
         if status == "pending":
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")

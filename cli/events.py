@@ -5,19 +5,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, progress, say, table
+from cli.screen import Json, print_json, progress, say, table
 from cli.signing import decider
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
-from graphs.runtime import open_runtime
+from graphs.feeds import bounds_of
+from graphs.runtime import Runtime, open_runtime
 from graphs.settings import settings
-from graphs.taking_in import Intake, Raw, take_in_again, take_in_all
+from graphs.taking_in import Intake, Raw, by_feed, take_in_again, take_in_all
+from ledger.arrivals import Bounds
 from ledger.desk import Desk
 from ledger.inbox import Inbox
+from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,7 +35,8 @@ def take(file: Annotated[Path, typer.Argument(help="FILE.jsonl: one event a line
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of events, one a line") from error
     with lines, open_runtime(settings()) as runtime, open_ledger() as ledger, progress("events", None) as advance:
-        report = take_in_all(Intake(runtime, Inbox(ledger)), _counted(_raws(lines, file), advance))
+        intake = Intake(runtime, Inbox(ledger), as_of_days=settings().as_of_days)
+        report = take_in_all(intake, _counted(_raws(lines, file, intake.of_files), advance))
     taken, known, dead = len(report.taken_in), len(report.known), len(report.dead_letters)
     say(f"{taken} taken in, {known} known before, {dead} dead letters.")
     if taken:
@@ -51,7 +54,7 @@ def list_dead(as_json: Json = False) -> None:
     with open_ledger() as ledger:
         found, total = Inbox(ledger).open_letters(_AT_ONCE)
     if as_json:
-        print(orjson.dumps([asdict(letter) for letter in found]).decode())
+        print_json([asdict(letter) for letter in found])
         return
     if not found:
         say("There are no dead letters.")
@@ -71,7 +74,8 @@ def again(
         by, inbox = decider(Desk(ledger)).name, Inbox(ledger)
         inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
-            run = take_in_again(Intake(runtime, inbox), letter, by, reason)
+            intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime))
+            run = take_in_again(intake, letter, by, reason)
     say(f"{letter} is taken in: run {run.run_id} about {run.event.subject}.")
     if run.status == "running":
         say("Workers run its Mission: `missions worker`.", style="dim")
@@ -85,7 +89,14 @@ def drop(letter: str, reason: Annotated[str, typer.Option(help="Why; kept in the
     say(f"{settled.letter_id} is dropped.")
 
 
-def _raws(lines: BinaryIO, file: Path) -> Iterator[Raw]:
+def _feeds(runtime: Runtime) -> dict[str, Bounds]:
+    """What each feed may do, by the text that its dead letters name as their source."""
+    chosen = settings()
+    feeds = load_config(chosen.systems).feeds
+    return {by_feed(feed.name): bounds_of(feed, runtime.context.packs, chosen.as_of_days) for feed in feeds}
+
+
+def _raws(lines: BinaryIO, file: Path, bounds: Bounds) -> Iterator[Raw]:
     """The events of a file: a .json holds one or a list of them, another file one a line.
 
     No more is read of a line than an event may have; what is longer is told as too long. Raises BadInput for a .json that is
@@ -100,13 +111,13 @@ def _raws(lines: BinaryIO, file: Path) -> Iterator[Raw]:
         except BadInput as error:
             raise BadInput(f"{file}: {error}; mend the file") from error
         for place, text in enumerate(texts, start=1):
-            yield Raw(text, f"{file.name}, event {place}")
+            yield Raw(text, f"{file.name}, event {place}", bounds)
         return
     number, begins = 0, True
     while piece := lines.readline(MOST_EVENT_BYTES + 1):
         number += begins
         if begins and piece.strip():
-            yield Raw(piece, f"{file.name}, line {number}")
+            yield Raw(piece, f"{file.name}, line {number}", bounds)
         begins = piece.endswith(b"\n")
 
 

@@ -22,10 +22,13 @@ def scan_history(
     orders: Annotated[Path, typer.Argument(metavar="ORDERS.parquet", help="Order records or Online Retail: docs/history.md.")],
     out: Annotated[Path, typer.Option(help="Where the exceptions go (parquet).")],
     memory_mb: Annotated[int, typer.Option(help="What the engine may use, MiB; the rest goes to temporary files.")] = 1024,
+    trusted: Annotated[
+        bool, typer.Option("--trusted", help="It may hold more, and take longer, than files of its size do.")
+    ] = False,
 ) -> None:
     """Find the exceptions in a history of orders: double orders and charges, wrong prices, late promises and more."""
     with _steps("scanning") as advance:
-        found = scan(orders, out, memory_mb=memory_mb, on_progress=advance)
+        found = scan(orders, out, memory_mb=memory_mb, trusted=trusted, on_progress=advance)
     rows: list[tuple[object, ...]] = [
         (kind, f"{number:,}", f"{found.cases.get(kind, 0):,}") for kind, number in found.counts.items()
     ]

@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from typing import Annotated
 
-import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, moment, say, table
+from cli.screen import Json, moment, print_json, say, table
 from cli.signing import decider
 from errors import BadInput
 from ledger.desk import Desk
@@ -26,7 +25,7 @@ def list_incidents(as_json: Json = False) -> None:
         found = Desk(ledger).incidents()
         doubts = {run.run_id: in_doubt(ledger, run.run_id) for _, run in found}
     if as_json:
-        print(orjson.dumps([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found]).decode())
+        print_json([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found])
         return
     if not found:
         say("Nothing is stuck.")

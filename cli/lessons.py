@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, console, progress, say, table
+from cli.screen import Json, console, print_json, progress, say, table
 from cli.signing import decider
 from errors import BadInput
 from evals import lessons, overruled
@@ -42,7 +41,7 @@ def show_lessons(
         found = lessons.lessons(ledger, default_catalogue(), mission or None, advance)
     shown = [one for one in found if every or one.status == "quarantine"]
     if as_json:
-        print(orjson.dumps([one.row() for one in shown]).decode())
+        print_json([one.row() for one in shown])
         return
     if not shown:
         say("There are no lessons." if not found else f"No lesson is in quarantine; {len(found)} with --all.")
@@ -70,7 +69,7 @@ def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
         except BadInput as error:
             lacking = str(error)
     if as_json:
-        print(orjson.dumps({**one.row(), "case": case, "lacking": lacking}, option=orjson.OPT_INDENT_2).decode())
+        print_json({**one.row(), "case": case, "lacking": lacking}, indented=True)
         return
     say(f"{one.lesson_id}  {one.run.event.mission}  {one.run.event.subject}  {one.status}", style="bold")
     say(f"{one.decision.by} ({one.decision.role}) decided {one.decision.kind}: “{plain(one.decision.reason)}”")
@@ -126,7 +125,7 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
         told = overruled.overruled(judged)
         found = thresholds(judged, ledger, packs, policies, catalogue, on_progress=advance)
     if as_json:
-        print(orjson.dumps({**told.plain(), "thresholds": found.rows()}, option=orjson.OPT_INDENT_2).decode())
+        print_json({**told.plain(), "thresholds": found.rows()}, indented=True)
         return
     if not judged:
         say("Nobody has decided about a proposal yet.")

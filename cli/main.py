@@ -3,12 +3,13 @@
 import errno
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import typer
 
 from cli.late import LateCommands
 from errors import MissionsError
+from harmless import Harmless
 
 #: see `cli.late.LateCommands`; it says what `missions --help` says of each
 _COMMANDS = (
@@ -71,6 +72,9 @@ def missions() -> None:
 def main() -> Any:
     """Run the command; an expected error is one sentence and exit code 1."""
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    # whatever prints, logs or fails: of what came from outside nothing is followed by a terminal
+    if not isinstance(sys.stdout, Harmless):
+        sys.stdout, sys.stderr = cast(TextIO, Harmless(sys.stdout)), cast(TextIO, Harmless(sys.stderr))
     try:
         return app()
     except MissionsError as error:

@@ -9,6 +9,7 @@ from cli.opening import open_ledger
 from cli.screen import say
 from evals.datasets import add_case, line_of
 from evals.recording import record
+from harmless import escaped
 from systems.catalogue import default_catalogue
 
 
@@ -23,7 +24,7 @@ def record_run(
         raw = record(ledger, run_id, default_catalogue())
     line = line_of(raw)
     if out is None:
-        print(line.decode(), end="")
+        print(escaped(line.decode()), end="")
         return
     new = add_case(out, raw["case_id"], line)
     label = "with what people decided" if "expected" in raw else "nobody has decided what is right: it has no «expected»"

@@ -17,6 +17,7 @@ from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
 from graphs.settings import settings
 from graphs.text import dollars
+from ledger.arrivals import Bounds, Origin, check_arrival
 from ledger.canonical import utc_now
 from ledger.records import Event, Run
 from nodes.listening import UNDERSTAND
@@ -135,6 +136,9 @@ def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Eve
     if "systems" in raw:
         return recorded(raw, packs, where).event
     try:
-        return event_of(raw, packs, utc_now())
+        event, now = event_of(raw, packs, utc_now()), utc_now()
+        # of any moment is what brings its world along; this one is looked at in the world as it is
+        check_arrival(event, Origin("a file", Bounds(as_of_days=settings().as_of_days)), now)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
+    return event

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
+import orjson
 import typer
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,15 +19,38 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from errors import BadInput
 from graphs.shown import Shown, Title
 from graphs.text import plain
+from harmless import Harmless, escaped, harmless
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-console = Console(highlight=False)
+
+
+class Screen(Console):
+    """A console on which styles are its own, and no text is followed: nobody has to think of it where something is printed."""
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it writes: past `Harmless`, which would take its styles away."""
+        stream = super().file
+        return stream.raw if isinstance(stream, Harmless) else stream
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """See Console."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
+
+console = Screen(highlight=False)
 #: a column that may be folded is not made narrower than this for the screen
 _NARROW = 8
 
@@ -42,6 +66,11 @@ def moment(text: str) -> datetime:
     if found.tzinfo is None:
         raise BadInput(f"--as-of {text!r} has no zone; write it as 2026-03-14T09:30:00Z")
     return found
+
+
+def print_json(value: Any, *, indented: bool = False) -> None:
+    """Print a value as JSON; what would not be seen of its texts stands there as \\uXXXX."""
+    print(escaped(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None).decode()))
 
 
 def say(*pieces: Any, style: str = "") -> None:
@@ -139,5 +168,5 @@ def progress_told(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn())
-    screen = Console(stderr=True)
+    screen = Screen(stderr=True)
     return Progress(*columns, TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal)

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
-from cli.screen import Json, moment, say, say_all
+from cli.screen import Json, moment, print_json, say, say_all
 from cli.what_if import read_changes
 from errors import BadInput
 from evals.shadow.following import follow as follow_live
@@ -65,7 +64,7 @@ def show(name: str, as_json: Json = False) -> None:
     with PostgresLedger.open(reading(live_url(chosen))) as ledger:
         found = report(file, ledger)
     if as_json:
-        print(orjson.dumps({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()}).decode())
+        print_json({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()})
         return
     say_all(found)
 

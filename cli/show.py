@@ -5,11 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from cli.opening import open_ledger
-from cli.screen import Json, console, counted, say, say_after, table
+from cli.screen import Json, console, counted, print_json, say, say_after, table
 from graphs.text import approver, dollars, in_words, plain
 from ledger import model_calls
 from ledger.records import Decision, Effect, Observation, Proposal, Run
@@ -37,7 +36,7 @@ def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Jso
             "decisions": decisions,
             "effects": effects,
         }
-        print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+        print_json(whole, indented=True)
         return
     say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
     say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
@@ -59,7 +58,7 @@ def show_queue(as_json: Json = False) -> None:
     with open_ledger() as ledger:
         waiting = ledger.queue()
     if as_json:
-        print(orjson.dumps([{"run": asdict(run), "proposal": asdict(proposal)} for run, proposal, _ in waiting]).decode())
+        print_json([{"run": asdict(run), "proposal": asdict(proposal)} for run, proposal, _ in waiting])
         return
     if not waiting:
         say("Nothing waits for a person.")

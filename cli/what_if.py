@@ -1,8 +1,6 @@
 """`missions what-if`: recorded exceptions replayed with other policies or packs, before anything is put in force."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +14,7 @@ from evals.what_if import what_if
 from evals.whole_file import whole_file
 from graphs.candidate import Change, require_change
 from graphs.shown import document
+from graphs.spreadsheet import as_csv
 from graphs.what_if import Sweep, WhatIf
 from knowledge_index.changing import read_change
 
@@ -79,16 +78,8 @@ def _json(found: WhatIf | Sweep) -> str:
 
 def _csv(found: WhatIf | Sweep) -> str:
     rows: Sequence[Mapping[str, Any]] = found.rows()
-    text = StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["case"])
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    columns = list(rows[0]) if rows else ["case"]
+    return as_csv(columns, ([row[column] for column in columns] for row in rows))
 
 
 def _html(found: WhatIf | Sweep) -> str:

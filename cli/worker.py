@@ -28,7 +28,7 @@ def work(
     else:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
-        intake = Intake(runtime, Inbox(ledger), jobs.drive)
+        intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
         worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds)
         say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
         worker.run()

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from dashboard.markup import markup
 from dashboard.text import plain
 from dashboard.views.evaluations import mission_title
+from graphs.spreadsheet import safe
 from ledger.evaluations import EvaluationCase
 
 _MOST_ROWS = 14
@@ -27,7 +28,7 @@ def pick_case(rows: list[dict[str, Any]], ids: Sequence[str], key: str, draw: Ca
         else:
             default: Any = {"selection": {"rows": [ids.index(asked)]}} if asked in ids else None
             event = st.dataframe(
-                rows,
+                safe(rows),
                 hide_index=True,
                 key=f"cases·{key}",
                 on_select="rerun",

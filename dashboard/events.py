@@ -53,7 +53,8 @@ async def events(request: Request) -> Response:
         texts = await _threaded(split, await _body(request))
         if len(texts) > MOST_EVENTS:
             raise _Answer(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
-        return await _threaded(_taken_in, company(), [Raw(text, by_post(source.name)) for text in texts])
+        raws = [Raw(text, by_post(source.name), source.bounds) for text in texts]
+        return await _threaded(_taken_in, company(), raws)
     except _Answer as answer:
         return JSONResponse({"error": str(answer)}, answer.status, {**_NO_STORE, **answer.headers})
     except MissionsError as error:
@@ -63,9 +64,10 @@ async def events(request: Request) -> Response:
 def _taken_in(opened: Company, raws: list[Raw]) -> Response:
     intake = Intake(opened.runtime, Inbox(opened.ledger), lambda run: opened.drive(run.run_id))
     report = asdict(take_in_all(intake, raws))
-    stopped = report.pop("stopped")
+    stopped, wait_s = report.pop("stopped"), report.pop("wait_s")
     if stopped:
-        return JSONResponse({"error": stopped, **report}, 503, {**_NO_STORE, "Retry-After": "5"})
+        headers = {**_NO_STORE, "Retry-After": str(wait_s or 5)}
+        return JSONResponse({"error": stopped, **report}, 429 if wait_s else 503, headers)
     return JSONResponse(report, 202, _NO_STORE)
 
 

@@ -13,6 +13,7 @@ from dashboard.visitor import enter
 from dashboard.what_if_found import replayed, show_found
 from errors import MissionsError
 from graphs.policy_changes import approval_of, check, first_moment, is_stale, put_in_force
+from graphs.spreadsheet import safe
 from graphs.what_if import WhatIf
 from knowledge_index.documents import Document
 from knowledge_index.drafting import differences, parse_draft
@@ -47,7 +48,7 @@ def draw(person: Person) -> None:
         return
     now = datetime.now(UTC)
     event = st.dataframe(
-        draft_rows(drafts, now), key="knowledge.drafts", hide_index=True, on_select="rerun", selection_mode="single-row",
+        safe(draft_rows(drafts, now)), key="knowledge.drafts", hide_index=True, on_select="rerun", selection_mode="single-row",
         row_height=30,
         column_config={
             "Policy": st.column_config.TextColumn(width=70), "Version": st.column_config.TextColumn(width=70),

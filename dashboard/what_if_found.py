@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.markup import show
 from dashboard.views.what_if import answer_card, broken, flip_rows, headline, money_table
+from graphs.spreadsheet import safe
 from graphs.what_if import WhatIf
 
 #: height of a table of flips in pixels, at most
@@ -32,7 +33,7 @@ def show_found(found: WhatIf, key: str, change: str) -> None:
         return
     money, text = st.column_config.NumberColumn(format="dollar", width=85), st.column_config.TextColumn
     event = st.dataframe(
-        flip_rows(found.flips), key=key, hide_index=True, row_height=29,
+        safe(flip_rows(found.flips)), key=key, hide_index=True, row_height=29,
         height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
         column_config={
             "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),

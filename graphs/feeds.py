@@ -4,13 +4,15 @@ At least once and never skipping: a cursor is moved on after the events before i
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from errors import MissionsError, TryAgain
 from graphs.taking_in import Intake, Raw, Report, by_feed, take_in_all
-from ledger.arrivals import LONGEST_CURSOR
+from ledger.arrivals import LONGEST_CURSOR, Bounds
 from ledger.legality import nameable
+from nodes.pack import Pack
 from systems.calls import Call
 from systems.config import FeedConfig
 
@@ -48,6 +50,16 @@ def poll(intake: Intake, feed: FeedConfig) -> Report:
     return report
 
 
+def bounds_of(feed: FeedConfig, packs: Mapping[str, Pack], as_of_days: int) -> Bounds:
+    """What a feed may do; without Missions of its own it starts those that read from its system."""
+    reading = (
+        name for name, pack in packs.items() if any(read.tool.startswith(f"{feed.system}.") for read in pack.reads.values())
+    )
+    days = as_of_days if feed.as_of_days is None else feed.as_of_days
+    missions = tuple(reading) if feed.missions is None else feed.missions
+    return Bounds(missions=missions, as_of_days=days, hourly=feed.per_hour)
+
+
 def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
     (answer,) = intake.runtime.context.reader.read_all([Call(feed.name, {"after": cursor, "limit": AT_ONCE})])
     if answer.status != "ok":
@@ -67,7 +79,8 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
 
 def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report: Report) -> None:
     """Raise TryAgain where the cursor may not be moved on after this page."""
-    raws = [Raw(json.dumps(event, ensure_ascii=False), by_feed(feed.name)) for event in page.events]
+    bounds = bounds_of(feed, intake.runtime.context.packs, intake.as_of_days)
+    raws = [Raw(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in page.events]
     if take_in_all(intake, raws, report).stopped:
         raise TryAgain(report.stopped)
     if page.events and page.cursor == cursor:

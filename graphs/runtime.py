@@ -15,7 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Command
 from langsmith import tracing_context
 
-from errors import BadInput, MissionsError, Refused, Stuck, TakenOver, TryAgain
+from errors import BadInput, MissionsError, Refused, SendBack, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import database_address, open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
@@ -26,6 +26,8 @@ from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
+from ledger.arrivals import Origin
+from ledger.asking import check_decision, check_plan, check_run_id
 from ledger.base import Ledger
 from ledger.canonical import utc_now
 from ledger.jobs import make_job_tables
@@ -86,9 +88,12 @@ class Runtime:
         # another context, not this one changed: a drive that is under way must not see two books
         self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
-    def take_in(self, event: Event, run_id: str = "") -> Run:
-        """Take an event in; the run that it started, now (then it has this id, if one is given) or when it came first."""
-        return self.ledger.take_in(event, run_id or new_run_id(), self.versions(event))
+    def take_in(self, event: Event, run_id: str = "", origin: Origin | None = None) -> Run:
+        """Take an event in; the run that it started, now (then it has this id, if one is given) or when it came first.
+
+        Raises BadInput or TooMany where its `origin` may not hand it in.
+        """
+        return self.ledger.take_in(event, run_id or new_run_id(), self.versions(event), origin)
 
     def versions(self, event: Event) -> dict[str, str]:
         """What a run of this event starts with: graph, pack, policies, catalogue and model."""
@@ -173,23 +178,30 @@ class Runtime:
     ) -> tuple[Decision, ProposalStatus]:
         """Record a person's decision about the proposal that waits; `drive` then does what follows from it.
 
-        `digest` is that of the proposal the person saw; without it, the one that waits now.
+        `digest` is that of the proposal the person saw; without it, the one that waits now. Raises BadInput or Refused, and
+        the proposal waits as before, for what is no decision by its form, and for actions, arguments, parts or queues that
+        there are not.
         """
+        details = {} if details is None else details
+        check_run_id(run_id)
+        check_decision(kind, by, reason, "latest" if digest is None else digest, details, self.context.clock())
         run = self.ledger.run(run_id)
         proposal = self.ledger.proposal(run.run_id)
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
-        if kind == "edit" and not (details or {}).get("plan"):
-            raise BadInput("an edit that leaves no step is a rejection; reject the proposal, or keep a step")
-        if without := (details or {}).get("without"):
+        if kind == "edit":
+            self._refuse_edit(details["plan"])
+        if without := details.get("without"):
             self._refuse_without(run, proposal, kind, without)
+        if kind == "escalate" and "queue" in details:
+            self._refuse_queue(run, details["queue"])
         decision, status = self.ledger.decide(
             proposal.proposal_id,
             kind=kind,
             by=by,
             reason=reason,
-            digest=digest or proposal.digest,
-            details=details or {},
+            digest=proposal.digest if digest is None else digest,
+            details=details,
             at=self.context.clock(),
         )
         what = f"{kind} without {', '.join(without)}" if without else kind
@@ -205,6 +217,8 @@ class Runtime:
         `by` edits it: whether they may approve their own words, and if not why (`others`). A letter that is left as it
         was, and names an amount that the plan has no more, is an objection too.
         """
+        check_run_id(run_id)
+        check_plan(plan)
         run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
         if proposal is None:
             raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
@@ -230,6 +244,33 @@ class Runtime:
         draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
         editors = editors_with(self.ledger, proposal, by) if by else NOBODY
         return judge(case, draft, {}, self.context.catalogue, values, back, editors=editors)
+
+    def _refuse_edit(self, plan: Sequence[Mapping[str, Any]]) -> None:
+        """Raise BadInput for a plan with actions or arguments that there are not.
+
+        What does not hold on the facts is for the check, which sends the plan back with its reasons.
+        """
+        for number, step in enumerate(plan, start=1):
+            action = self.context.catalogue.get(step["name"])
+            if action is None:
+                raise BadInput(f"step {number}: {step['name'][:60]!r} is no action of the catalogue; nothing is decided")
+            try:
+                action.validate(step["args"])
+            except SendBack as error:
+                raise BadInput(f"step {number}: {error}; nothing is decided") from error
+
+    def _refuse_queue(self, run: Run, queue: str) -> None:
+        """Raise BadInput unless a case can be handed over to this queue."""
+        escalation = self.context.pack(run.event).escalation
+        if escalation.action is None:
+            return
+        allowed = [
+            kind
+            for name, kind in self.context.catalogue[escalation.action].args.items()
+            if escalation.args.get(name) == "=queue" and isinstance(kind, list)
+        ]
+        if allowed and queue not in allowed[0]:
+            raise BadInput(f"{queue[:60]!r} is no queue; the queues are {', '.join(allowed[0])}")
 
     def _refuse_without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""

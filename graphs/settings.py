@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     phrasings: Path = CHECKOUT / "knowledge_index" / "phrasings"
     #: hours for which a proposal can be approved
     proposal_hours: float = Field(default=72.0, gt=0)
+    #: days that the as_of of an event of a file or a feed may lie back, where its feed says nothing else
+    as_of_days: int = Field(default=1, ge=0, le=36_500)
     #: seconds without a sign of life after which another process takes a run over
     lease_seconds: float = Field(default=30.0, gt=0)
 

@@ -11,12 +11,14 @@ that dies in between leaves a run that is 'running' and on which nobody works.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from errors import BadInput, Refused, TryAgain
+from errors import BadInput, Refused, TooMany, TryAgain
 from graphs.events import event_of_text
 from graphs.runtime import Runtime, new_run_id
+from ledger.arrivals import ANY, NOTHING, Bounds, DeadLetter, Origin
 from ledger.canonical import utc_now
 from ledger.inbox import Inbox
 from ledger.records import Event, Run
@@ -32,6 +34,15 @@ class Intake:
     runtime: Runtime
     inbox: Inbox
     on_taken: Callable[[Run], None] = lambda _: None
+    #: how many days the as_of of an event of a file or a feed may lie back, where nothing else is said
+    as_of_days: int = 1
+    #: what each feed may do, by what its dead letters name as their source: for those that are taken in later
+    feeds: Mapping[str, Bounds] = field(default_factory=dict)
+
+    @property
+    def of_files(self) -> Bounds:
+        """What a file may do: whoever gives it has the account of the machine."""
+        return Bounds(as_of_days=self.as_of_days, hourly=None)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,14 @@ class Raw:
 
     text: bytes | str
     source: str
+    bounds: Bounds = ANY
+    #: when it came; now, unless it is taken in later
+    came_at: datetime | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from, and what its source may do."""
+        return Origin(self.source, self.bounds, self.came_at)
 
     @property
     def namespace(self) -> str:
@@ -76,8 +95,10 @@ class Report:
     #: taken in before, with the same content
     known: list[Taken] = field(default_factory=list)
     dead_letters: list[Dead] = field(default_factory=list)
-    #: why the rest was not looked at (the database did not answer); empty where all of it was
+    #: why the rest was not looked at (the database did not answer, the source handed in too much); empty where all of it was
     stopped: str = ""
+    #: seconds after which a source that handed in too much may go on; 0 where it did not
+    wait_s: int = 0
 
 
 def by_post(source: str) -> str:
@@ -101,13 +122,14 @@ def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = Non
     try:
         for raw in raws:
             try:
-                run, is_new = _kept(intake, _event(intake, raw))
+                run, is_new = _kept(intake, _event(intake, raw), raw.origin)
             except (BadInput, Refused) as error:
                 bury(intake, raw, str(error), report)
             else:
                 _tell(intake, run, is_new, raw.namespace, report)
     except TryAgain as error:
         report.stopped = str(error)
+        report.wait_s = error.after_s if isinstance(error, TooMany) else 0
     return report
 
 
@@ -132,7 +154,8 @@ def take_in_again(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
     Raises BadInput where it is no event still, Refused to who may not, or where its source id belongs to another event.
     """
     letter = intake.inbox.letter_to_settle(letter_id, by, reason)
-    run, is_new = _kept(intake, _event(intake, Raw(letter.body, letter.source)))
+    raw = Raw(letter.body, letter.source, _bounds_of(intake, letter), letter.at)
+    run, is_new = _kept(intake, _event(intake, raw), raw.origin)
     intake.inbox.settle_letter(letter.letter_id, by, reason, run.run_id)
     if is_new:
         intake.on_taken(run)
@@ -142,17 +165,30 @@ def take_in_again(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
 def bury(intake: Intake, raw: Raw, reason: str, report: Report) -> None:
     """Keep a dead letter."""
     body = raw.text.decode("utf-8", "replace") if isinstance(raw.text, bytes) else raw.text
-    report.dead_letters.append(Dead(intake.inbox.keep_letter(raw.source, body, reason), reason))
+    report.dead_letters.append(Dead(intake.inbox.keep_letter(raw.source, body, reason, raw.bounds), reason))
+
+
+def _bounds_of(intake: Intake, letter: DeadLetter) -> Bounds:
+    """What the source of a letter may do today; a person who takes it in does not count as its source."""
+    named = _NAMED.fullmatch(letter.source)
+    if named is None:
+        return intake.of_files
+    if named["fed"]:
+        bounds = intake.feeds.get(letter.source, NOTHING)
+    else:
+        source = intake.inbox.source_named(named["posted"])
+        bounds = source.bounds if source else NOTHING
+    return replace(bounds, hourly=None)
 
 
 def _event(intake: Intake, raw: Raw) -> Event:
-    return event_of_text(raw.text, intake.runtime.context.packs, utc_now(), raw.namespace)
+    return event_of_text(raw.text, intake.runtime.context.packs, raw.came_at or utc_now(), raw.namespace)
 
 
-def _kept(intake: Intake, event: Event) -> tuple[Run, bool]:
+def _kept(intake: Intake, event: Event, origin: Origin | None = None) -> tuple[Run, bool]:
     """The run of an event, and whether it is new."""
     run_id = new_run_id()
-    run = intake.runtime.take_in(event, run_id)
+    run = intake.runtime.take_in(event, run_id, origin)
     return run, run.run_id == run_id
 
 

@@ -1,23 +1,19 @@
 """Values as short, harmless text: no control characters, nothing that turns the direction of writing."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: control characters and those that turn the direction of writing or have no width
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-#: as above, but lines stay lines
-_HIDDEN_IN_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+from harmless import HIDDEN, HIDDEN_IN_LINES
 
 
 def plain(value: Any, longest: int = 300) -> str:
     """A value as one harmless line of at most `longest` characters."""
-    return _cut(_HIDDEN.sub(" ", str(value)), longest)
+    return _cut(HIDDEN.sub(" ", str(value)), longest)
 
 
 def plain_lines(value: Any, longest: int = 4_000) -> str:
     """A text as harmless lines of at most `longest` characters in all."""
-    return _cut(_HIDDEN_IN_LINES.sub(" ", str(value).replace("\r\n", "\n")), longest)
+    return _cut(HIDDEN_IN_LINES.sub(" ", str(value).replace("\r\n", "\n")), longest)
 
 
 def _cut(text: str, longest: int) -> str:

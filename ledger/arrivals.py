@@ -2,15 +2,16 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from errors import BadInput, Refused
-from ledger.canonical import clean
+from errors import BadInput, Refused, TooMany
+from ledger.canonical import clean, moment
 from ledger.drafts import check_reason
 from ledger.permissions import require
-from ledger.records import Person
+from ledger.records import Event, Person
 
 #: bytes of a dead letter that are kept, and characters of its reason
 MOST_BODY_BYTES = 100_000
@@ -21,6 +22,38 @@ LONGEST_CURSOR = 500
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
 #: the source ids of customers' messages begin with this
 _PORTAL = "portal"
+#: the clocks of others
+AHEAD = timedelta(minutes=5)
+#: how far back and how often at most, whoever says so
+MOST_DAYS, MOST_HOURLY = 36_500, 1_000_000
+#: dead letters of one source that nobody has settled, and bytes of them together
+MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a source of events may do, however it hands them in."""
+
+    #: the Missions that its events may start; None where it may start every one
+    missions: tuple[str, ...] | None = None
+    #: how many days the `as_of` of an event may lie before the moment at which it comes
+    as_of_days: int = 1
+    #: how much of it is kept in an hour, events and dead letters together; None without a limit
+    hourly: int | None = 3_600
+
+
+#: of a source that is not told what it may do, and of one that starts every Mission
+NOTHING, ANY = Bounds(missions=()), Bounds()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an event comes from, and what whoever hands it in may do."""
+
+    name: str
+    bounds: Bounds
+    #: when it came, where it is taken in later than that
+    came_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +63,7 @@ class EventSource:
     name: str
     added_by: str
     added_at: datetime
+    bounds: Bounds
     #: from when its token is good for nothing; None while it is good
     ended_at: datetime | None = None
 
@@ -66,6 +100,51 @@ def check_source_name(name: str) -> None:
         raise BadInput(f"{name[:60]!r} is no name of an event source: give one of small letters, digits, - and _, such as oms.")
     if name == _PORTAL:
         raise BadInput("The portal is where customers write in: give the event source another name.")
+
+
+def check_bounds(bounds: Bounds, missions: Sequence[str]) -> None:
+    """Raises BadInput for bounds that a source cannot have; `missions` are those that there are."""
+    for mission in bounds.missions or ():
+        if mission not in missions:
+            raise BadInput(f"There is no mission {mission[:60]!r}: name some of {', '.join(missions)}.")
+    if not 0 <= bounds.as_of_days <= MOST_DAYS:
+        raise BadInput(f"The as_of of an event may lie 0 to {MOST_DAYS:,} days back: give a number of days between them.")
+    if bounds.hourly is not None and not 1 <= bounds.hourly <= MOST_HOURLY:
+        raise BadInput(f"A source hands in 1 to {MOST_HOURLY:,} events an hour: give a number between them.")
+
+
+def check_arrival(event: Event, origin: Origin, at: datetime) -> None:
+    """Whether this source may hand this event in now. Raises BadInput with the bound that it breaks."""
+    bounds, came_at = origin.bounds, moment(origin.came_at or at)
+    if bounds.missions is not None and event.mission not in bounds.missions:
+        may = ", ".join(bounds.missions) or "none"
+        raise BadInput(f"{origin.name} may not start the mission {event.mission}; it may start {may}")
+    as_of = moment(event.as_of)
+    days = "1 day" if bounds.as_of_days == 1 else f"{bounds.as_of_days:,} days"
+    if as_of < came_at - timedelta(days=bounds.as_of_days):
+        raise BadInput(
+            f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies more than {days} back, further than events may from {origin.name}; "
+            "leave as_of out for now, or have its bounds widened"
+        )
+    if as_of > came_at + AHEAD:
+        raise BadInput(f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies ahead; leave as_of out for now, or set the clock of the source")
+
+
+def too_many(origin: Origin, at: datetime) -> TooMany:
+    """What is said where a source has handed in all that it may in this hour."""
+    rest = 3_600 - (at.minute * 60 + at.second)
+    return TooMany(
+        f"{origin.name} has handed in all of the {origin.bounds.hourly:,} that it may in an hour: send the rest later.", rest
+    )
+
+
+def too_many_open(origin: Origin) -> TooMany:
+    """What is said where nobody has settled what a source handed in before."""
+    return TooMany(
+        f"{origin.name} has so many dead letters that no more are kept: "
+        "settle them (`missions events dead`), then send the rest.",
+        3_600,
+    )
 
 
 def check_settling(person: Person | None, letter: DeadLetter, reason: str) -> Person:

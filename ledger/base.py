@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from ledger.arrivals import Origin
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
@@ -45,11 +46,12 @@ class Ledger(Protocol):
 
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
         """Take the event in and start its run ('running').
 
         An event is taken in once per `source_id`: when it comes again, its existing run is returned and `run_id`
-        is not used. Refused when the same `source_id` comes with another content (`as_of` may differ).
+        is not used. Refused when the same `source_id` comes with another content (`as_of` may differ). A new event of
+        an `origin` keeps within its bounds: BadInput for a Mission or an `as_of` outside them, TooMany in a full hour.
         """
         ...
 

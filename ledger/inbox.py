@@ -7,7 +7,7 @@ through `ledger.base.Ledger`.
 from sqlalchemy import Connection
 
 from ledger import permissions
-from ledger.arrivals import DeadLetter, EventSource, FeedPosition
+from ledger.arrivals import ANY, NOTHING, Bounds, DeadLetter, EventSource, FeedPosition
 from ledger.canonical import utc_now
 from ledger.desk import COMMAND_LINE
 from ledger.postgres import PostgresLedger
@@ -22,11 +22,17 @@ class Inbox:
 
     # Event sources
 
-    def add_source(self, name: str, by: str = COMMAND_LINE) -> str:
+    def add_source(self, name: str, by: str = COMMAND_LINE, bounds: Bounds = NOTHING) -> str:
         """The token of a new source, told now and never again; `by` is an administrator, or the command line."""
         with self._transaction() as tx:
             _may_manage(tx, by)
-            return inbox.add_source(tx, name, by, utc_now())
+            return inbox.add_source(tx, name, by, bounds, utc_now())
+
+    def bound_source(self, name: str, bounds: Bounds, by: str = COMMAND_LINE) -> None:
+        """Let a source do something else from now on; `by` is an administrator, or the command line."""
+        with self._transaction() as tx:
+            _may_manage(tx, by)
+            inbox.bound_source(tx, name, by, bounds, utc_now())
 
     def end_source(self, name: str, by: str = COMMAND_LINE) -> None:
         """Its token is good for nothing any more."""
@@ -39,6 +45,11 @@ class Inbox:
         with self._transaction() as tx:
             return inbox.sources(tx)
 
+    def source_named(self, name: str) -> EventSource | None:
+        """The source of this name, one that has ended too; None where there is none."""
+        with self._transaction() as tx:
+            return inbox.source_named(tx, name)
+
     def source_of(self, token: str) -> EventSource | None:
         """Whose token this is; None for one that is good for nothing."""
         with self._transaction() as tx:
@@ -46,10 +57,13 @@ class Inbox:
 
     # Dead letters
 
-    def keep_letter(self, source: str, body: str, reason: str) -> str:
-        """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once."""
+    def keep_letter(self, source: str, body: str, reason: str, bounds: Bounds = ANY) -> str:
+        """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once.
+
+        Raises TooMany where its source may hand in no more.
+        """
         with self._transaction() as tx:
-            return inbox.keep_letter(tx, source, body, reason, utc_now())
+            return inbox.keep_letter(tx, source, body, reason, bounds, utc_now())
 
     def open_letters(self, limit: int = 500) -> tuple[list[DeadLetter], int]:
         """The letters that nobody settled, the oldest first, and how many there are in all."""

@@ -14,7 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import audit, legality, lessons, model_calls, rules
+from ledger import arrivals, audit, legality, lessons, model_calls, rules
+from ledger.arrivals import Origin
+from ledger.asking import check_form
 from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
@@ -68,6 +70,8 @@ class MemoryLedger:
         self._lock = threading.RLock()
         self._cases: dict[str, _Case] = {}
         self._by_source: dict[str, str] = {}
+        #: how much each source handed in, by its name and the hour
+        self._arrived: dict[tuple[str, datetime], int] = {}
         self._proposals: dict[str, Proposal] = {}
         self._effects: dict[str, Effect] = {}
         self._authorized: dict[str, Authorization] = {}
@@ -85,7 +89,7 @@ class MemoryLedger:
 
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
         legality.check_event(event, run_id)
         with self._lock:
             known = self._by_source.get(event.source_id)
@@ -96,11 +100,22 @@ class MemoryLedger:
             if run_id in self._cases:
                 raise BadInput(run_id_taken(run_id))
             at = self._clock()
+            if origin is not None:
+                arrivals.check_arrival(event, origin, at)
+                self._count(origin, at)
             run = Run(run_id=run_id, event=event, versions=versions, status="running", started_at=at)
             self._cases[run_id] = _Case(run)
             self._by_source[event.source_id] = run_id
             self._note(at, "event_taken_in", run_id, lambda: audit.of_event(event, versions))
             return run
+
+    def _count(self, origin: Origin, at: datetime) -> None:
+        """Raises TooMany where the source has handed in all that it may in this hour."""
+        hour = moment(at).replace(minute=0, second=0, microsecond=0)
+        kept = self._arrived.get((origin.name, hour), 0)
+        if origin.bounds.hourly is not None and kept >= origin.bounds.hourly:
+            raise arrivals.too_many(origin, at)
+        self._arrived[origin.name, hour] = kept + 1
 
     def run(self, run_id: str) -> Run:
         with self._lock:
@@ -269,6 +284,7 @@ class MemoryLedger:
         details: Mapping[str, Any] | None = None,
         at: datetime,
     ) -> tuple[Decision, ProposalStatus]:
+        check_form(kind, by, reason, digest, details or {}, at)
         at = moment(at)
         ask = rules.Ask(proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=at, details=details or {})
         with self._lock:

@@ -22,6 +22,8 @@ from sqlalchemy.exc import (
 from errors import BadInput, MissionsError, Refused, TryAgain
 from ledger import audit, leases, rules
 from ledger.address import parse, plain
+from ledger.arrivals import Origin
+from ledger.asking import check_form
 from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.model_calls import ModelCall, ModelCallEnd
@@ -132,9 +134,9 @@ class PostgresLedger:
 
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str]) -> Run:
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
         with self._writing() as tx:
-            return runs.take_in(tx, event, run_id, versions, self._clock())
+            return runs.take_in(tx, event, run_id, versions, self._clock(), origin)
 
     def run(self, run_id: str) -> Run:
         with self.transaction() as tx:
@@ -223,6 +225,7 @@ class PostgresLedger:
         details: Mapping[str, Any] | None = None,
         at: datetime,
     ) -> tuple[Decision, ProposalStatus]:
+        check_form(kind, by, reason, digest, details or {}, at)
         ask = rules.Ask(
             proposal_id=proposal_id,
             kind=kind,

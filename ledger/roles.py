@@ -30,6 +30,7 @@ _ALL: Grants = {
 #: what comes in from outside, by a worker or by the dashboard
 _INCOMING: Grants = {
     "inbox": "INSERT",
+    "arrivals": "INSERT, UPDATE",
     "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at)",
     "feeds": "INSERT, UPDATE (cursor, polled_at, error)",
     "dead_letters": "INSERT, UPDATE (reason, settled_at, settled_by, settled_reason)",

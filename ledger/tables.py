@@ -307,6 +307,20 @@ EVENT_SOURCES = Table(
     Column("added_by", CleanText, nullable=False),
     Column("added_at", Moment, nullable=False),
     Column("ended_at", Moment),
+    # what its events may start; NULL for everything
+    Column("missions", PlainJson),
+    Column("as_of_days", Integer, nullable=False, server_default="1"),
+    # events and dead letters that are kept of it in an hour
+    Column("hourly", Integer, nullable=False, server_default="3600"),
+)
+
+#: how much each source has handed in since the beginning of the hour in which it last did
+ARRIVALS = Table(
+    "arrivals",
+    METADATA,
+    Column("name", CleanText, primary_key=True),
+    Column("hour", Moment, nullable=False),
+    Column("kept", Integer, nullable=False),
 )
 
 #: what came as an event and is none, until somebody settles it
@@ -323,6 +337,7 @@ DEAD_LETTERS = Table(
     Column("settled_by", CleanText, nullable=False, server_default=""),
     Column("settled_reason", CleanText, nullable=False, server_default=""),
     Index("ix_dead_letters_open", "number", postgresql_where=text("settled_at IS NULL")),
+    Index("ix_dead_letters_source", "source", postgresql_where=text("settled_at IS NULL")),
 )
 
 #: how far the change feed of a system was read

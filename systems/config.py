@@ -7,7 +7,8 @@
         reads: [get_order]           # its READ tools; every other tool is a WRITE
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
-        feed: {tool: list_events, every_seconds: 30}    # where it tells of events, if it does: one of its READ tools
+        feed: {tool: list_events, every_seconds: 30}    # where it tells of events, if it does: one of its READ tools;
+                                     # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
 {python} stands for the interpreter that runs now.
 """
@@ -26,6 +27,7 @@ from systems.pins import Pins, read_pins
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
 _FIELDS = {"command", "url", "env", "reads", "timeout_seconds", "start_seconds", "feed"}
+_OF_FEED = {"tool", "every_seconds", "missions", "as_of_days", "per_hour"}
 #: the source ids of a feed's events begin with the name of its system and a colon
 _FEEDING = re.compile(r"[\w-]{1,50}")
 
@@ -38,6 +40,12 @@ class FeedConfig:
     tool: str
     #: between two polls
     every_seconds: int = 30
+    #: the Missions that its events may start; None for those that read from its system
+    missions: tuple[str, ...] | None = None
+    #: how many days the `as_of` of its events may lie back; None for MISSIONS_AS_OF_DAYS
+    as_of_days: int | None = None
+    #: events that it may tell of in an hour
+    per_hour: int = 3_600
 
     @property
     def name(self) -> str:
@@ -129,16 +137,27 @@ def _system(path: Path, name: str, entry: Any) -> SystemConfig:
 
 
 def _feed(where: str, system: str, entry: Any, reads: Collection[str]) -> FeedConfig:
-    if not isinstance(entry, dict) or not {"tool"} <= entry.keys() <= {"tool", "every_seconds"}:
-        raise BadInput(f"{where}: feed is {entry!r}; give it a tool, and every_seconds if need be.")
+    if not isinstance(entry, dict) or not {"tool"} <= entry.keys() <= _OF_FEED:
+        raise BadInput(f"{where}: feed is {entry!r}; give it a tool, and of {', '.join(sorted(_OF_FEED))} what need be.")
     if entry["tool"] not in list(reads):  # a list is compared, a set would have to hash whatever stands there
         raise BadInput(f"{where}: feed has the tool {entry['tool']!r}, which is none of its reads; name one of them.")
     if not _FEEDING.fullmatch(system):
         raise BadInput(f"{where} has a feed, and a name that is not of letters, digits, - and _; rename it.")
-    seconds = entry.get("every_seconds", FeedConfig.every_seconds)
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 1 <= seconds <= 86_400:
-        raise BadInput(f"{where}: every_seconds of feed is {seconds!r}; give a whole number from 1 to 86400.")
-    return FeedConfig(system, str(entry["tool"]), seconds)
+    missions = _texts(f"{where}: feed", entry, "missions") if "missions" in entry else None
+    seconds = _whole(where, entry, "every_seconds", FeedConfig.every_seconds, 1, 86_400)
+    days = _whole(where, entry, "as_of_days", FeedConfig.as_of_days, 0, 36_500)
+    per_hour = _whole(where, entry, "per_hour", FeedConfig.per_hour, 1, 1_000_000)
+    assert seconds is not None and per_hour is not None, "they have defaults"
+    return FeedConfig(system, str(entry["tool"]), seconds, missions, days, per_hour)
+
+
+def _whole(where: str, entry: Mapping[str, Any], field: str, otherwise: int | None, least: int, most: int) -> int | None:
+    if field not in entry:
+        return otherwise
+    value = entry[field]
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadInput(f"{where}: {field} of feed is {value!r}; give a whole number from {least} to {most}.")
+    return value
 
 
 def _texts(where: str, entry: Mapping[str, Any], field: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from dashboard.markup import markup, show
 from dashboard.text import label
 from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
 from dashboard.visitor import enter
+from graphs.spreadsheet import safe
 from ledger.evaluations import ALL, EvaluationRun, Shelf
 
 _MOST_ROWS = 10
@@ -53,7 +54,7 @@ def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
     """The list. A click on a line opens its run; two that are ticked can be compared."""
     rows = run_rows(runs)
     event = st.dataframe(
-        rows,
+        safe(rows),
         hide_index=True,
         key="evaluation_runs",
         on_select="rerun",

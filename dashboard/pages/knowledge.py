@@ -28,6 +28,7 @@ from dashboard.views.knowledge import (
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.policy_changes import first_moment
+from graphs.spreadsheet import safe
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.policies import Clause, Policy, PolicyBook
 from ledger.permissions import may
@@ -98,7 +99,7 @@ def _choose(book: PolicyBook, today: date) -> Policy | None:
     # the key holds what is listed: a choice of a row means nothing in another list
     key = f"{_LIST}.{hash(tuple((one.id, one.version) for one in found))}"
     event = st.dataframe(
-        rows, key=key, hide_index=True, on_select="rerun", selection_mode="single-row-required", row_height=29,
+        safe(rows), key=key, hide_index=True, on_select="rerun", selection_mode="single-row-required", row_height=29,
         height=38 + 29 * min(len(rows), MOST_ROWS),
         column_order=[name for name in rows[0] if name != "State" or wanted not in STATES],
         selection_default={"selection": {"rows": [place]}},

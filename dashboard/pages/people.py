@@ -12,6 +12,7 @@ from dashboard.text import label, plain, words
 from dashboard.views.people import allowed, row, state
 from dashboard.visitor import enter
 from errors import MissionsError
+from graphs.spreadsheet import safe
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.doors import ONE_TIME_DAYS, Account
 
@@ -61,7 +62,7 @@ def _table(found: list[Account]) -> None:
     # the key holds what is listed: a choice of a row means nothing in another list
     key = f"people-{hash(tuple(names))}-{st.session_state.get('people-turn', 0)}"
     event = st.dataframe(
-        [row(one, now) for one in found],
+        safe(row(one, now) for one in found),
         key=key,
         hide_index=True,
         on_select="rerun",

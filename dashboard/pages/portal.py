@@ -14,6 +14,7 @@ from dashboard.views.portal import Conversation, brand_style, conversation, draw
 from dashboard.visitor import enter
 from errors import MissionsError, Refused
 from graphs.intake import MOST_PHOTOS, customer_message
+from ledger.arrivals import Bounds, Origin
 from ledger.records import Person
 
 #: messages that are shown at first, and more at each click
@@ -73,7 +74,8 @@ def _send(person: Person, text: str, photos: int, submission: str) -> None:
     if wait is not None:
         raise Refused(f"You have sent {MOST} messages within an hour. Write again in {span(wait)}.")
     runtime = company().runtime
-    run = runtime.take_in(customer_message(runtime.context.packs, person, text, photos, submission, now))
+    event = customer_message(runtime.context.packs, person, text, photos, submission, now)
+    run = runtime.take_in(event, origin=Origin(f"portal {person.customer_id}", Bounds(hourly=MOST)))
     company().drive(run.run_id)
 
 

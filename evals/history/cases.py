@@ -9,9 +9,13 @@ import pyarrow.parquet as pq
 
 from errors import BadInput
 from evals.cases import RecordedException, parse_line, recorded
+from evals.history.engine import engine_within, in_sentences, rows_of
+from evals.history.parquet import check_texts, checked_schema
 from nodes.pack import Pack
 
 _ROWS_AT_A_TIME = 1_000
+#: to look at the lengths of texts
+_MEMORY_MB = 256
 
 
 def read_exceptions(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
@@ -39,6 +43,9 @@ def without_mission(file: Path) -> Mapping[str, int]:
 
 
 def _batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    schema = checked_schema(file, str(file))
+    with engine_within(_MEMORY_MB) as engine, in_sentences(str(file), _MEMORY_MB):
+        check_texts(engine, rows_of(file), schema, file.stat().st_size, str(file))
     try:
         with pq.ParquetFile(file) as rows:
             texts = [

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from errors import BadInput
 from evals.history.detectors import DETECTORS
 from evals.history.detectors.detector import Detector
-from evals.history.engine import engine_within, in_sentences, opened
+from evals.history.engine import engine_within, in_sentences, opened, within_seconds
 from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
 from evals.history.sketches import sketches, suspects
@@ -28,6 +29,9 @@ from knowledge_index.policies import PolicyBook
 LEAST_MEMORY_MB = 256
 #: that are told of at a time: a case may hold many orders, of a few KB each
 _ORDERS_PER_MB = 50
+#: what a scan of any file may take, and for each MB that it has; half a second and a few MB are usual
+_SECONDS, _SECONDS_PER_MB = 20.0, 5.0
+_TEMPORARY_MB, _TEMPORARY_PER_MB = 2_000, 50
 WRITTEN = pa.schema(
     [
         # of kind, subject and other_id: the same exception has the same id in every scan
@@ -88,6 +92,7 @@ def scan(
     thresholds: Thresholds | None = None,
     as_of: datetime | None = None,
     memory_mb: int = 1024,
+    trusted: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Found:
     """Find the exceptions in a history of orders; docs/history.md has its columns and the kinds.
@@ -101,6 +106,7 @@ def scan(
         thresholds: of the definitions; those of the policies in force at `as_of` unless given.
         as_of: the moment at which the cases are looked at; now unless given.
         memory_mb: what the engine may use, MiB; what does not fit goes to temporary files.
+        trusted: of a file, whether it may hold more, and take longer, than files of its size do.
         on_progress: told how many steps are done, and of how many.
 
     Raises BadInput for a history that cannot be read or holds what cannot be reckoned with, and an `out` that cannot be written
@@ -114,8 +120,13 @@ def scan(
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
     thresholds = thresholds or Thresholds.of(PolicyBook.load(settings().policies), as_of)
     what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)
-    with engine_within(memory_mb) as engine, in_sentences(what, memory_mb):
-        layout, rows = opened(engine, orders, what)
+    bounds = _Bounds.of(orders, trusted)
+    with (
+        engine_within(memory_mb, bounds.temporary_mb) as engine,
+        in_sentences(what, memory_mb),
+        within_seconds(engine, bounds.seconds, what),
+    ):
+        layout, rows = opened(engine, orders, what, trusted)
         search = _Search(engine, layout, thresholds, memory_mb, on_progress)
         search.find(rows, what)
         finding_s = time.perf_counter() - begun
@@ -132,6 +143,24 @@ def scan(
         layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
         unknown_statuses=search.unknown_statuses, finding_s=finding_s, seconds=seconds, exceptions=frame,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What a scan may take of time and of the disk; None where it may take anything."""
+
+    seconds: float | None = None
+    temporary_mb: int | None = None
+
+    @classmethod
+    def of(cls, orders: pd.DataFrame | Path | str, trusted: bool) -> "_Bounds":
+        """Of a file as much as one of its size takes, many times over."""
+        if trusted or isinstance(orders, pd.DataFrame):
+            return cls()
+        with suppress(OSError):  # which is said where it is opened
+            size_mb = Path(orders).stat().st_size / 1_000_000
+            return cls(_SECONDS + _SECONDS_PER_MB * size_mb, _TEMPORARY_MB + int(_TEMPORARY_PER_MB * size_mb))
+        return cls()
 
 
 class _Search:

@@ -3,33 +3,43 @@
 import hashlib
 import secrets
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
 from ledger import arrivals
-from ledger.arrivals import DeadLetter, EventSource, FeedPosition
+from ledger.arrivals import Bounds, DeadLetter, EventSource, FeedPosition, Origin
 from ledger.canonical import clean
 from ledger.sql import chain, people
+from ledger.sql.arriving import count, require_room
 from ledger.sql.rows import fields, select_record
 from ledger.tables import DEAD_LETTERS, EVENT_SOURCES, FEEDS
 
 _S, _L, _F = EVENT_SOURCES.c, DEAD_LETTERS.c, FEEDS.c
-_SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at)
+_SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S.as_of_days, _S.hourly)
 
 
-def add_source(tx: Connection, name: str, by: str, at: datetime) -> str:
+def add_source(tx: Connection, name: str, by: str, bounds: Bounds, at: datetime) -> str:
     """The token of a new source, or of one that had ended. BadInput for a name that is no good or in use."""
     arrivals.check_source_name(name)
     token = secrets.token_urlsafe(32)
-    values = {"digest": _digest(token), "added_by": by, "added_at": at, "ended_at": None}
+    values = {"digest": _digest(token), "added_by": by, "added_at": at, "ended_at": None, **vars(bounds)}
     added = insert_or(EVENT_SOURCES).values(name=name, **values)
     again = added.on_conflict_do_update(index_elements=["name"], set_=values, where=_S.ended_at.is_not(None))
     if tx.execute(again.returning(_S.name)).first() is None:
         raise BadInput(f"There is an event source '{name}' already: end it first if its token is to be another.")
-    chain.append(tx, at, "event_source_added", "", {"name": name, "by": by})
+    chain.append(tx, at, "event_source_added", "", {"name": name, "by": by, **vars(bounds)})
     return token
+
+
+def bound_source(tx: Connection, name: str, by: str, bounds: Bounds, at: datetime) -> None:
+    """Let a source do something else from now on. BadInput where there is none, or it has ended."""
+    bound = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(**vars(bounds))
+    if tx.execute(bound.returning(_S.name)).first() is None:
+        raise BadInput(f"There is no event source '{name}' that hands events in: see `missions source list`.")
+    chain.append(tx, at, "event_source_bounded", "", {"name": name, "by": by, **vars(bounds)})
 
 
 def end_source(tx: Connection, name: str, by: str, at: datetime) -> None:
@@ -42,17 +52,34 @@ def end_source(tx: Connection, name: str, by: str, at: datetime) -> None:
 
 def sources(tx: Connection) -> list[EventSource]:
     """By name; those that have ended too."""
-    return [EventSource(**fields(row)) for row in tx.execute(_SOURCE.order_by(_S.name.collate("C")))]
+    return [_source(row) for row in tx.execute(_SOURCE.order_by(_S.name.collate("C")))]
+
+
+def source_named(tx: Connection, name: str) -> EventSource | None:
+    """The source of this name, one that has ended too."""
+    row = tx.execute(_SOURCE.where(_S.name == clean(name))).first()
+    return _source(row) if row else None
 
 
 def source_of(tx: Connection, token: str) -> EventSource | None:
     """Whose token this is; None for one that is good for nothing."""
     row = tx.execute(_SOURCE.where(_S.digest == _digest(token), _S.ended_at.is_(None))).first()
-    return EventSource(**fields(row)) if row else None
+    return _source(row) if row else None
 
 
-def keep_letter(tx: Connection, source: str, body: str, reason: str, at: datetime) -> str:
-    """Keep a letter; its id. One that is open already, with this text from this source, is kept once, with the last reason."""
+def _source(row: Row[*tuple[Any, ...]]) -> EventSource:
+    told = fields(row)
+    missions, days, hourly = (told.pop(name) for name in ("missions", "as_of_days", "hourly"))
+    bounds = Bounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)
+    return EventSource(**told, bounds=bounds)
+
+
+def keep_letter(tx: Connection, source: str, body: str, reason: str, bounds: Bounds, at: datetime) -> str:
+    """Keep a letter; its id. One that is open already, with this text from this source, is kept once, with the last reason.
+
+    Raises TooMany where the source may hand in no more, or has too many open letters.
+    """
+    origin = Origin(source, bounds)
     body = arrivals.cut(body)
     times = 0
     while True:
@@ -62,7 +89,11 @@ def keep_letter(tx: Connection, source: str, body: str, reason: str, at: datetim
         again = kept.on_conflict_do_update(
             index_elements=["letter_id"], set_={"reason": values["reason"]}, where=_L.settled_at.is_(None)
         )
-        if tx.execute(again.returning(_L.letter_id)).first() is not None:
+        is_new = tx.execute(again.returning(literal_column("xmax = 0"))).scalar_one_or_none()
+        if is_new and bounds.hourly is not None:
+            count(tx, origin, at)
+            require_room(tx, origin)
+        if is_new is not None:
             return letter_id
         times += 1
 

@@ -9,16 +9,20 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
 from ledger import audit, leases, legality, rules
+from ledger.arrivals import Origin, check_arrival
 from ledger.canonical import clean
 from ledger.records import Event, Outcome, Run, RunStatus
 from ledger.sentences import given_up, no_run, run_id_taken, several_runs
 from ledger.sql import chain, conflicts, effects, incidents, people, proposals
+from ledger.sql.arriving import count
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import select_runs, to_run
 from ledger.tables import INBOX, RUNS
 
 
-def take_in(tx: Connection, event: Event, run_id: str, versions: Mapping[str, str], at: datetime) -> Run:
+def take_in(
+    tx: Connection, event: Event, run_id: str, versions: Mapping[str, str], at: datetime, origin: Origin | None = None
+) -> Run:
     legality.check_event(event, run_id)
     digest = legality.event_digest(event)
     kept = tx.execute(
@@ -33,6 +37,9 @@ def take_in(tx: Connection, event: Event, run_id: str, versions: Mapping[str, st
         return to_run(row)
     if tx.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id)).first():
         raise BadInput(run_id_taken(run_id))
+    if origin is not None:  # what came before is known, whatever its source may do now
+        check_arrival(event, origin, at)
+        count(tx, origin, at)
     values = {"run_id": run_id, "source_id": event.source_id, "versions": versions}
     tx.execute(insert(RUNS).values(**values, status="running", started_at=at))
     chain.append(tx, at, "event_taken_in", run_id, audit.of_event(event, versions))

@@ -12,6 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from graphs.runtime import Runtime
 from graphs.taking_in import Intake, Raw
+from ledger.arrivals import Bounds
 from ledger.canonical import utc_now
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
@@ -22,13 +23,14 @@ from systems.calls import Reader
 from systems.recorded import RecordedSystems
 from tests.engine import laboratory
 
-REVIEW: dict[str, Any] = {"mission": "order_exception", "as_of": "2026-03-14T09:30:00Z"}
+#: what a source of the tests may do
+BOUNDS = Bounds(missions=("order_exception", "support_resolution", "account_save"))
 
 
 def an_event(source_id: str, order_id: str = "O-4471", **other: Any) -> dict[str, Any]:
     """An event as a system hands it in."""
     trigger = {"event": "order.payment_review", "order_id": order_id, **other}
-    return {"source_id": source_id, **REVIEW, "trigger": trigger}
+    return {"source_id": source_id, "mission": "order_exception", "as_of": utc_now().isoformat(), "trigger": trigger}
 
 
 def raws(*values: Any, source: str = "POST /events by oms") -> list[Raw]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ledger.arrivals import Bounds
 from ledger.inbox import Inbox
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from tests.conftest import _database
-from tests.integration.arriving import an_event
+from tests.integration.arriving import BOUNDS, an_event
 from tests.integration.commands import Done, missions, refused
 from tests.integration.live_company import SAMPLE
 from tests.integration.sessions import home_of
@@ -71,10 +72,12 @@ def test_events_of_a_file_are_taken_in_once_and_what_is_none_is_settled_by_whoev
     refused(command("events", "again", letter, "--reason", "a test", by="rita"), "not valid JSON")
     assert command("events", "drop", letter, "--reason", "a test", by="rita").stdout == f"{letter} is dropped.\n"
 
+    Inbox(command.ledger).add_source("oms", bounds=BOUNDS)
     kept = Inbox(command.ledger).keep_letter("POST /events by oms", json.dumps(an_event("f-1")), "there was no such mission")
     again = command("events", "again", kept, "--reason", "there is now", by="rita").stdout
     assert re.match(rf"{kept} is taken in: run r-\w+ about O-4471\.\n", again) and "missions worker" in again
     assert {"oms:f-1", "f-1"} < {run.event.source_id for run in command.ledger.runs()}
+    Inbox(command.ledger).end_source("oms")
     assert [letter["letter_id"] for letter in json.loads(command("events", "dead", "--json").stdout)] == [
         letters[0]["letter_id"], letters[2]["letter_id"],
     ]  # fmt: skip
@@ -104,20 +107,29 @@ def test_a_file_that_is_not_there_and_one_of_recorded_exceptions_are_no_events(c
 
 
 def test_sources_are_added_listed_and_ended(command: Command) -> None:
-    added = command("source", "add", "oms")
+    refused(command("source", "add", "oms", "--missions", "order_exception,everything"), "no mission 'everything'")
+    added = command("source", "add", "oms", "--missions", "order_exception")
     assert added.returncode == 0, added.stderr
     token = added.stdout.splitlines()[1]
     source = Inbox(command.ledger).source_of(token)
     assert source is not None and source.name == "oms"
-    refused(command("source", "add", "oms"), "already")
+    refused(command("source", "add", "oms", "--missions", "order_exception"), "already")
+    bounded = command("source", "bounds", "oms", "--missions", "support_resolution", "--as-of-days", "3", "--per-hour", "10")
+    assert " ".join(bounded.stdout.split()) == "oms: support_resolution; 3 days back; 10 events an hour."
+    changed = Inbox(command.ledger).source_named("oms")
+    assert changed and changed.bounds == Bounds(missions=("support_resolution",), as_of_days=3, hourly=10)
     listed = command("source", "list").stdout
-    assert re.search(r"^oms +\d", listed, re.MULTILINE) and token not in listed
+    assert re.search(r"^oms +support_resolution +3 +10 +\d", listed, re.MULTILINE) and token not in listed
     assert command("source", "end", "oms").stdout == "oms hands no events in any more.\n"
     refused(command("source", "end", "oms"), "missions source list")
 
     command.ledger.add_person("admin", "administrator")
-    refused(command("source", "add", "shop"), "managed by an administrator", "missions sign-in")
-    refused(command("source", "add", "shop", by="rita"), "To manage event sources takes the role administrator")
+    refused(command("source", "add", "shop", "--missions", "order_exception"), "managed by an administrator", "missions sign-in")
+    for act in ("add", "bounds"):
+        refused(
+            command("source", act, "oms", "--missions", "order_exception", by="rita"),
+            "To manage event sources takes the role administrator",
+        )
     assert command("source", "add", "shop", by="admin").returncode == 0
     assert [entry.body["by"] for entry in command.ledger.audit() if "source" in entry.kind] == ["the command line"] * 2 + [
         "admin"

@@ -51,7 +51,7 @@ def _may(url: str, role: Role, statement: str) -> bool:
 
 
 _ALL = {"observations", "leases", "incidents"}
-_INCOMING = {"inbox", "runs", "feeds", "dead_letters"}
+_INCOMING = {"arrivals", "inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
     REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},

@@ -16,7 +16,7 @@ from ledger.postgres import PostgresLedger
 from systems.sandbox.database import create_schema
 from tests.browser.serving import serving
 from tests.conftest import _database
-from tests.integration.arriving import an_event
+from tests.integration.arriving import BOUNDS, an_event
 
 #: one dashboard for all tests of this module
 JSON, LINES = "application/json", "application/x-ndjson"
@@ -42,7 +42,7 @@ class Door:
     def __init__(self, url: str, ledger: PostgresLedger, database_url: str) -> None:
         self.ledger, self.inbox, self.database_url = ledger, Inbox(ledger), database_url
         self._place = urlsplit(url).netloc
-        self.token = self.inbox.add_source("oms")
+        self.token = self.inbox.add_source("oms", bounds=BOUNDS)
 
     def ask(self, method: str, body: Any = None, path: str = "/events", **headers: str) -> Answer:
         """One request; a body that is an iterator is sent in chunks, without its length."""
@@ -115,7 +115,7 @@ def test_without_a_good_token_nothing_is_told_and_nothing_read(door: Door) -> No
 
 
 def test_two_sources_hand_in_the_same_source_id_and_both_are_taken_in(door: Door) -> None:
-    other = door.inbox.add_source("shop")
+    other = door.inbox.add_source("shop", bounds=BOUNDS)
     told = [door.post(an_event("same"), token=token).json["taken_in"] for token in (door.token, other)]
     assert [len(one) for one in told] == [1, 1] and told[0][0]["run_id"] != told[1][0]["run_id"]
 

@@ -23,8 +23,8 @@ from tests.integration.live_company import CASES
 
 pytest_plugins = ["tests.integration.arriving"]
 
-SANDBOX = FeedConfig("oms", "list_events")
-SHOP = FeedConfig("shop", "list_events")
+SANDBOX = load_config().feeds[0]
+SHOP = FeedConfig("shop", "list_events", missions=("order_exception",))
 SERVER = '''
 import json, os, sys
 from typing import Any

@@ -14,7 +14,7 @@ from ledger.arrivals import MOST_BODY_BYTES
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
-from tests.integration.arriving import Arriving, an_event, raws
+from tests.integration.arriving import BOUNDS, Arriving, an_event, raws
 
 pytest_plugins = ["tests.integration.arriving"]
 
@@ -116,6 +116,7 @@ def kinds(arriving: Arriving) -> list[str]:
 
 
 def test_a_letter_is_taken_in_again_when_it_can_be(arriving: Arriving) -> None:
+    arriving.inbox.add_source("oms", bounds=BOUNDS)
     packs = arriving.intake.runtime.context.packs
     lacking = {name: pack for name, pack in packs.items() if name != "order_exception"}
     arriving.intake.runtime.context.packs = lacking

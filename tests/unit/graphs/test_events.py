@@ -2,7 +2,7 @@
 
 import json
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,10 +97,8 @@ BAD = [
     (changed(as_of=5), "as_of must be a moment"),
     (changed(as_of="yesterday"), "is no moment"),
     (changed(as_of="2026-03-14T09:30:00"), "is no moment"),
-    (changed(as_of="1999-12-31T23:59:59Z"), "before 2000 or more than a day ahead"),
+    (changed(as_of="1999-12-31T23:59:59Z"), "before 2000"),
     (changed(as_of="0001-01-01T00:00:00+14:00"), "before 2000"),
-    (changed(as_of="9999-12-31T23:59:59-14:00"), "more than a day ahead"),
-    (changed(as_of=(NOW + timedelta(days=1, seconds=1)).isoformat()), "more than a day ahead"),
 ]
 
 

@@ -1,0 +1,61 @@
+"""Text as terminals, logs and screens may show it: without characters that are followed instead of seen."""
+
+import re
+from typing import IO, Any
+
+#: controls, those that turn the direction of writing, those without width, halves of characters, invisible tags
+_SPECIAL = (
+    r"\x7f-\x9f\xad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0"
+    r"\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+HIDDEN = re.compile(f"[\\x00-\\x1f{_SPECIAL}]")
+#: as above, but lines stay lines
+HIDDEN_IN_LINES = re.compile(f"[\\x00-\\x09\\x0b-\\x1f{_SPECIAL}]")
+#: as above, but lines and their columns stay
+_HIDDEN_IN_STREAMS = re.compile(f"[\\x00-\\x08\\x0b-\\x1f{_SPECIAL}]")
+
+
+def harmless(text: str) -> str:
+    """Lines of text with a blank in the place of every character that would not be seen."""
+    return _HIDDEN_IN_STREAMS.sub(" ", text.replace("\r\n", "\n"))
+
+
+def escaped(json: str) -> str:
+    """A JSON text of the same value, in which such characters are written as \\uXXXX."""
+    return _HIDDEN_IN_STREAMS.sub(lambda found: _as_json(found[0]), json)
+
+
+def _as_json(character: str) -> str:
+    """A character as JSON writes what it does not show."""
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
+class Harmless:
+    """A stream of text on which nothing is written that would be followed instead of seen; all else is as on `raw`.
+
+    It says that it is no terminal, so that libraries that write on it leave their own colors out too.
+    """
+
+    def __init__(self, raw: IO[str]) -> None:
+        self.raw = raw
+
+    def write(self, text: str) -> int:
+        """Write the text, harmless."""
+        self.raw.write(harmless(text))
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        """Write lines, harmless."""
+        for line in lines:
+            self.write(line)
+
+    def isatty(self) -> bool:
+        """See the class."""
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
