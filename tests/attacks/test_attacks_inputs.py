@@ -242,6 +242,7 @@ def test_such_a_file_handed_in_as_exceptions(bomb: str, tmp_path: Path) -> None:
 
 def test_a_history_whose_exceptions_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "_SECONDS", 0.05)
+    monkeypatch.setattr(scanning, "_SECONDS_PER_MB", 0.0)
     file = tmp_path / "orders.parquet"
     pq.write_table(history(40_000), file)
     with pytest.raises(BadInput, match="takes more than 0 seconds"):

@@ -130,7 +130,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
             command("source", act, "oms", "--missions", "order_exception", by="rita"),
             "To manage event sources takes the role administrator",
         )
-    assert command("source", "add", "shop", by="admin").returncode == 0
+    assert command("source", "add", "shop", "--missions", "order_exception", by="admin").returncode == 0
     assert [entry.body["by"] for entry in command.ledger.audit() if "source" in entry.kind] == ["the command line"] * 2 + [
         "admin"
     ]

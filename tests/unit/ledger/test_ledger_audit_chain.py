@@ -18,7 +18,7 @@ def _a_whole_run(ledger: Ledger) -> None:
     ledger.take_in(an_event(trigger={"order_id": "O-1", "text": "my card is 4111 1111"}), "run-1", {"graph": "1"})
     plan = [{**PLAN[0], "args": {"note": "4111 1111"}}]
     ledger.propose(a_proposal(rationale="because of 4111 1111", plan=plan))
-    decided(ledger, reason="Seen by me.", details={"note": "4111 1111"})
+    decided(ledger, reason="Seen by me.", details={"remark": "4111 1111"})
     ledger.intend([an_effect(args={"note": "4111 1111"})])
     ledger.mark_effect("k-0", "executing", at=LATER)
     ledger.mark_effect("k-0", "done", {"note": "4111 1111"}, at=LATER)
