@@ -131,7 +131,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
             "To manage event sources takes the role administrator",
         )
     assert command("source", "add", "shop", "--missions", "order_exception", by="admin").returncode == 0
-    assert [entry.body["by"] for entry in command.ledger.audit() if "source" in entry.kind] == ["the command line"] * 2 + [
+    assert [entry.body["by"] for entry in command.ledger.audit() if "source" in entry.kind] == ["the command line"] * 3 + [
         "admin"
     ]
 

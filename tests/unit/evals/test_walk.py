@@ -122,7 +122,7 @@ def test_the_graph_shows_where_the_run_stands(walk: Walk) -> None:
 def test_a_proposal_shows_verdict_approval_changes_and_the_words_of_its_clauses(walk: Walk) -> None:
     for said in shown(walk.drive().proposal):
         assert "fulfil with changes" in said
-        assert "reviewer must approve · $374.86 at stake" in said
+        assert "reviewer must approve · $378.86 at stake" in said
         assert "oms O-99308 lines/2/location: DC-EWR → ST-SAN" in said
         assert "Another order of the same customer is a duplicate" in said
         assert "no other distribution centre has 1 of HP-TIDE-578" in said
