@@ -10,8 +10,10 @@ from cli.opening import open_ledger
 from cli.screen import say
 from errors import BadInput, Refused
 from graphs.settings import Settings, settings
+from ledger import second_factor
 from ledger.desk import Desk
 from ledger.records import Person
+from ledger.sql.doors import Knock
 
 
 def sign_in(name: str) -> None:
@@ -24,10 +26,15 @@ def sign_in(name: str) -> None:
     with open_ledger() as ledger:
         desk, lasts = Desk(ledger), timedelta(hours=chosen.session_hours)
         password = chosen.password.get_secret_value() or _ask(f"Password of {name}: ")
-        knock = desk.sign_in(name, password, lasts)
+        roles = chosen.second_factor_roles
+        knock = desk.sign_in(name, password, lasts, second_factor=roles)
         if knock.choose:
             say("This was a one-time password: choose one of your own, of at least 12 characters.")
-            knock = desk.sign_in(name, password, lasts, _choose())
+            own = _choose()
+            knock = desk.sign_in(name, password, lasts, own, second_factor=roles)
+            password = own if knock.code else password
+        if knock.code:
+            knock = desk.sign_in(name, password, lasts, code=_code(knock, name), second_factor=roles)
         if not knock.token:
             raise Refused(_lowered(knock.refused))
         _end(desk, chosen)
@@ -95,6 +102,14 @@ def _ask(prompt: str) -> str:
     if not sys.stdin.isatty():
         raise BadInput("there is no terminal to ask for a password: set MISSIONS_PASSWORD")
     return getpass.getpass(prompt)
+
+
+def _code(knock: Knock, name: str) -> str:
+    """Ask for the code of the second factor, which an app gets here if need be."""
+    if knock.secret:
+        say("You sign in with a second factor from now on. Add this to an app for codes (TOTP):")
+        say(second_factor.address(knock.secret, name, settings().brand_name))
+    return _ask("Code of your app: ")
 
 
 def _choose() -> str:

@@ -7,11 +7,13 @@ import typer
 from cli.opening import open_ledger
 from cli.screen import say, table
 from cli.signing import signed_in
-from errors import Refused
+from errors import BadInput, Refused
 from graphs.settings import settings
-from ledger.desk import COMMAND_LINE, Desk
+from ledger.admissions import COMMAND_LINE, Admission, Changed, Wanted
+from ledger.desk import Desk
 from ledger.permissions import Permission, require
 from ledger.postgres import PostgresLedger
+from ledger.rules import person_key
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -26,23 +28,78 @@ def add_person(
     role: Annotated[str, typer.Option(help="customer, analyst, reviewer, supervisor, finance, administrator or auditor")],
     customer_id: Annotated[str, typer.Option(help="customer: whose orders and messages they see, such as C-45130")] = "",
 ) -> None:
-    """Add a person and print a one-time password, or change a person's role. Takes an administrator."""
+    """Add a person and print a one-time password, or change a person's role. Takes an administrator.
+
+    Whoever may decide, and an administrator, is admitted by two people: one asks, another confirms.
+    """
     with open_ledger() as ledger:
         desk = Desk(ledger)
-        by = manager(ledger, desk)
-        person, one_time = desk.admit(name, role, by, customer_id or None, account=not settings().oidc_metadata_url)
+        wanted = Wanted(kind="role", name=name, role=role, customer_id=customer_id or None, account=_local())
+        changed = desk.ask(wanted, manager(ledger, desk))
+    if changed.waits:
+        _show_waiting(changed)
+        return
+    assert changed.person is not None
+    person = changed.person
     say(f"{person.name} is {person.role}{f' of {person.customer_id}' if person.customer_id else ''} now.")
-    if one_time:
-        _show(person.name, one_time)
+    if changed.one_time:
+        _show(person.name, changed.one_time)
 
 
 @app.command("password")
 def give_password(name: str) -> None:
-    """Print a new one-time password for a person, whose sessions end. Takes an administrator, or a lost password of one."""
+    """Print a new one-time password for a person, whose sessions end. Takes an administrator, or a lost password of one.
+
+    Of somebody who may decide, and of an administrator, it takes two people.
+    """
     with open_ledger() as ledger:
         desk = Desk(ledger)
-        one_time = desk.give_one_time(name, manager(ledger, desk, name))
-    _show(name, one_time)
+        changed = desk.ask(Wanted(kind="password", name=name), manager(ledger, desk, name))
+    _show_waiting(changed) if changed.waits else _show(name, changed.one_time)
+
+
+@app.command("second-factor")
+def forget_factor(name: str) -> None:
+    """Forget the second factor of a person who has lost it; they add another when they sign in. Takes an administrator.
+
+    Of somebody who may decide, and of an administrator, it takes two people.
+    """
+    with open_ledger() as ledger:
+        desk = Desk(ledger)
+        changed = desk.ask(Wanted(kind="second_factor", name=name), manager(ledger, desk, name))
+    _show_waiting(changed) if changed.waits else say(f"The second factor of {name} is forgotten.")
+
+
+@app.command("confirm")
+def confirm_change(name: str) -> None:
+    """Confirm what somebody else asked for about a person. Takes a second administrator, or supervisor or finance without one."""
+    with open_ledger() as ledger:
+        desk = Desk(ledger)
+        by = _confirmer(desk)
+        for admission in _about(desk, name):
+            changed = desk.confirm(admission.admission_id, by)
+            say(f"Confirmed: {told(admission)}.")
+            if changed.one_time:
+                say(f"Second half of the one-time password of {admission.name}, shown now and never again: {changed.one_time}")
+
+
+@app.command("refuse")
+def refuse_change(name: str) -> None:
+    """Give up what was asked for about a person."""
+    with open_ledger() as ledger:
+        desk = Desk(ledger)
+        by = _confirmer(desk)
+        for admission in _about(desk, name):
+            desk.refuse(admission.admission_id, by)
+            say(f"Refused: {told(admission)}.")
+
+
+@app.command("waiting")
+def list_waiting() -> None:
+    """What was asked for about people, and waits for a second person."""
+    with open_ledger() as ledger:
+        found = Desk(ledger).admissions()
+    table(("change", "asked by", "until"), [(told(one), one.asked_by, f"{one.lapses_at:%d %b %H:%M} UTC") for one in found])
 
 
 @app.command("list")
@@ -55,6 +112,41 @@ def list_people() -> None:
     table(("name", "role", "customer", "signs in with"), rows)
     if total > len(found):
         say(f"{total - len(found)} more: search for them on the dashboard, under People.")
+
+
+def told(admission: Admission) -> str:
+    """What is asked for."""
+    if admission.kind == "role":
+        return f"{admission.name} is to be {admission.role}"
+    kind = "a new one-time password" if admission.kind == "password" else "no second factor any more"
+    return f"{admission.name} is to have {kind}"
+
+
+def _about(desk: Desk, name: str) -> list[Admission]:
+    found = [one for one in desk.admissions() if person_key(one.name) == person_key(name)]
+    if not found:
+        raise BadInput(f"nothing was asked for about {name} that waits: see `missions user waiting`")
+    return found
+
+
+def _confirmer(desk: Desk) -> str:
+    """Who is signed in; the command line where nobody is, which may stand in only for people that there are not."""
+    person = None if settings().oidc_metadata_url else signed_in(desk)
+    return person.name if person else COMMAND_LINE
+
+
+def _local() -> bool:
+    return not settings().oidc_metadata_url
+
+
+def _show_waiting(changed: Changed) -> None:
+    assert changed.waits is not None
+    name = changed.waits.name
+    say(f"{told(changed.waits)}: this takes a second person, who confirms it on the dashboard under People, or with")
+    say(f"`missions user confirm {name}`, until {changed.waits.lapses_at:%d %b %H:%M} UTC.")
+    if changed.one_time:
+        say(f"First half of the one-time password of {name}, shown now and never again: {changed.one_time}")
+        say("Who confirms is shown the second half. Each of you tells it to this person.", style="dim")
 
 
 def _show(name: str, one_time: str) -> None:

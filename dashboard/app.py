@@ -21,7 +21,7 @@ PAGES: tuple[tuple[str, str, str, Permission], ...] = (
     ("knowledge", "Knowledge", "menu_book", "read"),
     ("evaluations", "Evaluations", "science", "read"),
     ("incidents", "Incidents & audit", "shield", "read"),
-    ("people", "People", "group", "manage_people"),
+    ("people", "People", "group", "confirm_people"),
     ("portal", "Your messages", "support_agent", "write_in"),
     ("run", "Run", "route", "read"),
 )

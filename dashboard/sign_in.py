@@ -8,10 +8,11 @@ import hashlib
 import mimetypes
 import re
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import segno
 from anyio import CapacityLimiter, to_thread
 from markupsafe import Markup
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +26,9 @@ from dashboard.origin import by_https, same_origin
 from dashboard.visitor import COOKIE, SIGN_IN
 from errors import MissionsError
 from graphs.settings import Settings
+from ledger import second_factor
 from ledger.passwords import LEAST_CHARACTERS, MOST_CHARACTERS
+from ledger.sql.attempts import DEVICE_DAYS, Origin
 from ledger.sql.doors import Knock
 
 MOST_BODY_BYTES = 10_000
@@ -33,6 +36,10 @@ MOST_BODY_BYTES = 10_000
 MOST_FIELDS = 20
 #: argon2 takes 64 MiB for each password that it looks at
 SIDE_BY_SIDE = 2
+#: who waits for that beyond this is sent away
+MOST_WAITING = 20
+#: the cookie of a browser in which somebody signed in before: others who try their name there or elsewhere cost it nothing
+DEVICE = "missions_device"
 _STATIC = Path(__file__).with_name("static")
 #: an address of this site: browsers leave out tabs and line ends, and read a backslash as a slash
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,1000}")
@@ -81,16 +88,32 @@ async def _submitted(request: Request) -> Response:
         different = Knock(refused="The two passwords differ: type the same one twice.", choose=True)
         return _page(back, different, name, password)
     lasts = timedelta(hours=company().settings.session_hours)
-    knock = await to_thread.run_sync(company().desk.sign_in, name, password, lasts, chosen, limiter=_limiter())
+    if _limiter().statistics().tasks_waiting >= MOST_WAITING:
+        return _page(back, Knock(refused="Too many are signing in at this moment: try again in a few seconds."), name, status=503)
+    opens = partial(
+        company().desk.sign_in, name, password, lasts, chosen, code=given.get("code", ""),
+        origin=_origin(request), second_factor=company().settings.second_factor_roles,
+    )  # fmt: skip
+    knock = await to_thread.run_sync(opens, limiter=_limiter())
     if not knock.token:
-        return _page(back, knock, name, password if knock.choose else "")
+        # the one-time password opens nothing any more once another was chosen
+        return _page(back, knock, name, (chosen or password) if knock.code else password if knock.choose else "")
     if before := request.cookies.get(COOKIE):
         await to_thread.run_sync(company().desk.sign_out, before)
     response = RedirectResponse(back, 303)
     response.set_cookie(
         COOKIE, knock.token, httponly=True, samesite="lax", secure=by_https(request), max_age=int(lasts.total_seconds())
     )
+    response.set_cookie(
+        DEVICE, knock.device, httponly=True, samesite="strict", secure=by_https(request), max_age=DEVICE_DAYS * 86_400,
+        path=SIGN_IN,
+    )  # fmt: skip
     return response
+
+
+def _origin(request: Request) -> Origin:
+    """From where somebody tries: their address, or that which a proxy of ours tells, and the browser where it is known."""
+    return Origin(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
 
 
 def local(address: str) -> str:
@@ -113,7 +136,9 @@ async def _fields(request: Request) -> dict[str, str] | None:
         fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except (ValueError, ClientDisconnect):
         return None
-    fields = {field: values for field, values in fields.items() if field in ("name", "password", "chosen", "again", "next")}
+    fields = {
+        field: values for field, values in fields.items() if field in ("name", "password", "chosen", "again", "code", "next")
+    }
     if not {"name", "password"} <= fields.keys():
         return None
     return {field: values[0].replace("\x00", "") for field, values in fields.items()}
@@ -131,7 +156,7 @@ def _page(back: str, knock: Knock | None = None, name: str = "", password: str =
         style=Markup(style),
         told=told,
         next=back,
-        fields=_choosing(name, password) if knock is not None and knock.choose else _asking(name),
+        fields=_fields_of(knock, name, password),
     )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; form-action 'self'"
@@ -141,6 +166,34 @@ def _page(back: str, knock: Knock | None = None, name: str = "", password: str =
         "Cache-Control": "no-store",
     }
     return HTMLResponse(str(page), status, headers)
+
+
+def _fields_of(knock: Knock | None, name: str, password: str) -> Markup:
+    if knock is not None and knock.choose:
+        return _choosing(name, password)
+    if knock is not None and knock.code:
+        return _coding(name, password, knock.secret)
+    return _asking(name)
+
+
+def _coding(name: str, password: str, secret: str) -> Markup:
+    """The field for a code; where an app does not have the secret yet, the secret too, for its camera and in letters."""
+    shown = Markup("")
+    if secret:
+        address = second_factor.address(secret, name.strip(), company().settings.brand_name)
+        picture = segno.make(address, micro=False).svg_data_uri(scale=5, border=2, light="#ffffff")
+        shown = Markup(
+            '<img src="{}" alt="QR code for the app" width="220"><p class="hint">Or type this into the app: {}</p>'
+        ).format(picture, secret)
+    return Markup(
+        '<label for="name">Name</label>'
+        '<input id="name" name="name" value="{name}" autocomplete="username" readonly>'
+        '<input type="hidden" name="password" value="{password}">'
+        "{shown}"
+        '<label for="code">Code of your app</label>'
+        '<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="12" required autofocus>'
+        "<button>Sign in</button>"
+    ).format(name=name, password=password, shown=shown)
 
 
 def _asking(name: str) -> Markup:

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     proxies: str = ""
     #: hours for which somebody stays signed in
     session_hours: float = Field(default=10.0, gt=0)
+    #: roles that sign in with codes of an app besides: "finance, administrator"
+    second_factor: str = ""
     #: how the dashboard and the portal call themselves, and look
     brand_name: str = "Missions"
     brand_logo: Path | None = None
@@ -111,6 +113,11 @@ class Settings(BaseSettings):
     def reasoner_name(self) -> str:
         """Who makes proposals: "planner", "llm" or "hybrid"."""
         return self.reasoner or ("hybrid" if self.model else "planner")
+
+    @property
+    def second_factor_roles(self) -> frozenset[str]:
+        """The roles that sign in with a second factor."""
+        return frozenset(role.strip() for role in self.second_factor.split(",")) - {""}
 
     @property
     def knowledge(self) -> Path:

@@ -9,23 +9,20 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
-from errors import Refused
-from ledger import permissions
+from ledger import permissions, rules
+from ledger.admissions import COMMAND_LINE, Admission, Changed, Wanted
 from ledger.canonical import utc_now
 from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
 from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.permissions import Permission
 from ledger.postgres import PostgresLedger
 from ledger.records import NOBODY, Approval, AuditEntry, Claim, Incident, Person, Run
-from ledger.sql import chain, claims, doors, drafts, incidents, listing, people
-from ledger.sql.doors import Account, Knock
+from ledger.sql import admissions, chain, claims, doors, drafts, incidents, listing, people
+from ledger.sql.attempts import HERE, Origin
+from ledger.sql.doors import Account, Ask, Knock
 
 #: for which an opened proposal is claimed, unless it is prolonged
 CLAIM_LASTS = timedelta(minutes=5)
-#: who works at the command line has the account of the machine, and no other
-COMMAND_LINE = "the command line"
 
 
 class Desk:
@@ -39,18 +36,18 @@ class Desk:
     def enrol(self, name: str, role: str, by: str = COMMAND_LINE, customer_id: str | None = None) -> Person:
         """Add a person or give them another role; `by` is an administrator, or the command line.
 
-        Refused to who is no administrator, and for one's own role.
+        Refused to who is no administrator, for one's own role, and for what takes two people: see `ask`.
         """
-        with self._transaction() as tx:
-            _may_manage(tx, by, name)
-            return people.add(tx, name, role, customer_id, self._clock())
+        return self.admit(name, role, by, customer_id, account=False)[0]
 
     def admit(
         self, name: str, role: str, by: str = COMMAND_LINE, customer_id: str | None = None, account: bool = True
     ) -> tuple[Person, str]:
         """`enrol`, and a one-time password for who has no local account yet (empty for who has, or is to have none)."""
         with self._transaction() as tx:
-            _may_manage(tx, by, name)
+            admissions.may_manage(tx, by, name)
+            rules.check_person(name, role, customer_id)
+            admissions.must_not_take_two(tx, Wanted(kind="role", name=name, role=role, customer_id=customer_id), by)
             person = people.add(tx, name, role, customer_id, self._clock())
             wanted = account and not doors.has_account(tx, name)
             return person, doors.give_one_time(tx, name, by, self._clock()) if wanted else ""
@@ -58,19 +55,40 @@ class Desk:
     def give_one_time(self, name: str, by: str = COMMAND_LINE) -> str:
         """A new one-time password for a local account, which is made if need be; sessions of it end."""
         with self._transaction() as tx:
-            _may_manage(tx, by, "")
+            admissions.may_manage(tx, by)
+            admissions.must_not_take_two(tx, Wanted(kind="password", name=name), by)
             return doors.give_one_time(tx, name, by, self._clock())
+
+    def ask(self, wanted: Wanted, by: str) -> Changed:
+        """Change a person: at once where one may, and else when somebody confirms. `by` as for `enrol`."""
+        with self._transaction() as tx:
+            return admissions.ask(tx, wanted, by, self._clock())
+
+    def confirm(self, admission_id: str, by: str) -> Changed:
+        """Confirm what somebody else asked for. Refused to who asked, whom it is about, and who may not."""
+        with self._transaction() as tx:
+            return admissions.confirm(tx, admission_id, by, self._clock())
+
+    def refuse(self, admission_id: str, by: str) -> None:
+        """Give up what was asked for about a person."""
+        with self._transaction() as tx:
+            admissions.refuse(tx, admission_id, by, self._clock())
+
+    def admissions(self) -> list[Admission]:
+        """What waits for a second person, the oldest first."""
+        with self._transaction() as tx:
+            return admissions.waiting(tx, self._clock())
 
     def end_sessions(self, name: str, by: str) -> int:
         """End every session of a person; how many there were."""
         with self._transaction() as tx:
-            _may_manage(tx, by, "")
+            admissions.may_manage(tx, by)
             return doors.end_sessions(tx, name, by, self._clock())
 
     def accounts(self, by: str, text: str = "", offset: int = 0, limit: int = 50) -> tuple[list[Account], int]:
         """A page of the people whose name has this text in it, by name, and how many there are in all."""
         with self._transaction() as tx:
-            _may_manage(tx, by, "")
+            admissions.may_manage(tx, by)
             return doors.accounts(tx, text, offset, limit, self._clock())
 
     def has_administrator(self) -> bool:
@@ -83,10 +101,24 @@ class Desk:
         with self._transaction() as tx:
             return doors.has_account(tx, name)
 
-    def sign_in(self, name: str, password: str, lasts: timedelta, chosen: str | None = None) -> Knock:
-        """Try to sign in for a while. `chosen` is one's own password in place of a one-time one."""
+    def sign_in(
+        self,
+        name: str,
+        password: str,
+        lasts: timedelta,
+        chosen: str | None = None,
+        *,
+        code: str = "",
+        origin: Origin = HERE,
+        second_factor: Collection[str] = (),
+    ) -> Knock:
+        """Try to sign in for a while. `chosen` is one's own password in place of a one-time one.
+
+        `second_factor`: the roles that take one, for which a `code` comes too.
+        """
+        ask = Ask(name, password, chosen or "", code, origin)
         with self._transaction() as tx:
-            return doors.knock(tx, name, password, chosen, lasts, self._clock())
+            return doors.knock(tx, ask, lasts, second_factor, self._clock())
 
     def who(self, token: str) -> Person | None:
         """Whose session this is, with the role that they have now; None when it has expired or was ended."""
@@ -101,7 +133,7 @@ class Desk:
     def change_password(self, name: str, password: str, chosen: str) -> str:
         """Choose another password; every session of the account ends. A sentence where it is refused, else nothing."""
         with self._transaction() as tx:
-            return doors.change(tx, name, password, chosen, self._clock())
+            return doors.change(tx, name, password, chosen, Origin("a session"), self._clock())
 
     def require(self, name: str, permission: Permission) -> Person:
         """The person as the ledger has them now. Refused when they may not."""
@@ -219,11 +251,3 @@ class Desk:
         """The latest runs whose proposals cite a clause, the newest first."""
         with self._transaction() as tx:
             return drafts.citing(tx, clause_id, limit)
-
-
-def _may_manage(tx: Connection, by: str, name: str) -> None:
-    if by == COMMAND_LINE:
-        return
-    manager = permissions.require(people.find(tx, by), "manage_people")
-    if name and people.find(tx, name) == manager:
-        raise Refused(f"{manager.name} may not change the role of {manager.name}: another administrator must.")

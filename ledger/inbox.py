@@ -7,9 +7,9 @@ through `ledger.base.Ledger`.
 from sqlalchemy import Connection
 
 from ledger import permissions
+from ledger.admissions import COMMAND_LINE
 from ledger.arrivals import ANY, NOTHING, Bounds, DeadLetter, EventSource, FeedPosition
 from ledger.canonical import utc_now
-from ledger.desk import COMMAND_LINE
 from ledger.postgres import PostgresLedger
 from ledger.sql import inbox, people
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import arrivals, audit, legality, lessons, model_calls, rules
+from ledger import arrivals, audit, legality, lessons, model_calls, names, rules
 from ledger.arrivals import Origin
 from ledger.asking import check_form
 from ledger.canonical import moment, utc_now
@@ -470,6 +470,11 @@ class MemoryLedger:
         rules.check_person(name, role, customer_id)
         with self._lock:
             known = self._people.get(key)
+            if known is None or not rules.is_called(known, name):
+                skeleton = names.skeleton(name)
+                rules.check_new_name(
+                    name, next((n.name for n in self._people.values() if names.skeleton(n.name) == skeleton), None)
+                )
             person = Person(name=known.name if known else name.strip(), role=role, customer_id=customer_id)
             if person != known:
                 self._people[key] = person

@@ -15,9 +15,14 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _hasher = PasswordHasher()
 
 
+def half() -> str:
+    """Half of a one-time password: what one of two people knows of it."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(2))
+
+
 def one_time() -> str:
     """A password of 80 bits, such as abcd-efgh-2345-jkmn."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    return f"{half()}-{half()}"
 
 
 def check(password: str, name: str) -> None:
@@ -38,8 +43,9 @@ def hashed(password: str) -> str:
 
 def matches(password: str, kept: str | None) -> bool:
     """Whether it is the password; takes as long where there is none to compare with."""
+    nobodys = _nobodys()
     try:
-        return _hasher.verify(kept or _nobodys(), _normal(password[:MOST_CHARACTERS])) and kept is not None
+        return _hasher.verify(kept or nobodys, _normal(password[:MOST_CHARACTERS])) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -18,6 +18,7 @@ Permission = Literal[
     "put_policy_in_force",
     "settle_lesson",
     "manage_people",
+    "confirm_people",
     "manage_sources",
     "write_in",
 ]
@@ -35,6 +36,8 @@ _MAY: Mapping[Permission, frozenset[str]] = {
     # the lessons of decisions, which become cases of datasets
     "settle_lesson": frozenset({"analyst", "administrator"}),
     "manage_people": frozenset({"administrator"}),
+    # what somebody else asked for about people, by the rules of `ledger.admissions`
+    "confirm_people": frozenset({"administrator", "supervisor", "finance"}),
     # the systems that hand events in
     "manage_sources": frozenset({"administrator"}),
     # a message of one's own, and the answer to it
@@ -49,6 +52,7 @@ _DOING: Mapping[Permission, str] = {
     "put_policy_in_force": "put a policy in force",
     "settle_lesson": "promote or drop a lesson",
     "manage_people": "manage people",
+    "confirm_people": "confirm a change of people",
     "manage_sources": "manage event sources",
     "write_in": "write in as a customer",
 }

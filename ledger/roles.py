@@ -71,6 +71,9 @@ WRITES: Mapping[Role, Grants] = {
         "people": "INSERT, UPDATE",
         "accounts": "INSERT, UPDATE, DELETE",
         "sessions": "INSERT, UPDATE, DELETE",
+        "attempts": "INSERT, UPDATE, DELETE",
+        "devices": "INSERT, UPDATE, DELETE",
+        "admissions": "INSERT, UPDATE (status, settled_by, settled_at, half)",
         "claims": "INSERT, UPDATE, DELETE",
         "policy_drafts": "INSERT, UPDATE",
         "event_sources": "INSERT, UPDATE",
@@ -89,7 +92,7 @@ _FUNCTIONS = (
 #: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
 _PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")
 #: what only the dashboard reads
-_SECRET = ("accounts", "sessions", "event_sources")
+_SECRET = ("accounts", "sessions", "attempts", "devices", "admissions", "event_sources")
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
 _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}

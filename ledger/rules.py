@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from errors import BadInput, Refused
-from ledger import permissions
+from ledger import names, permissions
 from ledger.canonical import clean, digest, moment
 from ledger.records import (
     PERSON_ROLES,
@@ -46,6 +46,8 @@ _VERBS: Mapping[DecisionKind, str] = {
 
 
 Plan = Sequence[Mapping[str, Any]]
+#: what stands in the log where nobody signed in
+_SYSTEM = ("the command line", "the system", "missions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,16 +74,29 @@ def authority(role: str) -> int:
 
 
 def check_person(name: str, role: str, customer_id: str | None) -> None:
-    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is.
-
-    Nobody is called like a reasoner, whose name stands under its proposals.
-    """
-    if person_key(name) in REASONERS:
-        raise BadInput(f"'{name.strip()}' is the name of a reasoner: give the person another one.")
+    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is."""
+    person_key(name)
     if role not in PERSON_ROLES:
         raise BadInput(f"'{role}' is no role of a person: name one of {', '.join(PERSON_ROLES)}.")
     if (role == "customer") != bool(customer_id):
         raise BadInput("A customer needs the customer id of their records, and nobody else has one.")
+
+
+def check_new_name(name: str, alike: str | None) -> None:
+    """BadInput for a name that cannot be told from another: of somebody who is there (`alike`), or of the system itself.
+
+    A reasoner's name stands under its proposals, that of the command line under what nobody signed in for.
+    """
+    names.check_name(clean(name))
+    if names.skeleton(name) in {names.skeleton(one) for one in (*REASONERS, *_SYSTEM)}:
+        raise BadInput(f"'{name.strip()}' is the name of a reasoner or of the system, or looks like it: give another one.")
+    if alike is not None:
+        raise BadInput(f"'{name.strip()}' looks like '{alike}', who is there already: give a name that can be told from it.")
+
+
+def is_called(person: Person, name: str) -> bool:
+    """Whether the name is that of this person, but for case and blanks around it; another form of it only looks so."""
+    return person.name.casefold() == clean(name).strip().casefold()
 
 
 def rank(person: Person) -> int:

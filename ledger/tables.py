@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from ledger.admissions import AdmissionKind, AdmissionStatus
 from ledger.columns import CleanText, Moment, PlainJson
 from ledger.drafts import DraftStatus
 from ledger.lessons import LessonStatus
@@ -271,7 +272,37 @@ PEOPLE = Table(
     Column("name", CleanText, nullable=False),
     Column("role", CleanText, nullable=False),
     Column("customer_id", CleanText),
+    # what the name looks like: no two can be taken for each other
+    Column("skeleton", CleanText, nullable=False, unique=True),
     _one_of("role", PERSON_ROLES),
+)
+
+#: changes of people that take two, until somebody else confirms
+ADMISSIONS = Table(
+    "admissions",
+    METADATA,
+    Column("admission_id", CleanText, primary_key=True),
+    _number(),
+    Column("kind", CleanText, nullable=False),
+    Column("name", CleanText, nullable=False),
+    Column("role", CleanText, nullable=False),
+    Column("customer_id", CleanText),
+    # whether the person is to have a local account
+    Column("account", Boolean, nullable=False),
+    Column("asked_by", CleanText, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("lapses_at", Moment, nullable=False),
+    # the first half of a one-time password, which whoever asked has; gone once it is settled
+    Column("half", CleanText, nullable=False, server_default=""),
+    Column("status", CleanText, nullable=False),
+    Column("settled_by", CleanText, nullable=False, server_default=""),
+    Column("settled_at", Moment),
+    _one_of("kind", get_args(AdmissionKind)),
+    _one_of("status", get_args(AdmissionStatus)),
+    # two people in the database too, and neither is whom it is about
+    CheckConstraint("status <> 'confirmed' OR settled_by NOT IN (asked_by, name)", name="two_people"),
+    CheckConstraint("asked_by <> name", name="not_oneself"),
+    Index("uq_admissions_open", "kind", "name", unique=True, postgresql_where=text("status = 'asked'")),
 )
 
 #: how local accounts sign in; people of an OIDC provider have none
@@ -283,8 +314,30 @@ ACCOUNTS = Table(
     Column("password_hash", CleanText, nullable=False),
     # a one-time password signs in once, until then; NULL for one that the person chose
     Column("one_time_until", Moment),
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("locked_until", Moment),
+    # of the second factor (TOTP), once somebody was asked for it
+    Column("factor_secret", CleanText),
+    # the latest step of time whose code was used; NULL until the first one was right
+    Column("factor_step", BigInteger),
+)
+
+#: wrong passwords by name and place, and by place
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    # sha256 of both: names that nobody has, and where people are, stand nowhere
+    Column("bucket", CleanText, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("until", Moment),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+#: browsers in which somebody signed in, by sha256 of the token in their cookie
+DEVICES = Table(
+    "devices",
+    METADATA,
+    Column("digest", CleanText, primary_key=True),
+    Column("key", CleanText, ForeignKey("ledger.people.key"), primary_key=True),
+    Column("at", Moment, nullable=False),
 )
 
 SESSIONS = Table(

@@ -1,7 +1,11 @@
-"""The people: who there is, with which role, how they sign in. For administrators, who never change their own role."""
+"""The people: who there is, with which role, how they sign in, and what waits for a second person.
+
+For administrators, who never change their own role; supervisor and finance see only what they may confirm.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -9,10 +13,12 @@ from dashboard.company import company
 from dashboard.markup import markup, show
 from dashboard.oidc import uses_oidc
 from dashboard.text import label, plain, words
-from dashboard.views.people import allowed, row, state
+from dashboard.views.people import allowed, change, row, state
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.spreadsheet import safe
+from ledger.admissions import Admission, Changed, Wanted
+from ledger.permissions import may
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.doors import ONE_TIME_DAYS, Account
 
@@ -23,7 +29,11 @@ WIDTHS = {"Name": 125, "Role": 98, "Customer": 75, "Signs in with": 135, "Signed
 
 def draw() -> None:
     """The page."""
-    me = enter("manage_people")
+    me = enter("confirm_people")
+    _waiting(me)
+    if not may(me, "manage_people"):
+        _shown_once()
+        return
     left, right = st.columns([3, 2], gap="large")
     with left:
         chosen = _list(me)
@@ -33,6 +43,28 @@ def draw() -> None:
             _person(me, chosen)
         else:
             _new(me)
+
+
+def _waiting(me: Person) -> None:
+    """What somebody asked for, and this person may confirm or give up."""
+    found = company().desk.admissions()
+    if not found and not may(me, "manage_people"):
+        st.text("Nothing waits for a second person.")
+    for one in found:
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"m-{one.admission_id}"):
+            st.text(
+                f"{change(one)}. {plain(one.asked_by, 80)} asks; a second person confirms until {one.lapses_at:%d %b %H:%M} UTC."
+            )
+            # whose button it is, is looked at in the ledger
+            if st.button("Confirm", icon=":material/check:", key=f"confirm-{one.admission_id}"):
+                _do(partial(_confirmed, one, me))
+            if st.button("Refuse", icon=":material/close:", key=f"refuse-{one.admission_id}"):
+                _do(partial(company().desk.refuse, one.admission_id, me.name))
+
+
+def _confirmed(admission: Admission, me: Person) -> None:
+    if half := company().desk.confirm(admission.admission_id, me.name).one_time:
+        _keep_once(f"Second half of the one-time password of {admission.name}", half)
 
 
 def _list(me: Person) -> Account | None:
@@ -82,9 +114,9 @@ def _named(me: Person, name: str) -> Account | None:
 
 def _person(me: Person, account: Account) -> None:
     """One person, and what may be done about them."""
-    person, now = account.person, datetime.now(UTC)
+    person = account.person
     of = f" of {person.customer_id}" if person.customer_id else ""
-    how = "" if uses_oidc(company().settings) else f" · signs in with: {state(account, now)}"
+    how = "" if uses_oidc(company().settings) else f" · signs in with: {state(account)}"
     about = '<div class="m-title">{}</div><div class="m-dim m-small">{}{}{}</div>'
     show(markup(about, plain(person.name, 80), words(person.role), plain(of, 60), how))
     if person == me:
@@ -95,7 +127,9 @@ def _person(me: Person, account: Account) -> None:
         return
     with st.container(horizontal=True):
         if st.button("New one-time password", icon=":material/key:", help="The old password and every session end."):
-            _do(lambda: _keep_once(person.name, company().desk.give_one_time(person.name, me.name)))
+            _do(lambda: _ask(Wanted(kind="password", name=person.name), me))
+        if account.second_factor and st.button("Forget the second factor", icon=":material/phonelink_erase:"):
+            _do(lambda: _ask(Wanted(kind="second_factor", name=person.name), me))
         if account.sessions and st.button(
             f"End {account.sessions} session{'s' * (account.sessions > 1)}", icon=":material/logout:"
         ):
@@ -108,7 +142,21 @@ def _role(me: Person, person: Person) -> None:
     st.caption(allowed(role))
     unchanged = (role, customer or None) == (person.role, person.customer_id)
     if st.button("Change the role", type="primary", disabled=unchanged):
-        _do(lambda: company().desk.enrol(person.name, role, me.name, customer or None))
+        _do(lambda: _ask(_role_of(person.name, role, customer), me))
+
+
+def _role_of(name: str, role: str, customer: str) -> Wanted:
+    account = not uses_oidc(company().settings)
+    return Wanted(kind="role", name=name, role=role, customer_id=customer or None, account=account)
+
+
+def _ask(wanted: Wanted, me: Person) -> Changed:
+    """Make the change, or have it wait for a second person; what is told once is kept for the next drawing."""
+    changed = company().desk.ask(wanted, me.name)
+    if changed.one_time:
+        half = "First half of the one-time" if changed.waits else "One-time"
+        _keep_once(f"{half} password of {wanted.name.strip()}", changed.one_time)
+    return changed
 
 
 def _new(me: Person) -> None:
@@ -125,14 +173,11 @@ def _new(me: Person) -> None:
 
 
 def _add(me: Person, name: str, role: str, customer: str) -> None:
-    desk = company().desk
     if company().ledger.person(name) is not None:
         _open(name.strip())
         return
-    person, one_time = desk.admit(name, role, me.name, customer or None, account=not uses_oidc(company().settings))
-    if one_time:
-        _keep_once(person.name, one_time)
-    _open(person.name)
+    changed = _ask(_role_of(name, role, customer), me)
+    _open("" if changed.waits or changed.person is None else changed.person.name)
 
 
 def _customer(role: str, known: str, key: str) -> str:
@@ -161,14 +206,14 @@ def _do(act: Callable[[], object]) -> None:
     st.rerun()
 
 
-def _keep_once(name: str, one_time: str) -> None:
-    st.session_state["people-once"] = (name, one_time)
+def _keep_once(what: str, one_time: str) -> None:
+    st.session_state["people-once"] = (what, one_time)
 
 
 def _shown_once() -> None:
     """A one-time password, until the next click: it is kept nowhere."""
-    name, one_time = st.session_state.pop("people-once", ("", ""))
+    what, one_time = st.session_state.pop("people-once", ("", ""))
     if one_time:
         with st.container(border=True):
-            st.text(f"One-time password of {name}. It is shown now and never again; it is good for {ONE_TIME_DAYS} days.")
+            st.text(f"{what}. It is shown now and never again; it is good for {ONE_TIME_DAYS} days.")
             show(markup('<div class="m-secret">{}</div>', one_time))

@@ -64,6 +64,16 @@ def _person(body: Body) -> str:
     return f"{body['name']} is {body['role']}{customer}"
 
 
+def _waits(body: Body) -> str:
+    return f"{body['name'] or 'a name that nobody has'}, after {body['failures']} wrong passwords in a row from one place"
+
+
+def _admission(body: Body) -> str:
+    what = {"role": f"is to be {body['role']}", "password": "is to have a one-time password"}
+    asked = f", asked by {body['asked_by']}" if "asked_by" in body else ""
+    return f"{body['name']} {what.get(body['kind'], 'is to have no second factor')}{asked}"
+
+
 def _draft(body: Body) -> str:
     return f"{body['policy']} version {body['version']}, from {body['in_force_from']}: “{body['reason']}”"
 
@@ -94,7 +104,12 @@ KINDS: Mapping[str, _Kind] = {
     "signed_in": _Kind("Signed in", lambda body: str(body["name"]), "name"),
     "signed_out": _Kind("Signed out", lambda body: str(body["name"]), "name"),
     "sessions_ended": _Kind("Sessions ended", lambda body: f"of {body['name']}", "by"),
-    "account_locked": _Kind("Account locked", lambda body: f"{body['name']}, after {body['failures']} wrong passwords in a row"),
+    "account_locked": _Kind("Sign-in waits", _waits),
+    "second_factor_added": _Kind("Second factor", lambda body: f"{body['name']} added one", "name"),
+    "second_factor_removed": _Kind("No second factor", lambda body: f"of {body['name']}", "by"),
+    "admission_asked": _Kind("Change asked for", _admission, "by"),
+    "admission_confirmed": _Kind("Change confirmed", _admission, "by", "info"),
+    "admission_refused": _Kind("Change refused", _admission, "by"),
     "policy_drafted": _Kind("Policy drafted", _draft, "by"),
     "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
     "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.text import plain, span, words
+from ledger.admissions import Admission
 from ledger.permissions import permissions
 from ledger.records import Person
 from ledger.sql.doors import Account
@@ -18,6 +19,7 @@ _MAY = {
     "draft_policy": "draft policies",
     "put_policy_in_force": "put policies in force",
     "manage_people": "manage people",
+    "confirm_people": "confirm who may decide",
     "write_in": "write in and follow the answer",
 }
 
@@ -29,12 +31,12 @@ def row(account: Account, now: datetime) -> dict[str, Any]:
         "Name": plain(account.person.name, 80),
         "Role": words(account.person.role),
         "Customer": plain(account.person.customer_id or "", 40),
-        "Signs in with": state(account, now),
+        "Signs in with": state(account),
         "Signed in": signed_in,
     }
 
 
-def state(account: Account, now: datetime) -> str:
+def state(account: Account) -> str:
     """How somebody signs in, and what stands in their way."""
     told = {
         "none": "nothing yet",
@@ -42,7 +44,17 @@ def state(account: Account, now: datetime) -> str:
         "lapsed": "one-time, lapsed",
         "own": "own password",
     }[account.state]
-    return f"locked for {span(account.locked_until - now)}" if account.locked_until else told
+    return f"{told} and codes" if account.second_factor else told
+
+
+def change(admission: Admission) -> str:
+    """What somebody asked for, in a sentence."""
+    if admission.kind == "role":
+        of = f" of {admission.customer_id}" if admission.customer_id else ""
+        return f"{plain(admission.name, 80)} is to be {words(admission.role)}{of}"
+    if admission.kind == "password":
+        return f"{plain(admission.name, 80)} is to have a new one-time password"
+    return f"{plain(admission.name, 80)} is to have no second factor any more"
 
 
 def allowed(role: str) -> str:

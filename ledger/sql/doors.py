@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,18 +11,18 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
-from ledger import passwords, rules
+from ledger import passwords, rules, second_factor
 from ledger.canonical import clean
 from ledger.records import Person
-from ledger.sql import chain, people
+from ledger.sql import attempts, chain, people
+from ledger.sql.attempts import HERE, Attempt, Origin
 from ledger.sql.rows import fields
 from ledger.tables import ACCOUNTS, PEOPLE, SESSIONS
 
 #: for which a one-time password signs in
 ONE_TIME_DAYS = 7
-#: wrong passwords in a row, after which an account waits; the wait doubles from then on
-MOST_FAILURES = 5
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 30, 15 * 60
+#: whatever was wrong: an unknown name, a wrong password, too many tries
+WRONG = "The name or the password is not right."
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,24 @@ class Knock:
     refused: str = ""
     #: the password was right, is a one-time one, and another must be chosen with it
     choose: bool = False
+    #: the password was right, and a code must come with it: of an app that has the secret, or is to get it (`secret`)
+    code: bool = False
+    secret: str = ""
+    #: by which this browser is known from now on
+    device: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What somebody sends to sign in."""
+
+    name: str
+    password: str
+    #: one's own password, in place of a one-time one
+    chosen: str = ""
+    #: of the second factor
+    code: str = ""
+    origin: Origin = HERE
 
 
 #: "none": signs in nowhere; "one-time": a password of one's own is to be chosen yet; "lapsed": it was not, in time
@@ -44,8 +63,8 @@ class Account:
 
     person: Person
     state: AccountState
-    #: after wrong passwords; None when not
-    locked_until: datetime | None
+    #: whether codes of an app are asked for
+    second_factor: bool
     #: that have not expired
     sessions: int
     #: when the latest of these sessions began
@@ -64,7 +83,7 @@ def accounts(tx: Connection, text: str, offset: int, limit: int, at: datetime) -
     rows = tx.execute(
         select(
             PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id,
-            ACCOUNTS.c.key.is_not(None).label("known"), ACCOUNTS.c.one_time_until, ACCOUNTS.c.locked_until,
+            ACCOUNTS.c.key.is_not(None).label("known"), ACCOUNTS.c.one_time_until, ACCOUNTS.c.factor_step,
             live.c.sessions, live.c.signed_in_at,
         )
         .outerjoin_from(PEOPLE, ACCOUNTS, ACCOUNTS.c.key == PEOPLE.c.key)
@@ -84,89 +103,139 @@ def _account(row: Row[*tuple[Any, ...]], at: datetime) -> Account:
         state = "none"
     elif row.one_time_until is not None:
         state = "one-time" if at <= row.one_time_until else "lapsed"
-    locked = row.locked_until if row.locked_until is not None and at < row.locked_until else None
     person = Person(name=row.name, role=row.role, customer_id=row.customer_id)
-    return Account(person, state, locked, row.sessions or 0, row.signed_in_at)
+    return Account(person, state, row.factor_step is not None, row.sessions or 0, row.signed_in_at)
 
 
-def give_one_time(tx: Connection, name: str, by: str, at: datetime) -> str:
-    """Make a local account, or reset its password; its sessions end. The one-time password is shown now and never again."""
+def give_one_time(tx: Connection, name: str, by: str, at: datetime, half: str = "") -> str:
+    """Make a local account, or reset its password; its sessions end. What is shown now and never again.
+
+    That is the one-time password; where somebody has its first `half`, the other, so that nobody knows it alone.
+    """
     person = people.find(tx, name)
     if person is None:
         raise BadInput(f"There is no person '{name}' in the ledger: add this person first.")
-    password, key = passwords.one_time(), rules.person_key(name)
+    told, key = passwords.half() if half else passwords.one_time(), rules.person_key(name)
     values = {
-        "password_hash": passwords.hashed(password),
+        "password_hash": passwords.hashed(f"{half}-{told}" if half else told),
         "one_time_until": at + timedelta(days=ONE_TIME_DAYS),
-        "failures": 0,
-        "locked_until": None,
     }
     made = insert_or(ACCOUNTS).values(key=key, **values)
     tx.execute(made.on_conflict_do_update(index_elements=["key"], set_=values))
     tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
     chain.append(tx, at, "password_reset", "", {"name": person.name, "by": by})
-    return password
+    return told
 
 
 def has_account(tx: Connection, name: str) -> bool:
     return tx.execute(select(ACCOUNTS.c.key).where(ACCOUNTS.c.key == rules.person_key(name))).first() is not None
 
 
-def knock(tx: Connection, name: str, password: str, chosen: str | None, lasts: timedelta, at: datetime) -> Knock:
-    """Sign in. Attempts on one account wait for each other; failures are counted, so this returns and does not raise."""
-    key, account, refused = _opened(tx, name, password, at)
+def knock(tx: Connection, ask: Ask, lasts: timedelta, second: Collection[str], at: datetime) -> Knock:
+    """Sign in; `second` are the roles that take a second factor. Failures are counted, so this returns and does not raise."""
+    key, attempt = _key(ask.name), attempts.begin(tx, _key(ask.name), ask.origin, at)
+    account = _opened(tx, key, ask.password, attempt, at)
     if account is None:
-        return Knock(refused=refused)
-    if account.one_time_until is not None:
-        if at > account.one_time_until:
-            return Knock(refused="This one-time password has lapsed: ask an administrator for another.")
-        if not chosen:
-            return Knock(refused="This was a one-time password: choose one of your own.", choose=True)
-        if chosen == password:
-            return Knock(refused="Choose another password than the one-time one.", choose=True)
-        try:
-            passwords.check(chosen, name)
-        except BadInput as error:
-            return Knock(refused=str(error), choose=True)
-        tx.execute(
-            update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(password_hash=passwords.hashed(chosen), one_time_until=None)
-        )
-    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(failures=0, locked_until=None))
+        return Knock(refused=WRONG)
+    if account.one_time_until is not None and (refused := _chosen(tx, account, ask, at)):
+        return refused
+    if (account.factor_step is not None or account.role in second) and (refused := _coded(tx, account, ask, attempt, at)):
+        return refused
+    attempts.succeeded(tx, attempt, at)
     tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < at))
     token = secrets.token_urlsafe(32)
     tx.execute(SESSIONS.insert().values(digest=_digest(token), key=key, started_at=at, expires_at=at + lasts))
-    chain.append(tx, at, "signed_in", "", {"name": name_of(tx, key)})
-    return Knock(token=token)
+    chain.append(tx, at, "signed_in", "", {"name": account.name})
+    return Knock(token=token, device=attempts.remember(tx, key, ask.origin.device, at))
 
 
-def change(tx: Connection, name: str, password: str, chosen: str, at: datetime) -> str:
+def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, at: datetime) -> Knock | None:
+    """Put one's own password in place of a one-time one; what is in the way of it."""
+    if at > account.one_time_until:
+        return Knock(refused="This one-time password has lapsed: ask an administrator for another.")
+    if not ask.chosen:
+        return Knock(refused="This was a one-time password: choose one of your own.", choose=True)
+    if ask.chosen == ask.password:
+        return Knock(refused="Choose another password than the one-time one.", choose=True)
+    try:
+        passwords.check(ask.chosen, ask.name)
+    except BadInput as error:
+        return Knock(refused=str(error), choose=True)
+    values = {"password_hash": passwords.hashed(ask.chosen), "one_time_until": None}
+    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == account.key).values(**values))
+    return None
+
+
+def _coded(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, attempt: Attempt, at: datetime) -> Knock | None:
+    """Use up the code of the second factor; what is in the way of it. The first code that is right proves the app."""
+    of_this = update(ACCOUNTS).where(ACCOUNTS.c.key == account.key)
+    secret, proven = account.factor_secret, account.factor_step is not None
+    if secret is None:
+        secret = second_factor.new_secret()
+        tx.execute(of_this.values(factor_secret=secret))
+    shown = "" if proven else secret
+    if not ask.code:
+        wanted = (
+            "Type the code of your app." if proven else "You sign in with a second factor: add it to an app, and type its code."
+        )
+        return Knock(refused=wanted, code=True, secret=shown)
+    step = second_factor.step_of(secret, ask.code, account.factor_step or 0, at)
+    if step is None:
+        _count(tx, attempt, account.name, at)
+        return Knock(refused="This code is not right, or was used: type the next one.", code=True, secret=shown)
+    tx.execute(of_this.values(factor_step=step))
+    if not proven:
+        chain.append(tx, at, "second_factor_added", "", {"name": account.name})
+    return None
+
+
+def forget_factor(tx: Connection, name: str, by: str, at: datetime) -> None:
+    """The second factor of a person is asked for no more, or another is taken at the next sign-in."""
+    key = rules.person_key(name)
+    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(factor_secret=None, factor_step=None))
+    tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
+    chain.append(tx, at, "second_factor_removed", "", {"name": name_of(tx, key), "by": by})
+
+
+def change(tx: Connection, name: str, password: str, chosen: str, origin: Origin, at: datetime) -> str:
     """Put a password of one's own in place of another, and end every session of it. Why not, where it is refused."""
-    key, account, refused = _opened(tx, name, password, at)
-    if account is None:
-        return refused
+    key = _key(name)
+    attempt = attempts.begin(tx, key, origin, at)
+    if _opened(tx, key, password, attempt, at) is None:
+        return WRONG
     try:
         passwords.check(chosen, name)
     except BadInput as error:
         return str(error)
-    values = {"password_hash": passwords.hashed(chosen), "one_time_until": None, "failures": 0, "locked_until": None}
+    attempts.succeeded(tx, attempt, at)
+    values = {"password_hash": passwords.hashed(chosen), "one_time_until": None}
     tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(**values))
     tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
     chain.append(tx, at, "password_changed", "", {"name": name_of(tx, key)})
     return ""
 
 
-def _opened(tx: Connection, name: str, password: str, at: datetime) -> tuple[str, Row[*tuple[Any, ...]] | None, str]:
-    """The account that this password opens, locked for the transaction; or why it does not, with the failure counted."""
-    key = rules.person_key(name) if clean(name).strip() else ""
-    account = tx.execute(select(ACCOUNTS).where(ACCOUNTS.c.key == key).with_for_update()).first()
-    if account is not None and account.locked_until is not None and at < account.locked_until:
-        wait = int((account.locked_until - at).total_seconds()) + 1
-        return key, None, f"Too many wrong passwords: wait {wait} seconds and try again."
-    if passwords.matches(password, account.password_hash if account else None) and account is not None:
-        return key, account, ""
-    if account is not None:
-        _count_failure(tx, key, account.failures + 1, at)
-    return key, None, "The name or the password is not right."
+def _key(name: str) -> str:
+    return rules.person_key(name) if clean(name).strip() else ""
+
+
+def _opened(tx: Connection, key: str, password: str, attempt: Attempt, at: datetime) -> Row[*tuple[Any, ...]] | None:
+    """The account that this password opens, locked for the transaction; None where it does not, with the failure counted.
+
+    The same is done for a name that nobody has, a wrong password, and one that comes after too many.
+    """
+    wanted = select(ACCOUNTS, PEOPLE.c.name, PEOPLE.c.role).join(PEOPLE, PEOPLE.c.key == ACCOUNTS.c.key)
+    found = tx.execute(wanted.where(ACCOUNTS.c.key == key)).first()
+    if passwords.matches(password, found.password_hash if found else None) and found is not None and not attempt.waits:
+        same = ACCOUNTS.c.password_hash == found.password_hash
+        return tx.execute(wanted.where(ACCOUNTS.c.key == key, same).with_for_update(of=ACCOUNTS)).first()
+    _count(tx, attempt, found.name if found else "", at)
+    return None
+
+
+def _count(tx: Connection, attempt: Attempt, name: str, at: datetime) -> None:
+    if failures := attempts.failed(tx, attempt, at):
+        chain.append(tx, at, "account_locked", "", {"name": name, "failures": failures})
 
 
 def name_of(tx: Connection, key: str) -> str:
@@ -196,16 +265,6 @@ def end_sessions(tx: Connection, name: str, by: str, at: datetime) -> int:
     if ended:
         chain.append(tx, at, "sessions_ended", "", {"name": name_of(tx, rules.person_key(name)), "by": by})
     return sum(row.expires_at > at for row in ended)
-
-
-def _count_failure(tx: Connection, key: str, failures: int, at: datetime) -> None:
-    locked_until = None
-    if failures >= MOST_FAILURES:
-        wait = min(FIRST_WAIT_SECONDS * 2 ** (failures - MOST_FAILURES), LONGEST_WAIT_SECONDS)
-        locked_until = at + timedelta(seconds=wait)
-    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(failures=failures, locked_until=locked_until))
-    if locked_until is not None:
-        chain.append(tx, at, "account_locked", "", {"name": name_of(tx, key), "failures": failures})
 
 
 def _digest(token: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
-from ledger import arrivals
+from ledger import arrivals, names
 from ledger.arrivals import Bounds, DeadLetter, EventSource, FeedPosition, Origin
 from ledger.canonical import clean
 from ledger.sql import chain, people
@@ -24,6 +24,10 @@ _SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S
 def add_source(tx: Connection, name: str, by: str, bounds: Bounds, at: datetime) -> str:
     """The token of a new source, or of one that had ended. BadInput for a name that is no good or in use."""
     arrivals.check_source_name(name)
+    names.check_name(name)
+    for other in tx.execute(select(_S.name)).scalars():
+        if other != name and names.skeleton(other) == names.skeleton(name):
+            raise BadInput(f"'{name}' looks like the event source '{other}': give a name that can be told from it.")
     token = secrets.token_urlsafe(32)
     values = {"digest": _digest(token), "added_by": by, "added_at": at, "ended_at": None, **vars(bounds)}
     added = insert_or(EVENT_SOURCES).values(name=name, **values)

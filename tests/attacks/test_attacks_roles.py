@@ -29,6 +29,8 @@ from dashboard.visitor import COOKIE
 from errors import Refused
 from evals import lessons
 from graphs.settings import CHECKOUT, Settings, settings
+from ledger.admissions import Wanted
+from ledger.desk import Desk
 from ledger.inbox import Inbox
 from ledger.permissions import Permission, may
 from ledger.postgres import PostgresLedger
@@ -65,7 +67,8 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "eval run": MACHINE, "eval compare": MACHINE, "eval gate": MACHINE, "eval lint": MACHINE, "eval report": MACHINE,
     "shadow run": MACHINE, "shadow report": MACHINE, "history scan": MACHINE, "history make": MACHINE,
     "model check": MACHINE, "invoice read": MACHINE, "invoice run": MACHINE,
-    "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE, "user list": MACHINE,
+    "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,
+    "user list": MACHINE, "user waiting": MACHINE,
     "lessons list": MACHINE, "lessons show": MACHINE, "lessons report": MACHINE,
     "decide": ("decide", "{run} approve --reason mine"),
     "events again": ("settle_incident", "{letter} --reason mine"),
@@ -79,6 +82,9 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "source end": ("manage_sources", "oms"),
     "user add": ("manage_people", "mallory --role administrator"),
     "user password": ("manage_people", "rita"),
+    "user second-factor": ("manage_people", "rita"),
+    "user confirm": ("confirm_people", "mina"),
+    "user refuse": ("confirm_people", "mina"),
 }  # fmt: skip
 GUARDED = {name: rule for name, rule in COMMANDS.items() if isinstance(rule, tuple)}
 
@@ -134,6 +140,7 @@ def target(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Target
     (lesson,) = [one.decision_id for one in ledger.decisions(overruled.run_id)]
     assert lessons.lesson(ledger, lesson, company.runtime.context.catalogue)
     Inbox(ledger).add_source("oms")
+    Desk(ledger).ask(Wanted(kind="role", name="mina", role="finance"), "admin")
     (folder / "right.json").write_text(json.dumps(CASES["dev-ord-0004"]["expected"]))
     letter = Inbox(ledger).keep_letter("a test", json.dumps({"source_id": "x"}), "it is none")
     words = {"run": waits.run_id, "stuck": stuck.run_id, "letter": letter, "lesson": lesson, "folder": str(folder)}
@@ -199,7 +206,7 @@ def test_whoever_may_not_is_refused_by_the_command_and_nothing_changes(name: str
 #: what each page takes; `audit` is a tab of `incidents`
 PAGE_RULES: Mapping[str, Permission] = {
     "queue": "read", "runs": "read", "run": "read", "knowledge": "read", "evaluations": "read", "incidents": "read",
-    "audit": "search_audit", "people": "manage_people", "portal": "write_in",
+    "audit": "search_audit", "people": "confirm_people", "portal": "write_in",
 }  # fmt: skip
 
 

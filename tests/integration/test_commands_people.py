@@ -64,10 +64,22 @@ def test_an_administrator_adds_a_person_who_chooses_a_password_at_the_terminal(u
     assert password not in done.stdout.replace("Password of dana:", "") and PASSWORD not in done.stdout
     (session,) = home.glob("session-*")
     assert stat.S_IMODE(session.stat().st_mode) == 0o600
-    again = missions("user", "add", "dana", "--role", "reviewer", DATABASE_URL=url, MISSIONS_HOME=admin)
-    assert again.stdout == "dana is reviewer now.\n", "who has a password keeps it"
+    again = missions("user", "add", "dana", "--role", "auditor", DATABASE_URL=url, MISSIONS_HOME=admin)
+    assert again.stdout == "dana is auditor now.\n", "who has a password keeps it"
     listed = missions("user", "list", DATABASE_URL=url).stdout
-    assert re.search(r"^dana +reviewer +password *$", listed, re.MULTILINE)
+    assert re.search(r"^dana +auditor +password *$", listed, re.MULTILINE)
+
+
+def test_two_people_admit_a_reviewer_each_with_half_of_a_password(url: str, tmp_path: Path) -> None:
+    Desk(PostgresLedger.open(url)).admit("olga", "administrator")
+    homes = {name: {"DATABASE_URL": url, "MISSIONS_HOME": home_of(name, url, tmp_path)} for name in ("admin", "olga")}
+    asked = missions("user", "add", "rob", "--role", "reviewer", **homes["admin"]).stdout
+    refused(missions("user", "confirm", "rob", **homes["admin"]), "second person")
+    assert "rob is to be reviewer" in missions("user", "waiting", DATABASE_URL=url).stdout
+    confirmed = missions("user", "confirm", "rob", **homes["olga"]).stdout
+    halves = [re.findall(r"\b[a-z2-9]{4}-[a-z2-9]{4}\b", told)[0] for told in (asked, confirmed)]
+    with PostgresLedger.open(url) as ledger:
+        assert Desk(ledger).sign_in("rob", "-".join(halves), timedelta(hours=1)).choose
 
 
 def test_a_script_signs_in_by_the_environment_and_out_again(url: str, ledger: PostgresLedger, tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ ADDS = {
         "decisions",
         "people",
         "accounts",
+        "admissions",
+        "attempts",
+        "devices",
         "sessions",
         "claims",
         "policy_drafts",
@@ -100,7 +103,7 @@ def test_nobody_changes_or_deletes_what_was_said_decided_or_logged(granted: str,
 
 @pytest.mark.parametrize("role", [REASONER, EXECUTOR, SHADOW])
 def test_secrets_of_the_doors_are_read_by_the_dashboard_alone(granted: str, role: Role) -> None:
-    for table in ("accounts", "sessions", "event_sources"):
+    for table in ("accounts", "admissions", "attempts", "devices", "sessions", "event_sources"):
         assert not _may(granted, role, f"SELECT FROM ledger.{table}")
         assert _may(granted, DASHBOARD, f"SELECT FROM ledger.{table}")
 

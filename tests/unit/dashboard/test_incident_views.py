@@ -144,7 +144,18 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "signed_in": ({"name": "pia"}, "pia", "pia"),
     "signed_out": ({"name": "pia"}, "pia", "pia"),
     "sessions_ended": ({"name": "pia", "by": "admin"}, "admin", "of pia"),
-    "account_locked": ({"name": "pia", "failures": 5}, "", "pia, after 5 wrong passwords in a row"),
+    "account_locked": ({"name": "pia", "failures": 5}, "", "pia, after 5 wrong passwords in a row from one place"),
+    "second_factor_added": ({"name": "pia"}, "pia", "pia added one"),
+    "second_factor_removed": ({"name": "pia", "by": "admin"}, "admin", "of pia"),
+    "admission_asked": ({"kind": "role", "name": "pia", "role": "finance", "by": "admin"}, "admin", "pia is to be finance"),
+    "admission_confirmed": (
+        {"kind": "password", "name": "pia", "role": "", "by": "olga", "asked_by": "admin"},
+        "olga", "pia is to have a one-time password, asked by admin",
+    ),
+    "admission_refused": (
+        {"kind": "second_factor", "name": "pia", "role": "", "by": "olga", "asked_by": "admin"},
+        "olga", "pia is to have no second factor, asked by admin",
+    ),
     "policy_drafted": (
         {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "ana", "reason": "dearer"},
         "ana", "REF version 4, from 2026-04-01: “dearer”",

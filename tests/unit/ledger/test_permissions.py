@@ -12,11 +12,11 @@ MAY = {
     "customer": {"write_in"},
     "analyst": {"read", "draft_policy", "settle_lesson"},
     "reviewer": {"read", "decide", "settle_incident"},
-    "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
-    "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force"},
+    "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people"},
+    "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people"},
     "administrator": {
         "read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people", "manage_sources",
-        "settle_lesson",
+        "settle_lesson", "confirm_people",
     },
     "auditor": {"read", "search_audit"},
 }  # fmt: skip

@@ -1,0 +1,159 @@
+"""Changes of people in PostgreSQL: made at once where one person may, kept until a second confirms where not."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from errors import BadInput, Refused
+from ledger import names, passwords, permissions, rules
+from ledger.admissions import (
+    COMMAND_LINE,
+    LASTS,
+    Admission,
+    AdmissionStatus,
+    Changed,
+    Wanted,
+    check_confirmation,
+    comes_to_trust,
+    confirmers,
+    takes_two,
+)
+from ledger.records import Person
+from ledger.sql import chain, doors, people
+from ledger.tables import ADMISSIONS
+
+_A = ADMISSIONS.c
+_COLUMNS = (
+    _A.admission_id, _A.kind, _A.name, _A.role, _A.customer_id, _A.account, _A.asked_by, _A.asked_at, _A.lapses_at,
+)  # fmt: skip
+
+
+def ask(tx: Connection, wanted: Wanted, by: str, at: datetime) -> Changed:
+    """Make a change, or keep it until somebody else confirms. BadInput for one that cannot be; Refused to who may not."""
+    _may_ask(tx, wanted, by)
+    person = people.find(tx, wanted.name)
+    _check(tx, wanted, person)
+    if not takes_two(wanted, person) or (by == COMMAND_LINE and _alone(tx, wanted)):
+        return _made(tx, wanted, by, "", at)
+    _lapse(tx, at)
+    if open_about := [one for one in waiting(tx, at) if (one.kind, one.name) == (wanted.kind, wanted.name.strip())]:
+        raise Refused(f"{open_about[0].asked_by} asked for this already: confirm it, refuse it, or wait until it lapses.")
+    half = passwords.half() if _gets_password(tx, wanted, person) else ""
+    admission = Admission(
+        kind=wanted.kind, name=person.name if person else wanted.name.strip(), role=wanted.role,
+        customer_id=wanted.customer_id, account=wanted.account, admission_id=f"a-{uuid.uuid4().hex[:12]}",
+        asked_by=by, asked_at=at, lapses_at=at + LASTS,
+    )  # fmt: skip
+    if rules.person_key(by) == rules.person_key(admission.name):
+        raise Refused(f"{by} may not ask for this about {by}: another administrator must.")
+    tx.execute(ADMISSIONS.insert().values(**vars(admission), half=half, status="asked"))
+    chain.append(tx, at, "admission_asked", "", _told(admission, by))
+    return Changed(person, half, admission)
+
+
+def confirm(tx: Connection, admission_id: str, by: str, at: datetime) -> Changed:
+    """Make the change that somebody else asked for."""
+    row = _open(tx, admission_id)
+    admission = _admission(row)
+    asker = people.find(tx, admission.asked_by)
+    check_confirmation(admission, by, people.find(tx, by), asker, people.listed(tx), at)
+    _settle(tx, admission, "confirmed", by, at)
+    return _made(tx, admission, by, row.half, at)
+
+
+def refuse(tx: Connection, admission_id: str, by: str, at: datetime) -> None:
+    """Give it up: whoever asked, and everybody who could confirm it."""
+    admission = _admission(_open(tx, admission_id))
+    if by != COMMAND_LINE:
+        permissions.require(people.find(tx, by), "confirm_people")
+    _settle(tx, admission, "refused", by, at)
+
+
+def waiting(tx: Connection, at: datetime) -> list[Admission]:
+    """What can be confirmed, the oldest first."""
+    rows = tx.execute(select(*_COLUMNS).where(_A.status == "asked", _A.lapses_at >= at).order_by(_A.number))
+    return [_admission(row) for row in rows]
+
+
+def must_not_take_two(tx: Connection, wanted: Wanted, by: str) -> None:
+    """Refused where one person alone would do what takes two."""
+    if by != COMMAND_LINE and takes_two(wanted, people.find(tx, wanted.name)):
+        raise Refused(f"This takes two people: {by} asks for it, and somebody else confirms.")
+
+
+def may_manage(tx: Connection, by: str, name: str = "") -> None:
+    """Refused to who is no administrator, and about one's own `name`."""
+    if by == COMMAND_LINE:
+        return
+    manager = permissions.require(people.find(tx, by), "manage_people")
+    if name and people.find(tx, name) == manager:
+        raise Refused(f"{manager.name} may not change the role of {manager.name}: another administrator must.")
+
+
+def _may_ask(tx: Connection, wanted: Wanted, by: str) -> None:
+    may_manage(tx, by, wanted.name if wanted.kind == "role" else "")
+
+
+def _check(tx: Connection, wanted: Wanted, person: Person | None) -> None:
+    if wanted.kind != "role":
+        if person is None:
+            raise BadInput(f"There is no person '{wanted.name}' in the ledger: add this person first.")
+        return
+    rules.check_person(wanted.name, wanted.role, wanted.customer_id)
+    if person is None or not rules.is_called(person, wanted.name):
+        people.check_new(tx, wanted.name)
+        alike = {names.skeleton(one): one for one in tx.execute(select(_A.name).where(_A.status == "asked")).scalars()}
+        if (other := alike.get(names.skeleton(wanted.name))) and rules.person_key(other) != rules.person_key(wanted.name):
+            raise BadInput(f"'{wanted.name.strip()}' looks like '{other}', whom somebody asked for: give another name.")
+
+
+def _alone(tx: Connection, wanted: Wanted) -> bool:
+    """Whether nobody could confirm what the command line asks for: the first people of a ledger, a lost last password."""
+    everybody = people.listed(tx)
+    return not people.has_role(tx, "administrator") or not confirmers(everybody, COMMAND_LINE, wanted.name)
+
+
+def _gets_password(tx: Connection, wanted: Wanted, person: Person | None) -> bool:
+    if wanted.kind == "password":
+        return True
+    needs = not doors.has_account(tx, wanted.name) or comes_to_trust(wanted, person)
+    return wanted.kind == "role" and wanted.account and needs
+
+
+def _made(tx: Connection, wanted: Wanted, by: str, half: str, at: datetime) -> Changed:
+    before = people.find(tx, wanted.name)
+    gets_password = _gets_password(tx, wanted, before)
+    after = people.add(tx, wanted.name, wanted.role, wanted.customer_id, at) if wanted.kind == "role" else before
+    if doors.has_account(tx, wanted.name) and (wanted.kind == "second_factor" or comes_to_trust(wanted, before)):
+        doors.forget_factor(tx, wanted.name, by, at)
+    return Changed(after, doors.give_one_time(tx, wanted.name, by, at, half) if gets_password else "")
+
+
+def _open(tx: Connection, admission_id: str) -> Row[*tuple[Any, ...]]:
+    row = tx.execute(
+        select(*_COLUMNS, _A.half).where(_A.admission_id == admission_id, _A.status == "asked").with_for_update()
+    ).first()
+    if row is None:
+        raise Refused("What was asked is settled already, or was never asked: look at what waits.")
+    return row
+
+
+def _admission(row: Row[*tuple[Any, ...]]) -> Admission:
+    return Admission(**{column.name: getattr(row, column.name) for column in _COLUMNS})
+
+
+def _settle(tx: Connection, admission: Admission, status: AdmissionStatus, by: str, at: datetime) -> None:
+    settled = {"status": status, "settled_by": by, "settled_at": at, "half": ""}
+    tx.execute(update(ADMISSIONS).where(_A.admission_id == admission.admission_id).values(**settled))
+    chain.append(tx, at, f"admission_{status}", "", {**_told(admission, by), "asked_by": admission.asked_by})
+
+
+def _lapse(tx: Connection, at: datetime) -> None:
+    gone = update(ADMISSIONS).where(_A.status == "asked", _A.lapses_at < at)
+    tx.execute(gone.values(status="lapsed", settled_at=at, half=""))
+
+
+def _told(admission: Admission, by: str) -> dict[str, str]:
+    return {"kind": admission.kind, "name": admission.name, "role": admission.role, "by": by}
