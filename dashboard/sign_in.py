@@ -28,7 +28,7 @@ from errors import MissionsError
 from graphs.settings import Settings
 from ledger import second_factor
 from ledger.passwords import LEAST_CHARACTERS, MOST_CHARACTERS
-from ledger.sql.attempts import DEVICE_DAYS, Origin
+from ledger.sql.attempts import DEVICE_DAYS, Caller
 from ledger.sql.doors import Knock
 
 MOST_BODY_BYTES = 10_000
@@ -111,9 +111,9 @@ async def _submitted(request: Request) -> Response:
     return response
 
 
-def _origin(request: Request) -> Origin:
+def _origin(request: Request) -> Caller:
     """From where somebody tries: their address, or that which a proxy of ours tells, and the browser where it is known."""
-    return Origin(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
+    return Caller(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
 
 
 def local(address: str) -> str:

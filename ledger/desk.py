@@ -18,7 +18,7 @@ from ledger.permissions import Permission
 from ledger.postgres import PostgresLedger
 from ledger.records import NOBODY, Approval, AuditEntry, Claim, Incident, Person, Run
 from ledger.sql import admissions, chain, claims, doors, drafts, incidents, listing, people
-from ledger.sql.attempts import HERE, Origin
+from ledger.sql.attempts import HERE, Caller
 from ledger.sql.doors import Account, Ask, Knock
 
 #: for which an opened proposal is claimed, unless it is prolonged
@@ -109,7 +109,7 @@ class Desk:
         chosen: str | None = None,
         *,
         code: str = "",
-        origin: Origin = HERE,
+        origin: Caller = HERE,
         second_factor: Collection[str] = (),
     ) -> Knock:
         """Try to sign in for a while. `chosen` is one's own password in place of a one-time one.
@@ -133,7 +133,7 @@ class Desk:
     def change_password(self, name: str, password: str, chosen: str) -> str:
         """Choose another password; every session of the account ends. A sentence where it is refused, else nothing."""
         with self._transaction() as tx:
-            return doors.change(tx, name, password, chosen, Origin("a session"), self._clock())
+            return doors.change(tx, name, password, chosen, Caller("a session"), self._clock())
 
     def require(self, name: str, permission: Permission) -> Person:
         """The person as the ledger has them now. Refused when they may not."""

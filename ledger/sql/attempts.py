@@ -21,7 +21,7 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 30, 15 * 60
 
 
 @dataclass(frozen=True)
-class Origin:
+class Caller:
     """From where somebody tries."""
 
     #: the address of the network, or what stands for one: "the command line"
@@ -31,7 +31,7 @@ class Origin:
 
 
 #: who has the account of the machine
-HERE = Origin()
+HERE = Caller()
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Attempt:
     waits: bool
 
 
-def begin(tx: Connection, key: str, origin: Origin, at: datetime) -> Attempt:
+def begin(tx: Connection, key: str, origin: Caller, at: datetime) -> Attempt:
     """Begin to try. A browser that is known has a limit of its own, so that others at its place cost it nothing."""
     known = tx.execute(select(DEVICES.c.digest).where(DEVICES.c.digest == digest(origin.device), DEVICES.c.key == key)).first()
     place = _place(origin.place)

@@ -15,7 +15,7 @@ from ledger import passwords, rules, second_factor
 from ledger.canonical import clean
 from ledger.records import Person
 from ledger.sql import attempts, chain, people
-from ledger.sql.attempts import HERE, Attempt, Origin
+from ledger.sql.attempts import HERE, Attempt, Caller
 from ledger.sql.rows import fields
 from ledger.tables import ACCOUNTS, PEOPLE, SESSIONS
 
@@ -50,7 +50,7 @@ class Ask:
     chosen: str = ""
     #: of the second factor
     code: str = ""
-    origin: Origin = HERE
+    origin: Caller = HERE
 
 
 #: "none": signs in nowhere; "one-time": a password of one's own is to be chosen yet; "lapsed": it was not, in time
@@ -197,7 +197,7 @@ def forget_factor(tx: Connection, name: str, by: str, at: datetime) -> None:
     chain.append(tx, at, "second_factor_removed", "", {"name": name_of(tx, key), "by": by})
 
 
-def change(tx: Connection, name: str, password: str, chosen: str, origin: Origin, at: datetime) -> str:
+def change(tx: Connection, name: str, password: str, chosen: str, origin: Caller, at: datetime) -> str:
     """Put a password of one's own in place of another, and end every session of it. Why not, where it is refused."""
     key = _key(name)
     attempt = attempts.begin(tx, key, origin, at)

@@ -16,7 +16,7 @@ from ledger.admissions import Wanted
 from ledger.desk import Desk
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
-from ledger.sql.attempts import Origin
+from ledger.sql.attempts import Caller
 
 TWO = pytest.mark.promise("Two people admit who may decide about money")
 STRANGERS = pytest.mark.promise("The doors tell and give nothing to strangers")
@@ -294,9 +294,9 @@ def test_the_form_answers_and_does_the_same_for_known_unknown_and_waiting_names(
 @pytest.mark.parametrize("places", [1, 40])
 def test_somebody_is_locked_out_by_wrong_passwords_from_elsewhere(desk: Desk, places: int) -> None:
     for number in range(120):
-        desk.sign_in("rita", "wrong", HOURS, origin=Origin(f"203.0.113.{number % places}"))
-    assert desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("198.51.100.7")).token
-    assert desk.sign_in("admin", PASSWORD, HOURS, origin=Origin("198.51.100.7")).token
+        desk.sign_in("rita", "wrong", HOURS, origin=Caller(f"203.0.113.{number % places}"))
+    assert desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("198.51.100.7")).token
+    assert desk.sign_in("admin", PASSWORD, HOURS, origin=Caller("198.51.100.7")).token
 
 
 @STRANGERS

@@ -12,7 +12,7 @@ from ledger import passwords
 from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES
-from ledger.sql.attempts import Origin
+from ledger.sql.attempts import Caller
 
 PASSWORD = "correct horse battery"
 HOURS = timedelta(hours=10)
@@ -135,30 +135,30 @@ def test_a_wait_is_never_longer_than_a_quarter_of_an_hour(desk: Desk, clock: Clo
 
 def test_who_fails_in_one_place_costs_nobody_anything_in_another(desk: Desk) -> None:
     for _ in range(50):
-        desk.sign_in("rita", "wrong", HOURS, origin=Origin("203.0.113.9"))
-    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("203.0.113.9")).token
+        desk.sign_in("rita", "wrong", HOURS, origin=Caller("203.0.113.9"))
+    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("203.0.113.9")).token
     for place in ("203.0.113.10", "2001:db8::1", "this machine"):
-        assert desk.sign_in("rita", PASSWORD, HOURS, origin=Origin(place)).token, place
-    assert desk.sign_in("admin", PASSWORD, HOURS, origin=Origin("203.0.113.9")).token
+        assert desk.sign_in("rita", PASSWORD, HOURS, origin=Caller(place)).token, place
+    assert desk.sign_in("admin", PASSWORD, HOURS, origin=Caller("203.0.113.9")).token
 
 
 def test_a_browser_that_is_known_has_a_limit_of_its_own(desk: Desk) -> None:
-    device = desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("203.0.113.9")).device
+    device = desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("203.0.113.9")).device
     for _ in range(120):
-        desk.sign_in("rita", "wrong", HOURS, origin=Origin("203.0.113.9"))
-    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("203.0.113.9")).token
-    again = desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("203.0.113.9", device))
+        desk.sign_in("rita", "wrong", HOURS, origin=Caller("203.0.113.9"))
+    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("203.0.113.9")).token
+    again = desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("203.0.113.9", device))
     assert (bool(again.token), again.device) == (True, device)
     for _ in range(5):
-        desk.sign_in("rita", "wrong", HOURS, origin=Origin("198.51.100.1", device))
-    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Origin("198.51.100.1", device)).token
+        desk.sign_in("rita", "wrong", HOURS, origin=Caller("198.51.100.1", device))
+    assert not desk.sign_in("rita", PASSWORD, HOURS, origin=Caller("198.51.100.1", device)).token
 
 
 def test_a_place_that_tries_one_name_after_another_waits_for_a_while(desk: Desk, clock: Clock) -> None:
-    place = Origin("2001:db8::1")
+    place = Caller("2001:db8::1")
     for number in range(100):
         desk.sign_in(f"name {number}", "wrong", HOURS, origin=place)
-    neighbour = Origin("2001:db8::ffff:2")
+    neighbour = Caller("2001:db8::ffff:2")
     assert not desk.sign_in("rita", PASSWORD, HOURS, origin=neighbour).token, "one network of IPv6"
     clock.passes(minutes=11)
     assert desk.sign_in("rita", PASSWORD, HOURS, origin=neighbour).token
