@@ -24,7 +24,7 @@ from tests.integration.terminal import at_terminal
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions are kept in files with Unix modes")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def url(server_url: str) -> Iterator[str]:
     """A database where admin is administrator and rita reviewer."""
     with _database(server_url) as made:
