@@ -5,7 +5,7 @@ CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench lock clean
+.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write golden chaos chaos-short check eval screenshots bench sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -80,6 +80,11 @@ bench: install-dev  ## speed and memory beside a baseline of the same run, in a 
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
 	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench && $(BIN)/python -m evals.bench_batch && \
 	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m evals.history.bench
+
+sbom: install-dev  ## what an installation for use is made of, in build/: CycloneDX with hashes, and the licenses, which must be allowed
+	@mkdir -p build
+	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o build/sbom.cdx.json
+	@$(BIN)/python -m tests.licenses
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:  ## write both locks anew (needs uv); the tests run what is installed for use
