@@ -121,7 +121,7 @@ class Connection:
     async def _hold(self, opening: "asyncio.Future[Opened]", stop: asyncio.Event) -> None:
         said, changed = "", asyncio.Event()
         try:
-            with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
+            with await asyncio.to_thread(_scratch) as stderr:  # a disk may let one wait
                 try:
                     async with (
                         asyncio.timeout(self._config.start_seconds) as start,
@@ -158,6 +158,11 @@ class Connection:
     def _sentence(self, error: BaseException, said: str) -> str:
         reason = _without(self._env, said) or _reason(error, self._config.start_seconds)
         return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
+
+
+def _scratch() -> TextIO:
+    """A file that is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
 @asynccontextmanager
