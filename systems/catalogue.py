@@ -253,15 +253,10 @@ def _problem(value: Any, kind: ArgumentType) -> str | None:
     if kind == "cents":
         return None if type(value) is int and 0 < value <= 10**12 else "must be a whole number of cents above 0"
     if kind == "address":
-        well_formed = isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys() and all(map(_of_address, value.values()))
+        well_formed = isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys()
         return None if well_formed else f"must be an address with {', '.join(ADDRESS_FIELDS)}"
     limit = MAX_ID_LENGTH if kind == "id" else MAX_TEXT_LENGTH
     return None if isinstance(value, str) and 0 < len(value) <= limit else f"must be text of 1 to {limit} characters"
-
-
-def _of_address(value: Any) -> bool:
-    """A field of an address is a short text or, as where there is no second line, nothing."""
-    return value is None or isinstance(value, bool) or (isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH)
 
 
 def _shown(name: str, value: Any) -> str:

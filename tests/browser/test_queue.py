@@ -225,7 +225,7 @@ def test_like_proposals_are_decided_together_with_their_sum(dashboard: Dashboard
     for run in alike:
         rita.get_by_label(f"Decide together: {run.event.subject}").check()
         quiet(rita)
-    expect(rita.locator(".m-table tfoot")).to_contain_text("$213.94")
+    expect(rita.locator(".m-table tfoot")).to_contain_text("$223.94")
     say(rita, "both go out")
     rita.get_by_role("button", name="Approve 2").click()
     expect(rita.get_by_text("2 of 2 decided")).to_be_visible()

@@ -9,6 +9,8 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from ledger.names import skeleton
+
 #: procrastinate's tables are no part of it: jobs are made anew from the ledger
 _TABLES: LiteralString = """
 SELECT schemaname, tablename FROM pg_tables
@@ -42,6 +44,8 @@ def put_back(url: str, file: Path) -> None:
         for name, rows in kept.items():
             table = sql.Identifier(*name.split("."))
             for row in rows:
+                if name == "ledger.people" and "skeleton" not in row:
+                    row["skeleton"] = skeleton(row["name"])  # as the migration gives it
                 columns = sql.SQL(", ").join(map(sql.Identifier, row))
                 put = "INSERT INTO {0} ({1}) OVERRIDING SYSTEM VALUE SELECT {1} FROM jsonb_populate_record(NULL::{0}, %s)"
                 session.execute(sql.SQL(put).format(table, columns), (Jsonb(row),))

@@ -103,7 +103,7 @@ TAMPER = {
     "UPDATE ledger.incidents SET reason = 'x' WHERE run_id = 'run-3'": "(reason)",
     "DELETE FROM ledger.incidents WHERE run_id = 'run-3'": "Incident",
     "UPDATE ledger.people SET role = 'finance' WHERE name = 'Nick'": "The person 'nick' is not as the audit log says (role)",
-    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance')": "The person 'mallory' stands in the ledger",
+    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance', NULL, 'x')": "The person 'mallory' stands in the ledger",
     "DELETE FROM ledger.people WHERE name = 'Nick'": "The person 'nick' is told of",
     "UPDATE ledger.lessons SET status = 'promoted'": "is not as the audit log says (status)",
     "UPDATE ledger.lessons SET dataset = 'x'": "(dataset)",

@@ -272,6 +272,7 @@ STRICTER = {
     ("reauthorize", "the amount is not the order total"): "AUT-2 authorizes the order total; the system takes any amount",
     ("capture_payment", "the amount is not the order total"): "CAP-1 captures the order total; the system takes any amount",
     ("capture_payment", "the order is captured already"): "CAP-1 captures once; the system captures what is authorized",
+    ("expedite_po", "it is not known what it costs"): "GOV-8 counts what it costs; the system expedites at any price",
 }
 
 

@@ -104,14 +104,19 @@ REFUSED: dict[str, tuple[str, str, Mapping[str, Any], str]] = {
     "an unknown part": (DISCREPANCY, "approve", {"without": ["O-0"]}, "no part 'O-0'; its parts are O-93533, O-36547, O-63569"),
     "a part written otherwise": (DISCREPANCY, "approve", {"without": ["o-93533"]}, "no part 'o-93533'"),
     "one known, one unknown": (DISCREPANCY, "approve", {"without": ["O-93533", "O-0"]}, "no part 'O-0'"),
-    "an empty part": (DISCREPANCY, "approve", {"without": [""]}, "no part ''"),
-    "no part at all": (DISCREPANCY, "approve", {"without": [None]}, "no part None"),
+    "an empty part": (DISCREPANCY, "approve", {"without": [""]}, "give text of 1 to 500 characters"),
+    "no part at all": (DISCREPANCY, "approve", {"without": [None]}, "is None: give a text"),
     "a plan without parts": (WITHOUT_PARTS, "approve", {"without": ["O-1"]}, "a plan that has parts"),
     "everything": (DELAY, "approve", {"without": ["O-55882", "O-64665", "O-19575"]}, "reject the proposal"),
-    "a rejection": (DISCREPANCY, "reject", {"without": ["O-93533"]}, "left out of an approval"),
-    "an escalation": (DISCREPANCY, "escalate", {"without": ["O-93533"], "queue": "fraud"}, "left out of an approval"),
-    "a remark": (DISCREPANCY, "respond", {"without": ["O-93533"]}, "left out of an approval"),
-    "an edit": (DISCREPANCY, "edit", {"without": ["O-93533"], "plan": [{}]}, "left out of an approval"),
+    "a rejection": (DISCREPANCY, "reject", {"without": ["O-93533"]}, "does not go with the decision reject"),
+    "an escalation": (
+        DISCREPANCY,
+        "escalate",
+        {"without": ["O-93533"], "queue": "fraud"},
+        "does not go with the decision escalate",
+    ),
+    "a remark": (DISCREPANCY, "respond", {"without": ["O-93533"]}, "does not go with the decision respond"),
+    "an edit": (DISCREPANCY, "edit", {"without": ["O-93533"], "plan": [{}]}, "Step 1 of the plan"),
 }
 
 

@@ -1,6 +1,7 @@
 """The world does not stand still: what changed, what is down, what refuses, what comes twice."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,7 @@ def test_a_system_that_is_down_leads_to_an_escalation_to_operations_that_says_wh
         "reads": config["systems"]["oms"]["reads"],
     }
     (tmp_path / "systems.yaml").write_text(json.dumps(config))
+    shutil.copy(CHECKOUT / "systems" / "pins.json", tmp_path)
     with _database(server_url) as url, opened(url, systems=tmp_path / "systems.yaml") as company:
         run = company.propose(MOVING)
         assert (run.status, run.verdict, run.outcome) == ("closed", "escalate", "escalated")
