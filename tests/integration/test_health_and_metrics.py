@@ -1,6 +1,7 @@
 """What watches the dashboard over HTTP: whether it is well, and its figures, for whom they are."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from ledger.canonical import utc_now
 from ledger.metrics import metrics
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.roles import without_writes
 from tests.ledger_examples import LATER, a_call, a_proposal, an_effect, answered, decided, staffed, started
 
 
@@ -53,7 +55,8 @@ def client(host: str = "127.0.0.1") -> TestClient:
 def test_a_ledger_that_is_well_says_so_to_everybody(watched: Watched) -> None:
     answer = client("203.0.113.9").get("/health")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
-    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "runs": "ok"}
+    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "runs": "ok", "log": "ok"}
+    assert watched.ledger.audit() == [], "what was tried is taken back"
     staffed(watched.ledger)
     started(watched.ledger)
     watched.ledger.incident("run-1", "stuck", LATER)
@@ -71,6 +74,21 @@ def test_a_run_that_nobody_works_on_is_not_well_until_somebody_does(watched: Wat
     with psycopg.connect(ledger_url) as session:
         session.execute("INSERT INTO ledger.leases VALUES ('run-1', 1, 'worker', now() + interval '1 minute')")
     assert client().get("/health").status_code == 200
+
+
+def test_an_audit_log_that_cannot_be_written_is_not_well(watched: Watched, ledger_url: str) -> None:
+    begun = time.monotonic()
+    with psycopg.connect(ledger_url) as session:
+        session.execute("SELECT FROM ledger.turns WHERE turn = 0 FOR UPDATE")
+        answer = client().get("/health")
+        assert (answer.status_code, answer.json()["log"]) == (503, "cannot be written")
+    assert time.monotonic() - begun < 10, "who watches is answered while the log is held"
+    assert client().get("/health").status_code == 200
+
+
+def test_a_database_that_only_reads_is_not_well(watched: Watched, ledger_url: str) -> None:
+    with PostgresLedger.open(without_writes(ledger_url)) as watched.ledger:
+        assert client().get("/health").json()["log"] == "cannot be written"
 
 
 def test_tables_of_another_version_are_not_well(watched: Watched, ledger_url: str) -> None:
