@@ -17,7 +17,7 @@ LONGEST_TEXT, LONGEST_NAME = 4_000, 500
 #: steps of a plan; values in one step, lists and objects inside each other, characters of all its texts
 MOST_STEPS, MOST_VALUES, DEEPEST, MOST_CHARACTERS = 200, 1_000, 10, 100_000
 #: what a step may say of itself; the check works out the rest, whatever stands there
-_OF_STEP = ("name", "args", "for", "part", "cites", "tier", "says", "tool", "undo")
+_OF_STEP = ("name", "args", "for", "part", "cites", "tier", "says", "tool", "undo", "written_by")
 #: what may go with a decision, by its kind
 _OF_KIND: Mapping[str, str] = {"approve": "without", "edit": "plan", "respond": "remark", "escalate": "queue"}
 #: whole numbers are kept in 64 bits

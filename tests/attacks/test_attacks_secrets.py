@@ -94,7 +94,7 @@ def test_what_is_exported_for_auditors_has_no_password_and_no_token(ledger_url: 
         session = desk.sign_in("admin", one_time, timedelta(hours=1), SECRET).token
         assert session and not desk.sign_in("admin", f"{SECRET}-wrong", timedelta(hours=1)).token
         assert "12 characters" in desk.change_password("admin", SECRET, "short")
-        again = desk.give_one_time("admin", "admin")
+        again = desk.give_one_time("admin")
         token = Inbox(ledger).add_source("oms", "admin")
         export(ledger, tmp_path / "out", signing_key(tmp_path / "audit.pem"), utc_now())
     key = (tmp_path / "audit.pem").read_text().splitlines()[1]
