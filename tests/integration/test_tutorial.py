@@ -54,12 +54,12 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
 class Reader:
     """Somebody who follows the page, in a copy of the checkout."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], admins_password: str) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], passwords: dict[str, str]) -> None:
         self._folder, self._environment = folder, environment
         #: a run's number on the page -> the number that it has here
         self._runs: dict[str, str] = {}
         #: what was printed for them
-        self._one_time: dict[str, str] = {"admin": admins_password}
+        self._one_time = dict(passwords)
 
     def follow(self, block: Block) -> None:
         """Do what a block says."""
@@ -128,7 +128,7 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     folder, bin_, home = tmp_path / "checkout", tmp_path / "bin", tmp_path / "home"
     for room in ROOMS:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("errors.py", "strict_json.py"):
+    for module in ("errors.py", "harmless.py", "strict_json.py"):
         shutil.copy(CHECKOUT / module, folder)
     shutil.copytree(built_home(), home)
     bin_.mkdir()
@@ -138,11 +138,12 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     given = {name: value for name, value in os.environ.items() if not name.startswith("MISSIONS_")}
     given |= {"PATH": f"{bin_}{os.pathsep}{given['PATH']}", "PYTHONPATH": str(folder)}
     ledger = PostgresLedger.open(database_url)
-    _, admins_password = Desk(ledger).admit("admin", "administrator")
+    people = {"admin": "administrator", "rita": "reviewer"}
+    passwords = {name: Desk(ledger).admit(name, role)[1] for name, role in people.items()}
     ledger.close()
     given |= {"DATABASE_URL": database_url, "MISSIONS_HOME": str(home), "MISSIONS_SYSTEMS": os.environ["MISSIONS_SYSTEMS"]}
     with forks(tmp_path / "socket", folder, COMMANDS):
-        yield Reader(folder, given, admins_password)
+        yield Reader(folder, given, passwords)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a Unix shell")
