@@ -14,6 +14,8 @@ from errors import BadInput
 from evals.history.layout import Layout, recognise
 from evals.history.parquet import check_texts, checked_schema
 
+_INTERRUPTED_EVERY = 0.02  # seconds
+
 
 @contextmanager
 def engine_within(memory_mb: int, temporary_mb: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -43,15 +45,17 @@ def within_seconds(engine: duckdb.DuckDBPyConnection, seconds: float | None, wha
     if seconds is None:
         yield
         return
-    late = threading.Event()
+    late, over = threading.Event(), threading.Event()
 
     def stop() -> None:
-        late.set()
-        engine.interrupt()
+        # again and again: an interrupt that comes between two queries stops neither
+        over.wait(seconds)
+        while not over.wait(_INTERRUPTED_EVERY):
+            late.set()
+            engine.interrupt()
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
+    watch = threading.Thread(target=stop, daemon=True)
+    watch.start()
     try:
         yield
     except (RuntimeError, duckdb.Error) as error:
@@ -62,7 +66,8 @@ def within_seconds(engine: duckdb.DuckDBPyConnection, seconds: float | None, wha
             "if it is one of yours, read it as trusted"
         ) from error
     finally:
-        timer.cancel()
+        over.set()
+        watch.join()
 
 
 @contextmanager
