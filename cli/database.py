@@ -1,5 +1,6 @@
 """`missions database roles|backup|restore` and `missions prune`."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,16 +16,25 @@ from graphs.settings import settings
 from ledger import backup
 from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
-from ledger.roles import WRITES, grant_roles
+from ledger.roles import WRITES, give_passwords, grant_roles
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("roles")
-def make_roles() -> None:
+def make_roles(
+    logins: Annotated[
+        Path | None, typer.Option(help="A new file for a login of each, to be named in MISSIONS_DATABASE_LOGINS.")
+    ] = None,
+) -> None:
     """Make the database roles of reasoner, executor and dashboard, and grant them what they may write."""
-    grant_roles(open_database(settings()))
+    url = open_database(settings())
+    grant_roles(url)
     say(f"The roles {', '.join(WRITES)} are there, and hold their rights on this database.")
+    if logins:
+        backup.make_private(logins)  # first: one that cannot be written takes nobody's password away
+        logins.write_text(json.dumps(give_passwords(url), indent=1))
+        say(f"They sign in as {logins} says: name it in MISSIONS_DATABASE_LOGINS, and start anew what runs.")
 
 
 def prune_all(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphs.ledgers import database_address, front_ledger
+from graphs.ledgers import database_address, database_logins, front_ledger
 from graphs.settings import settings
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
@@ -17,5 +17,5 @@ def open_ledger() -> Iterator[PostgresLedger]:
     url = database_address(chosen)
     if migrate(url) and not chosen.database_url:  # what is new is granted to the roles
         grant_roles(url)
-    with front_ledger(url) as ledger:
+    with front_ledger(url, database_logins(chosen)) as ledger:
         yield ledger

@@ -16,6 +16,7 @@ from evals.shadow.keeping import ShadowFile, ShadowRun
 from evals.shadow.opening import live_url, open_shadow
 from evals.shadow.report import report
 from graphs.candidate import Change, require_change
+from graphs.ledgers import database_logins
 from graphs.settings import settings
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading
@@ -61,7 +62,7 @@ def show(name: str, as_json: Json = False) -> None:
     chosen = settings()
     file = ShadowFile(chosen.home, name)
     file.read()  # a wrong name is told before the database is asked
-    with PostgresLedger.open(reading(live_url(chosen))) as ledger:
+    with PostgresLedger.open(reading(live_url(chosen), database_logins(chosen))) as ledger:
         found = report(file, ledger)
     if as_json:
         print_json({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()})

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from errors import MissionsError, TryAgain, loggable
-from graphs.ledgers import front_ledger
+from graphs.ledgers import database_logins, front_ledger
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
@@ -49,7 +49,7 @@ class Company:
         self.settings, self.tools = chosen, tools
         self._stack = ExitStack()
         self.url = open_database(chosen)
-        self.ledger = front_ledger(self.url)
+        self.ledger = front_ledger(self.url, database_logins(chosen))
         self._stack.callback(self.ledger.close)
         self.desk = Desk(self.ledger)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None

@@ -1,17 +1,22 @@
 """The ledger as each part of the project opens it: in its role of the database, where the database has roles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
+from pydantic import TypeAdapter, ValidationError
 
+from errors import BadInput
 from graphs.settings import Settings
 from ledger.address import parse, plain
 from ledger.embedded import embedded_url
 from ledger.postgres import PostgresLedger
-from ledger.roles import as_role, has_roles, patient
+from ledger.roles import WRITES, Role, has_roles, patient, signed_in
+
+#: of a database whose roles have no passwords
+NO_LOGINS: Mapping[Role, str] = {}
 
 
 @dataclass(frozen=True)
@@ -33,23 +38,48 @@ def database_address(settings: Settings) -> str:
     return plain(parse(settings.database_url)) if settings.database_url else embedded_url(settings.postgres)
 
 
+def database_logins(settings: Settings) -> Mapping[Role, str]:
+    """The addresses under which the roles sign in, of the file of the settings. BadInput where it does not hold them."""
+    file = settings.database_logins
+    if file is None:
+        return NO_LOGINS
+    wanted = f"name the file that `missions database roles --logins {file}` wrote, or unset MISSIONS_DATABASE_LOGINS"
+    try:
+        logins = TypeAdapter(dict[Role, str]).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadInput(f"{file}: holds no logins of the roles of the database; {wanted}") from error
+    here = _place(database_address(settings))
+    if logins.keys() != WRITES.keys() or any(_place(address) != here for address in logins.values()):
+        raise BadInput(f"{file}: the logins are of another database than DATABASE_URL; {wanted}")
+    return logins
+
+
+def _place(url: str) -> tuple[object, ...]:
+    address = parse(url)
+    return address.host, address.port, address.database, address.query.get("host")
+
+
 @contextmanager
-def open_ledgers(url: str, lease_seconds: float) -> Iterator[Ledgers]:
-    """The ledgers of a runtime."""
+def open_ledgers(url: str, lease_seconds: float, logins: Mapping[Role, str] = NO_LOGINS) -> Iterator[Ledgers]:
+    """The ledgers of a runtime, each signed in as its role where it can be."""
     with ExitStack() as stack:
+
+        def opened(address: str) -> PostgresLedger:
+            return stack.enter_context(PostgresLedger.open(address, lease_lasts=lease_seconds))
+
         if has_roles(url):
-            reasoner = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_reasoner"))
-            executor = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_executor"))
-            front = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds, role="missions_dashboard"))
-            yield Ledgers(reasoner, executor, front, patient(as_role(url, "missions_reasoner")))
+            reasoner, executor, front = (
+                signed_in(url, role, logins) for role in ("missions_reasoner", "missions_executor", "missions_dashboard")
+            )
+            yield Ledgers(opened(reasoner), opened(executor), opened(front), patient(reasoner))
         else:
-            ledger = stack.enter_context(PostgresLedger.open(url, lease_lasts=lease_seconds))
+            ledger = opened(url)
             yield Ledgers(ledger, ledger, ledger, patient(url))
 
 
-def front_ledger(url: str) -> PostgresLedger:
+def front_ledger(url: str, logins: Mapping[Role, str] = NO_LOGINS) -> PostgresLedger:
     """The ledger of a process in which people act."""
-    return PostgresLedger.open(url, role="missions_dashboard" if has_roles(url) else None)
+    return PostgresLedger.open(signed_in(url, "missions_dashboard", logins) if has_roles(url) else url)
 
 
 def set_up_checkpoints(url: str) -> None:

@@ -17,7 +17,7 @@ from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, Refused, SendBack, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
-from graphs.ledgers import database_address, open_ledgers, set_up_checkpoints
+from graphs.ledgers import database_address, database_logins, open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.pack_files import load_packs
 from graphs.reasoners import open_reasoning
@@ -327,7 +327,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         embedder = MiniLM()
         knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds))
+        ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: default_home())
     #: a PostgreSQL of your own; empty: the embedded one
     database_url: str = Field(default="", validation_alias="DATABASE_URL", repr=False)
+    #: the logins of its roles, as `missions database roles --logins` writes them
+    database_logins: Path | None = None
     #: which MCP server each system is
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
     policies: Path = CHECKOUT / "knowledge_index" / "policies"

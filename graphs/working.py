@@ -26,6 +26,7 @@ from graphs.feeds import poll
 from graphs.schedules import run_schedule, schedules
 from graphs.taking_in import Intake
 from ledger.jobs import DRIVE, forgotten
+from ledger.roles import patient
 from ledger.sweeping import sweep
 from systems.config import FeedConfig
 
@@ -182,7 +183,7 @@ class MissionsWorker:
 
 
 def _app(intake: Intake) -> App:
-    connector = PsycopgConnector(conninfo=intake.runtime.database_url, min_size=1, max_size=4)
+    connector = PsycopgConnector(conninfo=patient(intake.runtime.database_url), min_size=1, max_size=4)
     app = App(connector=connector, periodic_defaults={"max_delay": LATEST})
 
     @app.task(name=DRIVE, retry=_UntilItAnswers())

@@ -21,17 +21,22 @@ from ledger.address import parse, plain
 from ledger.sentences import away
 
 
+def make_private(file: Path) -> None:
+    """Make an empty file, readable for this account alone. BadInput where it exists or cannot be written."""
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise BadInput(f"{file} exists, and nothing replaces it: name a new file.") from None
+    except OSError as failed:
+        raise BadInput(f"{file} cannot be written ({failed.strerror}): name another file.") from failed
+
+
 def back_up(url: str, file: Path) -> int:
     """Write the database into a file, readable for this account alone, while others go on working; its size in bytes.
 
     BadInput where the file exists or cannot be written, or PostgreSQL refuses.
     """
-    try:
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        raise BadInput(f"{file} exists: a backup does not replace another; name a new file.") from None
-    except OSError as failed:
-        raise BadInput(f"{file} cannot be written ({failed.strerror}): name another file.") from failed
+    make_private(file)
     try:
         _call("pg_dump", url, ["--format=custom", "--no-owner", "--no-privileges", f"--file={file.absolute()}"])
     except BaseException:

@@ -16,6 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from errors import TryAgain
 from ledger.migrate import alone
 from ledger.records import Run
+from ledger.roles import patient
 
 #: the task that drives a run
 DRIVE = "drive"
@@ -53,7 +54,7 @@ class Jobs:
 @contextmanager
 def open_jobs(url: str) -> Iterator[Jobs]:
     """The jobs of this database, for whoever hands them out."""
-    app = App(connector=SyncPsycopgConnector(conninfo=url, min_size=0, max_size=4))
+    app = App(connector=SyncPsycopgConnector(conninfo=patient(url), min_size=0, max_size=4))
     with app.open():
         yield Jobs(app)
 
@@ -73,7 +74,7 @@ def make_job_tables(url: str) -> None:
 
 def forgotten(url: str) -> list[tuple[str, str]]:
     """(run, subject) of runs that are 'running' though nobody works on them and no job is there for them, oldest first."""
-    with psycopg.connect(url) as session:
+    with psycopg.connect(patient(url)) as session:
         found: list[tuple[Any, ...]] = session.execute(_FORGOTTEN).fetchall()
     return [(run_id, subject) for run_id, subject in found]
 

@@ -50,7 +50,7 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.roles import Role, as_role, patient
+from ledger.roles import patient
 from ledger.sentences import away
 from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
 from ledger.sql import effects as effect_rows
@@ -76,14 +76,9 @@ class PostgresLedger:
         self._held = held
 
     @classmethod
-    def open(
-        cls, url: str, clock: Callable[[], datetime] = utc_now, lease_lasts: float = leases.LASTS, role: Role | None = None
-    ) -> Self:
-        """`url` as postgresql://user@host/database, acting in a `role` of the database where one is named.
-
-        `lease_lasts` in seconds. Connects at the first call, not here.
-        """
-        address = parse(patient(as_role(url, role) if role else url))
+    def open(cls, url: str, clock: Callable[[], datetime] = utc_now, lease_lasts: float = leases.LASTS) -> Self:
+        """`url` as postgresql://user@host/database, `lease_lasts` in seconds. Connects at the first call, not here."""
+        address = parse(patient(url))
         return cls(create_engine(address, pool_pre_ping=True, max_overflow=20, hide_parameters=True), clock, lease_lasts)
 
     def close(self) -> None:

@@ -5,7 +5,9 @@ writes nothing at all. Nobody changes or deletes a row of the audit log. All rea
 sessions only the dashboard.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 import psycopg
@@ -99,18 +101,26 @@ _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinat
 
 
 def grant_roles(url: str) -> None:
-    """Make the roles, which nobody signs in as, and grant them what they need on this database.
+    """Make the roles, and grant them what they need on this database.
 
-    Changes nothing where all is there. Roles belong to the whole PostgreSQL, grants to this database. BadInput where the
-    account may not make roles or does not own the tables; TryAgain where the database does not answer.
+    Changes nothing where all is there. Roles belong to the whole PostgreSQL, grants to this database. They have no password:
+    until they are given one, they sign in only where PostgreSQL asks nobody for any, as the embedded one does behind the
+    rights of its folder. BadInput where the account may not make roles or does not own the tables; TryAgain where the
+    database does not answer.
     """
+    with _as_owner(url) as tx:
+        for role in WRITES:
+            _make(tx, role)
+        tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
+
+
+@contextmanager
+def _as_owner(url: str) -> Iterator[psycopg.Connection]:
     try:
         with psycopg.connect(plain(parse(url))) as tx:
             alone(tx)
-            for role in WRITES:
-                _make(tx, role)
-            tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
+            yield tx
     except psycopg.OperationalError as failed:
         raise TryAgain(f"The database of the roles {away(failed, 'start it')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
@@ -122,16 +132,35 @@ def grant_roles(url: str) -> None:
 
 def _make(tx: psycopg.Connection, role: Role) -> None:
     name = sql.Identifier(role)
-    if tx.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+    there = tx.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    if there is None:
         # another database of the same PostgreSQL may make it at this moment
-        made = "DO $$ BEGIN CREATE ROLE {} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        made = "DO $$ BEGIN CREATE ROLE {} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         tx.execute(sql.SQL(made).format(name))
+    elif there == (False,):  # as older releases made it
+        # not by an account that may not, nor at the moment at which another does
+        with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_), tx.transaction():
+            tx.execute(sql.SQL("ALTER ROLE {} LOGIN").format(name))
     try:
         with tx.transaction():
             tx.execute(sql.SQL("SET LOCAL ROLE {}").format(name))
             tx.execute("RESET ROLE")
     except psycopg.errors.InsufficientPrivilege:
         tx.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+
+
+def give_passwords(url: str) -> dict[Role, str]:
+    """Give each role a password of its own, where `grant_roles` was called; the addresses under which they sign in.
+
+    Those of before are good no more. BadInput where the account may not; TryAgain where the database does not answer.
+    """
+    address, logins = parse(url), dict[Role, str]()
+    with _as_owner(url) as tx:
+        for role in WRITES:
+            password = secrets.token_urlsafe(32)
+            tx.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
+            logins[role] = plain(address.set(username=role, password=password))
+    return logins
 
 
 def _statements(public: list[str]) -> Iterator[sql.Composable]:
@@ -171,17 +200,31 @@ def has_roles(url: str) -> bool:
 
 
 def as_role(url: str, role: Role) -> str:
-    """The address under which one acts in this role from the first statement on."""
+    """The address under which one acts in this role from the first statement on, and could go back to the account."""
     return _with_option(url, f"role={role}")
 
 
-def reading(url: str) -> str:
+def signed_in(url: str, role: Role, logins: Mapping[Role, str]) -> str:
+    """The address under which one is this role and nobody else: of `logins`, or of a PostgreSQL that asks for no password.
+
+    Where there is neither, that of `as_role`.
+    """
+    if role in logins:
+        return logins[role]
+    own = plain(parse(url).set(username=role))
+    if not parse(url).password:
+        with suppress(psycopg.OperationalError), psycopg.connect(own):
+            return own
+    return as_role(url, role)
+
+
+def reading(url: str, logins: Mapping[Role, str]) -> str:
     """The address under which the ledger is read and nothing is written: in the role of shadows, where the database has it."""
     may = (
         "SELECT bool_and(pg_has_role(role, 'MEMBER') AND has_table_privilege(role, 'ledger.runs', 'SELECT')) "
         "FROM unnest(%s::text[]) role"
     )
-    return without_writes(as_role(url, "missions_shadow") if _holds(url, ("missions_shadow",), may) else url)
+    return without_writes(signed_in(url, "missions_shadow", logins) if _holds(url, ("missions_shadow",), may) else url)
 
 
 def without_writes(url: str) -> str:

@@ -7,6 +7,7 @@ import psycopg
 
 from ledger.base import Ledger
 from ledger.canonical import utc_now
+from ledger.roles import patient
 
 #: what a status promises, and the sentence where it does not hold; the status is the truth and these are its signs
 _BROKEN = """
@@ -44,7 +45,7 @@ class Swept:
 
 def look(url: str) -> Swept:
     """Look at every run, in one snapshot. Changes nothing."""
-    with psycopg.connect(url) as session:
+    with psycopg.connect(patient(url)) as session:
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         runs: dict[str, int] = dict(session.execute(_COUNTS).fetchall())
         (lost,) = session.execute(_EVENTS).fetchone() or (0,)

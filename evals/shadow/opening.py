@@ -13,7 +13,7 @@ from datetime import datetime
 from errors import BadInput
 from evals.shadow.keeping import ShadowOf
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
-from graphs.ledgers import database_address
+from graphs.ledgers import database_address, database_logins
 from graphs.mission import GRAPH_VERSION
 from graphs.settings import Settings, settings
 from knowledge_index.embeddings import MiniLM
@@ -77,7 +77,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
                     require_configured_read(config, Call(read.tool, {}))
     with ExitStack() as stack:
         url = live_url(chosen)
-        ledger = stack.enter_context(PostgresLedger.open(reading(url)))
+        ledger = stack.enter_context(PostgresLedger.open(reading(url, database_logins(chosen))))
         systems = stack.enter_context(McpReads(config, extra_env={"DATABASE_URL": without_writes(url)}))
         embedder = MiniLM()
         vectors = stack.enter_context(closing(RememberedVectors(embedder, chosen.language)))

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 
 import psycopg
 import pytest
+from sqlalchemy.exc import InternalError, ProgrammingError
 
 from errors import MissionsError, Refused
 from graphs.ledgers import Ledgers, open_ledgers, set_up_checkpoints
@@ -277,3 +278,32 @@ def test_writers_wait_for_each_other_and_none_is_lost(ledgers: Ledgers) -> None:
 @STOP
 def test_records_have_turns_of_their_own() -> None:
     assert len({turns.of_record(f"oms.orders O-{number}") for number in range(100)}) > 80
+
+
+CLIMBED = {
+    "back to the account": "RESET ROLE",
+    "no role": "SET ROLE NONE",
+    "the account by its name": "SET ROLE {owner}",
+    "the executor": "SET ROLE missions_executor",
+    "the dashboard": "SET ROLE missions_dashboard",
+    "the account for the session": "SET SESSION AUTHORIZATION {owner}",
+    "triggers switched off": "SET session_replication_role = replica",
+    "a role made": "CREATE ROLE mallory LOGIN SUPERUSER",
+    "its own rights raised": "ALTER ROLE missions_reasoner SUPERUSER",
+    "a member of another": "GRANT missions_executor TO missions_reasoner",
+    "another's password": "ALTER ROLE missions_executor PASSWORD 'mine'",
+}
+
+
+@pytest.mark.promise("What was not approved is not executed")
+@pytest.mark.parametrize("how", CLIMBED)
+def test_a_part_that_writes_sql_of_its_own_takes_more_than_its_role(how: str, url: str, ledgers: Ledgers) -> None:
+    owner = parse(url).username
+    with ledgers.reasoner.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT session_user").scalar() == "missions_reasoner"
+        with suppress(ProgrammingError, InternalError):
+            tx.exec_driver_sql(CLIMBED[how].format(owner=owner))
+            assert tx.exec_driver_sql("SELECT current_user, session_user").one() == ("missions_reasoner", "missions_reasoner")
+            with pytest.raises(ProgrammingError):
+                tx.exec_driver_sql("INSERT INTO ledger.authorizations DEFAULT VALUES")
+        tx.rollback()

@@ -62,7 +62,7 @@ def test_the_commands_back_up_and_restore(company: Company, database_url: str, t
     file = tmp_path / "missions.dump"
     done = missions("database", "backup", file, DATABASE_URL=company.url)
     assert (done.returncode, done.stderr) == (0, "")
-    refused(missions("database", "backup", file, DATABASE_URL=company.url), "a backup does not replace another")
+    refused(missions("database", "backup", file, DATABASE_URL=company.url), "nothing replaces it")
     refused(missions("database", "backup", tmp_path / "x" / "y", DATABASE_URL=company.url), "cannot be written")
     refused(missions("database", "backup", tmp_path / "z", DATABASE_URL="postgresql://x:secret@127.0.0.1:1/y"), "did not answer")
     assert not (tmp_path / "z").exists()

@@ -1,14 +1,17 @@
 """What the processes of reasoner, executor and dashboard may write is said by the database, whatever the code does."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, get_args
 
 import psycopg
 import pytest
 
 from errors import BadInput, Refused
-from graphs.ledgers import open_ledgers, set_up_checkpoints
+from graphs.ledgers import database_logins, open_ledgers, set_up_checkpoints
+from graphs.settings import Settings
 from ledger.address import parse, plain
 from ledger.desk import Desk
 from ledger.migrate import migrate
@@ -228,6 +231,33 @@ def test_an_account_of_its_own_works_in_its_role_and_cannot_make_roles(granted: 
     finally:
         with psycopg.connect(granted, autocommit=True) as session:
             session.execute("DROP ROLE missions_test_worker")
+
+
+def test_the_command_gives_each_role_a_login_of_its_own(granted: str, tmp_path: Path) -> None:
+    file = tmp_path / "logins.json"
+    assert "MISSIONS_DATABASE_LOGINS" in missions("database", "roles", "--logins", file, DATABASE_URL=granted).stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    logins = database_logins(Settings(DATABASE_URL=granted, database_logins=file))
+    passwords = {parse(address).password for address in logins.values()}
+    assert len(passwords) == len(ROLES) and None not in passwords
+    with open_ledgers(granted, 30, logins) as ledgers:
+        for role, ledger in zip(ROLES, (ledgers.reasoner, ledgers.executor, ledgers.front), strict=False):
+            with ledger.transaction() as tx:
+                assert tx.exec_driver_sql("SELECT session_user").scalar() == role
+    refused(missions("database", "roles", "--logins", file, DATABASE_URL=granted), "nothing replaces it")
+    assert database_logins(Settings(DATABASE_URL=granted, database_logins=file)) == logins
+
+
+@pytest.mark.parametrize(("holds", "told"), [
+    (None, "holds no logins"), ("", "holds no logins"), ("[]", "holds no logins"), ("{}", "another database"),
+    ('{"mallory": "postgresql://h/d"}', "holds no logins"),
+    (json.dumps(dict.fromkeys(ROLES, "postgresql://r@elsewhere/d")), "another database"),
+])  # fmt: skip
+def test_a_file_of_logins_that_is_none_is_told_of(holds: str | None, told: str, granted: str, tmp_path: Path) -> None:
+    file = tmp_path / "logins.json"
+    if holds is not None:
+        file.write_text(holds)
+    refused(missions("queue", DATABASE_URL=granted, MISSIONS_DATABASE_LOGINS=file), told)
 
 
 def test_the_command_makes_them(database_url: str) -> None:
