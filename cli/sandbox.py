@@ -39,6 +39,8 @@ def load(
     for case_id, sentence in report.refused.items():
         say(f"{case_id} was not loaded: {sentence}")
     say(f"The sandbox company holds {len(report.loaded)} of these {len(raws)} recorded exceptions.")
+    if len(report.loaded) < max(len(raws), 1):
+        raise typer.Exit(1)
 
 
 @app.command("reset")

@@ -167,7 +167,7 @@ class Catalogue(dict[str, Action]):
         try:
             text = file.read_bytes()
             raw = yaml.safe_load(text)
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             raise BadInput(
                 f"{file}: the action catalogue cannot be read ({str(error).splitlines()[0]}); mend or restore it"
             ) from error

@@ -93,7 +93,7 @@ def load_config(path: Path = DEFAULT) -> SystemsConfig:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}); give a systems file that can.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise BadInput(f"{path} is no YAML ({problem}); mend it.") from error
     systems = raw.get("systems") if isinstance(raw, dict) else None
