@@ -71,7 +71,7 @@ WRITES: Mapping[Role, Grants] = {
         # a run that is started anew
         "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at, versions)",
         "people": "INSERT, UPDATE",
-        "accounts": "INSERT, UPDATE, DELETE",
+        "accounts": "INSERT, UPDATE",
         "sessions": "INSERT, UPDATE, DELETE",
         "attempts": "INSERT, UPDATE, DELETE",
         "devices": "INSERT, UPDATE, DELETE",
@@ -89,7 +89,7 @@ _ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if wri
 #: the functions that those who act may call: the only way into the audit log, and to be alone for a moment
 _FUNCTIONS = (
     "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
-    "session_start()",
+    "session_start()", "seal(text, text, bigint)",
 )  # fmt: skip
 #: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
 _PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")

@@ -106,15 +106,20 @@ KINDS: Mapping[str, _Kind] = {
     "sessions_ended": _Kind("Sessions ended", lambda body: f"of {body['name']}", "by"),
     "account_locked": _Kind("Sign-in waits", _waits),
     "second_factor_added": _Kind("Second factor", lambda body: f"{body['name']} added one", "name"),
+    "second_factor_shown": _Kind("Second factor asked for", lambda body: f"{body['name']} is to add one", "name"),
     "second_factor_removed": _Kind("No second factor", lambda body: f"of {body['name']}", "by"),
     "admission_asked": _Kind("Change asked for", _admission, "by"),
     "admission_confirmed": _Kind("Change confirmed", _admission, "by", "info"),
     "admission_refused": _Kind("Change refused", _admission, "by"),
+    "admission_lapsed": _Kind("Change lapsed", _admission),
     "policy_drafted": _Kind("Policy drafted", _draft, "by"),
     "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
     "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),
     "lesson_promoted": _Kind("Lesson promoted", lambda body: f"to {body['dataset']}", "by"),
     "lesson_dropped": _Kind("Lesson dropped", lambda body: f"“{body['reason']}”", "by"),
+    "dead_letter_kept": _Kind("Dead letter", lambda body: f"{body['letter_id']}, from {body['source']}"),
+    "feed_advanced": _Kind("Feed read", lambda body: f"{body['name']}, up to {body['cursor']}"),
+    "row_sealed": _Kind("Row sealed", lambda body: f"{body['row']} of {body['rows_of']}, as this release found it"),
 }
 
 

@@ -37,7 +37,7 @@ def ask(tx: Connection, wanted: Wanted, by: str, at: datetime) -> Changed:
     _check(tx, wanted, person)
     if not takes_two(wanted, person) or (by == COMMAND_LINE and _alone(tx, wanted)):
         return _made(tx, wanted, by, "", at)
-    _lapse(tx, at)
+    lapsed = _lapse(tx, at)
     if open_about := [one for one in waiting(tx, at) if (one.kind, one.name) == (wanted.kind, wanted.name.strip())]:
         raise Refused(f"{open_about[0].asked_by} asked for this already: confirm it, refuse it, or wait until it lapses.")
     half = passwords.half() if _gets_password(tx, wanted, person) else ""
@@ -49,6 +49,8 @@ def ask(tx: Connection, wanted: Wanted, by: str, at: datetime) -> Changed:
     if rules.person_key(by) == rules.person_key(admission.name):
         raise Refused(f"{by} may not ask for this about {by}: another administrator must.")
     tx.execute(ADMISSIONS.insert().values(**vars(admission), half=half, status="asked"))
+    for one in lapsed:
+        chain.append(tx, at, "admission_lapsed", "", _told(one, one.asked_by))
     chain.append(tx, at, "admission_asked", "", _told(admission, by))
     return Changed(person, half, admission)
 
@@ -150,10 +152,12 @@ def _settle(tx: Connection, admission: Admission, status: AdmissionStatus, by: s
     chain.append(tx, at, f"admission_{status}", "", {**_told(admission, by), "asked_by": admission.asked_by})
 
 
-def _lapse(tx: Connection, at: datetime) -> None:
+def _lapse(tx: Connection, at: datetime) -> list[Admission]:
     gone = update(ADMISSIONS).where(_A.status == "asked", _A.lapses_at < at)
-    tx.execute(gone.values(status="lapsed", settled_at=at, half=""))
+    lapsed = gone.values(status="lapsed", settled_at=at, half="").returning(*_COLUMNS)
+    return [_admission(row) for row in tx.execute(lapsed)]
 
 
 def _told(admission: Admission, by: str) -> dict[str, str]:
-    return {"kind": admission.kind, "name": admission.name, "role": admission.role, "by": by}
+    told = {"kind": admission.kind, "name": admission.name, "role": admission.role, "by": by}
+    return {**told, "admission_id": admission.admission_id}

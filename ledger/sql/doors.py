@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
 from ledger import passwords, rules, second_factor
-from ledger.canonical import clean
+from ledger.canonical import clean, moment
 from ledger.records import Person
 from ledger.sql import attempts, chain, people
 from ledger.sql.attempts import HERE, Attempt, Caller
@@ -137,20 +137,32 @@ def knock(tx: Connection, ask: Ask, lasts: timedelta, second: Collection[str], a
     account = _opened(tx, key, ask.password, attempt, at)
     if account is None:
         return Knock(refused=WRONG)
-    if account.one_time_until is not None and (refused := _chosen(tx, account, ask, at)):
-        return refused
-    if (account.factor_step is not None or account.role in second) and (refused := _coded(tx, account, ask, attempt, at)):
+    changes: list[str] = []
+    refused = _chosen(tx, account, ask, changes, at) if account.one_time_until is not None else None
+    if refused is None and (account.factor_step is not None or account.role in second):
+        refused = _coded(tx, account, ask, attempt, changes, at)
+    if refused is not None:
+        _tell(tx, account.name, changes, at)
         return refused
     attempts.succeeded(tx, attempt, at)
     tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < at))
-    token = secrets.token_urlsafe(32)
-    tx.execute(SESSIONS.insert().values(digest=_digest(token), key=key, started_at=at, expires_at=at + lasts))
-    chain.append(tx, at, "signed_in", "", {"name": account.name})
-    return Knock(token=token, device=attempts.remember(tx, key, ask.origin.device, at))
+    token, device = secrets.token_urlsafe(32), attempts.remember(tx, key, ask.origin.device, at)
+    session = {"digest": _digest(token), "key": key, "started_at": at, "expires_at": at + lasts}
+    tx.execute(SESSIONS.insert().values(**session))
+    _tell(tx, account.name, changes, at)
+    told = {"session": session["digest"], "device": f"{_digest(device)} {key}", "until": moment(at + lasts).isoformat()}
+    chain.append(tx, at, "signed_in", "", {"name": account.name, **told})
+    return Knock(token=token, device=device)
 
 
-def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, at: datetime) -> Knock | None:
-    """Put one's own password in place of a one-time one; what is in the way of it."""
+def _tell(tx: Connection, name: str, changes: Iterable[str], at: datetime) -> None:
+    """The log of changes to an account: last, for whoever has its turn waits for nobody."""
+    for kind in changes:
+        chain.append(tx, at, kind, "", {"name": name})
+
+
+def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, changes: list[str], at: datetime) -> Knock | None:
+    """Put one's own password in place of a one-time one; what is in the way of it. `changes` are kinds for the log."""
     if at > account.one_time_until:
         return Knock(refused="This one-time password has lapsed: ask an administrator for another.")
     if not ask.chosen:
@@ -163,16 +175,20 @@ def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, at: dateti
         return Knock(refused=str(error), choose=True)
     values = {"password_hash": passwords.hashed(ask.chosen), "one_time_until": None}
     tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == account.key).values(**values))
+    changes.append("password_changed")
     return None
 
 
-def _coded(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, attempt: Attempt, at: datetime) -> Knock | None:
+def _coded(
+    tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, attempt: Attempt, changes: list[str], at: datetime
+) -> Knock | None:
     """Use up the code of the second factor; what is in the way of it. The first code that is right proves the app."""
     of_this = update(ACCOUNTS).where(ACCOUNTS.c.key == account.key)
     secret, proven = account.factor_secret, account.factor_step is not None
     if secret is None:
         secret = second_factor.new_secret()
         tx.execute(of_this.values(factor_secret=secret))
+        changes.append("second_factor_shown")
     shown = "" if proven else secret
     if not ask.code:
         wanted = (
@@ -185,7 +201,7 @@ def _coded(tx: Connection, account: Row[*tuple[Any, ...]], ask: Ask, attempt: At
         return Knock(refused="This code is not right, or was used: type the next one.", code=True, secret=shown)
     tx.execute(of_this.values(factor_step=step))
     if not proven:
-        chain.append(tx, at, "second_factor_added", "", {"name": account.name})
+        changes.append("second_factor_added")
     return None
 
 
@@ -254,9 +270,10 @@ def who(tx: Connection, token: str, at: datetime) -> Person | None:
 
 
 def leave(tx: Connection, token: str, at: datetime) -> None:
-    gone = tx.execute(delete(SESSIONS).where(SESSIONS.c.digest == _digest(token)).returning(SESSIONS.c.key)).first()
+    session = _digest(token)
+    gone = tx.execute(delete(SESSIONS).where(SESSIONS.c.digest == session).returning(SESSIONS.c.key)).first()
     if gone:
-        chain.append(tx, at, "signed_out", "", {"name": name_of(tx, gone.key)})
+        chain.append(tx, at, "signed_out", "", {"name": name_of(tx, gone.key), "session": session})
 
 
 def end_sessions(tx: Connection, name: str, by: str, at: datetime) -> int:

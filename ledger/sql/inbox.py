@@ -97,6 +97,9 @@ def keep_letter(tx: Connection, source: str, body: str, reason: str, bounds: Bou
         if is_new and bounds.hourly is not None:
             count(tx, origin, at)
             require_room(tx, origin)
+        if is_new:
+            told = {"letter_id": letter_id, "source": clean(source)}
+            chain.append(tx, at, "dead_letter_kept", "", told)
         if is_new is not None:
             return letter_id
         times += 1
@@ -147,7 +150,11 @@ def advance(tx: Connection, name: str, after: str, to: str, at: datetime) -> boo
     values = {"cursor": to, "polled_at": at, "error": ""}
     moved = insert_or(FEEDS).values(name=name, **values)
     again = moved.on_conflict_do_update(index_elements=["name"], set_=values, where=_F.cursor == after)
-    return tx.execute(again.returning(_F.name)).first() is not None
+    if tx.execute(again.returning(_F.name)).first() is None:
+        return False
+    if to != after:
+        chain.append(tx, at, "feed_advanced", "", {"name": name, "cursor": to})
+    return True
 
 
 def feed_failed(tx: Connection, name: str, error: str, at: datetime) -> None:

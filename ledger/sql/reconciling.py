@@ -1,12 +1,16 @@
 """The rows of the whole ledger beside the audit chain, a batch of runs at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, exists, func, select, text
 
+from errors import MissionsError
+from ledger import rules
 from ledger.drafts import PolicyDraft
+from ledger.names import skeleton
 from ledger.reconciling import (
     DRAFT_KINDS,
     LESSON_KINDS,
@@ -17,21 +21,54 @@ from ledger.reconciling import (
     run_differences,
 )
 from ledger.records import AuditEntry, Authorization, Decision, Effect, Incident, Run
-from ledger.sql import chain, evidence, lessons, people
+from ledger.sql import chain, evidence, lessons, people, seals
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
-from ledger.tables import AUDIT, AUTHORIZATIONS, DECISIONS, EFFECTS, INCIDENTS, POLICY_DRAFTS, PROPOSALS, RUNS
+from ledger.tables import (
+    ADMISSIONS,
+    AUDIT,
+    AUTHORIZATIONS,
+    DECISIONS,
+    EFFECTS,
+    INBOX,
+    INCIDENTS,
+    METADATA,
+    PEOPLE,
+    POLICY_DRAFTS,
+    PROPOSALS,
+    RUNS,
+    TURNS,
+)
 
 #: runs compared at a time
 _BATCH = 500
 
+_TRIGGERS = text("""
+    SELECT expected.name FROM unnest(CAST(:names AS text[])) AS expected (name)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgname = split_part(expected.name, ' of ', 1)
+        AND tgrelid = to_regclass('ledger.' || split_part(expected.name, ' of ', 2))
+    )
+""")
+#: "name of table": without one of these, what is refused by the database would not be
+TRIGGERS = (
+    "log_stays of audit", "log_follows of audit", "lease_is_kept of leases", "needs_decisions of authorizations",
+    "needs_authorization of effects", "moves_on of effects", "stays_ended of runs",
+    *(f"place_is_next of {table}" for table in ("observations", "facts", "proposals")),
+    # of those that are numbered, the first tables are guarded so
+    *(f"number_is_next of {table.name}" for table in METADATA.sorted_tables if "number" in table.columns and table != ADMISSIONS),
+)  # fmt: skip
+
 
 def differences(tx: Connection) -> Iterator[str]:
     """One sentence for each row that is not as the chain says. Wants a transaction that sees one moment."""
-    yield from people_differences(people.listed(tx), _of_kinds(tx, ["person_added"]))
-    kept = [PolicyDraft(**fields(row)) for row in tx.execute(select_record(POLICY_DRAFTS))]
-    yield from draft_differences(kept, _of_kinds(tx, DRAFT_KINDS))
-    yield from lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS))
+    yield from _read("The people", lambda: people_differences(people.listed(tx), _of_kinds(tx, ["person_added"])))
+    yield from _read("The policy drafts", lambda: draft_differences(_drafts(tx), _of_kinds(tx, DRAFT_KINDS)))
+    yield from _read("The lessons", lambda: lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS)))
+    yield from seals.differences(tx)
+    yield from _keys(tx)
+    yield from _guards(tx)
     yield from _lost_runs(tx)
+    yield from _orphans(tx)
     last, since = 0, _first_authorized(tx)
     while batch := tx.execute(select_runs(RUNS.c.number).where(RUNS.c.number > last).order_by(RUNS.c.number).limit(_BATCH)).all():
         yield from _compared(tx, [to_run(row) for row in batch], since)
@@ -50,8 +87,10 @@ def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
     looks, proposals, decisions = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, DECISIONS, ids)
     effects, incidents, entries = _by_run(tx, EFFECTS, ids), _by_run(tx, INCIDENTS, ids), _by_run(tx, AUDIT, ids)
     allowed = _by_run(tx, AUTHORIZATIONS, ids)
-    for run in runs:
-        rows = Rows(
+    broken = seals.broken(tx, ids)
+
+    def rows_of(run: Run) -> Rows:
+        return Rows(
             run=run,
             looks=looks[run.run_id],
             proposals=[to_proposal(row) for row in proposals[run.run_id]],
@@ -60,7 +99,27 @@ def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
             authorizations=[Authorization(**fields(row)) for row in allowed[run.run_id]],
             incidents=[Incident(**fields(row)) for row in incidents[run.run_id]],
         )
-        yield from run_differences(rows, [AuditEntry(**fields(row)) for row in entries[run.run_id]], since)
+
+    for run in runs:
+        told = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
+        found = list(_read(f"Run {run.run_id}", partial(_run_differences, partial(rows_of, run), told, since)))
+        yield from found or broken[run.run_id]
+
+
+def _run_differences(rows: Callable[[], Rows], told: Sequence[AuditEntry], since: int) -> Iterator[str]:
+    yield from run_differences(rows(), told, since)
+
+
+def _read(name: str, differences: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """The differences, or that there are rows that cannot even be read: nobody wrote them through the ledger."""
+    try:
+        yield from differences()
+    except (MissionsError, LookupError, TypeError, ValueError, AttributeError) as error:
+        yield f"{name} cannot be read ({type(error).__name__}: {error}): something was changed behind the ledger's back."
+
+
+def _drafts(tx: Connection) -> list[PolicyDraft]:
+    return [PolicyDraft(**fields(row)) for row in tx.execute(select_record(POLICY_DRAFTS))]
 
 
 def _by_run(tx: Connection, table: Table, run_ids: Sequence[str]) -> dict[str, list[Any]]:
@@ -81,3 +140,34 @@ def _lost_runs(tx: Connection) -> Iterator[str]:
     lost = select(AUDIT.c.run_id).where(AUDIT.c.run_id != "", ~known.exists()).distinct().order_by(AUDIT.c.run_id)
     for (run_id,) in tx.execute(lost):
         yield f"Run {run_id} is told of in the audit log, and gone from the ledger: it was deleted behind its back."
+
+
+def _orphans(tx: Connection) -> Iterator[str]:
+    """Rows of something that is not there, as no foreign key allows it, and events whose run is not there."""
+    lost_events = select(INBOX.c.source_id).where(~exists().where(RUNS.c.source_id == INBOX.c.source_id))
+    for (source_id,) in tx.execute(lost_events):
+        yield f"The event {source_id} has no run: it was added, or its run was deleted, behind its back."
+    for table in METADATA.sorted_tables:
+        for key in table.foreign_keys:
+            mine, owner = key.parent, key.column
+            for (lost,) in tx.execute(select(mine).distinct().where(mine.is_not(None), ~exists().where(owner == mine))):
+                yield (
+                    f"Rows of {table.name} are of {lost}, which is not in {owner.table.name}: they were changed behind its back."
+                )
+
+
+def _keys(tx: Connection) -> Iterator[str]:
+    """What follows from a name: by what a person is found, and what the name looks like."""
+    for key, name, look in tx.execute(select(PEOPLE.c.key, PEOPLE.c.name, PEOPLE.c.skeleton)):
+        if key != rules.person_key(name):
+            yield f"The person '{name}' has the key '{key}', which is another's: it was changed behind its back."
+        # of two who looked alike before that was refused, one has a name of its own
+        if look not in (skeleton(name), f"{skeleton(name)} of {key}"):
+            yield f"The name of the person '{name}' does not look like '{look}': it was changed behind its back."
+
+
+def _guards(tx: Connection) -> Iterator[str]:
+    for (name,) in tx.execute(_TRIGGERS, {"names": list(TRIGGERS)}):
+        yield f"The trigger {name} is gone or switched off: it was changed behind its back; restore it, and look who did it."
+    if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(1026)):
+        yield "The rows that writers wait at are not those that were made: two of them could write at once."

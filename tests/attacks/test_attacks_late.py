@@ -11,9 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from errors import MissionsError, Refused, TakenOver, TryAgain
-from ledger.auditing import examine
 from ledger.canonical import utc_now
-from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.settling import settle
 from systems.calls import Call, Fence, Receipt
@@ -116,11 +114,6 @@ def closed_by_a_person(company: Company, run: Run) -> None:
             time.sleep(0.1)
 
 
-def problems(company: Company) -> list[str]:
-    with PostgresLedger.open(company.url) as ledger:
-        return examine(ledger).problems
-
-
 @pytest.mark.parametrize("place", ["before it asks for leave", "with leave, before it sends"])
 def test_a_worker_that_wakes_up_after_its_run_was_closed_changes_nothing(company: Company, place: Place) -> None:
     run = approved(company)
@@ -133,7 +126,7 @@ def test_a_worker_that_wakes_up_after_its_run_was_closed_changes_nothing(company
     after = company.ledger.run(run.run_id)
     assert (after.status, after.outcome) == ("closed", "abandoned")
     assert "executing" not in [effect.status for effect in company.effects(run)]
-    assert problems(company) == []
+    assert company.problems() == []
 
 
 @pytest.mark.parametrize("place", ["before it asks for leave", "with leave, before it sends"])
@@ -158,7 +151,7 @@ def test_a_worker_that_wakes_up_after_another_has_done_it_does_nothing_twice(com
     assert ends == [TakenOver.__name__] and company.snapshot() == done
     assert company.sql("SELECT count(*) FROM sandbox.receipts") == [(len(company.proposal(run).plan),)]
     assert company.ledger.run(run.run_id).outcome == "executed"
-    assert problems(company) == []
+    assert company.problems() == []
 
 
 def test_a_run_is_not_closed_while_what_was_sent_for_it_may_still_be_done(company: Company) -> None:
@@ -174,7 +167,7 @@ def test_a_receipt_that_comes_after_the_end_reopens_the_run_and_is_found(company
     run = approved(company)
     with stopped(company, run, Stopped(company, "with the receipt, before it keeps it")) as ends:
         closed_by_a_person(company, run)
-        assert problems(company) == []
+        assert company.problems() == []
     assert ends == [TakenOver.__name__]
     after = company.ledger.run(run.run_id)
     assert (after.status, after.outcome, after.ended_at) == ("incident", None, None)
@@ -182,10 +175,10 @@ def test_a_receipt_that_comes_after_the_end_reopens_the_run_and_is_found(company
     assert "Step 1 (update_shipping_address) was done after the run was closed as abandoned" in reason
     effect = company.effects(run)[0]
     assert effect.status == "done" and effect.receipt is not None and effect.receipt["receipt_id"]
-    assert any("came after its end" in one for one in problems(company))
+    assert any("came after its end" in one for one in company.problems())
     settle(company.ledger, run.run_id, "close", "rita", "the address is right", utc_now())
     assert company.ledger.run(run.run_id).outcome == "abandoned"
-    assert problems(company) == [] and company.ledger.verify_audit() == []
+    assert company.problems() == [] and company.ledger.verify_audit() == []
 
 
 def test_an_effect_behind_the_ledgers_back_after_the_end_is_found(company: Company) -> None:
@@ -196,9 +189,9 @@ def test_an_effect_behind_the_ledgers_back_after_the_end_is_found(company: Compa
         with pytest.raises(Refused, match="is closed"):
             company.ledger.mark_effect(key, "done", {"receipt_id": "r"}, at=utc_now())
     company.sql("UPDATE ledger.effects SET status = 'executing' WHERE key = %s", key)
-    assert any(key in one and "the run has ended" in one for one in problems(company))
+    assert any(key in one and "the run has ended" in one for one in company.problems())
     company.sql("UPDATE ledger.effects SET status = 'unknown' WHERE key = %s", key)
-    assert problems(company) == []
+    assert company.problems() == []
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,8 @@ def test_the_bounds_of_a_source_are_changed_by_who_may_not_and_without_a_trace(a
         arriving.inbox.bound_source("oms", Bounds(), "rita")
     arriving.inbox.bound_source("oms", Bounds(missions=("account_save",), as_of_days=9, hourly=2), "admin")
     told = [(entry.kind, entry.body) for entry in arriving.ledger.audit() if "source" in entry.kind]
+    seals = [set(body.pop("rows")) for _, body in told]
+    assert seals == [{"event_sources"}] * len(told)
     assert told == [
         ("event_source_added",
          {"name": "oms", "by": "the command line", "missions": ["order_exception"], "as_of_days": 1, "hourly": 3_600}),

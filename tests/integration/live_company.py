@@ -22,6 +22,8 @@ from graphs.settings import CHECKOUT, Settings
 from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
+from ledger.auditing import examine
+from ledger.postgres import PostgresLedger
 from ledger.records import Effect, Event, Observation, Proposal, Run
 from ledger.roles import grant_roles
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
@@ -66,7 +68,8 @@ class Company:
     def load(self, *cases: Recorded) -> None:
         """Empty the sandbox company, then put cases into it. What waits from another test is about another world."""
         reset(self.url)
-        self.sql("DELETE FROM ledger.touches")
+        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
+        self.sql("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
         assert load_cases(self.url, map(case_of, cases)).refused == {}
 
     def propose(self, case: Recorded) -> Run:
@@ -111,6 +114,17 @@ class Company:
     def snapshot(self) -> dict[str, list[dict[str, Any]]]:
         """Every record of the sandbox company."""
         return snapshot(self.url)
+
+    def put_back(self) -> None:
+        """What `load` took away, so that the ledger is as it was written."""
+        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
+        self.sql("WITH back AS (DELETE FROM earlier_touches RETURNING *) INSERT INTO ledger.touches SELECT * FROM back")
+
+    def problems(self) -> list[str]:
+        """What verification says of the ledger."""
+        self.put_back()
+        with PostgresLedger.open(self.url) as ledger:
+            return examine(ledger).problems
 
     def incidents(self, run: Run) -> list[str]:
         """The reasons of the open incidents of a run."""

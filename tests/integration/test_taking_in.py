@@ -154,13 +154,13 @@ def test_a_letter_is_settled_by_whoever_may_and_with_a_reason(
         arriving.inbox.settle_letter(letter, by, reason)
     with pytest.raises(error, match=says):
         take_in_again(arriving.intake, letter, by, reason)
-    assert arriving.inbox.open_letters()[1] == 1 and kinds(arriving) == []
+    assert arriving.inbox.open_letters()[1] == 1 and kinds(arriving) == ["dead_letter_kept"]
 
 
 def test_a_dropped_letter_is_in_the_audit_log_and_dropped_once(arriving: Arriving) -> None:
     letter = arriving.inbox.keep_letter(by_post("oms"), "{", "no JSON")
     assert arriving.inbox.settle_letter(letter, "rita", " a test ").settled_reason == "a test"
-    assert kinds(arriving) == ["dead_letter_dropped"]
+    assert kinds(arriving) == ["dead_letter_kept", "dead_letter_dropped"]
     with pytest.raises(Refused, match="was settled by rita already"):
         arriving.inbox.settle_letter(letter, "rita", "again")
     with pytest.raises(BadInput, match="There is no dead letter 'l-0'"):
