@@ -7,7 +7,8 @@
     ├── NoAnswer        who asked a model goes on without it: the planner's plan, or what the text said by itself
     ├── SendBack        the reasoner makes another proposal: this one does not pass
     ├── Refused         a person or a caller may not do this, or not any more; nothing was changed
-    │   └── TakenOver        another process works on the run by now; whoever gets this stops
+    │   ├── TakenOver        another process works on the run by now; whoever gets this stops
+    │   └── OverLimit        it would pass a limit over runs; somebody with more authority decides
     └── Stuck           a run cannot go on by itself: it becomes an incident
         └── OutcomeUnknown   a write was sent and its answer never came
 
@@ -73,6 +74,10 @@ class Refused(MissionsError):
 
 class TakenOver(Refused):
     """The lease of a run was lost to another process while this one gave no sign of life."""
+
+
+class OverLimit(Refused):
+    """With what went out before, a plan would pass a limit, and those who approved it may not decide that."""
 
 
 class Stuck(MissionsError):

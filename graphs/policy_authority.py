@@ -4,13 +4,13 @@ Both books are compared where they differ: each action that runs without a perso
 that raises a role or bounds what adds up, on every day on which either changes.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from knowledge_index.policies import PolicyBook
 from ledger.records import ROLES, Approval
-from nodes.governance import Values, of
+from nodes.governance import GIVEN, Values, of
 from nodes.pack import Pack
 
 #: where a clause is gone that says who approves: nothing would be left to hold its place
@@ -45,11 +45,13 @@ def _lost(part: Pack, old: Values, new: Values) -> Iterator[Approval]:
     yield from _automated(part, old, new)
     yield from _lower_bands(part, old, new)
     yield from _cheaper(of(rule.costs, old), of(rule.costs, new))
+    for clause in rule.limits:
+        yield from _looser(of(clause, old)["limits"], of(clause, new)["limits"])
     for one in rule.raises:
         named = {one.clause, *_clauses(part.expressions[one.that].names)}
         if any(_otherwise(clause, old, new) for clause in named):
             yield Approval(role=of(one.clause, old)["role"], four_eyes=False)
-    told = {rule.automate, rule.base, rule.bands, rule.costs, *(one.clause for one in rule.raises)}
+    told = {rule.automate, rule.base, rule.bands, rule.costs, *rule.limits, *(one.clause for one in rule.raises)}
     if any(of(clause, old) != of(clause, new) for clause in part.rules - told):
         yield _ALL
 
@@ -121,3 +123,18 @@ def _cheaper(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Approva
     if less or set(old["counts"]) - set(new["counts"]):
         highest = old["bands"][-1]
         yield Approval(role=highest["role"], four_eyes=bool(highest.get("four_eyes")))
+
+
+def _looser(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[Approval]:
+    """What a limit over runs asked for above it, where none is left that holds as much."""
+    for one in old:
+        if not any(_holds(other, one) for other in new):
+            yield Approval(role=one["role"], four_eyes=bool(one.get("four_eyes")))
+
+
+def _holds(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a limit lets nothing pass that the other one would not."""
+    about = [(limit["per"], limit.get("counts", GIVEN)) for limit in (one, other)]
+    as_much = one["days"] >= other["days"] and one["most_cents"] <= other["most_cents"]
+    roles = ROLES.index(one["role"]) >= ROLES.index(other["role"])
+    return about[0] == about[1] and as_much and roles and one.get("four_eyes", False) >= other.get("four_eyes", False)

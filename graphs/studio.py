@@ -27,7 +27,7 @@ from graphs.served import Served, lifespan, served
 from graphs.studio_auth import Caller, caller
 from graphs.taking_in import Intake, Raw, by_post, take_in_all
 from ledger.records import Run
-from nodes.review import request
+from nodes.review import request, standings
 
 #: opened and closed with the server; it has no pages
 app = Starlette(lifespan=lifespan)
@@ -105,7 +105,11 @@ def review(state: Thread) -> Thread:
     """Interrupt with a HITLRequest, and what became of the answer before."""
     context = served().runtime.context
     proposal = context.ledger.proposal(state["run_id"])
-    return {"answer": interrupt({**request(proposal, context.catalogue), "told": state.get("told", "")})}
+    return {
+        "answer": interrupt(
+            {**request(proposal, context.catalogue, standings(context.ledger, proposal)), "told": state.get("told", "")}
+        )
+    }
 
 
 def decide(state: Thread, config: RunnableConfig) -> Thread:

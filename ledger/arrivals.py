@@ -94,6 +94,12 @@ class FeedPosition:
     error: str = ""
 
 
+def source_of(source_id: str) -> str:
+    """The source that an event came from, as its id says; empty where none is named, as in a file."""
+    name, colon, _ = source_id.partition(":")
+    return name if colon and _SOURCE_NAME.fullmatch(name) else ""
+
+
 def check_source_name(name: str) -> None:
     """Raises BadInput for a name that a source cannot have."""
     if not _SOURCE_NAME.fullmatch(name):

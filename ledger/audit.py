@@ -11,7 +11,7 @@ from typing import Any
 
 from ledger.canonical import clean, digest, moment, storable
 from ledger.legality import event_digest
-from ledger.records import AuditEntry, Authorization, Decision, Effect, Event, Fact, Incident, Person, Proposal
+from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Event, Fact, Incident, Person, Proposal
 
 #: what stands before the first row
 START = "0" * 64
@@ -96,7 +96,8 @@ def _proposal_digest(proposal: Proposal) -> str:
     """Of what is fixed with the proposal and stands in no other field of its body."""
     moments = [proposal.created_at, proposal.expires_at, proposal.due_at]
     said = [proposal.rationale, proposal.cites, proposal.alternatives, float(proposal.confidence), proposal.tier]
-    return digest([proposal.plan, proposal.changes, proposal.approval.clauses, said, moments])
+    limits = [vars(limit) for limit in proposal.approval.limits]
+    return digest([proposal.plan, proposal.changes, proposal.approval.clauses, said, moments, *([limits] if limits else [])])
 
 
 def look_digest(look: Iterable[Fact]) -> str:
@@ -104,8 +105,10 @@ def look_digest(look: Iterable[Fact]) -> str:
     return digest([[one.name, one.tool, one.args, one.status, one.value, one.read_at, one.error] for one in look])
 
 
-def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:
+def of_decision(decision: Decision, proposal_status: str, adds: Sequence[Commitment] = ()) -> dict[str, Any]:
+    """`adds` is what the plan adds to totals by it."""
     return {
+        **_of_commitments(adds),
         "decision_id": decision.decision_id,
         "proposal_id": decision.proposal_id,
         "kind": decision.kind,
@@ -118,9 +121,10 @@ def of_decision(decision: Decision, proposal_status: str) -> dict[str, Any]:
     }
 
 
-def of_effect(effect: Effect, allowed: Authorization | None = None) -> dict[str, Any]:
-    """`allowed` is what allows it, which the log tells where the effect was intended."""
+def of_effect(effect: Effect, allowed: Authorization | None = None, adds: Sequence[Commitment] = ()) -> dict[str, Any]:
+    """`allowed` is what allows it, and `adds` what its plan adds to totals: told where it was intended."""
     return {
+        **_of_commitments(adds),
         **({"authorized": of_authorization(allowed)} if allowed else {}),
         "key": effect.key,
         "proposal_id": effect.proposal_id,
@@ -133,6 +137,10 @@ def of_effect(effect: Effect, allowed: Authorization | None = None) -> dict[str,
         "error_digest": None if effect.error is None else digest(effect.error),
         "expects_digest": None if effect.expects is None else digest(effect.expects),
     }
+
+
+def _of_commitments(adds: Sequence[Commitment]) -> dict[str, Any]:
+    return {"adds": [[one.step, one.kind, one.per, one.key, one.cents, one.at] for one in adds]} if adds else {}
 
 
 def of_authorization(allowed: Authorization) -> dict[str, Any]:

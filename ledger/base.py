@@ -15,12 +15,14 @@ from typing import Any, Protocol
 
 from ledger.arrivals import Origin
 from ledger.lessons import Settlement
+from ledger.limits import Standing
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
     NOBODY,
     Approval,
     AuditEntry,
     Authorization,
+    Commitment,
     Decision,
     DecisionKind,
     Effect,
@@ -30,6 +32,7 @@ from ledger.records import (
     Incident,
     Lease,
     Leave,
+    Limit,
     NewObservation,
     Observation,
     Outcome,
@@ -163,7 +166,8 @@ class Ledger(Protocol):
         """The one choke point: a compare-and-swap on the pending proposal, under `ledger.rules.judge`.
 
         Returns the decision and the proposal's status after it: "pending" when a second approval is still needed.
-        The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule.
+        The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule; OverLimit
+        where what went out before and this would pass a limit that the person may not decide about.
         """
         ...
 
@@ -173,6 +177,14 @@ class Ledger(Protocol):
 
     def all_decisions(self, mission: str | None = None) -> list[Decision]:
         """All decisions of the runs of one mission or of all, oldest first."""
+        ...
+
+    def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
+        """What the totals that limits are about would come to with what a plan of the run adds (`ledger.limits.asked`)."""
+        ...
+
+    def commitments(self, run_id: str) -> list[Commitment]:
+        """What the plans of the run add to totals, as far as somebody approved them or they were begun."""
         ...
 
     # Lessons
@@ -196,7 +208,8 @@ class Ledger(Protocol):
 
         `needed` is what the plan takes as it was worked out anew; what its proposal says counts besides. Refused when the
         decisions do not give that, its proposal is neither approved nor automatic or not the latest of a run that goes on,
-        the effect is not that step of its plan, or its key belongs to another effect.
+        the effect is not that step of its plan, or its key belongs to another effect; OverLimit when a limit of `needed`
+        would be passed that nobody who approved may decide about.
         """
         ...
 

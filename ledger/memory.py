@@ -14,17 +14,19 @@ from typing import Any
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import arrivals, audit, legality, lessons, model_calls, names, rules
+from ledger import arrivals, audit, legality, lessons, limits, model_calls, names, rules
 from ledger.arrivals import Origin
 from ledger.asking import check_form
 from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
+from ledger.limits import Standing
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
     NOBODY,
     Approval,
     AuditEntry,
     Authorization,
+    Commitment,
     Decision,
     DecisionKind,
     Effect,
@@ -34,6 +36,7 @@ from ledger.records import (
     Incident,
     Lease,
     Leave,
+    Limit,
     NewObservation,
     Observation,
     Outcome,
@@ -75,6 +78,8 @@ class MemoryLedger:
         self._proposals: dict[str, Proposal] = {}
         self._effects: dict[str, Effect] = {}
         self._authorized: dict[str, Authorization] = {}
+        #: by their total, then by the proposal and the step that add to it
+        self._commitments: dict[limits.Total, dict[tuple[str, int], Commitment]] = {}
         self._people: dict[str, Person] = {}
         #: of all runs, in the order in which they were made
         self._decisions: dict[str, Decision] = {}
@@ -293,14 +298,21 @@ class MemoryLedger:
                 raise BadInput(no_proposal(proposal_id))
             case = self._cases[proposal.run_id]
             editors = rules.edited_by(proposal.plan, proposal.revision, self.proposals(proposal.run_id), case.decisions)
-            person, status = rules.judge(ask, self.person(by), proposal, case.run, _about(case, proposal_id), editors)
+            earlier = _about(case, proposal_id)
+            person, status = rules.judge(ask, self.person(by), proposal, case.run, earlier, editors)
             decision = rules.decision_of(ask, person, proposal.run_id, uuid4().hex)
+            made: list[Commitment] = []
+            if kind == "approve" and proposal.approval.limits:
+                asked = limits.asked(proposal, proposal.approval.limits, [*earlier, decision])
+                now = limits.check_approver(proposal, person, self.standings(proposal.run_id, asked))
+                _, status = rules.judge(ask, person, now, case.run, earlier, editors)
+                made = self._commit(proposal, asked)
             case.decisions.append(decision)
             self._decisions[decision.decision_id] = decision
             self._proposals[proposal_id] = replace(proposal, status=status)
             if status != "pending":
                 case.run = replace(case.run, status="running")
-            self._note(at, "decided", proposal.run_id, lambda: audit.of_decision(decision, status))
+            self._note(at, "decided", proposal.run_id, lambda: audit.of_decision(decision, status, made))
             return decision, status
 
     def decisions(self, run_id: str) -> list[Decision]:
@@ -312,6 +324,16 @@ class MemoryLedger:
         with self._lock:
             made = self._decisions.values()
             return [one for one in made if mission in (None, self._cases[one.run_id].run.event.mission)]
+
+    def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
+        with self._lock:
+            now = self._clock()
+            return limits.standings(asked, [self._gone_out(run_id, limit, now - timedelta(days=limit.days)) for limit in asked])
+
+    def commitments(self, run_id: str) -> list[Commitment]:
+        with self._lock:
+            kept = [one for added in self._commitments.values() for one in added.values() if one.run_id == run_id]
+        return sorted(kept, key=lambda one: (one.proposal_id, one.step, one.kind, one.per, one.key))
 
     # Lessons
 
@@ -337,6 +359,7 @@ class MemoryLedger:
         with self._lock:
             new: dict[str, Effect] = {}
             allowed: dict[str, Authorization] = {}
+            adding: dict[str, tuple[Proposal, list[Limit]]] = {}
             for effect in effects:
                 known = self._effects.get(effect.key) or new.get(effect.key)
                 if known is not None:
@@ -347,14 +370,16 @@ class MemoryLedger:
                 legality.check_intent(effect, proposal, case.run, latest)
                 assert proposal is not None
                 if proposal.proposal_id not in allowed:
+                    adding[effect.key] = proposal, self._within(case, proposal, needed)
                     allowed[proposal.proposal_id] = self._authorize(case, proposal, needed, effect.at)
                 new[effect.key] = effect
-            for made in allowed.values():
-                self._authorized[made.proposal_id] = made
+            for given in allowed.values():
+                self._authorized[given.proposal_id] = given
             for effect in new.values():
                 self._effects[effect.key] = effect
                 self._cases[effect.run_id].effects.append(effect.key)
-                body = partial(audit.of_effect, effect, allowed[effect.proposal_id])
+                made = self._commit(*adding[effect.key]) if effect.key in adding else ()
+                body = partial(audit.of_effect, effect, allowed[effect.proposal_id], made)
                 self._note(effect.at, "effect_marked", effect.run_id, body)
 
     def authorizations(self, run_id: str) -> list[Authorization]:
@@ -537,6 +562,34 @@ class MemoryLedger:
         if case is None:
             raise BadInput(no_run(run_id))
         return case
+
+    def _within(self, case: _Case, proposal: Proposal, needed: Approval) -> list[Limit]:
+        """What the plan adds to. OverLimit where whoever approved it may not decide what that comes to."""
+        approvals = _about(case, proposal.proposal_id) if proposal.status == "approved" else ()
+        asked = limits.asked(proposal, needed.limits, approvals)
+        limits.check_begin(proposal, approvals, self.standings(proposal.run_id, asked))
+        return asked
+
+    def _commit(self, proposal: Proposal, asked: Sequence[Limit]) -> list[Commitment]:
+        made = limits.commitments(proposal, asked, self._clock())
+        for one in made:
+            self._commitments.setdefault((one.kind, one.per, one.key), {})[one.proposal_id, one.step] = one
+        return made
+
+    def _gone_out(self, run_id: str, limit: Limit, since: datetime) -> int:
+        """Cents of a total since a moment, without what another plan of this run would take the place of."""
+        kept = self._commitments.get(limits.total(limit), {}).values()
+        return sum(one.cents for one in kept if one.at > since and self._counts(one, run_id))
+
+    def _counts(self, one: Commitment, run_id: str) -> bool:
+        """Whether it was done or may have been, or is approved in another run that goes on."""
+        case = self._cases[one.run_id]
+        effects = [self._effects[key] for key in case.effects]
+        status = next((it.status for it in effects if (it.proposal_id, it.step) == (one.proposal_id, one.step)), None)
+        if status in ("executing", "done", "unknown", "failed"):
+            return status != "failed"
+        live = one.run_id != run_id and case.run.status != "closed" and case.proposals[-1] == one.proposal_id
+        return live and self._proposals[one.proposal_id].status in _OPEN
 
     def _authorize(self, case: _Case, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
         """What allows the effects of a proposal, made once. Refused where the decisions do not give it."""

@@ -26,12 +26,14 @@ from ledger.arrivals import Origin
 from ledger.asking import check_form
 from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
+from ledger.limits import Standing
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.records import (
     NOBODY,
     Approval,
     AuditEntry,
     Authorization,
+    Commitment,
     Decision,
     DecisionKind,
     Effect,
@@ -41,6 +43,7 @@ from ledger.records import (
     Incident,
     Lease,
     Leave,
+    Limit,
     NewObservation,
     Observation,
     Outcome,
@@ -52,7 +55,7 @@ from ledger.records import (
 )
 from ledger.roles import patient
 from ledger.sentences import away
-from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs
+from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs, totals
 from ledger.sql import effects as effect_rows
 from ledger.sql import model_calls as questions
 
@@ -240,6 +243,14 @@ class PostgresLedger:
     def all_decisions(self, mission: str | None = None) -> list[Decision]:
         with self.transaction() as tx:
             return lessons.decisions(tx, mission)
+
+    def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
+        with self.transaction() as tx:
+            return totals.count(tx, run_id, asked, alone=False).standings if asked else []
+
+    def commitments(self, run_id: str) -> list[Commitment]:
+        with self.transaction() as tx:
+            return totals.of_run(tx, run_id)
 
     # Lessons
 

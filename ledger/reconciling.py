@@ -16,6 +16,7 @@ from ledger.records import (
     NOBODY,
     AuditEntry,
     Authorization,
+    Commitment,
     Decision,
     Effect,
     Fact,
@@ -39,6 +40,7 @@ class Rows:
     decisions: Sequence[Decision] = ()
     effects: Sequence[Effect] = ()
     authorizations: Sequence[Authorization] = ()
+    commitments: Sequence[Commitment] = ()
     incidents: Sequence[Incident] = ()
 
 
@@ -51,6 +53,7 @@ class _Telling:
     decisions: dict[str, Told] = field(default_factory=dict)
     effects: dict[str, Told] = field(default_factory=dict)
     authorizations: dict[str, Told] = field(default_factory=dict)
+    commitments: dict[str, Told] = field(default_factory=dict)
     #: the number of the row that first told of an effect
     intended: dict[str, int] = field(default_factory=dict)
     incidents: dict[str, Told] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class _Telling:
                 self.run["status"] = "waiting" if body["status"] == "pending" else "running"
             case "decided":
                 status = self.proposals[body["proposal_id"]]["status"] = body.pop("proposal_status")
+                self._commit(body)
                 self.decisions[body["decision_id"]] = {**body, "at": at}
                 if status != "pending":
                     self.run["status"] = "running"
@@ -84,6 +88,7 @@ class _Telling:
                     self.late.append(f"{body['action']} ({body['key']}) was marked '{body['status']}' after the run had ended")
                 if allowed := body.pop("authorized", None):
                     self.authorizations[body["proposal_id"]] = allowed
+                self._commit(body)
                 self.effects[body["key"]] = {**body, "at": at}
                 self.intended.setdefault(body["key"], entry.seq)
             case "incident_opened":
@@ -105,6 +110,10 @@ class _Telling:
                 for proposal in self._pending():
                     proposal["status"] = "superseded"
                 self.run |= {"status": "closed", **body, "ended_at": at}
+
+    def _commit(self, body: Told) -> None:
+        for step, *named, cents, at in body.pop("adds", ()):
+            self.commitments[_named(body["proposal_id"], step, *named)] = {"cents": cents, "at": at}
 
     def _pending(self) -> list[Told]:
         return [proposal for proposal in self.proposals.values() if proposal["status"] == "pending"]
@@ -149,9 +158,18 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry], since: int = 1) -
     yield from _compared(f"Effect {{}} {of}", effects, telling.effects)
     allowed = {one.proposal_id: audit.of_authorization(one) for one in rows.authorizations}
     yield from _compared(f"The authorization of proposal {{}} {of}", allowed, telling.authorizations)
+    adding = {
+        _named(one.proposal_id, one.step, one.kind, one.per, one.key): {"cents": one.cents, "at": one.at}
+        for one in rows.commitments
+    }
+    yield from _compared(f"What proposal {{}} {of} adds to a total", adding, telling.commitments)
     yield from _unauthorized(rows, {key for key, seq in telling.intended.items() if seq < since})
     incidents = {one.incident_id: {**audit.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents}
     yield from _compared(f"Incident {{}} {of}", incidents, telling.incidents)
+
+
+def _named(proposal_id: str, step: int, *total: str) -> str:
+    return f"{proposal_id}, step {step + 1} ({' '.join(total).strip()})"
 
 
 def _unauthorized(rows: Rows, before: Collection[str]) -> Iterator[str]:

@@ -96,6 +96,30 @@ class NewObservation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What may go out within a window before somebody with more authority decides, and what a plan adds to it."""
+
+    clause: str
+    #: whose total it is: of who receives it, as the catalogue calls them ("customer"), of an APPROVER, a SOURCE, or a DAY
+    per: str
+    #: which one; empty of an approver, who is known once somebody decides, and of a day
+    key: str
+    #: "given" (refunds, credits, costs) or "paid"
+    kind: str
+    days: int
+    most_cents: int
+    #: who decides above it
+    role: str
+    four_eyes: bool
+    #: (step, cents): what the steps of the plan add, counted from 0
+    adds: tuple[tuple[int, int], ...]
+
+
+#: totals that are of nobody who receives something
+APPROVER, SOURCE, DAY = "approver", "source", "day"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Approval:
     """Who must approve: the least role, and whether two different people must."""
 
@@ -105,6 +129,8 @@ class Approval:
     clauses: Sequence[str] = ()
     #: True where policy lets whoever worded it approve it, and the check found nothing new in the words
     own: bool = False
+    #: what it adds to, over all runs
+    limits: tuple[Limit, ...] = ()
 
 
 #: what a plan takes that waits for nobody
@@ -182,6 +208,21 @@ class Authorization:
     four_eyes: bool
     #: ids
     decisions: Sequence[str]
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commitment:
+    """What a step of a plan adds to a total, from when it was decided about, and from when it is begun."""
+
+    proposal_id: str
+    run_id: str
+    step: int
+    kind: str
+    per: str
+    key: str
+    cents: int
+    #: by the database's clock
     at: datetime
 
 

@@ -58,6 +58,7 @@ WRITES: Mapping[Role, Grants] = {
     "missions_executor": {
         **_ALL,
         "authorizations": "INSERT",
+        "commitments": "INSERT, UPDATE (cents, at)",
         "effects": "INSERT, UPDATE (status, receipt, error, at)",
         "sends": "INSERT, UPDATE (until)",
     },
@@ -66,6 +67,7 @@ WRITES: Mapping[Role, Grants] = {
         **_INCOMING,
         **_ASKING,
         "decisions": "INSERT",
+        "commitments": "INSERT, UPDATE (cents, at)",
         # somebody looked up what became of a step in doubt; a new effect is the executor's
         "effects": "UPDATE (status, receipt, error, at)",
         # a run that is started anew
@@ -89,7 +91,7 @@ _ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if wri
 #: the functions that those who act may call: the only way into the audit log, and to be alone for a moment
 _FUNCTIONS = (
     "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
-    "session_start()", "seal(text, text, bigint)",
+    "session_start()", "seal(text, text, bigint)", "count_totals(text, jsonb, integer[])",
 )  # fmt: skip
 #: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
 _PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")

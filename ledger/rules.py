@@ -220,12 +220,13 @@ def _after_approval(
         )
     if not proposal.approval.four_eyes:
         return "approved"
-    approvers = {person_key(decision.by) for decision in earlier if decision.kind == "approve"}
-    if me in approvers:
+    approvals = [decision for decision in earlier if decision.kind == "approve"]
+    if me in {person_key(decision.by) for decision in approvals}:
         raise Refused(
             f"{person.name} approved proposal {proposal.proposal_id} already: the second approval takes another person."
         )
-    return "approved" if approvers else "pending"
+    least = authority(proposal.approval.role)  # which may have risen since the first approval
+    return "approved" if any(authority(decision.role) >= least for decision in approvals) else "pending"
 
 
 def unapproved(

@@ -169,6 +169,8 @@ PROPOSALS = Table(
     Column("clauses", PlainJson, nullable=False),
     # whether whoever worded it may approve it
     Column("own", Boolean, nullable=False, server_default=text("false")),
+    # the totals over runs that it adds to
+    Column("limits", PlainJson, nullable=False, server_default=text("'[]'")),
     Column("digest", CleanText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
@@ -230,6 +232,23 @@ AUTHORIZATIONS = Table(
     Column("decisions", PlainJson, nullable=False),
     Column("at", Moment, nullable=False),
     _one_of("role", ROLES),
+)
+
+#: what plans that somebody approved, or that are begun, add to the totals that limits are about
+COMMITMENTS = Table(
+    "commitments",
+    METADATA,
+    Column("proposal_id", CleanText, ForeignKey("ledger.proposals.proposal_id"), primary_key=True),
+    _run_id(index=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("kind", CleanText, primary_key=True),
+    Column("per", CleanText, primary_key=True),
+    Column("key", CleanText, primary_key=True),
+    Column("cents", BigInteger, nullable=False),
+    # by the database's clock, whatever the machines' clocks say
+    Column("at", Moment, nullable=False),
+    CheckConstraint("cents > 0", name="cents"),
+    Index("ix_commitments_total", "kind", "per", "key", "at"),
 )
 
 EFFECTS = Table(

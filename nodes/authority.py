@@ -54,6 +54,8 @@ def misshown(proposal: Proposal, judgement: Judgement, steps: Sequence[int], *, 
         yield "it shows other changes than it makes"
     if whole and proposal.money_at_stake_cents != judgement.money_at_stake_cents:
         yield "it shows another amount at stake than there is"
+    if whole and proposal.approval.limits != judgement.approval.limits:
+        yield "it shows other limits than those that it adds to"
 
 
 def otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:

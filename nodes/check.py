@@ -5,12 +5,14 @@ asked, then the planner's plan is tried where a model's was, and then an escalat
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ledger.records import Proposal, Run
+from ledger.limits import raised
+from ledger.records import APPROVER, NOBODY, Approval, Proposal, Run
 from nodes import reasons
 from nodes.authority import evidence_digest, plan_digest
 from nodes.authorship import editors_of
@@ -48,6 +50,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         return {"objections": objections, "tries": state["tries"] + 1}
     if left and not draft["undoes"]:
         draft = {**draft, "rationale": f"{draft['rationale']} Approved before, and not done: {'; '.join(left)}."}
+    judgement = replace(judgement, approval=_within_limits(context, run_id, judgement.approval))
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
     proposal = context.ledger.propose(proposal)
     at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
@@ -65,6 +68,13 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         "waits": proposal.status != "automatic",
         "verdict": proposal.verdict,
     }
+
+
+def _within_limits(context: MissionContext, run_id: str, approval: Approval) -> Approval:
+    """What would run by itself waits for a person where a limit over runs holds no more."""
+    if approval.role != NOBODY.role or not approval.limits:
+        return approval
+    return raised(approval, context.ledger.standings(run_id, [one for one in approval.limits if one.per != APPROVER]))
 
 
 def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: Mapping[str, Any]) -> list[str]:

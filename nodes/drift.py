@@ -5,7 +5,7 @@ The same for the reviewer who asks before deciding, and for the executor before 
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from errors import Stuck
@@ -104,7 +104,16 @@ def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Colle
     if proposal.status == "automatic" and not differences:
         untrue += reasons  # on the same evidence nothing else can have come out
     changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
-    return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), changes, tuple(untrue), judgement.approval)
+    needed = _in_places(judgement.approval, steps)
+    return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), changes, tuple(untrue), needed)
+
+
+def _in_places(approval: Approval, steps: Sequence[int]) -> Approval:
+    """What was judged of some steps, told of their places in the whole plan."""
+    return replace(
+        approval,
+        limits=tuple(replace(one, adds=tuple((steps[step], cents) for step, cents in one.adds)) for one in approval.limits),
+    )
 
 
 def _by_a_model(proposal: Proposal, case: Case) -> bool:
@@ -141,8 +150,11 @@ def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
 
 
 def _as_approved(now: Approval, then: Approval, *, less: bool) -> bool:
-    """Whether the approval still is the one asked for, or (what is left of a plan) may be a lesser one."""
-    return covers(then, now) if less else now == then
+    """Whether the approval still is the one asked for, or (what is left of a plan) may be a lesser one.
+
+    What adds up over runs is counted where the effects are written.
+    """
+    return covers(then, now) if less else replace(now, limits=()) == replace(then, limits=())
 
 
 def _differences(old: Fact, new: Fact) -> Iterator[Difference]:

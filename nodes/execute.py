@@ -14,7 +14,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from errors import Stuck
+from errors import OverLimit, Stuck
 from ledger.records import Approval, Decision, Effect, Proposal, Run
 from ledger.rules import unapproved
 from nodes.authority import authors, covers
@@ -61,10 +61,12 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
         said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
-    context.ledger.intend(
-        [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out],
-        changed.approval,
-    )
+    intended = [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out]
+    try:
+        context.ledger.intend(intended, changed.approval)
+    except OverLimit as over:  # what went out since it was approved, or proposed
+        observe(runtime, run.run_id, [NewObservation("execute", "check", f"Not done: {over}")])
+        return {"proposal_id": None}
     told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
     observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
     return None

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.records import ROLES, Approval
+from ledger.arrivals import source_of
+from ledger.limits import alike
+from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
 from nodes.listening import UNDERSTAND
 from nodes.pack import ApprovalRule
@@ -16,10 +18,15 @@ from systems.catalogue import Action
 Plan = Sequence[Mapping[str, Any]]
 #: clause id with an underscore -> its values
 Values = Mapping[str, Mapping[str, Any]]
+#: what a step moves or costs, by kind, None where it cannot be told; and who receives it, by what they are
+Gift = tuple[Mapping[str, int | None], Mapping[str, str]]
 
 #: kinds of money of which the largest sum is what a plan's bands are about, and those that are given away
 _MOVED = ("refund", "capture", "release", "payment")
 _GIVEN = ("refund", "credit", "cost")
+#: what limits over runs count
+COUNTED: Mapping[str, Sequence[str]] = {"given": _GIVEN, "paid": ("payment",)}
+GIVEN = "given"
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,30 @@ def stake(money: Iterable[Mapping[str, int | None]]) -> Stake:
             if kind in _GIVEN:
                 given += cents or 0
     return Stake(max(moved.values()), given, known)
+
+
+def limits(case: Case, steps: Sequence[Gift], values: Values) -> tuple[Limit, ...]:
+    """The limits over runs that the steps of a plan add to, and how much."""
+    found = []
+    for clause in case.pack.approval.limits:
+        for one in of(clause, values)["limits"]:
+            kind, per = one.get("counts", GIVEN), one["per"]
+            adds: dict[str, list[tuple[int, int]]] = {}
+            keys: dict[str, str] = {}
+            for step, (money, receivers) in enumerate(steps):
+                cents = sum(money.get(counted) or 0 for counted in COUNTED[kind])
+                if cents and (per in (APPROVER, SOURCE, DAY) or per in receivers):
+                    key = source_of(case.event.source_id) if per == SOURCE else receivers.get(per, "")
+                    adds.setdefault(alike(key), []).append((step, cents))
+                    keys.setdefault(alike(key), key)
+            found += [
+                Limit(
+                    clause=clause, per=per, key=keys[key], kind=kind, days=one["days"], most_cents=one["most_cents"],
+                    role=one["role"], four_eyes=bool(one.get("four_eyes")), adds=tuple(added),
+                )
+                for key, added in adds.items()
+            ]  # fmt: skip
+    return tuple(found)
 
 
 def flat_costs(rule: ApprovalRule, values: Values) -> dict[str, int]:

@@ -6,7 +6,7 @@ for everybody. What a language model made must besides follow from the case, and
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from errors import Refused, SendBack
@@ -17,11 +17,12 @@ from nodes.case import Case
 from nodes.derivation import Derivation, derived
 from nodes.diagnose import find
 from nodes.governance import (
-    Stake,
+    Gift,
     Values,
     approval,
     automatic,
     flat_costs,
+    limits,
     may_automate,
     of,
     read_by_a_model,
@@ -96,10 +97,12 @@ def judge(
         return Judgement(objections)
     try:
         alone = _by_rule(plan, None if planned else own, of(case.pack.approval.automate, values))
-        told, changes, stakes = _rehearse(case, plan, catalogue, values, alone)
+        told, changes, gifts = _rehearse(case, plan, catalogue, values, alone)
+        stakes = stake(money for money, _ in gifts)
         seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not planned
         own_words = bool(editors.keys) and not others
         asked = approval(case, told, stakes, values, seen=seen, own=own_words)
+        asked = replace(asked, limits=limits(case, gifts, values))
         return Judgement((), told, changes, stakes.at_stake_cents, asked, others)
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])
@@ -207,12 +210,12 @@ def _by_rule(plan: Sequence[Mapping[str, Any]], own: Composed | None, automate: 
 
 def _rehearse(
     case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, values: Values, tiers: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Stake]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Gift]]:
     """Do the plan on a copy of the records. Raises SendBack at the first step whose needs the steps before leave unmet."""
     world = case.records.copy()
     told: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
-    money: list[Mapping[str, int | None]] = []
+    gifts: list[Gift] = []
     flat = flat_costs(case.pack.approval, values)
     for step, planned in enumerate(plan, start=1):
         action, args = catalogue[planned["name"]], planned["args"]
@@ -223,7 +226,7 @@ def _rehearse(
         cents = action.cents(seen, flat)
         if unknown := [kind for kind, worth in cents.items() if worth is None and kind != "cost"]:
             raise SendBack(f"step {step}, {action.name}: it cannot be told how much its {unknown[0]} is")
-        money.append(cents)
+        gifts.append((cents, action.receivers(seen)))
         told.append(
             {
                 **planned,
@@ -237,4 +240,4 @@ def _rehearse(
             changes += [{**change.plain(), "step": step} for change in action.apply(world, seen)]
         except Refused as error:
             raise SendBack(f"step {step}, {action.name}: {error}") from error
-    return told, changes, stake(money)
+    return told, changes, gifts

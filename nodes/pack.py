@@ -171,6 +171,8 @@ class ApprovalRule(_Part):
     bands: str
     #: bands of what a plan gives away, and what it costs where no record says so
     costs: str
+    #: clauses of what adds up over runs
+    limits: list[str] = Field(min_length=1)
     raises: list[Raise] = []
     own: OwnWording | None = Field(default=None, exclude_if=lambda own: own is None)
 
@@ -303,7 +305,7 @@ class Pack(_Part):
         rule = self.approval
         own = [rule.own.clause] if rule.own else []
         raises = [one.clause for one in rule.raises]
-        return frozenset({rule.automate, rule.base, rule.bands, rule.costs, *raises, *own})
+        return frozenset({rule.automate, rule.base, rule.bands, rule.costs, *rule.limits, *raises, *own})
 
     @cached_property
     def ruling(self) -> frozenset[str]:
@@ -329,7 +331,12 @@ class Pack(_Part):
     def cited_anyway(self) -> tuple[str, ...]:
         """The clauses that any case may cite: of conclusions, of missing evidence, of who approves."""
         of_conclusions = [clause for conclusion in self.conclusions for clause in self.cited[conclusion.id]]
-        raising = [self.approval.bands, self.approval.costs, *(rule.clause for rule in self.approval.raises)]
+        raising = [
+            self.approval.bands,
+            self.approval.costs,
+            *self.approval.limits,
+            *(rule.clause for rule in self.approval.raises),
+        ]
         return tuple(dict.fromkeys([*of_conclusions, *self._priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property

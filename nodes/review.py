@@ -1,11 +1,14 @@
 """review: wait for a person. Nothing else happens here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
-from ledger.records import Proposal
+from ledger.base import Ledger
+from ledger.limits import Standing, asked, shown
+from ledger.records import Decision, Proposal
 from nodes.state import MissionContext, MissionState
 from nodes.wording import args_without_words
 from systems.catalogue import Catalogue
@@ -16,11 +19,20 @@ ALLOWED = ["approve", "edit", "reject", "respond"]
 def review(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Interrupt with a HITLRequest. What it is resumed with counts for nothing: `decision` looks into the ledger."""
     context = runtime.context
-    interrupt(request(context.ledger.proposal(state["run_id"]), context.catalogue))
+    proposal = context.ledger.proposal(state["run_id"])
+    interrupt(request(proposal, context.catalogue, standings(context.ledger, proposal)))
     return {}
 
 
-def request(proposal: Proposal | None, catalogue: Catalogue) -> dict[str, Any]:
+def standings(ledger: Ledger, proposal: Proposal | None, approvals: Sequence[Decision] = (), by: str = "") -> list[Standing]:
+    """The limits over runs that say something of a proposal, as they stand now; with those of `by`, who is about to decide."""
+    if proposal is None or not proposal.approval.limits:
+        return []
+    about = [one for one in approvals if one.proposal_id == proposal.proposal_id]
+    return shown(ledger.standings(proposal.run_id, asked(proposal, proposal.approval.limits, about, by)))
+
+
+def request(proposal: Proposal | None, catalogue: Catalogue, limits: Sequence[Standing] = ()) -> dict[str, Any]:
     """The proposal in the form of LangChain's `HITLRequest`, which inbox clients and Studio show, without its words.
 
     It is kept with the checkpoint; letters, addresses and the rationale stand in the ledger alone, where a person reads them.
@@ -41,5 +53,6 @@ def request(proposal: Proposal | None, catalogue: Catalogue) -> dict[str, Any]:
             "role": proposal.approval.role,
             "four_eyes": proposal.approval.four_eyes,
             "money_at_stake_cents": proposal.money_at_stake_cents,
+            "limits": [f"{one.whose}: {one.of}" for one in limits],
         },
     }

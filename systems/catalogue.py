@@ -25,6 +25,7 @@ ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
 #: what an action moves or costs (the head of actions.yaml says which is which)
 MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
+_TO_SOMEBODY = frozenset({"refund", "credit", "payment"})
 #: what a person may word otherwise without its being another action
 _FREE = ("address", "text")
 #: in the values of an effect: the record, or the element of a list, that is changed
@@ -48,6 +49,7 @@ class _Entry(BaseModel):
     after: list[str] = []
     changes: list[str] = []
     money: Literal["none"] | dict[MoneyKind, Any]
+    to: dict[str, str] = {}
     automate_up_to_cents: int | None = Field(default=None, ge=0)
     once: bool = False
     undo: dict[str, dict[str, Any]] | None = None
@@ -67,6 +69,8 @@ class Action:
     after: frozenset[str]
     changes: frozenset[str]
     money: Mapping[str, Value]
+    #: who receives it, by what they are
+    to: Mapping[str, Value]
     #: up to which amount a policy may let it run without a person; None: no policy may
     automate_up_to_cents: int | None
     undo: tuple[str, Mapping[str, Value]] | None
@@ -138,6 +142,10 @@ class Action:
         """What it moves or costs, by kind, in cents; None where that cannot be told. `flat`: action -> what one costs."""
         return {str(kind): self._worth(value, seen, flat) for kind, value in self.money.items()}
 
+    def receivers(self, seen: Scope) -> Mapping[str, str]:
+        """Who receives what it costs, by what they are; the id is empty where it cannot be told."""
+        return {what: _id(value, seen) for what, value in self.to.items()}
+
     def _worth(self, value: Value, seen: Scope, flat: Mapping[str, int]) -> int | None:
         if value.constant == FLAT:
             return flat.get(self.name)
@@ -200,6 +208,9 @@ def _compile(name: str, raw: Any, where: str) -> Action:
     effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
     named = {} if entry.money == "none" else entry.money
     money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
+    to = {what: Value.compile(value, where) for what, value in entry.to.items()}
+    if not to and not _TO_SOMEBODY.isdisjoint(money):
+        raise BadInput(f"{where}: it gives money to somebody; say under to who receives it")
     undo = None
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()
@@ -207,7 +218,7 @@ def _compile(name: str, raw: Any, where: str) -> Action:
     _require_paths(entry.args, looks_at, [path for path, _ in effect], where)
     for condition, _ in needs:
         condition.require(known, (), where)
-    for value in [*money.values(), *(undo[1].values() if undo else ())]:
+    for value in [*money.values(), *to.values(), *(undo[1].values() if undo else ())]:
         _require(value, known, where)
     for _, value in effect:
         _require(value, {*known, _CHANGED}, where)
@@ -215,7 +226,7 @@ def _compile(name: str, raw: Any, where: str) -> Action:
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
         name, entry.system, entry.says, entry.args, looks_at, needs, effect,
-        frozenset(entry.after), frozenset(entry.changes), money, entry.automate_up_to_cents, undo, entry.once,
+        frozenset(entry.after), frozenset(entry.changes), money, to, entry.automate_up_to_cents, undo, entry.once,
     )  # fmt: skip
 
 
@@ -240,6 +251,14 @@ def _require_paths(args: Collection[str], looks_at: Mapping[str, Path], effect: 
 def _require_names(path: Path, known: Collection[str], where: str) -> None:
     if unknown := set(path.names) - set(known):
         raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+
+
+def _id(value: Value, seen: Scope) -> str:
+    try:
+        found = value.of(lambda e: e.evaluate(seen))
+    except Unknown:
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _worth(value: Value, seen: Scope, spot: Spot) -> Any:

@@ -7,6 +7,7 @@ a field of a record that it looks at: `erp.budgets[invoice.budget_id].remaining_
     …lines[sku=sku].location       the element whose sku it is, where line_id is not what is known
     …lines[*].location             every element that is not cancelled
     …authorizations[+]             a new element
+    …charges[charge_id]^           the record that has the element
     ….on_hand?                     changed where there is such a record, left alone where there is none
 """
 
@@ -55,7 +56,7 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "wms.stock": ("last_counted_qty",),
     "wms.inbound": ("expedited_eta", "expedite_cost_cents"),
 }
-_PATH = re.compile(rf"(\w+\.\w+)\[({_WORD}(?:, *{_WORD})*)\](?:\.(\w+)\[(?:(\w+)=)?(\w+|[+*])\])?(?:\.(\w+))?(\?)?")
+_PATH = re.compile(rf"(\w+\.\w+)\[({_WORD}(?:, *{_WORD})*)\](?:\.(\w+)\[(?:(\w+)=)?(\w+|[+*])\])?(?:\.(\w+))?([?^])?")
 
 Record = dict[str, Any]
 
@@ -91,6 +92,8 @@ class Path:
     field: str | None
     #: nothing is changed where there is no such record
     optional: bool
+    #: the record is meant, and not the element that it is found by
+    whole: bool
 
     @classmethod
     def parse(cls, source: str, where: str) -> "Path":
@@ -100,12 +103,12 @@ class Path:
             raise BadInput(
                 f"{where}: «{source}» is no path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}"
             )
-        collection, by, part, part_field, part_by, field, optional = match.groups()
+        collection, by, part, part_field, part_by, field, sign = match.groups()
         words = tuple(word.strip() for word in by.split(","))
         part_field = part_field or PART_KEYS.get(part or "", "")
         if len(words) > len(KEYS[collection]) or (part_by not in (None, "+", "*") and not part_field):
             raise BadInput(f"{where}: «{source}» finds no record; {collection} is keyed by {', '.join(KEYS[collection])}")
-        return cls(source, collection, words, part, part_field, part_by, field, optional is not None)
+        return cls(source, collection, words, part, part_field, part_by, field, sign == "?", sign == "^")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,7 +206,7 @@ class Records:
     def at(self, path: Path, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
         for record in self._found(path, names)[:1]:
-            holder = record if path.part is None else next(iter(_elements(record, path, names)), None)
+            holder = record if path.part is None or path.whole else next(iter(_elements(record, path, names)), None)
             return holder if holder is None or path.field is None else holder.get(path.field)
         return None
 

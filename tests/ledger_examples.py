@@ -1,12 +1,13 @@
 """Records for tests of the ledger: each builder gives a valid one, and takes what a test wants different."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ledger.base import Ledger
 from ledger.model_calls import ModelCall, ModelCallEnd
-from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, NewObservation, Proposal
+from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, Limit, NewObservation, Proposal
 from ledger.records import ProposalStatus as Status
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -132,3 +133,27 @@ def decided(
 ) -> tuple[Decision, Status]:
     values: Mapping[str, Any] = {"reason": "It is in order.", "digest": f"digest of {proposal_id}", "at": LATER}
     return ledger.decide(proposal_id, kind=kind, by=by, **{**values, **other})
+
+
+def a_limit(**other: Any) -> Limit:
+    """$600 for C-1 within a week, to which the first step adds $500; above it a supervisor decides."""
+    values: dict[str, Any] = {
+        "clause": "GOV-9",
+        "per": "customer",
+        "key": "C-1",
+        "kind": "given",
+        "days": 7,
+        "most_cents": 60_000,
+        "role": "supervisor",
+        "four_eyes": False,
+        "adds": ((0, 50_000),),
+    }
+    return Limit(**(values | other))
+
+
+def giving(ledger: Ledger, name: str, limits: Sequence[Limit], **other: Any) -> Proposal:
+    """A run of this name, and its proposal of the same name, which adds to limits."""
+    started(ledger, name)
+    made = a_proposal(name, run_id=name, **other)
+    parts = [{**step, "part": part} for step, part in zip(PLAN, ("first", "second"), strict=True)]
+    return ledger.propose(replace(made, plan=parts, approval=replace(made.approval, limits=tuple(limits))))

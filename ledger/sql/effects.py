@@ -8,10 +8,20 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from errors import BadInput, Refused, TakenOver
-from ledger import audit, leases, legality, rules
-from ledger.records import Approval, Authorization, Effect, EffectStatus, Lease, Leave, Proposal
+from ledger import audit, leases, legality, limits, rules
+from ledger.records import (
+    Approval,
+    Authorization,
+    Commitment,
+    Decision,
+    Effect,
+    EffectStatus,
+    Lease,
+    Leave,
+    Proposal,
+)
 from ledger.sentences import no_effect, still_sent, taken_over
-from ledger.sql import chain, proposals
+from ledger.sql import chain, proposals, totals
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import fields, select_record, select_runs, to_run
 from ledger.tables import AUTHORIZATIONS, EFFECTS, RUNS
@@ -24,6 +34,7 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
     known = {row.key: Effect(**fields(row)) for row in kept}
     latest = {run_id: proposals.latest(tx, run_id) for run_id in runs}
     allowed: dict[str, Authorization] = {}
+    made: list[Commitment] = []
     for effect in effects:
         if effect.key in known:
             legality.check_same_effect(known[effect.key], effect)
@@ -34,19 +45,31 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
         legality.check_intent(effect, proposal, runs[effect.run_id], latest[effect.run_id])
         assert proposal is not None
         if proposal.proposal_id not in allowed:
-            allowed[proposal.proposal_id] = _authorize(tx, proposal, needed, effect.at)
+            decided = proposals.decisions(tx, proposal.run_id) if proposal.status == "approved" else []
+            made = _commit(tx, proposal, needed, decided)
+            allowed[proposal.proposal_id] = _authorize(tx, proposal, needed, decided, effect.at)
         tx.execute(insert(EFFECTS).values(**vars(effect)))
         known[effect.key] = effect
-        body = audit.of_effect(effect, allowed[proposal.proposal_id])
+        body = audit.of_effect(effect, allowed[proposal.proposal_id], made)
         chain.append(tx, effect.at, "effect_marked", effect.run_id, body)
+        made = []
 
 
-def _authorize(tx: Connection, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
+def _commit(tx: Connection, proposal: Proposal, needed: Approval, decided: Sequence[Decision]) -> list[Commitment]:
+    """What the plan adds to totals, from now on. OverLimit where whoever approved it may not decide what they come to."""
+    approvals = [one for one in decided if one.proposal_id == proposal.proposal_id]
+    if not needed.limits:
+        return []
+    counted = totals.count(tx, proposal.run_id, limits.asked(proposal, needed.limits, approvals))
+    limits.check_begin(proposal, approvals, counted.standings)
+    return totals.commit(tx, proposal, counted)
+
+
+def _authorize(tx: Connection, proposal: Proposal, needed: Approval, decided: Sequence[Decision], at: datetime) -> Authorization:
     """What allows the effects of a proposal, written once; the database refuses it where the decisions do not give it."""
     kept = tx.execute(select_record(AUTHORIZATIONS).where(AUTHORIZATIONS.c.proposal_id == proposal.proposal_id)).first()
     if kept:
         return Authorization(**fields(kept))
-    decided = proposals.decisions(tx, proposal.run_id) if proposal.status == "approved" else []
     made = rules.authorization(proposal, needed, decided, at)
     tx.execute(insert(AUTHORIZATIONS).values(**vars(made)))
     return made

@@ -8,10 +8,10 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert, select, update
 
 from errors import BadInput
-from ledger import audit, legality, rules
-from ledger.records import Decision, Proposal, ProposalStatus, Run
+from ledger import audit, legality, limits, rules
+from ledger.records import Commitment, Decision, Proposal, ProposalStatus, Run
 from ledger.sentences import no_proposal
-from ledger.sql import chain, conflicts, evidence, people
+from ledger.sql import chain, conflicts, evidence, people, totals
 from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
 from ledger.tables import DECISIONS, PROPOSALS, RUNS
@@ -94,12 +94,18 @@ def decide(tx: Connection, ask: rules.Ask) -> tuple[Decision, ProposalStatus]:
         editors = rules.edited_by(proposal.plan, proposal.revision, of_run(tx, run.run_id), decisions(tx, run.run_id))
     person, status = rules.judge(ask, people.find(tx, ask.by), proposal, run, earlier, editors)
     decision = rules.decision_of(ask, person, run.run_id, uuid4().hex)
+    made: list[Commitment] = []
+    if ask.kind == "approve" and proposal.approval.limits:
+        counted = totals.count(tx, run.run_id, limits.asked(proposal, proposal.approval.limits, [*earlier, decision]))
+        now = limits.check_approver(proposal, person, counted.standings)
+        _, status = rules.judge(ask, person, now, run, earlier, editors)
+        made = totals.commit(tx, proposal, counted)
     tx.execute(insert(DECISIONS).values(**vars(decision)))
     swap = update(PROPOSALS).where(PROPOSALS.c.proposal_id == ask.proposal_id, PROPOSALS.c.status == "pending")
     tx.execute(swap.values(status=status).returning(PROPOSALS.c.proposal_id)).one()
     if status != "pending":
         set_status(tx, run.run_id, "running")
-    chain.append(tx, ask.at, "decided", run.run_id, audit.of_decision(decision, status))
+    chain.append(tx, ask.at, "decided", run.run_id, audit.of_decision(decision, status, made))
     return decision, status
 
 

@@ -20,13 +20,14 @@ from ledger.reconciling import (
     people_differences,
     run_differences,
 )
-from ledger.records import AuditEntry, Authorization, Decision, Effect, Incident, Run
-from ledger.sql import chain, evidence, lessons, people, seals
+from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
+from ledger.sql import chain, evidence, lessons, people, seals, turns
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
     ADMISSIONS,
     AUDIT,
     AUTHORIZATIONS,
+    COMMITMENTS,
     DECISIONS,
     EFFECTS,
     INBOX,
@@ -52,7 +53,7 @@ _TRIGGERS = text("""
 #: "name of table": without one of these, what is refused by the database would not be
 TRIGGERS = (
     "log_stays of audit", "log_follows of audit", "lease_is_kept of leases", "needs_decisions of authorizations",
-    "needs_authorization of effects", "moves_on of effects", "stays_ended of runs",
+    "needs_authorization of effects", "moves_on of effects", "adds_to_totals of effects", "stays_ended of runs",
     *(f"place_is_next of {table}" for table in ("observations", "facts", "proposals")),
     # of those that are numbered, the first tables are guarded so
     *(f"number_is_next of {table.name}" for table in METADATA.sorted_tables if "number" in table.columns and table != ADMISSIONS),
@@ -86,7 +87,7 @@ def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
     ids = [run.run_id for run in runs]
     looks, proposals, decisions = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, DECISIONS, ids)
     effects, incidents, entries = _by_run(tx, EFFECTS, ids), _by_run(tx, INCIDENTS, ids), _by_run(tx, AUDIT, ids)
-    allowed = _by_run(tx, AUTHORIZATIONS, ids)
+    allowed, adding = _by_run(tx, AUTHORIZATIONS, ids), _by_run(tx, COMMITMENTS, ids)
     broken = seals.broken(tx, ids)
 
     def rows_of(run: Run) -> Rows:
@@ -97,6 +98,7 @@ def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
             decisions=[Decision(**fields(row)) for row in decisions[run.run_id]],
             effects=[Effect(**fields(row)) for row in effects[run.run_id]],
             authorizations=[Authorization(**fields(row)) for row in allowed[run.run_id]],
+            commitments=[Commitment(**fields(row)) for row in adding[run.run_id]],
             incidents=[Incident(**fields(row)) for row in incidents[run.run_id]],
         )
 
@@ -123,7 +125,7 @@ def _drafts(tx: Connection) -> list[PolicyDraft]:
 
 
 def _by_run(tx: Connection, table: Table, run_ids: Sequence[str]) -> dict[str, list[Any]]:
-    order = {AUDIT: "seq", AUTHORIZATIONS: "at"}.get(table, "number")
+    order = {AUDIT: "seq", AUTHORIZATIONS: "at", COMMITMENTS: "step"}.get(table, "number")
     found: dict[str, list[Any]] = defaultdict(list)
     for row in tx.execute(select(table).where(table.c.run_id.in_(run_ids)).order_by(table.c[order])):
         found[row.run_id].append(row)
@@ -169,5 +171,5 @@ def _keys(tx: Connection) -> Iterator[str]:
 def _guards(tx: Connection) -> Iterator[str]:
     for (name,) in tx.execute(_TRIGGERS, {"names": list(TRIGGERS)}):
         yield f"The trigger {name} is gone or switched off: it was changed behind its back; restore it, and look who did it."
-    if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(1026)):
+    if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(turns.COUNT)):
         yield "The rows that writers wait at are not those that were made: two of them could write at once."

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Table, select
 
-from ledger.records import Approval, Event, Proposal, Run
+from ledger.records import Approval, Event, Limit, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
 _EVENT = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
@@ -36,14 +36,20 @@ def to_run(row: Row[Any]) -> Run:
 
 def from_proposal(proposal: Proposal) -> dict[str, Any]:
     """The approval's fields lie flat beside the others."""
-    return {**_without(vars(proposal), "approval"), **vars(proposal.approval)}
+    approval = {**vars(proposal.approval), "limits": [vars(limit) for limit in proposal.approval.limits]}
+    return {**_without(vars(proposal), "approval"), **approval}
 
 
 def to_proposal(row: Row[Any]) -> Proposal:
     values = fields(row)
     asked = {name: values.pop(name) for name in ("role", "four_eyes", "own")}
-    approval = Approval(**asked, clauses=tuple(values.pop("clauses")))
+    limits = tuple(_limit(raw) for raw in values.pop("limits"))
+    approval = Approval(**asked, clauses=tuple(values.pop("clauses")), limits=limits)
     return Proposal(approval=approval, **values)
+
+
+def _limit(raw: Mapping[str, Any]) -> Limit:
+    return Limit(**{**raw, "adds": tuple((step, cents) for step, cents in raw["adds"])})
 
 
 def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:

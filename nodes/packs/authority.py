@@ -5,9 +5,14 @@ from itertools import pairwise
 from typing import Any
 
 from knowledge_index.policies import Clause
-from ledger.records import ROLES
+from ledger.records import APPROVER, DAY, ROLES, SOURCE
+from nodes.governance import COUNTED, GIVEN
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
+
+#: of a window, and of what goes out within it
+MOST_DAYS, MOST_CENTS = 366, 10**12
+_OF_A_LIMIT = {"per", "counts", "days", "most_cents", "role", "four_eyes"}
 
 
 def mistakes(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) -> Iterator[str]:
@@ -18,6 +23,8 @@ def mistakes(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) ->
     yield from _bands(rule.bands, clauses[rule.bands].values)
     yield from _bands(rule.costs, clauses[rule.costs].values)
     yield from _costs(rule.costs, clauses[rule.costs].values, catalogue)
+    for clause in rule.limits:
+        yield from _limits(clause, clauses[clause].values, catalogue)
     for one in rule.raises:
         yield from _role(one.clause, clauses[one.clause].values)
 
@@ -62,6 +69,26 @@ def _bands(clause: str, values: Mapping[str, Any]) -> Iterator[str]:
 def _rise(bands: Sequence[Mapping[str, Any]]) -> bool:
     asked = [(ROLES.index(band["role"]), bool(band.get("four_eyes"))) for band in bands]
     return all(one[0] <= other[0] and one[1] <= other[1] for one, other in pairwise(asked))
+
+
+def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
+    limits = values.get("limits")
+    if not isinstance(limits, list) or not limits or not all(isinstance(one, dict) for one in limits):
+        yield f"{clause} must say how much may go out, as limits"
+        return
+    known = {APPROVER, SOURCE, DAY}.union(*(action.to for action in catalogue.values()))
+    for one in limits:
+        if surplus := sorted(one.keys() - _OF_A_LIMIT):
+            yield f"a limit of {clause} has {surplus[0]!r}, which means nothing"
+        if one.get("per") not in known:
+            yield f"a limit of {clause} must be per one of {', '.join(sorted(known))}"
+        if one.get("counts", GIVEN) not in COUNTED:
+            yield f"a limit of {clause} must count one of {', '.join(COUNTED)}"
+        for name, most in (("days", MOST_DAYS), ("most_cents", MOST_CENTS)):
+            if type(one.get(name)) is not int or not 1 <= one[name] <= most:
+                yield f"a limit of {clause} must say {name}, from 1 to {most:,}"
+        if one.get("role") not in ROLES[1:] or type(one.get("four_eyes", False)) is not bool:
+            yield f"a limit of {clause} must name who decides above it: a role, one of {', '.join(ROLES[1:])}, and four_eyes"
 
 
 def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:

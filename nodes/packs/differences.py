@@ -100,7 +100,13 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
         yield f"guard for {guard.for_}: {guard.says}", {"only if": _line(guard.that), "cites": guard.cites or ""}
     rule = pack.approval
     own = f"{rule.own.owner} ({rule.own.clause})" if rule.own else ""
-    named = {"automate": rule.automate, "base": rule.base, "bands": rule.bands, "costs": rule.costs}
+    named = {
+        "automate": rule.automate,
+        "base": rule.base,
+        "bands": rule.bands,
+        "costs": rule.costs,
+        "limits": ", ".join(rule.limits),
+    }
     yield "approval", {**named, "own words": own}
     for one in rule.raises:
         yield f"approval raised by {one.clause} for {one.for_}", {"if": _line(one.that)}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nodes.governance import tier
+from nodes.governance import GIVEN, tier
 from nodes.pack import Option, Pack, Step, Way
 from systems.catalogue import Catalogue
 
@@ -123,6 +123,11 @@ def approval(pack: Pack, values: Values) -> Iterator[str]:
     for band in _of(rule.costs, values)["bands"]:
         up_to = f"up to {_shown('_cents', band['up_to_cents'])} given away" if "up_to_cents" in band else "above that"
         yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.costs})"
+    for clause in rule.limits:
+        for one in _of(clause, values)["limits"]:
+            per, days = one["per"], "day" if one["days"] == 1 else f"{one['days']} days"
+            more = f"above {_shown('_cents', one['most_cents'])} {one.get('counts', GIVEN)} per {per} in a {days}"
+            yield f"{one['role']}{', two different people' if one.get('four_eyes') else ''}: {more} ({clause})"
     for one in rule.raises:
         yield f"{_of(one.clause, values)['role']}, at least: {one.for_} if {condition(one.that, values)} ({one.clause})"
     yield "somebody else than who edited it: every edited plan"

@@ -58,11 +58,12 @@ _INCOMING = {"arrivals", "inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
     REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},
-    EXECUTOR: {*_ALL, "effects", "authorizations", "sends"},
+    EXECUTOR: {*_ALL, "effects", "authorizations", "commitments", "sends"},
     DASHBOARD: {
         *_ALL,
         *_INCOMING,
         "decisions",
+        "commitments",
         "people",
         "accounts",
         "admissions",

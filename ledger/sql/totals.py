@@ -1,0 +1,52 @@
+"""Totals in PostgreSQL: what went out within a window, and what a plan adds to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+
+from ledger import limits
+from ledger.canonical import canonical
+from ledger.limits import Standing
+from ledger.records import Commitment, Limit, Proposal
+from ledger.sql import turns
+from ledger.sql.rows import fields, select_record
+from ledger.tables import COMMITMENTS
+
+#: takes the turns first, so that what others committed while it waited is counted
+_COUNT = text("SELECT cents, now FROM ledger.count_totals(:run_id, CAST(:wanted AS jsonb), :turns) ORDER BY place")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Limits as they stand with a plan, at a moment of the database's clock."""
+
+    standings: list[Standing]
+    at: datetime
+
+
+def count(tx: Connection, run_id: str, asked: Sequence[Limit], *, alone: bool = True) -> Counted:
+    """What each limit comes to with what a plan of the run adds; at least one is asked.
+
+    `alone` until the transaction ends: of two that add to one total, the later one counts what the earlier one added.
+    """
+    wanted = [[*limits.total(limit), limit.days] for limit in asked]
+    mine = {turns.of_total(*limits.total(limit)) for limit in asked} if alone else ()
+    rows = tx.execute(_COUNT, {"run_id": run_id, "wanted": canonical(wanted).decode(), "turns": sorted(mine)}).all()
+    return Counted(limits.standings(asked, [row.cents for row in rows]), rows[0].now)
+
+
+def commit(tx: Connection, proposal: Proposal, counted: Counted) -> list[Commitment]:
+    """Keep what a plan adds, from now on."""
+    made = limits.commitments(proposal, [one.limit for one in counted.standings], counted.at)
+    rows = insert(COMMITMENTS).values([vars(one) for one in made])
+    key = [column.name for column in COMMITMENTS.primary_key]
+    tx.execute(rows.on_conflict_do_update(index_elements=key, set_={name: rows.excluded[name] for name in ("cents", "at")}))
+    return made
+
+
+def of_run(tx: Connection, run_id: str) -> list[Commitment]:
+    wanted = select_record(COMMITMENTS).where(COMMITMENTS.c.run_id == run_id).order_by(*COMMITMENTS.primary_key)
+    return [Commitment(**fields(row)) for row in tx.execute(wanted)]
