@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -113,15 +114,25 @@ def _of_this_machine(workers: int) -> Iterator[Any]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    given = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    given = {
+        "address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES,
+        # the workers keep the home of this process
+        "runtime_env": {"env_vars": {name: os.environ[name] for name in ("HOME",) if name in os.environ}},
+    }  # fmt: skip
     with (
         TemporaryDirectory(prefix="missions-ray-", dir=parent, ignore_cleanup_errors=True) as folder,
-        _environment(**variables),
+        _environment(**variables, HOME=_asking_nobody(folder)),
         _connected("Ray", **given, _temp_dir=folder) as ray,
     ):
         if not ray.get_runtime_context().gcs_address.startswith(f"{_LOOPBACK}:"):
             raise BadInput("Ray would listen to other machines, and was ended; leave --engine out")
         yield ray
+
+
+def _asking_nobody(folder: str) -> str:
+    """A home in which Ray finds how its cluster was made; without, it asks the network whose cloud this machine is in."""
+    Path(folder, "ray_bootstrap_config.yaml").write_text("{}")
+    return folder
 
 
 @contextmanager

@@ -28,6 +28,20 @@ from cli.main import main
 sys.argv[1:] = ["eval", "evals/cases/sample.jsonl", "--out", sys.argv[2], "--reasoner", "planner"]
 main()
 """
+COMMANDS = """
+import sys
+from cli.main import main
+sys.argv[1:] = sys.argv[1].split()
+main()
+"""
+SERVED = """
+import sys, time
+from pathlib import Path
+from tests.integration.live_company import opened
+from tests.integration.test_langgraph_dev import serving
+with opened(sys.argv[1]), serving(sys.argv[1], Path(sys.argv[2])):
+    time.sleep(5)
+"""
 LIVE = """
 import sys
 from tests.integration.live_company import opened
@@ -136,3 +150,22 @@ def test_a_live_run_to_its_effects_asks_nobody(server_url: str, tmp_path: Path) 
 def test_the_dashboard_asks_nobody_whoever_opens_a_page(server_url: str, tmp_path: Path, address: str) -> None:
     with _database(server_url) as url:
         assert outgoing(DASHBOARD, url, str(tmp_path / "log"), address, folder=tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("commands", [
+    ["knowledge build", "knowledge search refund"],
+    ["history make --lines 10000 --out {folder}/h.parquet --truth {folder}/t.parquet",
+     "history scan {folder}/h.parquet --out {folder}/found.parquet"],
+    ["eval evals/cases/sample.jsonl --out {folder}/results.jsonl --reasoner planner --engine ray"],
+], ids=["knowledge", "history", "ray"])  # fmt: skip
+def test_what_reads_much_or_starts_much_asks_nobody(commands: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSIONS_HOME", str(tmp_path / "home"))
+    for command in commands:
+        assert outgoing(COMMANDS, command.format(folder=tmp_path), folder=tmp_path) == []
+
+
+@pytest.mark.slow
+def test_the_server_for_other_peoples_clients_asks_nobody(server_url: str, tmp_path: Path) -> None:
+    with _database(server_url) as url:
+        assert outgoing(SERVED, url, str(tmp_path), folder=tmp_path) == []

@@ -99,7 +99,7 @@ class serving:
         command = [sys.executable, "-m", "langgraph_cli", "dev"]
         environment = {
             **os.environ, "DATABASE_URL": url, "MISSIONS_HOME": str(built_home()), "PYTHONPATH": str(CHECKOUT),
-            "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false",
+            "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "1", "LANGSMITH_TRACING": "false",
         }  # fmt: skip
         self._process = subprocess.Popen(
             [*command, "--no-browser", "--no-reload", "--port", str(self._port)],
