@@ -11,6 +11,8 @@ from cli.opening import open_ledger
 from cli.screen import Json, console, counted, print_json, say, say_after, table
 from graphs.text import approver, dollars, in_words, plain
 from ledger import model_calls
+from ledger.limits import Standing, shown
+from ledger.limits import asked as asked_of
 from ledger.records import Decision, Effect, Observation, Proposal, Run
 
 MARKS: Mapping[str, str] = {
@@ -26,6 +28,8 @@ def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Jso
         observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
         asked = model_calls.told(ledger.model_calls(run.run_id))
         decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
+        last = proposals[-1] if proposals else None
+        limits = ledger.standings(run.run_id, asked_of(last, last.approval.limits, decisions)) if last else []
         incidents = [incident for incident in ledger.incidents() if incident.run_id == run.run_id]
     if as_json:
         whole = {
@@ -46,7 +50,7 @@ def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Jso
     console.print()
     _rail(run, observations)
     if proposals:
-        _proposal(proposals[-1])
+        _proposal(proposals[-1], shown(limits))
     _decisions(decisions)
     _effects(effects)
     for incident in incidents:
@@ -100,11 +104,14 @@ def _seconds(at: datetime, since: datetime) -> str:
     return f"{(at - since).total_seconds():.2f} s"
 
 
-def _proposal(proposal: Proposal) -> None:
+def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
     say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
     say(proposal.rationale)
     cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
     say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
+    if proposal.status == "pending":
+        for one in limits:
+            say(f"it {one.says}" if one.is_over else f"with this one {one.of} for {one.whose}")
     if proposal.plan:
         rows = [
             (i, action["says"], action.get("part") or "", action["tier"], _undo(action))

@@ -20,6 +20,7 @@ from ledger.records import Decision, DecisionKind, Observation, Person, Proposal
 from ledger.rules import already
 from nodes.edits import before_edit
 from nodes.execute import steps_left_out
+from nodes.review import standings
 
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
@@ -32,7 +33,8 @@ def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequen
     before = before_edit(proposal, company().ledger.proposals(run.run_id), decisions)
     written = [card.edited(proposal, me.name)] if before else []
     written.append(card.summary(proposal, observations))
-    show(markup("{}{}{}", card.head(run, proposal, decisions, at), joined(written), card.story(proposal)))
+    limits = standings(company().ledger, proposal, decisions, me.name)
+    show(markup("{}{}{}", card.head(run, proposal, decisions, at, limits), joined(written), card.story(proposal)))
     _notices(me, proposal, decisions)
     if may(me, "decide"):
         _decide_form(me, run, proposal)

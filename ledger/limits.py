@@ -73,6 +73,7 @@ def asked(proposal: Proposal, limits: Iterable[Limit], approvals: Sequence[Decis
 
     `approver` is somebody who has not decided yet.
     """
+    approvals = [one for one in approvals if (one.kind, one.proposal_id) == ("approve", proposal.proposal_id)]
     parts = {part for one in approvals for part in one.details.get("without", ())}
     out = {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
     names = {person_key(name): name for name in [*(one.by for one in approvals), approver] if name}

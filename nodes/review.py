@@ -28,8 +28,7 @@ def standings(ledger: Ledger, proposal: Proposal | None, approvals: Sequence[Dec
     """The limits over runs that say something of a proposal, as they stand now; with those of `by`, who is about to decide."""
     if proposal is None or not proposal.approval.limits:
         return []
-    about = [one for one in approvals if one.proposal_id == proposal.proposal_id]
-    return shown(ledger.standings(proposal.run_id, asked(proposal, proposal.approval.limits, about, by)))
+    return shown(ledger.standings(proposal.run_id, asked(proposal, proposal.approval.limits, approvals, by)))
 
 
 def request(proposal: Proposal | None, catalogue: Catalogue, limits: Sequence[Standing] = ()) -> dict[str, Any]:

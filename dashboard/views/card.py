@@ -16,6 +16,7 @@ from dashboard.markup import chip, icon, joined, markup
 from dashboard.text import clock, dollars, in_words, plain, plain_lines, until, words
 from dashboard.views.queue import who_approves
 from knowledge_index.policies import Clause
+from ledger.limits import Standing, highest
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
 from nodes.drift import Drift
 from nodes.edits import pairs
@@ -33,12 +34,14 @@ _DONE = {
 }
 
 
-def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime) -> Markup:
+def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime, limits: Sequence[Standing] = ()) -> Markup:
     """Subject, verdict and everything that is told in a word."""
     approved = [one.by for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
     approval = proposal.approval
     chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
                   if approval.clauses else "the least role that may approve")]  # fmt: skip
+    if over := highest(limits):
+        chips.append(chip(f"{over.limit.role} decides", "warn", f"it {over.says}"))
     if proposal.author in MODELS:
         chips.append(chip("with a model", "info", "a language model chose or made the plan; the check let it pass"))
     if proposal.tier:
@@ -50,6 +53,7 @@ def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datet
     undoable = sum(action.get("undo") is not None for action in proposal.plan)
     facts = (
         (dollars(proposal.money_at_stake_cents), "at stake"),
+        *((one.of, f"with this one for {plain(one.whose, 60)}") for one in limits),
         (f"{proposal.confidence:.0%}", "confidence"),
         (f"{undoable} of {len(proposal.plan)}", "steps can be undone"),
         (plain(proposal.author, 60), f"proposed {until(proposal.created_at, now)}"),

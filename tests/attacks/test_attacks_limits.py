@@ -1,5 +1,6 @@
 """Whoever would give away in many small plans what one plan may not: limits over runs hold wherever it is split."""
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,8 +12,12 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from errors import BadInput, OverLimit, Refused
+from evals.cases import recorded
+from graphs.mission import mission_graph
 from graphs.pack_files import load_packs
 from graphs.policy_authority import taken_away
 from graphs.settings import CHECKOUT
@@ -20,14 +25,21 @@ from knowledge_index.policies import PolicyBook
 from ledger.address import parse, plain
 from ledger.auditing import examine
 from ledger.base import Ledger
+from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.postgres import PostgresLedger
 from ledger.records import Limit
 from ledger.roles import Role, as_role, grant_roles
+from nodes.listening import Listening
+from nodes.planner import Planner
+from nodes.review import request, standings
+from nodes.state import MissionContext
 from systems.catalogue import Catalogue
+from systems.recorded import RecordedSystems
 from tests.attacks.test_attacks_effect import run_with
 from tests.conftest import _database
-from tests.engine import laboratory
+from tests.engine import a_customer, a_line, a_payment, a_stock, an_exception, an_order, laboratory
+from tests.integration.commands import missions
 from tests.integration.live_company import Company, opened
 from tests.ledger_examples import NOW, a_limit, an_effect, decided, giving, staffed
 
@@ -284,6 +296,10 @@ def test_one_reviewer_pays_one_customer_in_four_runs(fresh: Company) -> None:
         with pytest.raises(OverLimit, match=said):
             fresh.decide(fourth, "approve", by)
     assert fresh.effects(fourth) == []
+    proposal = fresh.proposal(fourth)
+    asked = request(proposal, fresh.runtime.context.catalogue, standings(fresh.ledger, proposal))
+    assert asked["proposal"]["limits"] == ["C-49648: $2,000 of $1,500 this week"]
+    assert re.search(said, " ".join(missions("show", fourth.run_id, DATABASE_URL=fresh.url).stdout.split()))
     assert fresh.decide(fourth, "approve", "sam").status == "closed"
 
 
@@ -380,3 +396,95 @@ def test_an_action_gives_money_and_says_not_to_whom(tmp_path: Path, name: str) -
     file.write_text(yaml.safe_dump(raw, sort_keys=False))
     with pytest.raises(BadInput, match=f"action {name}: it gives money to somebody"):
         Catalogue.load(file)
+
+
+# Plans that policy lets run by themselves, on the whole graph
+
+
+@pytest.fixture
+def moving(tmp_path: Path) -> "Moving":
+    """A company whose policy lets lines be moved by themselves, at $5 a line, up to $9 a customer and week."""
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "first").mkdir()
+    automate = ("automate: [open_case", "automate: [reallocate_line, open_case")
+    book(tmp_path / "first", "GOV", *automate)
+    text = (tmp_path / "first" / "GOV.md").read_text().replace("most_cents: 150000", "most_cents: 900")
+    for file in POLICIES.glob("*.md"):
+        (tmp_path / "policies" / file.name).write_text(text if file.stem == "GOV" else file.read_text())
+    return Moving(PolicyBook.load(tmp_path / "policies"))
+
+
+class Moving:
+    """One ledger for several runs, each over an order of its own of the same customer."""
+
+    def __init__(self, policies: PolicyBook) -> None:
+        self.ledger, self.graph, self.policies = MemoryLedger(), mission_graph(InMemorySaver()), policies
+        self.packs = load_packs(PACKS, laboratory().catalogue, policies)
+        self.context: dict[str, MissionContext] = {}
+        for name, role in (("vera", "reviewer"), ("sam", "supervisor")):
+            self.ledger.add_person(name, role)
+
+    def run(self, run_id: str, customer_id: str = "C-1") -> str:
+        """Drive a run until it waits or is closed; its status then."""
+        lab = laboratory()
+        order = an_order(status="new", customer_id=customer_id, lines=[a_line(qty=1)])
+        raw = an_exception(
+            orders=[order], payments=[a_payment(on_hold=False)], customers=[a_customer(customer_id=customer_id, tier="vip")],
+            stock=[a_stock("A", "DC-1", 0), a_stock("A", "DC-2", 10)],
+        )  # fmt: skip
+        raw |= {"mission": "omnichannel_exception", "case_id": run_id,
+                "trigger": {"event": "order.vip_conflict", "order_id": "O-1", "line_id": "1"}}  # fmt: skip
+        exception = recorded(raw, self.packs, run_id)
+        systems = RecordedSystems(exception.systems, lab.catalogue, utc_now)
+        self.context[run_id] = MissionContext(
+            ledger=self.ledger, reader=Listening(systems, lab.phrasebook, utc_now), writer=systems, packs=self.packs,
+            catalogue=lab.catalogue, policies=self.policies, knowledge=lab.knowledge, reasoner=Planner(), clock=utc_now,
+        )  # fmt: skip
+        self.ledger.take_in(replace(exception.event, source_id=run_id), run_id, {})
+        return self._drive(run_id, {"run_id": run_id})
+
+    def approve(self, run_id: str, by: str) -> str:
+        """Approve, and go on; the status then."""
+        (*_, last) = self.ledger.proposals(run_id)
+        self.ledger.decide(last.proposal_id, kind="approve", by=by, reason="a test", digest=last.digest, at=utc_now())
+        return self._drive(run_id, Command(resume="the ledger holds the decision"))
+
+    def _drive(self, run_id: str, given: Any) -> str:
+        self.graph.invoke(given, {"configurable": {"thread_id": run_id}}, context=self.context[run_id])
+        return self.ledger.run(run_id).status
+
+
+def test_a_plan_runs_by_itself_until_the_limit_and_then_waits_for_who_may_decide(moving: Moving) -> None:
+    assert moving.run("r-1") == "closed"
+    assert moving.run("r-2") == "waiting" and moving.ledger.effects("r-2") == []
+    (proposal,) = moving.ledger.proposals("r-2")
+    assert (proposal.approval.role, proposal.approval.clauses) == ("supervisor", ("GOV-9",))
+    with pytest.raises(Refused, match="takes the role supervisor"):
+        moving.approve("r-2", "vera")
+    assert moving.approve("r-2", "sam") == "closed"
+    assert [one.status for one in moving.ledger.effects("r-2")] == ["done"]
+
+
+def test_a_plan_that_runs_by_itself_is_overtaken_between_its_check_and_its_beginning(moving: Moving) -> None:
+    """What another run adds just then is counted where the effect is written, and the plan waits."""
+    honest = moving.ledger.propose
+
+    def overtaken(proposal: Any) -> Any:
+        kept = honest(proposal)
+        if proposal.run_id == "r-2" and len(moving.ledger.proposals("r-2")) == 1:
+            giving(moving.ledger, "between", [replace(proposal.approval.limits[0], adds=((0, 600),))])
+            decided(moving.ledger, by="vera", proposal_id="between")
+        return kept
+
+    moving.ledger.propose = overtaken  # type: ignore[method-assign]
+    assert moving.run("r-2") == "waiting" and moving.ledger.effects("r-2") == []
+    assert [one.status for one in moving.ledger.proposals("r-2")] == ["automatic", "pending"]
+    assert any(
+        "Not done: Proposal r-2.1 would bring C-1 to $11 of $9 this week" in one.text for one in moving.ledger.observations("r-2")
+    )
+
+
+@pytest.mark.parametrize("alias", ["c-1", "C-1 ", "C\u200b-1"])
+def test_plans_that_run_by_themselves_are_about_one_customer_written_in_several_ways(moving: Moving, alias: str) -> None:
+    assert moving.run("r-1") == "closed"
+    assert moving.run("r-2", alias) == "waiting"

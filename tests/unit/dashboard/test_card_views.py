@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.views import card
+from ledger.limits import Standing
 from ledger.records import Approval, EffectStatus, NewObservation
+from tests.ledger_examples import a_limit
 from tests.unit.dashboard.card_examples import HOUR, NOW, action, cells, change, decision, effect, proposal, rail, run, text
 from tests.unit.dashboard.hostile import Parsed
 
@@ -50,6 +52,15 @@ def test_the_head_says_who_has_approved_already_of_this_proposal() -> None:
     earlier = [decision("finn", proposal_id="r-1.0"), decision("sam", kind="respond"), decision("fay")]
     shown = card.head(run(), asked, earlier, NOW)
     assert "finance, second after fay" in shown and "raised by GOV-3, GOV-4" in shown
+
+
+def test_the_head_says_what_a_customer_is_given_with_this_one_and_who_decides_above_it() -> None:
+    within = Standing(a_limit(most_cents=200_000), 150_000)
+    shown = text(card.head(run(), proposal(), [], NOW, [within]))
+    assert "$1,500 of $2,000 this week with this one for C-1" in shown and "decides" not in shown
+    over = Standing(a_limit(most_cents=100_000, key="<b>"), 150_000)
+    shown = card.head(run(), proposal(), [], NOW, [over])
+    assert "supervisor decides" in shown and "&lt;b&gt; to $1,500 of $1,000 this week (GOV-9)" in shown
 
 
 def test_the_story_begins_with_the_verdict_in_a_sentence() -> None:
