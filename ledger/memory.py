@@ -589,7 +589,7 @@ class MemoryLedger:
         if status in ("executing", "done", "unknown", "failed"):
             return status != "failed"
         live = one.run_id != run_id and case.run.status != "closed" and case.proposals[-1] == one.proposal_id
-        return live and self._proposals[one.proposal_id].status in _OPEN
+        return live and (status == "intended" or self._proposals[one.proposal_id].status in _OPEN)
 
     def _authorize(self, case: _Case, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
         """What allows the effects of a proposal, made once. Refused where the decisions do not give it."""

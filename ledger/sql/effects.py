@@ -58,9 +58,10 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
 def _commit(tx: Connection, proposal: Proposal, needed: Approval, decided: Sequence[Decision]) -> list[Commitment]:
     """What the plan adds to totals, from now on. OverLimit where whoever approved it may not decide what they come to."""
     approvals = [one for one in decided if one.proposal_id == proposal.proposal_id]
-    if not needed.limits:
+    asked = limits.asked(proposal, needed.limits, approvals)
+    if not asked:
         return []
-    counted = totals.count(tx, proposal.run_id, limits.asked(proposal, needed.limits, approvals))
+    counted = totals.count(tx, proposal.run_id, asked)
     limits.check_begin(proposal, approvals, counted.standings)
     return totals.commit(tx, proposal, counted)
 

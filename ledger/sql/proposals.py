@@ -95,8 +95,8 @@ def decide(tx: Connection, ask: rules.Ask) -> tuple[Decision, ProposalStatus]:
     person, status = rules.judge(ask, people.find(tx, ask.by), proposal, run, earlier, editors)
     decision = rules.decision_of(ask, person, run.run_id, uuid4().hex)
     made: list[Commitment] = []
-    if ask.kind == "approve" and proposal.approval.limits:
-        counted = totals.count(tx, run.run_id, limits.asked(proposal, proposal.approval.limits, [*earlier, decision]))
+    if asked := limits.asked(proposal, proposal.approval.limits, [*earlier, decision]) if ask.kind == "approve" else []:
+        counted = totals.count(tx, run.run_id, asked)
         now = limits.check_approver(proposal, person, counted.standings)
         _, status = rules.judge(ask, person, now, run, earlier, editors)
         made = totals.commit(tx, proposal, counted)

@@ -1,6 +1,6 @@
 """Who approves what a pack plans: clauses that would let more run than the catalogue allows, or say nothing, do not load."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +25,7 @@ def mistakes(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) ->
     yield from _costs(rule.costs, clauses[rule.costs].values, catalogue)
     for clause in rule.limits:
         yield from _limits(clause, clauses[clause].values, catalogue)
+    yield from _unlimited(pack, catalogue, [clauses[clause].values.get("limits") for clause in rule.limits])
     for one in rule.raises:
         yield from _role(one.clause, clauses[one.clause].values)
 
@@ -89,6 +90,17 @@ def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Ite
                 yield f"a limit of {clause} must say {name}, from 1 to {most:,}"
         if one.get("role") not in ROLES[1:] or type(one.get("four_eyes", False)) is not bool:
             yield f"a limit of {clause} must name who decides above it: a role, one of {', '.join(ROLES[1:])}, and four_eyes"
+
+
+def _unlimited(pack: Pack, catalogue: Catalogue, limits: Iterable[Any]) -> Iterator[str]:
+    """What the actions of the pack give away and no limit of its clauses counts."""
+    counted = {
+        one.get("counts", GIVEN) for listed in limits if isinstance(listed, list) for one in listed if isinstance(one, dict)
+    }
+    money = {kind for name in pack.actions if name in catalogue for kind in catalogue[name].money}
+    for kind in COUNTED.keys() - counted:
+        if not money.isdisjoint(COUNTED[kind]):
+            yield f"no limit of {', '.join(pack.approval.limits)} counts what is {kind}, and its actions do"
 
 
 def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:

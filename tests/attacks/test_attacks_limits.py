@@ -352,7 +352,7 @@ def book(folder: Path, policy: str, old: str, new: str) -> PolicyBook:
         ("GOV", "most_cents: 1000000, role: finance, four_eyes: true", "most_cents: 1000000, role: finance", ("finance", True)),
         ("GOV", "per: day, days: 1", "per: approver, days: 1", ("finance", True)),
         ("GOV", "per: source, days: 1", "per: source, counts: paid, days: 1", ("supervisor", False)),
-        ("AP", "per: vendor, counts: paid, days: 7, most_cents: 2500000", "per: vendor, days: 7, most_cents: 2500000",
+        ("AP", "per: vendor, counts: paid, days: 7, most_cents: 5000000", "per: vendor, days: 7, most_cents: 5000000",
          ("supervisor", False)),
         ("GOV", "most_cents: 150000", "most_cents: 100000", ("none", False)),
         ("GOV", "days: 7, most_cents: 150000", "days: 30, most_cents: 150000", ("none", False)),
@@ -379,6 +379,13 @@ def test_a_draft_of_a_policy_lets_more_out(tmp_path: Path, policy: str, old: str
 def test_a_limit_that_limits_nothing_is_loaded(tmp_path: Path, old: str, new: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         load_packs(PACKS, laboratory().catalogue, book(tmp_path, "GOV", old, new))
+
+
+def test_a_pack_names_limits_that_count_something_else(tmp_path: Path) -> None:
+    for file in PACKS.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text().replace("limits: [GOV-9]", "limits: [AP-12]"))
+    with pytest.raises(BadInput, match="no limit of AP-12 counts what is given, and its actions do"):
+        load_packs(tmp_path, laboratory().catalogue, laboratory().policies)
 
 
 def test_a_pack_names_no_limits(tmp_path: Path) -> None:

@@ -54,9 +54,8 @@ BEGIN
         WHERE added.kind = asked.total ->> 0 AND added.per = asked.total ->> 1 AND added.key = asked.total ->> 2
             AND added.at > clock_timestamp() - make_interval(days => (asked.total ->> 3)::integer)
             AND (effects.status IN ('executing', 'done', 'unknown') OR (
-                effects.status IS DISTINCT FROM 'failed'
-                AND added.run_id <> mine AND runs.status <> 'closed'
-                AND proposals.status IN ('pending', 'approved', 'automatic')
+                added.run_id <> mine AND runs.status <> 'closed'
+                AND coalesce(effects.status, proposals.status) IN ('intended', 'pending', 'approved', 'automatic')
                 AND NOT EXISTS (
                     SELECT FROM ledger.proposals newer
                     WHERE newer.run_id = added.run_id AND newer.number > proposals.number

@@ -141,6 +141,13 @@ def test_a_part_that_is_left_out_adds_nothing(staff: Ledger) -> None:
     assert of_total(staff) == 50_000
 
 
+def test_without_every_part_that_adds_something_nothing_is_counted(staff: Ledger) -> None:
+    proposed(staff, "a")
+    assert decided(staff, by="Rita", proposal_id="a", details={"without": ["first"]})[1] == "approved"
+    staff.intend([an_effect("a-1", 1, run_id="a", proposal_id="a")])
+    assert staff.commitments("a") == [] and of_total(staff) == 0
+
+
 def test_a_plan_that_waits_for_nobody_is_begun_as_long_as_it_fits(staff: Ledger) -> None:
     for name in ("a", "b"):
         proposed(staff, name, role="none")
