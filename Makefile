@@ -5,7 +5,7 @@ CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval screenshots bench sbom lock clean
+.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema screenshots bench sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -67,6 +67,9 @@ check: install-dev  ## format, lint, types, import rules
 
 studio: install-dev  ## serve the graph to the clients of LangGraph (docs/studio.md); it asks its maker nothing
 	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=1 LANGSMITH_TRACING=false $(BIN)/langgraph dev --no-browser --no-reload
+
+schema: install-dev  ## write ledger/schema.json, which `missions audit verify` compares the database with, from the migrations
+	@$(BIN)/python -m tests.schema
 
 golden: install-dev  ## keep paused runs of this release, which later releases resume in their tests
 	@$(BIN)/python -m tests.golden

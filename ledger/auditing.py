@@ -23,7 +23,7 @@ from ledger.canonical import canonical
 from ledger.postgres import PostgresLedger
 from ledger.records import AuditEntry
 from ledger.signatures import fingerprint, is_signed, pem, signed
-from ledger.sql import chain, reconciling
+from ledger.sql import attesting, chain, reconciling
 
 LOG, HEAD, KEY = "audit.jsonl", "head.json", "public.pem"
 #: bytes of a head, and of one line of a log
@@ -67,7 +67,7 @@ def examine(ledger: PostgresLedger, head: tuple[int, str] | None = None) -> Exam
     As of one moment, while others go on writing. 100,000 runs take about three minutes.
     """
     with _one_moment(ledger) as tx:
-        problems = [*audit.verify(chain.entries(tx), head), *reconciling.differences(tx)]
+        problems = [*audit.verify(chain.entries(tx), head), *reconciling.differences(tx), *attesting.differences(tx)]
         return Examined(problems, chain.head(tx))
 
 

@@ -58,6 +58,8 @@ def restore(url: str, file: Path) -> None:
         "pg_restore", url,
         ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file.absolute())],
     )  # fmt: skip
+    with psycopg.connect(plain(parse(url))) as session:  # without privileges, everybody may call a function
+        session.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")
 
 
 def _is_empty(url: str) -> bool:

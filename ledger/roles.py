@@ -89,14 +89,16 @@ WRITES: Mapping[Role, Grants] = {
 #: those without which nobody acts in a role; a database whose roles are of an older release may lack that of shadows
 _ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if writes)
 #: the functions that those who act may call: the only way into the audit log, and to be alone for a moment
-_FUNCTIONS = (
+FUNCTIONS = (
     "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
-    "session_start()", "seal(text, text, bigint)", "count_totals(text, jsonb, integer[])",
+    "session_start()", "count_totals(text, jsonb, integer[])",
 )  # fmt: skip
+#: with which everybody verifies
+EVERYBODY = ("seal(text, text, bigint)",)
 #: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
 _PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")
 #: what only the dashboard reads
-_SECRET = ("accounts", "sessions", "attempts", "devices", "admissions", "event_sources")
+SECRET = ("accounts", "sessions", "attempts", "devices", "admissions", "event_sources")
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
 _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}
@@ -175,7 +177,7 @@ def _statements(public: list[str]) -> Iterator[sql.Composable]:
         yield sql.SQL("GRANT USAGE ON SCHEMA ledger, public TO {}").format(to)
         yield sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO {}").format(to)
         if role != "missions_dashboard":
-            for name in _SECRET:
+            for name in SECRET:
                 yield sql.SQL("REVOKE SELECT ON {} FROM {}").format(sql.Identifier("ledger", name), to)
         for name, privileges in writes.items():
             # privileges are the words of this file
@@ -185,7 +187,7 @@ def _statements(public: list[str]) -> Iterator[sql.Composable]:
                 if name.startswith(start):
                     table = sql.Identifier("public", name)
                     yield sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(table, to)
-        for function in _FUNCTIONS if role in _ACTING else ():
+        for function in (*EVERYBODY, *(FUNCTIONS if role in _ACTING else ())):
             yield sql.SQL("GRANT EXECUTE ON FUNCTION ledger.{} TO {}").format(sql.SQL(function), to)
         if role in _ACTING and any(name.startswith("procrastinate_") for name in public):
             yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(to)

@@ -24,7 +24,6 @@ from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effe
 from ledger.sql import chain, evidence, lessons, people, seals, turns
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
-    ADMISSIONS,
     AUDIT,
     AUTHORIZATIONS,
     COMMITMENTS,
@@ -43,22 +42,6 @@ from ledger.tables import (
 #: runs compared at a time
 _BATCH = 500
 
-_TRIGGERS = text("""
-    SELECT expected.name FROM unnest(CAST(:names AS text[])) AS expected (name)
-    WHERE NOT EXISTS (
-        SELECT FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgname = split_part(expected.name, ' of ', 1)
-        AND tgrelid = to_regclass('ledger.' || split_part(expected.name, ' of ', 2))
-    )
-""")
-#: "name of table": without one of these, what is refused by the database would not be
-TRIGGERS = (
-    "log_stays of audit", "log_follows of audit", "lease_is_kept of leases", "needs_decisions of authorizations",
-    "needs_authorization of effects", "moves_on of effects", "adds_to_totals of effects", "stays_ended of runs",
-    *(f"place_is_next of {table}" for table in ("observations", "facts", "proposals")),
-    # of those that are numbered, the first tables are guarded so
-    *(f"number_is_next of {table.name}" for table in METADATA.sorted_tables if "number" in table.columns and table != ADMISSIONS),
-)  # fmt: skip
-
 
 def differences(tx: Connection) -> Iterator[str]:
     """One sentence for each row that is not as the chain says. Wants a transaction that sees one moment."""
@@ -67,7 +50,7 @@ def differences(tx: Connection) -> Iterator[str]:
     yield from _read("The lessons", lambda: lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS)))
     yield from seals.differences(tx)
     yield from _keys(tx)
-    yield from _guards(tx)
+    yield from _turns(tx)
     yield from _lost_runs(tx)
     yield from _orphans(tx)
     last, since = 0, _first_authorized(tx)
@@ -168,8 +151,6 @@ def _keys(tx: Connection) -> Iterator[str]:
             yield f"The name of the person '{name}' does not look like '{look}': it was changed behind its back."
 
 
-def _guards(tx: Connection) -> Iterator[str]:
-    for (name,) in tx.execute(_TRIGGERS, {"names": list(TRIGGERS)}):
-        yield f"The trigger {name} is gone or switched off: it was changed behind its back; restore it, and look who did it."
+def _turns(tx: Connection) -> Iterator[str]:
     if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(turns.COUNT)):
         yield "The rows that writers wait at are not those that were made: two of them could write at once."

@@ -18,7 +18,7 @@ from ledger.lessons import Settlement
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import grant_roles
-from ledger.sql.reconciling import TRIGGERS, differences
+from ledger.sql.reconciling import differences
 from ledger.tables import METADATA
 from tests.conftest import _database
 from tests.ledger_examples import LATER, a_call, a_fact, a_proposal, an_effect, answered, decided, said, staffed, started
@@ -174,12 +174,6 @@ def _copied(table: Table) -> Iterator[str]:
     where = "WHERE run_id = 'run-2'" if table.name in GROWING else ""
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     yield f"INSERT INTO {table.fullname} ({names}) SELECT {', '.join(values)} FROM {table.fullname} {where} LIMIT 1"
-
-
-@pytest.mark.parametrize("trigger", TRIGGERS)
-@pytest.mark.parametrize("how", ["DROP TRIGGER {0} ON ledger.{1}", "ALTER TABLE ledger.{1} DISABLE TRIGGER {0}"])
-def test_a_trigger_is_taken_away(trigger: str, how: str, url: str) -> None:
-    assert f"The trigger {trigger} is gone" in " ".join(_said(url, how.format(*trigger.split(" of "))))
 
 
 SWAPS = {

@@ -68,8 +68,7 @@ class Company:
     def load(self, *cases: Recorded) -> None:
         """Empty the sandbox company, then put cases into it. What waits from another test is about another world."""
         reset(self.url)
-        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
-        self.sql("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
+        self.forget_what_waits()
         assert load_cases(self.url, map(case_of, cases)).refused == {}
 
     def propose(self, case: Recorded) -> Run:
@@ -114,6 +113,11 @@ class Company:
     def snapshot(self) -> dict[str, list[dict[str, Any]]]:
         """Every record of the sandbox company."""
         return snapshot(self.url)
+
+    def forget_what_waits(self) -> None:
+        """Proposals that wait hold back no others, until `put_back`."""
+        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
+        self.sql("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
 
     def put_back(self) -> None:
         """What `load` took away, so that the ledger is as it was written."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import insert
 from streamlit.runtime.context import ContextProxy
@@ -67,8 +66,7 @@ class Front:
         self._forget_what_waits()
 
     def _forget_what_waits(self) -> None:
-        with psycopg.connect(self.company.url) as session:
-            session.execute("DELETE FROM ledger.touches")
+        self.company.forget_what_waits()
 
     def load(self, case: Mapping[str, Any]) -> None:
         """Put the records of a case into the sandbox company; nothing that waits is about them."""

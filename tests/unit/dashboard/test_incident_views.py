@@ -168,6 +168,11 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "ana", "reason": "no"},
         "ana", "REF version 4, from 2026-04-01: “no”",
     ),
+    "admission_lapsed": ({"kind": "role", "name": "pia", "role": "finance", "by": "admin"}, "", "pia is to be finance"),
+    "second_factor_shown": ({"name": "pia"}, "pia", "pia is to add one"),
+    "dead_letter_kept": ({"letter_id": "l-1", "source": "oms"}, "", "l-1, from oms"),
+    "feed_advanced": ({"name": "oms.events", "cursor": "17"}, "", "oms.events, up to 17"),
+    "row_sealed": ({"rows_of": "people", "row": "pia"}, "", "pia of people, as this release found it"),
     "lesson_promoted": ({"dataset": "overrides.jsonl", "by": "ana"}, "ana", "to overrides.jsonl"),
     "lesson_dropped": ({"reason": "a slip", "by": "ana"}, "ana", "“a slip”"),
 }  # fmt: skip
