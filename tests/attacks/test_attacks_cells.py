@@ -1,6 +1,7 @@
 """Whoever owns the tables changes one cell of them, adds a row or deletes one: `missions audit verify` says so."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -17,11 +18,12 @@ from ledger.inbox import Inbox
 from ledger.lessons import Settlement
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.records import Approval
 from ledger.roles import grant_roles
 from ledger.sql.reconciling import differences
 from ledger.tables import METADATA
 from tests.conftest import _database
-from tests.ledger_examples import LATER, a_call, a_fact, a_proposal, an_effect, answered, decided, said, staffed, started
+from tests.ledger_examples import LATER, a_call, a_fact, a_limit, a_proposal, an_effect, answered, decided, said, staffed, started
 
 pytestmark = pytest.mark.promise("A change behind the ledger's back is found")
 
@@ -65,7 +67,8 @@ def url(server_url: str) -> Iterator[str]:
                 call = a_call(f"call of {run_id}", run_id=run_id)
                 reasoner.begin_model_call(call, run_tokens=10**9, day_tokens=10**9, day_cents=0)
                 reasoner.end_model_call(call.call_id, answered())
-                reasoner.propose(a_proposal(proposal_id, run_id=run_id))
+                approval = Approval(role="reviewer", four_eyes=False, clauses=("GOV-3",), limits=(a_limit(),))
+                reasoner.propose(replace(a_proposal(proposal_id, run_id=run_id), approval=approval))
             decided(front, "reject", proposal_id="p-2", by="Rita")
             decided(front)
             executor = ledgers.executor

@@ -28,7 +28,7 @@ INSERT INTO ledger.admissions (admission_id, kind, name, role, account, asked_by
 
 @pytest.fixture
 def older(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A database as the release before left it: people, a run that waits, and a row in every other table."""
+    """A database as the release before left it: people, a run, and a row in every other table."""
     scripts = ledger.migrate._SCRIPTS
     copy = tmp_path / "migrations"
     shutil.copytree(scripts, copy)
@@ -41,7 +41,6 @@ def older(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         staffed(opened)
         started(opened)
         opened.record_facts("run-1", [a_fact()])
-        opened.propose(a_proposal())
     with psycopg.connect(database_url) as session:
         session.execute(_ROWS.encode())
         assert session.execute("SELECT FROM ledger.audit WHERE body ? 'rows'").fetchone() is None
@@ -53,6 +52,7 @@ def older(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_an_older_ledger_is_as_its_log_says_and_its_runs_go_on(older: str) -> None:
     with PostgresLedger.open(older) as opened:
         assert examine(opened).problems == []
+        opened.propose(a_proposal())
         decided(opened)
         opened.observe("run-1", [said("closed")])
         opened.finish("run-1", "fulfil", "rejected", LATER)

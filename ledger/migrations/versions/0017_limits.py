@@ -32,8 +32,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_commitments_run_id"), "commitments", ["run_id"], schema="ledger")
     op.create_index("ix_commitments_total", "commitments", ["kind", "per", "key", "at"], schema="ledger")
     op.execute("INSERT INTO ledger.turns SELECT generate_series(1026, 2049)")
-    for statement in (_COUNT, _ADD):
+    for statement in (_COUNT, _ADD, "REVOKE ALL ON FUNCTION ledger.count_totals(text, jsonb, integer[]) FROM PUBLIC"):
         op.execute(statement)
+    op.execute("REVOKE ALL ON FUNCTION ledger.count_totals(text, jsonb, integer[]) FROM PUBLIC")
     op.execute("CREATE TRIGGER adds_to_totals BEFORE INSERT ON ledger.effects FOR EACH ROW EXECUTE FUNCTION ledger.may_add()")
 
 
