@@ -53,6 +53,20 @@ def case_of(case: Recorded) -> Mapping[str, Any]:
     return RECORDED[case] if isinstance(case, str) else case
 
 
+def forget_what_waits(url: str) -> None:
+    """Proposals that wait hold back no others, until `put_back`."""
+    with psycopg.connect(url) as session:
+        session.execute("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
+        session.execute("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
+
+
+def put_back(url: str) -> None:
+    """The ledger is as it was written."""
+    with psycopg.connect(url) as session:
+        session.execute("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
+        session.execute("WITH back AS (DELETE FROM earlier_touches RETURNING *) INSERT INTO ledger.touches SELECT * FROM back")
+
+
 class Company:
     """The runtime and what the tests ask of it. Every `take_in` begins with a sandbox that holds that case alone."""
 
@@ -68,7 +82,7 @@ class Company:
     def load(self, *cases: Recorded) -> None:
         """Empty the sandbox company, then put cases into it. What waits from another test is about another world."""
         reset(self.url)
-        self.forget_what_waits()
+        forget_what_waits(self.url)
         assert load_cases(self.url, map(case_of, cases)).refused == {}
 
     def propose(self, case: Recorded) -> Run:
@@ -114,19 +128,9 @@ class Company:
         """Every record of the sandbox company."""
         return snapshot(self.url)
 
-    def forget_what_waits(self) -> None:
-        """Proposals that wait hold back no others, until `put_back`."""
-        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
-        self.sql("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
-
-    def put_back(self) -> None:
-        """What `load` took away, so that the ledger is as it was written."""
-        self.sql("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
-        self.sql("WITH back AS (DELETE FROM earlier_touches RETURNING *) INSERT INTO ledger.touches SELECT * FROM back")
-
     def problems(self) -> list[str]:
         """What verification says of the ledger."""
-        self.put_back()
+        put_back(self.url)
         with PostgresLedger.open(self.url) as ledger:
             return examine(ledger).problems
 

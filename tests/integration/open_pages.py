@@ -27,7 +27,7 @@ from ledger.tables import SESSIONS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
-from tests.integration.live_company import settings_for
+from tests.integration.live_company import forget_what_waits, settings_for
 
 #: seconds after which a page that is waited for has not come
 PATIENCE = 20.0
@@ -66,7 +66,7 @@ class Front:
         self._forget_what_waits()
 
     def _forget_what_waits(self) -> None:
-        self.company.forget_what_waits()
+        forget_what_waits(self.company.url)
 
     def load(self, case: Mapping[str, Any]) -> None:
         """Put the records of a case into the sandbox company; nothing that waits is about them."""

@@ -17,14 +17,14 @@ from ledger.postgres import PostgresLedger
 from ledger.signatures import signing_key
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
-from tests.integration.live_company import Company, order_in, settings_for
+from tests.integration.live_company import Company, order_in, put_back, settings_for
 
 pytest_plugins = ["tests.integration.live_company"]
 
 
 def test_a_run_that_waits_is_approved_and_finished_where_its_backup_was_restored(company: Company, tmp_path: Path) -> None:
     run, file, key = company.propose("dev-ord-0007"), tmp_path / "missions.dump", signing_key(tmp_path / "audit.pem")
-    company.put_back()
+    put_back(company.url)
     with PostgresLedger.open(company.url) as ledger:
         export(ledger, tmp_path / "export", key, utc_now())
     assert back_up(company.url, file) == file.stat().st_size > 10_000
@@ -60,7 +60,7 @@ def test_what_is_no_backup_leaves_the_database_empty(database_url: str, tmp_path
 
 def test_the_commands_back_up_and_restore(company: Company, database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "missions.dump"
-    company.put_back()
+    put_back(company.url)
     done = missions("database", "backup", file, DATABASE_URL=company.url)
     assert (done.returncode, done.stderr) == (0, "")
     refused(missions("database", "backup", file, DATABASE_URL=company.url), "nothing replaces it")
