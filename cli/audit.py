@@ -9,11 +9,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cli.opening import open_ledger
 from cli.screen import say
 from errors import BadInput
+from graphs.policies_in_force import compared
+from graphs.second_look import SecondLook
 from graphs.settings import settings
 from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, read_head
 from ledger.auditing import export as export_log
 from ledger.canonical import utc_now
+from ledger.desk import Desk
 from ledger.signatures import fingerprint, public_key, signing_key
+from systems.catalogue import default_catalogue
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -24,7 +28,7 @@ def verify_audit(
     key: Annotated[Path | None, typer.Option(help="Public key (PEM) that signed the head; the one of this installation.")] = None,
     export: Annotated[Path | None, typer.Option(help="Verify the export in this folder, without a database.")] = None,
 ) -> None:
-    """Check the hash chain, and that the ledger is as the audit log says; exit 1 if anything was changed."""
+    """Check the hash chain, that the ledger is as the audit log says, and what each plan took; exit 1 if anything is wrong."""
     if export is not None:
         if head is not None:
             raise BadInput("--export is verified with the head that is in it; leave --head away")
@@ -34,11 +38,15 @@ def verify_audit(
     if key is not None and head is None:
         raise BadInput("--key says by whom a head is signed; name the head with --head")
     with open_ledger() as ledger:
+        look = _second_look(Desk(ledger))
         if head is None:
-            _tell(examine(ledger), "The audit log is intact, and the ledger is as it says")
+            examined = examine(ledger, also=look)
+            say(look.sentence())
+            _tell(examined, "The audit log is intact, and the ledger is as it says")
             return
         kept, trusted = read_head(head), public_key(key) if key else _own_key()
-        examined = examine_head(ledger, kept, trusted)
+        examined = examine_head(ledger, kept, trusted, also=look)
+    say(look.sentence())
     _tell(examined, f"The audit log is intact, it goes on from row {kept.seq} of the head, and the ledger is as it says")
 
 
@@ -52,6 +60,18 @@ def export_audit(
         head = export_log(ledger, out, key, utc_now())
     say(f"{head.seq} rows of the audit log are in {out}, to row {head.seq}, {head.digest}.")
     say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody of here can write.")
+
+
+def _second_look(desk: Desk) -> SecondLook:
+    """By the policies that decided; where packs or policies do not load, it is told, and the rest is verified."""
+    try:
+        kept = desk.policies_kept(limit=None)
+        for sentence in compared(settings(), kept[:1]).sentences():
+            say(sentence)
+        return SecondLook.of(settings(), kept)
+    except BadInput as error:
+        say(f"Policies and packs do not load, so no plan is worked out again: {error}")
+        return SecondLook({}, default_catalogue(), [])
 
 
 def _own_key() -> Ed25519PublicKey:

@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
+from cli.opening import open_ledger
 from cli.screen import moment, progress, say, table
+from graphs.policies_in_force import ASIDE, compared, restore
 from graphs.settings import Settings, settings
 from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.intents import Intents, shipped
 from knowledge_index.policies import PolicyBook
+from ledger.desk import Desk
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -37,6 +40,35 @@ def learn_phrasings(chosen: Settings) -> None:
     for folder in _phrasings(chosen):
         with progress(f"phrasings: {folder.name}", None) as advance:
             Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance()).close()
+
+
+@app.command("status")
+def show_status() -> None:
+    """Which policies decide, and which files of the folder say something else and are not in force."""
+    chosen = settings()
+    with open_ledger() as ledger:
+        kept = Desk(ledger).policies_kept()
+    deciding = compared(chosen, kept)
+    if kept:
+        say(f"The policies in force were kept on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}.")
+    else:
+        say("No policies are in force yet: the first start takes those of the folder.")
+    for sentence in deciding.sentences() or ["Nothing in the folder is held back."]:
+        say(sentence)
+
+
+@app.command("restore")
+def restore_policies() -> None:
+    """Put back the files of policies that are in force, where the folder says something else; that is put aside."""
+    chosen = settings()
+    with open_ledger() as ledger:
+        kept = Desk(ledger).policies_kept()
+    deciding = compared(chosen, kept)
+    if not deciding.held_back:
+        say("Nothing in the folder is held back.")
+        return
+    put_back = restore(chosen, kept[0], deciding)
+    say(f"{', '.join(put_back)} put back; what stood there has names that end with {ASIDE}.")
 
 
 @app.command("learn")

@@ -125,7 +125,7 @@ def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
 
 def _takes(draft: PolicyDraft) -> str:
     """Who has to put it in force, and who has agreed."""
-    needed = approval_of(company().settings, draft)
+    needed = approval_of(company().settings, company().runtime.context.policies, draft)
     if needed.role == "none":
         return "It takes no approval away: a supervisor, finance or an administrator puts it in force."
     who = f"{'Two people who are' if needed.four_eyes else 'Somebody who is'} {needed.role} or above"

@@ -9,13 +9,15 @@ from datetime import UTC, date, datetime, time
 
 from errors import BadInput, MissionsError, Refused
 from graphs.pack_files import load_packs
+from graphs.policies_in_force import Deciding, documents_of, policies_in_force
 from graphs.policy_authority import taken_away
 from graphs.runtime import Runtime
 from graphs.settings import Settings
 from knowledge_index.documents import Document
-from knowledge_index.drafting import Edit, book_with, content_digest, leaves, newest, parse_draft, redrafted
+from knowledge_index.drafting import Edit, book_with, content_digest, leaves, newest, parse_draft, redrafted, with_draft
 from knowledge_index.installing import install
 from knowledge_index.policies import PolicyBook
+from ledger.books import Documents
 from ledger.desk import Desk
 from ledger.drafts import NewDraft, PolicyDraft
 from ledger.records import NOBODY, ROLES, Approval
@@ -77,13 +79,16 @@ def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, 
     one that does not fit, or a folder that cannot be written. Nothing is changed then.
     """
     drafted = desk.policy_draft(draft_id)
-    needed = NOBODY
+    needed: Approval = NOBODY
+    documents: Documents = ()
     if drafted.status == "draft":  # a settled one is told of by the ledger
-        _check_current(chosen, drafted)
-        needed = approval_of(chosen, drafted)
+        deciding = policies_in_force(chosen, desk)
+        _check_current(deciding, drafted)
+        needed = approval_of(chosen, deciding.book, drafted)
+        documents = documents_of(with_draft(deciding.book, drafted.text))
     take_back = None
     try:
-        with desk.putting_in_force(draft_id, by, reason, needed) as draft:
+        with desk.putting_in_force(draft_id, by, reason, needed, documents) as draft:
             if draft.status == "in_force":
                 take_back = install(chosen.policies, draft.text)
     except BaseException:
@@ -93,20 +98,29 @@ def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, 
     if draft.status != "in_force":
         return InForce(draft, f"{by} agrees. It takes two people who are {needed.role} or above: another one puts it in force.")
     try:
-        runtime.reload_policies(chosen)
+        runtime.reload_policies(chosen, desk)
     except MissionsError as error:
         return InForce(draft, f"The version is in force, but this process does not work with it yet: {error}")
     return InForce(draft)
 
 
-def approval_of(chosen: Settings, draft: PolicyDraft) -> Approval:
-    """What it takes to put a draft in force besides the permission: the approval that it would make unnecessary."""
-    book, packs = check(chosen, draft.text), load_packs(chosen.packs, default_catalogue(), PolicyBook.load(chosen.policies))
-    return taken_away(packs.values(), PolicyBook.load(chosen.policies), book, draft.in_force_from)
+def approval_of(chosen: Settings, before: PolicyBook, draft: PolicyDraft) -> Approval:
+    """What it takes to put a draft in force besides the permission: the approval that it would make unnecessary.
+
+    `before` are the policies that decide, whatever their folder holds.
+    """
+    check(chosen, draft.text)
+    packs = load_packs(chosen.packs, default_catalogue(), before)
+    return taken_away(packs.values(), before, with_draft(before, draft.text), draft.in_force_from)
 
 
-def _check_current(chosen: Settings, draft: PolicyDraft) -> None:
-    if is_stale(draft, PolicyBook.load(chosen.policies)):
+def _check_current(deciding: Deciding, draft: PolicyDraft) -> None:
+    if draft.policy_id in deciding.held_back:
+        raise Refused(
+            f"The file of {draft.policy_id} is not the policy that is in force: put that back with "
+            "`missions knowledge restore`, then put the draft in force."
+        )
+    if is_stale(draft, deciding.book):
         raise Refused(
             f"The draft was made from version {draft.base_version} of {draft.policy_id}, which is not what the newest version "
             "says any more: draft it anew."

@@ -4,6 +4,7 @@ The ledger is the truth and the checkpoint a means: a run is driven until its le
 or is an incident.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -20,16 +21,17 @@ from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import database_address, database_logins, open_ledgers, set_up_checkpoints
 from graphs.mission import GRAPH_VERSION, compiled_graph
 from graphs.pack_files import load_packs
+from graphs.policies_in_force import Deciding, policies_in_force
 from graphs.reasoners import open_reasoning
 from graphs.settings import Settings
 from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
-from knowledge_index.policies import PolicyBook
 from ledger.arrivals import Origin
 from ledger.asking import check_decision, check_plan, check_run_id
 from ledger.base import Ledger
 from ledger.canonical import utc_now
+from ledger.desk import Desk
 from ledger.jobs import make_job_tables
 from ledger.legality import check_restart
 from ledger.migrate import migrate
@@ -48,6 +50,7 @@ from systems.catalogue import default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
 
+_log = logging.getLogger(__name__)
 #: A run that ends without its ledger row saying so is driven on this often before it is an incident.
 MOST_DRIVES = 5
 #: A run on which this many processes in a row ended without giving it back is an incident: it may be what ends them.
@@ -68,6 +71,8 @@ class Runtime:
         self.context, self.database_url = context, database_url
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
+        #: the policies that decide, beside what their folder holds
+        self.deciding = Deciding(context.policies)
         self._saver = saver
         self._graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
@@ -76,15 +81,18 @@ class Runtime:
         """Close what was opened since the start."""
         self._reopened.close()
 
-    def reload_policies(self, settings: Settings) -> None:
-        """Work with the policies that the folder holds now, and bring the index up to them.
+    def reload_policies(self, settings: Settings, desk: Desk) -> None:
+        """Work with the policies that are in force now, and bring the index up to them.
 
         What is being driven goes on with those it has. Raises BadInput or TryAgain; then everything stays as it was.
         """
-        policies, embedder = PolicyBook.load(settings.policies), MiniLM()
+        deciding, embedder = policies_in_force(settings, desk), MiniLM()
+        policies = deciding.book
         packs = load_packs(settings.packs, self.context.catalogue, policies)
-        build(policies, settings.knowledge, embedder)
-        knowledge = self._reopened.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
+        if not deciding.held_back:
+            build(policies, settings.knowledge, embedder)
+        knowledge = self._reopened.enter_context(_knowledge(settings, deciding, embedder))
+        self.deciding = deciding
         # another context, not this one changed: a drive that is under way must not see two books
         self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
@@ -322,12 +330,13 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Open database, checkpoints, knowledge index, packs and systems; close them at the end."""
     with ExitStack() as stack:
         url = open_database(settings)
-        catalogue, policies = default_catalogue(), PolicyBook.load(settings.policies)
+        ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
+        catalogue, deciding = default_catalogue(), policies_in_force(settings, Desk(ledgers.front))
+        policies = deciding.book
         packs = load_packs(settings.packs, catalogue, policies)
         embedder = MiniLM()
-        knowledge = stack.enter_context(KnowledgeIndex.open(settings.knowledge, policies, embedder))
+        knowledge = stack.enter_context(_knowledge(settings, deciding, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))
@@ -346,7 +355,17 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             proposal_hours=settings.proposal_hours,
         )
         with closing(Runtime(context, checkpoints, url, ledgers.front)) as runtime:
+            runtime.deciding = deciding
+            for sentence in deciding.sentences():
+                _log.warning(sentence)
             yield runtime
+
+
+def _knowledge(settings: Settings, deciding: Deciding, embedder: MiniLM) -> KnowledgeIndex:
+    """The index of the policies that decide; the one in its folder is of what the folder of policies holds."""
+    if deciding.held_back:
+        return KnowledgeIndex.in_memory(deciding.book, embedder)
+    return KnowledgeIndex.open(settings.knowledge, deciding.book, embedder)
 
 
 def open_database(settings: Settings) -> str:

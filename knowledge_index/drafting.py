@@ -101,7 +101,11 @@ def book_with(folder: Path, drafted: str) -> PolicyBook:
 
     Raises BadInput for a draft that is not the next version, begins no later than the one before it, or does not fit the others.
     """
-    book = PolicyBook.load(folder)
+    return with_draft(PolicyBook.load(folder), drafted)
+
+
+def with_draft(book: PolicyBook, drafted: str) -> PolicyBook:
+    """As `book_with`, of policies that are loaded."""
     draft = parse_draft(drafted)
     before = newest(book, draft.header.id)
     if draft.header.version != before.header.version + 1:

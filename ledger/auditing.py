@@ -61,19 +61,27 @@ class Examined:
     end: tuple[int, str]
 
 
-def examine(ledger: PostgresLedger, head: tuple[int, str] | None = None) -> Examined:
+def examine(
+    ledger: PostgresLedger, head: tuple[int, str] | None = None, also: reconciling.AlsoLooks = reconciling.nobody_else
+) -> Examined:
     """Verify the chain, up to an exported (seq, digest) too, and every row of the ledger that it tells of.
 
-    As of one moment, while others go on writing. 100,000 runs take about three minutes.
+    As of one moment, while others go on writing. 100,000 runs take about three minutes. `also` is shown every run.
     """
     with _one_moment(ledger) as tx:
-        problems = [*audit.verify(chain.entries(tx), head), *reconciling.differences(tx), *attesting.differences(tx)]
+        problems = [
+            *audit.verify(chain.entries(tx), head),
+            *reconciling.differences(tx, also),
+            *attesting.differences(tx),
+        ]
         return Examined(problems, chain.head(tx))
 
 
-def examine_head(ledger: PostgresLedger, head: Head, key: Ed25519PublicKey) -> Examined:
+def examine_head(
+    ledger: PostgresLedger, head: Head, key: Ed25519PublicKey, also: reconciling.AlsoLooks = reconciling.nobody_else
+) -> Examined:
     """The same, with a head whose signature is checked first, and which must be of this log."""
-    examined = examine(ledger, (head.seq, head.digest))
+    examined = examine(ledger, (head.seq, head.digest), also)
     with _one_moment(ledger) as tx:
         first = next(chain.entries(tx), None)
     return Examined([*_of_head(head, key, first.digest if first else audit.START), *examined.problems], examined.end)

@@ -44,7 +44,21 @@ from ledger.records import (
 )
 
 
-class Ledger(Protocol):
+class History(Protocol):
+    """What happened in runs, for whoever works a plan out again. See `Ledger` for each."""
+
+    def facts(self, run_id: str, look: int | None = None) -> list[Fact]: ...
+
+    def proposals(self, run_id: str) -> list[Proposal]: ...
+
+    def decisions(self, run_id: str) -> list[Decision]: ...
+
+    def effects(self, run_id: str) -> list[Effect]: ...
+
+    def person(self, name: str) -> Person | None: ...
+
+
+class Ledger(History, Protocol):
     """Runs and everything that belongs to them, with the audit chain over what matters."""
 
     # Runs

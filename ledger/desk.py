@@ -11,13 +11,14 @@ from typing import Any
 
 from ledger import permissions, rules
 from ledger.admissions import COMMAND_LINE, Admission, Changed, Wanted
+from ledger.books import Documents, KeptBook
 from ledger.canonical import utc_now
 from ledger.drafts import CitingRun, DraftStatus, NewDraft, PolicyDraft
 from ledger.listed import QueueFilter, QueuePage, RunFilter, RunPage, Waiting
 from ledger.permissions import Permission
 from ledger.postgres import PostgresLedger
 from ledger.records import NOBODY, Approval, AuditEntry, Claim, Incident, Person, Run
-from ledger.sql import admissions, chain, claims, doors, drafts, incidents, listing, people
+from ledger.sql import admissions, books, chain, claims, doors, drafts, incidents, listing, people
 from ledger.sql.attempts import HERE, Caller
 from ledger.sql.doors import Account, Ask, Knock
 
@@ -231,16 +232,33 @@ class Desk:
         with self._transaction() as tx:
             return drafts.open_by_policy(tx)
 
+    def policies_kept(self, limit: int | None = 1) -> list[KeptBook]:
+        """The policies that decide, and those that did before, the newest first; none before the first start."""
+        with self._transaction() as tx:
+            return list(books.every(tx, limit))
+
+    def keep_policies(self, documents: Documents, by: str = COMMAND_LINE) -> KeptBook:
+        """What decides from now on: the policies of the folder, where nothing of them takes an agreement."""
+        with self._transaction() as tx:
+            return books.keep(tx, documents, by, self._clock())
+
     @contextmanager
-    def putting_in_force(self, draft_id: str, by: str, reason: str, needed: Approval = NOBODY) -> Iterator[PolicyDraft]:
+    def putting_in_force(
+        self, draft_id: str, by: str, reason: str, needed: Approval = NOBODY, documents: Documents = ()
+    ) -> Iterator[PolicyDraft]:
         """The draft, in force if what is done with it succeeds: an error takes everything back.
+
+        `documents` are all policies with it, which decide from then on.
 
         `needed` is the approval that plans would not take any more; where that is of two people, the first one agrees, and
         the draft is still a draft.
         Refused to its author, to who may not, for a draft that is settled, and for one whose first day has passed.
         """
         with self._transaction() as tx:
-            yield drafts.put_in_force(tx, draft_id, by, reason, needed, self._clock())
+            draft = drafts.put_in_force(tx, draft_id, by, reason, needed, self._clock())
+            if draft.status == "in_force" and documents:
+                books.keep(tx, documents, by, self._clock())
+            yield draft
 
     def withdraw_draft(self, draft_id: str, by: str, reason: str) -> PolicyDraft:
         """Give a draft up: its author may, and who may put policies in force. Refused for one that is settled."""

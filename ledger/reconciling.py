@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ledger import audit, drafts, lessons, rules
+from ledger import audit, books, drafts, lessons, rules
+from ledger.books import KeptBook
 from ledger.canonical import storable
 from ledger.drafts import PolicyDraft
 from ledger.lessons import Settlement
@@ -231,6 +232,13 @@ def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]
         shown = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
         rows[draft.draft_id] = {**shown, "agreed": [one["by"] for one in draft.agreed]}
     yield from _compared("The policy draft {}", rows, told)
+
+
+def book_differences(kept: Iterable[KeptBook], entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """The same for the policies in force; `entries` are those of the kind "policies_kept"."""
+    told = {one.body["book_id"]: {**one.body, "at": one.at} for one in entries}
+    rows = {one.book_id: {**books.audited(one), "at": one.at} for one in kept}
+    yield from _compared("The book of policies {}", rows, told)
 
 
 def lesson_differences(kept: Iterable[Settlement], entries: Iterable[AuditEntry]) -> Iterator[str]:

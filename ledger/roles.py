@@ -29,7 +29,7 @@ _ALL: Grants = {
     "runs": "UPDATE (status, verdict, outcome, ended_at)",
     "proposals": "UPDATE (status, held_by)",
 }
-#: what comes in from outside, by a worker or by the dashboard
+#: what comes in from outside, whichever process takes it in
 _INCOMING: Grants = {
     "inbox": "INSERT",
     "arrivals": "INSERT, UPDATE",
@@ -45,12 +45,10 @@ _ASKING: Grants = {
 }
 #: what each may write in the schema "ledger", besides what all may
 WRITES: Mapping[Role, Grants] = {
+    # what comes in, and who asked for it, is not for whoever reasons over it to say
     "missions_reasoner": {
         **_ALL,
-        **_INCOMING,
         **_ASKING,
-        # kept, and settled by nobody
-        "dead_letters": "INSERT, UPDATE (reason)",
         "facts": "INSERT",
         "proposals": "INSERT, UPDATE (status, held_by)",
         "touches": "INSERT",
@@ -80,6 +78,7 @@ WRITES: Mapping[Role, Grants] = {
         "admissions": "INSERT, UPDATE (status, settled_by, settled_at, half)",
         "claims": "INSERT, UPDATE, DELETE",
         "policy_drafts": "INSERT, UPDATE",
+        "policy_books": "INSERT",
         "event_sources": "INSERT, UPDATE",
         # settled once, for good
         "lessons": "INSERT",

@@ -460,6 +460,17 @@ POLICY_DRAFTS = Table(
     Index("ix_policy_drafts_open", "policy_id", postgresql_where=text("status = 'draft'")),
 )
 
+#: all policies together, as they decide from a moment on
+POLICY_BOOKS = Table(
+    "policy_books",
+    METADATA,
+    Column("book_id", CleanText, primary_key=True),
+    # [[name of the file, text]]
+    Column("documents", PlainJson, nullable=False),
+    Column("by", CleanText, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 #: what somebody did with the lesson in a decision
 LESSONS = Table(
     "lessons",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.base import Ledger
+from ledger.base import History
 from ledger.records import Proposal
 from ledger.rules import edited_by, person_key
 from nodes.case import Case
@@ -32,7 +32,7 @@ class Editors:
 NOBODY = Editors()
 
 
-def editors_of(ledger: Ledger, run_id: str, plan: Sequence[Step], revision: int) -> Editors:
+def editors_of(ledger: History, run_id: str, plan: Sequence[Step], revision: int) -> Editors:
     """Those of a plan that is, or is going to be, the proposal of this revision."""
     if revision == 1:
         return NOBODY
@@ -40,7 +40,7 @@ def editors_of(ledger: Ledger, run_id: str, plan: Sequence[Step], revision: int)
     return Editors(keys, lambda name: ledger.person(name) is not None)
 
 
-def editors_with(ledger: Ledger, edited: Proposal, by: str) -> Editors:
+def editors_with(ledger: History, edited: Proposal, by: str) -> Editors:
     """Those of what somebody makes of a proposal."""
     before = editors_of(ledger, edited.run_id, edited.plan, edited.revision)
     return Editors(before.keys | {person_key(by)}, lambda name: ledger.person(name) is not None)

@@ -4,12 +4,15 @@ The same for the reviewer who asks before deciding, and for the executor before 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 from errors import Stuck
-from ledger.records import MODELS, NOBODY, Approval, Fact, Proposal, Run
+from knowledge_index.policies import PolicyBook
+from ledger.base import History
+from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run
 from nodes.authority import (
     covers,
     evidence_digest,
@@ -24,13 +27,38 @@ from nodes.case import Case
 from nodes.diagnose import find
 from nodes.gather import read_facts
 from nodes.judge import judge
-from nodes.state import MissionContext
+from nodes.pack import Pack
 from nodes.undo import half_done, to_take_back
+from systems.calls import Reader
+from systems.catalogue import Catalogue
 from systems.reads import READ_TOOLS
 from systems.records import KEYS, PART_KEYS
 
 #: of a fact that is another record altogether
 _WHOLE = ""
+
+
+class Judging(Protocol):
+    """What a plan is worked out again by: a `MissionContext`, or one that stands at an earlier moment."""
+
+    @property
+    def ledger(self) -> History: ...
+
+    @property
+    def reader(self) -> Reader: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def policies(self) -> PolicyBook: ...
+
+    def pack(self, event: Event) -> Pack: ...
+
+    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +90,7 @@ class Drift:
     approval: Approval = NOBODY
 
 
-def drift(context: MissionContext, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
+def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
     """Read everything again, judge the plan on that, and compare. `left_out` are steps of it, from 0, that will not be done.
 
     Raises Stuck where the pack reads other things than it did for this run.
@@ -124,13 +152,13 @@ def _by_a_model(proposal: Proposal, case: Case) -> bool:
     return not (given_up and proposal.approval.role == "none")
 
 
-def _unlike_its_digest(context: MissionContext, run: Run, proposal: Proposal, facts: Sequence[Fact]) -> Iterator[str]:
+def _unlike_its_digest(context: Judging, run: Run, proposal: Proposal, facts: Sequence[Fact]) -> Iterator[str]:
     policies = context.policies.digest(run.event.as_of)
     if plan_digest(proposal.verdict, proposal.plan, evidence_digest(facts), policies) != proposal.digest:
         yield "its digest is not that of its plan and its evidence"
 
 
-def _wrongly_undone(context: MissionContext, proposal: Proposal) -> Iterator[str]:
+def _wrongly_undone(context: Judging, proposal: Proposal) -> Iterator[str]:
     """A plan takes the steps of another back once one of those has failed, and at no other time."""
     if proposal.undoes and not any(
         one.proposal_id == proposal.undoes and one.status == "failed" for one in context.ledger.effects(proposal.run_id)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from errors import Refused, SendBack
-from ledger.base import Ledger
+from ledger.base import History, Ledger
 from ledger.canonical import canonical
 from ledger.records import REASONERS, Effect, Proposal
 from nodes.case import Case
@@ -38,7 +38,7 @@ def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, 
     return back
 
 
-def to_take_back(ledger: Ledger, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
+def to_take_back(ledger: History, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
     """What a plan that takes the steps of a proposal back may do besides handing the case over; None of any other plan."""
     undone = next((one for one in ledger.proposals(run_id) if one.proposal_id == undoes), None) if undoes else None
     return takes_back(undone, ledger.effects(run_id)) if undone else None
@@ -56,7 +56,7 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     return {**handed, "plan": [*back, *handed["plan"]]}
 
 
-def half_done(ledger: Ledger, run_id: str, author: str) -> list[str]:
+def half_done(ledger: History, run_id: str, author: str) -> list[str]:
     """What was approved and is not done, of plans that stopped in their midst: the step that failed, and those after it.
 
     Whoever looks at it next is to know, if it is a reasoner; a person has decided with it in sight.

@@ -10,6 +10,7 @@ from dashboard.text import label
 from dashboard.views.audit import KINDS, head_text, line, parse_head, table, told
 from dashboard.visitor import enter
 from errors import BadInput, MissionsError
+from graphs.second_look import SecondLook
 from ledger.auditing import examine
 from ledger.records import AuditEntry
 
@@ -110,10 +111,13 @@ def _verify(pasted: str) -> None:
     try:
         against = parse_head(pasted)
         with st.spinner("Verifying every row…", show_time=True):
-            examined = examine(company().ledger, against)
+            here = company()
+            look = SecondLook.of(here.settings, here.desk.policies_kept(limit=None))
+            examined = examine(company().ledger, against, also=look)
     except MissionsError as error:
         st.error(label(error, 500), icon=":material/error:")
         return
+    st.caption(look.sentence())
     problems = examined.problems
     sentence = told(problems, examined.end, against)
     if not problems:

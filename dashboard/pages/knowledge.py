@@ -68,6 +68,8 @@ def draw() -> None:
 
 def _policies(person: Person) -> None:
     book, today = company().runtime.context.policies, datetime.now(UTC).date()
+    for sentence in company().runtime.deciding.sentences():
+        show(markup('<div class="k-refused">{}</div>', sentence))
     left, right = st.columns([10, 17], gap="medium")
     with left:
         chosen = _choose(book, today)

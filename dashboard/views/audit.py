@@ -98,6 +98,7 @@ KINDS: Mapping[str, _Kind] = {
     "incident_opened": _Kind("Incident", lambda body: str(body["reason"]), mark="bad"),
     "run_resumed": _Kind("Incident retried", lambda body: f"“{body['reason']}”", "by", "warn"),
     "run_abandoned": _Kind("Incident closed", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "policies_kept": _Kind("Policies in force", lambda body: f"book {body['book_id']}", "by", "info"),
     "person_added": _Kind("Person added", _person),
     "password_changed": _Kind("Password changed", lambda body: f"{body['name']} chose another password", "name"),
     "password_reset": _Kind("Password reset", lambda body: f"a one-time password for {body['name']}", "by"),

@@ -1,7 +1,9 @@
 """The rows of the whole ledger beside the audit chain, a batch of runs at a time."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,13 +17,14 @@ from ledger.reconciling import (
     DRAFT_KINDS,
     LESSON_KINDS,
     Rows,
+    book_differences,
     draft_differences,
     lesson_differences,
     people_differences,
     run_differences,
 )
 from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
-from ledger.sql import chain, evidence, lessons, people, seals, turns
+from ledger.sql import books, chain, evidence, lessons, people, seals, turns
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
     AUDIT,
@@ -42,11 +45,22 @@ from ledger.tables import (
 #: runs compared at a time
 _BATCH = 500
 
+#: what else looks at a run: its rows, what the log says of it, and since when there is a person, by key
+AlsoLooks = Callable[[Rows, Sequence[AuditEntry], Mapping[str, datetime]], Iterable[str]]
 
-def differences(tx: Connection) -> Iterator[str]:
+
+def nobody_else(rows: Rows, entries: Sequence[AuditEntry], known_since: Mapping[str, datetime]) -> Iterable[str]:
+    """Where the rows are compared with the log, and nothing is worked out."""
+    return ()
+
+
+def differences(tx: Connection, also: AlsoLooks = nobody_else) -> Iterator[str]:
     """One sentence for each row that is not as the chain says. Wants a transaction that sees one moment."""
-    yield from _read("The people", lambda: people_differences(people.listed(tx), _of_kinds(tx, ["person_added"])))
+    added = _of_kinds(tx, ["person_added"])
+    known_since = _known_since(added)
+    yield from _read("The people", lambda: people_differences(people.listed(tx), added))
     yield from _read("The policy drafts", lambda: draft_differences(_drafts(tx), _of_kinds(tx, DRAFT_KINDS)))
+    yield from _read("The policies in force", lambda: book_differences(books.every(tx), _of_kinds(tx, ["policies_kept"])))
     yield from _read("The lessons", lambda: lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS)))
     yield from seals.differences(tx)
     yield from _keys(tx)
@@ -55,8 +69,17 @@ def differences(tx: Connection) -> Iterator[str]:
     yield from _orphans(tx)
     last, since = 0, _first_authorized(tx)
     while batch := tx.execute(select_runs(RUNS.c.number).where(RUNS.c.number > last).order_by(RUNS.c.number).limit(_BATCH)).all():
-        yield from _compared(tx, [to_run(row) for row in batch], since)
+        yield from _compared(tx, [to_run(row) for row in batch], since, also, known_since)
         last = batch[-1].number
+
+
+def _known_since(added: Sequence[AuditEntry]) -> dict[str, datetime]:
+    """Since when there is a person, by key; a row that says no name is told of elsewhere."""
+    since = dict[str, datetime]()
+    for one in reversed(added):
+        with suppress(MissionsError, LookupError, TypeError, AttributeError):
+            since[rules.person_key(one.body["name"])] = one.at
+    return since
 
 
 def _first_authorized(tx: Connection) -> int:
@@ -66,7 +89,9 @@ def _first_authorized(tx: Connection) -> int:
     return chain.head(tx)[0] + 1 if first is None else first
 
 
-def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
+def _compared(
+    tx: Connection, runs: Sequence[Run], since: int, also: AlsoLooks, known_since: Mapping[str, datetime]
+) -> Iterator[str]:
     ids = [run.run_id for run in runs]
     looks, proposals, decisions = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, DECISIONS, ids)
     effects, incidents, entries = _by_run(tx, EFFECTS, ids), _by_run(tx, INCIDENTS, ids), _by_run(tx, AUDIT, ids)
@@ -87,12 +112,21 @@ def _compared(tx: Connection, runs: Sequence[Run], since: int) -> Iterator[str]:
 
     for run in runs:
         told = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
-        found = list(_read(f"Run {run.run_id}", partial(_run_differences, partial(rows_of, run), told, since)))
+        look = partial(_run_differences, partial(rows_of, run), told, since, also, known_since)
+        found = list(_read(f"Run {run.run_id}", look))
         yield from found or broken[run.run_id]
 
 
-def _run_differences(rows: Callable[[], Rows], told: Sequence[AuditEntry], since: int) -> Iterator[str]:
-    yield from run_differences(rows(), told, since)
+def _run_differences(
+    rows_of: Callable[[], Rows],
+    told: Sequence[AuditEntry],
+    since: int,
+    also: AlsoLooks,
+    known_since: Mapping[str, datetime],
+) -> Iterator[str]:
+    rows = rows_of()
+    yield from run_differences(rows, told, since)
+    yield from also(rows, told, known_since)
 
 
 def _read(name: str, differences: Callable[[], Iterable[str]]) -> Iterator[str]:

@@ -61,7 +61,7 @@ def url(server_url: str) -> Iterator[str]:
             staffed(front)
             front.add_person("Casey", "customer", "C-1")
             for run_id, proposal_id in (("run-1", "p-1"), ("run-2", "p-2")):
-                started(reasoner, run_id)
+                started(front, run_id)
                 reasoner.record_facts(run_id, [a_fact(), a_fact("payment", status="failed", value=None, error="away")])
                 reasoner.observe(run_id, [said("read"), said("found")])
                 call = a_call(f"call of {run_id}", run_id=run_id)
@@ -92,6 +92,7 @@ def url(server_url: str) -> Iterator[str]:
                 text="# Refunds", reason="more of them",
             )  # fmt: skip
             desk.draft_policy(draft, "Sara")
+            desk.keep_policies([["REF.md", "# Refunds"]])
             inbox = Inbox(front)
             inbox.add_source("oms")
             inbox.advance("oms.events", "", "17")

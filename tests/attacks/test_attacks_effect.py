@@ -264,3 +264,21 @@ def test_an_owner_of_the_tables_writes_what_was_not_decided_and_the_audit_finds_
             for table in ("effects", "authorizations"):
                 session.execute(f"DELETE FROM ledger.{table} WHERE run_id = %s".encode(), (run.run_id,))
     assert problems and all("behind" in one for one in problems)
+
+
+ASKED = (
+    "INSERT INTO ledger.inbox (source_id, name, mission, subject, trigger, as_of, requested_by)"
+    " SELECT source_id || 'x', name, mission, subject, trigger, as_of, 'rita'"
+    " FROM ledger.inbox JOIN ledger.runs USING (source_id) WHERE run_id = %s",
+    "UPDATE ledger.inbox SET requested_by = 'rita' FROM ledger.runs WHERE run_id = %s",
+    "UPDATE ledger.runs SET source_id = 'another' WHERE run_id = %s",
+    "DELETE FROM ledger.inbox USING ledger.runs WHERE run_id = %s",
+)
+
+
+@pytest.mark.parametrize("statement", ASKED)
+@pytest.mark.parametrize("role", ["missions_reasoner", "missions_executor"])
+def test_whoever_reasons_or_executes_says_who_asked_for_a_run(role: Role, statement: str, company: Company) -> None:
+    run = company.propose(SHORT)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        as_(company, role, statement, run.run_id)

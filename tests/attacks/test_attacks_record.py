@@ -54,7 +54,7 @@ def session(url: str, role: Role) -> Iterator[psycopg.Connection]:
 
 def _whole_run(ledgers: Ledgers, run_id: str) -> None:
     """Everything that the parts write of a run."""
-    started(ledgers.reasoner, run_id)
+    started(ledgers.front, run_id)
     ledgers.reasoner.record_facts(run_id, [a_fact()])
     ledgers.reasoner.observe(run_id, [said("read")])
     call = a_call(f"call of {run_id}", run_id=run_id)
@@ -177,8 +177,8 @@ NUMBERS = {
 @pytest.mark.parametrize("what", NUMBERS)
 def test_a_role_that_writes_takes_the_last_number_that_there_is(what: str, url: str, ledgers: Ledgers) -> None:
     with suppress(MissionsError):
-        started(ledgers.reasoner, "run-n")
-        started(ledgers.reasoner, "run-o")
+        started(ledgers.front, "run-n")
+        started(ledgers.front, "run-o")
         ledgers.reasoner.propose(a_proposal("p-n", run_id="run-n"))
     role, statement = NUMBERS[what]
     refusals = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
@@ -218,7 +218,7 @@ def test_the_owner_of_the_tables_changes_the_log_by_mistake(statement: str, url:
 @STOP
 @pytest.mark.parametrize("at", [timedelta(days=2), timedelta(days=9_000)])
 def test_a_row_of_the_log_says_that_it_is_of_the_future(at: timedelta, ledgers: Ledgers) -> None:
-    started(ledgers.reasoner, f"run of {at}")
+    started(ledgers.front, f"run of {at}")
     with pytest.raises(MissionsError, match="which is to come"):
         ledgers.executor.incident(f"run of {at}", "stuck", datetime.now(UTC) + at)
 
@@ -241,7 +241,7 @@ def test_a_role_that_writes_keeps_the_log_to_itself(role: Role, url: str, ledger
 def ledgers_wait(ledgers: Ledgers, run_id: str) -> bool:
     """Whether a run cannot be taken in yet."""
     try:
-        started(ledgers.reasoner, run_id)
+        started(ledgers.front, run_id)
     except MissionsError:
         return True
     return False
@@ -250,7 +250,7 @@ def ledgers_wait(ledgers: Ledgers, run_id: str) -> bool:
 @STOP
 def test_whoever_holds_the_lock_of_a_lease_as_it_once_was_changes_nothing(url: str, ledgers: Ledgers) -> None:
     """Nobody can make a live lease look dead, or one that ended look alive."""
-    started(ledgers.reasoner, "run-l")
+    started(ledgers.front, "run-l")
     with session(url, SHADOW) as mallory:
         mallory.execute("SELECT pg_advisory_lock(key) FROM generate_series(-3000, 3000) key")
         refused = pytest.raises(Refused, match="is being worked on")
@@ -264,7 +264,7 @@ def test_whoever_holds_the_lock_of_a_lease_as_it_once_was_changes_nothing(url: s
 def test_writers_wait_for_each_other_and_none_is_lost(ledgers: Ledgers) -> None:
     def write(worker: int) -> None:
         for number in range(10):
-            started(ledgers.reasoner, f"run {worker} {number} of many")
+            started(ledgers.front, f"run {worker} {number} of many")
 
     threads = [Thread(target=write, args=(worker,)) for worker in range(4)]
     for thread in threads:

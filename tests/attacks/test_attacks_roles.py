@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "sign-in": MACHINE, "sign-out": MACHINE,
     "sandbox load": MACHINE, "sandbox reset": MACHINE, "sandbox serve": MACHINE,
     "knowledge build": MACHINE, "knowledge learn": MACHINE, "knowledge search": MACHINE,
+    "knowledge status": MACHINE, "knowledge restore": MACHINE,
     "audit verify": MACHINE, "audit export": MACHINE, "systems pin": MACHINE,
     "pack validate": MACHINE, "pack show": MACHINE, "pack diff": MACHINE,
     "database roles": MACHINE, "database backup": MACHINE, "database restore": MACHINE,

@@ -57,7 +57,7 @@ _ALL = {"observations", "leases", "incidents"}
 _INCOMING = {"arrivals", "inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
-    REASONER: {*_ALL, *_INCOMING, "facts", "proposals", "touches", "model_calls"},
+    REASONER: {*_ALL, "facts", "proposals", "touches", "model_calls"},
     EXECUTOR: {*_ALL, "effects", "authorizations", "commitments", "sends"},
     DASHBOARD: {
         *_ALL,
@@ -72,6 +72,7 @@ ADDS = {
         "sessions",
         "claims",
         "policy_drafts",
+        "policy_books",
         "event_sources",
         "lessons",
         "model_calls",
@@ -125,7 +126,9 @@ def test_each_part_is_refused_with_a_sentence_what_is_not_its_own(ledger_url: st
     with open_ledgers(ledger_url, 30) as ledgers:
         reasoner, executor, front = ledgers.reasoner, ledgers.executor, ledgers.front
         staffed(front)
-        started(reasoner)
+        with pytest.raises(Refused, match="permission denied for table inbox"):
+            started(reasoner)
+        started(front)
         reasoner.record_facts("run-1", [a_fact()])
         reasoner.observe("run-1", [said("read")])
         reasoner.propose(a_proposal())

@@ -138,6 +138,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "incident_opened": ({"incident_id": "i", "reason": "wms is down"}, "", "wms is down"),
     "run_resumed": ({"by": "rita", "reason": "it is back"}, "rita", "“it is back”"),
     "run_abandoned": ({"by": "sam", "reason": "done by hand"}, "sam", "“done by hand”"),
+    "policies_kept": ({"book_id": "b-1", "digest": "9f2c", "by": "fay"}, "fay", "book b-1"),
     "person_added": ({"name": "pia", "role": "customer", "customer_id": "C-1"}, "", "pia is customer C-1"),
     "password_changed": ({"name": "rita"}, "rita", "rita chose another password"),
     "password_reset": ({"name": "pia", "by": "admin"}, "admin", "a one-time password for pia"),

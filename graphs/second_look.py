@@ -1,0 +1,207 @@
+"""What every plan took that was carried out, worked out again from plan, facts, policies, pack and catalogue.
+
+The rows of the ledger and its log may agree and both be wrong, where whoever executes writes what it likes. What a plan
+takes follows from what was read; a run whose pack, policies or catalogue are known no more is counted and told of.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from errors import MissionsError, Stuck
+from graphs.mission import GRAPH_VERSION
+from graphs.pack_files import load_packs
+from graphs.policies_in_force import book_of
+from graphs.settings import Settings
+from knowledge_index.policies import PolicyBook
+from ledger.books import KeptBook
+from ledger.canonical import canonical
+from ledger.reconciling import Rows
+from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Person, Proposal, Run
+from ledger.rules import person_key, unapproved
+from nodes.authority import authors
+from nodes.authorship import editors_of
+from nodes.case import Case
+from nodes.drift import drift
+from nodes.pack import Pack
+from systems.calls import Call, Reader, ReadResult
+from systems.catalogue import Catalogue, default_catalogue
+
+#: what a run starts with, without which its plans cannot be judged as they were
+_NEEDED = ("graph", "pack", "policies", "catalogue")
+
+
+@dataclass
+class SecondLook:
+    """Handed to `ledger.auditing.examine`, which shows it every run; afterwards it says what it could not look at."""
+
+    packs: Mapping[str, Pack]
+    catalogue: Catalogue
+    #: those in force now, and before; where one says what a run's policies said, it is judged by it
+    books: Sequence[PolicyBook]
+    #: plans that were worked out again
+    looked_at: int = 0
+    #: which of _NEEDED are known no more -> plans that could not be
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, chosen: Settings, kept: Sequence[KeptBook]) -> "SecondLook":
+        """By the packs of the settings, and every book of policies that was kept, the newest first.
+
+        Raises BadInput for what does not load.
+        """
+        books = [book_of(one) for one in kept] or [PolicyBook.load(chosen.policies)]
+        catalogue = default_catalogue()
+        return cls(load_packs(chosen.packs, catalogue, books[0]), catalogue, books)
+
+    def __call__(self, rows: Rows, entries: Sequence[AuditEntry], known_since: Mapping[str, datetime]) -> Iterator[str]:
+        """One sentence for each plan of a run that was carried out, and should not have been as it was.
+
+        `entries` are the run's rows of the log; `known_since` tells since when there is a person, by key.
+        """
+        carried_out = {one.proposal_id for one in rows.authorizations}
+        carried_out |= {one.proposal_id for one in rows.effects}
+        plans = [one for one in rows.proposals if one.proposal_id in carried_out]
+        told = _told(entries) if plans else {}
+        for proposal in plans:
+            versions, looks = told.get(proposal.proposal_id, ({}, 0))
+            book = self._book(rows.run, versions)
+            if book is None:
+                self.left_out[self._unknown(rows.run, versions)] += 1
+                continue
+            self.looked_at += 1
+            then = _Then(rows, proposal, looks, known_since, self.packs, self.catalogue, book)
+            if wrong := _wrong(then, replace(rows.run, versions=versions), proposal):
+                yield (
+                    f"Proposal {proposal.proposal_id} of run {rows.run.run_id} was carried out, and worked out again "
+                    f"it should not have been: {'; '.join(wrong)}. It was authorized behind its back."
+                )
+
+    def sentence(self) -> str:
+        """What was looked at and what was not."""
+        told = f"What {self.looked_at:,} plans took that were carried out was worked out again"
+        if not self.left_out:
+            return f"{told}."
+        why = "; ".join(f"{count:,} of another {what}" for what, count in sorted(self.left_out.items()))
+        return f"{told}. It could not be for {self.left_out.total():,}, for it is not known any more: {why}."
+
+    def _book(self, run: Run, versions: Mapping[str, str]) -> PolicyBook | None:
+        """The policies that a run had; None where anything of it is known no more."""
+        if self._differing(run, versions):
+            return None
+        as_of, wanted = run.event.as_of, versions.get("policies")
+        return next((book for book in self.books if book.digest(as_of) == wanted), None)
+
+    def _differing(self, run: Run, versions: Mapping[str, str]) -> list[str]:
+        pack = self.packs.get(run.event.mission)
+        now = {"graph": GRAPH_VERSION, "pack": pack and pack.digest, "catalogue": self.catalogue.digest}
+        return [name for name in _NEEDED if name in now and versions.get(name) != now[name]]
+
+    def _unknown(self, run: Run, versions: Mapping[str, str]) -> str:
+        return " and ".join(self._differing(run, versions)) or "policies"
+
+
+def _told(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str], int]]:
+    """Proposal -> the versions that its run had then, and how often the world had been looked at."""
+    versions: Mapping[str, str] = {}
+    told = {}
+    for entry in entries:
+        if entry.kind in ("event_taken_in", "run_restarted"):
+            versions = entry.body.get("versions", {})
+        elif entry.kind == "proposed":
+            told[entry.body["proposal_id"]] = (versions, len(entry.body.get("evidence", ())))
+    return told
+
+
+def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:
+    """Why a plan should not have been carried out as it was; nothing where it should."""
+    try:
+        found = drift(then, run, proposal)
+    except Stuck:
+        return ["the facts that it stands on are not those that its pack reads"]
+    except MissionsError as error:
+        return [str(error).rstrip(".")]
+    if found.differences:
+        return ["the facts that it stands on are not those that its pack reads"]
+    if found.reasons or proposal.status == "automatic":
+        return list(found.reasons)
+    decisions = then.ledger.decisions(run.run_id)
+    editors = editors_of(then.ledger, run.run_id, proposal.plan, proposal.revision).keys
+    least = replace(proposal.approval, own=found.approval.own)
+    roles = {one.by: one.role for one in decisions}  # whoever approved may be something else by now
+    reason = unapproved(
+        proposal, run, decisions, least, lambda name: Person(name=name, role=roles[name]),
+        {*authors(proposal, decisions), *editors},
+    )  # fmt: skip
+    return [reason] if reason else []
+
+
+class _Past:
+    """The ledger as it was for one proposal: what came later has not happened. See `ledger.base.History`."""
+
+    def __init__(self, rows: Rows, proposal: Proposal, looks: int, known_since: Mapping[str, datetime]) -> None:
+        self._rows, self._at, self._known_since = rows, proposal.created_at, known_since
+        earlier = [one for one in rows.proposals if one.revision < proposal.revision]
+        self._proposals = [*earlier, proposal]
+        ids = {one.proposal_id for one in earlier}
+        self._effects = [one for one in rows.effects if one.proposal_id in ids]
+        # the latest of each name, in the order in which they were recorded
+        latest: dict[str, Fact] = {}
+        for look in rows.looks[:looks]:
+            for fact in look:
+                latest.pop(fact.name, None)
+                latest[fact.name] = fact
+        self._facts = list(latest.values())
+
+    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
+        return self._facts
+
+    def proposals(self, run_id: str) -> list[Proposal]:
+        return self._proposals
+
+    def decisions(self, run_id: str) -> list[Decision]:
+        return list(self._rows.decisions)
+
+    def effects(self, run_id: str) -> list[Effect]:
+        return self._effects
+
+    def person(self, name: str) -> Person | None:
+        since = self._known_since.get(person_key(name))
+        return Person(name=name, role="analyst") if since and since <= self._at else None
+
+
+class _Recalled:
+    """A reader to which the systems answer what they answered then."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self._facts = {(one.tool, canonical(one.args)): one for one in facts}
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader. What was not read then is not known."""
+        return [self._read(call) for call in calls]
+
+    def _read(self, call: Call) -> ReadResult:
+        fact = self._facts.get((call.tool, canonical(call.args)))
+        if fact is None:
+            return ReadResult(call, "failed", None, datetime.min, f"{call.tool} was not read then")
+        return ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
+
+
+class _Then:
+    """What a plan is worked out again by, as it was when it was proposed. See `nodes.drift.Judging`."""
+
+    def __init__(
+        self, rows: Rows, proposal: Proposal, looks: int, known_since: Mapping[str, datetime],
+        packs: Mapping[str, Pack], catalogue: Catalogue, policies: PolicyBook,
+    ) -> None:  # fmt: skip
+        self.ledger = _Past(rows, proposal, looks, known_since)
+        self.reader: Reader = _Recalled(self.ledger.facts(rows.run.run_id))
+        self.clock: Callable[[], datetime] = lambda: proposal.created_at
+        self.catalogue, self.policies, self._packs = catalogue, policies, packs
+
+    def pack(self, event: Event) -> Pack:
+        return self._packs[event.mission].of(event.name)
+
+    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case:
+        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))
