@@ -128,24 +128,30 @@ def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = Non
             else:
                 _tell(intake, run, is_new, raw.namespace, report)
     except TryAgain as error:
-        report.stopped = str(error)
-        report.wait_s = error.after_s if isinstance(error, TooMany) else 0
+        _stop(report, error)
     return report
 
 
 def take_in_made(intake: Intake, events: Iterable[Event], report: Report) -> Report:
-    """Take in events that a schedule made."""
+    """Take in events that a schedule made: of its own Mission, and no more in an hour than any source hands in."""
     try:
         for event in events:
+            bounds = Bounds(missions=(event.mission,))
+            origin = Origin(by_schedule(event.name), bounds, came_at=event.as_of)
             try:
-                run, is_new = _kept(intake, event)
+                run, is_new = _kept(intake, event, origin)
             except Refused as error:  # somebody else used its source id
                 bury(intake, Raw(event.source_id, by_schedule(event.name)), str(error), report)
             else:
                 _tell(intake, run, is_new, "", report)
     except TryAgain as error:
-        report.stopped = str(error)
+        _stop(report, error)
     return report
+
+
+def _stop(report: Report, error: TryAgain) -> None:
+    report.stopped = str(error)
+    report.wait_s = error.after_s if isinstance(error, TooMany) else 0
 
 
 def take_in_again(intake: Intake, letter_id: str, by: str, reason: str) -> Run:

@@ -3,13 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errors import BadInput, Refused, TooMany
+from graphs import taking_in
 from graphs.feeds import bounds_of
+from graphs.schedules import run_schedule
 from graphs.taking_in import Raw, by_feed, by_post, take_in_again, take_in_all
 from ledger import arrivals
 from ledger.arrivals import Bounds, Origin
@@ -17,9 +20,12 @@ from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import Event
 from systems.config import FeedConfig
+from systems.recorded import RecordedSystems
+from tests.engine import laboratory
 from tests.integration.arriving import Arriving, an_event, raws
 from tests.integration.commands import missions
 from tests.integration.test_commands_refuse import refused
+from tests.unit.nodes.examples import account_review, an_account
 
 pytest_plugins = ["tests.integration.arriving"]
 pytestmark = pytest.mark.promise("A source of events starts only what it may")
@@ -171,3 +177,26 @@ def test_a_file_of_events_asks_for_the_policies_of_another_year(database_url: st
     file.write_text(str(an_event("1") | {"as_of": (utc_now() - 335 * DAY).isoformat()}).replace("'", '"'))
     for command in (("run",), ("events", "take")):
         refused(missions(*command, file, DATABASE_URL=database_url), "as_of")
+
+
+def test_a_book_has_more_subjects_than_a_schedule_may_take_in_within_an_hour(
+    arriving: Arriving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "Bounds", partial(Bounds, hourly=3))
+    accounts = [an_account(account_id=f"A-{number}") for number in range(5)]
+    systems = account_review(accounts=accounts)["systems"]
+    arriving.reads(RecordedSystems(systems, laboratory().catalogue, utc_now))
+    report = run_schedule(arriving.intake, "account.daily_review", utc_now())
+    assert (len(report.taken_in), len(arriving.ledger.runs())) == (3, 3)
+    assert "3 that it may in an hour" in report.stopped and 0 < report.wait_s <= 3_600
+    again = run_schedule(arriving.intake, "account.daily_review", utc_now())
+    assert (len(again.known), again.taken_in) == (3, [])
+
+
+@pytest.mark.parametrize("other", ["order_exception", "support_resolution"])
+def test_a_schedule_starts_a_mission_that_is_not_its_packs(arriving: Arriving, other: str) -> None:
+    now = utc_now()
+    origin = Origin("schedule account.daily_review", Bounds(missions=("account_save",)), came_at=now)
+    event = Event(source_id="1", name="e", mission=other, subject="O-1", trigger={}, as_of=now)
+    with pytest.raises(BadInput, match="may not start the mission"):
+        arriving.ledger.take_in(event, "r-1", {}, origin)

@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +58,23 @@ class Door:
         """Hand something in; values as JSON, bytes as they are."""
         sent = body if isinstance(body, bytes | Iterator) else json.dumps(body).encode()
         return self.ask("POST", sent, Authorization=f"Bearer {token or self.token}", Content_Type=kind, **headers)
+
+
+@pytest.mark.promise("A source of events starts only what it may")
+@pytest.mark.parametrize("what", ["events", "no events", "one batch"])
+def test_a_source_that_has_used_up_its_hour_is_told_when_to_go_on(door: "Door", what: str) -> None:
+    token = door.inbox.add_source(f"few-{what.replace(' ', '-')}", bounds=replace(BOUNDS, hourly=2))
+    sent = [an_event(f"{what} {number}") if what != "no events" else {"no": number} for number in range(3)]
+    batches = [sent] if what == "one batch" else [[one] for one in sent]
+    answers = [door.post(batch, token=token) for batch in batches]
+    assert [one.status for one in answers[:-1]] == [202] * (len(answers) - 1)
+    last = answers[-1]
+    assert last.status == 429 and 0 < int(last.headers["retry-after"]) <= 3_600
+    assert "2 that it may in an hour" in last.json["error"]
+    if what != "no events":
+        assert door.post(sent[:1], token=token).status == 202, "what came before is known"
+    other = door.post([an_event(f"other {what}")])
+    assert other.status == 202, "nobody else's hour is used up"
 
 
 @pytest.fixture(scope="module")
