@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,8 @@ from tests.integration.live_company import Company, built_home, case_of, opened
 
 pytestmark = pytest.mark.slow
 CASE = "dev-ord-0004"
+#: its plan takes finance, two different people
+FOUR_EYES = "dev-ord-0001"
 #: recorded exceptions are of any moment
 BOUNDS = Bounds(missions=("order_exception",), as_of_days=36_500)
 PASSWORD = "correct horse battery"
@@ -48,18 +51,26 @@ class Server:
         headers = {"Authorization": f"Bearer {self.tokens[name]}"} if name else {}
         return get_sync_client(url=self.url, headers=headers, api_key=None)
 
-    def waiting(self) -> str:
-        """The thread of an event that was handed in and waits for a decision, as rita sees it."""
-        self.company.load(CASE)
+    def handed_in(self, case: str = CASE) -> str:
+        """The run of an event that its source handed in."""
+        self.company.load(case)
         oms = self.client("oms")
         thread = oms.threads.create()["thread_id"]
-        said = oms.runs.wait(thread, "mission", input={"event": event(CASE)})
+        said = oms.runs.wait(thread, "mission", input={"event": event(case)})
         assert set(said) == {"run_id"}, said
-        rita = self.client("rita")
-        thread = rita.threads.create()["thread_id"]
-        shown = rita.runs.wait(thread, "mission", input={"run_id": said["run_id"]})
+        return str(said["run_id"])  # type: ignore[call-overload]
+
+    def thread(self, run_id: str, name: str) -> str:
+        """A thread of a run that waits for a decision, as somebody sees it."""
+        client = self.client(name)
+        thread = client.threads.create()["thread_id"]
+        shown = client.runs.wait(thread, "mission", input={"run_id": run_id})
         assert "__interrupt__" in shown, (shown, self.company.ledger.incidents())
         return str(thread)
+
+    def waiting(self) -> str:
+        """The thread of an event that was handed in and waits for a decision, as rita sees it."""
+        return self.thread(self.handed_in(), "rita")
 
 
 def event(case_id: str) -> dict[str, Any]:
@@ -78,7 +89,7 @@ def server(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         desk, tokens = Desk(ledger), {"oms": Inbox(ledger).add_source("oms", bounds=BOUNDS)}
         ledger.add_person("ana", "analyst")
         desk.admit("casey", "customer", customer_id="C-1")
-        for name in ("rita", "ana", "casey"):
+        for name in ("rita", "ron", "fay", "finn", "ana", "casey"):
             knock = desk.sign_in(name, desk.give_one_time(name), timedelta(hours=1), PASSWORD)
             tokens[name] = knock.token
         with serving(url, folder) as address:
@@ -183,3 +194,74 @@ def test_an_event_that_is_none_says_why_and_is_kept_as_a_dead_letter(server: Ser
     ledger = server.company.ledger
     assert isinstance(ledger, PostgresLedger)
     assert any("no_such" in letter.body for letter in Inbox(ledger).open_letters()[0])
+
+
+def test_an_edit_is_approved_by_somebody_else_and_not_by_whoever_made_it(server: Server) -> None:
+    run_id = server.handed_in()
+    thread, rita = server.thread(run_id, "rita"), server.client("rita")
+    steps = [{"type": "approve"}, {"type": "reject"}]
+    edit = _answer(_asked(rita, thread), decisions=steps)
+    rita.runs.wait(thread, "mission", command={"resume": edit})
+    request = _asked(rita, thread)
+    assert request["told"] == "rita: edit." and len(request["action_requests"]) == 1
+
+    rita.runs.wait(thread, "mission", command={"resume": _answer(request)})
+    assert "another person must" in _asked(rita, thread)["told"]
+    assert server.company.ledger.effects(run_id) == []
+
+    other, ron = server.thread(run_id, "ron"), server.client("ron")
+    done = ron.runs.wait(other, "mission", command={"resume": _answer(_asked(ron, other))})
+    assert (done["status"], [one["status"] for one in done["effects"]]) == ("closed", ["done"])
+    kept = [(one.kind, one.by) for one in server.company.ledger.decisions(run_id)]
+    assert kept == [("edit", "rita"), ("approve", "ron")]
+
+
+def test_a_remark_makes_the_mission_look_again(server: Server) -> None:
+    run_id = server.handed_in()
+    thread, rita = server.thread(run_id, "rita"), server.client("rita")
+    first = _asked(rita, thread)
+    rita.runs.wait(thread, "mission", command={"resume": _answer(first, "respond")})
+    again = _asked(rita, thread)
+    assert again["told"] == "rita: respond." and again["proposal"] != first["proposal"]
+    assert server.company.ledger.effects(run_id) == []
+
+
+def test_four_eyes_are_two_people_and_the_same_one_twice_is_not(server: Server) -> None:
+    run_id = server.handed_in(FOUR_EYES)
+    reviewer, rita = server.thread(run_id, "rita"), server.client("rita")
+    rita.runs.wait(reviewer, "mission", command={"resume": _answer(_asked(rita, reviewer))})
+    assert "takes the role finance" in _asked(rita, reviewer)["told"]
+
+    thread, fay = server.thread(run_id, "fay"), server.client("fay")
+    fay.runs.wait(thread, "mission", command={"resume": _answer(_asked(fay, thread))})
+    assert "a second person must approve" in _asked(fay, thread)["told"]
+    fay.runs.wait(thread, "mission", command={"resume": _answer(_asked(fay, thread))})
+    assert "takes another person" in _asked(fay, thread)["told"]
+    assert server.company.ledger.effects(run_id) == []
+
+    other, finn = server.thread(run_id, "finn"), server.client("finn")
+    done = finn.runs.wait(other, "mission", command={"resume": _answer(_asked(finn, other))})
+    assert (done["status"], done["outcome"]) == ("closed", "executed")
+    assert [one.by for one in server.company.ledger.decisions(run_id)] == ["fay", "finn"]
+
+
+@pytest.mark.parametrize("name", ["rita", "ana"])
+def test_the_state_of_a_thread_decides_nothing(server: Server, name: str) -> None:
+    run_id = server.handed_in()
+    thread, client = server.thread(run_id, name), server.client(name)
+    made_up = {"status": "closed", "outcome": "executed", "told": "ron: approve.", "asks": False}
+    tried = (
+        lambda: client.threads.update_state(thread, made_up),
+        lambda: client.threads.update_state(thread, {"answer": {"decisions": []}}, as_node="review"),
+        lambda: client.runs.wait(thread, "mission", command={"goto": "decide", "update": made_up}),
+        lambda: client.runs.wait(
+            thread, "mission", input=None,
+            checkpoint_id=client.threads.get_history(thread)[-1]["checkpoint"]["checkpoint_id"],
+        ),
+    )  # fmt: skip
+    for attempt in tried:
+        with suppress(APIStatusError, httpx.HTTPStatusError):  # whatever it is told; what counts is what was done
+            attempt()
+    ledger = server.company.ledger
+    assert ledger.run(run_id).status == "waiting"
+    assert (ledger.decisions(run_id), ledger.effects(run_id)) == ([], [])
