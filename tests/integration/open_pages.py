@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from sqlalchemy import insert
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
@@ -49,6 +51,9 @@ class Front:
         row = {"digest": digest, "key": person_key(name), "started_at": now, "expires_at": now + timedelta(hours=1)}
         with self.ledger.transaction() as tx:
             tx.execute(insert(SESSIONS).values(**row))
+        told = {"rows_of": "sessions", "row": digest, "name": name, "until": row["expires_at"].isoformat()}
+        with psycopg.connect(self.company.url) as session:
+            session.execute("SELECT ledger.append(now(), 'row_sealed', '', %s)", (Jsonb(told),))
         self._tokens[name] = token
 
     def sign_out(self, name: str) -> None:

@@ -275,7 +275,6 @@ def test_the_whole_chain_is_verified_against_an_exported_head(front: Front) -> N
     put_back(front.company.url)
     seq, digest = front.ledger.audit_head()
     page = press(front.page("olga", "incidents", **AUDIT), f"Verify the whole chain ({seq:,} rows)")
-    assert page.success, page.error
     assert page.success[0].value == f"The audit log is intact: {seq:,} rows."
     for head, told in (
         (f'{{"seq": {seq}, "digest": "{digest}"}}', "is the exported one"),
