@@ -82,7 +82,11 @@ class PostgresLedger:
     def open(cls, url: str, clock: Callable[[], datetime] = utc_now, lease_lasts: float = leases.LASTS) -> Self:
         """`url` as postgresql://user@host/database, `lease_lasts` in seconds. Connects at the first call, not here."""
         address = parse(patient(url))
-        return cls(create_engine(address, pool_pre_ping=True, max_overflow=20, hide_parameters=True), clock, lease_lasts)
+        # whoever has waited for another sees what that one wrote, whatever the database does by default
+        engine = create_engine(
+            address, pool_pre_ping=True, max_overflow=20, hide_parameters=True, isolation_level="READ COMMITTED"
+        )
+        return cls(engine, clock, lease_lasts)
 
     def close(self) -> None:
         self._engine.dispose()

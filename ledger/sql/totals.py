@@ -32,10 +32,12 @@ def count(tx: Connection, run_id: str, asked: Sequence[Limit], *, alone: bool = 
 
     `alone` until the transaction ends: of two that add to one total, the later one counts what the earlier one added.
     """
-    wanted = [[*limits.total(limit), limit.days] for limit in asked]
-    mine = {turns.of_total(*limits.total(limit)) for limit in asked} if alone else ()
+    windows = [(*limits.total(limit), limit.days) for limit in asked]
+    wanted = list(dict.fromkeys(windows))
+    mine = {turns.of_total(*total) for *total, _ in wanted} if alone else ()
     rows = tx.execute(_COUNT, {"run_id": run_id, "wanted": canonical(wanted).decode(), "turns": sorted(mine)}).all()
-    return Counted(limits.standings(asked, [row.cents for row in rows]), rows[0].now)
+    before = dict(zip(wanted, (row.cents for row in rows), strict=True))
+    return Counted(limits.standings(asked, [before[window] for window in windows]), rows[0].now)
 
 
 def commit(tx: Connection, proposal: Proposal, counted: Counted) -> list[Commitment]:

@@ -29,7 +29,7 @@ from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.postgres import PostgresLedger
 from ledger.records import Limit
-from ledger.roles import Role, as_role, grant_roles
+from ledger.roles import Role, _with_option, as_role, grant_roles
 from nodes.listening import Listening
 from nodes.planner import Planner
 from nodes.review import request, standings
@@ -173,6 +173,18 @@ def test_many_are_approved_at_the_same_moment_and_one_fits(ledger_url: str, per:
         assert sum(_at_once(ledger_url, names, approved)) == 1
         assert sum(one.status == "approved" for name in names for one in ledger.proposals(name)) == 1
         assert list(examine(ledger).problems) == []
+
+
+@pytest.mark.parametrize("isolation", ["serializable", r"repeatable\ read"])
+def test_the_database_shows_each_session_what_was_there_when_it_began(ledger_url: str, isolation: str) -> None:
+    url = _with_option(ledger_url, f"default_transaction_isolation={isolation}")
+    with PostgresLedger.open(url) as ledger:
+        staffed(ledger)
+        names = [f"p{number}" for number in range(6)]
+        for name in names:
+            giving(ledger, name, [WEEK])
+        assert sum(_at_once(url, names, approved)) == 1
+        assert sum(one.status == "approved" for name in names for one in ledger.proposals(name)) == 1
 
 
 def test_many_that_wait_for_nobody_are_begun_at_the_same_moment_and_one_fits(ledger_url: str) -> None:

@@ -49,19 +49,24 @@ BEGIN
     END IF;
     RETURN QUERY SELECT asked.place, coalesce((
         SELECT sum(added.cents)::bigint FROM ledger.commitments added
-        JOIN ledger.proposals USING (proposal_id) JOIN ledger.runs ON runs.run_id = added.run_id
         LEFT JOIN ledger.effects ON effects.run_id = added.run_id
             AND effects.proposal_id = added.proposal_id AND effects.step = added.step
         WHERE added.kind = asked.total ->> 0 AND added.per = asked.total ->> 1 AND added.key = asked.total ->> 2
             AND added.at > clock_timestamp() - make_interval(days => (asked.total ->> 3)::integer)
-            AND (effects.status IN ('executing', 'done', 'unknown') OR (
-                added.run_id <> mine AND runs.status <> 'closed'
-                AND coalesce(effects.status, proposals.status) IN ('intended', 'pending', 'approved', 'automatic')
-                AND NOT EXISTS (
-                    SELECT FROM ledger.proposals newer
-                    WHERE newer.run_id = added.run_id AND newer.number > proposals.number
+            -- in this order: most of a window was done, and nothing else needs to be looked up
+            AND CASE
+                WHEN effects.status IN ('executing', 'done', 'unknown') THEN true
+                WHEN effects.status = 'failed' OR added.run_id = mine THEN false
+                ELSE EXISTS (
+                    SELECT FROM ledger.proposals JOIN ledger.runs USING (run_id)
+                    WHERE proposal_id = added.proposal_id AND runs.status <> 'closed'
+                        AND (effects.status = 'intended' OR proposals.status IN ('pending', 'approved', 'automatic'))
+                        AND NOT EXISTS (
+                            SELECT FROM ledger.proposals newer
+                            WHERE newer.run_id = added.run_id AND newer.number > proposals.number
+                        )
                 )
-            ))
+            END
     ), 0), clock_timestamp()
     FROM jsonb_array_elements(wanted) WITH ORDINALITY asked (total, place);
 END $$
