@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -93,13 +94,17 @@ class KnowledgeIndex:
     def in_memory(cls, book: PolicyBook, embedder: Embedder) -> Self:
         """An index without a folder, for tests and notebooks; embeds all clauses at the first search (seconds)."""
         # clients in memory share their collections, so that each index needs a name of its own
-        client, name = new_in_memory(), f"clauses-{uuid4().hex}"
+        client, name, one_at_a_time = new_in_memory(), f"clauses-{uuid4().hex}", Lock()
 
         @cache
+        def made() -> Collection:
+            empty = create_collection(client, embedder.name, name)
+            embed_into(empty, list(entries(book, embedder.name).values()), embedder, None)
+            return empty
+
         def collection() -> Collection:
-            made = create_collection(client, embedder.name, name)
-            embed_into(made, list(entries(book, embedder.name).values()), embedder, None)
-            return made
+            with one_at_a_time:  # several runs may search at first
+                return made()
 
         def close() -> None:
             with suppress(NotFoundError):

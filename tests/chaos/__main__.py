@@ -14,7 +14,8 @@ from pathlib import Path
 def main() -> int:
     """Run every scenario; 1 where a figure is not 0."""
     # here and not above: processes are forked from one that imports what it needs, and import this file too
-    from tests.chaos import faulty, kills, late, people, recovery, storage, users
+    from graphs.settings import CHECKOUT
+    from tests.chaos import faulty, kills, late, people, policies, recovery, storage, users
     from tests.chaos.report import Report
     from tests.chaos.world import Server, World, opened_world, prepare
 
@@ -63,6 +64,12 @@ def main() -> int:
             with opened_world(folder / "late", server) as world:
                 late.workers_wake_up(report, world, times=1 if short else 10)
 
+        def loosened() -> None:
+            own = folder / "policies"
+            shutil.copytree(CHECKOUT / "knowledge_index" / "policies", own)
+            with opened_world(folder / "loosened", server, policies=own) as world:
+                policies.loosened_on_disk(report, world, own, runs=4 if short else 40, restarts=2 if short else 10)
+
         def clock() -> None:
             people.clock_moves(report, shared(), runs=8 if short else 60)
 
@@ -88,8 +95,8 @@ def main() -> int:
 
         scenarios = {
             "places": every_place, "clock": clock, "throughput": throughput, "random": at_random, "keyless": no_keys,
-            "systems": wrong_systems, "late": wake_up, "restart": restart, "disk": disk, "recovery": recovers,
-            "users": server_users,
+            "systems": wrong_systems, "late": wake_up, "policies": loosened, "restart": restart, "disk": disk,
+            "recovery": recovers, "users": server_users,
         }  # fmt: skip
         for name, scenario in scenarios.items():
             if not given.only or name in given.only.split(","):

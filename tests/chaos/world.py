@@ -220,11 +220,15 @@ class World:
 
 
 @contextmanager
-def opened_world(folder: Path, server: Server, *, keyless: bool = False, timeout_seconds: float = 5.0) -> Iterator[World]:
-    """A world on a database of its own; `folder` takes the files of its systems."""
+def opened_world(
+    folder: Path, server: Server, *, keyless: bool = False, timeout_seconds: float = 5.0, policies: Path | None = None
+) -> Iterator[World]:
+    """A world on a database of its own; `folder` takes the files of its systems, `policies` are others than the checkout's."""
     with ExitStack() as stack:
         url = stack.enter_context(_database(server))
         settings: dict[str, Any] = {"home": folder.parent / "home", "DATABASE_URL": url, "lease_seconds": LEASE_SECONDS}
+        if policies:
+            settings["policies"] = policies
         open_database(Settings(**settings))
         create_schema(url)
         company, ports = _company(url, {}, keyless)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -216,6 +217,12 @@ def test_two_indexes_in_memory_do_not_mix(policies: Path, tmp_path: Path) -> Non
     ):
         assert len(one.search("password", k=50, as_of=JUNE)) == 12
         assert [hit.clause_id for hit in two.search("password", k=50, as_of=JUNE)] == ["CRD-1"]
+
+
+def test_an_index_in_memory_is_asked_by_several_at_first(policies: Path) -> None:
+    queries = [f"Who approves {what}?" for what in ("a refund", "a credit", "a transfer", "an invoice")]
+    with KnowledgeIndex.in_memory(PolicyBook.load(policies), MiniLM()) as index, ThreadPoolExecutor(4) as hands:
+        assert all(hands.map(lambda query: index.search(query, as_of=JUNE), queries))
 
 
 def test_an_index_in_memory_embeds_nothing_until_it_is_asked(policies: Path, embedder: CountingEmbedder) -> None:
