@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ledger.address import plain
 from ledger.base import Ledger
+from ledger.desk import Desk
 from ledger.model_calls import ModelCall, ModelCallEnd
-from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, Limit, NewObservation, Proposal
+from ledger.postgres import PostgresLedger
+from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, Limit, NewObservation, Person, Proposal
 from ledger.records import ProposalStatus as Status
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -157,3 +160,17 @@ def giving(ledger: Ledger, name: str, limits: Sequence[Limit], **other: Any) -> 
     made = a_proposal(name, run_id=name, **other)
     parts = [{**step, "part": part} for step, part in zip(PLAN, ("first", "second"), strict=True)]
     return ledger.propose(replace(made, plan=parts, approval=replace(made.approval, limits=tuple(limits))))
+
+
+def enrolled(desk: Desk, name: str, role: str, customer_id: str | None = None) -> Person:
+    """A person, made as who owns the database can: without a second one who confirms."""
+    with desk._transaction() as tx:
+        owners = plain(tx.engine.url.set(username="postgres"))
+    with PostgresLedger.open(owners) as ledger:
+        return ledger.add_person(name, role, customer_id)
+
+
+def admitted(desk: Desk, name: str, role: str, customer_id: str | None = None) -> tuple[Person, str]:
+    """The same, and a one-time password for who has no account."""
+    person = enrolled(desk, name, role, customer_id)
+    return person, "" if desk.has_account(name) else desk.give_one_time(name)

@@ -80,8 +80,8 @@ def waiting(tx: Connection, at: datetime) -> list[Admission]:
 
 
 def must_not_take_two(tx: Connection, wanted: Wanted, by: str) -> None:
-    """Refused where one person alone would do what takes two."""
-    if by != COMMAND_LINE and takes_two(wanted, people.find(tx, wanted.name)):
+    """Refused where one person alone would do what takes two; who works at the command line is one, too."""
+    if takes_two(wanted, people.find(tx, wanted.name)) and not (by == COMMAND_LINE and _alone(tx, wanted)):
         raise Refused(f"This takes two people: {by} asks for it, and somebody else confirms.")
 
 

@@ -17,6 +17,7 @@ from ledger.postgres import PostgresLedger
 from tests.browser.serving import free_port, serving, signed_in
 from tests.conftest import _database
 from tests.integration.raw_sockets import half_sent, handshake, health_seconds
+from tests.ledger_examples import enrolled
 
 pytestmark = pytest.mark.promise("The doors tell and give nothing to strangers")
 
@@ -52,7 +53,7 @@ def served(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with PostgresLedger.open(database) as ledger:
             desk = Desk(ledger)
             for name, role in (("admin", "administrator"), ("rita", "reviewer"), ("sam", "supervisor")):
-                desk.enrol(name, role)
+                enrolled(desk, name, role)
             token = signed_in(desk, "rita")
             log = tmp_path_factory.mktemp("served") / "log.txt"
             with serving(database, log, MISSIONS_HOSTS="missions.example") as url:

@@ -8,15 +8,20 @@ import psycopg
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from psycopg.errors import CheckViolation, InsufficientPrivilege
 from sqlalchemy import event
 
 from errors import BadInput, Refused
 from ledger import passwords
+from ledger.address import parse, plain
 from ledger.admissions import Wanted
 from ledger.desk import Desk
 from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
+from ledger.roles import grant_roles
+from ledger.roles import signed_in as signed_in_as
 from ledger.sql.attempts import Caller
+from tests.ledger_examples import admitted, enrolled
 
 TWO = pytest.mark.promise("Two people admit who may decide about money")
 STRANGERS = pytest.mark.promise("The doors tell and give nothing to strangers")
@@ -56,7 +61,7 @@ def desk(ledger: PostgresLedger, clock: Clock) -> Desk:
     made = Desk(ledger, clock)
     roles = {"admin": "administrator", "olga": "administrator", "fay": "finance", "rita": "reviewer", "ana": "analyst"}
     for name, role in roles.items():
-        _, one_time = made.admit(name, role)
+        _, one_time = admitted(made, name, role)
         if name in ("admin", "rita", "ana"):
             assert made.sign_in(name, one_time, HOURS, PASSWORD).token
     return made
@@ -162,7 +167,7 @@ def test_an_admission_that_lapsed_or_whose_asker_lost_the_role_is_confirmed(desk
         desk.confirm(first.admission_id, "olga")
     again = desk.ask(role("eve"), "admin").waits
     assert again is not None
-    desk.enrol("admin", "analyst")
+    enrolled(desk, "admin", "analyst")
     with pytest.raises(Refused):
         desk.confirm(again.admission_id, "olga")
 
@@ -187,7 +192,7 @@ def test_the_command_line_is_one_person_once_there_are_others(desk: Desk, ledger
 
 @TWO
 def test_with_one_administrator_finance_confirms(desk: Desk, ledger: PostgresLedger) -> None:
-    desk.enrol("olga", "auditor")
+    enrolled(desk, "olga", "auditor")
     assert tries(desk, role("eve"), "admin", "rita").startswith("refused")
     waits = next(iter(desk.admissions()))
     desk.confirm(waits.admission_id, "fay")
@@ -307,3 +312,64 @@ def test_a_password_is_guessed_in_one_place_again_and_again(desk: Desk, clock: C
     assert not desk.sign_in("rita", PASSWORD, HOURS).token
     clock.now += timedelta(minutes=15)
     assert desk.sign_in("rita", PASSWORD, HOURS).token
+
+
+#: what a dashboard that was taken over could write; {n} is a name of nobody
+WRITTEN = {
+    "a person": "INSERT INTO ledger.people (key, name, role, skeleton) VALUES ('{n}', '{n}', 'finance', '{n}')",
+    "a person who is raised": "UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'",
+    "a person who is raised on the way": (
+        "UPDATE ledger.people SET role = 'auditor' WHERE key = 'ana'; UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'"
+    ),
+    "an administrator who is lowered": "UPDATE ledger.people SET role = 'analyst' WHERE key = 'olga'",
+    "an upsert": (
+        "INSERT INTO ledger.people (key, name, role, skeleton) VALUES ('ana', 'ana', 'finance', 'ana') "
+        "ON CONFLICT (key) DO UPDATE SET role = 'finance'"
+    ),
+    "a confirmation that nobody asked for": (
+        "INSERT INTO ledger.admissions (admission_id, kind, name, role, account, asked_by, asked_at, lapses_at, status, settled_by)"
+        " VALUES ('a-x', 'role', 'ana', 'finance', true, 'admin', now(), now(), 'confirmed', 'olga');"
+        "UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'"
+    ),
+    "a confirmation by oneself": (
+        "INSERT INTO ledger.admissions (admission_id, kind, name, role, account, asked_by, asked_at, lapses_at, status)"
+        " VALUES ('a-x', 'role', 'ana', 'finance', true, 'admin', now(), now(), 'asked');"
+        "UPDATE ledger.admissions SET status = 'confirmed', settled_by = 'admin' WHERE admission_id = 'a-x';"
+        "UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'"
+    ),
+}
+
+
+def written(url: str, statements: str) -> None:
+    """What a dashboard that was taken over writes."""
+    grant_roles(url)
+    with psycopg.connect(plain(parse(signed_in_as(url, "missions_dashboard", {})))) as session:
+        session.execute(statements.encode())
+
+
+@TWO
+@pytest.mark.parametrize("what", WRITTEN)
+def test_the_dashboard_writes_somebody_who_decides(what: str, desk: Desk, ledger_url: str) -> None:
+    with pytest.raises((InsufficientPrivilege, CheckViolation)):
+        written(ledger_url, WRITTEN[what].format(n="mallory"))
+
+
+@TWO
+def test_a_confirmation_is_used_once_more(desk: Desk, ledger_url: str) -> None:
+    assert tries(desk, role("eve"), "admin", "olga") == "done"
+    enrolled(desk, "eve", "analyst")
+    with pytest.raises(InsufficientPrivilege):
+        written(ledger_url, "UPDATE ledger.people SET role = 'finance' WHERE key = 'eve'")
+
+
+@TWO
+@pytest.mark.parametrize("wanted", ["reviewer", "supervisor", "finance", "administrator"])
+def test_the_api_of_the_command_line_makes_somebody_who_decides_alone(wanted: str, desk: Desk, ledger: PostgresLedger) -> None:
+    raises = (lambda: desk.admit("eve", wanted), lambda: desk.enrol("ana", wanted), lambda: desk.enrol("fay", "administrator"))
+    for attempt in raises:
+        with pytest.raises(Refused, match="somebody else confirms"):
+            attempt()
+    assert {one.name: one.role for one in ledger.people() if one.name in ("eve", "ana", "fay")} == {
+        "ana": "analyst",
+        "fay": "finance",
+    }

@@ -14,6 +14,7 @@ from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Event, NewObservation
 from tests.browser.serving import serving, signed_in
+from tests.ledger_examples import enrolled
 
 _ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _FIRST_MS = 90_000
@@ -38,7 +39,7 @@ def browsed(database_url: str, log: Path, times: int) -> Browsed:
     """Serve a dashboard over this database, and look at its queue as rita."""
     with PostgresLedger.open(database_url) as ledger:
         desk = Desk(ledger)
-        desk.enrol("rita", "reviewer")
+        enrolled(desk, "rita", "reviewer")
         token = signed_in(desk, "rita")
     with serving(database_url, log, MISSIONS_HOME=str(settings().home)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=_ARGS)

@@ -19,6 +19,7 @@ from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from tests.integration.live_company import CASES, Company, built_home, opened
+from tests.ledger_examples import enrolled
 
 PASSWORD = "correct horse battery"
 #: a customer of the sample has orders, tickets and messages there
@@ -112,7 +113,7 @@ def seeded(database_url: str, log: Path, **variables: str) -> Iterator[Dashboard
         assert isinstance(company.ledger, PostgresLedger)
         desk = Desk(company.ledger)
         for name, role in PEOPLE.items():
-            desk.enrol(name, role, customer_id=CUSTOMER if role == "customer" else None)
+            enrolled(desk, name, role, CUSTOMER if role == "customer" else None)
         company.load(*CASES)
         runs = {case_id: company.take_in(case_id) for case_id in CASES}
         with serving(database_url, log, **variables) as url:

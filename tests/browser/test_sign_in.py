@@ -17,6 +17,7 @@ from websockets.typing import Origin, Subprotocol
 from dashboard.visitor import COOKIE
 from tests.browser.conftest import PATIENCE_MS, PageAs, quiet
 from tests.browser.serving import PASSWORD, Dashboard, signed_in
+from tests.ledger_examples import admitted, enrolled
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 ADDRESSES = ("/", "/queue", "/runs", "/run?run=r-1", "/knowledge", "/evaluations", "/incidents", "/people", "/portal", "/nothing")
@@ -185,12 +186,12 @@ def test_a_session_that_expires_leads_to_the_form_at_the_next_click_and_back(das
 
 
 def test_a_role_that_is_taken_away_holds_at_the_next_click(dashboard: Dashboard, page_as: PageAs) -> None:
-    dashboard.desk.admit("adele", "administrator")
+    admitted(dashboard.desk, "adele", "administrator")
     page = page_as("adele")
     page.goto(f"{dashboard.url}/people")
     quiet(page)
     page.get_by_label("Name").fill("mallory")
-    dashboard.desk.enrol("adele", "analyst")
+    enrolled(dashboard.desk, "adele", "analyst")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("link", name="People", exact=True).wait_for(state="detached")
     assert dashboard.company.ledger.person("mallory") is None
@@ -203,7 +204,7 @@ def test_an_administrator_asks_for_a_person_and_is_shown_half_of_a_password_once
     page.get_by_label("Name").fill("**vic** <i>tor</i>")
     page.get_by_role("button", name="Add", exact=True).click()
     one_time = page.locator(".m-secret").inner_text()
-    dashboard.desk.admit("second", "administrator")
+    admitted(dashboard.desk, "second", "administrator")
     (asked,) = (one for one in dashboard.desk.admissions() if one.name == "**vic** <i>tor</i>")
     other = dashboard.desk.confirm(asked.admission_id, "second").one_time
     assert dashboard.desk.sign_in("**vic** <i>tor</i>", f"{one_time}-{other}", timedelta(hours=1)).choose

@@ -30,6 +30,7 @@ from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
 from tests.integration.live_company import forget_what_waits, settings_for
+from tests.ledger_examples import enrolled
 
 #: seconds after which a page that is waited for has not come
 PATIENCE = 20.0
@@ -45,7 +46,7 @@ class Front:
 
     def enrol(self, name: str, role: str, customer_id: str | None = None) -> None:
         """Add a person with a session, which is written down here: a password takes half a second, by design."""
-        self.desk.enrol(name, role, customer_id=customer_id)
+        enrolled(self.desk, name, role, customer_id)
         token, now = secrets.token_urlsafe(), datetime.now(UTC)
         digest = hashlib.sha256(token.encode()).hexdigest()
         row = {"digest": digest, "key": person_key(name), "started_at": now, "expires_at": now + timedelta(hours=1)}

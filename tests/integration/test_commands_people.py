@@ -20,6 +20,7 @@ from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.sessions import PASSWORD, home_of
 from tests.integration.terminal import at_terminal
+from tests.ledger_examples import admitted
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions are kept in files with Unix modes")
 
@@ -31,7 +32,7 @@ def url(server_url: str) -> Iterator[str]:
         migrate(made)
         ledger = PostgresLedger.open(made)
         for name, role in (("admin", "administrator"), ("rita", "reviewer")):
-            Desk(ledger).admit(name, role)
+            admitted(Desk(ledger), name, role)
         ledger.close()
         yield made
 
@@ -71,7 +72,7 @@ def test_an_administrator_adds_a_person_who_chooses_a_password_at_the_terminal(u
 
 
 def test_two_people_admit_a_reviewer_each_with_half_of_a_password(url: str, tmp_path: Path) -> None:
-    Desk(PostgresLedger.open(url)).admit("olga", "administrator")
+    admitted(Desk(PostgresLedger.open(url)), "olga", "administrator")
     homes = {name: {"DATABASE_URL": url, "MISSIONS_HOME": home_of(name, url, tmp_path)} for name in ("admin", "olga")}
     asked = missions("user", "add", "rob", "--role", "reviewer", **homes["admin"]).stdout
     refused(missions("user", "confirm", "rob", **homes["admin"]), "second person")

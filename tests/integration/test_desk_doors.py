@@ -13,6 +13,7 @@ from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES
 from ledger.sql.attempts import Caller
+from tests.ledger_examples import admitted
 
 PASSWORD = "correct horse battery"
 HOURS = timedelta(hours=10)
@@ -56,13 +57,13 @@ def desk(ledger: PostgresLedger, clock: Clock) -> Desk:
     """A desk where admin is administrator and rita reviewer; both have chosen PASSWORD."""
     made = Desk(ledger, clock)
     for name, role in (("admin", "administrator"), ("rita", "reviewer")):
-        _, one_time = made.admit(name, role)
+        _, one_time = admitted(made, name, role)
         assert made.sign_in(name, one_time, HOURS, PASSWORD).token
     return made
 
 
 def test_a_one_time_password_signs_in_nobody_until_an_own_one_is_chosen(desk: Desk) -> None:
-    _, one_time = desk.admit("ron", "reviewer")
+    _, one_time = admitted(desk, "ron", "reviewer")
     first = desk.sign_in("ron", one_time, HOURS)
     assert (first.token, first.choose, first.refused) == ("", True, "This was a one-time password: choose one of your own.")
     for chosen, sentence in ((one_time, "another password"), ("short", "12 characters"), ("ron" * 5, "easily guessed")):
@@ -75,7 +76,7 @@ def test_a_one_time_password_signs_in_nobody_until_an_own_one_is_chosen(desk: De
 
 
 def test_a_one_time_password_lapses_after_a_week(desk: Desk, clock: Clock) -> None:
-    _, one_time = desk.admit("ron", "reviewer")
+    _, one_time = admitted(desk, "ron", "reviewer")
     clock.passes(days=7, seconds=1)
     assert "lapsed" in desk.sign_in("ron", one_time, HOURS, PASSWORD).refused
     assert desk.accounts("admin", "ron")[0][0].state == "lapsed"
@@ -194,7 +195,7 @@ def test_another_password_and_an_administrator_end_every_session(desk: Desk) -> 
 
 @pytest.mark.parametrize("role", [role for role in PERSON_ROLES if role != "administrator"])
 def test_nobody_but_an_administrator_manages_people(desk: Desk, role: str) -> None:
-    desk.admit("kim", role, customer_id="C-1" if role == "customer" else None)
+    admitted(desk, "kim", role, "C-1" if role == "customer" else None)
     before = desk.accounts("admin")
     for attempt in (
         lambda: desk.admit("eve", "administrator", "kim"),
@@ -223,7 +224,7 @@ def test_an_administrator_never_changes_their_own_role(desk: Desk, written: str)
 
 
 def test_who_is_known_gets_another_role_and_keeps_the_password(desk: Desk) -> None:
-    person, one_time = desk.admit("Rita", "supervisor")
+    person, one_time = admitted(desk, "Rita", "supervisor")
     assert (person.name, person.role, one_time) == ("rita", "supervisor", "")
     assert desk.sign_in("rita", PASSWORD, HOURS).token
 

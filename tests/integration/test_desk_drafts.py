@@ -21,6 +21,7 @@ from ledger.drafts import NewDraft, PolicyDraft
 from ledger.postgres import PostgresLedger
 from systems.sandbox.database import create_schema
 from tests.integration.live_company import built_home
+from tests.ledger_examples import enrolled
 
 PEOPLE = {"ana": "analyst", "rita": "reviewer", "sam": "supervisor", "fay": "finance", "olga": "auditor", "finn": "finance",
           "admin": "administrator"}  # fmt: skip
@@ -33,7 +34,7 @@ def desk(ledger_url: str) -> Iterator[Desk]:
     with PostgresLedger.open(ledger_url) as ledger:
         made = Desk(ledger)
         for name, role in PEOPLE.items():
-            made.enrol(name, role)
+            enrolled(made, name, role)
         yield made
 
 

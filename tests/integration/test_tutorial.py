@@ -18,6 +18,7 @@ from ledger.postgres import PostgresLedger
 from tests.integration.forking import CLIENT, COMMANDS, forks
 from tests.integration.live_company import built_home
 from tests.integration.terminal import at_terminal
+from tests.ledger_examples import admitted
 
 PAGE = CHECKOUT / "docs" / "tutorial-sixth-mission.md"
 #: what a command needs of a checkout
@@ -139,7 +140,7 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     given |= {"PATH": f"{bin_}{os.pathsep}{given['PATH']}", "PYTHONPATH": str(folder)}
     ledger = PostgresLedger.open(database_url)
     people = {"admin": "administrator", "rita": "reviewer"}
-    passwords = {name: Desk(ledger).admit(name, role)[1] for name, role in people.items()}
+    passwords = {name: admitted(Desk(ledger), name, role)[1] for name, role in people.items()}
     ledger.close()
     given |= {"DATABASE_URL": database_url, "MISSIONS_HOME": str(home), "MISSIONS_SYSTEMS": os.environ["MISSIONS_SYSTEMS"]}
     with forks(tmp_path / "socket", folder, COMMANDS):
