@@ -1,18 +1,19 @@
 """`missions audit verify` and `missions audit export`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from cli.opening import open_ledger
 from cli.screen import say
 from errors import BadInput
+from graphs.ledgers import heads_outside
 from graphs.policies_in_force import compared
 from graphs.second_look import SecondLook
 from graphs.settings import settings
-from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, read_head
+from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, own_key, read_head
 from ledger.auditing import export as export_log
 from ledger.canonical import utc_now
 from ledger.desk import Desk
@@ -25,7 +26,9 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("verify")
 def verify_audit(
     head: Annotated[Path | None, typer.Option(help="The head.json of an export: its row must still be there.")] = None,
-    key: Annotated[Path | None, typer.Option(help="Public key (PEM) that signed the head; the one of this installation.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) that signed the heads; the one of this installation.")
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="Verify the export in this folder, without a database.")] = None,
 ) -> None:
     """Check the hash chain, that the ledger is as the audit log says, and what each plan took; exit 1 if anything is wrong."""
@@ -35,19 +38,24 @@ def verify_audit(
         trusted = public_key(key or export / KEY)
         _tell(examine_export(export, trusted), f"The export is intact, and signed by the key {fingerprint(trusted)}")
         return
-    if key is not None and head is None:
+    heads, theirs = heads_outside(settings()), public_key(key) if key else None
+    if key is not None and head is None and heads.folder is None:
         raise BadInput("--key says by whom a head is signed; name the head with --head")
     with open_ledger() as ledger:
-        look = _second_look(Desk(ledger))
+        look, goes_on = _second_look(Desk(ledger)), ""
         if head is None:
             examined = examine(ledger, also=look)
-            say(look.sentence())
-            _tell(examined, "The audit log is intact, and the ledger is as it says")
-            return
-        kept, trusted = read_head(head), public_key(key) if key else _own_key()
-        examined = examine_head(ledger, kept, trusted, also=look)
-    say(look.sentence())
-    _tell(examined, f"The audit log is intact, it goes on from row {kept.seq} of the head, and the ledger is as it says")
+        else:
+            kept = read_head(head)
+            examined = examine_head(ledger, kept, theirs or own_key(heads.key), also=look)
+            goes_on = f" it goes on from row {kept.seq} of the head,"
+        problems, compared = heads.compare(ledger, theirs)
+        say(look.sentence())
+        if compared:
+            say(compared)
+        examined = replace(examined, problems=[*problems, *examined.problems])
+        _tell(examined, f"The audit log is intact,{goes_on} and the ledger is as it says")
+        heads.keep(ledger)
 
 
 @app.command("export")
@@ -72,13 +80,6 @@ def _second_look(desk: Desk) -> SecondLook:
     except BadInput as error:
         say(f"Policies and packs do not load, so no plan is worked out again: {error}")
         return SecondLook({}, default_catalogue(), [])
-
-
-def _own_key() -> Ed25519PublicKey:
-    file = settings().audit_signing_key
-    if not file.exists():
-        raise BadInput(f"there is no key in {file}; name the public.pem of the export with --key")
-    return signing_key(file).public_key()
 
 
 def _tell(examined: Examined, sentence: str) -> None:

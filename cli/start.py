@@ -13,6 +13,7 @@ from cli.screen import console, say, table
 from cli.show import who
 from dashboard.address import require_address
 from evals.cases import recorded
+from graphs.ledgers import heads_outside
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import CHECKOUT, settings
 from ledger.desk import Desk
@@ -62,6 +63,7 @@ def start_all(
             say("People sign in at your provider: `missions user add ADDRESS --role ROLE` for each, an administrator first.")
         else:
             _show_passwords(add_people(ledger))
+        heads_outside(chosen).look(ledger)
     if opens:
         from cli.dashboard import open_dashboard  # which loads Streamlit
 

@@ -1,12 +1,14 @@
 """`missions worker` and `missions sweep`."""
 
 import logging
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from cli.opening import open_ledger
 from cli.screen import say
+from graphs.ledgers import heads_outside
 from graphs.logs import log_as_json
 from graphs.runtime import open_database, open_runtime
 from graphs.settings import settings
@@ -29,7 +31,8 @@ def work(
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
         intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
-        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds)
+        keep_head = partial(heads_outside(chosen).look, ledger)
+        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds, keep_head)
         say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
         worker.run()
     say("The worker has stopped.")

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from errors import MissionsError, TryAgain, loggable
-from graphs.ledgers import database_logins, front_ledger
+from graphs.ledgers import database_logins, front_ledger, heads_outside
 from graphs.runtime import Runtime, open_database, open_runtime
 from graphs.settings import Settings, settings
 from graphs.what_if import AskWhatIf
@@ -51,7 +51,7 @@ class Company:
         self.url = open_database(chosen)
         self.ledger = front_ledger(self.url, database_logins(chosen))
         self._stack.callback(self.ledger.close)
-        self.desk = Desk(self.ledger)
+        self.desk, self.heads = Desk(self.ledger), heads_outside(chosen)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
         #: the runs that this process works on
@@ -81,13 +81,14 @@ class Company:
         return runtime
 
     def _watch(self) -> None:
-        """Where no worker does: find what a process left behind that stopped, and what is in no state."""
+        """Where no worker does: find what a process left behind that stopped, and what is in no state; keep a head."""
         for number in count():
             try:
                 for run_id, _ in forgotten(self.url):
                     self.drive(run_id)
                 if number % SWEEP_EVERY == 0:
                     sweep(self.ledger, self.url)
+                    self.heads.look(self.ledger)
             except Exception as error:  # as with a worker: the next look comes, whatever became of this one
                 _log.warning("runs were not looked for (%s)", loggable(error))
             if self._closing.wait(LOOKS):

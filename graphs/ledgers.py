@@ -12,6 +12,7 @@ from errors import BadInput
 from graphs.settings import Settings
 from ledger.address import parse, plain
 from ledger.embedded import embedded_url
+from ledger.heads import Heads
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, Role, has_roles, patient, signed_in
 
@@ -36,6 +37,11 @@ class Ledgers:
 def database_address(settings: Settings) -> str:
     """The address of the database of the settings, as every client reads it; the embedded one is started if need be."""
     return plain(parse(settings.database_url)) if settings.database_url else embedded_url(settings.postgres)
+
+
+def heads_outside(settings: Settings) -> Heads:
+    """Where the settings have heads of the audit log kept."""
+    return Heads(settings.audit_heads, settings.audit_heads_command, settings.audit_signing_key)
 
 
 def database_logins(settings: Settings) -> Mapping[Role, str]:

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     retention_days: float = Field(default=30.0, ge=0, le=36_500)
     #: private Ed25519 key (PEM) that signs exports of the audit log; made in the home at the first export
     audit_key: Path | None = None
+    #: a folder in which heads of the audit log are kept as it grows; it must be there, for a share that is not mounted is none
+    audit_heads: Path | None = None
+    #: a command that takes each of these heads, as JSON, from its standard input
+    audit_heads_command: str = Field(default="", repr=False)
 
     #: a Ray cluster on which evaluations run; empty: this machine
     ray_address: str = Field(default="", validation_alias="RAY_ADDRESS")

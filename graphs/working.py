@@ -56,13 +56,24 @@ class _UntilItAnswers(BaseRetryStrategy):
 class MissionsWorker:
     """One worker. `stop` may be called from any thread."""
 
-    def __init__(self, intake: Intake, feeds: Sequence[FeedConfig], hands: int, lease_seconds: float) -> None:
-        """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`."""
+    def __init__(
+        self,
+        intake: Intake,
+        feeds: Sequence[FeedConfig],
+        hands: int,
+        lease_seconds: float,
+        keep_head: Callable[[], None] | None = None,
+    ) -> None:
+        """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
+
+        `keep_head` keeps the head of the audit log outside.
+        """
         self._runtime, self._hands, self._lease_seconds = intake.runtime, hands, lease_seconds
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (LOOKS, self._find),
             (SWEEPS, self._sweep),
+            *([(SWEEPS, partial(asyncio.to_thread, keep_head))] if keep_head else []),
             *polls,
         ]
         self._app = _app(intake)

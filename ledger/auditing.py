@@ -22,7 +22,7 @@ from ledger import audit
 from ledger.canonical import canonical
 from ledger.postgres import PostgresLedger
 from ledger.records import AuditEntry
-from ledger.signatures import fingerprint, is_signed, pem, signed
+from ledger.signatures import fingerprint, is_signed, pem, signed, signing_key
 from ledger.sql import attesting, chain, reconciling
 
 LOG, HEAD, KEY = "audit.jsonl", "head.json", "public.pem"
@@ -33,7 +33,7 @@ _Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 class Head(BaseModel):
-    """Where a log ended when it was exported, and who says so."""
+    """Where a log ended when it was exported or its head was kept, and who says so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,7 +68,7 @@ def examine(
 
     As of one moment, while others go on writing. 100,000 runs take about three minutes. `also` is shown every run.
     """
-    with _one_moment(ledger) as tx:
+    with one_moment(ledger) as tx:
         problems = [
             *audit.verify(chain.entries(tx), head),
             *reconciling.differences(tx, also),
@@ -82,9 +82,9 @@ def examine_head(
 ) -> Examined:
     """The same, with a head whose signature is checked first, and which must be of this log."""
     examined = examine(ledger, (head.seq, head.digest), also)
-    with _one_moment(ledger) as tx:
-        first = next(chain.entries(tx), None)
-    return Examined([*_of_head(head, key, first.digest if first else audit.START), *examined.problems], examined.end)
+    with one_moment(ledger) as tx:
+        first = chain.first(tx)
+    return Examined([*_of_head(head, key, first), *examined.problems], examined.end)
 
 
 def examine_export(folder: Path, key: Ed25519PublicKey) -> Examined:
@@ -110,18 +110,36 @@ def export(ledger: PostgresLedger, folder: Path, key: Ed25519PrivateKey, at: dat
 
     Raises BadInput where the folder cannot be written, and for a log without a row.
     """
-    public = key.public_key()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_moment(ledger) as tx:
+        with one_moment(ledger) as tx:
             first, seq, last = _write(chain.entries(tx), folder / LOG)
-        head = Head(log=first, seq=seq, digest=last, exported_at=at, key=fingerprint(public), signature="")
-        head = head.model_copy(update={"signature": signed(key, head.message())})
-        _put(folder / KEY, pem(public))
+        head = _signed(key, first, (seq, last), at)
+        _put(folder / KEY, pem(key.public_key()))
         _put(folder / HEAD, head.model_dump_json(indent=2).encode() + b"\n")
     except OSError as failed:
         raise BadInput(f"The export cannot be written to {folder}: {failed.strerror}.") from failed
     return head
+
+
+def head_now(ledger: PostgresLedger, key: Ed25519PrivateKey, at: datetime) -> Head | None:
+    """Where the log ends now; None where it is empty."""
+    with one_moment(ledger) as tx:
+        end, first = chain.head(tx), chain.first(tx)
+    return _signed(key, first, end, at) if end[0] > 0 else None
+
+
+def own_key(file: Path) -> Ed25519PublicKey:
+    """The public half of the key of this installation. Raises BadInput where it has none."""
+    if not file.exists():
+        raise BadInput(f"there is no key in {file}; name the public.pem of the export with --key")
+    return signing_key(file).public_key()
+
+
+def _signed(key: Ed25519PrivateKey, first: str, end: tuple[int, str], at: datetime) -> Head:
+    mark = fingerprint(key.public_key())
+    head = Head(log=first, seq=end[0], digest=end[1], exported_at=at, key=mark, signature="")
+    return head.model_copy(update={"signature": signed(key, head.message())})
 
 
 def read_head(file: Path) -> Head:
@@ -143,7 +161,7 @@ def _of_head(head: Head, key: Ed25519PublicKey, first: str) -> Iterator[str]:
 
 
 @contextmanager
-def _one_moment(ledger: PostgresLedger) -> Iterator[Connection]:
+def one_moment(ledger: PostgresLedger) -> Iterator[Connection]:
     """A transaction that sees the ledger as it was when it began."""
     with ledger.transaction() as tx:
         tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

@@ -113,12 +113,13 @@ def _verify(pasted: str) -> None:
         with st.spinner("Verifying every row…", show_time=True):
             here = company()
             look = SecondLook.of(here.settings, here.desk.policies_kept(limit=None))
-            examined = examine(company().ledger, against, also=look)
+            examined = examine(here.ledger, against, also=look)
+            outside, compared = here.heads.compare(here.ledger)
     except MissionsError as error:
         st.error(label(error, 500), icon=":material/error:")
         return
-    st.caption(look.sentence())
-    problems = examined.problems
+    st.caption(f"{look.sentence()} {compared}")
+    problems = [*outside, *examined.problems]
     sentence = told(problems, examined.end, against)
     if not problems:
         st.success(sentence, icon=":material/verified:")

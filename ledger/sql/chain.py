@@ -1,6 +1,6 @@
 """The audit chain in PostgreSQL: appended in the transaction of what it tells of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,17 @@ def append(tx: Connection, at: datetime, kind: str, run_id: str, body: Mapping[s
 def head(tx: Connection) -> tuple[int, str]:
     row = tx.execute(select(AUDIT.c.seq, AUDIT.c.digest).order_by(AUDIT.c.seq.desc()).limit(1)).first()
     return (row.seq, row.digest) if row else (0, audit.START)
+
+
+def first(tx: Connection) -> str:
+    """The digest of the first row."""
+    return tx.execute(select(AUDIT.c.digest).order_by(AUDIT.c.seq).limit(1)).scalar() or audit.START
+
+
+def digests(tx: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """Of the rows with these numbers that are there."""
+    wanted = text("SELECT seq, digest FROM ledger.audit WHERE seq = ANY(:numbers)")
+    return {row.seq: row.digest for row in tx.execute(wanted, {"numbers": list(numbers)})}
 
 
 def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:
