@@ -4,29 +4,36 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import psycopg
 
+from dashboard.company import Company as Dashboard
+from dashboard.company import Tools
 from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
 from ledger.canonical import utc_now
+from ledger.heads import Heads
 from ledger.inbox import Inbox
 from ledger.jobs import forgotten, open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.sweeping import look, sweep
-from tests.integration.live_company import Company
+from tests.integration.live_company import Company, settings_for
 
 pytest_plugins = ["tests.integration.live_company"]
 PATIENCE = 60
 
 
 @contextmanager
-def working(company: Company, lease_seconds: float = 30.0) -> Iterator[MissionsWorker]:
+def working(
+    company: Company, lease_seconds: float = 30.0, keep_head: Callable[[], None] | None = None
+) -> Iterator[MissionsWorker]:
     """A worker in a thread; it has stopped gracefully afterwards."""
     assert isinstance(company.ledger, PostgresLedger)
-    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds)
+    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds, keep_head)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -63,6 +70,22 @@ def test_a_worker_drives_what_there_are_jobs_for_and_what_was_forgotten(company:
     with working(company):
         eventually(lambda: {company.ledger.run(run.run_id).status for run in (handed, left)} == {"waiting"})
     assert jobs(company) == 0
+
+
+def test_whoever_drives_runs_keeps_heads_of_the_log_outside(company: Company, tmp_path: Path) -> None:
+    by_worker, by_dashboard = tmp_path / "worker", tmp_path / "dashboard"
+    assert isinstance(company.ledger, PostgresLedger)
+    taken(company)
+    for folder in (by_worker, by_dashboard):
+        folder.mkdir()
+    with working(company, keep_head=partial(Heads(by_worker, "", tmp_path / "audit.pem").look, company.ledger)):
+        eventually(lambda: len(list(by_worker.iterdir())) == 1)
+    front = Dashboard(settings_for(company.url, audit_heads=by_dashboard, audit_key=tmp_path / "audit.pem"), Tools())
+    try:
+        eventually(lambda: len(list(by_dashboard.iterdir())) == 1)
+        assert front.heads.compare(front.ledger) == ([], f"Heads in {by_dashboard}: the log was compared with 1.")
+    finally:
+        front.close()
 
 
 def test_two_jobs_of_one_subject_are_never_driven_side_by_side(company: Company) -> None:
