@@ -19,8 +19,10 @@ def refuse_to_replace(read: Sequence[Path | str], out: Path) -> None:
 def whole_file(file: Path) -> Iterator[Path]:
     """A place to write to beside `file`, which takes its place when all went well and is gone otherwise.
 
-    Raises BadInput where nothing can be written.
+    Raises BadInput where nothing can be written, and where a device or a folder would be replaced.
     """
+    if file.exists() and not file.is_file():
+        raise BadInput(f"{file}: is no file, and would be replaced by one; name a file")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
             unfinished = Path(folder, f"unfinished{file.suffix}")

@@ -59,10 +59,13 @@ def digest(value: Any) -> str:
 
 
 def moment(at: datetime) -> datetime:
-    """`at` in UTC. Raises BadInput when it has no time zone, for then nobody knows when it was."""
+    """`at` in UTC. Raises BadInput when it has no time zone, for then nobody knows when it was, or is outside all years."""
     if at.tzinfo is None:
         raise BadInput(f"The moment {at.isoformat()} has no time zone: give it in UTC.")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise BadInput(f"The moment {at.isoformat()} is in no year from 1 to 9999 of UTC: give one that is.") from None
 
 
 def utc_now() -> datetime:

@@ -571,9 +571,12 @@ class MemoryLedger:
         return asked
 
     def _commit(self, proposal: Proposal, asked: Sequence[Limit]) -> list[Commitment]:
-        made = limits.commitments(proposal, asked, self._clock())
-        for one in made:
-            self._commitments.setdefault((one.kind, one.per, one.key), {})[one.proposal_id, one.step] = one
+        made = []
+        for one in limits.commitments(proposal, asked, self._clock()):
+            kept = self._commitments.setdefault((one.kind, one.per, one.key), {})
+            before = kept.get((one.proposal_id, one.step), one)
+            kept[one.proposal_id, one.step] = replace(one, cents=max(one.cents, before.cents))
+            made.append(kept[one.proposal_id, one.step])
         return made
 
     def _gone_out(self, run_id: str, limit: Limit, since: datetime) -> int:

@@ -248,6 +248,7 @@ COMMITMENTS = Table(
     # by the database's clock, whatever the machines' clocks say
     Column("at", Moment, nullable=False),
     CheckConstraint("cents > 0", name="cents"),
+    CheckConstraint("isfinite(at)", name="at"),
     Index("ix_commitments_total", "kind", "per", "key", "at"),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from ledger import limits
@@ -41,12 +41,13 @@ def count(tx: Connection, run_id: str, asked: Sequence[Limit], *, alone: bool = 
 
 
 def commit(tx: Connection, proposal: Proposal, counted: Counted) -> list[Commitment]:
-    """Keep what a plan adds, from now on."""
+    """Keep what a plan adds, from now on; never less than was kept of it before."""
     made = limits.commitments(proposal, [one.limit for one in counted.standings], counted.at)
     rows = insert(COMMITMENTS).values([vars(one) for one in made])
     key = [column.name for column in COMMITMENTS.primary_key]
-    tx.execute(rows.on_conflict_do_update(index_elements=key, set_={name: rows.excluded[name] for name in ("cents", "at")}))
-    return made
+    kept = {"cents": func.greatest(COMMITMENTS.c.cents, rows.excluded.cents), "at": rows.excluded.at}
+    written = tx.execute(rows.on_conflict_do_update(index_elements=key, set_=kept).returning(*COMMITMENTS.c))
+    return [Commitment(**fields(row)) for row in written]
 
 
 def of_run(tx: Connection, run_id: str) -> list[Commitment]:

@@ -84,7 +84,7 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
 def _records(case_id: str, case: Mapping[str, Any]) -> Records:
     systems = case.get("systems")
     if not isinstance(systems, Mapping):
-        raise BadInput(f"Case {case_id} has no systems; give a recorded exception in the format of CONTRACT.md.")
+        raise BadInput(f"Case {case_id} has no systems; give a recorded exception; see evals/cases/README.md.")
     records: Records = {}
     for system, collections in systems.items():
         if collections is None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import sys
 import time
@@ -25,11 +26,12 @@ from errors import BadInput, MissionsError, Refused, TryAgain
 from evals.history import scan, scanning
 from evals.history.cases import read_exceptions
 from evals.history.parquet import checked_schema
+from evals.whole_file import whole_file
 from graphs.settings import CHECKOUT
 from graphs.spreadsheet import as_csv, safe
 from harmless import Harmless
 from ledger.asking import check_form, check_plan
-from ledger.canonical import utc_now
+from ledger.canonical import moment, utc_now
 from ledger.records import Run
 from tests.engine import laboratory
 from tests.integration.commands import missions
@@ -337,3 +339,17 @@ def test_whatever_prints_terminal_sequences(capfd: pytest.CaptureFixture[str]) -
     *shown, told = said.strip().splitlines()
     assert FOLLOWED.findall(re.sub(r"\x1b\[(?:1|0|1;\d+)?m", "", "\n".join(shown))) == []
     assert FOLLOWED.findall(told) == [] and json.loads(told) == {"said": HOSTILE}
+
+
+@pytest.mark.parametrize("as_of", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_moment_outside_all_years_is_said_in_one_sentence(as_of: str) -> None:
+    with pytest.raises(BadInput, match="in no year from 1 to 9999"):
+        moment(datetime.fromisoformat(as_of))
+
+
+def test_a_device_is_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match="is no file"), whole_file(pipe):
+        pass
+    assert pipe.is_fifo()

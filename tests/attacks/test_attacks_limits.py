@@ -507,3 +507,13 @@ def test_a_plan_that_runs_by_itself_is_overtaken_between_its_check_and_its_begin
 def test_plans_that_run_by_themselves_are_about_one_customer_written_in_several_ways(moving: Moving, alias: str) -> None:
     assert moving.run("r-1") == "closed"
     assert moving.run("r-2", alias) == "waiting"
+
+
+@pytest.mark.parametrize("change", [
+    "at = at - interval '30 days'", "at = at + interval '30 days'", "at = 'infinity'", "at = '-infinity'", "cents = 1",
+])  # fmt: skip
+@pytest.mark.parametrize("role", ["missions_executor", "missions_dashboard"])
+def test_a_role_that_adds_to_totals_makes_them_count_less(
+    spent: PostgresLedger, ledger_url: str, role: Role, change: str
+) -> None:
+    _refused(ledger_url, role, f"UPDATE ledger.commitments SET {change}")

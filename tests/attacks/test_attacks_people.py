@@ -327,7 +327,8 @@ WRITTEN = {
         "ON CONFLICT (key) DO UPDATE SET role = 'finance'"
     ),
     "a confirmation that nobody asked for": (
-        "INSERT INTO ledger.admissions (admission_id, kind, name, role, account, asked_by, asked_at, lapses_at, status, settled_by)"
+        "INSERT INTO ledger.admissions "
+        "(admission_id, kind, name, role, account, asked_by, asked_at, lapses_at, status, settled_by)"
         " VALUES ('a-x', 'role', 'ana', 'finance', true, 'admin', now(), now(), 'confirmed', 'olga');"
         "UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'"
     ),

@@ -111,7 +111,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT unnest(CASE
             WHEN kind = 'event_taken_in' THEN '{inbox,runs}'::text[]
             WHEN kind = 'proposed' THEN '{observations,facts,model_calls,proposals,touches}'
-            WHEN kind = 'decided' THEN '{decisions}'
+            WHEN kind = 'decided' THEN '{observations,decisions}'
             WHEN kind = 'effect_marked' AND body ->> 'status' = 'intended' THEN '{authorizations,effects}'
             WHEN kind = 'incident_opened' THEN '{observations,facts,model_calls,incidents}'
             WHEN kind = 'run_resumed' THEN '{observations,facts,model_calls}'

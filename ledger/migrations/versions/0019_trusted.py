@@ -1,4 +1,4 @@
-"""Nobody is given a say who was not confirmed by a second person, whoever writes the row of a person."""
+"""Nobody is given a say whom no second person confirmed, and no total is made smaller, whoever writes the rows."""
 
 from alembic import op
 
@@ -47,6 +47,28 @@ CREATE TRIGGER is_asked_first BEFORE INSERT OR UPDATE ON ledger.admissions
 REVOKE ALL ON FUNCTION ledger.is_asked_first() FROM PUBLIC;
 """
 
+# what was given counts from the moment at which it was written on, and as much as it was
+_STAYS = """
+CREATE FUNCTION ledger.total_stays() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+        RETURN NEW;
+    END IF;
+    IF NOT NEW.at BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() + interval '1 minute'
+        OR TG_OP = 'UPDATE' AND NEW.cents < OLD.cents
+    THEN
+        RAISE EXCEPTION 'what proposal % adds to a total counts from now on, and never less than before', NEW.proposal_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER total_stays BEFORE INSERT OR UPDATE ON ledger.commitments
+    FOR EACH ROW EXECUTE FUNCTION ledger.total_stays();
+REVOKE ALL ON FUNCTION ledger.total_stays() FROM PUBLIC;
+"""
+
 
 def upgrade() -> None:
     op.execute(_TAKES_TWO)
+    op.execute(_STAYS)
+    op.create_check_constraint(op.f("ck_commitments_at"), "commitments", "isfinite(at)", schema="ledger")
