@@ -33,6 +33,7 @@ from harmless import Harmless
 from ledger.asking import check_form, check_plan
 from ledger.canonical import moment, utc_now
 from ledger.records import Run
+from tests.conftest import _database
 from tests.engine import laboratory
 from tests.integration.commands import missions
 from tests.integration.live_company import RECORDED, Company, company
@@ -302,15 +303,21 @@ QUOTING: dict[str, Sequence[str]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def quoting_url(server_url: str) -> Iterator[str]:
+    with _database(server_url) as url:
+        yield url
+
+
 @pytest.mark.promise("Text from outside is data")
 @pytest.mark.parametrize("command", QUOTING)
-def test_a_command_that_is_given_terminal_sequences(command: str, server_url: str, tmp_path: Path) -> None:
+def test_a_command_that_is_given_terminal_sequences(command: str, quoting_url: str, tmp_path: Path) -> None:
     file = tmp_path / HOSTILE.replace("/", "")
     case = {**RECORDED["dev-ord-0004"], "case_id": HOSTILE, "mission": HOSTILE}
     for one in (file, file.with_name(f"{file.name}.xml")):
         one.write_text(f"{json.dumps(case, ensure_ascii=False)}\nmission: {HOSTILE}\n", "utf-8")
     put = {"FILE": file, "OUT": tmp_path / f"out{HOSTILE}", "FILE#CASE": f"{file}#{HOSTILE}", "FILE.xml": f"{file}.xml"}
-    done = missions(*(put.get(word, word) for word in QUOTING[command]), DATABASE_URL=f"{server_url}", MISSIONS_PASSWORD="x")
+    done = missions(*(put.get(word, word) for word in QUOTING[command]), DATABASE_URL=quoting_url, MISSIONS_PASSWORD="x")
     said = done.stdout + done.stderr
     assert FOLLOWED.findall(said) == [] and "Traceback" not in said, said
     assert done.returncode != 0 or command == "a search"
