@@ -25,7 +25,7 @@ def sign_in(name: str) -> None:
         )
     with open_ledger() as ledger:
         desk, lasts = Desk(ledger), timedelta(hours=chosen.session_hours)
-        password = chosen.password.get_secret_value() or _ask(f"Password of {name}: ")
+        password = chosen.password.get_secret_value() or _ask(f"Password of {name}: ", "set MISSIONS_PASSWORD")
         roles = chosen.second_factor_roles
         knock = desk.sign_in(name, password, lasts, second_factor=roles)
         if knock.choose:
@@ -98,9 +98,9 @@ def _file(chosen: Settings) -> Path:
     return chosen.home / f"session-{getpass.getuser() if sys.platform == 'win32' else os.getuid()}"
 
 
-def _ask(prompt: str) -> str:
+def _ask(prompt: str, otherwise: str = "sign in at one") -> str:
     if not sys.stdin.isatty():
-        raise BadInput("there is no terminal to ask for a password: set MISSIONS_PASSWORD")
+        raise BadInput(f"there is no terminal to ask for «{prompt.rstrip(': ')}»: {otherwise}")
     return getpass.getpass(prompt)
 
 
@@ -114,7 +114,7 @@ def _code(knock: Knock, name: str) -> str:
 
 def _choose() -> str:
     chosen = _ask("New password: ")
-    if _ask("The same once more: ") != chosen:
+    if _ask("The same again: ") != chosen:
         raise BadInput("the two passwords differ: sign in again")
     return chosen
 
