@@ -14,6 +14,7 @@ from graphs.pruning import prune
 from graphs.runtime import open_database
 from graphs.settings import settings
 from ledger import backup
+from ledger.auditing import keep_powers
 from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, give_passwords, grant_roles
@@ -30,6 +31,7 @@ def make_roles(
     """Make the database roles of reasoner, executor and dashboard, and grant them what they may write."""
     url = open_database(settings())
     grant_roles(url)
+    keep_powers(url)
     say(f"The roles {', '.join(WRITES)} are there, and hold their rights on this database.")
     if logins:
         backup.make_private(logins)  # first: one that cannot be written takes nobody's password away

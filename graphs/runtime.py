@@ -29,6 +29,7 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from ledger.arrivals import Origin
 from ledger.asking import check_decision, check_plan, check_run_id
+from ledger.auditing import keep_powers
 from ledger.base import Ledger
 from ledger.canonical import utc_now
 from ledger.desk import Desk
@@ -376,4 +377,5 @@ def open_database(settings: Settings) -> str:
     set_up_checkpoints(url)
     if not settings.database_url:  # whose account may do all there is
         grant_roles(url)
+        keep_powers(url, again=False)
     return url

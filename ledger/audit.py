@@ -16,6 +16,9 @@ from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effe
 #: what stands before the first row
 START = "0" * 64
 
+#: statuses in which a run may stay for long: what is said then has a row of its own, for no other row may follow soon
+AT_REST = ("waiting", "incident")
+
 
 def entry(before: tuple[int, str], at: datetime, kind: str, run_id: str, body: Mapping[str, Any]) -> AuditEntry:
     """The row after `before` (seq, digest); (0, START) is before the first."""

@@ -19,11 +19,11 @@ from sqlalchemy import Connection, text
 
 from errors import BadInput
 from ledger import audit
-from ledger.canonical import canonical
+from ledger.canonical import canonical, utc_now
 from ledger.postgres import PostgresLedger
 from ledger.records import AuditEntry
 from ledger.signatures import fingerprint, is_signed, pem, signed, signing_key
-from ledger.sql import attesting, chain, reconciling
+from ledger.sql import attesting, chain, powers, reconciling
 
 LOG, HEAD, KEY = "audit.jsonl", "head.json", "public.pem"
 #: bytes of a head, and of one line of a log
@@ -51,6 +51,12 @@ class Head(BaseModel):
         return canonical(self.model_dump(mode="json", exclude={"signature"}))
 
 
+def keep_powers(url: str, again: bool = True) -> None:
+    """Keep in the log who stands above the grants of this database now; not `again` where that was done before."""
+    with PostgresLedger.open(url) as ledger, ledger.transaction() as tx:
+        powers.keep(tx, utc_now(), again)
+
+
 @dataclass(frozen=True)
 class Examined:
     """What came of a verification."""
@@ -73,6 +79,7 @@ def examine(
             *audit.verify(chain.entries(tx), head),
             *reconciling.differences(tx, also),
             *attesting.differences(tx),
+            *powers.differences(tx),
         ]
         return Examined(problems, chain.head(tx))
 

@@ -190,7 +190,8 @@ class MemoryLedger:
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
         at = self._clock() if at is None else moment(at)
         with self._lock:
-            rail = self._case(run_id).observations
+            case = self._case(run_id)
+            rail, before = case.observations, len(case.observations)
             written = []
             for entry in entries:
                 found = legality.said_before(rail, entry, _words)
@@ -198,6 +199,8 @@ class MemoryLedger:
                     found = _numbered(entry, len(rail) + 1, at)
                     rail.append(found)
                 written.append(found)
+            if len(rail) > before and case.run.status in audit.AT_REST:
+                self._note(at, "observed", run_id, partial(dict, upto=len(rail)))
             return written
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:

@@ -7,9 +7,10 @@ from itertools import groupby
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from ledger import legality
+from ledger import audit, legality
 from ledger.canonical import canonical
 from ledger.records import Fact, NewObservation, Observation
+from ledger.sql import chain
 from ledger.sql.lock import locked_run
 from ledger.sql.rows import fields, select_record
 from ledger.tables import FACTS, OBSERVATIONS
@@ -45,7 +46,7 @@ def looks(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[list[Fact]]]
 
 
 def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: datetime) -> list[Observation]:
-    locked_run(tx, run_id)
+    run = locked_run(tx, run_id)
     rail = _last_streak(tx, run_id)
     seq = rail[-1].seq if rail else 0
     written = []
@@ -60,6 +61,8 @@ def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: 
         written.append(found)
     if new:
         tx.execute(insert(OBSERVATIONS), new)
+        if run.status in audit.AT_REST:
+            chain.append(tx, at, "observed", run_id, {"upto": seq})
     return written
 
 

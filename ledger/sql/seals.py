@@ -63,14 +63,16 @@ _BROKEN = text("""
     HAVING told.seal <> ledger.seal(told.name, audit.run_id, split_part(told.seal, ' ', 1)::bigint)
     ORDER BY seq
 """)
-#: what stands in a run that has ended after what its last seal covers
+#: what stands in a run that has ended, or waits for somebody, after what its last seal covers
 _ADDED = text("""
     SELECT sealed.run_id, sealed.name FROM (
         SELECT audit.run_id, told.name, max(split_part(told.seal, ' ', 1)::bigint) AS upto
         FROM ledger.audit, jsonb_each_text(audit.body -> 'rows') AS told (name, seal)
         WHERE audit.run_id = ANY (:ids) AND told.name IN ('observations', 'facts', 'model_calls')
         GROUP BY audit.run_id, told.name
-    ) AS sealed JOIN ledger.runs ON runs.run_id = sealed.run_id AND runs.status = 'closed'
+    ) AS sealed JOIN ledger.runs ON runs.run_id = sealed.run_id AND (runs.status = 'closed'
+        OR runs.status IN ('waiting', 'incident') AND sealed.name = 'observations'
+        OR runs.status = 'waiting' AND sealed.name = 'facts')
     WHERE sealed.upto < CASE sealed.name
         WHEN 'facts' THEN (SELECT max(f.look) FROM ledger.facts f WHERE f.run_id = sealed.run_id)
         WHEN 'observations' THEN (SELECT max(o.seq) FROM ledger.observations o WHERE o.run_id = sealed.run_id)
@@ -106,7 +108,7 @@ def broken(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[str]]:
         )
     for row in tx.execute(_ADDED, {"ids": list(run_ids)}):
         said[row.run_id].append(
-            f"Run {row.run_id} has ended and has {row.name} that the audit log does not know of: they were added behind its back."
+            f"Run {row.run_id} has {row.name} that the audit log does not know of: they were added behind its back."
         )
     return said
 

@@ -79,6 +79,15 @@ def url(server_url: str) -> Iterator[str]:
             executor.finish("run-2", "fulfil", "rejected", LATER)
             lesson = front.decisions("run-2")[0].decision_id
             front.settle_lesson(Settlement(decision_id=lesson, status="dropped", by="Nick", at=LATER, reason="known"))
+            # two that stay as they are for long: one waits, of one a step is in doubt
+            for run_id in ("run-5", "run-6"):
+                started(front, run_id)
+                reasoner.record_facts(run_id, [a_fact()])
+                reasoner.observe(run_id, [said("read")])
+                reasoner.propose(a_proposal(f"p of {run_id}", run_id=run_id))
+                if run_id == "run-6":
+                    reasoner.incident(run_id, "stuck", LATER)
+                reasoner.observe(run_id, [said("check")])
             desk = Desk(front)
             password = desk.give_one_time("Rita")
             takes, mine = {"reviewer"}, "correct horse battery"
@@ -149,6 +158,30 @@ def test_one_cell_is_changed(table: Table, column: Column[object], url: str) -> 
     one = f"ctid = (SELECT min(ctid) FROM {table.fullname})"
     change = f'UPDATE {table.fullname} SET "{column.name}" = {_other(column)} WHERE {one}'
     assert _said(url, *_freed(table, column), change)
+
+
+@pytest.mark.parametrize("run_id", ["run-5", "run-6"])
+@pytest.mark.parametrize("column", METADATA.tables["ledger.observations"].columns, ids=lambda it: it.name)
+def test_one_cell_is_changed_of_what_was_said_last_where_nothing_goes_on(column: Column[object], run_id: str, url: str) -> None:
+    table = METADATA.tables["ledger.observations"]
+    one = f"(run_id, seq) = (SELECT '{run_id}', max(seq) FROM ledger.observations WHERE run_id = '{run_id}')"
+    assert _said(url, *_freed(table, column), f'UPDATE {table.fullname} SET "{column.name}" = {_other(column)} WHERE {one}')
+
+
+@pytest.mark.parametrize("run_id", ["run-5", "run-6"])
+def test_something_is_said_in_a_run_where_nothing_goes_on(run_id: str, url: str) -> None:
+    more = (
+        f"SELECT '{run_id}', seq + 1, at, step, kind, text, evidence FROM ledger.observations WHERE run_id = '{run_id}' LIMIT 1"
+    )
+    last = f"(SELECT max(seq) FROM ledger.observations WHERE run_id = '{run_id}')"
+    added = more.replace("seq + 1", f"{last} + 1")
+    assert _said(url, f"INSERT INTO ledger.observations (run_id, seq, at, step, kind, text, evidence) {added}")
+
+
+def test_a_fact_is_added_to_a_run_that_waits(url: str) -> None:
+    names = ", ".join(f'"{column.name}"' for column in METADATA.tables["ledger.facts"].columns if column.name != "look")
+    copied = f"INSERT INTO ledger.facts (look, {names}) SELECT look + 1, {names} FROM ledger.facts WHERE run_id = 'run-5'"
+    assert _said(url, copied)
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from ledger.address import parse
-from ledger.auditing import examine
+from ledger.auditing import examine, keep_powers
+from ledger.canonical import utc_now
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import as_role, grant_roles
+from ledger.sql import powers
 from ledger.sql.attesting import SCHEMA, differences
 from tests.conftest import _database
 from tests.ledger_examples import staffed
@@ -142,6 +144,33 @@ CHANGES = {
     ),
 }
 
+#: whoever stands above all grants makes somebody else who does
+POWERS = {
+    "a superuser more": ("CREATE ROLE mallory SUPERUSER", "Mallory (superuser) stands above"),
+    "a role that becomes superuser": ("CREATE ROLE mallory; ALTER ROLE mallory SUPERUSER", "Mallory (superuser)"),
+    "a member of who owns the ledger": (
+        "CREATE ROLE mallory; CREATE ROLE lord; CREATE ROLE knight; ALTER SCHEMA ledger OWNER TO lord; "
+        "GRANT lord TO knight; GRANT knight TO mallory",
+        "Mallory (acts as lord",
+    ),
+    "another owner of the database": (
+        "CREATE ROLE mallory; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO mallory', current_database()); END $$",
+        "Mallory (acts as mallory",
+    ),
+    "who writes all data": ("CREATE ROLE mallory; GRANT pg_write_all_data TO mallory", "Mallory (acts as pg_write_all_data"),
+    "who writes files": ("CREATE ROLE mallory; GRANT pg_write_server_files TO mallory", "Mallory (acts as pg_write_server_files"),
+    "an event trigger": (
+        "CREATE FUNCTION public.mine() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; "
+        "CREATE EVENT TRIGGER mallory ON ddl_command_end EXECUTE FUNCTION public.mine()",
+        "The event trigger mallory (mine())",
+    ),
+    "a part that looks elsewhere": (
+        "ALTER ROLE missions_executor SET search_path = mallory, pg_catalog",
+        "search_path=mallory, pg_catalog (missions_executor)",
+    ),
+    "a library before all": ("ALTER ROLE ALL SET session_preload_libraries = 'mallory'", "session_preload_libraries=mallory"),
+}
+
 
 @pytest.fixture(scope="module")
 def url(server_url: str) -> Iterator[str]:
@@ -159,6 +188,23 @@ def test_a_guard_is_taken_away_or_a_door_opened(change: str, said: str, url: str
     with engine.connect() as tx:
         tx.execute(text(change.replace(":", r"\:")))
         found = list(differences(tx))
+        tx.rollback()
+    engine.dispose()
+    assert any(said in one for one in found), found
+
+
+@pytest.mark.parametrize(("change", "said"), POWERS.values(), ids=POWERS)
+def test_somebody_comes_to_stand_above_all_grants(change: str, said: str, url: str) -> None:
+    keep_powers(url)
+    engine = create_engine(parse(url))
+    with engine.connect() as tx:
+        assert list(powers.differences(tx)) == []
+        tx.execute(text(change.replace(":", r"\:")))
+        found = list(powers.differences(tx))
+        powers.keep(tx, utc_now(), again=False)
+        assert list(powers.differences(tx)) == found, "the next start does not make it right"
+        powers.keep(tx, utc_now(), again=True)
+        assert list(powers.differences(tx)) == []
         tx.rollback()
     engine.dispose()
     assert any(said in one for one in found), found

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ def at_terminal(
     left = list(answers)
     try:
         while time.monotonic() < until:
+            if not select.select([ours], [], [], 0.5)[0]:
+                continue
             try:
                 piece = os.read(ours, 4_096)
             except OSError:  # the other side is closed

@@ -59,7 +59,7 @@ def test_an_administrator_adds_a_person_who_chooses_a_password_at_the_terminal(u
     assert added.stdout.startswith("dana is analyst now.\n"), added.stderr
     password, home = one_time(added.stdout), tmp_path / "dana"
     line = [sys.executable, "-m", "cli", "sign-in", "dana"]
-    answers = [("Password of dana:", password), ("New password:", PASSWORD), ("once more:", PASSWORD)]
+    answers = [("Password of dana:", password), ("New password:", PASSWORD), ("The same again:", PASSWORD)]
     done = at_terminal(line, answers, at_home(home, url), CHECKOUT)
     assert "dana (analyst) is signed in for 10 hours." in done.stdout
     assert password not in done.stdout.replace("Password of dana:", "") and PASSWORD not in done.stdout

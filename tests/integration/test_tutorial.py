@@ -93,7 +93,7 @@ class Reader:
         self._one_time |= dict(_ONE_TIME.findall(done.stdout))
 
     def _sign_in(self, name: str, shown: list[str]) -> None:
-        answers = [("Password of", self._one_time[name]), ("New password:", CHOSEN), ("once more:", CHOSEN)]
+        answers = [("Password of", self._one_time[name]), ("New password:", CHOSEN), ("The same again:", CHOSEN)]
         # not forked: the terminal is that of the processes that are begun at it
         done = at_terminal([sys.executable, "-m", "cli", "sign-in", name], answers, self._environment, self._folder)
         assert done.returncode == 0, done.stdout

@@ -114,6 +114,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             WHEN kind = 'decided' THEN '{observations,decisions}'
             WHEN kind = 'effect_marked' AND body ->> 'status' = 'intended' THEN '{authorizations,effects}'
             WHEN kind = 'incident_opened' THEN '{observations,facts,model_calls,incidents}'
+            WHEN kind = 'observed' THEN '{observations}'
             WHEN kind = 'run_resumed' THEN '{observations,facts,model_calls}'
             WHEN kind IN ('run_closed', 'run_restarted') THEN -- of a run that was begun before there were seals, all
                 '{inbox,runs,observations,facts,model_calls,proposals,touches,decisions,authorizations,effects,incidents}'
@@ -178,7 +179,7 @@ BEGIN
         WHEN kind = 'event_taken_in' THEN has_any_column_privilege(caller, 'ledger.inbox', 'INSERT')
         WHEN kind IN ('run_resumed', 'run_restarted', 'run_abandoned') THEN
             has_column_privilege(caller, 'ledger.runs', 'versions', 'UPDATE')
-        WHEN kind IN ('run_closed', 'incident_opened', 'released') THEN true
+        WHEN kind IN ('run_closed', 'incident_opened', 'released', 'observed') THEN true
         WHEN kind LIKE 'lesson\_%' THEN has_any_column_privilege(caller, 'ledger.lessons', 'INSERT')
         WHEN kind LIKE 'policy\_%' THEN has_any_column_privilege(caller, 'ledger.policy_drafts', 'INSERT')
         WHEN kind LIKE 'feed\_%' THEN has_any_column_privilege(caller, 'ledger.feeds', 'INSERT')
