@@ -40,7 +40,7 @@ _KIND = "powers_kept"
 def keep(tx: Connection, at: datetime, again: bool) -> None:
     """Keep who stands above the grants now, where it is not what was kept last; unless `again`, only the first time."""
     now, kept = _now(tx), _kept(tx)
-    if kept is None or again and now != kept:
+    if kept is None or (again and now != kept):
         chain.append(tx, at, _KIND, "", {"powers": now})
 
 
