@@ -47,7 +47,9 @@ def keep(tx: Connection, at: datetime, again: bool) -> None:
 def differences(tx: Connection) -> Iterator[str]:
     """A sentence for each that came since."""
     kept = _kept(tx)
-    for power in _now(tx) if kept is not None else ():
+    if kept is None:
+        return
+    for power in _now(tx):
         if power not in kept:
             yield (
                 f"{power[0].upper()}{power[1:]} stands above every grant of this database, and did not when "
