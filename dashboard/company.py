@@ -59,7 +59,8 @@ class Company:
         self._closing = Event()
         self._watching = Thread(target=self._watch, name="watch", daemon=True)
         self._lock = Lock()
-        self._opening: Future[Runtime] = ThreadPoolExecutor(1, thread_name_prefix="open").submit(self._open)
+        self._opener = ThreadPoolExecutor(1, thread_name_prefix="open")
+        self._opening: Future[Runtime] = self._opener.submit(self._open)
 
     def _open(self) -> Runtime:
         while True:
@@ -70,6 +71,9 @@ class Company:
                 _log.warning("the runtime could not be opened: %s", error)
                 if self._closing.wait(LOOKS):
                     raise
+            except MissionsError as error:  # the pages say what is wrong, and somebody mends it
+                _log.warning("the runtime could not be opened: %s", error)
+                raise
             except Exception:
                 _log.exception("the runtime could not be opened")
                 raise
@@ -96,13 +100,19 @@ class Company:
 
     @property
     def runtime(self) -> Runtime:
-        """The runtime; waits until it is open."""
+        """The runtime; waits until it is open. Where something was missing, as the index, it is tried again at each call."""
+        self.opening()
         return self._opening.result()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the runtime is open already."""
-        return self._opening.done()
+    def opening(self) -> str:
+        """What of the runtime there is, in a word; where it could not be opened, it is tried once more."""
+        with self._lock:
+            if not self._opening.done():
+                return "opening"
+            if self._opening.exception() is None:
+                return "ok"
+            self._opening = self._opener.submit(self._open)
+            return "cannot be opened"
 
     def drive(self, run_id: str) -> None:
         """Have a run driven in the background, as far as it goes by itself. What comes of it stands in the ledger."""

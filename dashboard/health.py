@@ -25,8 +25,10 @@ def watch_routes() -> list[Route]:
 
 
 async def _health(_: Request) -> Response:
-    found = await to_thread.run_sync(health, company().ledger)
-    return JSONResponse(dict(found), 200 if found["status"] == "ok" else 503, _FRESH)
+    found = {**await to_thread.run_sync(health, company().ledger), "runtime": company().opening()}
+    if found["runtime"] == "cannot be opened":
+        found["status"] = "unwell"
+    return JSONResponse(found, 200 if found["status"] == "ok" else 503, _FRESH)
 
 
 async def _metrics(request: Request) -> Response:

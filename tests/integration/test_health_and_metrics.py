@@ -1,10 +1,12 @@
 """What watches the dashboard over HTTP: whether it is well, and its figures, for whom they are."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,15 +18,19 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from dashboard import company as kept
+from dashboard.company import Company, Tools
 from dashboard.guard import Guard
 from dashboard.health import watch_routes
 from dashboard.origin import site_of
+from errors import BadInput
 from graphs.settings import Settings
 from ledger.canonical import utc_now
 from ledger.metrics import metrics
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import without_writes
+from systems.sandbox.database import create_schema
+from tests.integration.live_company import built_home
 from tests.ledger_examples import LATER, a_call, a_proposal, an_effect, answered, decided, staffed, started
 
 
@@ -34,6 +40,10 @@ class Watched:
 
     ledger: PostgresLedger
     settings: Settings
+    opened: str = "ok"
+
+    def opening(self) -> str:
+        return self.opened
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def client(host: str = "127.0.0.1") -> TestClient:
 def test_a_ledger_that_is_well_says_so_to_everybody(watched: Watched) -> None:
     answer = client("203.0.113.9").get("/health")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
-    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "runs": "ok", "log": "ok"}
+    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "runs": "ok", "log": "ok", "runtime": "ok"}
     assert watched.ledger.audit() == [], "what was tried is taken back"
     staffed(watched.ledger)
     started(watched.ledger)
@@ -186,3 +196,28 @@ def figures(served: bytes) -> dict[tuple[str, str], float]:
         for family in text_string_to_metric_families(served.decode())
         for sample in family.samples
     }
+
+
+def test_who_waits_for_the_runtime_is_not_told_that_all_is_well_where_it_cannot_be_opened(watched: Watched) -> None:
+    watched.opened = "opening"
+    assert client().get("/health").status_code == 200
+    watched.opened = "cannot be opened"
+    answer = client().get("/health")
+    assert (answer.status_code, answer.json()["status"], answer.json()["runtime"]) == (503, "unwell", "cannot be opened")
+
+
+def test_a_dashboard_that_was_opened_without_an_index_goes_on_once_there_is_one(ledger_url: str, tmp_path: Path) -> None:
+    create_schema(ledger_url)
+    company = Company(Settings(home=tmp_path, DATABASE_URL=ledger_url), Tools())
+    try:
+        with pytest.raises(BadInput, match="missions knowledge build"):
+            _ = company.runtime
+        assert company.opening() == "cannot be opened"
+        shutil.copytree(built_home() / "knowledge", tmp_path / "knowledge")
+        until = time.monotonic() + 60
+        while company.opening() != "ok" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert company.opening() == "ok"
+        assert company.runtime.context.packs
+    finally:
+        company.close()
