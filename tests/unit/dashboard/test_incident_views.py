@@ -1,8 +1,10 @@
 """Incidents in words, and the audit log in words."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from dashboard.views.incidents import cases, fate, head, quiet, rail_end, silent
 from errors import BadInput
 from ledger import audit
 from ledger.records import Approval, AuditEntry, Effect, Event, Incident, Observation, Proposal, Run
+from ledger.sql import chain
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 HOSTILE = '<img src=x onerror="alert(1)"> [click](javascript:alert(3)) **bold**'
@@ -174,6 +177,19 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "dead_letter_kept": ({"letter_id": "l-1", "source": "oms"}, "", "l-1, from oms"),
     "feed_advanced": ({"name": "oms.events", "cursor": "17"}, "", "oms.events, up to 17"),
     "row_sealed": ({"rows_of": "people", "row": "pia"}, "", "pia of people, as this release found it"),
+    "run_restarted": ({"by": "rita", "reason": "other rules"}, "rita", "“other rules”"),
+    "released": ({"proposal_id": "p-2", "after": "r-9"}, "", "proposal p-2, after run r-9"),
+    "observed": ({"upto": 17}, "", "up to observation 17"),
+    "policy_draft_agreed": (
+        {"policy": "REF", "version": "4", "in_force_from": "2026-04-01", "by": "fay", "reason": "yes"},
+        "fay", "REF version 4, from 2026-04-01: “yes”",
+    ),
+    "dead_letter_taken_in": ({"letter_id": "l-1", "by": "rita", "reason": "mended"}, "rita", "l-1: “mended”"),
+    "dead_letter_dropped": ({"letter_id": "l-1", "by": "rita", "reason": "spam"}, "rita", "l-1: “spam”"),
+    "event_source_added": ({"name": "oms", "by": "admin"}, "admin", "oms"),
+    "event_source_bounded": ({"name": "oms", "by": "admin"}, "admin", "oms"),
+    "event_source_ended": ({"name": "oms", "by": "admin"}, "admin", "oms"),
+    "powers_kept": ({"powers": ["postgres (superuser)"]}, "", "postgres (superuser)"),
     "lesson_promoted": ({"dataset": "overrides.jsonl", "by": "ana"}, "ana", "to overrides.jsonl"),
     "lesson_dropped": ({"reason": "a slip", "by": "ana"}, "ana", "“a slip”"),
 }  # fmt: skip
@@ -185,6 +201,9 @@ def entry(kind: str, body: dict[str, Any], seq: int = 1) -> AuditEntry:
 
 def test_every_kind_of_row_has_words() -> None:
     assert set(BODIES) == set(KINDS)
+    written = "".join(file.read_text() for file in sorted(Path(chain.__file__).parent.glob("*.py")))
+    named = set(re.findall(r"chain\.append\(\s*tx, [^\"]*?, \"([a-z_]+)\"", written))
+    assert len(named) > 20 and named <= set(KINDS)
 
 
 @pytest.mark.parametrize("kind", BODIES)
