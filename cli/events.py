@@ -25,6 +25,8 @@ app = typer.Typer(no_args_is_help=True)
 
 #: letters that are listed
 _AT_ONCE = 500
+#: of a line that is longer than any event, after which nobody looks for its end
+_MOST_PIECES = 1_000
 
 
 @app.command("take")
@@ -113,12 +115,15 @@ def _raws(lines: BinaryIO, file: Path, bounds: Bounds) -> Iterator[Raw]:
         for place, text in enumerate(texts, start=1):
             yield Raw(text, f"{file.name}, event {place}", bounds)
         return
-    number, begins = 0, True
+    number, pieces = 0, 0
     while piece := lines.readline(MOST_EVENT_BYTES + 1):
-        number += begins
-        if begins and piece.strip():
-            yield Raw(piece, f"{file.name}, line {number}", bounds)
-        begins = piece.endswith(b"\n")
+        if pieces == 0:
+            number += 1
+            if piece.strip():
+                yield Raw(piece, f"{file.name}, line {number}", bounds)
+        pieces = 0 if piece.endswith(b"\n") else pieces + 1
+        if pieces > _MOST_PIECES:
+            raise BadInput(f"{file}, line {number}: has no end; give a file of events, one a line")
 
 
 def _counted(raws: Iterator[Raw], advance: Callable[[], None]) -> Iterator[Raw]:

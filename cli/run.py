@@ -11,7 +11,7 @@ from cli.knowledge import learn_phrasings
 from cli.screen import counted, moment, progress, say, table
 from cli.show import who
 from errors import BadInput
-from evals.cases import parse_line, recorded
+from evals.cases import read_objects, recorded
 from graphs.books import book_events, ranked
 from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
@@ -87,18 +87,8 @@ def run_invoice(file: Path) -> None:
 def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
     """The JSON objects of FILE or FILE#CASE, each with where it stands. Raises BadInput."""
     name, _, wanted = target.partition("#")
-    file = Path(name)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        hint = "give a file of events or recorded exceptions, or an event of a book with --all"
-        raise BadInput(f"{name}: cannot be read ({error.strerror}); {hint}") from error
-    lines = [content] if file.suffix == ".json" else content.split(b"\n")
-    raws: list[tuple[Mapping[str, Any], str]] = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            where = f"{name}, line {number}"
-            raws.append((parse_line(line, where), where))
+    hint = "give a file of events or recorded exceptions, or an event of a book with --all"
+    raws: list[tuple[Mapping[str, Any], str]] = list(read_objects(Path(name), hint, one=name.endswith(".json")))
     if wanted:
         raws = [(raw, where) for raw, where in raws if wanted in (raw.get("case_id"), raw.get("source_id"))]
     if not raws:

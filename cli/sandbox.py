@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.screen import progress, say
-from errors import BadInput
-from evals.cases import parse_line
+from evals.cases import read_objects
 from graphs.runtime import open_database
 from graphs.settings import settings
 from systems.sandbox.database import create_schema, reset
@@ -25,13 +24,7 @@ def load(
     ] = False,
 ) -> None:
     """Put recorded exceptions into the sandbox company."""
-    raws = []
-    for file in cases:
-        try:
-            lines = file.read_bytes().split(b"\n")
-        except OSError as error:
-            raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
-        raws += [parse_line(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    raws = [raw for file in cases for raw, _ in read_objects(file)]
     url = open_database(settings())
     create_schema(url)
     with progress("loading", len(raws)) as advance:

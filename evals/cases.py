@@ -30,13 +30,26 @@ class RecordedException:
 
 def read_cases(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
     """The recorded exceptions of a file. Raises BadInput with file, line and remedy."""
+    for raw, where in read_objects(file):
+        yield recorded(raw, packs, where)
+
+
+def read_objects(
+    file: Path, hint: str = "give a file of recorded exceptions", *, one: bool = False
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """The JSON objects of a file, one a line (or the whole is `one`), each with where it stands. Raises BadInput."""
     try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+        with file.open("rb") as opened:
+            read = opened.read if one else opened.readline
+            number = 0
+            # never more than a line may have: a device has no end
+            while line := read(MAX_LINE_BYTES + 1):
+                number += 1
                 if line.strip():
-                    yield recorded(parse_line(line, f"{file}, line {number}"), packs, f"{file}, line {number}")
+                    where = f"{file}, line {number}"
+                    yield parse_line(line, where), where
     except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); {hint}") from error
 
 
 def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedException]:

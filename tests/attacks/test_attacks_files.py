@@ -119,3 +119,14 @@ def test_a_file_that_is_not_what_a_command_takes_it_for(
         assert getattr(ended.value, "code", None) or getattr(ended.value, "exit_code", None), "it ended as if it were well"
     assert not out.exists()
     assert time.monotonic() - begun < SECONDS
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize("command", ["run {f}", "sandbox load {f}", "eval {f} --out {o} --reasoner planner"])
+def test_a_file_without_an_end(command: str, device: str, set_up: None, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    begun = time.monotonic()
+    with pytest.raises(MissionsError, match=device):
+        app(command.format(f=device, o=out).split(), standalone_mode=False)
+    assert not out.exists()
+    assert time.monotonic() - begun < SECONDS
