@@ -4,7 +4,7 @@ The chain is the witness: what it says of a row, the row must still say, and eve
 that an older row of the chain does not mention is not compared.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,8 +55,6 @@ class _Telling:
     effects: dict[str, Told] = field(default_factory=dict)
     authorizations: dict[str, Told] = field(default_factory=dict)
     commitments: dict[str, Told] = field(default_factory=dict)
-    #: the number of the row that first told of an effect
-    intended: dict[str, int] = field(default_factory=dict)
     incidents: dict[str, Told] = field(default_factory=dict)
     #: sentences about effects after the end of the run
     late: list[str] = field(default_factory=list)
@@ -91,7 +89,6 @@ class _Telling:
                     self.authorizations[body["proposal_id"]] = allowed
                 self._commit(body)
                 self.effects[body["key"]] = {**body, "at": at}
-                self.intended.setdefault(body["key"], entry.seq)
             case "incident_opened":
                 if reopens := body.pop("reopens", ""):
                     self.run |= {"verdict": None, "outcome": None, "ended_at": None}
@@ -126,11 +123,8 @@ class _Telling:
                 incident["closed_at"] = entry.at
 
 
-def run_differences(rows: Rows, entries: Iterable[AuditEntry], since: int = 1) -> Iterator[str]:
-    """One sentence for each row of a run that is not as the chain says; `entries` are the run's, in their order.
-
-    `since` is the number of the first row that tells what allows an effect: those before are of an older release.
-    """
+def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
+    """One sentence for each row of a run that is not as the chain says; `entries` are the run's, in their order."""
     telling, of = _Telling(), f"of run {rows.run.run_id}"
     for entry in entries:
         try:
@@ -164,7 +158,7 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry], since: int = 1) -
         for one in rows.commitments
     }
     yield from _compared(f"What proposal {{}} {of} adds to a total", adding, telling.commitments)
-    yield from _unauthorized(rows, {key for key, seq in telling.intended.items() if seq < since})
+    yield from _unauthorized(rows)
     incidents = {one.incident_id: {**audit.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents}
     yield from _compared(f"Incident {{}} {of}", incidents, telling.incidents)
 
@@ -173,18 +167,15 @@ def _named(proposal_id: str, step: int, *total: str) -> str:
     return f"{proposal_id}, step {step + 1} ({' '.join(total).strip()})"
 
 
-def _unauthorized(rows: Rows, before: Collection[str]) -> Iterator[str]:
-    """Effects that stand there without what they need: an authorization over decisions that give it, for that step.
-
-    `before` are the keys of those that are older than authorizations.
-    """
+def _unauthorized(rows: Rows) -> Iterator[str]:
+    """Effects that stand there without what they need: an authorization over decisions that give it, for that step."""
     proposals = {one.proposal_id: one for one in rows.proposals}
     allowed = {one.proposal_id: one for one in rows.authorizations}
     for effect in rows.effects:
         name, given = f"Effect {effect.key} of run {rows.run.run_id}", allowed.get(effect.proposal_id)
         proposal = proposals.get(effect.proposal_id)
         step = proposal.plan[effect.step] if proposal and 0 <= effect.step < len(proposal.plan) else {}
-        if effect.key not in before and given is None:
+        if given is None:
             yield f"{name} has no authorization: it was written behind its back."
         if (step.get("name"), storable(step.get("args"))) != (effect.action, storable(effect.args)):
             yield f"{name} is no step of the plan that was decided about: it was changed behind its back."

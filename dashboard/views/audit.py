@@ -130,7 +130,6 @@ KINDS: Mapping[str, _Kind] = {
     "event_source_ended": _Kind("Event source ended", lambda body: str(body["name"]), "by"),
     "powers_kept": _Kind("Above all grants", lambda body: "; ".join(body["powers"])),
     "feed_advanced": _Kind("Feed read", lambda body: f"{body['name']}, up to {body['cursor']}"),
-    "row_sealed": _Kind("Row sealed", lambda body: f"{body['row']} of {body['rows_of']}, as this release found it"),
 }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, exists, func, select, text
+from sqlalchemy import Connection, Table, exists, select
 
 from errors import MissionsError
 from ledger import rules
@@ -24,7 +24,7 @@ from ledger.reconciling import (
     run_differences,
 )
 from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
-from ledger.sql import books, chain, evidence, lessons, people, seals, turns
+from ledger.sql import books, evidence, lessons, people, seals, turns
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
     AUDIT,
@@ -67,9 +67,9 @@ def differences(tx: Connection, also: AlsoLooks = nobody_else) -> Iterator[str]:
     yield from _turns(tx)
     yield from _lost_runs(tx)
     yield from _orphans(tx)
-    last, since = 0, _first_authorized(tx)
+    last = 0
     while batch := tx.execute(select_runs(RUNS.c.number).where(RUNS.c.number > last).order_by(RUNS.c.number).limit(_BATCH)).all():
-        yield from _compared(tx, [to_run(row) for row in batch], since, also, known_since)
+        yield from _compared(tx, [to_run(row) for row in batch], also, known_since)
         last = batch[-1].number
 
 
@@ -82,16 +82,7 @@ def _known_since(added: Sequence[AuditEntry]) -> dict[str, datetime]:
     return since
 
 
-def _first_authorized(tx: Connection) -> int:
-    """The number of the first row that tells what allows an effect; of a log without one, that after its last."""
-    told = (AUDIT.c.kind == "effect_marked", text("body ? 'authorized'"))
-    first: int | None = tx.scalar(select(func.min(AUDIT.c.seq)).where(*told))
-    return chain.head(tx)[0] + 1 if first is None else first
-
-
-def _compared(
-    tx: Connection, runs: Sequence[Run], since: int, also: AlsoLooks, known_since: Mapping[str, datetime]
-) -> Iterator[str]:
+def _compared(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since: Mapping[str, datetime]) -> Iterator[str]:
     ids = [run.run_id for run in runs]
     looks, proposals, decisions = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, DECISIONS, ids)
     effects, incidents, entries = _by_run(tx, EFFECTS, ids), _by_run(tx, INCIDENTS, ids), _by_run(tx, AUDIT, ids)
@@ -112,7 +103,7 @@ def _compared(
 
     for run in runs:
         told = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
-        look = partial(_run_differences, partial(rows_of, run), told, since, also, known_since)
+        look = partial(_run_differences, partial(rows_of, run), told, also, known_since)
         found = list(_read(f"Run {run.run_id}", look))
         yield from found or broken[run.run_id]
 
@@ -120,12 +111,11 @@ def _compared(
 def _run_differences(
     rows_of: Callable[[], Rows],
     told: Sequence[AuditEntry],
-    since: int,
     also: AlsoLooks,
     known_since: Mapping[str, datetime],
 ) -> Iterator[str]:
     rows = rows_of()
-    yield from run_differences(rows, told, since)
+    yield from run_differences(rows, told)
     yield from also(rows, told, known_since)
 
 

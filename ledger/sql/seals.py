@@ -139,11 +139,11 @@ def differences(tx: Connection) -> Iterator[str]:
 
 def _hear(entry: Row[*tuple[Any, ...]], told: dict[tuple[str, str], _Last]) -> Iterator[str]:
     """Take one row of the log in; a sentence where it is the first that shows a change."""
-    body, known = entry.body, entry.kind == "row_sealed"
+    body = entry.body
     for table, seal in body.get("rows", {}).items():
         if table not in _ROWS:
             continue
-        whose = body["row"] if known else body[_KEYS.get(table, "name")]
+        whose = body[_KEYS.get(table, "name")]
         before = told.get((table, whose))
         # who signs in proves a password, and changes none
         if (table, entry.kind) == ("accounts", "signed_in") and before is not None and before.seal != seal:

@@ -52,9 +52,9 @@ class Front:
         row = {"digest": digest, "key": person_key(name), "started_at": now, "expires_at": now + timedelta(hours=1)}
         with self.ledger.transaction() as tx:
             tx.execute(insert(SESSIONS).values(**row))
-        told = {"rows_of": "sessions", "row": digest, "name": name, "until": row["expires_at"].isoformat()}
+        told = {"name": name, "session": digest, "until": row["expires_at"].isoformat()}
         with psycopg.connect(self.company.url) as session:
-            session.execute("SELECT ledger.append(now(), 'row_sealed', '', %s)", (Jsonb(told),))
+            session.execute("SELECT ledger.append(now(), 'signed_in', '', %s)", (Jsonb(told),))
         self._tokens[name] = token
 
     def sign_out(self, name: str) -> None:

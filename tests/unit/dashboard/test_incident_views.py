@@ -176,7 +176,6 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "second_factor_shown": ({"name": "pia"}, "pia", "pia is to add one"),
     "dead_letter_kept": ({"letter_id": "l-1", "source": "oms"}, "", "l-1, from oms"),
     "feed_advanced": ({"name": "oms.events", "cursor": "17"}, "", "oms.events, up to 17"),
-    "row_sealed": ({"rows_of": "people", "row": "pia"}, "", "pia of people, as this release found it"),
     "run_restarted": ({"by": "rita", "reason": "other rules"}, "rita", "“other rules”"),
     "released": ({"proposal_id": "p-2", "after": "r-9"}, "", "proposal p-2, after run r-9"),
     "observed": ({"upto": 17}, "", "up to observation 17"),

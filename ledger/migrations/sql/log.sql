@@ -1,20 +1,6 @@
-"""One function writes the audit log; what waits for its turn waits at rows that no role can lock by itself."""
+-- The audit log: one function writes it, and no row of it changes.
 
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0009"
-down_revision = "0008"
-branch_labels = None
-depends_on = None
-
-#: tables whose rows are numbered in the order in which they were written
-_NUMBERED = (
-    "runs", "proposals", "decisions", "effects", "incidents", "dead_letters", "policy_drafts", "lessons", "model_calls",
-)  # fmt: skip
-
-#: as Python's json.dumps(sort_keys=True, separators=(",", ":")) writes it, so that digests of before hold
-_CANONICAL = r"""
+-- as Python's json.dumps(sort_keys=True, separators=(",", ":")) writes it, so that both make the same digests
 CREATE FUNCTION ledger.quoted(said text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -67,10 +53,35 @@ BEGIN
             RETURN said::text;
     END CASE;
 END $$;
-"""
 
-#: kinds of rows are of whoever may write the rows that they tell of
-_APPEND = r"""
+-- which rows a row of the log seals: those that were written with it
+CREATE FUNCTION ledger.seals(kind text, run text, body jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_object_agg(name, ledger.seal(name, whose)) FROM (
+        SELECT unnest(CASE
+            WHEN kind = 'event_taken_in' THEN '{inbox,runs}'::text[]
+            WHEN kind = 'proposed' THEN '{observations,facts,model_calls,proposals,touches}'
+            WHEN kind = 'decided' THEN '{observations,decisions}'
+            WHEN kind = 'effect_marked' AND body ->> 'status' = 'intended' THEN '{authorizations,effects}'
+            WHEN kind = 'incident_opened' THEN '{observations,facts,model_calls,incidents}'
+            WHEN kind = 'observed' THEN '{observations}'
+            WHEN kind IN ('run_resumed', 'run_restarted', 'run_closed') THEN '{observations,facts,model_calls}'
+        END) AS name, run AS whose
+        UNION ALL SELECT 'people', body ->> 'name' WHERE kind = 'person_added'
+        UNION ALL SELECT unnest('{accounts,codes}'::text[]), body ->> 'name'
+            WHERE kind IN ('password_reset', 'password_changed', 'signed_in') OR kind LIKE 'second\_factor\_%'
+        UNION ALL SELECT unnest('{sessions,devices}'::text[]), unnest(ARRAY[body ->> 'session', body ->> 'device'])
+            WHERE kind = 'signed_in'
+        UNION ALL SELECT 'admissions', body ->> 'admission_id' WHERE kind LIKE 'admission\_%'
+        UNION ALL SELECT 'event_sources', body ->> 'name' WHERE kind LIKE 'event\_source\_%'
+        UNION ALL SELECT 'dead_letters', body ->> 'letter_id' WHERE kind LIKE 'dead\_letter\_%'
+        UNION ALL SELECT 'feeds', body ->> 'name' WHERE kind LIKE 'feed\_%'
+        UNION ALL SELECT 'policy_drafts', body ->> 'draft_id' WHERE kind LIKE 'policy\_%'
+        UNION ALL SELECT 'lessons', body ->> 'decision_id' WHERE kind LIKE 'lesson\_%'
+    ) AS told WHERE whose IS NOT NULL
+$$;
+
+-- the one way by which the log is written; kinds of rows are of whoever may write the rows that they tell of
 CREATE FUNCTION ledger.append(at timestamptz, kind text, run_id text, body jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -79,6 +90,7 @@ DECLARE
     seq bigint := 0;
     previous text := repeat('0', 64);
     moment text;
+    sealed jsonb;
 BEGIN
     IF kind !~ '^[a-z_]{1,60}$' OR jsonb_typeof(body) <> 'object' THEN
         RAISE EXCEPTION 'no row of the audit log is of the kind %', kind USING ERRCODE = 'invalid_parameter_value';
@@ -91,7 +103,7 @@ BEGIN
         WHEN kind = 'event_taken_in' THEN has_any_column_privilege(caller, 'ledger.inbox', 'INSERT')
         WHEN kind IN ('run_resumed', 'run_restarted', 'run_abandoned') THEN
             has_column_privilege(caller, 'ledger.runs', 'versions', 'UPDATE')
-        WHEN kind IN ('run_closed', 'incident_opened', 'released') THEN true
+        WHEN kind IN ('run_closed', 'incident_opened', 'released', 'observed') THEN true
         WHEN kind LIKE 'lesson\_%' THEN has_any_column_privilege(caller, 'ledger.lessons', 'INSERT')
         WHEN kind LIKE 'policy\_%' THEN has_any_column_privilege(caller, 'ledger.policy_drafts', 'INSERT')
         WHEN kind LIKE 'feed\_%' THEN has_any_column_privilege(caller, 'ledger.feeds', 'INSERT')
@@ -107,6 +119,12 @@ BEGIN
         RAISE EXCEPTION 'the audit log takes no row of %, which is to come', at USING ERRCODE = 'invalid_parameter_value';
     END IF;
     PERFORM FROM ledger.turns WHERE turn = 0 FOR UPDATE;
+    -- after its turn has come, so that it sees what others wrote before
+    body := body - 'rows';
+    sealed := ledger.seals(kind, run_id, body);
+    IF sealed IS NOT NULL THEN
+        body := body || jsonb_build_object('rows', sealed);
+    END IF;
     SELECT last.seq, last.digest INTO seq, previous FROM ledger.audit AS last ORDER BY last.seq DESC LIMIT 1;
     seq := coalesce(seq, 0) + 1;
     previous := coalesce(previous, repeat('0', 64));
@@ -122,18 +140,18 @@ BEGIN
     );
     RETURN seq;
 END $$;
-"""
 
-#: a row of the log stays what it is, and the next one follows it, whoever writes
-_LOG_STAYS = """
-CREATE FUNCTION ledger.log_stays() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- a row of the log stays what it is, and the next one follows it, whoever writes
+CREATE FUNCTION ledger.log_stays() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'rows of the audit log are neither changed nor deleted' USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER log_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.audit
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.log_stays();
+CREATE TRIGGER log_stays BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger.audit
+FOR EACH STATEMENT EXECUTE FUNCTION ledger.log_stays();
 
-CREATE FUNCTION ledger.log_follows() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION ledger.log_follows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.seq <> 1 + coalesce((SELECT max(seq) FROM ledger.audit), 0) THEN
         RAISE EXCEPTION 'row % does not follow the last one of the audit log', NEW.seq USING ERRCODE = 'insufficient_privilege';
@@ -141,73 +159,8 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER log_follows BEFORE INSERT ON ledger.audit FOR EACH ROW EXECUTE FUNCTION ledger.log_follows();
-"""
 
-#: 0 is the log's, 1 that of budgets for models, the others are of records of the systems
-_TURNS = """
-INSERT INTO ledger.turns SELECT generate_series(0, 1025);
-
-CREATE FUNCTION ledger.take_turns(wanted integer[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM FROM ledger.turns WHERE turn = ANY (wanted) AND turn > 0 ORDER BY turn FOR UPDATE;
-END $$;
-
-CREATE FUNCTION ledger.end_stalled() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-        SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM (
-            SELECT DISTINCT activity.pid FROM pg_stat_activity activity JOIN pg_locks held USING (pid)
-            WHERE held.relation = 'ledger.turns'::regclass AND held.mode = 'RowShareLock' AND held.granted
-            AND activity.pid <> pg_backend_pid() AND activity.xact_start < clock_timestamp() - interval '10 seconds'
-            -- those who wait themselves are not the ones who stop the others
-            AND activity.wait_event_type IS DISTINCT FROM 'Lock'
-        ) AS stalled
-    );
-EXCEPTION WHEN insufficient_privilege THEN
-    RETURN 0;
-END $$;
-"""
-
-#: of a lease: the session of its holder, which PostgreSQL knows to be there or not
-_LEASES = """
-CREATE FUNCTION ledger.has_ended(pid integer, start timestamptz) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT pid IS NOT NULL AND NOT EXISTS (
-        SELECT FROM pg_stat_get_activity(pid) there WHERE there.backend_start IS NOT DISTINCT FROM start
-    )
-$$;
-
-CREATE FUNCTION ledger.session_start() RETURNS timestamptz
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT backend_start FROM pg_stat_get_activity(pg_backend_pid())
-$$;
-
-CREATE FUNCTION ledger.lease_is_kept() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    of_owner boolean := pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE');
-BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.token <> OLD.token THEN
-        NEW.session_pid := pg_backend_pid();
-        NEW.session_start := ledger.session_start();
-    END IF;
-    IF of_owner OR (CASE
-        WHEN NEW.until > clock_timestamp() + interval '1 hour' THEN false
-        WHEN TG_OP = 'INSERT' THEN NEW.token = 0 AND NEW.holder = '' AND NEW.until <= clock_timestamp()
-        WHEN NEW.token = OLD.token THEN OLD.session_pid = pg_backend_pid()
-        ELSE NEW.token = OLD.token + 1
-            AND (OLD.until <= clock_timestamp() OR ledger.has_ended(OLD.session_pid, OLD.session_start))
-    END) THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'the lease of run % is held by another session', NEW.run_id USING ERRCODE = 'insufficient_privilege';
-END $$;
-CREATE TRIGGER lease_is_kept BEFORE INSERT OR UPDATE ON ledger.leases FOR EACH ROW EXECUTE FUNCTION ledger.lease_is_kept();
-"""
-
-#: nobody takes the last number there is, after which no other could come
-_NUMBERS = """
+-- nobody takes the last number there is, after which no other could come
 CREATE FUNCTION ledger.number_is_next() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -216,8 +169,18 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.dead_letters FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.decisions FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.effects FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.incidents FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.lessons FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.model_calls FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.policy_drafts FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.proposals FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.runs FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
 
-CREATE FUNCTION ledger.place_is_next() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION ledger.place_is_next() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fits boolean;
 BEGIN
@@ -238,26 +201,6 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-"""
-
-
-def upgrade() -> None:
-    op.create_table(
-        "turns",
-        sa.Column("turn", sa.Integer(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("turn", name=op.f("pk_turns")),
-        schema="ledger",
-    )
-    op.add_column("leases", sa.Column("session_pid", sa.Integer()), schema="ledger")
-    op.add_column("leases", sa.Column("session_start", sa.DateTime(timezone=True)), schema="ledger")
-    for statements in (_CANONICAL, _APPEND, _LOG_STAYS, _TURNS, _LEASES, _NUMBERS):
-        op.execute(statements)
-    for table in _NUMBERED:
-        _before_insert(table, "number_is_next")
-    for table in ("observations", "facts", "proposals"):
-        _before_insert(table, "place_is_next")
-    op.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")
-
-
-def _before_insert(table: str, name: str) -> None:
-    op.execute(f"CREATE TRIGGER {name} BEFORE INSERT ON ledger.{table} FOR EACH ROW EXECUTE FUNCTION ledger.{name}()")
+CREATE TRIGGER place_is_next BEFORE INSERT ON ledger.facts FOR EACH ROW EXECUTE FUNCTION ledger.place_is_next();
+CREATE TRIGGER place_is_next BEFORE INSERT ON ledger.observations FOR EACH ROW EXECUTE FUNCTION ledger.place_is_next();
+CREATE TRIGGER place_is_next BEFORE INSERT ON ledger.proposals FOR EACH ROW EXECUTE FUNCTION ledger.place_is_next();
