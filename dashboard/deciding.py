@@ -17,9 +17,8 @@ from errors import MissionsError
 from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
-from ledger.rules import already
+from ledger.rules import already, steps_left_out
 from nodes.edits import before_edit
-from nodes.execute import steps_left_out
 from nodes.review import standings
 
 #: how long what was read again counts as the present

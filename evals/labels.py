@@ -6,7 +6,7 @@ from typing import Any
 from errors import BadInput, SendBack
 from evals.expected import faults_of_form
 from ledger.records import ROLES, Decision, Proposal
-from nodes.execute import steps_left_out
+from ledger.rules import steps_left_out
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
 

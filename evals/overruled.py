@@ -14,7 +14,7 @@ from evals.labels import by_a_person
 from evals.lessons import findings_behind
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal, Run
-from nodes.execute import parts_left_out
+from ledger.rules import parts_left_out
 from systems.catalogue import Catalogue
 
 

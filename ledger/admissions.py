@@ -20,6 +20,8 @@ AdmissionStatus = Literal["asked", "confirmed", "refused", "lapsed"]
 COMMAND_LINE = "the command line"
 #: for which an admission can be confirmed
 LASTS = timedelta(days=3)
+#: who can confirm changes of people, in one company or another
+CONFIRMING = frozenset({"supervisor", "finance", "administrator"})
 #: who may decide, and who says who may
 TRUSTED = frozenset({"reviewer", "supervisor", "finance", "administrator"})
 #: who confirms where there is no other administrator

@@ -6,7 +6,7 @@ and `public.pem` (the key that the signature is checked with).
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,9 @@ from typing import Annotated, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError
 
-from errors import BadInput
+from errors import BadInput, MissionsError
 from ledger import audit
 from ledger.canonical import canonical, utc_now
 from ledger.postgres import PostgresLedger
@@ -76,12 +77,21 @@ def examine(
     """
     with one_moment(ledger) as tx:
         problems = [
-            *audit.verify(chain.entries(tx), head),
-            *reconciling.differences(tx, also),
             *attesting.differences(tx),
             *powers.differences(tx),
+            *_legible("The audit log", lambda: audit.verify(chain.entries(tx), head)),
+            *_legible("The ledger", lambda: reconciling.differences(tx, also)),
         ]
         return Examined(problems, chain.head(tx))
+
+
+def _legible(name: str, look: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """What a look finds, and that it could not go on where a row holds what nobody can read."""
+    try:
+        yield from look()
+    except (MissionsError, DataError, ValueError, OverflowError, RecursionError) as error:
+        said = str(getattr(error, "orig", error)).splitlines()[0]
+        yield f"{name} cannot be read to its end ({said}): something was changed behind the ledger's back."
 
 
 def examine_head(

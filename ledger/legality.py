@@ -10,6 +10,7 @@ from typing import get_args
 from errors import BadInput, Refused, TakenOver
 from ledger.canonical import digest, moment
 from ledger.records import (
+    Decision,
     Effect,
     EffectStatus,
     Event,
@@ -21,7 +22,7 @@ from ledger.records import (
     ProposalStatus,
     Run,
 )
-from ledger.rules import authority
+from ledger.rules import authority, steps_left_out
 from ledger.sentences import ended, still_sent
 
 #: what may follow which status of an effect
@@ -140,6 +141,12 @@ def check_intent(effect: Effect, proposal: Proposal | None, run: Run, latest: Pr
             f"{proposal.proposal_id}: only what was approved is executed."
         )
     moment(effect.at)
+
+
+def check_part(effect: Effect, proposal: Proposal, decisions: Iterable[Decision]) -> None:
+    """An effect is of no part that an approval left out."""
+    if effect.step in steps_left_out(proposal, decisions):
+        raise Refused(f"Effect {effect.key} ({effect.action}) is of a part of {proposal.proposal_id} that was left out.")
 
 
 def check_same_effect(kept: Effect, come: Effect) -> None:

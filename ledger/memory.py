@@ -375,6 +375,7 @@ class MemoryLedger:
                 if proposal.proposal_id not in allowed:
                     adding[effect.key] = proposal, self._within(case, proposal, needed)
                     allowed[proposal.proposal_id] = self._authorize(case, proposal, needed, effect.at)
+                legality.check_part(effect, proposal, case.decisions)
                 new[effect.key] = effect
             for given in allowed.values():
                 self._authorized[given.proposal_id] = given

@@ -106,7 +106,8 @@ class PostgresLedger:
         except (OperationalError, InterfaceError, TimeoutError) as failed:
             if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.ProgramLimitExceeded):
                 raise BadInput(f"The ledger cannot hold a value: {_first_line(failed)}") from failed
-            if isinstance(failed, OperationalError) and isinstance(failed.orig, psycopg.errors.LockNotAvailable):
+            stopped = psycopg.errors.LockNotAvailable | psycopg.errors.OutOfMemory
+            if isinstance(failed, OperationalError) and isinstance(failed.orig, stopped):
                 self._end_stalled()
             raise TryAgain(f"The database of the ledger {away(getattr(failed, 'orig', None) or failed)}") from failed
         except (ProgrammingError, InternalError) as failed:

@@ -179,6 +179,8 @@ def _unauthorized(rows: Rows) -> Iterator[str]:
             yield f"{name} has no authorization: it was written behind its back."
         if (step.get("name"), storable(step.get("args"))) != (effect.action, storable(effect.args)):
             yield f"{name} is no step of the plan that was decided about: it was changed behind its back."
+        elif proposal and effect.step in rules.steps_left_out(proposal, rows.decisions):
+            yield f"{name} is of a part that an approval left out: it was written behind its back."
         elif proposal and (wrong := _undecided(proposal, rows, given)):
             yield f"{name} was not allowed, for {wrong}: it was written behind its back."
 

@@ -8,7 +8,7 @@ sessions only the dashboard.
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal
+from typing import Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -92,8 +92,8 @@ FUNCTIONS = (
     "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
     "session_start()", "count_totals(text, jsonb, integer[])",
 )  # fmt: skip
-#: with which everybody verifies
-EVERYBODY = ("seal(text, text, bigint)",)
+#: with which everybody verifies, and every row is looked at
+EVERYBODY = ("seal(text, text, bigint)", "is_plain(jsonb)", "is_moment(timestamptz)")
 #: of every connection to the ledger. To verify 100,000 runs takes minutes, and none of its statements one
 _PATIENCE = ("lock_timeout=10s", "statement_timeout=5min", "idle_in_transaction_session_timeout=5min")
 #: what only the dashboard reads
@@ -101,6 +101,24 @@ SECRET = ("accounts", "sessions", "attempts", "devices", "admissions", "event_so
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
 _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}
+
+
+#: what takes something from all that a server has once: places for locks, and connections. Nobody here needs the former.
+_BOUNDS: tuple[LiteralString, ...] = (
+    """DO $$ DECLARE one regprocedure; BEGIN
+        FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+            AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^(lo_|loread|lowrite|be_lo)') LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', one);
+        END LOOP;
+    END $$""",
+    """DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$""",
+    """DO $$ DECLARE one name; left_over integer := current_setting('max_connections')::integer
+        - current_setting('superuser_reserved_connections')::integer; BEGIN
+        FOREACH one IN ARRAY ARRAY['missions_reasoner', 'missions_executor', 'missions_dashboard', 'missions_shadow']::name[] LOOP
+            EXECUTE format('ALTER ROLE %I CONNECTION LIMIT %s', one, greatest(left_over / 5, 5));
+        END LOOP;
+    END $$""",
+)
 
 
 def grant_roles(url: str) -> None:
@@ -116,6 +134,9 @@ def grant_roles(url: str) -> None:
             _make(tx, role)
         tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
+        for statement in _BOUNDS:
+            with suppress(psycopg.errors.InsufficientPrivilege), tx.transaction():  # of an account that owns no server
+                tx.execute(statement)
 
 
 @contextmanager
@@ -212,13 +233,13 @@ def signed_in(url: str, role: Role, logins: Mapping[Role, str]) -> str:
 
     Where there is neither, that of `as_role`.
     """
-    if role in logins:
-        return logins[role]
-    own = plain(parse(url).set(username=role))
-    if not parse(url).password:
-        with suppress(psycopg.OperationalError), psycopg.connect(own):
-            return own
-    return as_role(url, role)
+    own = logins.get(role, "")
+    if not own and not parse(url).password:
+        with suppress(psycopg.OperationalError), psycopg.connect(direct := plain(parse(url).set(username=role))):
+            own = direct
+    own = own or as_role(url, role)
+    # whatever somebody who once acted in the role made its default
+    return _with_option(own, "default_transaction_read_only=off") if WRITES[role] else own
 
 
 def reading(url: str, logins: Mapping[Role, str]) -> str:

@@ -5,7 +5,7 @@ what follows.
 """
 
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -307,3 +307,15 @@ def check_settlement(run: Run, person: Person | None, by: str, reason: str) -> P
     if run.status != "incident":
         raise Refused(f"Run {run.run_id} is '{run.status}' and no incident: there is nothing to settle.")
     return permissions.require(person, "settle_incident")
+
+
+def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
+    """The steps of the parts that approvals left out, counted from 0."""
+    parts = parts_left_out(proposal, decisions)
+    return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
+
+
+def parts_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> list[str]:
+    """The parts of the plan that approvals left out; of two approvals, what either left out."""
+    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    return list(dict.fromkeys(part for one in approvals for part in one.details.get("without", ())))

@@ -7,7 +7,7 @@ whose outcome is not known, stops the run as an incident.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from langgraph.runtime import Runtime
 
 from errors import OverLimit, Stuck
 from ledger.records import Approval, Decision, Effect, Proposal, Run
-from ledger.rules import unapproved
+from ledger.rules import steps_left_out, unapproved
 from nodes.authority import authors, covers
 from nodes.authorship import editors_of
 from nodes.drift import drift
@@ -127,15 +127,3 @@ def _begun(proposal: Proposal, context: MissionContext) -> list[Effect]:
 def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
     """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
     return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
-
-
-def steps_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> set[int]:
-    """The steps of the parts that approvals left out, counted from 0."""
-    parts = parts_left_out(proposal, decisions)
-    return {step for step, action in enumerate(proposal.plan) if action.get("part") in parts}
-
-
-def parts_left_out(proposal: Proposal, decisions: Iterable[Decision]) -> list[str]:
-    """The parts of the plan that approvals left out; of two approvals, what either left out."""
-    approvals = [one for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
-    return list(dict.fromkeys(part for one in approvals for part in one.details.get("without", ())))

@@ -6,6 +6,7 @@ politeness and for words that stand for one another, or a courtesy by itself. En
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 Words = tuple[str, ...]
@@ -31,28 +32,39 @@ _SHORT = {
     "you're": "you are", "you've": "you have", "it's": "it is", "that's": "that is",
     "can't": "cannot", "don't": "do not", "doesn't": "does not", "isn't": "is not", "aren't": "are not",
 }  # fmt: skip
+#: without its article it says the contrary
+_FEW = re.compile(r"\ba (few|little)\b")
 _WISH = re.compile(r"\bwould (?:like|love|be (?:glad|happy|pleased|delighted))\b")
-#: of these a courtesy may be made, in a sentence or a clause of its own: none asks for, gives, dates or binds to anything
-_COURTESY = frozenset({
-    "a", "again", "am", "and", "apologies", "apologize", "appreciate", "appreciated", "are", "as",
-    "be", "been", "best", "business", "bye", "cheers", "cordially", "dear", "deeply", "everybody",
-    "everyone", "excuse", "feedback", "for", "from", "goodbye", "grateful", "great", "greatly",
-    "greetings", "hello", "hi", "i", "important", "inconvenience", "is", "kind", "kindest",
-    "kindly", "loyalty", "many", "matter", "me", "most", "much", "my", "of", "our", "pardon",
-    "partnership", "patience", "please", "pleasure", "really", "regards", "respectfully",
-    "sincere", "sincerely", "so", "sorry", "team", "thank", "thanks", "the", "there", "time",
-    "to", "together", "trouble", "truly", "trust", "understanding", "us", "valued", "very",
-    "warm", "warmest", "warmly", "we", "wishes", "with", "wonderful", "working", "you", "your",
-})  # fmt: skip
-#: courtesies with words that are none elsewhere
-_PHRASES = re.compile(r"""
+#: what somebody thanks for, and what is sorry for
+_OURS = r"(?:your\ )?(?:patience|understanding|time|trust|business|loyalty|feedback|partnership)"
+_YOURS = rf"your\ {_OURS}(?:\ {_OURS})*".replace(r"your\ (?:your\ )?", r"your\ ")
+_SORRY = r"(?:\ for\ (?:(?:this|any|all)\ )?(?:inconvenience|trouble))?"
+_WE = r"(?:(?:we|us|our|from|with)\ (?:all\ )?(?:(?:are|deeply|greatly|sincere|respectfully)\ )*)?"
+#: whole courtesies, as they are compared: none asks for, gives, dates or binds to anything. Words by themselves would be
+#: no list of courtesies: with those of thanks one asks for business
+_PHRASES = re.compile(rf"""
     (?:(?:we\ )?(?:hope|trust)\ )?(?:this\ (?:message|note|letter|mail)\ finds\ you|you\ are(?:\ doing)?|all\ is)\ well
     |(?:have|wishing\ you|we\ wish\ you)
         \ (?:nice|good|great|lovely|pleasant|wonderful)\ (?:day|week|weekend|evening)(?:\ ahead)?
     |(?:we\ (?:am|are)?\ ?)?look(?:ing)?\ forward\ to
         \ (?:hearing\ from|speaking\ (?:to|with)|talking\ (?:to|with))\ you(?:\ soon)?
-    |yours(?:\ faithfully|\ cordially)?|all\ (?:the\ )?best|hello(?:\ (?:all|there|again|everyone|everybody|team))?
+    |{_WE}(?:(?:many|most|again)\ )?(?:thanks|thank\ you)(?:\ (?:again|all|both|everybody|everyone|team))*
+        (?:\ for\ (?:{_YOURS}|working\ with\ us))?(?:\ again)?
+    |{_WE}(?:appreciate\ (?:you|{_YOURS})|grateful(?:\ to\ you)?(?:\ for\ {_YOURS})?)(?:\ greatly)?
+    |{_YOURS}\ (?:is|are)\ (?:greatly\ |deeply\ )?(?:appreciated|important\ to\ us)
+    |you\ are\ (?:most\ )?(?:important\ to\ us|valued)
+    |(?:it\ is\ )?(?:great\ |our\ )*pleasure(?:\ (?:working|to\ be\ working)\ with\ you)?
+    |{_WE}(?:sorry|apologize|apologies|our\ apologies|our\ sincere\ apologies|sincere\ apologies){_SORRY}(?:\ again)?
+    |(?:with\ )?(?:(?:our|many|most)\ )?(?:(?:kind|kindest|best|warm|warmest|sincere|cordial|great)\ )*
+        (?:regards|wishes|greetings)
+        (?:\ (?:to|from)\ (?:you|us|you\ all|us\ all|our\ team|team|everybody|everyone))?
+    |respectfully|cordially|cheers|bye|goodbye|respectfully\ yours|cordially\ yours
+    |yours(?:\ (?:faithfully|cordially|respectfully))?|all\ best|hello(?:\ (?:all|there|again|everyone|everybody|team))?
 """, re.VERBOSE)  # fmt: skip
+#: marks that one could count
+_TALLY = re.compile(r"(?:[!?.,;:'\"()*-][ \t]*){4,}")
+#: how often a sentence may be said that is no sentence of the draft
+_MOST_OFTEN = 2
 _GREETING = re.compile(r"\bgood (?:morning|afternoon|evening|day)\b")
 #: English letters have these; the words above mean something else in another language
 _ENGLISH = frozenset(["the", "you", "your", "and", "with", "this", "that", "us", "our", "are", "they", "of", "to", "we", "for"])
@@ -72,9 +84,12 @@ def new_words(text: str, drafted: str) -> list[str]:
     strange = sorted(one for one in set(text) - _PLAIN - set(drafted) if not "!" <= one <= "~")
     if strange:
         return [f"the character U+{ord(one):04X}" for one in strange[:MOST_TOLD]]
-    known, names = {_compared(" ".join(clauses)) for clauses in _sentences(drafted)}, _names(drafted)
+    known, names = Counter(_compared(" ".join(clauses)) for clauses in _sentences(drafted)), _names(drafted)
     english = _is_english(drafted)
     new = [" ".join(clauses) for clauses in _sentences(text) if not _is_tone(clauses, known, names, english=english)]
+    said = Counter(_compared(" ".join(clauses)) for clauses in _sentences(text))
+    new += [" ".join(words) for words, often in said.items() if often > max(known[words], _MOST_OFTEN)]
+    new += [marks for marks in _TALLY.findall(text) if marks not in drafted]
     return [f"“{one[:LONGEST_TOLD]}…”" if len(one) > LONGEST_TOLD else f"“{one}”" for one in new[:MOST_TOLD]]
 
 
@@ -117,8 +132,7 @@ def _courteous(clause: str, names: Collection[Words]) -> bool:
         return True
     if any(word[1:] != word[1:].lower() for word in written) or any(word != word.lower() and word != "I" for word in rest):
         return False
-    compared = _compared(clause)
-    return all(word in _COURTESY for word in _spelled_out(clause)) or bool(_PHRASES.fullmatch(" ".join(compared)))
+    return _PHRASES.fullmatch(" ".join(_compared(clause))) is not None
 
 
 def _stands_in(words: Words, others: Words) -> bool:
@@ -126,15 +140,16 @@ def _stands_in(words: Words, others: Words) -> bool:
 
 
 def _compared(sentence: str) -> Words:
-    """The words of a sentence as they are compared: what is no plain word stays as it is written."""
+    """The words of a sentence as they are compared: what is no plain word stays as it is written, and a question a question."""
     told = " ".join(word for word in _spelled_out(sentence) if word not in _POLITE)
-    return tuple(_SAME.get(word, word) for word in _GREETING.sub("hello", _WISH.sub("wish-to", told)).split())
+    asked = ("?",) if sentence.rstrip("\"') ").endswith("?") else ()
+    return (*(_SAME.get(word, word) for word in _GREETING.sub("hello", _WISH.sub("wish-to", told)).split()), *asked)
 
 
 def _spelled_out(sentence: str) -> list[str]:
     words = [word.strip(_EDGES) for word in sentence.split()]
     lowered = [word.lower() if _WORD.fullmatch(word) else word for word in words if word]
-    return " ".join(_SHORT.get(word, word) for word in lowered).split()
+    return _FEW.sub(r"a-\1", " ".join(_SHORT.get(word, word) for word in lowered)).split()
 
 
 def _names(drafted: str) -> list[Words]:

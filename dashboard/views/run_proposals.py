@@ -9,8 +9,8 @@ from dashboard.text import clock, dollars, plain, words
 from dashboard.views.card import steps
 from dashboard.views.rail import long_text
 from ledger.records import Decision, Effect, Proposal
+from ledger.rules import steps_left_out
 from nodes.edits import before_edit
-from nodes.execute import steps_left_out
 
 _STATUS_KINDS: Mapping[str, str] = {
     "pending": "info", "approved": "good", "automatic": "good", "rejected": "bad", "sent_back": "warn", "superseded": "plain",

@@ -13,7 +13,7 @@ from evals.shadow.running import answer_of
 from ledger.base import Ledger
 from ledger.evaluations import Answer
 from ledger.records import Decision, Proposal
-from nodes.execute import steps_left_out
+from ledger.rules import steps_left_out
 from systems.catalogue import Catalogue
 
 #: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan

@@ -10,6 +10,7 @@ from errors import BadInput, Refused
 from ledger import names, passwords, permissions, rules
 from ledger.admissions import (
     COMMAND_LINE,
+    CONFIRMING,
     LASTS,
     Admission,
     AdmissionStatus,
@@ -81,7 +82,9 @@ def waiting(tx: Connection, at: datetime) -> list[Admission]:
 
 def must_not_take_two(tx: Connection, wanted: Wanted, by: str) -> None:
     """Refused where one person alone would do what takes two; who works at the command line is one, too."""
-    if takes_two(wanted, people.find(tx, wanted.name)) and not (by == COMMAND_LINE and _alone(tx, wanted)):
+    person = people.find(tx, wanted.name)
+    _keep_who_confirms(tx, wanted, person)
+    if takes_two(wanted, person) and not (by == COMMAND_LINE and _alone(tx, wanted)):
         raise Refused(f"This takes two people: {by} asks for it, and somebody else confirms.")
 
 
@@ -104,11 +107,24 @@ def _check(tx: Connection, wanted: Wanted, person: Person | None) -> None:
             raise BadInput(f"There is no person '{wanted.name}' in the ledger: add this person first.")
         return
     rules.check_person(wanted.name, wanted.role, wanted.customer_id)
+    _keep_who_confirms(tx, wanted, person)
     if person is None or not rules.is_called(person, wanted.name):
         people.check_new(tx, wanted.name)
         alike = {names.skeleton(one): one for one in tx.execute(select(_A.name).where(_A.status == "asked")).scalars()}
         if (other := alike.get(names.skeleton(wanted.name))) and rules.person_key(other) != rules.person_key(wanted.name):
             raise BadInput(f"'{wanted.name.strip()}' looks like '{other}', whom somebody asked for: give another name.")
+
+
+def _keep_who_confirms(tx: Connection, wanted: Wanted, person: Person | None) -> None:
+    """Refused where so few would be left who confirm that one person could do alone what takes two."""
+    if wanted.kind != "role" or person is None or person.role not in CONFIRMING or wanted.role in CONFIRMING:
+        return
+    others = [one.name for one in people.listed(tx) if one.role in CONFIRMING and one.name != person.name]
+    if len(others) < 2:
+        raise Refused(
+            f"{person.name} is one of the last two who can confirm changes of people: admit another supervisor, finance person "
+            "or administrator first."
+        )
 
 
 def _alone(tx: Connection, wanted: Wanted) -> bool:

@@ -35,6 +35,7 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
     latest = {run_id: proposals.latest(tx, run_id) for run_id in runs}
     allowed: dict[str, Authorization] = {}
     made: list[Commitment] = []
+    decided: Sequence[Decision] = ()
     for effect in effects:
         if effect.key in known:
             legality.check_same_effect(known[effect.key], effect)
@@ -48,6 +49,7 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
             decided = proposals.decisions(tx, proposal.run_id) if proposal.status == "approved" else []
             made = _commit(tx, proposal, needed, decided)
             allowed[proposal.proposal_id] = _authorize(tx, proposal, needed, decided, effect.at)
+        legality.check_part(effect, proposal, decided)
         tx.execute(insert(EFFECTS).values(**vars(effect)))
         known[effect.key] = effect
         body = audit.of_effect(effect, allowed[proposal.proposal_id], made)

@@ -1,8 +1,8 @@
 """Who stands above the grants of this database, as an account that owns the ledger last kept it in the log.
 
-What superusers, owners and event triggers may do, no grant says and no guard prevents. Which there are differs from one
-PostgreSQL to the next, so they are kept with `missions database roles`, and when an embedded database is made: whatever
-came since is told.
+What superusers, owners, event triggers and settings of roles do, no grant says and no guard prevents. Which there are
+differs from one PostgreSQL to the next, so they are kept with `missions database roles`, and when an embedded database is
+made: whatever came since is told.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,8 @@ UNION SELECT 'the setting ' || setting || ' (' || coalesce(nullif(concat_ws(' in
     (SELECT rolname FROM pg_roles WHERE oid = setrole), (SELECT datname FROM pg_database WHERE oid = setdatabase)
 ), ''), 'everybody') || ')'
 FROM pg_db_role_setting, unnest(setconfig) AS setting
-WHERE setting ~* '^(search_path|session_preload_libraries|local_preload_libraries|row_security)='
+WHERE (setting ~* '^(search_path|session_preload_libraries|local_preload_libraries|row_security)='
+        OR setrole IN (SELECT oid FROM pg_roles WHERE rolname LIKE 'missions\\_%'))
     AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
 ORDER BY 1
 """)

@@ -125,6 +125,23 @@ def test_one_administrator_confirms_through_a_puppet(desk: Desk, ledger: Postgre
 
 
 @TWO
+def test_one_administrator_takes_everybody_away_who_could_confirm(ledger: PostgresLedger, ledger_url: str) -> None:
+    desk = Desk(ledger)
+    for name, given in {"admin": "administrator", "sam": "supervisor", "fay": "finance"}.items():
+        admitted(desk, name, given)
+    assert tries(desk, role("fay", "analyst"), "admin") == "done"
+    told = "admit another supervisor, finance person or administrator first."
+    assert tries(desk, role("sam", "analyst"), "admin").endswith(told)
+    for attempt in (lambda: desk.admit("sam", "analyst"), lambda: desk.enrol("sam", "customer", "admin", "C-1")):
+        with pytest.raises(Refused, match="last two"):
+            attempt()
+    with pytest.raises(InsufficientPrivilege):
+        written(ledger_url, "UPDATE ledger.people SET role = 'analyst' WHERE key = 'sam'")
+    assert tries(desk, role("ada"), "admin", "sam") == "done"
+    assert tries(desk, role("sam", "analyst"), "admin") == "done", "somebody else can confirm now"
+
+
+@TWO
 @pytest.mark.parametrize("kind", ["password", "second_factor"])
 @pytest.mark.parametrize("who", ["fay", "rita", "olga"])
 def test_one_administrator_takes_the_account_of_somebody_who_decides(desk: Desk, kind: Any, who: str) -> None:
@@ -322,6 +339,11 @@ WRITTEN = {
         "UPDATE ledger.people SET role = 'auditor' WHERE key = 'ana'; UPDATE ledger.people SET role = 'finance' WHERE key = 'ana'"
     ),
     "an administrator who is lowered": "UPDATE ledger.people SET role = 'analyst' WHERE key = 'olga'",
+    "everybody else who could confirm, then oneself": (
+        "UPDATE ledger.people SET role = 'analyst' WHERE role IN ('supervisor', 'finance');"
+        "UPDATE ledger.people SET role = 'analyst' WHERE role = 'administrator';"
+        "INSERT INTO ledger.people (key, name, role, skeleton) VALUES ('{n}', '{n}', 'finance', '{n}')"
+    ),
     "an upsert": (
         "INSERT INTO ledger.people (key, name, role, skeleton) VALUES ('ana', 'ana', 'finance', 'ana') "
         "ON CONFLICT (key) DO UPDATE SET role = 'finance'"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, sleep
 
 import psycopg
@@ -13,10 +13,11 @@ from sqlalchemy.exc import InternalError, ProgrammingError
 from errors import MissionsError, Refused
 from graphs.ledgers import Ledgers, open_ledgers, set_up_checkpoints
 from ledger.address import parse, plain
+from ledger.auditing import examine, keep_powers
 from ledger.canonical import utc_now
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
-from ledger.roles import Role, as_role, grant_roles
+from ledger.roles import Role, as_role, grant_roles, signed_in
 from ledger.sql import turns
 from tests.conftest import _database
 from tests.ledger_examples import a_call, a_fact, a_proposal, an_effect, decided, said, staffed, started
@@ -24,8 +25,6 @@ from tests.ledger_examples import a_call, a_fact, a_proposal, an_effect, decided
 STOP = pytest.mark.promise("Nobody can stop the ledger")
 ACTING: tuple[Role, ...] = ("missions_reasoner", "missions_executor", "missions_dashboard")
 SHADOW: Role = "missions_shadow"
-#: keys under which locks were once taken: the log, migration, roles, jobs, budgets for models
-KEYS = (0x6175646974, 0x6D696772617465, 0x726F6C6573, 0x6A6F6273, 0x6D6F64656C73)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +69,6 @@ def _whole_run(ledgers: Ledgers, run_id: str) -> None:
 
 
 HELD = {
-    "every key of before, for the session": "SELECT pg_advisory_lock(key) FROM unnest(ARRAY[{keys}]::bigint[]) key",
-    "every key of before, for the transaction": "SELECT pg_advisory_xact_lock(key) FROM unnest(ARRAY[{keys}]::bigint[]) key",
-    "keys of records": "SELECT pg_advisory_lock(hashtextextended(r, 0)) FROM unnest(ARRAY['payments order of {run}', 'x']) r",
     "a long look": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ledger.audit",
     "tables that are read": "LOCK TABLE ledger.runs, ledger.audit, ledger.turns, ledger.leases IN ACCESS SHARE MODE",
 }
@@ -83,7 +79,7 @@ HELD = {
 def test_a_role_that_writes_nothing_holds_whatever_locks_it_can(how: str, url: str, ledgers: Ledgers) -> None:
     run_id = f"run {how}"
     with session(url, SHADOW) as mallory:
-        mallory.execute(HELD[how].format(keys=", ".join(map(str, KEYS)), run=run_id).encode())
+        mallory.execute(HELD[how].encode())
         begun = monotonic()
         _whole_run(ledgers, run_id)
         grant_roles(url)
@@ -116,6 +112,144 @@ REACHED = [
 def test_a_role_that_writes_nothing_reaches_for_a_lock_that_others_need(statement: str, url: str) -> None:
     with session(url, SHADOW) as mallory, pytest.raises(psycopg.errors.InsufficientPrivilege):
         mallory.execute(statement.encode())
+
+
+#: of what a server has once for all
+SPENT = (
+    "SELECT pg_advisory_lock(1)", "SELECT pg_advisory_xact_lock_shared(1, 2)", "SELECT pg_try_advisory_lock(7, n) FROM "
+    "generate_series(1, 50000) n", "SELECT pg_try_advisory_xact_lock(1)", "SELECT lo_create(0)", "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'x')", "CREATE TEMP TABLE mine (x int)", "CREATE TABLE public.mine (x int)",
+)  # fmt: skip
+
+
+@STOP
+@pytest.mark.parametrize("role", [*ACTING, SHADOW])
+@pytest.mark.parametrize("statement", SPENT)
+def test_a_role_takes_of_what_a_server_has_once(statement: str, role: Role, url: str) -> None:
+    with session(url, role) as mallory, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        mallory.execute(statement.encode())
+
+
+@STOP
+@pytest.mark.parametrize("role", [*ACTING, SHADOW])
+def test_a_role_gathers_locks_until_there_are_none_for_others(role: Role, url: str, ledgers: Ledgers) -> None:
+    """On a PostgreSQL whose account could not take the functions away from everybody."""
+    with psycopg.connect(url, autocommit=True) as owner, psycopg.connect(signed_in(url, role, {})) as mallory:
+        owner.execute(f"GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO {role}")
+        mallory.execute("SELECT pg_advisory_lock(n) FROM generate_series(1, 3000) n")
+        with ledgers.executor.transaction() as tx:
+            assert tx.exec_driver_sql("SELECT ledger.end_stalled()").scalar() == 1
+        with pytest.raises(psycopg.OperationalError):
+            mallory.execute("SELECT 1")
+        owner.execute(f"REVOKE EXECUTE ON FUNCTION pg_advisory_lock(bigint) FROM {role}")
+    started(ledgers.front, f"run after a hoard of {role}")
+
+
+@STOP
+def test_a_role_that_writes_nothing_takes_every_connection(url: str, ledgers: Ledgers) -> None:
+    address = signed_in(url, SHADOW, {})
+    with ExitStack() as stack:
+
+        def take_all() -> None:
+            for _ in range(500):
+                stack.enter_context(psycopg.connect(address))
+
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            take_all()
+        for role in ACTING:
+            psycopg.connect(signed_in(url, role, {})).close()
+
+
+BESIDE = {
+    "it waits for a row of an accomplice": "SELECT FROM ledger.runs WHERE run_id = 'run-a' FOR UPDATE",
+    "it sleeps": "SELECT pg_sleep(60)",
+}
+
+
+@STOP
+@pytest.mark.parametrize("how", BESIDE)
+def test_whoever_holds_the_log_looks_busy(how: str, url: str, ledgers: Ledgers) -> None:
+    with suppress(MissionsError):
+        started(ledgers.front, "run-a")
+
+    holds = Event()
+
+    def hold() -> None:
+        with suppress(psycopg.OperationalError), psycopg.connect(signed_in(url, "missions_reasoner", {})) as mallory:
+            mallory.execute("SELECT ledger.append(now(), 'incident_opened', 'run-x', '{}')")
+            holds.set()
+            mallory.execute(BESIDE[how].encode())
+
+    with suppress(psycopg.OperationalError), psycopg.connect(signed_in(url, "missions_dashboard", {})) as accomplice:
+        accomplice.execute("SELECT FROM ledger.runs FOR UPDATE")
+        thread = Thread(target=hold)
+        thread.start()
+        assert holds.wait(10)
+        begun = monotonic()
+        while ledgers_wait(ledgers, f"run while {how}"):
+            sleep(0.2)
+        assert monotonic() - begun < 45
+        thread.join()
+
+
+@STOP
+def test_a_role_that_writes_holds_every_row_that_is_decided_about(url: str, ledgers: Ledgers) -> None:
+    started(ledgers.front, "run-h")
+    ledgers.reasoner.propose(a_proposal("p-h", run_id="run-h"))
+    with suppress(psycopg.OperationalError), psycopg.connect(signed_in(url, "missions_reasoner", {})) as mallory:
+        mallory.execute("SELECT FROM ledger.proposals FOR UPDATE")
+        mallory.execute("SELECT FROM ledger.runs FOR UPDATE")
+        begun = monotonic()
+        while True:
+            with suppress(MissionsError):
+                decided(ledgers.front, proposal_id="p-h")
+                break
+        assert monotonic() - begun < 35
+
+
+UNREADABLE = {
+    "a moment before all calendars": ("'4713-01-01 BC'", "'{}'"),
+    "no moment": ("'-infinity'", "'{}'"),
+    "a number of 131,072 digits": ("now()", "'{\"a\": 1e131071}'"),
+    "600 lists in each other": ("now()", "('{\"a\":' || repeat('[', 600) || repeat(']', 600) || '}')::jsonb"),
+    "600 objects in each other": ("now()", "(repeat('{\"a\":', 600) || '1' || repeat('}', 600))::jsonb"),
+    "a number deep below": ("now()", '\'{"a": [{"b": [-1e131071]}]}\''),
+}
+
+
+@STOP
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("role", ACTING)
+def test_a_row_that_nobody_can_read_is_written_to_stay(role: Role, what: str, url: str) -> None:
+    at, body = UNREADABLE[what]
+    rows = [f"SELECT ledger.append({at}, 'incident_opened', 'run-1', {body})"]
+    rows += [
+        f"INSERT INTO ledger.observations VALUES ('run-n', 1, {at}, 'x', 'read', 'x', {body})",
+        f"INSERT INTO ledger.incidents (incident_id, run_id, reason, at) VALUES ('i', 'run-n', 'x', {at})",
+        f"INSERT INTO ledger.facts VALUES ('run-n', 1, 0, 'x', 'x', '{{}}', 'ok', {body}, {at}, NULL)",
+    ]
+    for row in rows[: 4 if role == "missions_reasoner" else 2]:
+        if "incidents" in row and "now()" in row:
+            continue
+        with session(url, role) as mallory, pytest.raises(psycopg.errors.IntegrityError, match="legible|digest"):
+            mallory.execute(row.encode())
+
+
+@STOP
+def test_a_role_makes_a_default_for_itself_with_which_nobody_can_work_in_it(url: str) -> None:
+    keep_powers(url)
+    with PostgresLedger.open(url) as ledger:
+        with psycopg.connect(signed_in(url, "missions_executor", {})) as mallory:
+            mallory.execute("ALTER ROLE missions_executor SET default_transaction_read_only = on")
+        try:
+            started(ledger, "run-d")
+            with open_ledgers(url, 30) as opened:
+                assert opened.executor.incident("run-d", "stuck", utc_now()).run_id == "run-d"
+            found = examine(ledger).problems
+        finally:
+            with psycopg.connect(url) as owner:
+                owner.execute("ALTER ROLE missions_executor RESET ALL")
+    assert any("default_transaction_read_only=on (missions_executor)" in one for one in found)
 
 
 @STOP
@@ -252,7 +386,8 @@ def test_whoever_holds_the_lock_of_a_lease_as_it_once_was_changes_nothing(url: s
     """Nobody can make a live lease look dead, or one that ended look alive."""
     started(ledgers.front, "run-l")
     with session(url, SHADOW) as mallory:
-        mallory.execute("SELECT pg_advisory_lock(key) FROM generate_series(-3000, 3000) key")
+        mallory.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        mallory.execute("SELECT count(*) FROM ledger.leases")
         refused = pytest.raises(Refused, match="is being worked on")
         with ledgers.executor.lease("run-l") as first, refused, ledgers.executor.lease("run-l"):
             pass

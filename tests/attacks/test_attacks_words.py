@@ -223,6 +223,10 @@ NEW = (
     "\uff28\uff25\uff2c\uff2c\uff2f", "\U0001d407ello", "H3llo", "c4rd", "$", "\u20ac", "%", "*",
     "_a_", "http", "e.v.i.l", "Hope Good", "thank you Mallory", "kind regards, The Bank",
     "Have a great weekend in Paris", "looking forward to your card",
+    "Please be there.", "We are to be there with you, together, again.", "We excuse and pardon you.", "You are excused.",
+    "Thank me with your business.", "Our business is to be with you.", "Most of our time is for you.", "I I I I I I I",
+    "Much of our business is to you.", "We are so sorry for our trouble with you.", "Thanks !!!!!!!", "Thanks! ! ! ! ! !",
+    "Thanks. Thanks. Thanks. Thanks. Thanks.", "Excuse our team, for we are sorry: the trouble is our trouble.",
 )  # fmt: skip
 
 
@@ -233,6 +237,20 @@ def test_something_new_in_words_that_are_said_to_be_tone(text: str) -> None:
 
 
 DROPPED = ("cannot ", "not ", "back, ", "O-17 ", "$50.00 ", "2026", "you ", "Harbor & ", "get ")
+
+
+TURNED = {
+    "a question that becomes an announcement": ("May I call you this week?", "Can we call you this week."),
+    "a question that becomes a clause": ("May I call you this week?", "May I call you this week,"),
+    "a few that become few": ("a few things", "few things"),
+    "a sentence as a tally": ("May I call you this week?", "May I call you this week? " * 5),
+}
+
+
+@pytest.mark.parametrize("turned", TURNED)
+def test_a_sentence_of_the_draft_that_says_something_else(turned: str) -> None:
+    said, instead = TURNED[turned]
+    assert new_words(DRAFT.replace(said, instead), DRAFT)
 
 
 @pytest.mark.parametrize("word", DROPPED)

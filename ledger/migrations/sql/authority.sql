@@ -73,6 +73,10 @@ BEGIN
         WHERE allowed.proposal_id = NEW.proposal_id AND run_id = NEW.run_id AND runs.status = 'running'
             AND asked.plan -> NEW.step ->> 'name' = NEW.action AND asked.plan -> NEW.step ->> 'tool' = NEW.tool
             AND asked.plan -> NEW.step -> 'args' = NEW.args AND NEW.step >= 0
+            AND NOT EXISTS (
+                SELECT FROM ledger.decisions WHERE decisions.proposal_id = asked.proposal_id AND kind = 'approve'
+                    AND coalesce(details -> 'without', '[]') ? (asked.plan -> NEW.step ->> 'part')
+            )
     ) OR EXISTS (SELECT FROM ledger.effects WHERE proposal_id = NEW.proposal_id AND step = NEW.step AND key <> NEW.key) THEN
         RAISE EXCEPTION 'effect % is no step of a plan that is authorized', NEW.key
             USING ERRCODE = 'insufficient_privilege';
@@ -165,8 +169,16 @@ DECLARE
     caller name := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.role = OLD.role AND NEW.key = OLD.key
-        OR NEW.role NOT IN ('reviewer', 'supervisor', 'finance', 'administrator')
-            AND NOT (TG_OP = 'UPDATE' AND OLD.role = 'administrator')
+        OR NEW.role NOT IN ('reviewer', 'supervisor', 'finance', 'administrator') AND NOT (
+            TG_OP = 'UPDATE' AND (
+                OLD.role = 'administrator'
+                -- of those who confirm, two others stay: or one person could take all others away, and be asked by nobody
+                OR OLD.role IN ('supervisor', 'finance') AND 2 > (
+                    SELECT count(*) FROM ledger.people
+                    WHERE role IN ('administrator', 'supervisor', 'finance') AND key <> OLD.key
+                )
+            )
+        )
         OR pg_has_role(caller, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE')
         OR NOT EXISTS (SELECT FROM ledger.people WHERE role = 'administrator')
         OR NOT EXISTS (SELECT FROM ledger.people WHERE role IN ('administrator', 'supervisor', 'finance') AND key <> NEW.key)

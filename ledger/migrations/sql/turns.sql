@@ -8,18 +8,29 @@ BEGIN
     PERFORM FROM ledger.turns WHERE turn = ANY (wanted) AND turn > 0 ORDER BY turn FOR UPDATE;
 END $$;
 
--- of sessions that hold a turn and do nothing
+-- of sessions that stop others: at a turn, or of a part and in the midst of writing, for long, whatever they wait for unless it
+-- is another of these; or of a part, with more locks than any needs, of which a server has a number for all
 CREATE FUNCTION ledger.end_stalled() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_parts integer[] := ARRAY(
+        SELECT pid FROM pg_stat_activity
+        WHERE usename IN ('missions_reasoner', 'missions_executor', 'missions_dashboard', 'missions_shadow')
+    );
+    stopping integer[] := ARRAY(
+        SELECT DISTINCT pid FROM pg_locks
+        WHERE granted AND mode IN ('RowShareLock', 'RowExclusiveLock') AND pid <> pg_backend_pid()
+            AND (relation = 'ledger.turns'::regclass OR pid = ANY (of_parts) AND relation IN (
+                SELECT oid FROM pg_class WHERE relnamespace = 'ledger'::regnamespace
+            ))
+    );
+    hoarding integer[] := ARRAY(SELECT pid FROM pg_locks WHERE pid = ANY (of_parts) GROUP BY pid HAVING count(*) > 2000);
 BEGIN
     RETURN (
-        SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM (
-            SELECT DISTINCT activity.pid FROM pg_stat_activity activity JOIN pg_locks held USING (pid)
-            WHERE held.relation = 'ledger.turns'::regclass AND held.mode = 'RowShareLock' AND held.granted
-            AND activity.pid <> pg_backend_pid() AND activity.xact_start < clock_timestamp() - interval '10 seconds'
-            -- those who wait themselves are not the ones who stop the others
-            AND activity.wait_event_type IS DISTINCT FROM 'Lock'
-        ) AS stalled
+        SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE pid = ANY (stopping) AND xact_start < clock_timestamp() - interval '10 seconds'
+            AND NOT pg_blocking_pids(pid) && stopping
+        OR pid = ANY (hoarding) AND pid <> pg_backend_pid()
     );
 EXCEPTION WHEN insufficient_privilege THEN
     RETURN 0;

@@ -109,7 +109,7 @@ END $$;
 
 
 def upgrade() -> None:
-    for statements in (_sql("tables"), _SEAL, _sql("log"), _sql("turns"), _sql("authority")):
+    for statements in (_sql("tables"), _SEAL, _sql("log"), _sql("turns"), _sql("authority"), _sql("values")):
         op.get_bind().exec_driver_sql(statements)
     # triggers call theirs all the same
     op.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.records import Decision
-from nodes.execute import steps_left_out
+from ledger.rules import steps_left_out
 from tests.engine import LiveRun
 from tests.unit.nodes.examples import discrepancy
 
