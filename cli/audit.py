@@ -67,7 +67,7 @@ def export_audit(
     with open_ledger() as ledger:
         head = export_log(ledger, out, key, utc_now())
     say(f"{head.seq} rows of the audit log are in {out}, to row {head.seq}, {head.digest}.")
-    say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody of here can write.")
+    say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody who works here can write.")
 
 
 def _second_look(desk: Desk) -> SecondLook:

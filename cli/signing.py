@@ -6,6 +6,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import typer
+
 from cli.opening import open_ledger
 from cli.screen import say
 from errors import BadInput, Refused
@@ -57,8 +59,9 @@ def sign_out() -> None:
 
 def signed_in(desk: Desk) -> Person | None:
     """The person who is signed in here, as the ledger has them now; None where nobody is, or not any more."""
-    token = _kept(settings())
-    return desk.who(token) if token else None
+    chosen = settings()
+    token = _kept(chosen)
+    return desk.who(token, chosen.second_factor_roles) if token else None
 
 
 def decider(desk: Desk) -> Person:
@@ -108,7 +111,7 @@ def _code(knock: Knock, name: str) -> str:
     """Ask for the code of the second factor, which an app gets here if need be."""
     if knock.secret:
         say("You sign in with a second factor from now on. Add this to an app for codes (TOTP):")
-        say(second_factor.address(knock.secret, name, settings().brand_name))
+        typer.echo(second_factor.address(knock.secret, name, settings().brand_name))  # whole, however wide the terminal is
     return _ask("Code of your app: ")
 
 

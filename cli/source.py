@@ -7,6 +7,7 @@ import typer
 from cli.opening import open_ledger
 from cli.screen import say, table
 from cli.user import manager
+from errors import BadInput
 from graphs.pack_files import load_packs
 from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
@@ -30,7 +31,8 @@ def add_source(
     per_hour: _PerHour = 3_600,
 ) -> None:
     """Add an event source and print its token, once. Takes an administrator."""
-    bounds = _bounds(missions, as_of_days, per_hour)
+    bounds = Bounds(missions=_named(missions), as_of_days=as_of_days, hourly=per_hour)
+    check_bounds(bounds, _missions())
     with open_ledger() as ledger:
         token = Inbox(ledger).add_source(name, manager(ledger, Desk(ledger), what="manage_sources"), bounds)
     say(f"Token of {name}, shown now and never again:")
@@ -39,12 +41,26 @@ def add_source(
 
 
 @app.command("bounds")
-def bound_source(name: str, missions: _Missions, as_of_days: _AsOfDays = Bounds.as_of_days, per_hour: _PerHour = 3_600) -> None:
-    """Let an event source do something else from now on. Takes an administrator."""
-    bounds = _bounds(missions, as_of_days, per_hour)
+def bound_source(
+    name: str, missions: _Missions | None = None, as_of_days: _AsOfDays | None = None, per_hour: _PerHour | None = None
+) -> None:
+    """Let an event source do something else from now on; what is not named stays. Takes an administrator."""
     with open_ledger() as ledger:
-        Inbox(ledger).bound_source(name, bounds, manager(ledger, Desk(ledger), what="manage_sources"))
-    say(f"{name}: {', '.join(bounds.missions or ())}; {as_of_days} days back; {per_hour:,} events an hour.")
+        by, inbox = manager(ledger, Desk(ledger), what="manage_sources"), Inbox(ledger)
+        source = inbox.source_named(name)
+        if source is None:
+            raise BadInput(f"There is no event source '{name}': see `missions source list`.")
+        now = source.bounds
+        bounds = Bounds(
+            missions=now.missions if missions is None else _named(missions),
+            as_of_days=now.as_of_days if as_of_days is None else as_of_days,
+            hourly=now.hourly if per_hour is None else per_hour,
+        )
+        check_bounds(bounds, _missions())
+        inbox.bound_source(name, bounds, by)
+    said = "every Mission" if bounds.missions is None else ", ".join(bounds.missions)
+    back = f"{bounds.as_of_days} day{'' if bounds.as_of_days == 1 else 's'} back"
+    say(f"{name}: {said}; {back}; {'any number of' if bounds.hourly is None else format(bounds.hourly, ',')} events an hour.")
 
 
 @app.command("list")
@@ -71,11 +87,10 @@ def end_source(name: str) -> None:
     say(f"{name} hands no events in any more.")
 
 
-def _bounds(missions: str, as_of_days: int, per_hour: int) -> Bounds:
-    """What is asked for. Raises BadInput for a Mission that there is not, and for numbers beyond all measure."""
+def _named(missions: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
+
+
+def _missions() -> list[str]:
     chosen = settings()
-    known = load_packs(chosen.packs, default_catalogue(), PolicyBook.load(chosen.policies))
-    named = tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
-    bounds = Bounds(missions=named, as_of_days=as_of_days, hourly=per_hour)
-    check_bounds(bounds, list(known))
-    return bounds
+    return list(load_packs(chosen.packs, default_catalogue(), PolicyBook.load(chosen.policies)))

@@ -130,7 +130,7 @@ def _takes(draft: PolicyDraft) -> str:
         return "It takes no approval away: a supervisor, finance or an administrator puts it in force."
     who = f"{'Two people who are' if needed.four_eyes else 'Somebody who is'} {needed.role} or above"
     agreed = ", ".join(one["by"] for one in draft.agreed)
-    return f"It lets plans run that take an approval now. {who} must put it in force.{f' {agreed} agreed.' if agreed else ''}"
+    return f"It lets plans run with less approval than now. {who} must put it in force.{f' {agreed} agreed.' if agreed else ''}"
 
 
 def _put_in_force(draft: PolicyDraft, reason: str) -> None:

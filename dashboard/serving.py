@@ -62,7 +62,7 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
 
 
 def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
-    signed_in = None if uses_oidc(chosen) else lambda token: opened.desk.who(token) is not None
+    signed_in = None if uses_oidc(chosen) else lambda token: opened.desk.who(token, chosen.second_factor_roles) is not None
     return st.App(
         APP,
         secrets=secrets,

@@ -22,7 +22,7 @@ def visitor() -> Person | None:
     opened = company()
     if not uses_oidc(opened.settings):
         token = st.context.cookies.get(COOKIE)
-        return opened.desk.who(token) if token else None
+        return opened.desk.who(token, opened.settings.second_factor_roles) if token else None
     name = oidc_name()
     person = opened.ledger.person(name) if name else None
     # names that only look alike are one person to the ledger, and two mailboxes

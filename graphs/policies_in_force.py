@@ -37,7 +37,7 @@ class Deciding:
     def sentences(self) -> list[str]:
         """One for each policy whose file is not in force."""
         return [
-            f"{policy_id} in the folder is not the one in force: it would let plans run that take an approval now. "
+            f"{policy_id} in the folder is not the one in force: it would let plans run with less approval than now. "
             f"The one that was put in force decides; `missions knowledge restore` puts it back, and a draft of the "
             f"change takes {'two people who are' if one.four_eyes else 'somebody who is'} {one.role} or above."
             for policy_id, one in self.held_back.items()

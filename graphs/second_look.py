@@ -80,7 +80,7 @@ class SecondLook:
 
     def sentence(self) -> str:
         """What was looked at and what was not."""
-        told = f"What {self.looked_at:,} plans took that were carried out was worked out again"
+        told = f"The approval of {self.looked_at:,} executed plans was worked out again from policies, plans and facts"
         if not self.left_out:
             return f"{told}."
         why = "; ".join(f"{count:,} of another {what}" for what, count in sorted(self.left_out.items()))

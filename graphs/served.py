@@ -22,6 +22,8 @@ class Served:
     runtime: Runtime
     desk: Desk
     inbox: Inbox
+    #: the roles that take one
+    second_factor: frozenset[str]
 
 
 _OPEN: list[Served] = []
@@ -43,6 +45,6 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(to_thread.run_sync, opened.__exit__, None, None, None)
         ledger = runtime.ledger
         assert isinstance(ledger, PostgresLedger)
-        _OPEN.append(Served(runtime, Desk(ledger), Inbox(ledger)))
+        _OPEN.append(Served(runtime, Desk(ledger), Inbox(ledger), settings().second_factor_roles))
         stack.callback(_OPEN.clear)
         yield

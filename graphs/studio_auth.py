@@ -53,7 +53,7 @@ async def authenticate(authorization: str | None) -> Auth.types.MinimalUserDict:
 
 def _identity(token: str) -> str:
     opened = served()
-    if person := opened.desk.who(token):
+    if person := opened.desk.who(token, opened.second_factor):
         return f"person:{person.name}" if may(person, "read") else ""
     source = opened.inbox.source_of(token)
     return f"source:{source.name}" if source else ""

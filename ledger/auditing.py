@@ -149,7 +149,7 @@ def head_now(ledger: PostgresLedger, key: Ed25519PrivateKey, at: datetime) -> He
 def own_key(file: Path) -> Ed25519PublicKey:
     """The public half of the key of this installation. Raises BadInput where it has none."""
     if not file.exists():
-        raise BadInput(f"there is no key in {file}; name the public.pem of the export with --key")
+        raise BadInput(f"there is no key {file}; put it back from your backup, or name the public.pem of the export with --key")
     return signing_key(file).public_key()
 
 

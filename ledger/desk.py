@@ -122,10 +122,13 @@ class Desk:
         with self._transaction() as tx:
             return doors.knock(tx, ask, lasts, second_factor, self._clock())
 
-    def who(self, token: str) -> Person | None:
-        """Whose session this is, with the role that they have now; None when it has expired or was ended."""
+    def who(self, token: str, second_factor: Collection[str] = ()) -> Person | None:
+        """Whose session this is, with the role that they have now; None when it has expired or was ended.
+
+        None too for whoever has a role that takes a second factor, and has none yet: they sign in once more.
+        """
         with self._transaction() as tx:
-            return doors.who(tx, token, self._clock())
+            return doors.who(tx, token, self._clock(), second_factor)
 
     def sign_out(self, token: str) -> None:
         """End a session."""

@@ -259,14 +259,17 @@ def name_of(tx: Connection, key: str) -> str:
     return found
 
 
-def who(tx: Connection, token: str, at: datetime) -> Person | None:
-    """Whose session this token is, with the role that they have now."""
+def who(tx: Connection, token: str, at: datetime, second_factor: Collection[str] = ()) -> Person | None:
+    """Whose session this token is, with the role that they have now; nobody's without a factor that the role takes."""
     row = tx.execute(
-        select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id)
+        select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id, ACCOUNTS.c.factor_step)
         .join(SESSIONS, SESSIONS.c.key == PEOPLE.c.key)
+        .outerjoin(ACCOUNTS, ACCOUNTS.c.key == PEOPLE.c.key)
         .where(SESSIONS.c.digest == _digest(token), SESSIONS.c.expires_at > at)
     ).first()
-    return Person(**fields(row)) if row else None
+    if row is None or (row.role in second_factor and row.factor_step is None):
+        return None
+    return Person(**fields(row, "factor_step"))
 
 
 def leave(tx: Connection, token: str, at: datetime) -> None:

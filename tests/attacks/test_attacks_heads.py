@@ -160,7 +160,7 @@ def test_a_head_is_edited_or_swapped_to_fit(ledger: PostgresLedger, heads: Heads
 def test_the_key_is_taken_away(ledger: PostgresLedger, heads: Heads) -> None:
     heads.keep(ledger)
     heads.key.unlink()
-    found(heads, ledger, "there is no key in")
+    found(heads, ledger, "there is no key ")
 
 
 SLEEPS = f'{shlex.quote(sys.executable)} -c \'import subprocess; subprocess.run(["sleep", "30"])\''

@@ -282,6 +282,18 @@ def test_a_role_that_takes_a_second_factor_signs_in_without_one(desk: Desk, cloc
     assert desk.sign_in("rita", PASSWORD, HOURS, code=app.at(clock.now)).token
 
 
+@TWO
+def test_a_session_from_before_a_role_took_a_second_factor_goes_on(desk: Desk, clock: Clock) -> None:
+    token = desk.sign_in("rita", PASSWORD, HOURS).token
+    assert desk.who(token) is not None
+    assert desk.who(token, {"reviewer"}) is None
+    shown = desk.sign_in("rita", PASSWORD, HOURS, second_factor={"reviewer"})
+    assert desk.who(token, {"reviewer"}) is None, "what is only shown is no factor yet"
+    code = pyotp.TOTP(shown.secret).at(clock.now)
+    with_code = desk.sign_in("rita", PASSWORD, HOURS, code=code, second_factor={"reviewer"})
+    assert desk.who(with_code.token, {"reviewer"}) is not None
+
+
 @STRANGERS
 def test_the_form_answers_and_does_the_same_for_known_unknown_and_waiting_names(
     desk: Desk, ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch

@@ -119,8 +119,17 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     assert " ".join(bounded.stdout.split()) == "oms: support_resolution; 3 days back; 10 events an hour."
     changed = Inbox(command.ledger).source_named("oms")
     assert changed and changed.bounds == Bounds(missions=("support_resolution",), as_of_days=3, hourly=10)
+    assert (
+        command("source", "bounds", "oms", "--per-hour", "7").stdout
+        == "oms: support_resolution; 3 days back; 7 events an hour.\n"
+    )
+    assert (
+        command("source", "bounds", "oms", "--as-of-days", "1").stdout
+        == "oms: support_resolution; 1 day back; 7 events an hour.\n"
+    )
+    refused(command("source", "bounds", "nobody", "--per-hour", "7"), "'nobody'", "missions source list")
     listed = command("source", "list").stdout
-    assert re.search(r"^oms +support_resolution +3 +10 +\d", listed, re.MULTILINE) and token not in listed
+    assert re.search(r"^oms +support_resolution +1 +7 +\d", listed, re.MULTILINE) and token not in listed
     assert command("source", "end", "oms").stdout == "oms hands no events in any more.\n"
     refused(command("source", "end", "oms"), "missions source list")
 
@@ -134,7 +143,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     assert command("source", "add", "shop", "--missions", "order_exception", by="admin").returncode == 0
     told = [(one.kind, one.body["by"]) for one in command.ledger.audit()[before:] if "source" in one.kind]
     assert told == [
-        *((f"event_source_{done}", "the command line") for done in ("added", "bounded", "ended")),
+        *((f"event_source_{done}", "the command line") for done in ("added", "bounded", "bounded", "bounded", "ended")),
         ("event_source_added", "admin"),
     ]
 
