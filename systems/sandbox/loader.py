@@ -127,7 +127,8 @@ def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[
         if row["digest"] != said[about]:
             raise BadInput(
                 f"Case {case_id} says something else about {about[0]} {about[1]} than case {row['case_id']}, which is "
-                "in the sandbox already; reset the sandbox to load this one."
+                "in the sandbox already; a case says all there is about what it names, its orders and tickets too. Give both "
+                f"cases the same records of it, name another {about[0]}, or reset the sandbox."
             )
     fresh = said.keys() - known.keys()
     if fresh:
