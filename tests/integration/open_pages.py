@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
@@ -25,7 +25,7 @@ from graphs.settings import CHECKOUT
 from ledger.records import Run
 from ledger.roles import grant_roles
 from ledger.rules import person_key
-from ledger.tables import SESSIONS
+from ledger.tables import ACCOUNTS, SESSIONS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
@@ -51,6 +51,7 @@ class Front:
         digest = hashlib.sha256(token.encode()).hexdigest()
         row = {"digest": digest, "key": person_key(name), "started_at": now, "expires_at": now + timedelta(hours=1)}
         with self.ledger.transaction() as tx:
+            tx.execute(insert(ACCOUNTS).values(key=row["key"], password_hash="nobody's").on_conflict_do_nothing())
             tx.execute(insert(SESSIONS).values(**row))
         told = {"name": name, "session": digest, "until": row["expires_at"].isoformat()}
         with psycopg.connect(self.company.url) as session:
