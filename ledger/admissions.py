@@ -95,7 +95,7 @@ def check_confirmation(
     may = confirmers(people, admission.asked_by, admission.name)
     if by == COMMAND_LINE:
         if may or admission.asked_by == COMMAND_LINE:
-            raise Refused(f"What was asked about {admission.name} is confirmed by {_names(may)}: sign in as one of them.")
+            raise _of_people(admission, may)
         return
     permissions.require(person, "confirm_people")
     if person not in may:
@@ -103,6 +103,20 @@ def check_confirmation(
             f"{by} may not confirm what {admission.asked_by} asked about {admission.name}: "
             f"it takes a second person ({_names(may)})."
         )
+
+
+def check_refusal(admission: Admission, by: str, person: Person | None, people: Iterable[Person]) -> None:
+    """Raise Refused unless `by`, who is `person` in the ledger, may give it up: who asked, and everybody who could confirm."""
+    if by != COMMAND_LINE:
+        permissions.require(person, "confirm_people")
+        return
+    may = confirmers(people, admission.asked_by, admission.name)
+    if may and admission.asked_by != COMMAND_LINE:
+        raise _of_people(admission, may)
+
+
+def _of_people(admission: Admission, may: Iterable[Person]) -> Refused:
+    return Refused(f"What was asked about {admission.name} is confirmed by {_names(may)}: sign in as one of them.")
 
 
 def _names(people: Iterable[Person]) -> str:

@@ -17,6 +17,7 @@ from ledger.admissions import (
     Changed,
     Wanted,
     check_confirmation,
+    check_refusal,
     comes_to_trust,
     confirmers,
     takes_two,
@@ -69,8 +70,7 @@ def confirm(tx: Connection, admission_id: str, by: str, at: datetime) -> Changed
 def refuse(tx: Connection, admission_id: str, by: str, at: datetime) -> None:
     """Give it up: whoever asked, and everybody who could confirm it."""
     admission = _admission(_open(tx, admission_id))
-    if by != COMMAND_LINE:
-        permissions.require(people.find(tx, by), "confirm_people")
+    check_refusal(admission, by, people.find(tx, by), people.listed(tx))
     _settle(tx, admission, "refused", by, at)
 
 
