@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -27,6 +28,7 @@ from graphs.runtime import Runtime, open_runtime
 from graphs.settings import CHECKOUT, settings
 from ledger.records import Event, Run
 from nodes.state import MissionState
+from systems.calls import Call, Reader, ReadResult
 
 CASES = CHECKOUT / "evals" / "cases"
 SAMPLE = CASES / "sample.jsonl"
@@ -34,10 +36,18 @@ ROUNDS = 5
 SHAPE = ("gather", "diagnose", "ground", "assess", "propose", "check", "review")
 
 
-def empty_graph(saver: InMemorySaver) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """The mission graph up to its pause with nodes that do nothing."""
+def empty_graph(
+    saver: BaseCheckpointSaver[Any], gather: Callable[[], None] = lambda: None
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The mission graph up to its pause with nodes that do nothing, but for what is to be done in the first."""
+
+    def gathering(state: MissionState) -> MissionState:
+        gather()
+        return {}
+
     graph = StateGraph(MissionState)
-    for name in SHAPE:
+    graph.add_node(SHAPE[0], gathering)
+    for name in SHAPE[1:]:
         graph.add_node(name, _nothing)
     graph.add_edge(START, SHAPE[0])
     for one, other in pairwise(SHAPE):
@@ -60,9 +70,7 @@ def evaluation() -> tuple[float, float]:
     empty = empty_graph(saver)
 
     def pass_empty(case_id: str) -> None:
-        config: RunnableConfig = {"configurable": {"thread_id": case_id}}
-        for _ in empty.stream({"run_id": case_id}, config, stream_mode=[], interrupt_before=["review"], durability="exit"):
-            pass
+        _pass(empty, {"configurable": {"thread_id": case_id}})
         saver.delete_thread(case_id)
 
     rates: list[tuple[float, float]] = []
@@ -72,19 +80,66 @@ def evaluation() -> tuple[float, float]:
     return statistics.median(rate for rate, _ in rates), statistics.median(rate for _, rate in rates)
 
 
-def to_the_pause() -> list[float]:
-    """Seconds of each live run from its event to its pause: embedded database, sandbox company over MCP."""
+@dataclass(frozen=True)
+class Took:
+    """Of one live run to its pause."""
+
+    seconds: float
+    #: seconds of the processor in this process
+    processor: float
+
+
+@dataclass
+class _Recorded:
+    """A reader that remembers what is read at once."""
+
+    reader: Reader
+    waves: list[Sequence[Call]] = field(default_factory=list)
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        self.waves.append(calls)
+        return self.reader.read_all(calls)
+
+
+def to_the_pause() -> list[tuple[Took, Took]]:
+    """(a live run from its event to its pause, its floor), for each case: embedded database, sandbox company over MCP.
+
+    The floor makes the same reads over MCP in the same graph with nodes that do nothing else, on the same saver.
+    """
     with open_runtime(settings()) as runtime:
         cases = list(read_cases(SAMPLE, runtime.context.packs))
-        took = []
+        pairs = []
         for case in [*islice(cases, 3), *cases, *cases]:  # the first ones start the servers
             event = replace(case.event, source_id=f"bench-{uuid4()}")
-            took.append(seconds(partial(_run, runtime, event)))
-        return took[3:]
+            reader = _Recorded(runtime.context.reader)
+            runtime.context.reader = reader
+            ours = took(partial(_run, runtime, event))
+            runtime.context.reader = reader.reader
+            floor = empty_graph(runtime.saver, partial(_read, reader))
+            config: RunnableConfig = {"configurable": {"thread_id": f"floor-{event.source_id}"}}
+            pairs.append((ours, took(partial(_pass, floor, config))))
+        return pairs[3:]
+
+
+def _read(recorded: _Recorded) -> None:
+    for calls in recorded.waves:
+        recorded.reader.read_all(calls)
+
+
+def _pass(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> None:
+    for _ in graph.stream({"run_id": "floor"}, config, stream_mode=[], interrupt_before=["review"], durability="exit"):
+        pass
 
 
 def _run(runtime: Runtime, event: Event) -> Run:
     return runtime.drive(runtime.take_in(event).run_id)
+
+
+def took(work: Callable[[], Any]) -> Took:
+    """What a piece of work takes."""
+    processor, begun = time.process_time(), time.perf_counter()
+    work()
+    return Took(time.perf_counter() - begun, time.process_time() - processor)
 
 
 def command(*words: str) -> float:
@@ -106,9 +161,13 @@ def main() -> None:
     beside = f"(empty nodes, same graph and saver: {empty:.0f}/s)"
     print(f"missions eval, one core           {mission:6.0f} cases/s {beside}")
     print(f"what a Mission adds to its graph  {1000 / mission - 1000 / empty:6.2f} ms a case")
-    took = sorted(to_the_pause())
+    pairs = to_the_pause()
+    took = sorted(ours.seconds for ours, _ in pairs)
     p50, p95 = statistics.median(took) * 1000, took[int(len(took) * 0.95)] * 1000
     print(f"a live run to its pause           {p50:6.0f} ms p50, {p95:.0f} ms p95 ({len(took)} runs)")
+    ours, floor = (statistics.median(one.processor for one in side) * 1000 for side in zip(*pairs, strict=True))
+    beside = f"(same reads, same saver, empty nodes: {floor:.1f} ms; {ours / floor:.2f} times)"
+    print(f"its processor time here           {ours:6.1f} ms {beside}")
     with open_runtime(settings()) as runtime:
         run_id = runtime.ledger.runs(limit=1)[0].run_id
     print(f"missions show RUN                 {command('show', run_id) * 1000:6.0f} ms")

@@ -95,7 +95,7 @@ class Walk(Shown):
         )  # fmt: skip
         saver = InMemorySaver()
         self._graph = compiled_graph().copy({"checkpointer": saver})
-        self._runtime = Runtime(self._context, saver, "", self.ledger)
+        self._runtime = Runtime(self._context, saver, "", self.ledger, durability="sync")
         self._run_id = self._runtime.take_in(case.event, case.case_id).run_id
         self._config: RunnableConfig = {"configurable": {"thread_id": self._run_id}}
 

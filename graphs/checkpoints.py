@@ -1,7 +1,7 @@
 """Checkpoints in PostgreSQL, written only by whoever holds the lease of the run."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -15,6 +15,7 @@ from errors import Stuck, TakenOver, TryAgain
 from ledger.leases import FENCE
 from ledger.records import Lease
 from ledger.sentences import away, taken_over
+from ledger.sessions import is_cut
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 
@@ -44,32 +45,49 @@ class Checkpoints(PostgresSaver):
     def __init__(self, pool: Pool, held: Lease | None = None) -> None:
         super().__init__(pool, serde=_Data())
         self._pool, self._held = pool, held
+        self._together: ExitStack | None = None
+        self._session: Connection[DictRow] | None = None
 
     def under(self, held: Lease) -> "Checkpoints":
         """The same checkpoints, for the holder of a lease."""
         return Checkpoints(self._pool, held)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Whatever is written within is there as one at the end, and nothing of it where it raises."""
+        with _told(), ExitStack() as self._together:
+            try:
+                yield
+            finally:
+                self._together = self._session = None
+
+    @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
         """The saver asks for a pipeline when it writes. Raises TryAgain where the database does not answer."""
-        try:
-            with (
-                self._connection() as connection,
-                connection.transaction() if pipeline else nullcontext(),
-                connection.cursor(binary=True, row_factory=dict_row) as cursor,
-            ):
-                held = self._held if pipeline else None
-                if held is not None and cursor.execute(FENCE, (held.run_id, held.token)).fetchone() is None:
-                    raise TakenOver(taken_over(held.run_id))
-                yield cursor
-        except psycopg.OperationalError as failed:
-            raise TryAgain(f"The database of the checkpoints {away(failed)}") from failed
+        with _told(), ExitStack() as stack:
+            session = stack.enter_context(self._writing(stack)) if pipeline else stack.enter_context(self._connection())
+            yield stack.enter_context(session.cursor(binary=True, row_factory=dict_row))
+
+    @contextmanager
+    def _writing(self, alone: ExitStack) -> Iterator[Connection[DictRow]]:
+        with self.lock:  # the saver is asked from several threads
+            if self._session is not None:
+                yield self._session
+                return
+            stack = alone if self._together is None else self._together
+            session = stack.enter_context(self._connection())
+            stack.enter_context(session.transaction())
+            held = self._held
+            if held is not None and session.execute(FENCE, (held.run_id, held.token)).fetchone() is None:
+                raise TakenOver(taken_over(held.run_id))
+            self._session = None if self._together is None else session
+            yield session
 
     @contextmanager
     def _connection(self) -> Iterator[Connection[dict[str, Any]]]:
         """One that answers. The pool's own check would pause longer and longer for each that does not."""
         with self._pool.connection() as connection:
-            if _answers(connection):
+            if not is_cut(connection):
                 yield connection
                 return
         self._pool.check()  # whoever cut this one off has cut off the others
@@ -77,12 +95,12 @@ class Checkpoints(PostgresSaver):
             yield connection
 
 
-def _answers(connection: Connection[dict[str, Any]]) -> bool:
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        ConnectionPool.check_connection(connection)
-    except psycopg.OperationalError:
-        return False
-    return True
+        yield
+    except psycopg.OperationalError as failed:
+        raise TryAgain(f"The database of the checkpoints {away(failed)}") from failed
 
 
 def open_pool(url: str) -> Pool:

@@ -30,6 +30,7 @@ from nodes.execute import execute
 from nodes.gather import gather
 from nodes.ground import ground
 from nodes.propose import propose
+from nodes.rail import commit
 from nodes.review import review
 from nodes.state import MissionContext, MissionState
 
@@ -40,48 +41,24 @@ GRAPH_VERSION = "1"
 class Node(Protocol):
     """A step: state in, update of the state out."""
 
+    __name__: str
+
     def __call__(self, state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
         """Run the step."""
         ...
 
 
 def mission_graph(
-    checkpointer: BaseCheckpointSaver[Any] | None = None, context: MissionContext | None = None
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
-    """The compiled graph of a Mission; without a checkpointer it cannot pause.
-
-    `context` is for a caller that cannot give one with each call, as LangGraph's server.
-    """
-
-    def given(node: Node) -> Node:
-        if context is None:
-            return node
-
-        def in_context(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-            return node(state, runtime.override(context=context))
-
-        return in_context
-
-    def by_executor(node: Node) -> Node:
-        def with_its_ledger(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
-            mine = replace(runtime.context, ledger=runtime.context.executor or runtime.context.ledger)
-            return node(state, runtime.override(context=mine))
-
-        return given(with_its_ledger)
-
+    """The compiled graph of a Mission; without a checkpointer it cannot pause."""
     graph = StateGraph(MissionState, context_schema=MissionContext)
-    graph.add_node("gather", given(gather))
-    graph.add_node("diagnose", given(diagnose))
-    graph.add_node("ground", given(ground))
-    graph.add_node("assess", given(assess))
-    graph.add_node("propose", given(propose))
-    graph.add_node("check", given(check))
-    graph.add_node("review", given(review))
-    graph.add_node("decision", given(decision))
-    graph.add_node("execute", by_executor(execute))
-    graph.add_node("close", by_executor(close))
+    for node in (gather, diagnose, ground, assess, propose, check, review, decision):
+        graph.add_node(node.__name__, as_step(node))
+    for node in (execute, close):
+        graph.add_node(node.__name__, as_step(node, by_executor=True))
 
-    graph.add_edge(START, "gather")
+    graph.add_conditional_edges(START, after_start)
     graph.add_edge("gather", "diagnose")
     graph.add_edge("diagnose", "ground")
     graph.add_edge("ground", "assess")
@@ -95,10 +72,30 @@ def mission_graph(
     return graph.compile(checkpointer=checkpointer)
 
 
+def as_step(node: Node, *, by_executor: bool = False) -> Node:
+    """A node as a unit of work: what it writes is written as one at its end."""
+
+    def step(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+        context = runtime.context
+        ledger = (context.executor if by_executor else None) or context.ledger
+        mine = runtime.override(context=replace(context, ledger=ledger, said=[]))
+        with ledger.step():
+            update = node(state, mine)
+            commit(mine, state["run_id"])
+        return update
+
+    return step
+
+
 @cache
 def compiled_graph() -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
     """The graph, compiled once a process; `copy({"checkpointer": …})` makes one that can pause."""
     return mission_graph()
+
+
+def after_start(state: MissionState) -> Literal["gather", "decision"]:
+    """A run that has a proposal, and no checkpoint of its pause, goes on with what became of that one."""
+    return "decision" if state.get("proposed") else "gather"
 
 
 def after_check(state: MissionState) -> Literal["propose", "review", "execute"]:
@@ -110,11 +107,12 @@ def after_check(state: MissionState) -> Literal["propose", "review", "execute"]:
 
 def after_decision(state: MissionState) -> Literal["execute", "propose", "gather", "close"]:
     """An approval is executed, an edit or an escalation proposed, a remark makes the Mission look again."""
-    kind = (state["decision"] or {}).get("kind")
+    decided = state["decision"] or {}
+    kind = decided.get("kind")
     if kind == "approve":
         return "execute"
-    if kind in ("edit", "escalate"):
-        return "propose"
+    if kind in ("edit", "escalate"):  # of a proposal that came after the last checkpoint, the state knows nothing
+        return "propose" if decided["about"] == state.get("proposal_id") else "gather"
     return "gather" if kind == "respond" else "close"
 
 

@@ -6,14 +6,16 @@ or is an incident.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.types import Command
+from langgraph.graph import START
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Durability
 from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, Refused, SendBack, Stuck, TakenOver, TryAgain
@@ -45,7 +47,8 @@ from nodes.drift import Drift, drift
 from nodes.edits import outdated_letters
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
-from nodes.state import MissionContext
+from nodes.rail import unfinished
+from nodes.state import MissionContext, MissionState
 from nodes.undo import to_take_back
 from systems.catalogue import default_catalogue
 from systems.client import McpSystems
@@ -57,7 +60,12 @@ MOST_DRIVES = 5
 #: A run on which this many processes in a row ended without giving it back is an incident: it may be what ends them.
 MOST_LOST = 5
 
+_Graph = CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]
 OnObservation = Callable[[Mapping[str, Any]], None]
+
+
+def _thread(run_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": run_id}}
 
 
 def new_run_id() -> str:
@@ -66,15 +74,27 @@ def new_run_id() -> str:
 
 
 class Runtime:
-    """Takes events in, drives runs, records decisions. Made by `open_runtime`."""
+    """Takes events in, drives runs, records decisions. Made by `open_runtime`.
 
-    def __init__(self, context: MissionContext, saver: BaseCheckpointSaver[Any], database_url: str, ledger: Ledger) -> None:
-        self.context, self.database_url = context, database_url
+    Args:
+        durability: "exit" keeps a checkpoint where a run pauses: what it has done by then stands in the ledger. "sync"
+            keeps one after every node, for whoever goes node by node.
+    """
+
+    def __init__(
+        self,
+        context: MissionContext,
+        saver: BaseCheckpointSaver[Any],
+        database_url: str,
+        ledger: Ledger,
+        durability: Durability = "exit",
+    ) -> None:
+        self.context, self.database_url, self._durability = context, database_url, durability
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
         #: the policies that decide, beside what their folder holds
         self.deciding = Deciding(context.policies)
-        self._saver = saver
+        self.saver = saver
         self._graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
 
@@ -136,8 +156,10 @@ class Runtime:
     def drive_one(self, run_id: str, on_observation: OnObservation | None = None) -> Run:
         """As `drive`, without the runs that waited for it."""
         with self.context.ledger.lease(run_id) as held:
-            context, told = self.context.under(held), on_observation or (lambda _: None)
+            context = self.context.under(held)
             ledger = context.ledger
+            if held.token > 1:
+                context.echo += unfinished(ledger.observations(run_id))
             if held.lost >= MOST_LOST and ledger.run(run_id).status == "running":
                 reason = f"{held.lost} processes in a row ended while they worked on it; look into their logs"
                 ledger.incident(run_id, reason, self.context.clock())
@@ -146,7 +168,7 @@ class Runtime:
                 if run.status != "running":
                     return run
                 try:
-                    self._drive_once(run, held, context, told)
+                    self._drive_once(run, held, context, on_observation)
                 except TakenOver:
                     raise
                 except (Stuck, Refused, BadInput) as error:  # to try again would end in the same way
@@ -171,7 +193,9 @@ class Runtime:
             # first those: a run with new versions must not go on from an old checkpoint
             check_settlement(run, self.ledger.person(by), by, reason)
             check_restart(run, self.ledger.effects(run.run_id))
-            self._under(held).delete_thread(run.run_id)
+            saver = self._under(held)
+            saver.delete_thread(run.run_id)
+            self._graph.copy({"checkpointer": saver}).update_state(_thread(run.run_id), {"run_id": run.run_id}, as_node=START)
             return self.ledger.under(held).restart(
                 run.run_id, self.versions(run.event), by=by, reason=reason, at=self.context.clock()
             )
@@ -298,23 +322,32 @@ class Runtime:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
     @tracing_context(enabled=False)  # whatever the environment says: it would send the state away
-    def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation) -> None:
+    def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation | None) -> None:
         self._refuse_other_versions(run)
-        config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-        graph = self._graph.copy({"checkpointer": self._under(held)})
-        paused = graph.get_state(config)
+        saver = self._under(held)
+        graph = self._graph.copy({"checkpointer": saver})
+        given = self._given(run, held, graph, proposed=bool(context.ledger.proposals(run.run_id)))
+        config = _thread(run.run_id)
+        # where nobody watches, the nodes need no threads beside this one
+        watched: Any = [] if on_observation is None else "custom"
+        with saver.together() if isinstance(saver, Checkpoints) else nullcontext():
+            for observation in graph.stream(given, config, context=context, stream_mode=watched, durability=self._durability):
+                assert on_observation is not None
+                on_observation(observation)
+
+    def _given(self, run: Run, held: Lease, graph: _Graph, *, proposed: bool) -> Any:
+        """What the graph is to go on with: checkpoints are of where it paused, and what the ledger has since counts."""
+        if not proposed and held.token == 1 and self._durability == "exit":
+            return {"run_id": run.run_id}
+        paused = graph.get_state(_thread(run.run_id))
         if paused.values and paused.values.get("run_id") != run.run_id:
             raise Stuck(f"the checkpoint of run {run.run_id} is of another run; start it anew, or close it")
-        given: Any = None
         if paused.interrupts:
-            given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
-        elif not paused.values:
-            given = {"run_id": run.run_id}
-        for observation in graph.stream(given, config, context=context, stream_mode="custom", durability="sync"):
-            on_observation(observation)
+            return Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
+        return None if paused.next else {"run_id": run.run_id, "proposed": proposed}
 
     def _under(self, held: Lease) -> BaseCheckpointSaver[Any]:
-        return self._saver.under(held) if isinstance(self._saver, Checkpoints) else self._saver
+        return self.saver.under(held) if isinstance(self.saver, Checkpoints) else self.saver
 
     def _refuse_other_versions(self, run: Run) -> None:
         now = self.versions(run.event)

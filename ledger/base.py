@@ -94,8 +94,26 @@ class Ledger(History, Protocol):
         """
         ...
 
-    def under(self, held: Lease) -> "Ledger":
-        """The ledger for whoever holds a lease: every write raises TakenOver once another process has the run."""
+    def under(self, held: Lease, beside: "Ledger | None" = None) -> "Ledger":
+        """The ledger for whoever holds a lease: every write raises TakenOver once another process has the run.
+
+        What was read of the run is known from then on, also to the ledger of another role `beside` it, until `forget`.
+        """
+        ...
+
+    def step(self) -> AbstractContextManager[None]:
+        """A unit of work of the holder of a lease: what is written is there at its end, as one; nothing where it raises.
+
+        A write that raises takes back what the step had written and not committed before.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Write what the step has handed in so far; before anything that takes long, or that leaves the ledger."""
+        ...
+
+    def forget(self) -> None:
+        """Read anew what is wanted of the run: others may have written since."""
         ...
 
     # What was read, and what was said about it
@@ -109,11 +127,7 @@ class Ledger(History, Protocol):
         ...
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
-        """Append to the Explain rail, numbered from 1; `at` is now unless given.
-
-        A node that is run again says the same once more: an entry equal to one that the same step said since
-        another step spoke last is not written again, and the earlier one is returned in its place.
-        """
+        """Append to the Explain rail, numbered from 1; `at` is now unless given."""
         ...
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:

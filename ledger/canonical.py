@@ -15,11 +15,14 @@ from typing import Any
 
 from errors import BadInput
 
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
     """`text` with U+FFFD in the place of every character that PostgreSQL refuses."""
+    if text.isascii() and "\0" not in text:  # as nearly all are
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -28,6 +31,15 @@ def storable(value: Any) -> Any:
 
     Raises BadInput for anything else, such as a client or a set.
     """
+    kind = type(value)  # nearly all are of these, and told apart faster by it
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is str:
+        return clean(value)
+    if kind is dict:
+        return {clean(str(key)): storable(item) for key, item in value.items()}
+    if kind is list:
+        return [storable(item) for item in value]
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):

@@ -1,6 +1,6 @@
 """Leases of runs: who works on which, until when, and the token that fences off whoever had it before.
 
-A holder keeps a session of the database, which its row names, so that PostgreSQL tells at once when its process has
+A process keeps a session of the database, which its rows name, so that PostgreSQL tells at once when it has
 died; and the row has an end that it moves on, so that one that was frozen, or is cut off, loses the lease too. Every
 holder has a greater token than the one before, and writes only in transactions that find its own token: a holder that
 wakes up late writes nothing. The moments are the database's: the clocks of the machines do not matter.
@@ -10,32 +10,29 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from ledger.records import Lease
 from ledger.sentences import away, leased, no_run, taken_over
+from ledger.sessions import is_cut
 from ledger.tables import LEASES, SENDS
 
 #: seconds for which a lease is good without a sign of life
 LASTS = 30.0
 
-_FIRST = """
-INSERT INTO ledger.leases (run_id, token, holder, until) VALUES (%s, 0, '', clock_timestamp()) ON CONFLICT DO NOTHING
-"""
-_LOOK = """
-SELECT token, holder, lost, until <= clock_timestamp() OR ledger.has_ended(session_pid, session_start)
-FROM ledger.leases WHERE run_id = %s FOR UPDATE
-"""
 #: the database notes whose session it is
 _TAKE = """
-UPDATE ledger.leases
-SET token = %(token)s, holder = %(holder)s, lost = %(lost)s, until = clock_timestamp() + make_interval(secs => %(lasts)s)
-WHERE run_id = %(run_id)s
+INSERT INTO ledger.leases AS mine (run_id, token, holder, until)
+VALUES (%(run_id)s, 1, %(holder)s, clock_timestamp() + make_interval(secs => %(lasts)s))
+ON CONFLICT (run_id) DO UPDATE SET token = mine.token + 1, holder = excluded.holder, until = excluded.until,
+    lost = CASE mine.holder WHEN '' THEN 0 ELSE mine.lost + 1 END
+WHERE mine.until <= clock_timestamp() OR ledger.has_ended(mine.session_pid, mine.session_start)
+RETURNING token, lost
 """
 _PROLONG = """
 UPDATE ledger.leases SET until = clock_timestamp() + make_interval(secs => %(lasts)s)
@@ -62,32 +59,90 @@ UPDATE ledger.leases SET token = token + 1, holder = '', lost = 0, until = clock
 FENCE = "SELECT 1 FROM ledger.leases WHERE run_id = %s AND token = %s FOR SHARE"
 
 
-@contextmanager
-def lease(address: str, run_id: str, lasts: float = LASTS) -> Iterator[Lease]:
-    """Hold a run. Refused when somebody holds it who gives signs of life; TryAgain when the database does not answer."""
-    with ExitStack() as stack:
-        try:
-            session = stack.enter_context(psycopg.connect(address, autocommit=True))
-            taken = _take(session, run_id, lasts)
-        except psycopg.OperationalError as failed:
-            raise TryAgain(f"The database of the ledger {away(failed)}") from failed
-        ended = threading.Event()
-        pulse = threading.Thread(target=_prolong, args=(session, taken, lasts, ended), name=f"lease {run_id}", daemon=True)
-        pulse.start()
+_MINE = (
+    select(LEASES.c.token)
+    .where(LEASES.c.run_id == bindparam("run"), LEASES.c.token == bindparam("held"))
+    .with_for_update(read=True)
+)
+
+
+class Keeper:
+    """Holds the leases of a process, and gives signs of life for them: one session and one thread for all.
+
+    Args:
+        address: of the database, as psycopg reads it. Connects with the first lease.
+        lasts: seconds for which a lease is good without a sign of life.
+    """
+
+    def __init__(self, address: str, lasts: float = LASTS) -> None:
+        self._address, self._lasts = address, lasts
+        self._held: set[Lease] = set()
+        self._lock, self._ended = threading.RLock(), threading.Event()
+        self._session: psycopg.Connection | None = None
+
+    @contextmanager
+    def lease(self, run_id: str) -> Iterator[Lease]:
+        """Hold a run. Refused when somebody holds it who gives signs of life; TryAgain when the database does not answer."""
+        with self._lock:
+            taken = self._take(run_id)
+            self._held.add(taken)
         try:
             yield taken
         finally:
-            ended.set()
-            pulse.join()
-            # a session that was lost has given it back already
-            with suppress(psycopg.Error):
-                session.execute(_GIVE_BACK, {"run_id": run_id, "token": taken.token})
+            with self._lock:
+                self._held.discard(taken)
+                # a session that was lost has given it back already
+                with suppress(psycopg.Error):
+                    if self._session is not None:
+                        self._session.execute(_GIVE_BACK, {"run_id": run_id, "token": taken.token})
+
+    def close(self) -> None:
+        """End the session: whatever is still held is free."""
+        self._ended.set()
+        with self._lock:
+            self._drop()
+
+    def _take(self, run_id: str) -> Lease:
+        asked = {"run_id": run_id, "holder": f"{socket.gethostname()} {os.getpid()}", "lasts": self._lasts}
+        try:
+            found = self._open().execute(_TAKE, asked).fetchone()
+        except psycopg.errors.ForeignKeyViolation as failed:
+            raise BadInput(no_run(run_id)) from failed
+        except psycopg.OperationalError as failed:
+            self._drop()
+            raise TryAgain(f"The database of the ledger {away(failed)}") from failed
+        if found is None:
+            raise Refused(leased(run_id))
+        return Lease(run_id, *found)
+
+    def _open(self) -> psycopg.Connection:
+        """The session; another in the place of one that was lost."""
+        if self._session is None or is_cut(self._session):
+            self._drop()
+            self._session = psycopg.connect(self._address, autocommit=True)
+            self._ended = threading.Event()
+            threading.Thread(target=self._prolong, args=(self._ended,), name="leases", daemon=True).start()
+        return self._session
+
+    def _drop(self) -> None:
+        self._ended.set()
+        if self._session is not None:
+            self._session.close()
+        self._session = None
+
+    def _prolong(self, ended: threading.Event) -> None:
+        """Signs of life until it ends. Whoever cannot give them, or was too late, learns it from its next write."""
+        while not ended.wait(self._lasts / 3):
+            with self._lock:
+                for held in self._held:
+                    with suppress(psycopg.Error):
+                        if self._session is not None and not ended.is_set():
+                            self._session.execute(_PROLONG, {**vars(held), "lasts": self._lasts})
 
 
 def require(tx: Connection, held: Lease) -> None:
     """Raise TakenOver unless this still is the lease of the run; nobody can take it before the transaction ends."""
-    mine = select(LEASES.c.token).where(LEASES.c.run_id == held.run_id, LEASES.c.token == held.token)
-    if tx.execute(mine.with_for_update(read=True)).first() is None:
+    if tx.execute(_MINE, {"run": held.run_id, "held": held.token}).first() is None:
         raise TakenOver(taken_over(held.run_id))
 
 
@@ -123,27 +178,3 @@ def may_arrive(tx: Connection, run_id: str) -> bool:
     """Whether what was sent for the run may still be done."""
     sent = select(SENDS.c.run_id).where(SENDS.c.run_id == run_id, SENDS.c.until > func.clock_timestamp())
     return tx.execute(sent).first() is not None
-
-
-def _take(session: psycopg.Connection, run_id: str, lasts: float) -> Lease:
-    try:
-        session.execute(_FIRST, (run_id,))
-    except psycopg.errors.ForeignKeyViolation as failed:
-        raise BadInput(no_run(run_id)) from failed
-    with session.transaction():
-        found = session.execute(_LOOK, (run_id,)).fetchone()
-        assert found is not None
-        token, holder, lost, is_free = found
-        if not is_free:
-            raise Refused(leased(run_id))
-        taken = Lease(run_id, token + 1, lost + 1 if holder else 0)
-        me = f"{socket.gethostname()} {os.getpid()}"
-        session.execute(_TAKE, {"run_id": run_id, "token": taken.token, "holder": me, "lost": taken.lost, "lasts": lasts})
-    return taken
-
-
-def _prolong(session: psycopg.Connection, held: Lease, lasts: float, ended: threading.Event) -> None:
-    """Signs of life until it ends. Whoever cannot give them, or was too late, learns it from its next write."""
-    with suppress(psycopg.Error):
-        while not ended.wait(lasts / 3):
-            session.execute(_PROLONG, {"run_id": held.run_id, "token": held.token, "lasts": lasts})

@@ -15,8 +15,6 @@ from ledger.records import (
     EffectStatus,
     Event,
     Fact,
-    NewObservation,
-    Observation,
     Outcome,
     Proposal,
     ProposalStatus,
@@ -74,18 +72,6 @@ def check_facts(facts: Iterable[Fact]) -> None:
         if fact.name in seen:
             raise BadInput(f"The fact '{fact.name}' stands twice in one look: record each name once.")
         seen.add(fact.name)
-
-
-def said_before(
-    rail: Sequence[Observation], entry: NewObservation, words: Callable[[Observation | NewObservation], object]
-) -> Observation | None:
-    """What the same step said since another step spoke last, with the same `words`: kind, text and evidence."""
-    for said in reversed(rail):
-        if said.step != entry.step:
-            return None
-        if words(said) == words(entry):
-            return said
-    return None
 
 
 def waits_for(run_id: str, other: str, held_by: Callable[[str], str]) -> bool:

@@ -17,6 +17,7 @@ from errors import BadInput, Refused
 from ledger import arrivals, audit, legality, lessons, limits, model_calls, names, rules
 from ledger.arrivals import Origin
 from ledger.asking import check_form
+from ledger.base import Ledger
 from ledger.canonical import moment, utc_now
 from ledger.lessons import Settlement
 from ledger.limits import Standing
@@ -63,6 +64,8 @@ class _Case:
     decisions: list[Decision] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    #: how often somebody has held it
+    leases: int = 0
 
 
 class MemoryLedger:
@@ -153,18 +156,29 @@ class MemoryLedger:
     @contextmanager
     def lease(self, run_id: str) -> Iterator[Lease]:
         with self._lock:
-            self._case(run_id)
+            case = self._case(run_id)
             if run_id in self._leased:
                 raise Refused(leased(run_id))
             self._leased.add(run_id)
+            case.leases += 1
         try:
-            yield Lease(run_id, 1)
+            yield Lease(run_id, case.leases)
         finally:
             with self._lock:
                 self._leased.discard(run_id)
 
-    def under(self, held: Lease) -> "MemoryLedger":
+    def under(self, held: Lease, beside: Ledger | None = None) -> "MemoryLedger":
         return self  # nobody takes over in a process that has died
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        yield  # and nothing is left half done in one
+
+    def commit(self) -> None:
+        pass
+
+    def forget(self) -> None:
+        pass
 
     # What was read, and what was said about it
 
@@ -191,17 +205,11 @@ class MemoryLedger:
         at = self._clock() if at is None else moment(at)
         with self._lock:
             case = self._case(run_id)
-            rail, before = case.observations, len(case.observations)
-            written = []
-            for entry in entries:
-                found = legality.said_before(rail, entry, _words)
-                if found is None:
-                    found = _numbered(entry, len(rail) + 1, at)
-                    rail.append(found)
-                written.append(found)
-            if len(rail) > before and case.run.status in audit.AT_REST:
-                self._note(at, "observed", run_id, partial(dict, upto=len(rail)))
-            return written
+            said = [_numbered(entry, seq, at) for seq, entry in enumerate(entries, start=len(case.observations) + 1)]
+            case.observations += said
+            if said and case.run.status in audit.AT_REST:
+                self._note(at, "observed", run_id, partial(dict, upto=said[-1].seq))
+            return said
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
         with self._lock:
@@ -660,10 +668,6 @@ class MemoryLedger:
 
     def _close_incidents(self, case: _Case, at: datetime) -> None:
         case.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in case.incidents]
-
-
-def _words(said: Observation | NewObservation) -> object:
-    return said.text, said.kind, said.evidence
 
 
 def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:

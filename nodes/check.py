@@ -40,7 +40,8 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     values = context.policies.values(run.event.as_of)
     draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
     back, left = to_take_back(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
-    revision = _revision(state, context)
+    before = context.ledger.proposal(run_id)
+    revision = before.revision + 1 if before else 1
     editors = editors_of(context.ledger, run_id, draft["plan"], revision)
     judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left), editors=editors)
     objections = [*_unfounded(context, state, case, draft), *judgement.objections]
@@ -52,18 +53,20 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         draft = {**draft, "rationale": f"{draft['rationale']} Approved before, and not done: {'; '.join(left)}."}
     judgement = replace(judgement, approval=_within_limits(context, run_id, judgement.approval))
     proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
-    proposal = context.ledger.propose(proposal)
     at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
     actions = "1 action" if len(proposal.plan) == 1 else f"{len(proposal.plan)} actions"
     text = f"The plan passes: {actions}, {at_stake}; it {_route(proposal)}"
     observe(runtime, run_id, [NewObservation("check", "check", text, {"proposal": proposal.proposal_id})])
+    proposal = context.ledger.propose(proposal)
+    if proposal.held_by:
+        waits = f"It waits until run {proposal.held_by}, which would change the same, is closed"
+        observe(runtime, run_id, [NewObservation("check", "check", waits)])
     return {
         "draft": None,
         "objections": [],
         "tries": 0,  # what a person decides about this one begins anew
         "decision": None,
         "proposal_id": proposal.proposal_id,
-        "revision": revision,
         # also where it was decided about before this node could end: the decision is taken from the ledger
         "waits": proposal.status != "automatic",
         "verdict": proposal.verdict,
@@ -87,14 +90,6 @@ def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: 
         known = see(task, feasible(case, task.findings, context.catalogue)).known
         found = reasons.objections(draft, task.rail, state["grounded"], known)
     return found
-
-
-def _revision(state: MissionState, context: MissionContext) -> int:
-    """The number of the proposal: the same one when the node is run again, whatever was decided about it meanwhile."""
-    if "revision" in state:
-        return state["revision"] + 1
-    before = context.ledger.proposal(state["run_id"])  # a checkpoint of an older release
-    return 1 if before is None else before.revision + 1
 
 
 def _proposal(
@@ -136,8 +131,6 @@ def _proposal(
 
 
 def _route(proposal: Proposal) -> str:
-    if proposal.held_by:
-        return f"waits until run {proposal.held_by}, which would change the same, is closed"
     return "runs without approval" if proposal.approval.role == "none" else f"waits for {_who(proposal)}"
 
 

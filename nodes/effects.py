@@ -15,7 +15,7 @@ from errors import OutcomeUnknown, Refused, Stuck, TakenOver, TryAgain
 from ledger.base import Ledger
 from ledger.records import Effect, EffectStatus
 from nodes.promises import PATIENCE, look
-from nodes.rail import NewObservation, observe
+from nodes.rail import NewObservation, commit, observe
 from nodes.state import MissionContext
 from systems.answers import denial, says_done
 from systems.calls import Call, Fence, Receipt, Writer
@@ -119,9 +119,10 @@ def _honours_keys(effect: Effect, writer: Writer) -> bool:
 
 
 def _done(effect: Effect, says: str, how: str, receipt: Mapping[str, Any], runtime: Runtime[MissionContext]) -> None:
-    _keep(effect, "done", "", runtime.context, receipt)
     text = f"{effect.step + 1}. {says}: {how}"
     observe(runtime, effect.run_id, [NewObservation("execute", "effect", text, {"key": effect.key, "receipt": dict(receipt)})])
+    _keep(effect, "done", "", runtime.context, receipt)
+    commit(runtime, effect.run_id)
 
 
 def _mark(
@@ -133,8 +134,9 @@ def _mark(
 ) -> None:
     if effect.status == status:  # as it is known already
         return
-    _keep(effect, status, sentence, runtime.context, receipt)
     observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}")])
+    _keep(effect, status, sentence, runtime.context, receipt)
+    commit(runtime, effect.run_id)
 
 
 def _keep(

@@ -38,11 +38,12 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     context.ledger.record_facts(run_id, facts)
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
-    looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": None, "proposal_id": None}
+    decided = state.get("decision")
+    kept = decided if decided and decided["kind"] in ("edit", "escalate") else None  # it has yet to be proposed
+    looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": kept, "proposal_id": None}
     if look > 1:
         return {**looked, "look": look}
-    before = context.ledger.proposal(run_id)  # of a run that was started anew
-    return {**looked, "look": look, "revision": before.revision if before else 0, "undoing": left_to_undo(context.ledger, run_id)}
+    return {**looked, "look": look, "undoing": left_to_undo(context.ledger, run_id)}  # of a run that was started anew
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:

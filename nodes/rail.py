@@ -1,16 +1,46 @@
 """The Explain rail: what a node observes is kept in the ledger and streamed to whoever watches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from langgraph.runtime import Runtime
 
-from ledger.records import NewObservation
+from ledger.records import NewObservation, Observation
 from nodes.state import MissionContext
 
-__all__ = ["NewObservation", "observe"]
+__all__ = ["NewObservation", "commit", "observe", "unfinished"]
 
 
 def observe(runtime: Runtime[MissionContext], run_id: str, observations: Sequence[NewObservation]) -> None:
-    """Keep observations and stream them (stream mode `custom`) as {"run_id", "seq", "step", "kind", "text"}."""
-    for kept in runtime.context.ledger.observe(run_id, observations):
-        runtime.stream_writer({"run_id": run_id, "seq": kept.seq, "step": kept.step, "kind": kept.kind, "text": kept.text})
+    """Keep observations with what else the step writes, and stream them then.
+
+    What was said before by a process that died before its end, and is said once more, is not written again.
+    """
+    context, new = runtime.context, []
+    for one in observations:
+        if one in context.echo:
+            context.echo.remove(one)
+        else:
+            new.append(one)
+    context.said += context.ledger.observe(run_id, new)
+
+
+def commit(runtime: Runtime[MissionContext], run_id: str) -> None:
+    """Write what the step has handed in so far, and stream (stream mode `custom`) what it has observed.
+
+    Each is {"run_id", "seq", "step", "kind", "text"}.
+    """
+    context = runtime.context
+    context.ledger.commit()
+    for one in context.said:
+        runtime.stream_writer({"run_id": run_id, "seq": one.seq, "step": one.step, "kind": one.kind, "text": one.text})
+    context.said.clear()
+
+
+def unfinished(rail: Iterable[Observation]) -> list[NewObservation]:
+    """What was said since the last proposal or decision: by whoever drives the run on it is said again."""
+    since: list[NewObservation] = []
+    for one in rail:
+        since.append(NewObservation(one.step, one.kind, one.text, one.evidence))
+        if one.step == "review" or (one.step == "check" and "proposal" in one.evidence):
+            since.clear()
+    return since

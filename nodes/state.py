@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypedDict
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from ledger.records import Event, Fact, Lease, Outcome, Run
+from ledger.records import Event, Fact, Lease, NewObservation, Observation, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
 from nodes.reasoning.task import Task
@@ -23,6 +23,8 @@ class MissionState(TypedDict, total=False):
     """The state of the mission graph."""
 
     run_id: str
+    #: True where the ledger has a proposal of the run, and no checkpoint has its pause
+    proposed: bool
     #: 1 for the first look at the world; a person's remark or a changed world adds one
     look: int
     #: [{"id", "lacking"}]; a finding with `lacking` could not be told
@@ -39,13 +41,11 @@ class MissionState(TypedDict, total=False):
     tries: int
     #: the proposal that the last check made; None until then, and where the world is to be looked at again
     proposal_id: str | None
-    #: of the last proposal, 0 before the first
-    revision: int
     #: True if the proposal waits for a person
     waits: bool
     #: the proposal whose steps are to be taken back, because one of them failed
     undoing: str | None
-    #: {"id", "kind", "by"} of the person's decision; what it says stands in the ledger
+    #: {"id", "kind", "by", "about": id of the proposal} of the person's decision; what it says stands in the ledger
     decision: dict[str, Any] | None
     verdict: str | None
     outcome: Outcome | None
@@ -100,12 +100,17 @@ class MissionContext:
     proposal_hours: float = 72.0
     #: acts as the executor in the database, for `execute` and `close`; None where the ledger has no roles
     executor: Ledger | None = None
+    #: what a step has observed, until it is streamed
+    said: list[Observation] = field(default_factory=list)
+    #: what whoever drove the run before has said, and not come to the end of (`nodes.rail.unfinished`)
+    echo: list[NewObservation] = field(default_factory=list)
     _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
 
     def under(self, held: Lease) -> "MissionContext":
         """The same, for whoever holds the lease of a run."""
-        executor = None if self.executor is None else self.executor.under(held)
-        return replace(self, ledger=self.ledger.under(held), executor=executor)
+        ledger = self.ledger.under(held)
+        executor = None if self.executor is None else self.executor.under(held, ledger)
+        return replace(self, ledger=ledger, executor=executor, said=[], echo=[])
 
     def pack(self, event: Event) -> Pack:
         """What describes the handling of an event: the pack of its mission, or the part of it for this event."""
@@ -130,6 +135,7 @@ class MissionContext:
     def forget(self, run_id: str) -> None:
         """Let go of what is kept of a run."""
         self._cases.pop(run_id, None)
+        self.ledger.forget()
 
 
 def _alike(one: Sequence[Fact], other: Sequence[Fact]) -> bool:

@@ -61,7 +61,7 @@ def half_done(ledger: History, run_id: str, author: str) -> list[str]:
 
     Whoever looks at it next is to know, if it is a reasoner; a person has decided with it in sight.
     """
-    if author not in REASONERS:
+    if author not in REASONERS or not ledger.proposals(run_id):
         return []
     effects = ledger.effects(run_id)
     stopped = {one.proposal_id for one in effects if one.status == "failed"} & {
@@ -75,9 +75,9 @@ def half_done(ledger: History, run_id: str, author: str) -> list[str]:
 def left_to_undo(ledger: Ledger, run_id: str) -> str | None:
     """The proposal whose steps were to be taken back when the run was started anew; None where nothing was."""
     proposals = {one.proposal_id: one for one in ledger.proposals(run_id)}
-    latest = ledger.proposal(run_id)
+    latest = next(reversed(proposals.values()), None)
     failing = proposals.get(latest.undoes or latest.proposal_id) if latest else None
-    effects = ledger.effects(run_id)
+    effects = ledger.effects(run_id) if failing else []
     if failing is None or not any(one.status == "failed" and one.proposal_id == failing.proposal_id for one in effects):
         return None
     return failing.proposal_id if takes_back(failing, effects) else None

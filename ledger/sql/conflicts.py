@@ -3,14 +3,34 @@
 from collections.abc import Iterable
 from functools import partial
 
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import Connection, any_, bindparam, exists, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ledger.canonical import clean
+from ledger.columns import CleanText
 from ledger.legality import waits_for
 from ledger.records import Proposal
 from ledger.sql import turns
 from ledger.sql.lock import locked_run, set_status
 from ledger.tables import PROPOSALS, RUNS, TOUCHES
+
+_TOUCH = text("INSERT INTO ledger.touches (proposal_id, record) SELECT :proposal_id, unnest(CAST(:records AS text[]))")
+
+_NEWER = PROPOSALS.alias()
+#: runs with a plan that stands and would change one of these records
+_OTHERS = (
+    select(RUNS.c.run_id)
+    .distinct()
+    .join(PROPOSALS, PROPOSALS.c.run_id == RUNS.c.run_id)
+    .join(TOUCHES, TOUCHES.c.proposal_id == PROPOSALS.c.proposal_id)
+    .where(
+        TOUCHES.c.record == any_(bindparam("records", type_=ARRAY(CleanText))),
+        RUNS.c.run_id != bindparam("mine"),
+        RUNS.c.status != "closed",
+        PROPOSALS.c.status.in_(("pending", "approved", "automatic")),
+        ~exists().where(_NEWER.c.run_id == PROPOSALS.c.run_id, _NEWER.c.revision > PROPOSALS.c.revision),
+    )
+)
 
 
 def touch(tx: Connection, proposal: Proposal) -> str:
@@ -18,23 +38,8 @@ def touch(tx: Connection, proposal: Proposal) -> str:
     records = _lock(tx, proposal.touches)
     if not records:
         return ""
-    tx.execute(insert(TOUCHES), [{"proposal_id": proposal.proposal_id, "record": record} for record in records])
-    newer = PROPOSALS.alias()
-    replaced = exists().where(newer.c.run_id == PROPOSALS.c.run_id, newer.c.revision > PROPOSALS.c.revision)
-    others = (
-        select(RUNS.c.run_id)
-        .distinct()
-        .join(PROPOSALS, PROPOSALS.c.run_id == RUNS.c.run_id)
-        .join(TOUCHES, TOUCHES.c.proposal_id == PROPOSALS.c.proposal_id)
-        .where(
-            TOUCHES.c.record.in_(records),
-            RUNS.c.run_id != proposal.run_id,
-            RUNS.c.status != "closed",
-            PROPOSALS.c.status.in_(("pending", "approved", "automatic")),
-            ~replaced,
-        )
-    )
-    found = sorted(tx.scalars(others))
+    tx.execute(_TOUCH, {"proposal_id": clean(proposal.proposal_id), "records": records})
+    found = sorted(tx.scalars(_OTHERS, {"records": records, "mine": proposal.run_id}))
     return next((run_id for run_id in found if not waits_for(run_id, proposal.run_id, partial(_held_by, tx))), "")
 
 

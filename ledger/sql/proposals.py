@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from errors import BadInput
 from ledger import audit, legality, limits, rules
@@ -16,6 +16,17 @@ from ledger.sql.lock import locked_run, set_status
 from ledger.sql.rows import fields, from_proposal, select_record, select_runs, to_proposal, to_run
 from ledger.tables import DECISIONS, PROPOSALS, RUNS
 
+_ONE = select_record(PROPOSALS).where(PROPOSALS.c.proposal_id == bindparam("proposal"))
+_OF_RUN = select_record(PROPOSALS).where(PROPOSALS.c.run_id == bindparam("run")).order_by(PROPOSALS.c.number)
+_LATEST = _OF_RUN.order_by(None).order_by(PROPOSALS.c.number.desc()).limit(1)
+_SUPERSEDE = (
+    update(PROPOSALS)
+    .where(PROPOSALS.c.run_id == bindparam("run"), PROPOSALS.c.status == "pending")
+    .values(status="superseded")
+    .returning(PROPOSALS.c.proposal_id)
+)
+_NEW = insert(PROPOSALS)
+
 
 def propose(tx: Connection, proposal: Proposal, at: datetime) -> Proposal:
     run = locked_run(tx, proposal.run_id)
@@ -25,7 +36,7 @@ def propose(tx: Connection, proposal: Proposal, at: datetime) -> Proposal:
         return known
     status = legality.check_proposal(proposal, run)
     superseded = supersede(tx, run.run_id)
-    tx.execute(insert(PROPOSALS).values(**from_proposal(replace(proposal, status=status))))
+    tx.execute(_NEW, from_proposal(replace(proposal, status=status)))
     kept = legality.held(proposal, status, conflicts.touch(tx, proposal))
     if kept.held_by:
         mine = update(PROPOSALS).where(PROPOSALS.c.proposal_id == kept.proposal_id)
@@ -37,26 +48,22 @@ def propose(tx: Connection, proposal: Proposal, at: datetime) -> Proposal:
 
 
 def find(tx: Connection, proposal_id: str) -> Proposal | None:
-    row = tx.execute(select_record(PROPOSALS).where(PROPOSALS.c.proposal_id == proposal_id)).first()
+    row = tx.execute(_ONE, {"proposal": proposal_id}).first()
     return to_proposal(row) if row else None
 
 
 def of_run(tx: Connection, run_id: str) -> list[Proposal]:
-    mine = select_record(PROPOSALS).where(PROPOSALS.c.run_id == run_id).order_by(PROPOSALS.c.number)
-    return [to_proposal(row) for row in tx.execute(mine)]
+    return [to_proposal(row) for row in tx.execute(_OF_RUN, {"run": run_id})]
 
 
 def latest(tx: Connection, run_id: str) -> Proposal | None:
-    mine = select_record(PROPOSALS).where(PROPOSALS.c.run_id == run_id).order_by(PROPOSALS.c.number.desc())
-    row = tx.execute(mine.limit(1)).first()
+    row = tx.execute(_LATEST, {"run": run_id}).first()
     return to_proposal(row) if row else None
 
 
 def supersede(tx: Connection, run_id: str) -> str | None:
     """The id of the pending proposal that is superseded by this, if there was one. Needs the lock of the run."""
-    pending = (PROPOSALS.c.run_id == run_id, PROPOSALS.c.status == "pending")
-    changed = update(PROPOSALS).where(*pending).values(status="superseded").returning(PROPOSALS.c.proposal_id)
-    found: str | None = tx.scalar(changed)
+    found: str | None = tx.scalar(_SUPERSEDE, {"run": run_id})
     return found
 
 

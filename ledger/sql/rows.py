@@ -8,8 +8,8 @@ from sqlalchemy import Row, Select, Table, select
 from ledger.records import Approval, Event, Limit, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
-_EVENT = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
-_RUN = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
+EVENT_COLUMNS = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
+RUN_COLUMNS = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
 
 
 def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:
@@ -24,14 +24,14 @@ def select_record(table: Table) -> Select[Any]:
 
 def select_runs(*further: Any) -> Select[Any]:
     """Runs with their events, and whatever else is wanted of a joined table."""
-    columns = [RUNS.c[name] for name in _RUN] + [INBOX.c[name] for name in _EVENT]
+    columns = [RUNS.c[name] for name in RUN_COLUMNS] + [INBOX.c[name] for name in EVENT_COLUMNS]
     return select(*columns, *further).join_from(RUNS, INBOX, RUNS.c.source_id == INBOX.c.source_id)
 
 
-def to_run(row: Row[Any]) -> Run:
-    values = row._mapping
-    event = Event(**{name: values[name] for name in _EVENT})
-    return Run(event=event, **{name: values[name] for name in _RUN})
+def to_run(row: Row[Any] | Mapping[str, Any]) -> Run:
+    values = row._mapping if isinstance(row, Row) else row
+    event = Event(**{name: values[name] for name in EVENT_COLUMNS})
+    return Run(event=event, **{name: values[name] for name in RUN_COLUMNS})
 
 
 def from_proposal(proposal: Proposal) -> dict[str, Any]:

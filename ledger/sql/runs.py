@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from errors import BadInput
 from ledger import audit, leases, legality, rules
@@ -16,8 +16,16 @@ from ledger.sentences import given_up, no_run, run_id_taken, several_runs
 from ledger.sql import chain, conflicts, effects, incidents, people, proposals
 from ledger.sql.arriving import count
 from ledger.sql.lock import locked_run
-from ledger.sql.rows import select_runs, to_run
-from ledger.tables import INBOX, RUNS
+from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, select_runs, to_run
+from ledger.tables import INBOX, OBSERVATIONS, RUNS
+
+_SAID = select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0)).where(OBSERVATIONS.c.run_id == bindparam("run"))
+_WITH_LAST_WORDS = select_runs(_SAID.scalar_subquery().label("said")).where(RUNS.c.run_id == bindparam("run"))
+_ONE = select_runs().where(RUNS.c.run_id == bindparam("run"))
+_NEW_EVENT = (
+    insert(INBOX).on_conflict_do_nothing(index_elements=["source_id"]).returning(*(INBOX.c[name] for name in EVENT_COLUMNS))
+)
+_NEW_RUN = insert(RUNS).on_conflict_do_nothing(index_elements=["run_id"]).returning(*(RUNS.c[name] for name in RUN_COLUMNS))
 
 
 def take_in(
@@ -25,30 +33,25 @@ def take_in(
 ) -> Run:
     legality.check_event(event, run_id)
     digest = legality.event_digest(event)
-    kept = tx.execute(
-        insert_or(INBOX)
-        .values(**vars(event), digest=digest, taken_in_at=at)
-        .on_conflict_do_nothing(index_elements=["source_id"])
-        .returning(INBOX.c.source_id)
-    ).first()
+    kept = tx.execute(_NEW_EVENT, {**vars(event), "digest": digest, "taken_in_at": at}).first()
     if kept is None:
         row = tx.execute(select_runs(INBOX.c.digest).where(RUNS.c.source_id == event.source_id)).one()
         legality.check_same_event(event.source_id, row.digest, digest)
         return to_run(row)
-    if tx.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id)).first():
-        raise BadInput(run_id_taken(run_id))
     if origin is not None:  # what came before is known, whatever its source may do now
         check_arrival(event, origin, at)
         count(tx, origin, at)
-    values = {"run_id": run_id, "source_id": event.source_id, "versions": versions}
-    tx.execute(insert(RUNS).values(**values, status="running", started_at=at))
+    values = {"run_id": run_id, "source_id": event.source_id, "versions": versions, "status": "running", "started_at": at}
+    made = tx.execute(_NEW_RUN, values).first()
+    if made is None:
+        raise BadInput(run_id_taken(run_id))
     chain.append(tx, at, "event_taken_in", run_id, audit.of_event(event, versions))
-    return to_run(tx.execute(select_runs().where(RUNS.c.run_id == run_id)).one())
+    return to_run({**made._mapping, **kept._mapping})
 
 
 def find(tx: Connection, run_id: str) -> Run:
     """By id, or by the start of an id that only one run has."""
-    exact = tx.execute(select_runs().where(RUNS.c.run_id == run_id)).first()
+    exact = tx.execute(_ONE, {"run": run_id}).first()
     if exact:
         return to_run(exact)
     starts = func.starts_with(RUNS.c.run_id, clean(run_id))
@@ -58,6 +61,14 @@ def find(tx: Connection, run_id: str) -> Run:
     if len(found) > 1:
         raise BadInput(several_runs(run_id, [row.run_id for row in found]))
     return to_run(found[0])
+
+
+def with_last_words(tx: Connection, run_id: str) -> tuple[Run, int]:
+    """A run, and the number of its last observation (0 before the first)."""
+    row = tx.execute(_WITH_LAST_WORDS, {"run": run_id}).first()
+    if row is None:
+        raise BadInput(no_run(run_id))
+    return to_run(row), row.said
 
 
 def newest(tx: Connection, status: RunStatus | None, limit: int) -> list[Run]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphs.checkpoints import Checkpoints
-from ledger.postgres import PostgresLedger
+from ledger.postgres import HeldLedger, PostgresLedger
 from systems.client import McpSystems
 
 #: a place and which time it is passed, from 1
@@ -32,7 +32,7 @@ _LEDGER = {
 #: passed inside a system, which then kills its caller (`faults.py`)
 CALL_SENT, REMOTE_COMMITTED = "call sent", "remote committed"
 ANSWER_RECEIVED, BEFORE_COMMIT = "answer received", "just before a commit"
-MARKED, LEAVE_GIVEN = "effect marked", "leave given"
+MARKED, LEAVE_GIVEN, STEP_WRITTEN = "effect marked", "leave given", "step written"
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ def install(fuse: Fuse) -> None:
     """Put the fuse into every place of this process."""
     for method, place in _LEDGER.items():
         _after(PostgresLedger, method, lambda *_, place=place, **__: fuse.reach(place))
-    _after(PostgresLedger, "mark_effect", lambda _ledger, _key, status, *_, **__: fuse.mark(status))
-    _after(PostgresLedger, "leave_to_send", lambda *_, **__: fuse.reach(LEAVE_GIVEN))
+    _after(HeldLedger, "mark_effect", lambda _ledger, _key, status, *_, **__: fuse.mark(status))
+    _after(HeldLedger, "leave_to_send", lambda *_, **__: fuse.reach(LEAVE_GIVEN))
     _inside(PostgresLedger, "lease", lambda: fuse.reach("resume taken"), at_end=False)
     _inside(PostgresLedger, "_writing", lambda: fuse.reach(BEFORE_COMMIT), at_end=True)
+    _after(HeldLedger, "record_facts", lambda *_, **__: fuse.reach(_LEDGER["record_facts"]))
+    _inside(HeldLedger, "_writing", lambda: fuse.reach(BEFORE_COMMIT), at_end=True)
+    _after(HeldLedger, "commit", lambda *_, **__: fuse.reach(STEP_WRITTEN))
     _after(Checkpoints, "put", lambda *_, **__: fuse.reach("checkpoint"))
     _after(Checkpoints, "put_writes", lambda _saver, _config, writes, *_, **__: fuse.reach(_written(writes)))
     _after(McpSystems, "write", lambda *_, **__: fuse.reach(ANSWER_RECEIVED))

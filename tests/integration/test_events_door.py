@@ -198,7 +198,7 @@ def test_without_its_database_the_source_is_told_to_come_again(door: Door, serve
     name = urlsplit(door.database_url).path[1:]
     with psycopg.connect(server_url, autocommit=True) as session:
         session.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
-        session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        session.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
         try:
             told = door.post(an_event("later", "O-503"))
         finally:

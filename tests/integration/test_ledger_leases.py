@@ -111,7 +111,7 @@ def _cut(url: str) -> None:
     """End every other session of the database, as a restart does."""
     with psycopg.connect(url, autocommit=True) as session:
         session.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 

@@ -32,7 +32,7 @@ def test_nul_and_lone_surrogates_are_stored_as_a_visible_mark(ledger: PostgresLe
     assert ledger.run(f"run{bad}") == ledger.run(f"run{good}")
     assert ledger.take_in(an_event(bad, subject=bad, trigger={bad: [bad]}), "other", {}).run_id == run.run_id
     assert ledger.facts(run.run_id)[0].value == {"note": good}
-    assert ledger.observe(run.run_id, [said(bad, note=bad)])[0].seq == 1
+    assert [(one.text, one.evidence) for one in ledger.observations(run.run_id)] == [(good, {"note": good})]
     stored = ledger.proposal(run.run_id)
     assert stored is not None and (stored.rationale, stored.changes) == (good, [{"record": good, "before": good}])
     assert ledger.decisions(run.run_id)[0].reason == good
@@ -129,7 +129,7 @@ def test_a_restarted_connection_is_found_again(ledger: PostgresLedger, ledger_ur
     started(ledger)
     with psycopg.connect(ledger_url, autocommit=True) as session:
         session.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     assert ledger.run("run-1").status == "running"

@@ -152,10 +152,7 @@ def lost_after_the_proposal(company: Company) -> Iterator[None]:
         "CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'lost on purpose' USING ERRCODE = '57P01'; END $$"
     )
-    company.sql(
-        "CREATE TRIGGER lose BEFORE INSERT ON ledger.observations FOR EACH ROW"
-        " WHEN (starts_with(new.text, 'The plan passes')) EXECUTE FUNCTION public.lose()"
-    )
+    company.sql("CREATE TRIGGER lose BEFORE INSERT ON public.checkpoints FOR EACH ROW EXECUTE FUNCTION public.lose()")
     try:
         yield
     finally:

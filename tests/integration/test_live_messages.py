@@ -142,7 +142,7 @@ UNSTORABLE = {
 def test_characters_that_no_database_keeps_do_not_stop_a_message(company: Company, what: str) -> None:
     run = understood(company, case(text=UNSTORABLE[what]))
     assert company.proposal(run).verdict == "refund"
-    assert company.approve(run).outcome == "executed"
+    assert company.decide(run, "approve", "sam").outcome == "executed"  # whatever others have refunded to this customer
 
 
 DEMANDS = [

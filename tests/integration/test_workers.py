@@ -147,7 +147,7 @@ def test_a_worker_that_loses_the_database_works_on_when_it_is_back(company: Comp
         eventually(lambda: company.ledger.run(first.run_id).status == "waiting")
         with psycopg.connect(company.url, autocommit=True) as session:
             session.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         second = company.runtime.take_in(company.event("dev-ord-0004"))

@@ -55,13 +55,13 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_owner boolean := pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE');
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.token <> OLD.token THEN
+    IF TG_OP = 'INSERT' OR NEW.token <> OLD.token THEN
         NEW.session_pid := pg_backend_pid();
         NEW.session_start := ledger.session_start();
     END IF;
     IF of_owner OR (CASE
         WHEN NEW.until > clock_timestamp() + interval '1 hour' THEN false
-        WHEN TG_OP = 'INSERT' THEN NEW.token = 0 AND NEW.holder = '' AND NEW.until <= clock_timestamp()
+        WHEN TG_OP = 'INSERT' THEN NEW.token = 1
         WHEN NEW.token = OLD.token THEN OLD.session_pid = pg_backend_pid()
         ELSE NEW.token = OLD.token + 1
             AND (OLD.until <= clock_timestamp() OR ledger.has_ended(OLD.session_pid, OLD.session_start))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graphs.mission import after_check, after_decision, after_execute, mission_graph
+from graphs.mission import after_check, after_decision, after_execute, after_start, mission_graph
 
 
 def state(**other: Any) -> Any:
@@ -27,7 +27,20 @@ def test_objections_go_back_to_the_reasoner_and_a_plan_that_waits_to_review() ->
     [("approve", "execute"), ("edit", "propose"), ("escalate", "propose"), ("respond", "gather"), ("reject", "close")],
 )
 def test_a_decision_leads_where_it_must(kind: str, node: str) -> None:
-    assert after_decision(state(decision={"kind": kind})) == node
+    assert after_decision(state(decision={"kind": kind, "about": "p-1"}, proposal_id="p-1")) == node
+
+
+@pytest.mark.parametrize(
+    ("kind", "node"),
+    [("approve", "execute"), ("edit", "gather"), ("escalate", "gather"), ("respond", "gather"), ("reject", "close")],
+)
+def test_a_decision_about_a_proposal_that_no_checkpoint_knows_looks_again_before_it_proposes(kind: str, node: str) -> None:
+    assert after_decision(state(decision={"kind": kind, "about": "p-2"}, proposal_id="p-1")) == node
+
+
+def test_a_run_with_a_proposal_and_no_checkpoint_goes_on_with_its_decision() -> None:
+    assert after_start({"run_id": "r", "proposed": True}) == "decision"
+    assert after_start({"run_id": "r", "proposed": False}) == after_start({"run_id": "r"}) == "gather"
 
 
 def test_nothing_that_is_not_an_approval_is_executed() -> None:

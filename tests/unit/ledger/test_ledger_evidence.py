@@ -57,15 +57,6 @@ def test_observations_are_numbered_from_one_in_the_order_they_come(ledger: Ledge
     assert ledger.observations("run-2") == []
 
 
-def test_a_step_that_is_run_again_does_not_say_the_same_twice(ledger: Ledger) -> None:
-    started(ledger)
-    ledger.observe("run-1", [said("before", step="event")])
-    first = ledger.observe("run-1", [said("a", n=1), said("b")], at=NOW)
-    again = ledger.observe("run-1", [said("a", n=1), said("b"), said("c")], at=LATER)
-    assert again[:2] == first
-    assert [one.text for one in ledger.observations("run-1")] == ["before", "a", "b", "c"]
-
-
 def test_the_same_words_with_other_evidence_are_another_observation(ledger: Ledger) -> None:
     started(ledger)
     ledger.observe("run-1", [said("a", n=1)])

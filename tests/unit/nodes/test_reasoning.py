@@ -18,6 +18,7 @@ from ledger.records import Proposal
 from models.calls import Limits, Question
 from nodes.pack import ExtraRead
 from nodes.propose import propose
+from nodes.rail import unfinished
 from tests.engine import an_address, an_exception, an_order, laboratory
 from tests.minds import Answer, blocks, choosing, hybrid, llm, walk, worded
 
@@ -199,6 +200,7 @@ def test_a_run_that_comes_back_to_a_question_takes_the_answer_that_is_there() ->
     state = run._graph.get_state(run._config).values
     again = _Again(run)
     first, rail = propose(state, again), len(run.rail)  # type: ignore[arg-type]
+    again.context.echo += unfinished(run.rail)
     assert propose(state, again) == first and len(run.rail) == rail  # type: ignore[arg-type]
     assert len(model.asked) == 1
 
