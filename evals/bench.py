@@ -150,9 +150,7 @@ def command(*words: str) -> float:
 
 def seconds(work: Callable[[], Any]) -> float:
     """How long a piece of work takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    return took(work).seconds
 
 
 def main() -> None:
@@ -162,9 +160,9 @@ def main() -> None:
     print(f"missions eval, one core           {mission:6.0f} cases/s {beside}")
     print(f"what a Mission adds to its graph  {1000 / mission - 1000 / empty:6.2f} ms a case")
     pairs = to_the_pause()
-    took = sorted(ours.seconds for ours, _ in pairs)
-    p50, p95 = statistics.median(took) * 1000, took[int(len(took) * 0.95)] * 1000
-    print(f"a live run to its pause           {p50:6.0f} ms p50, {p95:.0f} ms p95 ({len(took)} runs)")
+    runs = sorted(ours.seconds for ours, _ in pairs)
+    p50, p95 = statistics.median(runs) * 1000, runs[int(len(runs) * 0.95)] * 1000
+    print(f"a live run to its pause           {p50:6.0f} ms p50, {p95:.0f} ms p95 ({len(runs)} runs)")
     ours, floor = (statistics.median(one.processor for one in side) * 1000 for side in zip(*pairs, strict=True))
     beside = f"(same reads, same saver, empty nodes: {floor:.1f} ms; {ours / floor:.2f} times)"
     print(f"its processor time here           {ours:6.1f} ms {beside}")

@@ -55,7 +55,7 @@ class Checkpoints(PostgresSaver):
     @contextmanager
     def together(self) -> Iterator[None]:
         """Whatever is written within is there as one at the end, and nothing of it where it raises."""
-        with _told(), ExitStack() as self._together:
+        with _translated(), ExitStack() as self._together:
             try:
                 yield
             finally:
@@ -64,7 +64,7 @@ class Checkpoints(PostgresSaver):
     @contextmanager
     def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
         """The saver asks for a pipeline when it writes. Raises TryAgain where the database does not answer."""
-        with _told(), ExitStack() as stack:
+        with _translated(), ExitStack() as stack:
             session = stack.enter_context(self._writing(stack)) if pipeline else stack.enter_context(self._connection())
             yield stack.enter_context(session.cursor(binary=True, row_factory=dict_row))
 
@@ -96,7 +96,7 @@ class Checkpoints(PostgresSaver):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as failed:

@@ -329,11 +329,11 @@ class Runtime:
         given = self._given(run, held, graph, proposed=bool(context.ledger.proposals(run.run_id)))
         config = _thread(run.run_id)
         # where nobody watches, the nodes need no threads beside this one
-        watched: Any = [] if on_observation is None else "custom"
+        watched: Any = "custom" if on_observation else []
         with saver.together() if isinstance(saver, Checkpoints) else nullcontext():
             for observation in graph.stream(given, config, context=context, stream_mode=watched, durability=self._durability):
-                assert on_observation is not None
-                on_observation(observation)
+                if on_observation:
+                    on_observation(observation)
 
     def _given(self, run: Run, held: Lease, graph: _Graph, *, proposed: bool) -> Any:
         """What the graph is to go on with: checkpoints are of where it paused, and what the ledger has since counts."""

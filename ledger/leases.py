@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from ledger.records import Lease
 from ledger.sentences import away, leased, no_run, taken_over
 from ledger.sessions import is_cut
-from ledger.tables import LEASES, SENDS
+from ledger.tables import SENDS
 
 #: seconds for which a lease is good without a sign of life
 LASTS = 30.0
@@ -57,13 +57,6 @@ UPDATE ledger.leases SET token = token + 1, holder = '', lost = 0, until = clock
 """
 #: for the saver of checkpoints, which has a connection of its own
 FENCE = "SELECT 1 FROM ledger.leases WHERE run_id = %s AND token = %s FOR SHARE"
-
-
-_MINE = (
-    select(LEASES.c.token)
-    .where(LEASES.c.run_id == bindparam("run"), LEASES.c.token == bindparam("held"))
-    .with_for_update(read=True)
-)
 
 
 class Keeper:
@@ -108,8 +101,7 @@ class Keeper:
             found = self._open().execute(_TAKE, asked).fetchone()
         except psycopg.errors.ForeignKeyViolation as failed:
             raise BadInput(no_run(run_id)) from failed
-        except psycopg.OperationalError as failed:
-            self._drop()
+        except psycopg.OperationalError as failed:  # of a session that goes on, the other leases are held
             raise TryAgain(f"The database of the ledger {away(failed)}") from failed
         if found is None:
             raise Refused(leased(run_id))
@@ -117,7 +109,10 @@ class Keeper:
 
     def _open(self) -> psycopg.Connection:
         """The session; another in the place of one that was lost."""
-        if self._session is None or is_cut(self._session):
+        if self._session is not None and is_cut(self._session):
+            with suppress(psycopg.Error):  # what came unasked may be news, such as of a setting
+                self._session.execute("")
+        if self._session is None or self._session.closed:
             self._drop()
             self._session = psycopg.connect(self._address, autocommit=True)
             self._ended = threading.Event()
@@ -138,12 +133,6 @@ class Keeper:
                     with suppress(psycopg.Error):
                         if self._session is not None and not ended.is_set():
                             self._session.execute(_PROLONG, {**vars(held), "lasts": self._lasts})
-
-
-def require(tx: Connection, held: Lease) -> None:
-    """Raise TakenOver unless this still is the lease of the run; nobody can take it before the transaction ends."""
-    if tx.execute(_MINE, {"run": held.run_id, "held": held.token}).first() is None:
-        raise TakenOver(taken_over(held.run_id))
 
 
 def leave_to_send(tx: Connection, held: Lease, seconds: float) -> datetime:

@@ -1,7 +1,7 @@
 """The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -136,13 +136,9 @@ class PostgresLedger:
         with suppress(DBAPIError), self._engine.begin() as tx:
             tx.execute(_END_STALLED)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction that writes: of a ledger that belongs to a lease, as long as nobody else holds the run."""
-        with self.transaction() as tx:
-            if self._held is not None:
-                leases.require(tx, self._held)
-            yield tx
+    def _writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes."""
+        return self.transaction()
 
     # Runs
 
@@ -433,7 +429,7 @@ class HeldLedger(PostgresLedger):
         """The transaction of the step, in which what was said before is written first; one of its own outside a step."""
         if not self._stepping:
             with self._translated(), self._engine.begin() as tx:
-                leases.require(tx, self._lease)
+                held_run(tx, self._lease)
                 yield tx
             return
         try:

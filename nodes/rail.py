@@ -13,15 +13,15 @@ __all__ = ["NewObservation", "commit", "observe", "unfinished"]
 def observe(runtime: Runtime[MissionContext], run_id: str, observations: Sequence[NewObservation]) -> None:
     """Keep observations with what else the step writes, and stream them then.
 
-    What was said before by a process that died before its end, and is said once more, is not written again.
+    What whoever drove the run before had said is not written again, as long as it is said again word for word: from the first
+    difference on this is another look, and all of it is said.
     """
-    context, new = runtime.context, []
-    for one in observations:
-        if one in context.echo:
-            context.echo.remove(one)
-        else:
-            new.append(one)
-    context.said += context.ledger.observe(run_id, new)
+    context, entries = runtime.context, list(observations)
+    if context.echo[: len(entries)] == entries:
+        del context.echo[: len(entries)]
+        return
+    context.echo.clear()
+    context.said += context.ledger.observe(run_id, entries)
 
 
 def commit(runtime: Runtime[MissionContext], run_id: str) -> None:

@@ -148,3 +148,32 @@ def test_checkpoints_that_the_database_does_not_give_in_time_are_tried_again(dat
             Checkpoints(hasty).get_tuple(config)
         other.rollback()
         assert Checkpoints(pool).get_tuple(config) is None
+
+
+def test_whoever_has_to_wait_for_a_lease_keeps_the_others(ledger: PostgresLedger, ledger_url: str) -> None:
+    started(ledger, "run-2")
+    with ledger.lease("run-2"):
+        pass  # there is a row to wait for
+    with ledger.lease("run-1") as held, psycopg.connect(ledger_url) as other:
+        other.execute("SELECT FROM ledger.leases WHERE run_id = 'run-2' FOR UPDATE")
+        session = ledger._keeper._session
+        assert session is not None
+        session.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(TryAgain), ledger.lease("run-2"):
+            pass
+        assert ledger._keeper._session is session
+        with pytest.raises(Refused, match="being worked on"), PostgresLedger.open(ledger_url) as another, another.lease("run-1"):
+            pass
+        ledger.under(held).observe("run-1", SAID)
+
+
+def test_news_of_a_setting_ends_no_lease(ledger: PostgresLedger) -> None:
+    started(ledger, "run-2")
+    with ledger.lease("run-1"):
+        session = ledger._keeper._session
+        assert session is not None
+        session.execute("LISTEN news")
+        with ledger.transaction() as tx:
+            tx.exec_driver_sql("NOTIFY news")
+        with ledger.lease("run-2"):
+            assert ledger._keeper._session is session

@@ -42,13 +42,20 @@ def say(on: _Runtime, *entries: NewObservation) -> list[str]:
 def test_what_was_said_before_a_process_died_is_not_said_twice() -> None:
     on = runtime(said("a", n=1), said("b"), said("found", step="diagnose"))
     assert say(on, said("a", n=1), said("b")) == ["a", "b", "found"]
-    assert say(on, said("found", step="diagnose"), said("more", step="diagnose")) == ["a", "b", "found", "more"]
+    assert say(on, said("found", step="diagnose")) == ["a", "b", "found"]
+    assert say(on, said("more", step="ground")) == ["a", "b", "found", "more"]
     assert [one["text"] for one in on.streamed] == ["more"]
 
 
 def test_what_is_said_otherwise_is_said() -> None:
     on = runtime(said("a", n=1))
     assert say(on, said("a", n=2), said("a", step="ground", n=1)) == ["a", "a", "a"]
+
+
+def test_from_the_first_difference_on_it_is_another_look_and_all_of_it_is_said() -> None:
+    on = runtime(said("begun"), said("stock: 2"), said("found", step="diagnose"))
+    assert say(on, said("begun"), said("stock: 0"))[3:] == ["begun", "stock: 0"]
+    assert say(on, said("found", step="diagnose"))[5:] == ["found"]
 
 
 def test_a_further_look_says_the_same_once_more() -> None:
