@@ -3,9 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
+SHELL := bash
+# pip, with a line that shows how far it is: PIP LOCK; a lock names all that is needed
+PIP = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes -r $(1) | \
+  awk '/^(Collecting|Requirement already)/ { printf "\r  %d packages", ++n; fflush() } \
+  /^Installing/ { printf "\r  %d packages, unpacking\n", n; fflush() }'
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema screenshots bench sbom lock clean
+.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema pictures screenshots bench sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -15,14 +20,14 @@ help:  ## this list
 	@$(PYTHON) -c 'import sys; sys.exit("missions: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...") if sys.version_info < (3, 11) else None'
 	@echo "Installing into .venv (once; a minute) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(call PIP,requirements.lock)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/installed
 
 # what tests and checks need besides, in the same versions
 .venv/tests: requirements-dev.lock .venv/installed
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(call PIP,requirements-dev.lock)
 	@touch .venv/tests
 
 install: .venv/installed  ## make .venv from requirements.lock
@@ -32,8 +37,8 @@ install-dev: .venv/tests  ## and what the tests and `langgraph dev` need, from r
 run: install  ## set up, run a Mission on each of a sample of exceptions, open the dashboard (Ctrl-C stops it)
 	@$(BIN)/python -m cli start
 
-test: install-dev  ## every test that is quick and needs no browser
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser --ignore tests/attacks
+test: install-dev  ## every test that is quick and needs no browser; ALL=1: those that take long, and attack-short, too
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser $(if $(ALL),-m "not slow or not promise",--ignore tests/attacks)
 
 slow: install-dev  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/attacks -m slow
@@ -59,17 +64,22 @@ chaos: install-dev  ## break everything that breaks, and count what must be 0
 chaos-short: install-dev  ## the same with fewer of everything and a fixed seed
 	@$(BIN)/python -m tests.chaos --short --seed 0
 
-check: install-dev  ## format, lint, types, import rules
+check: install-dev  ## format, lint, types, import rules, names, and whether the pictures of the docs are as the code is
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.house
+	@$(BIN)/python -m tests.pictures --check
 
 studio: install-dev  ## serve the graph to the clients of LangGraph (docs/studio.md); it asks its maker nothing
 	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=1 LANGSMITH_TRACING=false $(BIN)/langgraph dev --no-browser --no-reload
 
 schema: install-dev  ## write ledger/schema.json, which `missions audit verify` compares the database with, from the migrations
 	@$(BIN)/python -m tests.schema
+
+pictures: install-dev  ## draw the pictures of docs/architecture.md anew, from the code
+	@$(BIN)/python -m tests.pictures
 
 golden: install-dev  ## keep paused runs of this release, which later releases resume in their tests
 	@$(BIN)/python -m tests.golden

@@ -1,4 +1,7 @@
-"""Text as terminals, logs and screens may show it: without characters that are followed instead of seen."""
+"""Text as terminals, logs and screens may show it: without characters that are followed instead of seen.
+
+Which those are: Unicode's technical report 36 (security) and "Trojan Source" (Boucher and Anderson 2021, arXiv:2111.00169).
+"""
 
 import re
 from typing import IO, Any
@@ -12,17 +15,17 @@ HIDDEN = re.compile(f"[\\x00-\\x1f{_SPECIAL}]")
 #: as above, but lines stay lines
 HIDDEN_IN_LINES = re.compile(f"[\\x00-\\x09\\x0b-\\x1f{_SPECIAL}]")
 #: as above, but lines and their columns stay
-_HIDDEN_IN_STREAMS = re.compile(f"[\\x00-\\x08\\x0b-\\x1f{_SPECIAL}]")
+HIDDEN_BUT_BLANKS = re.compile(f"[\\x00-\\x08\\x0b-\\x1f{_SPECIAL}]")
 
 
 def harmless(text: str) -> str:
     """Lines of text with a blank in the place of every character that would not be seen."""
-    return _HIDDEN_IN_STREAMS.sub(" ", text.replace("\r\n", "\n"))
+    return HIDDEN_BUT_BLANKS.sub(" ", text.replace("\r\n", "\n"))
 
 
 def escaped(json: str) -> str:
     """A JSON text of the same value, in which such characters are written as \\uXXXX."""
-    return _HIDDEN_IN_STREAMS.sub(lambda found: _as_json(found[0]), json)
+    return HIDDEN_BUT_BLANKS.sub(lambda found: _as_json(found[0]), json)
 
 
 def _as_json(character: str) -> str:

@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import say
+from cli.session import open_ledger
 from errors import BadInput
 from graphs.ledgers import heads_outside
 from graphs.policies_in_force import compared
 from graphs.second_look import SecondLook
-from graphs.settings import settings
-from ledger.auditing import HEAD, KEY, Examined, examine, examine_export, examine_head, own_key, read_head
-from ledger.auditing import export as export_log
+from ledger.audit_export import HEAD, KEY, Examined, examine, examine_export, examine_head, own_key, read_head
+from ledger.audit_export import export as export_log
 from ledger.canonical import utc_now
-from ledger.desk import Desk
+from ledger.services import AdminService
 from ledger.signatures import fingerprint, public_key, signing_key
+from settings import settings
 from systems.catalogue import default_catalogue
 
 app = typer.Typer(no_args_is_help=True)
@@ -25,30 +25,30 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("verify")
 def verify_audit(
-    head: Annotated[Path | None, typer.Option(help="The head.json of an export: its row must still be there.")] = None,
+    head: Annotated[Path | None, typer.Option(help="The head.json of an export; its row must still be in the log.")] = None,
     key: Annotated[
-        Path | None, typer.Option(help="Public key (PEM) that signed the heads; the one of this installation.")
+        Path | None, typer.Option(help="Public key (PEM) that verifies the heads; default: this installation's.")
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Verify the export in this folder, without a database.")] = None,
 ) -> None:
     """Check the hash chain, that the ledger is as the audit log says, and what each plan took; exit 1 if anything is wrong."""
     if export is not None:
         if head is not None:
-            raise BadInput("--export is verified with the head that is in it; leave --head away")
+            raise BadInput("--export is verified with its own head; omit --head")
         trusted = public_key(key or export / KEY)
         _tell(examine_export(export, trusted), f"The export is intact, and signed by the key {fingerprint(trusted)}")
         return
     heads, theirs = heads_outside(settings()), public_key(key) if key else None
     if key is not None and head is None and heads.folder is None:
-        raise BadInput("--key says by whom a head is signed; name the head with --head")
+        raise BadInput("--key verifies the signature of a head; name the head with --head")
     with open_ledger() as ledger:
-        look, goes_on = _second_look(Desk(ledger)), ""
+        look, goes_on = _second_look(AdminService(ledger)), ""
         if head is None:
             examined = examine(ledger, also=look)
         else:
             kept = read_head(head)
             examined = examine_head(ledger, kept, theirs or own_key(heads.key), also=look)
-            goes_on = f" it goes on from row {kept.seq} of the head,"
+            goes_on = f" it continues from row {kept.seq} of the head,"
         problems, compared = heads.compare(ledger, theirs)
         say(look.sentence())
         if compared:
@@ -60,17 +60,17 @@ def verify_audit(
 
 @app.command("export")
 def export_audit(
-    out: Annotated[Path, typer.Option(help="The folder; an export that is in it is replaced.")] = Path("audit-export"),
+    out: Annotated[Path, typer.Option(help="The folder; an export already there is replaced.")] = Path("audit-export"),
 ) -> None:
     """Write the audit log as JSON lines, with a signed head to be kept elsewhere."""
     key = signing_key(settings().audit_signing_key)
     with open_ledger() as ledger:
         head = export_log(ledger, out, key, utc_now())
     say(f"{head.seq} rows of the audit log are in {out}, to row {head.seq}, {head.digest}.")
-    say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where nobody who works here can write.")
+    say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where no one who works here can write.")
 
 
-def _second_look(desk: Desk) -> SecondLook:
+def _second_look(desk: AdminService) -> SecondLook:
     """By the policies that decided; where packs or policies do not load, it is told, and the rest is verified."""
     try:
         kept = desk.policies_kept(limit=None)
@@ -78,7 +78,7 @@ def _second_look(desk: Desk) -> SecondLook:
             say(sentence)
         return SecondLook.of(settings(), kept)
     except BadInput as error:
-        say(f"Policies and packs do not load, so no plan is worked out again: {error}")
+        say(f"Policies and packs do not load, so no plan was recomputed: {error}")
         return SecondLook({}, default_catalogue(), [])
 
 

@@ -1,6 +1,7 @@
-"""`missions database roles|backup|restore` and `missions prune`."""
+"""`missions database`, `missions prune` and `missions clean`."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +10,17 @@ import typer
 from langgraph.checkpoint.postgres import PostgresSaver
 
 from cli.screen import progress, say
+from errors import BadInput
 from graphs.ledgers import database_address
 from graphs.pruning import prune
 from graphs.runtime import open_database
-from graphs.settings import settings
 from ledger import backup
-from ledger.auditing import keep_powers
+from ledger.audit_export import keep_powers
 from ledger.canonical import utc_now
+from ledger.embedded import stop_embedded
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, give_passwords, grant_roles
+from settings import default_home, settings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -25,22 +28,24 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("roles")
 def make_roles(
     logins: Annotated[
-        Path | None, typer.Option(help="A new file for a login of each, to be named in MISSIONS_DATABASE_LOGINS.")
+        Path | None, typer.Option(help="A new file for the logins, to be named in MISSIONS_DATABASE_LOGINS.")
     ] = None,
 ) -> None:
     """Make the database roles of reasoner, executor and dashboard, and grant them what they may write."""
     url = open_database(settings())
     grant_roles(url)
     keep_powers(url)
-    say(f"The roles {', '.join(WRITES)} are there, and hold their rights on this database.")
+    say(f"The roles {', '.join(WRITES)} exist and have their rights on this database.")
     if logins:
         backup.make_private(logins)  # first: one that cannot be written takes nobody's password away
         logins.write_text(json.dumps(give_passwords(url), indent=1))
-        say(f"They sign in as {logins} says: name it in MISSIONS_DATABASE_LOGINS, and start anew what runs.")
+        say(f"They sign in as {logins} says: name it in MISSIONS_DATABASE_LOGINS, and restart everything that is running.")
 
 
 def prune_all(
-    days: Annotated[float | None, typer.Option(min=0, help="Over for how long; MISSIONS_RETENTION_DAYS unless given.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0, help="How many days ago it ended; default: MISSIONS_RETENTION_DAYS.")
+    ] = None,
 ) -> None:
     """Prune what is older than some days."""
     chosen = settings()
@@ -50,8 +55,8 @@ def prune_all(
     with PostgresLedger.open(url) as ledger, PostgresSaver.from_conn_string(url) as saver, progress("pruning", None):
         done = prune(ledger, saver, utc_now() - timedelta(days=kept))
     say(
-        f"Deleted what was over for {kept:g} days: the checkpoints of {done.runs} runs, {done.leases} leases, "
-        f"{done.sessions} sessions, {done.dead_letters} dead letters. The ledger and the audit log are whole."
+        f"Deleted what ended more than {kept:g} days: the checkpoints of {done.runs} runs, {done.leases} leases, "
+        f"{done.sessions} sessions, {done.dead_letters} dead letters. The ledger and the audit log are complete."
     )
 
 
@@ -69,9 +74,22 @@ def restore(file: Path) -> None:
     with progress("restoring", None):
         backup.restore(_url(), file)
     open_database(settings())
-    say(f"{file} is restored. `missions audit verify` says whether it is whole; `missions knowledge build` makes the index.")
+    say(f"{file} was restored. Run `missions audit verify` to check it and `missions knowledge build` to build the index.")
 
 
 def _url() -> str:
     """Not migrated: an empty database is to stay so until a backup is in it."""
     return database_address(settings())
+
+
+def clean_home() -> None:
+    """Stop the embedded database and remove the data of this checkout. Raises BadInput for a folder that was named by hand."""
+    home = settings().home
+    if home != default_home():
+        raise BadInput(f"{home} was named in MISSIONS_HOME; remove it yourself if you no longer need what is in it")
+    if (home / "postgres").exists():
+        stop_embedded(home / "postgres")
+    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        raise BadInput(f"{home} could not be removed completely; stop what still uses it and try again")
+    say(f"{home} is removed.")

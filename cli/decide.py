@@ -5,15 +5,14 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import say, say_after
-from cli.signing import decider
+from cli.session import decider, open_ledger
 from errors import BadInput, Refused
 from graphs.runtime import open_runtime
-from graphs.settings import settings
-from ledger.desk import Desk
 from ledger.records import DecisionKind, Proposal
+from ledger.services import AdminService
 from nodes.judge import what_follows
+from settings import settings
 
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
@@ -21,27 +20,27 @@ KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 def decide_run(
     run_id: Annotated[str, typer.Argument(metavar="RUN")],
     kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")],
     set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
-    drop: Annotated[list[int] | None, typer.Option(help="edit: leave this step out.")] = None,
+    drop: Annotated[list[int] | None, typer.Option(help="edit: remove this step.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
     queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
-    digest: Annotated[str | None, typer.Option(help="Refuse unless the waiting proposal has this digest.")] = None,
+    digest: Annotated[str | None, typer.Option(help="Refuse if the waiting proposal does not have this digest.")] = None,
 ) -> None:
     """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
     chosen = _kind(kind)
     with open_ledger() as ledger:  # before the runtime, which takes its time
-        by = decider(Desk(ledger)).name
+        by = decider(AdminService(ledger)).name
     with open_runtime(settings()) as runtime:
         run = runtime.ledger.run(run_id)
         proposal = runtime.ledger.proposal(run.run_id)
         if proposal is None:
-            raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
+            raise Refused(f"run {run.run_id} has no proposal to decide; see `missions show {run.run_id}`")
         details = _details(kind, proposal, set_ or [], drop or [], queue_name, reason)
         if kind == "edit":
             judgement = runtime.preview(run.run_id, details["plan"], by)
             if judgement.objections:
-                raise BadInput(f"the plan does not hold so, and nothing is decided: {'; '.join(judgement.objections)}")
+                raise BadInput(f"the plan does not pass the checks, so nothing was decided: {'; '.join(judgement.objections)}")
             say(what_follows(judgement))
         if without:
             details["without"] = without
@@ -54,10 +53,10 @@ def decide_run(
         if after.status == "closed":
             say(f"{run.event.subject}: {after.verdict}, {str(after.outcome).replace('_', ' ')}.")
         elif after.status == "waiting":
-            say(f"{run.event.subject} waits for a decision again; see `missions show {run.run_id}`.")
+            say(f"{run.event.subject} is waiting for a decision again; see `missions show {run.run_id}`.")
         else:
             reasons = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == run.run_id]
-            raise Refused(f"the decision stands, and the run is an incident: {'; '.join(reasons)}")
+            raise Refused(f"the decision is recorded, but the run is now an incident: {'; '.join(reasons)}")
 
 
 def _tell(observation: Mapping[str, Any]) -> None:
@@ -69,7 +68,7 @@ def _kind(word: str) -> DecisionKind:
     for kind in KINDS:
         if kind == word:
             return kind
-    raise BadInput(f"{word!r} is no decision; decide {', '.join(KINDS)}")
+    raise BadInput(f"{word!r} is not a decision; choose one of {', '.join(KINDS)}")
 
 
 def _details(
@@ -87,7 +86,7 @@ def _details(
 def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Sequence[int]) -> list[dict[str, Any]]:
     """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
     if not edits and not drops:
-        raise BadInput("an edit changes something: give --set STEP.ARGUMENT=VALUE or --drop STEP")
+        raise BadInput("an edit must change something; give --set STEP.ARGUMENT=VALUE or --drop STEP")
     steps = [{**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan]
     for edit in edits:
         place, equals, value = edit.partition("=")

@@ -1,34 +1,51 @@
-"""`missions eval`: recorded exceptions, measured and compared; `missions eval FILES` runs the files."""
+"""`missions eval`: recorded exceptions, measured, compared and held to a baseline; `missions eval FILES` runs the files."""
 
-from typing import Any
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
-from cli.late import LateCommands
+from cli.screen import progress, say, table
+from errors import BadInput
+from evals.atomic_write import atomic_write, refuse_to_replace
+from evals.evaluation import understanding
+from evals.evaluation.comparison import KINDS, Pair, differing_versions, notes, verdict_of
+from evals.evaluation.engines import EngineName, engine_of
+from evals.evaluation.environment import EvalEnvironment
+from evals.evaluation.gate import as_baseline, gate, not_run
+from evals.evaluation.jobs import count_cases, read_jobs
+from evals.evaluation.journal import Journal, made_of, open_disk_buffer, open_journal, run_jobs
+from evals.evaluation.lint import lint
+from evals.evaluation.measured import By, FigureChange, measure, measured, pass_hat, slices, unsteady, way
+from evals.evaluation.persistence import case_of, run_of
+from evals.evaluation.scorers import BY_NAME, Scorer, judge
+from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, write_kept
+from evals.intervals import Interval
+from evals.recorded.cases import RecordedException
+from evals.reports.page import page
+from evals.reports.runs import OpenRun, open_run
+from graphs.reasoners import open_reasoning
+from rendering import clock, plain, words
+from settings import settings
 
-RUN = "run"
-_COMMANDS = (
-    (RUN, "eval_run:evaluate_files",
-     "Run recorded exceptions on recorded systems and print how the results compare with what was expected."),
-    ("compare", "eval_compare:compare_runs",
-     "Which cases flipped from one run to another, which way, and whether that is more than noise."),
-    ("gate", "eval_compare:hold_to",
-     "Exit 1 where a case became unsafe, a figure is worse, or a case of the baseline was left out."),
-    ("lint", "eval_lint:lint_files",
-     "Find cases that cannot fail, cannot be met, stand twice or test nothing; exit 1 for the first two."),
-    ("report", "eval_report:write_report",
-     "Write a run as one HTML file: figures, slices, calibration, and the cases that are not as expected."),
-)  # fmt: skip
+_MOST_NAMED = 20
+#: of a slice; the rest would not fit beside each other
+_OF_A_SLICE = ("unsafe", "missed_escalation", "needless_escalation", "cite_recall", "cite_precision", "approval")
 
 
-class _RunsByDefault(LateCommands):
+class _RunsByDefault(TyperGroup):
     """What begins with no command of the group is what `run` is given: the files of cases, or an option."""
-
-    rows = _COMMANDS
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = [RUN, *args]
+            args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
@@ -42,3 +59,283 @@ def evaluation() -> None:
     `missions eval FILES --out RESULTS` is `missions eval run FILES --out RESULTS`. RUN is an id of the list or the beginning of
     one, `last`, `last~1` for the one before it, or a kept file.
     """
+
+
+@app.command("run")
+def evaluate_files(
+    cases: Annotated[
+        list[Path], typer.Argument(help="Files of recorded exceptions (JSONL, or Parquet of `missions history scan`).")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: 1, with Ray one per processor.")] = None,
+    engine: Annotated[EngineName, typer.Option(help="Processes of this machine, or the cluster of RAY_ADDRESS.")] = "processes",
+    anew: Annotated[bool, typer.Option("--anew", help="Do not resume an interrupted evaluation.")] = False,
+    phrasings: Annotated[
+        list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Run each case this many times: a model may answer differently.")
+    ] = 1,
+    reasoner: Annotated[
+        Literal["", "planner", "llm", "hybrid"], typer.Option(help="Who makes the proposals; default: MISSIONS_REASONER.")
+    ] = "",
+    by: Annotated[str, typer.Option(help="Also show figures by clause, dimensions, money, mission or event.")] = "",
+) -> None:
+    """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
+    sliced = way(by) if by else None
+    refuse_to_replace(cases, out)
+    chosen = settings()
+    machine = engine_of(engine, workers, chosen)
+    with ExitStack() as stack:
+        environment = EvalEnvironment.open(chosen, reasoning=stack.enter_context(open_reasoning(chosen, reasoner)))
+        runs = count_cases(cases, environment.packs, environment.catalogue) * trials
+        journal = stack.enter_context(open_journal(out, made_of(cases, trials, environment, chosen), anew=anew))
+        judged = stack.enter_context(open_disk_buffer(out.parent))
+        _tell_beginning(journal, runs)
+        begun = time.perf_counter()
+        with progress("evaluating", runs, journal.done) as advance:
+            jobs = read_jobs(cases, environment.packs, trials)
+            for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, environment, chosen)):
+                judged.add(judged_case(job.case, result, environment, job.trial))
+                if number >= journal.done:
+                    advance()
+        journal.finish()
+        seconds = time.perf_counter() - begun
+        run = run_of(environment, chosen.phrasings, cases, judged, seconds)
+        expected = [case for case in judged if case.expected is not None]
+        print_figures(run, expected)
+        if sliced:
+            print_slices(expected, sliced)
+        if trials > 1:
+            print_trials(list(judged))
+        for folder in phrasings or ():
+            print(f"\n{folder}")
+            understand = partial(environment.phrasebook.understand, folder.name)
+            # as wide as it is: a matrix that is folded cannot be read
+            print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
+        new, times = runs - journal.done, f" ({trials} trials of each)" if trials > 1 else ""
+        say(f"{new} cases{times} in {seconds:.1f} s, {new / seconds:.0f} a second with {machine}; results in {out}.")
+        EvaluationStore.of(chosen.home).write(run, judged)
+    say(f"Saved as {run.run_id}: the dashboard shows it under Evaluations.")
+
+
+def _tell_beginning(journal: Journal, runs: int) -> None:
+    if journal.done:
+        say(f"Goes on after {journal.done} of {runs} cases that were finished before it was interrupted.")
+    if journal.changed:
+        say(f"Starts over: the earlier results used a different {', '.join(journal.changed)}.")
+
+
+def judged_case(
+    case: RecordedException, result: Mapping[str, object], environment: EvalEnvironment, trial: int = 1
+) -> EvaluationCase:
+    """A case with its result, compared with what was expected of it, if it is known."""
+    known = None if case.expected is None else judge(case.expected, result, environment.catalogue)
+    return case_of(case, result, known, trial)
+
+
+@app.command("compare")
+def compare_runs(
+    a: Annotated[str, typer.Argument(metavar="A", help="The earlier run.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The later run.")] = "last",
+) -> None:
+    """Which cases flipped from one run to another, which way, and whether that is more than noise."""
+    before, after = open_run(a), open_run(b)
+    compared = after.compare(before)
+    for side, run in (("A", compared.a.kept.run), ("B", compared.b.kept.run)):
+        say(f"{side}  {run.run_id}  {clock(run.at)}  {run.cases:,} cases  {run.versions.get('code', '')}")
+    comparison = compared.comparison
+    if unsafe := [pair for pair in comparison.pairs if pair.became_unsafe]:
+        say(f"UNSAFE in B, but not in A: {_named([pair.b.case_id for pair in unsafe])}", style="bold red")
+    say(verdict_of(comparison), style="bold")
+    for note in notes(comparison):
+        say(note)
+    if comparison.pairs:
+        print()
+        _print_changes(compared.changes)
+    if flips := [pair for pair in comparison.pairs if pair.kind in ("worse", "better")]:
+        print()
+        _print_flips(sorted(flips, key=lambda pair: (not pair.became_unsafe, pair.kind == "better")))
+    if differing := differing_versions(compared.a.kept.run, compared.b.kept.run):
+        print()
+        table(("what differs", "A", "B"), [(_version(name), before or "–", after or "–") for name, before, after in differing])
+
+
+@app.command("gate")
+def hold_to(
+    baseline: Annotated[str, typer.Option(metavar="RUN", help="The saved run to compare it with, such as evals/baseline.jsonl.")],
+    cases: Annotated[list[Path] | None, typer.Argument(help="Run these files first; without any, check the last run.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the results of the files go (JSONL).")] = Path("results.jsonl"),
+    renew: Annotated[bool, typer.Option("--renew", help="Make the run the baseline from now on.")] = False,
+) -> None:
+    """Exit 1 where a case became unsafe, a figure is worse, or a case of the baseline was left out."""
+    if renew:
+        _renew(Path(baseline), cases or [], out)
+        return
+    before = open_run(baseline)  # before the files are run: `last` is the run before
+    run = _last_run(cases or [], out)
+    if run.kept.run.run_id == before.kept.run.run_id and not Path(baseline).suffix:
+        raise BadInput(f"{baseline} is the run itself, which is never worse; name an earlier run or a file, or files to run")
+    failures = gate(before.kept, run.kept)
+    for failure in failures:
+        say(f"{failure.says} {_named(failure.cases)}", style="bold")
+    if failures:
+        say(
+            f"{run.kept.run.run_id} does not pass. Fix what got worse or, if the change is right, "
+            "make it the baseline with --renew."
+        )
+        sys.exit(1)
+    say(f"{run.kept.run.run_id} passes: no case became unsafe, no figure is worse than in {baseline}.")
+    if beside := not_run(before.kept, run.kept):
+        say(f"Not checked, because none of their cases was run: {', '.join(beside)}.")
+
+
+def _renew(file: Path, files: list[Path], out: Path) -> None:
+    """Make the last run that was kept, or that of the files, the baseline. Raises BadInput where `file` is or can be none."""
+    if file.suffix != ".jsonl":
+        raise BadInput(f"--renew writes the baseline into a file; name one that ends in .jsonl instead of {str(file)!r}")
+    if file.exists():
+        open_run(str(file))  # what is no baseline is not replaced
+    held = as_baseline(_last_run(files, out).kept)
+    write_kept(file, held.run, held.cases)
+    say(f"{held.run.run_id} with {held.run.cases:,} cases is the baseline from now on: {file}.")
+
+
+def _last_run(files: list[Path], out: Path) -> OpenRun:
+    if files:
+        evaluate_files(files, out)
+    return open_run("last")
+
+
+def _print_changes(changes: Sequence[FigureChange]) -> None:
+    rows = [
+        (
+            one.scorer.title,
+            number(one.scorer, one.a),
+            number(one.scorer, one.b),
+            f"{one.difference.mean:+.4f}",
+            between(one.scorer, one.difference),
+            _said(one),
+        )
+        for one in changes
+    ]
+    columns = ("figure", "A", "B", "difference", "95% interval", "")
+    table(columns, rows, right=columns[1:5], whole=columns)
+
+
+def _said(change: FigureChange) -> str:
+    if not change.difference.mean:
+        return ""
+    if not change.beyond_noise:
+        return "noise"
+    return "worse" if change.worse else "better"
+
+
+def _print_flips(pairs: Sequence[Pair]) -> None:
+    rows = [
+        (
+            plain(pair.b.case_id, 80),
+            f"{KINDS[pair.kind]}{', unsafe' if pair.became_unsafe else ''}",
+            words(plain(pair.a.result.verdict, 60)),
+            words(plain(pair.b.result.verdict, 60)),
+            ", ".join(pair.differs_in),
+        )
+        for pair in pairs
+    ]
+    table(("case", "what happened", "A", "B", "differs in"), rows)
+
+
+def _named(cases: Sequence[str]) -> str:
+    more = f" and {len(cases) - _MOST_NAMED} more" if len(cases) > _MOST_NAMED else ""
+    return f"{', '.join(plain(case, 120) for case in cases[:_MOST_NAMED])}{more}"
+
+
+def _version(name: str) -> str:
+    return name if name.startswith("file ") else words(name)
+
+
+@app.command("lint")
+def lint_files(cases: Annotated[list[Path], typer.Argument(help="Files of recorded exceptions (JSONL).")]) -> None:
+    """Find cases that cannot fail, cannot be met, stand twice or test nothing; exit 1 for the first two."""
+    found = Counter[str]()
+    for fault in lint(cases, EvalEnvironment.open(settings())):
+        found[fault.severity] += 1
+        say(f"{fault.severity}: {fault.sentence}")
+    if not found:
+        say("Every case can fail and can be met.")
+    else:
+        say(", ".join(f"{number} × {severity}" for severity, number in found.most_common()))
+    if found["cannot fail"] or found["error"]:
+        sys.exit(1)
+
+
+@app.command("report")
+def write_report(
+    name: Annotated[str, typer.Argument(metavar="RUN")] = "last",
+    out: Annotated[Path | None, typer.Option(help="The HTML file; default: evaluation-ID.html in this folder.")] = None,
+    against: Annotated[str, typer.Option(metavar="RUN", help="Also show what flipped since this run.")] = "",
+) -> None:
+    """Write a run as one HTML file: figures, slices, calibration, and the cases that are not as expected."""
+    run = open_run(name)
+    earlier = open_run(against) if against else None
+    out = out or Path(f"evaluation-{run.kept.run.run_id}.html")
+    refuse_to_replace([name, against], out)
+    with atomic_write(out) as unfinished:
+        unfinished.write_text(page(run.kept, earlier.kept if earlier else None), "utf-8")
+    say(f"{out}: open it in a browser; it needs nothing else.")
+
+
+def print_figures(run: EvaluationRun, cases: Sequence[EvaluationCase]) -> None:
+    """A line a figure, a column a mission, and the 95% interval over all."""
+    groups = [name for name in run.figures if name != ALL or len(run.figures) > 2]
+    if not groups:
+        return
+    sure = "95% interval" if len(groups) == 1 else "95% interval of all"
+    rows: list[tuple[object, ...]] = [("cases", *(f"{run.figures[group]['cases']:.0f}" for group in groups), "")]
+    for found in measured(cases):
+        values = [run.figures[group].get(found.scorer.name) for group in groups]
+        cells = [number(found.scorer, value) for value in values]
+        rows.append((found.scorer.title, *cells, between(found.scorer, found.interval)))
+    columns = ("figure", *(words(plain(group, 60)) for group in groups), sure)
+    table(columns, rows, right=columns[1:], whole=columns)
+
+
+def print_slices(cases: Sequence[EvaluationCase], by: By) -> None:
+    """A line a slice."""
+    others = [BY_NAME[name] for name in _OF_A_SLICE]
+    rows = []
+    for name, ones in slices([case for case in cases if case.figures], by).items():
+        exact = measure(BY_NAME["exact"], ones)
+        cells = [number(one, found.mean if (found := measure(one, ones).interval) else None) for one in others]
+        mean = exact.interval.mean if exact.interval else None
+        rows.append((name, exact.cases, number(exact.scorer, mean), between(exact.scorer, exact.interval), *cells))
+    titles = ("cases", "exact", "95% interval", *(one.title for one in others))
+    print()
+    say(f"By {by}:")
+    table(("", *titles), rows, right=titles, whole=("", *titles))
+
+
+def print_trials(cases: Sequence[EvaluationCase]) -> None:
+    """pass^k, and the cases that were not answered alike each time."""
+    chances = pass_hat(cases)
+    print()
+    if chances:
+        table(("k", "pass^k"), [(k, f"{value:.4f}") for k, value in enumerate(chances, start=1)], right=("k", "pass^k"))
+    shaky = unsteady(cases)
+    if not shaky:
+        say("Every case had the same result each time.")
+        return
+    named = [f"{case_id} ({exact} of {n} exact)" for case_id, (exact, n) in shaky.items()]
+    say(f"Different results between trials: {_named(named)}.")
+
+
+def number(scorer: Scorer, value: float | None) -> str:
+    """A figure as it is printed."""
+    if value is None:
+        return "–"
+    return f"{value:,.2f}" if scorer.kind == "amount" else f"{value:.4f}"
+
+
+def between(scorer: Scorer, interval: Interval | None) -> str:
+    """An interval as it is printed."""
+    return "–" if interval is None else f"{number(scorer, interval.low)} … {number(scorer, interval.high)}"

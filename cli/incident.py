@@ -5,24 +5,23 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import Json, moment, print_json, say, table
-from cli.signing import decider
+from cli.session import decider, open_ledger
 from errors import BadInput
-from ledger.desk import Desk
-from ledger.settling import Way, in_doubt, settle
+from ledger.incident_resolution import Resolution, in_doubt, settle
+from ledger.services import AdminService
 
 app = typer.Typer(no_args_is_help=True)
 
 #: what --step says of the step in doubt
-_STEP: dict[str, Way] = {"": "retry", "done": "done", "failed": "failed"}
+_STEP: dict[str, Resolution] = {"": "retry", "done": "done", "failed": "failed"}
 
 
 @app.command("list")
 def list_incidents(as_json: Json = False) -> None:
     """What is stuck and why, and which step is in doubt."""
     with open_ledger() as ledger:
-        found = Desk(ledger).incidents()
+        found = AdminService(ledger).incidents()
         doubts = {run.run_id: in_doubt(ledger, run.run_id) for _, run in found}
     if as_json:
         print_json([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found])
@@ -41,19 +40,19 @@ def list_incidents(as_json: Json = False) -> None:
 @app.command("retry")
 def retry(
     run_id: Annotated[str, typer.Argument(metavar="RUN")],
-    reason: Annotated[str, typer.Option(help="What was mended; kept in the audit log.")],
-    step: Annotated[str, typer.Option(help="Of the step in doubt, as you found it in its system: done or failed.")] = "",
-    anew: Annotated[bool, typer.Option("--anew", help="From the beginning, with the pack and policies of today.")] = False,
+    reason: Annotated[str, typer.Option(help="What you fixed; recorded in the audit log.")],
+    step: Annotated[str, typer.Option(help="What you found in the system for the step in doubt: done or failed.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="Restart from the beginning, with today's pack and policies.")] = False,
 ) -> None:
     """Let a run go on, as the person who is signed in."""
     if step not in _STEP or (step and anew):
-        raise BadInput(f"--step {step!r} is no outcome; say done or failed, and not --anew")
+        raise BadInput(f"--step {step!r} is not an outcome; give done or failed, without --anew")
     with open_ledger() as ledger:
-        by = decider(Desk(ledger)).name
+        by = decider(AdminService(ledger)).name
         after = ledger.run(run_id) if anew else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
     if anew or after.status == "running":
         from graphs.runtime import open_runtime
-        from graphs.settings import settings
+        from settings import settings
 
         with open_runtime(settings()) as runtime:
             if anew:
@@ -74,9 +73,9 @@ def retry(
 @app.command("close")
 def close(
     run_id: Annotated[str, typer.Argument(metavar="RUN")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")],
 ) -> None:
     """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
     with open_ledger() as ledger:
-        after = settle(ledger, run_id, "close", decider(Desk(ledger)).name, reason, moment(""))
+        after = settle(ledger, run_id, "close", decider(AdminService(ledger)).name, reason, moment(""))
     say(f"{after.event.subject} is closed: {after.outcome!s}.")

@@ -5,16 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import moment, progress, say, table
+from cli.session import open_ledger
 from graphs.policies_in_force import ASIDE, compared, restore
-from graphs.settings import Settings, settings
-from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
-from knowledge_index.index import KnowledgeIndex
+from knowledge_index.index import BuildReport, KnowledgeIndex, build
 from knowledge_index.intents import Intents, shipped
 from knowledge_index.policies import PolicyBook
-from ledger.desk import Desk
+from ledger.services import AdminService
+from settings import Settings, settings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -32,7 +31,7 @@ def build_index() -> None:
 def build_knowledge(chosen: Settings) -> BuildReport:
     """Build the index of the settings, with a progress bar."""
     with progress("knowledge", None) as advance:
-        return build(PolicyBook.load(chosen.policies), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
+        return build(PolicyBook.load(*chosen.policy_folders), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
 
 
 def learn_phrasings(chosen: Settings) -> None:
@@ -47,10 +46,10 @@ def show_status() -> None:
     """Which policies decide, and which files of the folder say something else and are not in force."""
     chosen = settings()
     with open_ledger() as ledger:
-        kept = Desk(ledger).policies_kept()
+        kept = AdminService(ledger).policies_kept()
     deciding = compared(chosen, kept)
     if kept:
-        say(f"The policies in force were kept on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}.")
+        say(f"The policies in force were saved on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}.")
     else:
         say("No policies are in force yet: the first start takes those of the folder.")
     for sentence in deciding.sentences() or ["Nothing in the folder is held back."]:
@@ -62,13 +61,13 @@ def restore_policies() -> None:
     """Put back the files of policies that are in force, where the folder says something else; that is put aside."""
     chosen = settings()
     with open_ledger() as ledger:
-        kept = Desk(ledger).policies_kept()
+        kept = AdminService(ledger).policies_kept()
     deciding = compared(chosen, kept)
     if not deciding.held_back:
         say("Nothing in the folder is held back.")
         return
     put_back = restore(chosen, kept[0], deciding)
-    say(f"{', '.join(put_back)} put back; what stood there has names that end with {ASIDE}.")
+    say(f"{', '.join(put_back)} restored; the files that were there now have names that end with {ASIDE}.")
 
 
 @app.command("learn")
@@ -78,7 +77,7 @@ def ship_phrasings() -> None:
     for folder in _phrasings(chosen):
         with progress(f"phrasings: {folder.name}", None) as advance:
             fresh = Intents.ship(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
-        say(f"{shipped(folder)} {'is made anew; commit it with its phrasings' if fresh else 'is of these phrasings already'}.")
+        say(f"{shipped(folder)} {'was rebuilt; commit it with the phrasings' if fresh else 'is already up to date'}.")
 
 
 def _phrasings(chosen: Settings) -> list[Path]:
@@ -89,10 +88,10 @@ def _phrasings(chosen: Settings) -> list[Path]:
 def search_index(
     query: str,
     k: Annotated[int, typer.Option(min=1, help="How many clauses.")] = 5,
-    as_of: Annotated[str, typer.Option(help="A moment such as 2026-03-14T09:30:00Z; now unless given.")] = "",
+    as_of: Annotated[str, typer.Option(help="A time such as 2026-03-14T09:30:00Z; default: now.")] = "",
 ) -> None:
     """Search the clauses in force as the Missions do."""
     chosen = settings()
-    with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(chosen.policies), MiniLM()) as index:
+    with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(*chosen.policy_folders), MiniLM()) as index:
         hits = index.search(query, k, as_of=moment(as_of))
     table(("score", "clause", "version", "text"), [(f"{hit.score:.2f}", hit.clause_id, hit.version, hit.text) for hit in hits])

@@ -1,4 +1,4 @@
-"""What the commands of `missions lessons` do."""
+"""`missions lessons` and `missions record`: what people decided, as something to learn from and as a recorded exception."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import Json, console, print_json, progress, say, table
-from cli.signing import decider
+from cli.session import decider, open_ledger
 from errors import BadInput
-from evals import lessons, overruled
-from evals.overruled import Rate
-from evals.thresholds import Thresholds, thresholds
+from evals.learning import lessons, overruled
+from evals.learning.overruled import OverruleRate
+from evals.learning.thresholds import Thresholds, thresholds
+from evals.recorded.cases import add_case, line_of
+from evals.recorded.recording import record
 from graphs.pack_files import load_packs
-from graphs.settings import settings
-from graphs.text import plain
+from harmless import escaped
 from knowledge_index.policies import PolicyBook
-from ledger.desk import Desk
+from ledger.services import AdminService
+from rendering import plain
+from settings import settings
 from strict_json import strict_json
 from systems.catalogue import default_catalogue
 
@@ -33,7 +35,7 @@ _MOST_BYTES = 1_000_000
 @app.command("list")
 def show_lessons(
     mission: Mission = "",
-    every: Annotated[bool, typer.Option("--all", help="Those that are promoted or dropped too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include lessons that were promoted or dropped.")] = False,
     as_json: Json = False,
 ) -> None:
     """Every edit, rejection, remark, escalation and partial approval; those in quarantine."""
@@ -80,7 +82,11 @@ def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
     if lacking:
         say(f"It cannot be promoted: {lacking}.")
     elif one.status == "quarantine":
-        say("It says what is right." if one.expected else "It says what was wrong, not what is right: promote it with --expect.")
+        say(
+            "It says what is right."
+            if one.expected
+            else "It says what was wrong but not what is right: promote it with --expect."
+        )
     elif one.settled:
         what = one.settled.dataset or f"“{one.settled.reason}”"
         say(f"{one.status} by {one.settled.by} at {one.settled.at:%Y-%m-%d %H:%M} UTC: {what}")
@@ -96,19 +102,19 @@ def promote_lesson(
     catalogue, chosen = default_catalogue(), settings()
     expected = None if expect is None else _expected(expect)
     with open_ledger() as ledger:
-        by = decider(Desk(ledger)).name
+        by = decider(AdminService(ledger)).name
         one = lessons.lesson(ledger, lesson, catalogue)
         # what the person says is right is looked at with the pack
-        packs = {} if expected is None else load_packs(chosen.packs, catalogue, PolicyBook.load(chosen.policies))
+        packs = {} if expected is None else load_packs(chosen.packs, catalogue, PolicyBook.load(*chosen.policy_folders))
         lessons.promote(ledger, one, to, by=by, packs=packs, catalogue=catalogue, expected=expected)
-    say(f"{one.lesson_id[:8]} is promoted: the case {one.proposal.proposal_id} stands in {to}.")
+    say(f"{one.lesson_id[:8]} was promoted: case {one.proposal.proposal_id} is in {to}.")
 
 
 @app.command("drop")
-def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")]) -> None:
+def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")]) -> None:
     """Nothing is to be learned from it, says the person who is signed in."""
     with open_ledger() as ledger:
-        by = decider(Desk(ledger)).name
+        by = decider(AdminService(ledger)).name
         one = lessons.lesson(ledger, lesson, default_catalogue())
         lessons.drop(ledger, one, by=by, reason=reason)
     say(f"{one.lesson_id[:8]} is dropped.")
@@ -118,7 +124,7 @@ def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="Why; k
 def show_report(mission: Mission = "", as_json: Json = False) -> None:
     """Which clauses and findings people overrule, and which thresholds their decisions suggest. It changes nothing."""
     catalogue, chosen = default_catalogue(), settings()
-    policies = PolicyBook.load(chosen.policies)
+    policies = PolicyBook.load(*chosen.policy_folders)
     packs = load_packs(chosen.packs, catalogue, policies)
     with open_ledger() as ledger, progress("decisions", None) as advance:
         judged = overruled.judged_proposals(ledger, catalogue, mission or None, advance)
@@ -128,17 +134,17 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
         print_json({**told.plain(), "thresholds": found.rows()}, indented=True)
         return
     if not judged:
-        say("Nobody has decided about a proposal yet.")
+        say("No proposal has been decided yet.")
         return
     hits = sum(one.overruled for one in told.judged)
     proposals = "1 proposal" if len(told.judged) == 1 else f"{len(told.judged)} proposals"
-    say(f"{proposals} decided about, {hits} overruled; {told.sent_back} sent back with a remark.")
+    say(f"{proposals} decided, {hits} overruled; {told.sent_back} sent back with a remark.")
     for name, rates in (("clause", told.clauses), ("finding", told.findings), ("verdict", told.verdicts), ("role", told.roles)):
         _rates(name, rates)
     _thresholds(found)
 
 
-def _rates(name: str, rates: Sequence[Rate]) -> None:
+def _rates(name: str, rates: Sequence[OverruleRate]) -> None:
     console.print()
     shown = [one for one in rates if one.overruled][:_AT_ONCE]
     rows = [(one.name, one.decided, one.overruled, f"{one.rate:.0%}", f"{one.low:.0%} to {one.high:.0%}") for one in shown]
@@ -151,13 +157,13 @@ def _rates(name: str, rates: Sequence[Rate]) -> None:
 def _thresholds(found: Thresholds) -> None:
     console.print()
     if found.made_otherwise:
-        say(f"{found.made_otherwise} proposals would not be made so today, and say nothing about today's thresholds.")
+        say(f"{found.made_otherwise} proposals would be different today, so they say nothing about today's thresholds.")
     for one in found.evidence:
         say(one.sentence(), style="" if one.because else "bold")
         if not one.because:
             say(f"  by decisions {', '.join(decision[:8] for decision in one.moved)}")
     if not found.evidence:
-        say("No decision speaks about a threshold.")
+        say("No decision suggests a change of a threshold.")
 
 
 def _expected(file: Path) -> object:
@@ -171,4 +177,20 @@ def _expected(file: Path) -> object:
     try:
         return strict_json(content)
     except BadInput as error:
-        raise BadInput(f"{file}: {error}; mend the file") from error
+        raise BadInput(f"{file}: {error}; fix the file") from error
+
+
+def record_run(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    out: Annotated[Path | None, typer.Option(help="A file of recorded exceptions, to add it to; default: print it.")] = None,
+) -> None:
+    """Print the run as a line of JSON, or add it to a file that only this account reads."""
+    with open_ledger() as ledger:
+        raw = record(ledger, run_id, default_catalogue())
+    line = line_of(raw)
+    if out is None:
+        print(escaped(line.decode()), end="")
+        return
+    new = add_case(out, raw["case_id"], line)
+    label = "with what people decided" if "expected" in raw else "no expected result has been decided yet: it has no «expected»"
+    say(f"{raw['case_id']} is recorded in {out}, {label}." if new else f"{raw['case_id']} was already in {out}.")

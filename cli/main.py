@@ -3,50 +3,52 @@
 import errno
 import os
 import sys
+from importlib import import_module
 from typing import Any, TextIO, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from cli.late import LateCommands
 from errors import MissionsError
 from harmless import Harmless
 
-#: see `cli.late.LateCommands`; it says what `missions --help` says of each
-_COMMANDS = (
+#: name, where it stands (a function, or the group of a module: `app` unless another is named), what `missions --help` says of it
+COMMANDS = (
     ("start", "start:start_all",
-     "Set everything up, take in a sample of exceptions, run a Mission on each, say what waits, and open the dashboard."),
-    ("run", "run:run_targets", "Take events in and run a Mission on each, to its end or to where it waits for a person."),
+     "Set everything up, load a sample of exceptions, run a Mission on each, list what is waiting, and open the dashboard."),
+    ("run", "run:run_targets", "Accept events and run a Mission on each until it finishes or waits for a person."),
     ("show", "show:show_run", "The Explain rail of a run: what was read, found, applied, proposed, decided and done."),
-    ("queue", "show:show_queue", "What waits for a person, what is due first at the top."),
+    ("queue", "show:show_queue", "Proposals waiting for a person, most urgent first."),
     ("decide", "decide:decide_run",
      "Decide about the proposal of a run, as the person who is signed in, and do what follows from it."),
-    ("record", "record:record_run",
+    ("record", "lessons:record_run",
      "A run as a recorded exception: what it read, and what people decided. It holds what the systems know of customers."),
-    ("sign-in", "signing:sign_in",
+    ("sign-in", "session:sign_in",
      "Sign in at this command line, for `decide` and `user`. Asks for the password, unless MISSIONS_PASSWORD is set."),
-    ("sign-out", "signing:sign_out", "Sign out."),
+    ("sign-out", "session:sign_out", "Sign out."),
     ("what-if", "what_if:ask",
-     "Replay recorded exceptions with other policies or packs: what would be answered otherwise, and the money that moves."),
+     "Replay recorded exceptions with other policies or packs: which results would change, and by how much money."),
     ("worker", "worker:work", "Drive the runs that wait for a worker; any number of workers share one PostgreSQL."),
     ("sweep", "worker:show_sweep", "Prove that every run is running, waiting, an incident or closed; exit 1 where one is not."),
     ("prune", "database:prune_all",
      "Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."),
     ("dashboard", "dashboard:open_dashboard",
      "Open the dashboard: the Decision Queue, runs, knowledge, evaluations, incidents, and the portal for customers."),
-    ("clean", "clean:clean_home", "Remove the embedded database and the knowledge index of this checkout."),
-    ("sandbox", "sandbox", "The sandbox company: six systems over one database."),
+    ("clean", "database:clean_home", "Remove the embedded database and the knowledge index of this checkout."),
+    ("sandbox", "systems:sandbox", "The sandbox company: six systems over one database."),
     ("knowledge", "knowledge", "Enterprise Knowledge: the index of policy clauses."),
     ("user", "user", "The people: who may decide, look, manage, write in."),
     ("audit", "audit", "The audit log."),
     ("systems", "systems", "The systems of record, reached through MCP."),
     ("pack", "pack", "Mission packs: what Missions read, find, may do and end in, as data."),
-    ("incident", "incident", "Runs that cannot go on by themselves, and the ways out."),
-    ("events", "events", "Events of a file, and those that could not be taken in."),
-    ("source", "source", "The systems that may hand events in, by POST /events."),
+    ("incident", "incident", "Runs that cannot continue on their own, and how to resolve them."),
+    ("events", "events", "Accept events from a file, and settle those that could not be accepted."),
+    ("source", "events:sources", "The systems that may hand events in, by POST /events."),
     ("database", "database", "The database: roles, backup, restore."),
     ("eval", "eval", "Run recorded exceptions and measure the answers; compare runs; hold them to a baseline."),
     ("lessons", "lessons", "What people overruled, and what can be learned from it."),
-    ("shadow", "shadow", "Another version beside the live one: it reads, and never writes."),
+    ("shadow", "what_if:shadow", "Another version beside the live one: it reads, and never writes."),
     ("history", "history", "Historical orders: the exceptions in them, and histories made up with known ones."),
     ("model", "model", "The language model of MISSIONS_MODEL, which reasoners may ask."),
     ("invoice", "invoice", "Invoices in free text: read by a model, looked at by a person, then run."),
@@ -55,13 +57,36 @@ _COMMANDS = (
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class _Missions(LateCommands):
-    """All of them."""
+class LazyCommands(TyperGroup):
+    """Commands and groups that are known by name alone, and loaded when they are called.
 
-    rows = _COMMANDS
+    LangGraph, Chroma and MCP take seconds to load, and many commands need none or one of them.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": {name: TyperCommand(name, help=says) for name, _, says in COMMANDS}})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """See click."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, loaded(name or ""), rest
 
 
-app = typer.Typer(cls=_Missions, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+def loaded(name: str) -> Any:
+    """A command or a group of COMMANDS, with what it needs."""
+    place, says = next((place, says) for one, place, says in COMMANDS if one == name)
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(f"cli.{module}"), attribute or "app")
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.help = group.help or says
+        return group
+    alone = typer.Typer(add_completion=False)
+    alone.command(help=says)(found)
+    return get_command(alone)
+
+
+app = typer.Typer(cls=LazyCommands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -87,7 +112,7 @@ def main() -> Any:
         print(f"missions: the disk is full{where}: make room, then give the command again", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("missions: stopped; what was begun goes on when its run is driven again", file=sys.stderr)
+        print("missions: stopped; unfinished runs continue when they are resumed", file=sys.stderr)
         sys.exit(130)
     finally:
         _flush()

@@ -4,23 +4,10 @@ import typer
 
 from cli.screen import progress, say
 from errors import BadInput
-from graphs.reasoners import open_model
-from graphs.settings import settings
-from models.calls import Question
+from graphs.reasoners import open_model, try_model
+from settings import settings
 
 app = typer.Typer(no_args_is_help=True)
-_QUESTION = Question(
-    purpose="choice",
-    prompt="check",
-    system="You answer with one JSON object, and nothing else.",
-    user='Which is more, 2 or 3? Answer {"more": …}.',
-    schema={
-        "type": "object",
-        "properties": {"more": {"type": "integer", "enum": [2, 3]}},
-        "required": ["more"],
-        "additionalProperties": False,
-    },
-)
 
 
 @app.command("check")
@@ -31,7 +18,7 @@ def check_model() -> None:
         if model is None:
             raise BadInput("There is no model to check: name one in MISSIONS_MODEL (docs/models.md).")
         with progress("asking", 1) as advance:
-            reply = model.ask(_QUESTION)
+            reply = try_model(model)
             advance()
     again = f", asked {reply.retries + 1} times" if reply.retries else ""
     say(f"{model.name} answers by {reply.structure} in {reply.latency_ms / 1000:.1f} s{again}.")

@@ -13,8 +13,6 @@ from rich.tree import Tree
 from cli.screen import console
 from errors import BadInput
 from graphs.pack_files import load_pack_file
-from graphs.settings import settings
-from graphs.text import plain
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
 from nodes.packs.differences import Difference, Told, differences
@@ -22,6 +20,8 @@ from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
 from nodes.packs.mermaid import flowchart
 from nodes.packs.outline import Branch, outline
+from rendering import plain
+from settings import settings
 from systems.catalogue import default_catalogue
 
 app = typer.Typer(no_args_is_help=True)
@@ -40,7 +40,7 @@ def validate_pack(target: Annotated[str, typer.Argument(metavar="FILE", help="Th
     pack = _load(file)
     _refuse_twin(file, pack)
     _line(f"{pack.mission} is valid: {pack.title}, version {pack.version}, digest {pack.digest}; {_counts(pack)}.")
-    for hint in (*_about_file(file), *hints(pack)):
+    for hint in (*_about_file(file), *hints(pack, default_catalogue())):
         _line(f"hint: {hint}", "yellow")
 
 
@@ -50,7 +50,7 @@ def show_pack(
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
 ) -> None:
     """A picture of a Mission: how it flows, what it reads, finds, may do and ends in, and who approves."""
-    pack, values = _load(_file(target)), PolicyBook.load(settings().policies).values(datetime.now(UTC))
+    pack, values = _load(_file(target)), PolicyBook.load(*settings().policy_folders).values(datetime.now(UTC))
     if mermaid:
         print(flowchart(pack, values))
         return
@@ -84,7 +84,7 @@ def diff_packs(
 
 
 def _load(file: Path) -> Pack:
-    return load_pack_file(file, default_catalogue(), PolicyBook.load(settings().policies))
+    return load_pack_file(file, default_catalogue(), PolicyBook.load(*settings().policy_folders))
 
 
 def _file(target: str) -> Path:
@@ -93,7 +93,7 @@ def _file(target: str) -> Path:
         return Path(target)
     missions = _missions()
     if target not in missions:
-        raise BadInput(f"there is no mission and no file {target!r}; the missions are {', '.join(missions) or 'none'}")
+        raise BadInput(f"there is no Mission or file {target!r}; the Missions are {', '.join(missions) or 'none'}")
     return missions[target]
 
 
@@ -130,7 +130,7 @@ def _about_file(file: Path) -> Iterator[str]:
     if file.suffix != ".yaml":
         yield f"only files whose names end in .yaml are loaded; rename {file.name}"
     if file.resolve().parent != folder:
-        yield f"Missions load the packs of {folder}; put it there when it is to be run"
+        yield f"Missions load the packs of {folder}; move it there to run it"
 
 
 def _counts(pack: Pack) -> str:

@@ -6,22 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.invoice_event import invoice_event
+from cli.invoice import invoice_event
 from cli.knowledge import learn_phrasings
 from cli.screen import counted, moment, progress, say, table
 from cli.show import who
 from errors import BadInput
-from evals.cases import read_objects, recorded
+from evals.recorded.cases import read_objects, recorded
 from graphs.books import book_events, ranked
 from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
-from graphs.settings import settings
-from graphs.text import dollars
-from ledger.arrivals import Bounds, Origin, check_arrival
 from ledger.canonical import utc_now
+from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run
 from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
+from rendering import dollars
+from settings import settings
 from systems.sandbox.loader import load_cases
 
 
@@ -72,7 +72,7 @@ def _run_book(event: str, as_of: str) -> None:
             rows.append((place, one.run.run_id, one.run.event.subject, verdict, waits, one.says))
         table(("", "run", "subject", "verdict", "waits for", "because"), rows, right=("",))
         for subject in left_out:
-            say(f"Left out, for its name cannot be kept: {subject[:60]}")
+            say(f"Skipped, because its name cannot be stored: {subject[:60]}")
         waiting_runs = [run for run in runs if run.status == "waiting"]
         at_stake = sum(p.money_at_stake_cents for run in waiting_runs if (p := runtime.ledger.proposal(run.run_id)))
         say(f"{len(runs)} subjects, {len(waiting_runs)} wait for a person, {dollars(at_stake)} at stake.")
@@ -92,7 +92,7 @@ def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
     if wanted:
         raws = [(raw, where) for raw, where in raws if wanted in (raw.get("case_id"), raw.get("source_id"))]
     if not raws:
-        raise BadInput(f"{target}: there is no such event or recorded exception; look into the file")
+        raise BadInput(f"{target}: there is no such event or recorded exception; check the file")
     return raws
 
 
@@ -128,7 +128,7 @@ def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Eve
     try:
         event, now = event_of(raw, packs, utc_now()), utc_now()
         # of any moment is what brings its world along; this one is looked at in the world as it is
-        check_arrival(event, Origin("a file", Bounds(as_of_days=settings().as_of_days)), now)
+        check_arrival(event, EventOrigin("a file", SourceBounds(as_of_days=settings().as_of_days)), now)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
     return event

@@ -24,11 +24,12 @@ from rich.table import Table
 from rich.text import Text
 
 from errors import BadInput
-from graphs.shown import Shown, Title
-from graphs.text import plain
 from harmless import Harmless, escaped, harmless
+from rendering import Displayable, Title, plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+#: a column that may be folded is not made narrower than this for the screen
+_NARROW = 8
 
 
 class Screen(Console):
@@ -51,8 +52,6 @@ class Screen(Console):
 
 
 console = Screen(highlight=False)
-#: a column that may be folded is not made narrower than this for the screen
-_NARROW = 8
 
 
 def moment(text: str) -> datetime:
@@ -62,7 +61,7 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise BadInput(f"--as-of {text!r} is no moment; write it as 2026-03-14T09:30:00Z") from None
+        raise BadInput(f"--as-of {text!r} is not a valid time; write it as 2026-03-14T09:30:00Z") from None
     if found.tzinfo is None:
         raise BadInput(f"--as-of {text!r} has no zone; write it as 2026-03-14T09:30:00Z")
     return found
@@ -126,7 +125,7 @@ def say_after(lead: str, *pieces: Any) -> None:
         console.print(Text(lead if number == 0 else " " * cell_len(lead)).append_text(line))
 
 
-def say_all(shown: Shown) -> None:
+def say_all(shown: Displayable) -> None:
     """Print what shows itself, whole."""
     for part in shown.parts():
         if isinstance(part, str):

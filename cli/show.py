@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import Json, console, counted, print_json, say, say_after, table
-from graphs.text import approver, dollars, in_words, plain
+from cli.session import open_ledger
 from ledger import model_calls
 from ledger.limits import Standing, shown
 from ledger.limits import asked as asked_of
 from ledger.records import Decision, Effect, Observation, Proposal, Run
+from rendering import approver, dollars, in_words, plain
 
 MARKS: Mapping[str, str] = {
     "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
@@ -152,7 +152,7 @@ def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
         if isinstance(text := action["args"].get("text"), str):
             console.print()
             by = f", written by a model ({action['written_by']})" if action.get("written_by") else ""
-            say(f"{number}. {action['args'].get('template', action['name'])}, as it is to be sent{by}:", style="bold")
+            say(f"{number}. {action['args'].get('template', action['name'])}, as it will be sent{by}:", style="bold")
             for line in text.splitlines():
                 say_after("   ", line)
 

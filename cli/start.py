@@ -7,19 +7,19 @@ from typing import Annotated
 import typer
 
 from cli.knowledge import build_knowledge, learn_phrasings
-from cli.opening import open_ledger
 from cli.run import read_targets, run_events, summary
 from cli.screen import console, say, table
+from cli.session import open_ledger
 from cli.show import who
-from dashboard.address import require_address
-from evals.cases import recorded
+from dashboard.serving import require_address
+from evals.recorded.cases import recorded
 from graphs.ledgers import heads_outside
 from graphs.runtime import open_database, open_runtime
-from graphs.settings import CHECKOUT, settings
-from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Proposal
-from ledger.sql.doors import ONE_TIME_DAYS
+from ledger.services import AdminService
+from ledger.sql.auth import ONE_TIME_DAYS
+from settings import CHECKOUT, settings
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 
@@ -34,7 +34,7 @@ CUSTOMER = "C-45130"
 
 
 def start_all(
-    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; never on a build server.")] = True,
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard at the end, until Ctrl-C; off on build servers.")] = True,
 ) -> None:
     """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
     chosen, begun = settings(), time.monotonic()
@@ -50,7 +50,7 @@ def start_all(
     raws = [raw for raw, _ in read_targets(str(SAMPLE))]
     loaded = load_cases(url, raws)
     for case_id, sentence in loaded.refused.items():
-        say(f"{case_id} is left out: {sentence}")
+        say(f"{case_id} is skipped: {sentence}")
     with open_runtime(chosen) as runtime:
         events = [recorded(raw, runtime.context.packs, str(SAMPLE)).event for raw in raws if raw["case_id"] in loaded.loaded]
         runs = run_events(runtime, events)
@@ -76,7 +76,7 @@ def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
     Who is there already keeps the role. Where an administrator is, nobody is made: from then on it takes two people. That
     one comes last, so that a start that was killed is made good by the next.
     """
-    desk, made = Desk(ledger), list[tuple[str, str, str]]()
+    desk, made = AdminService(ledger), list[tuple[str, str, str]]()
     if desk.has_administrator():
         return made
     for name, role in sorted(PEOPLE.items(), key=lambda person: person[1] == "administrator"):

@@ -1,16 +1,22 @@
-"""`missions systems`: the systems of record."""
+"""`missions systems` and `missions sandbox`: the systems of record, and the company on which everything can be tried."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from cli.screen import say
+from cli.screen import progress, say
+from evals.recorded.cases import read_objects
 from graphs.runtime import open_database
-from graphs.settings import settings
+from settings import settings
 from systems.client import McpSystems
-from systems.config import load_config
-from systems.pins import pin, write_pins
-from systems.sandbox.database import create_schema
+from systems.config import load_config, pin, write_pins
+from systems.sandbox.database import create_schema, reset
+from systems.sandbox.loader import load_cases
+from systems.sandbox.serve import serve
 
 app = typer.Typer(no_args_is_help=True)
+sandbox = typer.Typer(no_args_is_help=True)
 
 
 @app.command("pin")
@@ -24,4 +30,41 @@ def pin_tools() -> None:
         pins = pin(systems)
     file = chosen.systems.with_name("pins.json")
     write_pins(file, pins)
-    say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are pinned as they are now, in {file.name}.")
+    say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are now pinned in {file.name}.")
+
+
+@sandbox.command("load")
+def load(
+    cases: list[Path],
+    feed: Annotated[
+        bool, typer.Option("--feed", help="Also put their events on the feed of oms, from which they are accepted.")
+    ] = False,
+) -> None:
+    """Put recorded exceptions into the sandbox company."""
+    raws = [raw for file in cases for raw, _ in read_objects(file)]
+    url = open_database(settings())
+    create_schema(url)
+    with progress("loading", len(raws)) as advance:
+        report = load_cases(url, raws, feed=feed, on_progress=lambda *_: advance())
+    for case_id, sentence in report.refused.items():
+        say(f"{case_id} was not loaded: {sentence}")
+    say(f"The sandbox company holds {len(report.loaded)} of these {len(raws)} recorded exceptions.")
+    if len(report.loaded) < max(len(raws), 1):
+        raise typer.Exit(1)
+
+
+@sandbox.command("reset")
+def reset_all() -> None:
+    """Empty the sandbox company."""
+    url = open_database(settings())
+    create_schema(url)
+    reset(url)
+    say("The sandbox company is empty.")
+
+
+@sandbox.command("serve")
+def serve_one(system: str, port: Annotated[int | None, typer.Option(help="Serve HTTP here instead of stdio.")] = None) -> None:
+    """Serve one system of the sandbox company over MCP: stdio, or streamable HTTP on a port of this machine."""
+    url = open_database(settings())
+    create_schema(url)
+    serve(system, url, "stdio" if port is None else "http", port)

@@ -4,16 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import say, table
-from cli.signing import signed_in
+from cli.session import open_ledger, signed_in
 from errors import BadInput, Refused
-from graphs.settings import settings
-from ledger.admissions import COMMAND_LINE, Admission, Changed, Wanted
-from ledger.desk import Desk
+from ledger.admissions import COMMAND_LINE, Admission, AdmissionRequest, AdmissionResult
+from ledger.authorization import person_key
 from ledger.permissions import Permission, require
 from ledger.postgres import PostgresLedger
-from ledger.rules import person_key
+from ledger.services import AdminService
+from settings import settings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -33,8 +32,8 @@ def add_person(
     Whoever may decide, and an administrator, is admitted by two people: one asks, another confirms.
     """
     with open_ledger() as ledger:
-        desk = Desk(ledger)
-        wanted = Wanted(kind="role", name=name, role=role, customer_id=customer_id or None, account=_local())
+        desk = AdminService(ledger)
+        wanted = AdmissionRequest(kind="role", name=name, role=role, customer_id=customer_id or None, account=_local())
         changed = desk.ask(wanted, manager(ledger, desk))
     if changed.waits:
         _show_waiting(changed)
@@ -53,8 +52,8 @@ def give_password(name: str) -> None:
     Of somebody who may decide, and of an administrator, it takes two people.
     """
     with open_ledger() as ledger:
-        desk = Desk(ledger)
-        changed = desk.ask(Wanted(kind="password", name=name), manager(ledger, desk, name))
+        desk = AdminService(ledger)
+        changed = desk.ask(AdmissionRequest(kind="password", name=name), manager(ledger, desk, name))
     _show_waiting(changed) if changed.waits else _show(name, changed.one_time)
 
 
@@ -65,16 +64,16 @@ def forget_factor(name: str) -> None:
     Of somebody who may decide, and of an administrator, it takes two people.
     """
     with open_ledger() as ledger:
-        desk = Desk(ledger)
-        changed = desk.ask(Wanted(kind="second_factor", name=name), manager(ledger, desk, name))
-    _show_waiting(changed) if changed.waits else say(f"The second factor of {name} is forgotten.")
+        desk = AdminService(ledger)
+        changed = desk.ask(AdmissionRequest(kind="second_factor", name=name), manager(ledger, desk, name))
+    _show_waiting(changed) if changed.waits else say(f"The second factor of {name} was removed.")
 
 
 @app.command("confirm")
 def confirm_change(name: str) -> None:
     """Confirm what somebody else asked for about a person. Takes a second administrator, or supervisor or finance without one."""
     with open_ledger() as ledger:
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         by = _confirmer(desk)
         for admission in _about(desk, name):
             changed = desk.confirm(admission.admission_id, by)
@@ -87,7 +86,7 @@ def confirm_change(name: str) -> None:
 def refuse_change(name: str) -> None:
     """Give up what was asked for about a person."""
     with open_ledger() as ledger:
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         by = _confirmer(desk)
         for admission in _about(desk, name):
             desk.refuse(admission.admission_id, by)
@@ -98,7 +97,7 @@ def refuse_change(name: str) -> None:
 def list_waiting() -> None:
     """What was asked for about people, and waits for a second person."""
     with open_ledger() as ledger:
-        found = Desk(ledger).admissions()
+        found = AdminService(ledger).admissions()
     table(("change", "asked by", "until"), [(told(one), one.asked_by, f"{one.lapses_at:%d %b %H:%M} UTC") for one in found])
 
 
@@ -106,7 +105,7 @@ def list_waiting() -> None:
 def list_people() -> None:
     """The people and their roles."""
     with open_ledger() as ledger:
-        found, total = Desk(ledger).accounts(COMMAND_LINE, limit=_AT_ONCE)
+        found, total = AdminService(ledger).accounts(COMMAND_LINE, limit=_AT_ONCE)
     elsewhere = "the provider" if settings().oidc_metadata_url else ""
     rows = [(one.person.name, one.person.role, one.person.customer_id or "", elsewhere or _STATES[one.state]) for one in found]
     table(("name", "role", "customer", "signs in with"), rows)
@@ -122,14 +121,14 @@ def told(admission: Admission) -> str:
     return f"{admission.name} is to have {kind}"
 
 
-def _about(desk: Desk, name: str) -> list[Admission]:
+def _about(desk: AdminService, name: str) -> list[Admission]:
     found = [one for one in desk.admissions() if person_key(one.name) == person_key(name)]
     if not found:
-        raise BadInput(f"nothing was asked for about {name} that waits: see `missions user waiting`")
+        raise BadInput(f"no request about {name} is waiting; see `missions user waiting`")
     return found
 
 
-def _confirmer(desk: Desk) -> str:
+def _confirmer(desk: AdminService) -> str:
     """Who is signed in; the command line where nobody is, which may stand in only for people that there are not."""
     person = None if settings().oidc_metadata_url else signed_in(desk)
     return person.name if person else COMMAND_LINE
@@ -139,22 +138,22 @@ def _local() -> bool:
     return not settings().oidc_metadata_url
 
 
-def _show_waiting(changed: Changed) -> None:
+def _show_waiting(changed: AdmissionResult) -> None:
     assert changed.waits is not None
     name = changed.waits.name
-    say(f"{told(changed.waits)}: this takes a second person, who confirms it on the dashboard under People, or with")
+    say(f"{told(changed.waits)}: this needs a second person, who confirms it on the dashboard under People, or with")
     say(f"`missions user confirm {name}`, until {changed.waits.lapses_at:%d %b %H:%M} UTC.")
     if changed.one_time:
         say(f"First half of the one-time password of {name}, shown now and never again: {changed.one_time}")
-        say("Who confirms is shown the second half. Each of you tells it to this person.", style="dim")
+        say("The person who confirms sees the second half. Each of you gives your half to the new user.", style="dim")
 
 
 def _show(name: str, one_time: str) -> None:
     say(f"One-time password of {name}, shown now and never again: {one_time}")
-    say(f"It is good for 7 days: `missions sign-in {name}`, or on the dashboard.", style="dim")
+    say(f"It is valid for 7 days: use `missions sign-in {name}` or the dashboard.", style="dim")
 
 
-def manager(ledger: PostgresLedger, desk: Desk, lost: str = "", what: Permission = "manage_people") -> str:
+def manager(ledger: PostgresLedger, desk: AdminService, lost: str = "", what: Permission = "manage_people") -> str:
     """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
 
     That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is

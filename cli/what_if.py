@@ -1,5 +1,7 @@
-"""`missions what-if`: recorded exceptions replayed with other policies or packs, before anything is put in force."""
+"""`missions what-if` and `missions shadow`: another version on recorded exceptions, or beside the live one."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,29 +9,42 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from cli.screen import moment, progress_told, say, say_all
+from cli.screen import Json, moment, print_json, progress_told, say, say_all
 from errors import BadInput
+from evals.atomic_write import atomic_write
+from evals.shadow.persistence import ShadowFile, ShadowRun
+from evals.shadow.report import report
+from evals.shadow.running import follow as follow_live
+from evals.shadow.running import over_last
+from evals.shadow.session import live_url, open_shadow
 from evals.what_if import sweep as sweep_values
 from evals.what_if import what_if
-from evals.whole_file import whole_file
+from evals.what_if.answer import Sweep, WhatIf
 from graphs.candidate import Change, require_change
-from graphs.shown import document
-from graphs.spreadsheet import as_csv
-from graphs.what_if import Sweep, WhatIf
+from graphs.ledgers import database_logins
 from knowledge_index.changing import read_change
+from ledger.postgres import PostgresLedger
+from ledger.roles import reading
+from rendering import as_csv, document
+from settings import settings
 
 _SUFFIXES = (".json", ".csv", ".html")
+shadow = typer.Typer(no_args_is_help=True)
+#: the live processes of the machine come first
+_NICE = 10
 
 
 def ask(
-    cases: Annotated[list[Path] | None, typer.Argument(help="Files of recorded exceptions; the checkout's unless given.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One value otherwise: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    cases: Annotated[
+        list[Path] | None, typer.Argument(help="Files of recorded exceptions; default: those of the checkout.")
     ] = None,
-    policies: Annotated[Path | None, typer.Option(help="The folder of all policies as they would be.")] = None,
-    packs: Annotated[Path | None, typer.Option(help="A folder of packs, in place of those of their Missions.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One changed value: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")] = None,
     sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
-    as_of: Annotated[str, typer.Option(help="What is in force at this moment, of both sides; now unless given.")] = "",
+    as_of: Annotated[str, typer.Option(help="Use what was in force at this time, for both sides; default: now.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
 ) -> None:
     """Print what would be answered otherwise; write it to `out` too, where that is given."""
@@ -41,7 +56,7 @@ def ask(
     with progress_told("replaying") as told:
         if sweep:
             if policies or packs:
-                raise BadInput("--sweep tries values of the present policies; leave --policies and --packs out")
+                raise BadInput("--sweep tries values of the present policies; omit --policies and --packs")
             path, tried = read_change(sweep if "[" in sweep else _as_list(sweep))
             found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=told)
         else:
@@ -51,7 +66,7 @@ def ask(
             )  # fmt: skip
     say_all(found)
     if out:
-        with whole_file(out) as unfinished:
+        with atomic_write(out) as unfinished:
             unfinished.write_text({".json": _json, ".csv": _csv, ".html": _html}[out.suffix](found), encoding="utf-8")
         say(f"Written to {out}.")
 
@@ -62,7 +77,7 @@ def read_changes(changes: Sequence[str]) -> dict[str, Any]:
     for text in changes:
         path, value = read_change(text)
         if path in values:
-            raise BadInput(f"--set {path} is given twice; leave one of the two out")
+            raise BadInput(f"--set {path} is given twice; remove one of the two")
         values[path] = value
     return values
 
@@ -84,3 +99,52 @@ def _csv(found: WhatIf | Sweep) -> str:
 
 def _html(found: WhatIf | Sweep) -> str:
     return document("What if", found)
+
+
+@shadow.command("run")
+def run_shadow(
+    name: Annotated[str, typer.Argument(help="A name for the trial, such as lenient-fraud.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One changed value: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+    ] = None,
+    policies: Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")] = None,
+    packs: Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")] = None,
+    as_of: Annotated[str, typer.Option(help="Use the changed policies in force at this time; default: now.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Follow new runs until stopped.")] = False,
+    last: Annotated[int | None, typer.Option(help="How many of the latest runs.")] = None,
+) -> None:
+    """Run another version on what the live company takes in: real reads, simulated writes, nothing executed."""
+    if follow == (last is not None):
+        raise BadInput("say which runs: --follow for new ones, or --last N for the latest")
+    change = Change(policies, packs, read_changes(set_ or []))
+    require_change(change)
+    file = ShadowFile(settings().home, name)
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    with open_shadow(change, as_of=moment(as_of) if as_of else None) as candidate:
+        if last is not None:
+            done = over_last(candidate, file, last, _tell)
+            say(f"{done:,} runs in {file.path}; `missions shadow report {name}` says how they agree.")
+            return
+        say(f"The shadow {name} follows the live company (Ctrl-C stops it); `missions shadow report {name}` says how it agrees.")
+        follow_live(candidate, file, _tell)
+
+
+@shadow.command("report")
+def show_shadow(name: str, as_json: Json = False) -> None:
+    """How a shadow agrees with the live version, and with what people decided."""
+    chosen = settings()
+    file = ShadowFile(chosen.home, name)
+    file.read()  # a wrong name is told before the database is asked
+    with PostgresLedger.open(reading(live_url(chosen), database_logins(chosen))) as ledger:
+        found = report(file, ledger)
+    if as_json:
+        print_json({"matrix": found.matrix(), "missions": found.missions(), "runs": found.rows()})
+        return
+    say_all(found)
+
+
+def _tell(done: ShadowRun) -> None:
+    verdict = done.answer.verdict if done.answer else "no answer"
+    say(f"{done.run_id} {done.subject}: {verdict}, {done.outcome.replace('_', ' ')}{f' ({done.error})' if done.error else ''}")
+    sys.stdout.flush()

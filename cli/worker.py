@@ -6,22 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cli.opening import open_ledger
 from cli.screen import say
+from cli.session import open_ledger
 from graphs.ledgers import heads_outside
-from graphs.logs import log_as_json
 from graphs.runtime import open_database, open_runtime
-from graphs.settings import settings
 from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
-from ledger.inbox import Inbox
 from ledger.jobs import open_jobs
+from ledger.services import Inbox
 from ledger.sweeping import look
+from logs import log_as_json
+from settings import settings
 from systems.config import load_config
 
 
 def work(
-    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs are driven side by side.")] = 4,
+    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4,
 ) -> None:
     """Work until Ctrl-C or SIGTERM."""
     chosen = settings()
@@ -33,7 +33,7 @@ def work(
         intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
         keep_head = partial(heads_outside(chosen).look, ledger)
         worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds, keep_head)
-        say(f"Working, {hands} runs side by side. Ctrl-C stops when what is under way is done.")
+        say(f"Working, {hands} runs in parallel. Press Ctrl-C to stop after the current runs.")
         worker.run()
     say("The worker has stopped.")
 

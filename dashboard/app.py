@@ -8,8 +8,7 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.markup import use_style
-from dashboard.signing import account_menu, sign_in_page
-from dashboard.visitor import visitor
+from dashboard.visitor import account_menu, sign_in_page, visitor
 from ledger.permissions import Permission, may
 from ledger.records import Person
 

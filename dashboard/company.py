@@ -15,13 +15,13 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from errors import MissionsError, TryAgain, loggable
+from evals.what_if.answer import AskWhatIf
 from graphs.ledgers import database_logins, front_ledger, heads_outside
 from graphs.runtime import Runtime, open_database, open_runtime
-from graphs.settings import Settings, settings
-from graphs.what_if import AskWhatIf
-from ledger.desk import Desk
 from ledger.jobs import forgotten, open_jobs
+from ledger.services import AdminService
 from ledger.sweeping import sweep
+from settings import Settings, settings
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
@@ -51,7 +51,7 @@ class Company:
         self.url = open_database(chosen)
         self.ledger = front_ledger(self.url, database_logins(chosen))
         self._stack.callback(self.ledger.close)
-        self.desk, self.heads = Desk(self.ledger), heads_outside(chosen)
+        self.desk, self.heads = AdminService(self.ledger), heads_outside(chosen)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
         #: the runs that this process works on

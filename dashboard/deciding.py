@@ -1,28 +1,33 @@
-"""The open proposal: what it would change, and the five decisions. Every decision goes through the ledger's choke point."""
+"""The open proposal: what it would change, the five decisions, and the form that edits its plan.
 
-from collections.abc import Sequence
+Every decision goes through the ledger's choke point.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.editing import edit_plan
-from dashboard.markup import joined, markup, show
-from dashboard.reasons import forget, reason, reason_fields
-from dashboard.text import label, plain, span, words
+from dashboard.markup import joined, label, markup, plain, show, span, words
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
 from errors import MissionsError
+from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
-from ledger.rules import already, steps_left_out
 from nodes.edits import before_edit
+from nodes.judge import what_follows
 from nodes.review import standings
+from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
+QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
+_KEPT = "reasons"
+_KEPT_OF_A_STEP = ("name", "for", "part", "cites")
 
 
 def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequence[Observation]) -> None:
@@ -107,7 +112,7 @@ def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
             edit_plan(run, proposal, reason(proposal.proposal_id))
         _button("Reject", "reject", run, proposal, icon=":material/close:", shortcut="X")
-        looks = "The Mission looks at everything anew"
+        looks = "The Mission reads everything again"
         _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=looks)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
             queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
@@ -198,3 +203,115 @@ def progress(run_id: str) -> None:
     if run.status != "running" and st.session_state.get("settled") != run_id:
         st.session_state["settled"] = run_id
         st.rerun(scope="app")
+
+
+def reason_fields(proposal_id: str) -> None:
+    """A field for the reason, and some that are offered; what was written before another proposal was open is there again."""
+    typed, quick = _keys(proposal_id)
+    for key, value in st.session_state.get(_KEPT, {}).get(proposal_id, {}).items():
+        st.session_state.setdefault(key, value)
+    looks: Mapping[str, Any] = {"label_visibility": "collapsed", "on_change": _keep, "args": (proposal_id,)}
+    with st.container(key="reason"):
+        st.text_input("Reason", key=typed, max_chars=500, placeholder="Why? It is kept in the audit log.", **looks)
+    st.pills("Or", QUICK, key=quick, **looks)
+
+
+def reason(proposal_id: str) -> str:
+    """What is typed, or else what is chosen; empty where neither is."""
+    typed, quick = _keys(proposal_id)
+    return (st.session_state.get(typed) or "").strip() or st.session_state.get(quick) or ""
+
+
+def forget(proposal_id: str) -> None:
+    """The decision is recorded, and the fields are empty. For callbacks: a field that is drawn already cannot be changed."""
+    st.session_state.get(_KEPT, {}).pop(proposal_id, None)
+    typed, quick = _keys(proposal_id)
+    st.session_state[typed], st.session_state[quick] = "", None
+
+
+def _keep(proposal_id: str) -> None:
+    """Streamlit forgets fields that are not drawn."""
+    written = {key: st.session_state.get(key) for key in _keys(proposal_id)}
+    st.session_state.setdefault(_KEPT, {})[proposal_id] = written
+
+
+def _keys(proposal_id: str) -> tuple[str, str]:
+    return f"why-{proposal_id}", f"quick-{proposal_id}"
+
+
+@st.dialog("Edit the plan", width="large")
+def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
+    """A field for every argument, a tick for every step. What passes the check becomes a proposal of one's own."""
+    me = enter("decide")
+    st.caption("What you word waits for another person, unless policy leaves its tone to you.")
+    with st.form("edit", border=False):
+        edited = [_step(number, action) for number, action in enumerate(proposal.plan)]
+        why = st.text_input("Reason", value=reason, max_chars=500, placeholder="Why? It is kept in the audit log.")
+        with st.container(horizontal=True):
+            sent = st.form_submit_button("Submit the edit", type="primary", icon=":material/check:")
+            asked = st.form_submit_button("What follows?", icon=":material/help:")
+    if not (sent or asked):
+        return
+    plan = [step for step in edited if step is not None]
+    try:
+        problem, follows = _judged(run, proposal, plan, me.name)
+        if problem:
+            st.error(label(problem, 800))
+            return
+        if asked:
+            st.info(label(follows, 800))
+            return
+        company().runtime.decide(run.run_id, "edit", me.name, why, digest=proposal.digest, details={"plan": plan})
+    except MissionsError as error:
+        st.error(label(error, 800))
+        return
+    forget(proposal.proposal_id)
+    company().drive(run.run_id)
+    st.rerun(scope="app")
+
+
+def _judged(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) -> tuple[str, str]:
+    """What is wrong with an edit, or what follows from it."""
+    if not plan:
+        return "An edit that leaves no step is a rejection: reject the proposal, or keep a step.", ""
+    if [(step["name"], step["args"]) for step in plan] == [(step["name"], step["args"]) for step in proposal.plan]:
+        return "Nothing is edited: change a value, leave out a step, or approve the plan as it is.", ""
+    judgement = company().runtime.preview(run.run_id, plan, by)
+    if judgement.objections:
+        return f"The plan does not hold so: {'; '.join(judgement.objections)}.", ""
+    return "", what_follows(judgement)
+
+
+def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The step as it stands in the form; None where it is left out."""
+    schema = company().runtime.context.catalogue[action["name"]].args
+    with st.container(border=True):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            keep = st.checkbox(f"Step {number + 1}", value=True, key=f"keep-{number}", width="content")
+            show(markup('<div class="c-says">{}</div>', plain(action["says"], 200)))
+        columns = st.columns(min(len(schema), 3) or 1)
+        args = {}
+        for place, (name, kind) in enumerate(schema.items()):
+            wide = kind in ("text", "address")
+            with st.container() if wide else columns[place % len(columns)]:
+                args[name] = _field(f"{number}-{name}", name, kind, action["args"].get(name))
+    return {**{key: action[key] for key in _KEPT_OF_A_STEP}, "args": args} if keep else None
+
+
+def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:
+    said = label(words(name.removesuffix("_cents")))
+    if kind == "cents":
+        told = st.number_input(f"{said} ($)", value=(value or 0) / 100, min_value=0.0, step=1.0, format="%.2f", key=key)
+        return round(told * 100)
+    if kind == "text":
+        return st.text_area(said, value=value, max_chars=MAX_TEXT_LENGTH, height=180, key=key)
+    if kind == "address":
+        columns = st.columns(len(ADDRESS_FIELDS))
+        given = {
+            field: column.text_input(label(words(field)), value=value.get(field) or "", key=f"{key}-{field}")
+            for field, column in zip(ADDRESS_FIELDS, columns, strict=True)
+        }
+        return {**value, **given}
+    if isinstance(kind, list):
+        return st.selectbox(said, kind, index=kind.index(value) if value in kind else 0, format_func=words, key=key)
+    return st.text_input(said, value=value, max_chars=MAX_ID_LENGTH, key=key)

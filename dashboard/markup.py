@@ -1,18 +1,36 @@
-"""HTML of the dashboard's own: built with `markup`, `joined` and `chip` of `graphs.markup`, shown with `show`.
+"""HTML of the dashboard's own, and values as short, harmless text as pages and Streamlit's widgets take it.
 
 Classes stand in `static/style.css`.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from markupsafe import Markup
 
-from graphs.markup import chip, joined, markup
+from rendering import chip, clock, dollars, in_words, joined, markup, plain, plain_lines, share, span, until, words
 
-__all__ = ["chip", "icon", "joined", "markup", "show", "use_style"]
-
+__all__ = [
+    "chip", "clock", "dollars", "icon", "in_words", "joined", "label", "markup", "plain", "plain_lines", "share", "show", "span",
+    "until", "use_style", "words",
+]  # fmt: skip
 _STYLE = Path(__file__).parent / "static" / "style.css"
+
+#: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!~:$<>|&]")
+#: and, escaped, what Streamlit makes links and icons of afterwards: https://, mailto:, :material/, ann@, www.
+_LINKED = re.compile(r"\\:|@|www(?=\\\.)", re.IGNORECASE)
+
+
+def label(value: Any, longest: int = 80) -> str:
+    """A value as the label of a widget: Streamlit reads labels as Markdown, so what means something there is escaped.
+
+    Addresses and icons are looked for once more in what was read, where no escape is left: a joiner without width
+    stands in their middle.
+    """
+    return _LINKED.sub("\\g<0>\u2060", _MARKDOWN.sub(r"\\\g<0>", plain(value, longest)))
 
 
 def show(piece: Markup) -> None:

@@ -1,18 +1,225 @@
-"""The Explain rail that grows by itself: what is new is asked for, and the page drawn again when there is something."""
+"""The Explain rail as a vertical timeline: what was read, found, proposed, decided and done, each with its moment.
 
-from collections.abc import Sequence
-from datetime import datetime
+The reads of one look are one entry that opens to each read, and so is the reasoning before a plan. A long text shows its
+beginning and opens to the rest. Works in a column of 320 px as over the whole page.
+"""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import orjson
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import markup, show
-from dashboard.views.rail import rail, rail_entries
+from dashboard.markup import chip, icon, joined, markup, plain, plain_lines, show, span
 from dashboard.visitor import enter
 from ledger.records import Fact, Observation, Run
 
+#: a text shows this many characters and lines before it has to be opened
+BEGINNING, LINES = 260, 4
+#: and at most this many then
+LONGEST = 24_000
+#: of a raw record, which has a page of its own besides
+RAW = 6_000
+
+_ICONS: Mapping[str, str] = {
+    "event": "bolt", "read": "database", "missing": "warning", "finding": "search_insights", "policy": "gavel",
+    "prediction": "monitoring", "plan": "account_tree", "check": "rule", "decision": "person_check",
+    "effect": "play_circle", "verdict": "flag",
+}  # fmt: skip
 #: seconds between two looks at a run that works, and at one that waits for a person or is stuck
 WORKING_S, WAITING_S = 0.4, 0.9
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Observations that are shown as one entry, with the moment up to which the run had come before them."""
+
+    seen: tuple[Observation, ...]
+    before: datetime
+
+
+def rail(observations: Sequence[Observation], started_at: datetime, facts: Sequence[Fact] = ()) -> Markup:
+    """The whole rail. `facts` are those of the last look: its reads then open to their raw records."""
+    if not observations:
+        return markup('<p class="m-dim m-small">Nothing was observed yet.</p>')
+    return markup('<ol class="m-rail">{}</ol>', joined(rail_entries(observations, started_at, facts)))
+
+
+def rail_entries(observations: Sequence[Observation], started_at: datetime, facts: Sequence[Fact] = ()) -> list[Markup]:
+    """Each entry by itself, so that a page that draws them one by one leaves those be that stand already."""
+    found = list(entries(observations, started_at))
+    looks = [number for number, entry in enumerate(found) if _is_look(entry)]
+    known = {fact.name: fact for fact in facts}
+    return [
+        _entry(entry, started_at, known if looks and number == looks[-1] else {}) for number, entry in enumerate(found)
+    ]  # fmt: skip
+
+
+def entries(observations: Sequence[Observation], started_at: datetime) -> Iterator[Entry]:
+    """The observations as entries: the reads of one look are one, and a plan has its reasoning with it."""
+    before = last = started_at
+    for _, together in groupby(observations, key=_belongs):
+        for seen in _told_together(tuple(together)):
+            if seen[-1].at != last:  # what is said at one moment was worked out together
+                before, last = last, seen[-1].at
+            yield Entry(seen, before)
+
+
+def took(length: timedelta) -> str:
+    """A length of time as a machine's: 0.12 s, 42.0 s, 7 min."""
+    seconds = length.total_seconds()
+    if abs(seconds) >= 90:
+        return span(length)
+    return f"{seconds:.2f} s" if abs(seconds) < 10 else f"{seconds:.1f} s"
+
+
+def _belongs(one: Observation) -> tuple[Any, ...]:
+    """What observations that may be one entry have in common: reads a look, sentences of reasoning a plan."""
+    if one.step == "gather" and one.kind in ("read", "missing"):
+        return ("reads",)
+    return (one.step, "plan") if one.kind == "plan" else (one.seq,)
+
+
+def _told_together(same: tuple[Observation, ...]) -> Iterator[tuple[Observation, ...]]:
+    if same[0].kind != "plan":
+        yield same
+        return
+    told: list[Observation] = []
+    for one in same:
+        told.append(one)
+        if "alternatives" in one.evidence:  # the plan itself comes after its reasoning
+            yield tuple(told)
+            told = []
+    yield from ((one,) for one in told)
+
+
+def _is_look(entry: Entry) -> bool:
+    return entry.seen[0].step == "gather" and entry.seen[0].kind in ("read", "missing")
+
+
+def _entry(entry: Entry, started_at: datetime, facts: Mapping[str, Fact]) -> Markup:
+    last = entry.seen[-1]
+    if _is_look(entry):
+        kind, body = "read", _reads(entry, facts)
+    elif last.kind == "plan":
+        kind, body = "plan", _plan(entry.seen)
+    else:
+        kind, body = last.kind, markup("{}{}", long_text(_text(last)), _more(last))
+    failing = _fails(last) or any(one.kind == "missing" for one in entry.seen)
+    told = " · ".join(piece for piece in (took(last.at - started_at), plain(last.step, 40), *_source(entry)) if piece)
+    return markup(
+        '<li class="m-rail-item m-rail-{}{}"><span class="m-rail-dot">{}</span>'
+        '<div class="m-rail-body">{}<div class="m-rail-meta">{}</div></div></li>',
+        kind, " m-rail-failing" if failing else "", icon(_ICONS.get(kind, "circle"), kind), body, told,
+    )  # fmt: skip
+
+
+def long_text(text: str) -> Markup:
+    """A text as text; a long one shows its beginning and opens to the rest."""
+    whole = plain_lines(text, LONGEST)
+    lines = whole.split("\n")
+    if len(whole) <= BEGINNING and len(lines) <= LINES:
+        return markup('<div class="m-rail-text">{}</div>', whole)
+    beginning = "\n".join(lines[:LINES])[:BEGINNING].rstrip()
+    return markup(
+        '<details class="m-rail-long"><summary><span class="m-rail-text">{}…</span> <span class="m-rail-open"></span></summary>'
+        '<div class="m-rail-text">{}</div></details>',
+        beginning, whole,
+    )  # fmt: skip
+
+
+def _text(one: Observation) -> str:
+    """The clauses that bear on a case follow as labels."""
+    return one.text.split(":", 1)[0] if one.evidence.get("clauses") else one.text
+
+
+def _more(one: Observation) -> Markup:
+    if clauses := one.evidence.get("clauses"):
+        in_order = sorted(clauses, key=one.text.find)
+        labels = (chip(f"{plain(clause, 40)} v{clauses[clause]}") for clause in in_order)
+        return markup('<div class="m-rail-chips">{}</div>', joined(labels))
+    if receipt := one.evidence.get("receipt"):
+        return _opened("Receipt", markup('<pre class="m-rail-raw">{}</pre>', _raw(receipt)))
+    return Markup("")
+
+
+def _plan(seen: Sequence[Observation]) -> Markup:
+    *reasons, last = seen
+    pieces = [long_text(last.text)]
+    if reasons:
+        what = "Its reasoning, 1 sentence" if len(reasons) == 1 else f"Its reasoning, {len(reasons)} sentences"
+        pieces.append(_opened(what, joined(long_text(one.text) for one in reasons)))
+    if others := last.evidence.get("alternatives"):
+        told = joined(
+            markup(
+                '<div class="m-rail-text">{} <span class="m-dim">{}</span></div>',
+                plain(one.get("option", "")), plain(one.get("lost_because", ""), 2_000),
+            )
+            for one in others
+        )  # fmt: skip
+        pieces.append(_opened(f"{len(others)} looked at and left", told))
+    return joined(pieces)
+
+
+def _reads(entry: Entry, facts: Mapping[str, Fact]) -> Markup:
+    missing = [one for one in entry.seen if one.kind == "missing"]
+    systems = {_system(one) for one in entry.seen}
+    seconds = (entry.seen[-1].at - entry.before).total_seconds()
+    number, places = len(entry.seen), len(systems)
+    title = f"{number} read{'s' * (number != 1)} from {places} system{'s' * (places != 1)}, {seconds:.2f} s"
+    shown = joined(
+        markup('<li class="{}">{}</li>', "m-rail-failed" if one.kind == "missing" else "", _read(one, facts))
+        for one in entry.seen
+    )
+    # what could not be read is said without a click
+    told = joined(long_text(one.text) for one in missing)
+    return markup("{}{}", _opened(title, markup('<ul class="m-rail-reads">{}</ul>', shown), "m-rail-group"), told)
+
+
+def _read(one: Observation, facts: Mapping[str, Fact]) -> Markup:
+    fact = facts.get(str(one.evidence.get("fact", "")))
+    if fact is None or fact.status != "ok":
+        return long_text(one.text)
+    return _opened(one.text, markup('<pre class="m-rail-raw">{}</pre>', _raw(fact.value)))
+
+
+def _opened(title: str, inside: Markup, kind: str = "") -> Markup:
+    return markup(
+        '<details class="m-rail-more {}"><summary>{}</summary>{}</details>', kind, plain(title, BEGINNING), inside
+    )  # fmt: skip
+
+
+def _raw(value: Any) -> str:
+    return plain_lines(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode(), RAW)
+
+
+def _system(one: Observation) -> str:
+    return str(one.evidence.get("tool", "")).split(".")[0]
+
+
+def _source(entry: Entry) -> Iterator[str]:
+    """Where it comes from: systems, findings, models."""
+    last = entry.seen[-1]
+    if _is_look(entry):
+        yield plain(", ".join(sorted({_system(one) for one in entry.seen} - {""})))
+        return
+    for key in ("tool", "finding", "model"):
+        if said := last.evidence.get(key):
+            yield plain(said, 80)
+    if isinstance(named := last.evidence.get("facts"), Sequence) and not isinstance(named, str) and named:
+        yield plain(f"from {', '.join(str(name) for name in named)}", 200)
+
+
+def _fails(one: Observation) -> bool:
+    """Whether it says that something did not go: a check that passed names its proposal, a done effect has a receipt."""
+    if one.kind == "check":
+        return "proposal" not in one.evidence
+    return one.kind == "effect" and "receipt" not in one.evidence and not one.text.endswith("its part was rejected")
 
 
 def kept_observations(run_id: str) -> Sequence[Observation]:

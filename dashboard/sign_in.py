@@ -21,15 +21,14 @@ from starlette.routing import Route
 
 from dashboard.branding import accent, text_on
 from dashboard.company import company
-from dashboard.oidc import uses_oidc
-from dashboard.origin import by_https, same_origin
-from dashboard.visitor import COOKIE, SIGN_IN
+from dashboard.guard import by_https, same_origin
+from dashboard.visitor import COOKIE, SIGN_IN, uses_oidc
 from errors import MissionsError
-from graphs.settings import Settings
-from ledger import second_factor
-from ledger.passwords import LEAST_CHARACTERS, MOST_CHARACTERS
-from ledger.sql.attempts import DEVICE_DAYS, Caller
-from ledger.sql.doors import Knock
+from ledger import credentials
+from ledger.credentials import LEAST_CHARACTERS, MOST_CHARACTERS
+from ledger.sql.attempts import DEVICE_DAYS, SignInOrigin
+from ledger.sql.auth import SignInResult
+from settings import Settings
 
 MOST_BODY_BYTES = 10_000
 #: fields of the form, and those that may be added by whatever stands between
@@ -62,7 +61,7 @@ async def sign_in(request: Request) -> Response:
     try:
         return await (_submitted(request) if request.method == "POST" else _asked(request))
     except MissionsError as error:
-        return _page(local(""), Knock(refused=str(error)), status=503)
+        return _page(local(""), SignInResult(refused=str(error)), status=503)
 
 
 async def _asked(request: Request) -> Response:
@@ -78,18 +77,20 @@ async def _asked(request: Request) -> Response:
 
 async def _submitted(request: Request) -> Response:
     if not same_origin(request):
-        return _page("/", Knock(refused="This form was sent from another site: sign in here."), status=400)
+        return _page("/", SignInResult(refused="This form was sent from another site: sign in here."), status=400)
     given = await _fields(request)
     if given is None:
-        return _page("/", Knock(refused="What was sent is not this form: fill it in here."), status=400)
+        return _page("/", SignInResult(refused="What was sent is not this form: fill it in here."), status=400)
     name, password, back = given.get("name", ""), given.get("password", ""), local(given.get("next", ""))
     chosen = given.get("chosen") or None
     if chosen and chosen != given.get("again"):
-        different = Knock(refused="The two passwords differ: type the same one twice.", choose=True)
+        different = SignInResult(refused="The two passwords differ: type the same one twice.", choose=True)
         return _page(back, different, name, password)
     lasts = timedelta(hours=company().settings.session_hours)
     if _limiter().statistics().tasks_waiting >= MOST_WAITING:
-        return _page(back, Knock(refused="Too many are signing in at this moment: try again in a few seconds."), name, status=503)
+        return _page(
+            back, SignInResult(refused="Too many are signing in at this moment: try again in a few seconds."), name, status=503
+        )
     opens = partial(
         company().desk.sign_in, name, password, lasts, chosen, code=given.get("code", ""),
         origin=_origin(request), second_factor=company().settings.second_factor_roles,
@@ -111,9 +112,9 @@ async def _submitted(request: Request) -> Response:
     return response
 
 
-def _origin(request: Request) -> Caller:
+def _origin(request: Request) -> SignInOrigin:
     """From where somebody tries: their address, or that which a proxy of ours tells, and the browser where it is known."""
-    return Caller(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
+    return SignInOrigin(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
 
 
 def local(address: str) -> str:
@@ -144,7 +145,7 @@ async def _fields(request: Request) -> dict[str, str] | None:
     return {field: values[0].replace("\x00", "") for field, values in fields.items()}
 
 
-def _page(back: str, knock: Knock | None = None, name: str = "", password: str = "", status: int = 200) -> HTMLResponse:
+def _page(back: str, knock: SignInResult | None = None, name: str = "", password: str = "", status: int = 200) -> HTMLResponse:
     chosen = company().settings
     style, told = _style(chosen.brand_color), Markup("")
     if knock is not None:
@@ -168,7 +169,7 @@ def _page(back: str, knock: Knock | None = None, name: str = "", password: str =
     return HTMLResponse(str(page), status, headers)
 
 
-def _fields_of(knock: Knock | None, name: str, password: str) -> Markup:
+def _fields_of(knock: SignInResult | None, name: str, password: str) -> Markup:
     if knock is not None and knock.choose:
         return _choosing(name, password)
     if knock is not None and knock.code:
@@ -180,7 +181,7 @@ def _coding(name: str, password: str, secret: str) -> Markup:
     """The field for a code; where an app does not have the secret yet, the secret too, for its camera and in letters."""
     shown = Markup("")
     if secret:
-        address = second_factor.address(secret, name.strip(), company().settings.brand_name)
+        address = credentials.totp_address(secret, name.strip(), company().settings.brand_name)
         picture = segno.make(address, micro=False).svg_data_uri(scale=5, border=2, light="#ffffff")
         shown = Markup(
             '<img src="{}" alt="QR code for the app" width="220"><p class="hint">Or type this into the app: {}</p>'

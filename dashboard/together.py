@@ -1,21 +1,46 @@
 """Several like proposals decided together: each by itself in the ledger, with one reason and the sum shown."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
 from dashboard.deciding import say, tell
-from dashboard.markup import joined, markup, show
-from dashboard.text import dollars, label, plain, words
-from dashboard.views.queue import Together, together, who_approves
+from dashboard.markup import dollars, joined, label, markup, plain, show, words
+from dashboard.views.card import who_approves
 from dashboard.visitor import visitor
 from errors import MissionsError
 from ledger.permissions import may
+from ledger.queries import QueueRow
 from ledger.records import DecisionKind, Person
 
 _REASON = "why-together"
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several proposals that are to be decided at once; money in cents."""
+
+    rows: Sequence[QueueRow]
+    money_cents: int
+    #: verdict and mission, if all are alike; the reason why not, otherwise
+    verdict: str = ""
+    unlike: str = ""
+
+
+def together(rows: Sequence[QueueRow]) -> Together:
+    """What several proposals come to. Only like ones are: of one mission, with one verdict, in a pack's words."""
+    money = sum(row.money_at_stake_cents for row in rows)
+    kinds = {(row.mission, row.verdict): row.subject for row in rows}
+    if len(kinds) > 1:
+        told = [f"{words(verdict)} ({plain(subject, 40)})" for (_, verdict), subject in list(kinds.items())[:3]]
+        return Together(rows, money, unlike=f"Only like proposals are decided together, and these differ: {', '.join(told)}.")
+    if written := [plain(row.subject, 40) for row in rows if row.written_by_model]:
+        alone = f"A model wrote a message in {', '.join(written[:3])}: open what a model wrote, and decide about it by itself."
+        return Together(rows, money, unlike=alone)
+    return Together(rows, money, verdict=rows[0].verdict if rows else "")
 
 
 def decide_together(me: Person, run_ids: Sequence[str]) -> None:

@@ -22,12 +22,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from evals.cases import read_cases
-from evals.run import Evaluation, Laboratory
+from evals.evaluation.environment import EvalEnvironment, Evaluation
+from evals.recorded.cases import read_cases
 from graphs.runtime import Runtime, open_runtime
-from graphs.settings import CHECKOUT, settings
 from ledger.records import Event, Run
 from nodes.state import MissionState
+from settings import CHECKOUT, settings
 from systems.calls import Call, Reader, ReadResult
 
 CASES = CHECKOUT / "evals" / "cases"
@@ -61,10 +61,10 @@ def evaluation() -> tuple[float, float]:
 
     The cases are those of all Missions.
     """
-    laboratory = Laboratory.open(settings())
-    cases = [case for mission in laboratory.packs for case in read_cases(CASES / f"{mission}.jsonl", laboratory.packs)]
+    environment = EvalEnvironment.open(settings())
+    cases = [case for mission in environment.packs for case in read_cases(CASES / f"{mission}.jsonl", environment.packs)]
     ids = [case.case_id for case in cases]
-    ours, saver = Evaluation(laboratory), InMemorySaver()
+    ours, saver = Evaluation(environment), InMemorySaver()
     for case in cases:  # what is embedded once is kept: the rounds measure what every further evaluation takes
         ours.run(case)
     empty = empty_graph(saver)

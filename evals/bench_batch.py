@@ -17,20 +17,20 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from evals.engines import Engine, engine_of
-from evals.figures import judge
-from evals.jobs import read_jobs
-from evals.journal import open_journal
-from evals.run import Laboratory
-from evals.what_if import recorded_files
-from graphs.settings import Settings, settings
+from evals.evaluation.engines import Engine, engine_of
+from evals.evaluation.environment import EvalEnvironment
+from evals.evaluation.jobs import read_jobs
+from evals.evaluation.journal import open_journal
+from evals.evaluation.scorers import judge
+from evals.recorded.cases import recorded_files
+from settings import Settings, settings
 
 ROUNDS = 5
 CASES = 2_080
 
 
 @dataclass(frozen=True)
-class Measured:
+class EngineRound:
     """One engine in one round."""
 
     #: from its opening to its first result
@@ -38,20 +38,20 @@ class Measured:
     cases_a_second: float
 
 
-def measure(engine: Engine, laboratory: Laboratory, chosen: Settings, cases: Path) -> Measured:
+def measure(engine: Engine, environment: EvalEnvironment, chosen: Settings, cases: Path) -> EngineRound:
     """Open an engine, let it meet every text that is in the file of cases, and run them: read, run, judged, in the journal."""
     with TemporaryDirectory() as folder, open_journal(Path(folder) / "results.jsonl", {}) as journal:
         begun = time.perf_counter()
-        with engine.open(laboratory, chosen) as run:
-            results = run(read_jobs([cases], laboratory.packs))
+        with engine.open(environment, chosen) as run:
+            results = run(read_jobs([cases], environment.packs))
             next(results)
             start_s = time.perf_counter() - begun
             deque(results, maxlen=0)
             begun, figures = time.perf_counter(), []
-            for job, result in run(read_jobs([cases], laboratory.packs)):
+            for job, result in run(read_jobs([cases], environment.packs)):
                 journal.append(result)
-                figures.append(judge(job.case.expected or {}, result, laboratory.catalogue))
-            return Measured(start_s, len(figures) / (time.perf_counter() - begun))
+                figures.append(judge(job.case.expected or {}, result, environment.catalogue))
+            return EngineRound(start_s, len(figures) / (time.perf_counter() - begun))
 
 
 def write_many(file: Path, number: int) -> None:
@@ -67,14 +67,14 @@ def main() -> None:
     chosen = settings()
     engines = {"1 process": engine_of("processes", 1, chosen), "2 processes": engine_of("processes", 2, chosen)}
     if find_spec("ray") is None:
-        print("Ray is not installed: it is left out")
+        print("Ray is not installed; skipping it")
     else:
         engines["2 Ray workers"] = engine_of("ray", 2, chosen)
-    laboratory = Laboratory.open(chosen)
+    environment = EvalEnvironment.open(chosen)
     with TemporaryDirectory() as folder:
         cases = Path(folder) / "cases.jsonl"
         write_many(cases, int(sys.argv[1]) if len(sys.argv) > 1 else CASES)
-        rounds = [{name: measure(engine, laboratory, chosen, cases) for name, engine in engines.items()} for _ in range(ROUNDS)]
+        rounds = [{name: measure(engine, environment, chosen, cases) for name, engine in engines.items()} for _ in range(ROUNDS)]
     for name in engines:
         ones = [one[name] for one in rounds]
         rate = statistics.median(one.cases_a_second for one in ones)
@@ -85,7 +85,7 @@ def main() -> None:
         _print_ratio(rounds, "2 Ray workers", "2 processes")
 
 
-def _print_ratio(rounds: Sequence[dict[str, Measured]], one: str, other: str) -> None:
+def _print_ratio(rounds: Sequence[dict[str, EngineRound]], one: str, other: str) -> None:
     ratios = sorted(each[one].cases_a_second / each[other].cases_a_second for each in rounds)
     print(
         f"{one} to {other}: {statistics.median(ratios):.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds)"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from errors import BadInput, TryAgain
 from graphs.runtime import Runtime
-from ledger.legality import nameable
+from ledger.invariants import nameable
 from ledger.records import Event, Run
 from nodes.case import Case
 from nodes.pack import Book, Pack
@@ -82,5 +82,5 @@ def _book(runtime: Runtime, event: str) -> tuple[Pack, Book]:
             if book is not None and book.event == name:
                 with_books[name] = (pack.of(name), book)
     if event not in with_books:
-        raise BadInput(f"{event!r} is no event with a book; there is one for {', '.join(with_books) or 'none'}")
+        raise BadInput(f"{event!r} is not an event with a batch; the ones with a batch are {', '.join(with_books) or 'none'}")
     return with_books[event]

@@ -12,10 +12,10 @@ from typing import Any
 from errors import BadInput
 from graphs.pack_files import load_packs
 from graphs.policy_changes import check_roles
-from graphs.settings import Settings
 from knowledge_index.changing import with_tiers, with_values
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
+from settings import Settings
 from systems.catalogue import Catalogue
 
 #: of a change that names an action in place of a clause: "tier.cancel_order"
@@ -54,12 +54,12 @@ class Candidate:
         cls, chosen: Settings, catalogue: Catalogue, as_of: datetime, policies: PolicyBook | Path | None = None
     ) -> "Candidate":
         """What there is: of the settings, unless other policies are given. Raises BadInput for what does not load."""
-        book = _book(policies or chosen.policies).standing(as_of)
+        book = _book(policies, chosen).standing(as_of)
         return cls(book, load_packs(chosen.packs, catalogue, book))
 
     def with_change(self, change: Change, chosen: Settings, catalogue: Catalogue, as_of: datetime) -> "Candidate":
         """What it would be with a change. Raises BadInput for what does not load, or is not there to be changed."""
-        book = self.policies if change.policies is None else _book(change.policies).standing(as_of)
+        book = self.policies if change.policies is None else _book(change.policies, chosen).standing(as_of)
         values = dict(change.values or {})
         tiers = {path.removeprefix(_TIER): values.pop(path) for path in list(values) if path.startswith(_TIER)}
         if values:
@@ -96,8 +96,10 @@ def require_change(change: Change) -> None:
         raise BadInput("Nothing is changed; give --set CLAUSE.VALUE=…, a folder of policies, or a folder of packs.")
 
 
-def _book(policies: PolicyBook | Path) -> PolicyBook:
-    return PolicyBook.load(policies) if isinstance(policies, Path) else policies
+def _book(policies: PolicyBook | Path | None, chosen: Settings) -> PolicyBook:
+    if isinstance(policies, PolicyBook):
+        return policies
+    return PolicyBook.load(*((policies,) if policies else chosen.policy_folders))
 
 
 def _written(book: PolicyBook) -> dict[str, Any]:

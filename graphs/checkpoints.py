@@ -12,10 +12,10 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
 from errors import Stuck, TakenOver, TryAgain
+from ledger.connections import away, is_cut
 from ledger.leases import FENCE
+from ledger.messages import TAKEN_OVER
 from ledger.records import Lease
-from ledger.sentences import away, taken_over
-from ledger.sessions import is_cut
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 
@@ -36,7 +36,7 @@ class _Data(JsonPlusSerializer):
         raise Stuck(_UNREADABLE)
 
 
-_UNREADABLE = "the checkpoint of the run cannot be read; start the run anew, or close it"
+_UNREADABLE = "the checkpoint of the run cannot be read; restart the run, or close it"
 
 
 class Checkpoints(PostgresSaver):
@@ -79,7 +79,7 @@ class Checkpoints(PostgresSaver):
             stack.enter_context(session.transaction())
             held = self._held
             if held is not None and session.execute(FENCE, (held.run_id, held.token)).fetchone() is None:
-                raise TakenOver(taken_over(held.run_id))
+                raise TakenOver(TAKEN_OVER.format(held.run_id))
             self._session = None if self._together is None else session
             yield session
 

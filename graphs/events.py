@@ -11,7 +11,7 @@ from typing import Any
 
 from errors import BadInput
 from ledger.canonical import storable
-from ledger.legality import LONGEST_NAME, nameable
+from ledger.invariants import LONGEST_NAME, nameable
 from ledger.records import Event
 from nodes.pack import Pack
 from strict_json import strict_json
@@ -82,7 +82,7 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
     """The event of a trigger. Raises BadInput for an unknown mission or event, or a trigger without its subject."""
     pack = packs.get(mission)
     if pack is None:
-        raise BadInput(f"there is no mission {mission[:60]!r}; there are {', '.join(packs)}")
+        raise BadInput(f"there is no Mission {mission[:60]!r}; the Missions are {', '.join(packs)}")
     if not nameable(source_id):
         raise BadInput(
             f"«case_id or source_id» must be text of at most {LONGEST_NAME} characters without NUL or half characters; mend it"
@@ -113,5 +113,5 @@ def _moment(as_of: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise BadInput(f"as_of {as_of[:60]!r} is no moment; write it as 2026-03-14T09:30:00Z")
+        raise BadInput(f"as_of {as_of[:60]!r} is not a valid time; write it as 2026-03-14T09:30:00Z")
     return moment

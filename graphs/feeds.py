@@ -10,8 +10,8 @@ from typing import Any
 
 from errors import MissionsError, TryAgain
 from graphs.taking_in import Intake, Raw, Report, by_feed, take_in_all
-from ledger.arrivals import LONGEST_CURSOR, Bounds
-from ledger.legality import nameable
+from ledger.inbox import LONGEST_CURSOR, SourceBounds
+from ledger.invariants import nameable
 from nodes.pack import Pack
 from systems.calls import Call
 from systems.config import FeedConfig
@@ -50,14 +50,14 @@ def poll(intake: Intake, feed: FeedConfig) -> Report:
     return report
 
 
-def bounds_of(feed: FeedConfig, packs: Mapping[str, Pack], as_of_days: int) -> Bounds:
+def bounds_of(feed: FeedConfig, packs: Mapping[str, Pack], as_of_days: int) -> SourceBounds:
     """What a feed may do; without Missions of its own it starts those that read from its system."""
     reading = (
         name for name, pack in packs.items() if any(read.tool.startswith(f"{feed.system}.") for read in pack.reads.values())
     )
     days = as_of_days if feed.as_of_days is None else feed.as_of_days
     missions = tuple(reading) if feed.missions is None else feed.missions
-    return Bounds(missions=missions, as_of_days=days, hourly=feed.per_hour)
+    return SourceBounds(missions=missions, as_of_days=days, hourly=feed.per_hour)
 
 
 def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
@@ -69,10 +69,10 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
         raise TryAgain(f'{feed.name} did not answer {{"events": […], "cursor": "…"}}; see docs/events.md')
     events, after = value["events"], value["cursor"]
     if len(events) > AT_ONCE:
-        raise TryAgain(f"{feed.name} answered {len(events):,} events where {AT_ONCE} were asked for")
+        raise TryAgain(f"{feed.name} answered {len(events):,} events; at most {AT_ONCE} were requested")
     if len(after) > LONGEST_CURSOR or (after and not nameable(after)):
         raise TryAgain(
-            f"{feed.name} answered a cursor that cannot be kept: at most {LONGEST_CURSOR} characters, none of them NUL"
+            f"{feed.name} answered with a cursor that cannot be stored: at most {LONGEST_CURSOR} characters, none of them NUL"
         )
     return _Page(events, after)
 
@@ -84,4 +84,4 @@ def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report:
     if take_in_all(intake, raws, report).stopped:
         raise TryAgain(report.stopped)
     if page.events and page.cursor == cursor:
-        raise TryAgain(f"{feed.name} answered events and the cursor it was asked with, so nobody can read on from there")
+        raise TryAgain(f"{feed.name} answered with events but the same cursor, so the feed cannot advance")

@@ -50,7 +50,7 @@ def response_of(answer: Any, proposal: Proposal) -> Response:
     if kinds == {"respond"}:
         return Response("respond", reason, digest, {"remark": reason})
     if "respond" in kinds or len(decisions) != len(proposal.plan):
-        raise BadInput("steps are edited or left out with one decision for each of them, in their order")
+        raise BadInput("to edit or skip steps, give one decision for each step, in order")
     return Response("edit", reason, digest, {"plan": _edited(proposal, decisions)})
 
 
@@ -84,7 +84,7 @@ def _args(step: Mapping[str, Any], edited: Any) -> dict[str, Any]:
         return dict(step["args"])
     args = edited.get("args") if isinstance(edited, dict) else None
     if not isinstance(args, dict) or edited.get("name") != step["name"] or not set(edited) <= {"name", "args"}:
-        raise BadInput(f"an edit of {step['name']} keeps its name: give {{name, args}}")
+        raise BadInput(f"an edit of {step['name']} must keep its name; give {{name, args}}")
     if unknown := [name for name in args if name not in step["args"]]:
         raise BadInput(f"{step['name']} has no argument {str(unknown[0])[:60]!r}; it has {', '.join(step['args'])}")
     return {**step["args"], **args}

@@ -5,16 +5,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from langgraph.checkpoint.postgres import PostgresSaver
 from pydantic import TypeAdapter, ValidationError
 
 from errors import BadInput
-from graphs.settings import Settings
-from ledger.address import parse, plain
+from ledger.audit_heads import Heads
+from ledger.connections import parse, plain
 from ledger.embedded import embedded_url
-from ledger.heads import Heads
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, Role, has_roles, patient, signed_in
+from settings import Settings
 
 #: of a database whose roles have no passwords
 NO_LOGINS: Mapping[Role, str] = {}
@@ -90,6 +89,8 @@ def front_ledger(url: str, logins: Mapping[Role, str] = NO_LOGINS) -> PostgresLe
 
 def set_up_checkpoints(url: str) -> None:
     """Make LangGraph's tables, unless they are there: then it takes no right to make tables."""
+    from langgraph.checkpoint.postgres import PostgresSaver  # a quarter of a second that most commands can do without
+
     with psycopg.connect(plain(parse(url))) as session:
         there = session.execute("SELECT to_regclass('checkpoint_migrations') IS NOT NULL").fetchone() == (True,)
         newest = session.execute("SELECT max(v) FROM checkpoint_migrations").fetchone() if there else None

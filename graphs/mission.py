@@ -21,21 +21,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from nodes.assess import assess
+from ledger.canonical import digest
 from nodes.check import check
-from nodes.close import close
-from nodes.decision import decision
-from nodes.diagnose import diagnose
-from nodes.execute import execute
+from nodes.diagnose import assess, diagnose, ground
+from nodes.execute import close, execute
 from nodes.gather import gather
-from nodes.ground import ground
 from nodes.propose import propose
-from nodes.rail import commit
-from nodes.review import review
-from nodes.state import MissionContext, MissionState
-
-#: Recorded with every run: a paused run resumes on the graph it was started with.
-GRAPH_VERSION = "1"
+from nodes.review import decision, review
+from nodes.state import MissionContext, MissionState, commit
 
 
 class Node(Protocol):
@@ -91,6 +84,13 @@ def as_step(node: Node, *, by_executor: bool = False) -> Node:
 def compiled_graph() -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
     """The graph, compiled once a process; `copy({"checkpointer": …})` makes one that can pause."""
     return mission_graph()
+
+
+@cache
+def graph_version() -> str:
+    """Digest of the nodes and edges, recorded with every run: a paused run resumes on the graph it was started with."""
+    drawn = compiled_graph().get_graph()
+    return digest([sorted(drawn.nodes), sorted([edge.source, edge.target, edge.conditional] for edge in drawn.edges)])
 
 
 def after_start(state: MissionState) -> Literal["gather", "decision"]:

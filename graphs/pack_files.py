@@ -13,7 +13,7 @@ from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack, pack_files
 from systems.catalogue import Catalogue
-from systems.reads import READ_TOOLS
+from systems.company import READ_TOOLS
 
 
 def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
@@ -31,5 +31,5 @@ def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict
             raise BadInput(f"{file}: the mission {pack.mission!r} has a pack already; rename or remove one of them")
         packs[pack.mission] = pack
     if not packs:
-        raise BadInput(f"{folder}: there is no pack; name the folder of the packs in MISSIONS_PACKS")
+        raise BadInput(f"{folder}: contains no pack; set MISSIONS_PACKS to the folder of the packs")
     return packs

@@ -12,12 +12,12 @@ from pathlib import Path
 from errors import BadInput
 from graphs.pack_files import load_packs
 from graphs.policy_authority import taken_away
-from graphs.settings import Settings
 from knowledge_index.documents import parse_document
 from knowledge_index.policies import PolicyBook
-from ledger.books import Documents, KeptBook
-from ledger.desk import Desk
+from ledger.policies import Documents, PolicySnapshot
 from ledger.records import NOBODY, ROLES, Approval
+from ledger.services import AdminService
+from settings import Settings
 from systems.catalogue import default_catalogue
 
 #: of a change that does not even fit the policies that decide
@@ -38,13 +38,13 @@ class Deciding:
         """One for each policy whose file is not in force."""
         return [
             f"{policy_id} in the folder is not the one in force: it would let plans run with less approval than now. "
-            f"The one that was put in force decides; `missions knowledge restore` puts it back, and a draft of the "
-            f"change takes {'two people who are' if one.four_eyes else 'somebody who is'} {one.role} or above."
+            f"The version that was put in force applies; `missions knowledge restore` restores the file, and a draft of the "
+            f"change requires {'two people' if one.four_eyes else 'a person'} with the role {one.role} or above."
             for policy_id, one in self.held_back.items()
         ]
 
 
-def policies_in_force(chosen: Settings, desk: Desk) -> Deciding:
+def policies_in_force(chosen: Settings, desk: AdminService) -> Deciding:
     """What decides now. At the first start of a ledger that is what the folder holds.
 
     Raises BadInput for a folder that does not load.
@@ -57,9 +57,9 @@ def policies_in_force(chosen: Settings, desk: Desk) -> Deciding:
     return found
 
 
-def compared(chosen: Settings, kept: list[KeptBook]) -> Deciding:
+def compared(chosen: Settings, kept: list[PolicySnapshot]) -> Deciding:
     """The same, and nothing is written: the newest book that the ledger has kept, beside the folder."""
-    folder = PolicyBook.load(chosen.policies)
+    folder = PolicyBook.load(*chosen.policy_folders)
     if not kept:
         return Deciding(folder)
     book, held_back = book_of(kept[0]), dict[str, Approval]()
@@ -78,14 +78,17 @@ def compared(chosen: Settings, kept: list[KeptBook]) -> Deciding:
     return Deciding(book, held_back)
 
 
-def restore(chosen: Settings, kept: KeptBook, found: Deciding) -> list[str]:
+def restore(chosen: Settings, kept: PolicySnapshot, found: Deciding) -> list[str]:
     """Put the files of what is held back aside, and those in force in their place: the names of what was put back."""
     ids, put_back = set(found.held_back), list[str]()
-    for file in (one.file for one in PolicyBook.load(chosen.policies).documents if one.header.id in ids):
+    stood = {one.file.name: one.file for one in PolicyBook.load(*chosen.policy_folders).documents if one.id in ids}
+    for file in stood.values():
         file.rename(file.with_name(f"{file.name}{ASIDE}"))
     for name, text in kept.documents:
         if _id(name, text) in ids:
-            (chosen.policies / Path(name).name).write_text(text, "utf-8", newline="")
+            own = stood.get(Path(name).name, chosen.policy_folders[-1] / Path(name).name)
+            own.parent.mkdir(parents=True, exist_ok=True)
+            own.write_text(text, "utf-8", newline="")
             put_back.append(name)
     return put_back
 
@@ -95,15 +98,15 @@ def documents_of(book: PolicyBook) -> Documents:
     return [[one.file.name, one.text] for one in book.documents]
 
 
-def book_of(kept: KeptBook) -> PolicyBook:
+def book_of(kept: PolicySnapshot) -> PolicyBook:
     """A book that the ledger has kept."""
     return PolicyBook([parse_document(text, Path(name)) for name, text in kept.documents])
 
 
 def _with(book: PolicyBook, folder: PolicyBook, policy_id: str) -> PolicyBook:
     """A book with one policy as the folder has it."""
-    others = [one for one in book.documents if one.header.id != policy_id]
-    return PolicyBook([*others, *(one for one in folder.documents if one.header.id == policy_id)])
+    others = [one for one in book.documents if one.id != policy_id]
+    return PolicyBook([*others, *(one for one in folder.documents if one.id == policy_id)])
 
 
 def _texts(documents: Documents) -> dict[str, list[str]]:
@@ -115,4 +118,4 @@ def _texts(documents: Documents) -> dict[str, list[str]]:
 
 
 def _id(name: str, text: str) -> str:
-    return parse_document(text, Path(name)).header.id
+    return parse_document(text, Path(name)).id

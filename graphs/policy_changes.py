@@ -12,15 +12,13 @@ from graphs.pack_files import load_packs
 from graphs.policies_in_force import Deciding, documents_of, policies_in_force
 from graphs.policy_authority import taken_away
 from graphs.runtime import Runtime
-from graphs.settings import Settings
 from knowledge_index.documents import Document
-from knowledge_index.drafting import Edit, book_with, content_digest, leaves, newest, parse_draft, redrafted, with_draft
-from knowledge_index.installing import install
+from knowledge_index.drafting import Edit, content_digest, install, leaves, newest, parse_draft, redrafted, with_draft
 from knowledge_index.policies import PolicyBook
-from ledger.books import Documents
-from ledger.desk import Desk
-from ledger.drafts import NewDraft, PolicyDraft
+from ledger.policies import Documents, NewDraft, PolicyDraft
 from ledger.records import NOBODY, ROLES, Approval
+from ledger.services import AdminService
+from settings import Settings
 from systems.catalogue import default_catalogue
 
 
@@ -35,12 +33,12 @@ class InForce:
 
 def new_draft(chosen: Settings, base: Document, edits: Mapping[str, Edit], in_force_from: date, reason: str) -> NewDraft:
     """A draft of the next version of `base`, checked. Raises BadInput for what does not fit or would not load."""
-    version = base.header.version + 1
+    version = base.version + 1
     text = redrafted(base.text, base.file, edits, version=version, in_force_from=in_force_from)
     check(chosen, text)
     return NewDraft(
-        policy_id=base.header.id,
-        base_version=base.header.version,
+        policy_id=base.id,
+        base_version=base.version,
         base_digest=content_digest(base),
         version=version,
         in_force_from=in_force_from,
@@ -51,10 +49,10 @@ def new_draft(chosen: Settings, base: Document, edits: Mapping[str, Edit], in_fo
 
 def check(chosen: Settings, drafted: str) -> PolicyBook:
     """The policies with the draft, which Missions can work with. Raises BadInput where they could not."""
-    book = book_with(chosen.policies, drafted)
+    book = with_draft(PolicyBook.load(*chosen.policy_folders), drafted)
     draft = parse_draft(drafted)
     check_roles(draft)
-    load_packs(chosen.packs, default_catalogue(), book.standing(first_moment(draft.header.in_force_from)))
+    load_packs(chosen.packs, default_catalogue(), book.standing(first_moment(draft.in_force_from)))
     return book
 
 
@@ -66,11 +64,11 @@ def first_moment(day: date) -> datetime:
 def is_stale(draft: PolicyDraft, book: PolicyBook) -> bool:
     """Whether the version that a draft was made from is the newest no more, or says something else by now."""
     base = newest(book, draft.policy_id)
-    return base.header.version != draft.base_version or content_digest(base) != draft.base_digest
+    return base.version != draft.base_version or content_digest(base) != draft.base_digest
 
 
-def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, by: str, reason: str) -> InForce:
-    """Write the new version into the folder of policies, record it, build the index, and work with it from now on.
+def put_in_force(runtime: Runtime, desk: AdminService, chosen: Settings, draft_id: str, by: str, reason: str) -> InForce:
+    """Write the new version into the last folder of policies, record it, build the index, and work with it from now on.
 
     One that takes approvals away is put in force by whom those plans take now, and by two of them where they
     take four eyes: the first agrees, and the second puts it in force.
@@ -90,7 +88,7 @@ def put_in_force(runtime: Runtime, desk: Desk, chosen: Settings, draft_id: str, 
     try:
         with desk.putting_in_force(draft_id, by, reason, needed, documents) as draft:
             if draft.status == "in_force":
-                take_back = install(chosen.policies, draft.text)
+                take_back = install(chosen.policy_folders, draft.text)
     except BaseException:
         if take_back is not None:
             take_back()
@@ -123,7 +121,7 @@ def _check_current(deciding: Deciding, draft: PolicyDraft) -> None:
     if is_stale(draft, deciding.book):
         raise Refused(
             f"The draft was made from version {draft.base_version} of {draft.policy_id}, which is not what the newest version "
-            "says any more: draft it anew."
+            "says; create a new draft."
         )
 
 

@@ -3,21 +3,25 @@
 What a model needs is loaded when one is asked, and not before: it takes seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from errors import BadInput
-from graphs.settings import Settings
 from ledger.base import Ledger
-from models.calls import Endpoint, Limits, Model
-from models.prompts import Prompt
+from models.calls import Endpoint, Limits, Model, Question, Reply
+from models.invoices import SCHEMA, checked
+from models.masking import Masks
+from models.prompts import Prompt, block
 from nodes.listening import Understands
 from nodes.planner import Planner
+from nodes.reasoning.asking import Asker
 from nodes.reasoning.hybrid import Hybrid
 from nodes.reasoning.llm import Llm
 from nodes.reasoning.reading import ModelReads
 from nodes.state import Reasoner
+from settings import Settings
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,36 @@ def open_model(chosen: Settings) -> Iterator[Model | None]:
     )
     with open_chat_model(endpoint, limits_of(chosen)) as model:
         yield model
+
+
+def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str, Mapping[str, Any]]:
+    """(name of the model, the fields that it read from the text of an invoice, each with the words that it read it from).
+
+    Raises BadInput where no model is set or it read what the text does not say, and NoAnswer.
+    """
+    shown, prompt = Masks().mask(text), Prompt.load("invoice", chosen.prompts)
+    with open_model(chosen) as model:
+        if model is None:
+            raise BadInput(
+                "only a model reads free text, and none is set: name one in MISSIONS_MODEL, or enter the invoice by hand"
+            )
+        system, user = prompt.filled(text=block("invoice text", shown))
+        question = Question(purpose="invoice", prompt=prompt.label, system=system, user=user, schema=SCHEMA)
+        return model.name, checked(shown, Asker(model, limits_of(chosen)).ask(question, ledger))
+
+
+def try_model(model: Model) -> Reply:
+    """Ask a model a question without any case: which is more, 2 or 3. Its answer is {"more"}. Raises NoAnswer."""
+    numbers = {"type": "object", "properties": {"more": {"type": "integer", "enum": [2, 3]}}}
+    return model.ask(
+        Question(
+            purpose="choice",
+            prompt="check",
+            system="You answer with one JSON object, and nothing else.",
+            user='Which is more, 2 or 3? Answer {"more": …}.',
+            schema={**numbers, "required": ["more"], "additionalProperties": False},
+        )
+    )
 
 
 def limits_of(chosen: Settings) -> Limits:

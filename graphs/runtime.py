@@ -21,35 +21,33 @@ from langsmith import tracing_context
 from errors import BadInput, MissionsError, Refused, SendBack, Stuck, TakenOver, TryAgain
 from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import database_address, database_logins, open_ledgers, set_up_checkpoints
-from graphs.mission import GRAPH_VERSION, compiled_graph
+from graphs.mission import compiled_graph, graph_version
 from graphs.pack_files import load_packs
 from graphs.policies_in_force import Deciding, policies_in_force
 from graphs.reasoners import open_reasoning
-from graphs.settings import Settings
-from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
-from knowledge_index.index import KnowledgeIndex
-from ledger.arrivals import Origin
-from ledger.asking import check_decision, check_plan, check_run_id
-from ledger.auditing import keep_powers
+from knowledge_index.index import KnowledgeIndex, build
+from ledger.audit_export import keep_powers
+from ledger.authorization import check_settlement
 from ledger.base import Ledger
 from ledger.canonical import utc_now
-from ledger.desk import Desk
+from ledger.decision_requests import check_decision, check_plan, check_run_id
+from ledger.inbox import EventOrigin
+from ledger.invariants import check_restart
 from ledger.jobs import make_job_tables
-from ledger.legality import check_restart
 from ledger.migrate import migrate
 from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
 from ledger.roles import grant_roles
-from ledger.rules import check_settlement
+from ledger.services import AdminService
 from nodes.authorship import NOBODY, editors_with
 from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.edits import outdated_letters
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
-from nodes.rail import unfinished
-from nodes.state import MissionContext, MissionState
+from nodes.state import MissionContext, MissionState, unfinished
 from nodes.undo import to_take_back
+from settings import Settings
 from systems.catalogue import default_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
@@ -102,7 +100,7 @@ class Runtime:
         """Close what was opened since the start."""
         self._reopened.close()
 
-    def reload_policies(self, settings: Settings, desk: Desk) -> None:
+    def reload_policies(self, settings: Settings, desk: AdminService) -> None:
         """Work with the policies that are in force now, and bring the index up to them.
 
         What is being driven goes on with those it has. Raises BadInput or TryAgain; then everything stays as it was.
@@ -117,7 +115,7 @@ class Runtime:
         # another context, not this one changed: a drive that is under way must not see two books
         self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
-    def take_in(self, event: Event, run_id: str = "", origin: Origin | None = None) -> Run:
+    def take_in(self, event: Event, run_id: str = "", origin: EventOrigin | None = None) -> Run:
         """Take an event in; the run that it started, now (then it has this id, if one is given) or when it came first.
 
         Raises BadInput or TooMany where its `origin` may not hand it in.
@@ -129,7 +127,7 @@ class Runtime:
         context, pack = self.context, self.context.packs[event.mission]
         asks = context.reasoner.version != context.reasoner.name
         return {
-            "graph": GRAPH_VERSION,
+            "graph": graph_version(),
             "pack": pack.digest,
             "policies": context.policies.digest(event.as_of),
             "catalogue": context.catalogue.digest,
@@ -221,7 +219,7 @@ class Runtime:
         run = self.ledger.run(run_id)
         proposal = self.ledger.proposal(run.run_id)
         if proposal is None:
-            raise Refused(f"run {run.run_id} has no proposal to decide about; see `missions show {run.run_id}`")
+            raise Refused(f"run {run.run_id} has no proposal to decide; see `missions show {run.run_id}`")
         if kind == "edit":
             self._refuse_edit(details["plan"])
         if without := details.get("without"):
@@ -286,7 +284,7 @@ class Runtime:
         for number, step in enumerate(plan, start=1):
             action = self.context.catalogue.get(step["name"])
             if action is None:
-                raise BadInput(f"step {number}: {step['name'][:60]!r} is no action of the catalogue; nothing is decided")
+                raise BadInput(f"step {number}: {step['name'][:60]!r} is not an action of the catalogue; nothing was decided")
             try:
                 action.validate(step["args"])
             except SendBack as error:
@@ -303,13 +301,13 @@ class Runtime:
             if escalation.args.get(name) == "=queue" and isinstance(kind, list)
         ]
         if allowed and queue not in allowed[0]:
-            raise BadInput(f"{queue[:60]!r} is no queue; the queues are {', '.join(allowed[0])}")
+            raise BadInput(f"{queue[:60]!r} is not a queue; the queues are {', '.join(allowed[0])}")
 
     def _refuse_without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""
         known = list(dict.fromkeys(action["part"] for action in proposal.plan if action.get("part")))
         if kind != "approve" or not known:
-            raise BadInput("parts are left out of an approval, and of a plan that has parts; reject or edit the proposal instead")
+            raise BadInput("only an approval of a plan with parts can leave parts out; reject or edit the proposal instead")
         for part in parts:
             if part not in known:
                 raise BadInput(f"the plan has no part {part!r}; its parts are {', '.join(known)}")
@@ -341,7 +339,7 @@ class Runtime:
             return {"run_id": run.run_id}
         paused = graph.get_state(_thread(run.run_id))
         if paused.values and paused.values.get("run_id") != run.run_id:
-            raise Stuck(f"the checkpoint of run {run.run_id} is of another run; start it anew, or close it")
+            raise Stuck(f"the checkpoint of run {run.run_id} belongs to another run; restart the run, or close it")
         if paused.interrupts:
             return Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
         return None if paused.next else {"run_id": run.run_id, "proposed": proposed}
@@ -365,7 +363,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     with ExitStack() as stack:
         url = open_database(settings)
         ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
-        catalogue, deciding = default_catalogue(), policies_in_force(settings, Desk(ledgers.front))
+        catalogue, deciding = default_catalogue(), policies_in_force(settings, AdminService(ledgers.front))
         policies = deciding.book
         packs = load_packs(settings.packs, catalogue, policies)
         embedder = MiniLM()

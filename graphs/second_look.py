@@ -10,21 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from errors import MissionsError, Stuck
-from graphs.mission import GRAPH_VERSION
+from graphs.mission import graph_version
 from graphs.pack_files import load_packs
 from graphs.policies_in_force import book_of
-from graphs.settings import Settings
 from knowledge_index.policies import PolicyBook
-from ledger.books import KeptBook
+from ledger.authorization import person_key, unapproved
 from ledger.canonical import canonical
+from ledger.policies import PolicySnapshot
 from ledger.reconciling import Rows
 from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Person, Proposal, Run
-from ledger.rules import person_key, unapproved
 from nodes.authority import authors
 from nodes.authorship import editors_of
 from nodes.case import Case
 from nodes.drift import drift
 from nodes.pack import Pack
+from settings import Settings
 from systems.calls import Call, Reader, ReadResult
 from systems.catalogue import Catalogue, default_catalogue
 
@@ -34,7 +34,7 @@ _NEEDED = ("graph", "pack", "policies", "catalogue")
 
 @dataclass
 class SecondLook:
-    """Handed to `ledger.auditing.examine`, which shows it every run; afterwards it says what it could not look at."""
+    """Handed to `ledger.audit_export.examine`, which shows it every run; afterwards it says what it could not look at."""
 
     packs: Mapping[str, Pack]
     catalogue: Catalogue
@@ -46,12 +46,12 @@ class SecondLook:
     left_out: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, chosen: Settings, kept: Sequence[KeptBook]) -> "SecondLook":
+    def of(cls, chosen: Settings, kept: Sequence[PolicySnapshot]) -> "SecondLook":
         """By the packs of the settings, and every book of policies that was kept, the newest first.
 
         Raises BadInput for what does not load.
         """
-        books = [book_of(one) for one in kept] or [PolicyBook.load(chosen.policies)]
+        books = [book_of(one) for one in kept] or [PolicyBook.load(*chosen.policy_folders)]
         catalogue = default_catalogue()
         return cls(load_packs(chosen.packs, catalogue, books[0]), catalogue, books)
 
@@ -75,7 +75,7 @@ class SecondLook:
             if wrong := _wrong(then, replace(rows.run, versions=versions), proposal):
                 yield (
                     f"Proposal {proposal.proposal_id} of run {rows.run.run_id} was carried out, and worked out again "
-                    f"it should not have been: {'; '.join(wrong)}. It was authorized behind its back."
+                    f"it should not have been: {'; '.join(wrong)}. It was authorized in violation of the policies."
                 )
 
     def sentence(self) -> str:
@@ -84,7 +84,7 @@ class SecondLook:
         if not self.left_out:
             return f"{told}."
         why = "; ".join(f"{count:,} of another {what}" for what, count in sorted(self.left_out.items()))
-        return f"{told}. It could not be for {self.left_out.total():,}, for it is not known any more: {why}."
+        return f"{told}. It could not be for {self.left_out.total():,}, because the data is no longer available: {why}."
 
     def _book(self, run: Run, versions: Mapping[str, str]) -> PolicyBook | None:
         """The policies that a run had; None where anything of it is known no more."""
@@ -95,7 +95,7 @@ class SecondLook:
 
     def _differing(self, run: Run, versions: Mapping[str, str]) -> list[str]:
         pack = self.packs.get(run.event.mission)
-        now = {"graph": GRAPH_VERSION, "pack": pack and pack.digest, "catalogue": self.catalogue.digest}
+        now = {"graph": graph_version(), "pack": pack and pack.digest, "catalogue": self.catalogue.digest}
         return [name for name in _NEEDED if name in now and versions.get(name) != now[name]]
 
     def _unknown(self, run: Run, versions: Mapping[str, str]) -> str:
@@ -119,11 +119,11 @@ def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:
     try:
         found = drift(then, run, proposal)
     except Stuck:
-        return ["the facts that it stands on are not those that its pack reads"]
+        return ["the facts it is based on are not those its pack reads"]
     except MissionsError as error:
         return [str(error).rstrip(".")]
     if found.differences:
-        return ["the facts that it stands on are not those that its pack reads"]
+        return ["the facts it is based on are not those its pack reads"]
     if found.reasons or proposal.status == "automatic":
         return list(found.reasons)
     decisions = then.ledger.decisions(run.run_id)

@@ -9,10 +9,9 @@ from starlette.applications import Starlette
 
 from errors import TryAgain
 from graphs.runtime import Runtime, open_runtime
-from graphs.settings import settings
-from ledger.desk import Desk
-from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService, Inbox
+from settings import settings
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Served:
     """The runtime, and the doors of the ledger that its callers come in by."""
 
     runtime: Runtime
-    desk: Desk
+    desk: AdminService
     inbox: Inbox
     #: the roles that take one
     second_factor: frozenset[str]
@@ -45,6 +44,6 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(to_thread.run_sync, opened.__exit__, None, None, None)
         ledger = runtime.ledger
         assert isinstance(ledger, PostgresLedger)
-        _OPEN.append(Served(runtime, Desk(ledger), Inbox(ledger), settings().second_factor_roles))
+        _OPEN.append(Served(runtime, AdminService(ledger), Inbox(ledger), settings().second_factor_roles))
         stack.callback(_OPEN.clear)
         yield

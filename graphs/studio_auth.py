@@ -33,7 +33,7 @@ def caller(config: RunnableConfig) -> Caller:
     identity = user.get("identity", "") if isinstance(user, Mapping) else getattr(user, "identity", "")
     kind, _, name = str(identity).partition(":")
     if kind not in ("person", "source") or not name:
-        raise Refused("nobody is signed in")
+        raise Refused("no one is signed in")
     return Caller(cast(Literal["person", "source"], kind), name)
 
 

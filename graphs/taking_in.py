@@ -18,10 +18,10 @@ from datetime import datetime
 from errors import BadInput, Refused, TooMany, TryAgain
 from graphs.events import event_of_text
 from graphs.runtime import Runtime, new_run_id
-from ledger.arrivals import ANY, NOTHING, Bounds, DeadLetter, Origin
 from ledger.canonical import utc_now
-from ledger.inbox import Inbox
+from ledger.inbox import ANY, NOTHING, DeadLetter, EventOrigin, SourceBounds
 from ledger.records import Event, Run
+from ledger.services import Inbox
 
 #: of the texts that dead letters name as their source, those of the sources whose name their source ids begin with
 _NAMED = re.compile(r"POST /events by (?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+")
@@ -37,12 +37,12 @@ class Intake:
     #: how many days the as_of of an event of a file or a feed may lie back, where nothing else is said
     as_of_days: int = 1
     #: what each feed may do, by what its dead letters name as their source: for those that are taken in later
-    feeds: Mapping[str, Bounds] = field(default_factory=dict)
+    feeds: Mapping[str, SourceBounds] = field(default_factory=dict)
 
     @property
-    def of_files(self) -> Bounds:
+    def of_files(self) -> SourceBounds:
         """What a file may do: whoever gives it has the account of the machine."""
-        return Bounds(as_of_days=self.as_of_days, hourly=None)
+        return SourceBounds(as_of_days=self.as_of_days, hourly=None)
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Raw:
 
     text: bytes | str
     source: str
-    bounds: Bounds = ANY
+    bounds: SourceBounds = ANY
     #: when it came; now, unless it is taken in later
     came_at: datetime | None = None
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> EventOrigin:
         """Where it came from, and what its source may do."""
-        return Origin(self.source, self.bounds, self.came_at)
+        return EventOrigin(self.source, self.bounds, self.came_at)
 
     @property
     def namespace(self) -> str:
@@ -136,8 +136,8 @@ def take_in_made(intake: Intake, events: Iterable[Event], report: Report) -> Rep
     """Take in events that a schedule made: of its own Mission, and no more in an hour than any source hands in."""
     try:
         for event in events:
-            bounds = Bounds(missions=(event.mission,))
-            origin = Origin(by_schedule(event.name), bounds, came_at=event.as_of)
+            bounds = SourceBounds(missions=(event.mission,))
+            origin = EventOrigin(by_schedule(event.name), bounds, came_at=event.as_of)
             try:
                 run, is_new = _kept(intake, event, origin)
             except Refused as error:  # somebody else used its source id
@@ -174,7 +174,7 @@ def bury(intake: Intake, raw: Raw, reason: str, report: Report) -> None:
     report.dead_letters.append(Dead(intake.inbox.keep_letter(raw.source, body, reason, raw.bounds), reason))
 
 
-def _bounds_of(intake: Intake, letter: DeadLetter) -> Bounds:
+def _bounds_of(intake: Intake, letter: DeadLetter) -> SourceBounds:
     """What the source of a letter may do today; a person who takes it in does not count as its source."""
     named = _NAMED.fullmatch(letter.source)
     if named is None:
@@ -191,7 +191,7 @@ def _event(intake: Intake, raw: Raw) -> Event:
     return event_of_text(raw.text, intake.runtime.context.packs, raw.came_at or utc_now(), raw.namespace)
 
 
-def _kept(intake: Intake, event: Event, origin: Origin | None = None) -> tuple[Run, bool]:
+def _kept(intake: Intake, event: Event, origin: EventOrigin | None = None) -> tuple[Run, bool]:
     """The run of an event, and whether it is new."""
     run_id = new_run_id()
     run = intake.runtime.take_in(event, run_id, origin)

@@ -12,10 +12,9 @@ from typing import Any
 
 from errors import BadInput
 from knowledge_index.documents import Document, RawClause
-from knowledge_index.drafting import leaves
-from knowledge_index.plain_yaml import load_mapping
+from knowledge_index.drafting import fitting, leaves
 from knowledge_index.policies import PolicyBook
-from knowledge_index.rewriting import fitting
+from strict_yaml import parse_yaml
 
 _LONGEST_PATH, _LONGEST_VALUE = 200, 2_000
 TIERS = ("automate", "recommend")
@@ -25,8 +24,8 @@ def read_change(text: str) -> tuple[str, Any]:
     """A change as it is written in one word: "FRD-2.elevated=0.8", "GOV-1.automate=[open_case]". Raises BadInput."""
     path, mark, written = text.partition("=")
     if not mark or not path.strip() or not written.strip() or len(path) > _LONGEST_PATH or len(written) > _LONGEST_VALUE:
-        raise BadInput(f"{text[:_LONGEST_PATH]!r} is no change; write it as FRD-2.elevated=0.8")
-    read = load_mapping(f"value: {written}", Path(path.strip()), 1)
+        raise BadInput(f"{text[:_LONGEST_PATH]!r} is not a change; write it as FRD-2.elevated=0.8")
+    read = parse_yaml(f"value: {written}", Path(path.strip()), "value").data
     if read.keys() != {"value"}:
         raise BadInput(f"{path.strip()} is given more than one value; write it as FRD-2.elevated=0.8")
     return path.strip(), read["value"]
@@ -100,7 +99,7 @@ def like(name: str, known: Collection[str]) -> str:
 
 def _with_clauses(book: PolicyBook, clauses: Mapping[str, RawClause]) -> PolicyBook:
     def changed(document: Document) -> Document:
-        return replace(document, clauses=tuple(clauses[clause.id] for clause in document.clauses))
+        return document.model_copy(update={"clauses": tuple(clauses[clause.id] for clause in document.clauses)})
 
     return type(book)([changed(document) for document in book.documents])
 

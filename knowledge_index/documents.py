@@ -7,39 +7,55 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from errors import BadInput
-from knowledge_index.faults import fault
-from knowledge_index.plain_yaml import load_mapping
+from strict_yaml import parse_yaml
 
 MAX_BYTES = 1_000_000
 
-_POLICY_ID = re.compile(r"[A-Z]{2,8}")
 _HEADING = re.compile(r"## (?P<id>(?P<policy>[A-Z]{2,8})-[1-9][0-9]{0,3}) (?P<title>\S.*)")
 _VALUE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: how the names of values end that are amounts, times, counts and shares
 _NEVER_BELOW_0 = ("_cents", "_percent", "_minutes", "_hours", "_days", "_months", "_units")
 #: what steers a screen or turns writing around: a clause would not say what people see
-_UNRULY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNRULY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: numbers are kept in 64 bits, versions in 32
 _MOST, _MOST_VERSION = 2**63, 2**31
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
+def _visible(text: str) -> str:
+    if not text or _is_unruly(text):
+        raise ValueError("Input should be a text without control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_visible)]
+
+
+class Header(BaseModel):
     """The front matter of a policy document."""
 
-    id: str
-    title: str
-    version: int
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: Annotated[str, Field(pattern="^[A-Z]{2,8}$")]
+    title: Text
+    version: Annotated[int, Field(ge=1, lt=_MOST_VERSION)]
     #: the first day, UTC
     in_force_from: date
     #: the last day, UTC; None: until further notice
     in_force_until: date | None
-    owner: str
+    owner: Text
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.in_force_until is not None and self.in_force_until < self.in_force_from:
+            raise ValueError("in_force_until lies before in_force_from; correct one of the two")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +71,20 @@ class RawClause:
     prose_line: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """One policy document."""
+class Document(Header):
+    """One version of one policy document."""
 
     file: Path
-    header: Header
     #: what holds for all its clauses
     intro: str
     clauses: tuple[RawClause, ...]
     #: the whole of it, as it was read
     text: str
+
+
+def fault(file: Path, line: int, what: str, remedy: str) -> BadInput:
+    """The error for `line` (from 1) of `file`; `what` is a clause without a full stop, `remedy` an imperative."""
+    return BadInput(f"{file}, line {line}: {what}; {remedy}.")
 
 
 def read_document(file: Path) -> Document:
@@ -77,10 +96,10 @@ def parse_document(text: str, file: Path) -> Document:
     """The policy document `text`, which stands in `file` or will. Raises BadInput as `read_document` does."""
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines, start=1):
-        if unruly := _UNRULY.search(line):
-            raise fault(file, number, f"a control character (U+{ord(unruly[0]):04X}) stands there", "take it out")
+        if unruly := UNRULY.search(line):
+            raise fault(file, number, f"a control character (U+{ord(unruly[0]):04X}) is not allowed", "take it out")
     end = _end_of_front_matter(lines, file)
-    header = _header(load_mapping("\n".join(lines[1:end]), file, 2), file)
+    header = parse_yaml("\n".join(lines[1:end]), file, "policy", 2).as_model(Header, "knowledge_index/policies/README.md")
     headings = [number for number in range(end + 1, len(lines)) if lines[number].startswith("## ")]
     if not headings:
         raise fault(file, end + 1, "no clause follows", f"add headings such as `## {header.id}-1 Title`")
@@ -88,7 +107,7 @@ def parse_document(text: str, file: Path) -> Document:
     clauses = tuple(_clause(lines, start, stop, header, file) for start, stop in zip(headings, stops, strict=True))
     _refuse_repeated(clauses, file)
     intro = "\n".join(lines[end + 1 : headings[0]]).strip()
-    return Document(file=file, header=header, intro=intro, clauses=clauses, text=text)
+    return Document(**vars(header), file=file, intro=intro, clauses=clauses, text=text)
 
 
 def read_text(file: Path) -> str:
@@ -118,36 +137,6 @@ def _end_of_front_matter(lines: list[str], file: Path) -> int:
     raise fault(file, 1, "the front matter does not end", "close it with a line `---`")
 
 
-def _header(fields: Mapping[Any, Any], file: Path) -> Header:
-    def field(name: str, kinds: type | tuple[type, ...], must_be: str) -> Any:
-        value = fields[name]
-        # bool is an int and datetime a date for isinstance, but neither is meant here
-        if not isinstance(value, kinds) or isinstance(value, bool | datetime) or value == "" or _is_unruly(value):
-            raise fault(file, 1, f"the front matter has {name}: {value!r}", f"make it {must_be}")
-        return value
-
-    names = {"id", "title", "version", "in_force_from", "in_force_until", "owner"}
-    for missing in sorted(names - fields.keys()):
-        raise fault(file, 1, f"the front matter has no {missing}", f"add a line `{missing}: …`")
-    for unknown in sorted(map(str, fields.keys() - names)):
-        raise fault(file, 1, f"the front matter has an unknown field {unknown!r}", "remove or rename it")
-    header = Header(
-        id=field("id", str, "capital letters"),
-        title=field("title", str, "a text"),
-        version=field("version", int, "a whole number from 1"),
-        in_force_from=field("in_force_from", date, "a day such as 2025-01-01"),
-        in_force_until=field("in_force_until", (date, type(None)), "a day such as 2025-12-31, or null"),
-        owner=field("owner", str, "a text"),
-    )
-    if not _POLICY_ID.fullmatch(header.id):
-        raise fault(file, 1, f"the id {header.id!r} is not two to eight capital letters", "rename the policy")
-    if not 1 <= header.version < _MOST_VERSION:
-        raise fault(file, 1, f"the version is {header.version}", "count versions from 1")
-    if header.in_force_until is not None and header.in_force_until < header.in_force_from:
-        raise fault(file, 1, "in_force_until lies before in_force_from", "correct one of the two")
-    return header
-
-
 def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path) -> RawClause:
     heading = _HEADING.fullmatch(lines[start].rstrip())
     if heading is None or heading["policy"] != header.id:
@@ -156,14 +145,14 @@ def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path)
     values: Mapping[str, Any] = {}
     if body < stop and lines[body].startswith("```"):
         end = _end_of_values(lines, body, stop, file)
-        values = _values(load_mapping("\n".join(lines[body + 1 : end]), file, body + 2), file, body + 2)
+        values = _values(lines[body + 1 : end], file, body + 2)
         body = _skip_blank(lines, end + 1, stop)
     prose = "\n".join(lines[body:stop]).rstrip()
     if not prose:
         raise fault(file, start + 1, f"{heading['id']} says nothing", "write its text under the heading")
     for number, line in enumerate(prose.split("\n"), start=body + 1):
         if line.startswith("```"):
-            raise fault(file, number, "a block stands within the prose", "put the values right under the heading")
+            raise fault(file, number, "a block appears inside the prose", "put the values right under the heading")
     return RawClause(id=heading["id"], title=heading["title"], values=values, prose=prose, line=start + 1, prose_line=body + 1)
 
 
@@ -180,10 +169,13 @@ def _end_of_values(lines: list[str], start: int, stop: int, file: Path) -> int:
     raise fault(file, start + 1, "the block of values does not end", "close it with ```")
 
 
-def _values(values: Mapping[Any, Any], file: Path, line: int) -> Mapping[str, Any]:
+def _values(lines: list[str], file: Path, first_line: int) -> Mapping[str, Any]:
+    values = parse_yaml("\n".join(lines), file, "policy", first_line).data
+    if not isinstance(values, dict):
+        raise fault(file, first_line, "the YAML below is not a mapping", "write lines of the form `name: value`")
     for problem in _problems(values):
         remedy = "use names_like_this and numbers, texts, lists; money, times, counts and shares are 0 or more"
-        raise fault(file, line, f"the values below have {problem}", remedy)
+        raise fault(file, first_line, f"the values below have {problem}", remedy)
     return values
 
 
@@ -203,7 +195,7 @@ def _problems(value: Any) -> Iterator[str]:
 
 
 def _is_unruly(value: Any) -> bool:
-    return isinstance(value, str) and _UNRULY.search(value) is not None
+    return isinstance(value, str) and UNRULY.search(value) is not None
 
 
 def _is_kept(value: Any) -> bool:
@@ -214,6 +206,6 @@ def _refuse_repeated(clauses: tuple[RawClause, ...], file: Path) -> None:
     lines: dict[str, int] = {}
     for clause in clauses:
         if clause.id in lines:
-            problem = f"{clause.id} already stands in line {lines[clause.id]}"
-            raise fault(file, clause.line, problem, "give it an id of its own")
+            problem = f"{clause.id} is already used in line {lines[clause.id]}"
+            raise fault(file, clause.line, problem, "give it a unique id")
         lines[clause.id] = clause.line

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -24,8 +23,7 @@ from numpy.typing import NDArray
 from errors import BadInput
 from knowledge_index import classifier, sentences, spelling
 from knowledge_index.classifier import Classifier, Floats
-from knowledge_index.embeddings import Embedder
-from knowledge_index.remembered import RememberedVectors
+from knowledge_index.embeddings import Embedder, RememberedVectors
 from knowledge_index.sentences import ORDER
 from knowledge_index.spelling import mended, words_of
 
@@ -175,7 +173,7 @@ class Intents:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _probabilities(self, sentence: str) -> Floats:

@@ -9,15 +9,14 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 from errors import BadInput
-from knowledge_index.documents import Document, Header, RawClause, read_document
-from knowledge_index.faults import fault
+from knowledge_index.documents import Document, RawClause, fault, read_document
 from knowledge_index.rendering import CannotRender, Values, render
 
 #: The policies of the reference company, which ship with the project.
@@ -43,15 +42,6 @@ class Clause:
     owner: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy(Header):
-    """One version of one policy document."""
-
-    #: what holds for all its clauses
-    intro: str
-    clause_ids: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class Period:
     """A stretch of time in which no policy begins or ends. Two periods with equal digests hold equal clauses."""
@@ -69,7 +59,6 @@ class PolicyBook:
     def __init__(self, documents: Sequence[Document]) -> None:
         _refuse_overlaps(documents)
         self.documents = tuple(documents)
-        self.policies = tuple(map(_policy, documents))
         days = _days_of_change(documents)
         self._starts = [datetime.combine(day, time(), UTC) for day in days]
         # one more period than starts: the one before the first policy
@@ -81,20 +70,23 @@ class PolicyBook:
         return tuple(self._starts)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The policies in the `*.md` files of `folder`, README.md aside. Raises BadInput."""
+    def load(cls, folder: Path, *others: Path) -> Self:
+        """The policies in the `*.md` files of `folder`, README.md aside. Raises BadInput.
+
+        Where there are others, a file of theirs takes the place of one of its name.
+        """
         if not folder.is_dir():
-            raise BadInput(f"There is no folder {folder}; name the folder that holds the policy documents.")
-        files = sorted(file for file in folder.glob("*.md") if file.name.lower() != "readme.md")
-        if not files:
+            raise BadInput(f"The folder {folder} does not exist; name the folder that holds the policy documents.")
+        found = {file.name: file for one in (folder, *others) for file in one.glob("*.md") if file.name.lower() != "readme.md"}
+        if not found:
             raise BadInput(f"{folder} holds no policy documents (*.md); name the folder that does.")
-        return cls([read_document(file) for file in files])
+        return cls([read_document(file) for _, file in sorted(found.items())])
 
     def standing(self, as_of: datetime) -> Self:
         """A book of what is in force at `as_of`, as if it had always been: what that would do to a case of any day."""
         day = as_of.astimezone(UTC).date()
         held = [document for document in self.documents if _holds(document, day)]
-        return type(self)([replace(one, header=_always(one.header)) for one in held])
+        return type(self)([one.model_copy(update={"in_force_from": date.min, "in_force_until": None}) for one in held])
 
     def period(self, as_of: datetime) -> Period:
         """What is in force at `as_of`, which must have a time zone (else BadInput)."""
@@ -124,34 +116,26 @@ class PolicyBook:
             raise BadInput(f"{problem}; correct the id, or add a policy document that is in force then.") from error
 
 
-def _policy(document: Document) -> Policy:
-    return Policy(**vars(document.header), intro=document.intro, clause_ids=tuple(raw.id for raw in document.clauses))
-
-
-def _always(header: Header) -> Header:
-    return replace(header, in_force_from=date.min, in_force_until=None)
-
-
 def _holds(document: Document, day: date) -> bool:
-    return document.header.in_force_from <= day <= (document.header.in_force_until or date.max)
+    return document.in_force_from <= day <= (document.in_force_until or date.max)
 
 
 def _days_of_change(documents: Iterable[Document]) -> list[date]:
-    begins = {document.header.in_force_from for document in documents}
-    ends = {document.header.in_force_until for document in documents} - {None, date.max}
+    begins = {document.in_force_from for document in documents}
+    ends = {document.in_force_until for document in documents} - {None, date.max}
     return sorted(begins | {end + timedelta(days=1) for end in ends if end})
 
 
 def _refuse_overlaps(documents: Iterable[Document]) -> None:
-    ordered = sorted(documents, key=lambda d: (d.header.id, d.header.in_force_from, d.header.version))
+    ordered = sorted(documents, key=lambda d: (d.id, d.in_force_from, d.version))
     for one, next_one in pairwise(ordered):
-        if one.header.id != next_one.header.id:
+        if one.id != next_one.id:
             continue
-        if one.header.version == next_one.header.version:
-            problem = f"are both version {one.header.version} of {one.header.id}; give one of them another version"
+        if one.version == next_one.version:
+            problem = f"are both version {one.version} of {one.id}; give one of them another version"
             raise BadInput(f"{one.file} and {next_one.file} {problem}.")
-        if _holds(one, next_one.header.in_force_from):
-            problem = f"are both in force on {next_one.header.in_force_from}; end the older one the day before"
+        if _holds(one, next_one.in_force_from):
+            problem = f"are both in force on {next_one.in_force_from}; end the older one the day before"
             raise BadInput(f"{one.file} and {next_one.file} {problem}.")
 
 
@@ -165,7 +149,6 @@ def _period(documents: Sequence[Document]) -> Period:
 
 
 def _clause(raw: RawClause, document: Document, values: Values) -> Clause:
-    header = document.header
     try:
         text = render(raw.prose, raw.id, values)
     except CannotRender as error:
@@ -174,13 +157,13 @@ def _clause(raw: RawClause, document: Document, values: Values) -> Clause:
         raise fault(document.file, line, str(error), remedy) from error
     return Clause(
         id=raw.id,
-        policy_id=header.id,
-        policy_title=header.title,
+        policy_id=document.id,
+        policy_title=document.title,
         title=raw.title,
-        version=header.version,
+        version=document.version,
         text=text,
         values=raw.values,
-        in_force_from=header.in_force_from,
-        in_force_until=header.in_force_until,
-        owner=header.owner,
+        in_force_from=document.in_force_from,
+        in_force_until=document.in_force_until,
+        owner=document.owner,
     )

@@ -37,9 +37,13 @@ def render(prose: str, clause_id: str, values: Values) -> str:
 
     stray = re.search(r"[{}]", _PLACEHOLDER.sub(lambda match: " " * len(match[0]), prose))
     if stray:
-        raise CannotRender("a brace stands alone", stray.start())
-    paragraphs = re.split(r"\n\s*\n", _PLACEHOLDER.sub(replaced, prose))
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        raise CannotRender("a brace is unmatched", stray.start())
+    return paragraphs(_PLACEHOLDER.sub(replaced, prose))
+
+
+def paragraphs(prose: str) -> str:
+    """Prose with each paragraph on one line, and an empty line between two."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", prose.strip()))
 
 
 def _shown(placeholder: str, clause_id: str, values: Values) -> str:

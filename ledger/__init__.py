@@ -1,5 +1,5 @@
 """What happened, who decided, and what was done: the truth about every run.
 
-Read `records` (what is kept), `base` (what a ledger can do), `rules` and `legality` (what it allows); then `memory`
-or `postgres` with `sql/` (how it is kept), and `audit` (how it is proved).
+Read `records` (what is kept), `base` (what a ledger can do), `authorization` and `invariants` (what it allows); then `memory`
+or `postgres` with `sql/` (how it is kept), and `audit_chain` with `reconciling` (how it is proved).
 """

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from errors import Refused
-from ledger import permissions, rules
+from ledger import permissions
+from ledger.authorization import person_key
 from ledger.records import Person
 
 AdmissionKind = Literal["role", "password", "second_factor"]
@@ -29,7 +30,7 @@ _OTHERWISE = ("supervisor", "finance")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class AdmissionRequest:
     """A change of a person: another role, a one-time password, no second factor any more."""
 
     kind: AdmissionKind
@@ -42,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Admission(Wanted):
+class Admission(AdmissionRequest):
     """A change that somebody asked for and nobody has confirmed yet."""
 
     admission_id: str
@@ -52,7 +53,7 @@ class Admission(Wanted):
 
 
 @dataclass(frozen=True)
-class Changed:
+class AdmissionResult:
     """What came of a change."""
 
     person: Person | None
@@ -62,7 +63,7 @@ class Changed:
     waits: Admission | None = None
 
 
-def takes_two(wanted: Wanted, person: Person | None) -> bool:
+def takes_two(wanted: AdmissionRequest, person: Person | None) -> bool:
     """Whether one person alone may not make this change to `person`, as they are now."""
     if wanted.kind != "role":
         return person is not None and person.role in TRUSTED
@@ -71,15 +72,15 @@ def takes_two(wanted: Wanted, person: Person | None) -> bool:
     return wanted.role in TRUSTED or (person is not None and person.role == "administrator")
 
 
-def comes_to_trust(wanted: Wanted, person: Person | None) -> bool:
+def comes_to_trust(wanted: AdmissionRequest, person: Person | None) -> bool:
     """Whether somebody who is there gets a say: whoever knows their password until then must not have it."""
     return wanted.kind == "role" and wanted.role in TRUSTED and person is not None and person.role not in TRUSTED
 
 
 def confirmers(people: Iterable[Person], asked_by: str, name: str) -> list[Person]:
     """Who may confirm: the other administrators; where there is none, who decides about the most."""
-    out = {rules.person_key(asked_by), rules.person_key(name)}
-    others = [person for person in people if rules.person_key(person.name) not in out]
+    out = {person_key(asked_by), person_key(name)}
+    others = [person for person in people if person_key(person.name) not in out]
     administrators = [person for person in others if person.role == "administrator"]
     return administrators or [person for person in others if person.role in _OTHERWISE]
 
@@ -89,7 +90,7 @@ def check_confirmation(
 ) -> None:
     """Raise Refused unless `by`, who is `person` in the ledger, may confirm now."""
     if at > admission.lapses_at:
-        raise Refused(f"What was asked about {admission.name} has lapsed: ask for it anew.")
+        raise Refused(f"What was asked about {admission.name} has expired; make the request again.")
     if admission.asked_by != COMMAND_LINE:
         permissions.require(asker, "manage_people")
     may = confirmers(people, admission.asked_by, admission.name)
@@ -116,8 +117,8 @@ def check_refusal(admission: Admission, by: str, person: Person | None, people: 
 
 
 def _of_people(admission: Admission, may: Iterable[Person]) -> Refused:
-    return Refused(f"What was asked about {admission.name} is confirmed by {_names(may)}: sign in as one of them.")
+    return Refused(f"What was asked about {admission.name} must be confirmed by {_names(may)}; sign in as one of them.")
 
 
 def _names(people: Iterable[Person]) -> str:
-    return " or ".join(sorted(person.name for person in people)) or "somebody else, whom the command line stands for"
+    return " or ".join(sorted(person.name for person in people)) or "another person, whom the command line acts for"

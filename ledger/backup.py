@@ -13,12 +13,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from errors import BadInput, TryAgain
-from ledger.address import parse, plain
-from ledger.sentences import away
+from errors import BadInput
+from ledger.connections import connected, parse, plain
 
 
 def make_private(file: Path) -> None:
@@ -51,33 +49,27 @@ def restore(url: str, file: Path) -> None:
     BadInput where the database is not empty, the file is no backup, or PostgreSQL refuses.
     """
     if not file.is_file():
-        raise BadInput(f"There is no file {file}: name a backup.")
+        raise BadInput(f"There is no file {file}; name a backup.")
     if not _is_empty(url):
         raise BadInput("The database is not empty: restore into a new one, so that nothing of it is lost.")
     _call(
         "pg_restore", url,
         ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file.absolute())],
     )  # fmt: skip
-    with psycopg.connect(plain(parse(url))) as session:  # without privileges, everybody may call a function
+    with connected(url, "The database") as session:  # without privileges, everybody may call a function
         session.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")
 
 
 def _is_empty(url: str) -> bool:
     tables = "SELECT FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1"
-    try:
-        with psycopg.connect(plain(parse(url))) as session:
-            return session.execute(tables).fetchone() is None
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database {away(failed, 'start it')}.") from failed
+    with connected(url, "The database") as session:
+        return session.execute(tables).fetchone() is None
 
 
 def _release(url: str) -> int:
     """The release of the server, such as 18."""
-    try:
-        with psycopg.connect(plain(parse(url))) as session:
-            return session.info.server_version // 10_000
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database {away(failed, 'start it')}.") from failed
+    with connected(url, "The database") as session:
+        return session.info.server_version // 10_000
 
 
 def _of_path(name: str, release: int) -> str | None:

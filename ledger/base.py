@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from ledger.arrivals import Origin
+from ledger.inbox import EventOrigin
 from ledger.lessons import Settlement
 from ledger.limits import Standing
 from ledger.model_calls import ModelCall, ModelCallEnd
@@ -63,7 +63,7 @@ class Ledger(History, Protocol):
 
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: EventOrigin | None = None) -> Run:
         """Take the event in and start its run ('running').
 
         An event is taken in once per `source_id`: when it comes again, its existing run is returned and `run_id`
@@ -127,11 +127,22 @@ class Ledger(History, Protocol):
         ...
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
-        """Append to the Explain rail, numbered from 1; `at` is now unless given."""
+        """Append to the Explain rail, numbered from 1; `at` is now unless given. BadInput for a kind that there is none of."""
         ...
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
         """The Explain rail in order, from the observation after number `after`."""
+        ...
+
+    def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
+        """Keep what is put forward to be checked, whole, and return its id: of the run and of what it says.
+
+        `draft` is plain data; the same again changes nothing.
+        """
+        ...
+
+    def drafted(self, draft_id: str) -> dict[str, Any]:
+        """The draft as it was kept, with the sequences of plain data as lists. BadInput when there is none."""
         ...
 
     # Questions to models
@@ -191,7 +202,7 @@ class Ledger(History, Protocol):
         details: Mapping[str, Any] | None = None,
         at: datetime,
     ) -> tuple[Decision, ProposalStatus]:
-        """The one choke point: a compare-and-swap on the pending proposal, under `ledger.rules.judge`.
+        """The one choke point: a compare-and-swap on the pending proposal, under `ledger.authorization.judge`.
 
         Returns the decision and the proposal's status after it: "pending" when a second approval is still needed.
         The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule; OverLimit

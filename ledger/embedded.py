@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,6 @@ import psutil
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
-from ledger.server_log import reason_in
 from ledger.users import Held, alone, join
 
 if TYPE_CHECKING:
@@ -296,3 +296,34 @@ def _check_room(folder: Path) -> None:
             f"The disk of the folder '{folder}' has {free} MB free, and the embedded PostgreSQL takes {_MEGABYTES} MB: "
             "make room or name another folder."
         )
+
+
+#: "2026-03-14 09:30:00.000 UTC [17] FATAL:  …", and "initdb: error: …" of the programs
+_BAD = re.compile(
+    r"(?:(?:FATAL|PANIC|ERROR):|(?:LOG|WARNING):(?=\s+(?:could not|invalid|unrecognized|syntax|.+ is outside ))"
+    r"|\w+: error:)\s*(?P<said>.+)"
+)
+_MORE = re.compile(r"DETAIL:\s*(?P<said>.+)|\w+: detail:\s*(?P<told>.+)")
+#: characters of a reason
+_LONGEST_REASON = 400
+
+
+def reason_in(text: str) -> str:
+    """What the lines of a log say went wrong, as one line without control characters; its last line if none does."""
+    lines = [_printable(line) for line in text.splitlines() if line.strip()]
+    said = list(dict.fromkeys(_reasons(lines))) or lines[-1:]
+    return "; ".join(said)[:_LONGEST_REASON]
+
+
+def _reasons(lines: Iterable[str]) -> Iterable[str]:
+    bad = False
+    for line in lines:
+        if found := _BAD.search(line):
+            bad = True
+            yield found["said"].strip().rstrip(".")
+        elif bad and (more := _MORE.search(line)):
+            yield (more["said"] or more["told"]).strip().rstrip(".")
+
+
+def _printable(line: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in line).strip()

@@ -1,103 +1,180 @@
-"""The ledger as those see it who hand events in, and those who look after what could not be taken in.
+"""What the ledger keeps of the ways by which events come in: sources and their tokens, dead letters, feeds."""
 
-On PostgreSQL only. Every method is one transaction and raises as `ledger.base` says. Events themselves are taken in
-through `ledger.base.Ledger`.
-"""
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from errors import BadInput, Refused, TooMany
+from ledger.canonical import clean, moment
+from ledger.permissions import require
+from ledger.policies import check_reason
+from ledger.records import Event, Person
 
-from ledger import permissions
-from ledger.admissions import COMMAND_LINE
-from ledger.arrivals import ANY, NOTHING, Bounds, DeadLetter, EventSource, FeedPosition
-from ledger.canonical import utc_now
-from ledger.postgres import PostgresLedger
-from ledger.sql import inbox, people
-
-
-class Inbox:
-    """Event sources, dead letters and feeds, on the database of a ledger."""
-
-    def __init__(self, ledger: PostgresLedger) -> None:
-        self._transaction = ledger.transaction
-
-    # Event sources
-
-    def add_source(self, name: str, by: str = COMMAND_LINE, bounds: Bounds = NOTHING) -> str:
-        """The token of a new source, told now and never again; `by` is an administrator, or the command line."""
-        with self._transaction() as tx:
-            _may_manage(tx, by)
-            return inbox.add_source(tx, name, by, bounds, utc_now())
-
-    def bound_source(self, name: str, bounds: Bounds, by: str = COMMAND_LINE) -> None:
-        """Let a source do something else from now on; `by` is an administrator, or the command line."""
-        with self._transaction() as tx:
-            _may_manage(tx, by)
-            inbox.bound_source(tx, name, by, bounds, utc_now())
-
-    def end_source(self, name: str, by: str = COMMAND_LINE) -> None:
-        """Its token is good for nothing any more."""
-        with self._transaction() as tx:
-            _may_manage(tx, by)
-            inbox.end_source(tx, name, by, utc_now())
-
-    def sources(self) -> list[EventSource]:
-        """All sources by name, those that have ended too."""
-        with self._transaction() as tx:
-            return inbox.sources(tx)
-
-    def source_named(self, name: str) -> EventSource | None:
-        """The source of this name, one that has ended too; None where there is none."""
-        with self._transaction() as tx:
-            return inbox.source_named(tx, name)
-
-    def source_of(self, token: str) -> EventSource | None:
-        """Whose token this is; None for one that is good for nothing."""
-        with self._transaction() as tx:
-            return inbox.source_of(tx, token)
-
-    # Dead letters
-
-    def keep_letter(self, source: str, body: str, reason: str, bounds: Bounds = ANY) -> str:
-        """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once.
-
-        Raises TooMany where its source may hand in no more.
-        """
-        with self._transaction() as tx:
-            return inbox.keep_letter(tx, source, body, reason, bounds, utc_now())
-
-    def open_letters(self, limit: int = 500) -> tuple[list[DeadLetter], int]:
-        """The letters that nobody settled, the oldest first, and how many there are in all."""
-        with self._transaction() as tx:
-            return inbox.open_letters(tx, limit)
-
-    def letter_to_settle(self, letter_id: str, by: str, reason: str) -> DeadLetter:
-        """The letter, if this person may settle it now with this reason. Refused or BadInput otherwise."""
-        with self._transaction() as tx:
-            return inbox.check_settling(tx, letter_id, by, reason)
-
-    def settle_letter(self, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
-        """Settle a letter: its event was taken in and started `run_id`, or it is dropped."""
-        with self._transaction() as tx:
-            return inbox.settle(tx, letter_id, by, reason, run_id, utc_now())
-
-    # Feeds
-
-    def feed(self, name: str) -> FeedPosition | None:
-        """How far a feed was read; None where it never was."""
-        with self._transaction() as tx:
-            return inbox.feed(tx, name)
-
-    def advance(self, name: str, after: str, to: str) -> bool:
-        """Move the cursor of a feed from `after` on; False where another reader has moved it meanwhile."""
-        with self._transaction() as tx:
-            return inbox.advance(tx, name, after, to, utc_now())
-
-    def feed_failed(self, name: str, error: str) -> None:
-        """Note what went wrong with a feed, whose cursor stays."""
-        with self._transaction() as tx:
-            inbox.feed_failed(tx, name, error, utc_now())
+#: bytes of a dead letter that are kept, and characters of its reason
+MOST_BODY_BYTES = 100_000
+MOST_REASON = 1_000
+#: characters of a feed's cursor
+LONGEST_CURSOR = 500
+#: a source is named as the system whose events it hands in; no colon, for that ends the name in a source id
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+#: the source ids of customers' messages begin with this
+_PORTAL = "portal"
+#: the clocks of others
+AHEAD = timedelta(minutes=5)
+#: how far back and how often at most, whoever says so
+MOST_DAYS, MOST_HOURLY = 36_500, 1_000_000
+#: dead letters of one source that nobody has settled, and bytes of them together
+MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
 
 
-def _may_manage(tx: Connection, by: str) -> None:
-    if by != COMMAND_LINE:
-        permissions.require(people.find(tx, by), "manage_sources")
+@dataclass(frozen=True, kw_only=True)
+class SourceBounds:
+    """What a source of events may do, however it hands them in."""
+
+    #: the Missions that its events may start; None where it may start every one
+    missions: tuple[str, ...] | None = None
+    #: how many days the `as_of` of an event may lie before the moment at which it comes
+    as_of_days: int = 1
+    #: how much of it is kept in an hour, events and dead letters together; None without a limit
+    hourly: int | None = 3_600
+
+
+#: of a source that is not told what it may do, and of one that starts every Mission
+NOTHING, ANY = SourceBounds(missions=()), SourceBounds()
+
+
+@dataclass(frozen=True)
+class EventOrigin:
+    """Where an event comes from, and what whoever hands it in may do."""
+
+    name: str
+    bounds: SourceBounds
+    #: when it came, where it is taken in later than that
+    came_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSource:
+    """A system that may hand events in, with a token of which the ledger has the digest."""
+
+    name: str
+    added_by: str
+    added_at: datetime
+    bounds: SourceBounds
+    #: from when its token is good for nothing; None while it is good
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """What came as an event and is none, until somebody settles it."""
+
+    letter_id: str
+    #: "POST /events by oms", "events.jsonl, line 3", "feed oms.list_events"
+    source: str
+    #: what came, cut and cleaned
+    body: str
+    reason: str
+    at: datetime
+    settled_at: datetime | None = None
+    settled_by: str = ""
+    settled_reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedPosition:
+    """How far a feed was read, and what went wrong last; no error where it went well."""
+
+    name: str
+    cursor: str
+    polled_at: datetime
+    error: str = ""
+
+
+def source_of(source_id: str) -> str:
+    """The source that an event came from, as its id says; empty where none is named, as in a file."""
+    name, colon, _ = source_id.partition(":")
+    return name if colon and _SOURCE_NAME.fullmatch(name) else ""
+
+
+def check_source_name(name: str) -> None:
+    """Raises BadInput for a name that a source cannot have."""
+    if not _SOURCE_NAME.fullmatch(name):
+        raise BadInput(
+            f"{name[:60]!r} is not a valid name of an event source; use lowercase letters, digits, - and _, such as oms."
+        )
+    if name == _PORTAL:
+        raise BadInput("The portal is where customers write in: give the event source another name.")
+
+
+def check_bounds(bounds: SourceBounds, missions: Sequence[str]) -> None:
+    """Raises BadInput for bounds that a source cannot have; `missions` are those that there are."""
+    for mission in bounds.missions or ():
+        if mission not in missions:
+            raise BadInput(f"There is no Mission {mission[:60]!r}; name some of {', '.join(missions)}.")
+    if not 0 <= bounds.as_of_days <= MOST_DAYS:
+        raise BadInput(f"The as_of of an event may lie 0 to {MOST_DAYS:,} days back: give a number of days between them.")
+    if bounds.hourly is not None and not 1 <= bounds.hourly <= MOST_HOURLY:
+        raise BadInput(f"A source hands in 1 to {MOST_HOURLY:,} events an hour: give a number between them.")
+
+
+def check_arrival(event: Event, origin: EventOrigin, at: datetime) -> None:
+    """Whether this source may hand this event in now. Raises BadInput with the bound that it breaks."""
+    bounds, came_at = origin.bounds, moment(origin.came_at or at)
+    if bounds.missions is not None and event.mission not in bounds.missions:
+        may = ", ".join(bounds.missions) or "none"
+        raise BadInput(f"{origin.name} may not start the mission {event.mission}; it may start {may}")
+    as_of = moment(event.as_of)
+    days = "1 day" if bounds.as_of_days == 1 else f"{bounds.as_of_days:,} days"
+    if as_of < came_at - timedelta(days=bounds.as_of_days):
+        raise BadInput(
+            f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies more than {days} back, further than events may from {origin.name}; "
+            "leave as_of out for now, or have its bounds widened"
+        )
+    if as_of > came_at + AHEAD:
+        raise BadInput(f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies ahead; leave as_of out for now, or set the clock of the source")
+
+
+def too_many(origin: EventOrigin, at: datetime) -> TooMany:
+    """What is said where a source has handed in all that it may in this hour."""
+    rest = 3_600 - (at.minute * 60 + at.second)
+    return TooMany(
+        f"{origin.name} has handed in all of the {origin.bounds.hourly:,} that it may in an hour: send the rest later.", rest
+    )
+
+
+def too_many_open(origin: EventOrigin) -> TooMany:
+    """What is said where nobody has settled what a source handed in before."""
+    return TooMany(
+        f"{origin.name} has too many dead letters to store more; settle them (`missions events dead`), then send the rest.",
+        3_600,
+    )
+
+
+def check_settling(person: Person | None, letter: DeadLetter, reason: str) -> Person:
+    """The person, who may settle this letter. Raises Refused for the role and a settled letter, BadInput for the reason."""
+    settler = require(person, "settle_incident")
+    check_reason(reason)
+    if letter.settled_at is not None:
+        raise Refused(f"The dead letter {letter.letter_id} was settled by {letter.settled_by} already.")
+    return settler
+
+
+def cut(body: str) -> str:
+    """The beginning of what came, as the ledger can keep it."""
+    return clean(body).encode()[:MOST_BODY_BYTES].decode(errors="ignore")
+
+
+def letter_id(source: str, body: str, times: int) -> str:
+    """The id of what came from a source; `times` is how often the very same was settled before."""
+    told = f"{times}\n{clean(source)}\n{body}"
+    return f"l-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+def of_letter(letter: DeadLetter, by: str, reason: str) -> dict[str, Any]:
+    """What the audit log says of a letter: the text stands there as a digest."""
+    digest = hashlib.sha256(letter.body.encode()).hexdigest()
+    return {"letter_id": letter.letter_id, "source": letter.source, "body_digest": digest, "by": by, "reason": reason}

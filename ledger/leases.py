@@ -3,7 +3,8 @@
 A process keeps a session of the database, which its rows name, so that PostgreSQL tells at once when it has
 died; and the row has an end that it moves on, so that one that was frozen, or is cut off, loses the lease too. Every
 holder has a greater token than the one before, and writes only in transactions that find its own token: a holder that
-wakes up late writes nothing. The moments are the database's: the clocks of the machines do not matter.
+wakes up late writes nothing (leases: Gray and Cheriton, 1989; fencing tokens: Kleppmann, "Designing Data-Intensive
+Applications", chapter 8). The moments are the database's: the clocks of the machines do not matter.
 """
 
 import os
@@ -14,52 +15,24 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, select, update
 
 from errors import BadInput, Refused, TakenOver, TryAgain
+from ledger.connections import away, is_cut
+from ledger.messages import LEASED, NO_RUN, TAKEN_OVER
 from ledger.records import Lease
-from ledger.sentences import away, leased, no_run, taken_over
-from ledger.sessions import is_cut
+from ledger.sql.rows import statements
 from ledger.tables import SENDS
 
 #: seconds for which a lease is good without a sign of life
 LASTS = 30.0
 
-#: the database notes whose session it is
-_TAKE = """
-INSERT INTO ledger.leases AS mine (run_id, token, holder, until)
-VALUES (%(run_id)s, 1, %(holder)s, clock_timestamp() + make_interval(secs => %(lasts)s))
-ON CONFLICT (run_id) DO UPDATE SET token = mine.token + 1, holder = excluded.holder, until = excluded.until,
-    lost = CASE mine.holder WHEN '' THEN 0 ELSE mine.lost + 1 END
-WHERE mine.until <= clock_timestamp() OR ledger.has_ended(mine.session_pid, mine.session_start)
-RETURNING token, lost
-"""
-_PROLONG = """
-UPDATE ledger.leases SET until = clock_timestamp() + make_interval(secs => %(lasts)s)
-WHERE run_id = %(run_id)s AND token = %(token)s
-"""
-_GIVE_BACK = """
-UPDATE ledger.leases SET until = clock_timestamp(), holder = '', lost = 0
-WHERE run_id = %(run_id)s AND token = %(token)s
-"""
-_LEAVE = """
-INSERT INTO ledger.sends (run_id, until)
-SELECT run_id, LEAST(until, clock_timestamp() + make_interval(secs => :seconds)) FROM ledger.leases
-WHERE run_id = :run_id AND token = :token AND until > clock_timestamp()
-ON CONFLICT (run_id) DO UPDATE SET until = excluded.until RETURNING until
-"""
-_IS_FREE = """
-SELECT until <= clock_timestamp() OR ledger.has_ended(session_pid, session_start)
-FROM ledger.leases WHERE run_id = :run_id FOR UPDATE
-"""
-_END = """
-UPDATE ledger.leases SET token = token + 1, holder = '', lost = 0, until = clock_timestamp() WHERE run_id = :run_id
-"""
+_SQL = statements("leases")
 #: for the saver of checkpoints, which has a connection of its own
 FENCE = "SELECT 1 FROM ledger.leases WHERE run_id = %s AND token = %s FOR SHARE"
 
 
-class Keeper:
+class LeaseKeeper:
     """Holds the leases of a process, and gives signs of life for them: one session and one thread for all.
 
     Args:
@@ -87,7 +60,7 @@ class Keeper:
                 # a session that was lost has given it back already
                 with suppress(psycopg.Error):
                     if self._session is not None:
-                        self._session.execute(_GIVE_BACK, {"run_id": run_id, "token": taken.token})
+                        self._session.execute(_SQL["give_back"].text.encode(), {"run_id": run_id, "token": taken.token})
 
     def close(self) -> None:
         """End the session: whatever is still held is free."""
@@ -98,13 +71,13 @@ class Keeper:
     def _take(self, run_id: str) -> Lease:
         asked = {"run_id": run_id, "holder": f"{socket.gethostname()} {os.getpid()}", "lasts": self._lasts}
         try:
-            found = self._open().execute(_TAKE, asked).fetchone()
+            found = self._open().execute(_SQL["take"].text.encode(), asked).fetchone()
         except psycopg.errors.ForeignKeyViolation as failed:
-            raise BadInput(no_run(run_id)) from failed
+            raise BadInput(NO_RUN.format(run_id)) from failed
         except psycopg.OperationalError as failed:  # of a session that goes on, the other leases are held
             raise TryAgain(f"The database of the ledger {away(failed)}") from failed
         if found is None:
-            raise Refused(leased(run_id))
+            raise Refused(LEASED.format(run_id))
         return Lease(run_id, *found)
 
     def _open(self) -> psycopg.Connection:
@@ -132,7 +105,7 @@ class Keeper:
                 for held in self._held:
                     with suppress(psycopg.Error):
                         if self._session is not None and not ended.is_set():
-                            self._session.execute(_PROLONG, {**vars(held), "lasts": self._lasts})
+                            self._session.execute(_SQL["prolong"].text.encode(), {**vars(held), "lasts": self._lasts})
 
 
 def leave_to_send(tx: Connection, held: Lease, seconds: float) -> datetime:
@@ -141,9 +114,9 @@ def leave_to_send(tx: Connection, held: Lease, seconds: float) -> datetime:
     Raises TakenOver where the lease has run out, whether or not another process has the run by now.
     """
     asked = {"run_id": held.run_id, "token": held.token, "seconds": seconds}
-    until: datetime | None = tx.execute(text(_LEAVE), asked).scalar()
+    until: datetime | None = tx.execute(_SQL["leave"], asked).scalar()
     if until is None:
-        raise TakenOver(taken_over(held.run_id))
+        raise TakenOver(TAKEN_OVER.format(held.run_id))
     return until
 
 
@@ -152,10 +125,10 @@ def end(tx: Connection, run_id: str) -> None:
 
     Refused while somebody works on it. Wants to be first in its transaction, as the lease of every writer is.
     """
-    free = tx.execute(text(_IS_FREE), {"run_id": run_id}).scalar()
+    free = tx.execute(_SQL["is_free"], {"run_id": run_id}).scalar()
     if free is False:
-        raise Refused(leased(run_id))
-    tx.execute(text(_END), {"run_id": run_id})
+        raise Refused(LEASED.format(run_id))
+    tx.execute(_SQL["end"], {"run_id": run_id})
 
 
 def answered(tx: Connection, run_id: str) -> None:

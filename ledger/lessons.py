@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from errors import BadInput, Refused
-from ledger.drafts import LONGEST_REASON, check_reason
 from ledger.permissions import require
+from ledger.policies import LONGEST_REASON, check_reason
 from ledger.records import Decision, Person
 
 LessonStatus = Literal["promoted", "dropped"]
@@ -57,7 +57,7 @@ def check_settling(person: Person | None, decision: Decision | None, known: Sett
 def check_open(decision: Decision, known: Settlement | None) -> None:
     """Raises Refused for a decision that is no lesson, and for a lesson that is settled."""
     if not is_lesson(decision):
-        raise Refused(f"Decision {decision.decision_id} approves the whole proposal: there is no lesson in it.")
+        raise Refused(f"Decision {decision.decision_id} approves the whole proposal, so it has no lesson.")
     if known is not None:
         became = f"promoted to {known.dataset}" if known.status == "promoted" else "dropped"
         raise Refused(f"Lesson {known.decision_id} was {became} by {known.by} already.")

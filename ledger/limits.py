@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from errors import OverLimit
+from ledger.authorization import authority, person_key, rank
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Commitment, Decision, Limit, Person, Proposal
-from ledger.rules import authority, person_key, rank
 
 #: (kind of money, whose total, which one)
 Total = tuple[str, str, str]
@@ -65,13 +65,14 @@ def alike(key: str) -> str:
 
 
 def total(limit: Limit) -> Total:
+    """(kind of money, whose total, which one), under which all that adds to it is kept."""
     return limit.kind, limit.per, alike(limit.key)
 
 
 def asked(proposal: Proposal, limits: Iterable[Limit], approvals: Sequence[Decision], approver: str = "") -> list[Limit]:
     """The limits that a plan adds to, with those of everybody who approves it, without the parts that were left out.
 
-    `approver` is somebody who has not decided yet.
+    One with the total of an approver becomes one for each of them. `approver` is somebody who has not decided yet.
     """
     approvals = [one for one in approvals if (one.kind, one.proposal_id) == ("approve", proposal.proposal_id)]
     parts = {part for one in approvals for part in one.details.get("without", ())}
@@ -86,7 +87,7 @@ def asked(proposal: Proposal, limits: Iterable[Limit], approvals: Sequence[Decis
 
 
 def standings(limits: Sequence[Limit], before: Sequence[int]) -> list[Standing]:
-    """`before`: what went out within the window of each."""
+    """What each limit comes to with the plan. `before` are the cents that went out within the window of each, in their order."""
     return [Standing(limit, cents + sum(added for _, added in limit.adds)) for limit, cents in zip(limits, before, strict=True)]
 
 

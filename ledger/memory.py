@@ -9,18 +9,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from inspect import isfunction
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from errors import BadInput, Refused
-from ledger import arrivals, audit, legality, lessons, limits, model_calls, names, rules
-from ledger.arrivals import Origin
-from ledger.asking import check_form
+from ledger import audit_chain, authorization, inbox, invariants, lessons, limits, model_calls, names
+from ledger.authorization import person_key
 from ledger.base import Ledger
-from ledger.canonical import moment, utc_now
+from ledger.canonical import moment, storable, utc_now
+from ledger.decision_requests import of_request, requested
+from ledger.inbox import EventOrigin
 from ledger.lessons import Settlement
 from ledger.limits import Standing
+from ledger.messages import GIVEN_UP, LEASED, MODEL_CALL_TAKEN, NO_EFFECT, NO_PROPOSAL, NO_RUN, RUN_ID_TAKEN, several_runs
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
     NOBODY,
@@ -29,7 +32,6 @@ from ledger.records import (
     Authorization,
     Commitment,
     Decision,
-    DecisionKind,
     Effect,
     EffectStatus,
     Event,
@@ -47,14 +49,14 @@ from ledger.records import (
     Run,
     RunStatus,
 )
-from ledger.sentences import given_up, leased, model_call_taken, no_effect, no_proposal, no_run, run_id_taken, several_runs
 
+_K = TypeVar("_K")
 #: a proposal that waits, or that is being executed
 _OPEN = ("pending", "approved", "automatic")
 
 
 @dataclass(slots=True)
-class _Case:
+class _RunRecord:
     """Everything that belongs to one run."""
 
     run: Run
@@ -68,16 +70,35 @@ class _Case:
     leases: int = 0
 
 
+def _one_at_a_time(kind: type[_K]) -> type[_K]:
+    """Every public method of the class has the lock of its ledger while it runs."""
+
+    def locked(do: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(do)
+        def method(self: "MemoryLedger", *args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                return do(self, *args, **kwargs)
+
+        return method
+
+    for name, do in list(vars(kind).items()):
+        if isfunction(do) and not name.startswith("_"):
+            setattr(kind, name, locked(do))
+    return kind
+
+
+@_one_at_a_time
 class MemoryLedger:
     """`ledger.base.Ledger` without a database. Safe for threads; gone with the process."""
 
     def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._cases: dict[str, _Case] = {}
+        self._cases: dict[str, _RunRecord] = {}
         self._by_source: dict[str, str] = {}
         #: how much each source handed in, by its name and the hour
         self._arrived: dict[tuple[str, datetime], int] = {}
+        self._drafts: dict[str, dict[str, Any]] = {}
         self._proposals: dict[str, Proposal] = {}
         self._effects: dict[str, Effect] = {}
         self._authorized: dict[str, Authorization] = {}
@@ -97,68 +118,64 @@ class MemoryLedger:
 
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
-        legality.check_event(event, run_id)
-        with self._lock:
-            known = self._by_source.get(event.source_id)
-            if known is not None:
-                run = self._cases[known].run
-                legality.check_same_event(event.source_id, legality.event_digest(run.event), legality.event_digest(event))
-                return run
-            if run_id in self._cases:
-                raise BadInput(run_id_taken(run_id))
-            at = self._clock()
-            if origin is not None:
-                arrivals.check_arrival(event, origin, at)
-                self._count(origin, at)
-            run = Run(run_id=run_id, event=event, versions=versions, status="running", started_at=at)
-            self._cases[run_id] = _Case(run)
-            self._by_source[event.source_id] = run_id
-            self._note(at, "event_taken_in", run_id, lambda: audit.of_event(event, versions))
+    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: EventOrigin | None = None) -> Run:
+        invariants.check_event(event, run_id)
+        known = self._by_source.get(event.source_id)
+        if known is not None:
+            run = self._cases[known].run
+            invariants.check_same_event(event.source_id, invariants.event_digest(run.event), invariants.event_digest(event))
             return run
+        if run_id in self._cases:
+            raise BadInput(RUN_ID_TAKEN.format(run_id))
+        at = self._clock()
+        if origin is not None:
+            inbox.check_arrival(event, origin, at)
+            self._count(origin, at)
+        run = Run(run_id=run_id, event=event, versions=versions, status="running", started_at=at)
+        self._cases[run_id] = _RunRecord(run)
+        self._by_source[event.source_id] = run_id
+        self._note(at, "event_taken_in", run_id, lambda: audit_chain.of_event(event, versions))
+        return run
 
-    def _count(self, origin: Origin, at: datetime) -> None:
+    def _count(self, origin: EventOrigin, at: datetime) -> None:
         """Raises TooMany where the source has handed in all that it may in this hour."""
         hour = moment(at).replace(minute=0, second=0, microsecond=0)
         kept = self._arrived.get((origin.name, hour), 0)
         if origin.bounds.hourly is not None and kept >= origin.bounds.hourly:
-            raise arrivals.too_many(origin, at)
+            raise inbox.too_many(origin, at)
         self._arrived[origin.name, hour] = kept + 1
 
     def run(self, run_id: str) -> Run:
-        with self._lock:
-            if run_id in self._cases:
-                return self._cases[run_id].run
-            found = sorted(known for known in self._cases if known.startswith(run_id)) if run_id else []
-            if len(found) > 1:
-                raise BadInput(several_runs(run_id, found))
-            return self._case(found[0] if found else run_id).run
+        if run_id in self._cases:
+            return self._cases[run_id].run
+        found = sorted(known for known in self._cases if known.startswith(run_id)) if run_id else []
+        if len(found) > 1:
+            raise BadInput(several_runs(run_id, found))
+        return self._case(found[0] if found else run_id).run
 
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
-        with self._lock:
-            # reversed before sorting: of runs that started at the same moment the later one comes first
-            runs = [case.run for case in reversed(self._cases.values()) if status in (None, case.run.status)]
+        # reversed before sorting: of runs that started at the same moment the later one comes first
+        runs = [case.run for case in reversed(self._cases.values()) if status in (None, case.run.status)]
         return sorted(runs, key=lambda run: run.started_at, reverse=True)[:limit]
 
     def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
         at = moment(at)
-        with self._lock:
-            case = self._case(run_id)
-            if legality.already_finished(case.run, verdict, outcome):
-                return
-            legality.check_end(case.run, outcome, [self._effects[key] for key in case.effects])
-            self._supersede(case)
-            self._close_incidents(case, at)
-            case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)
-            self._note(at, "run_closed", run_id, lambda: audit.of_end(verdict, outcome))
-            self._release(run_id, at)
+        case = self._case(run_id)
+        if invariants.already_finished(case.run, verdict, outcome):
+            return
+        invariants.check_end(case.run, outcome, [self._effects[key] for key in case.effects])
+        self._supersede(case)
+        self._close_incidents(case, at)
+        case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)
+        self._note(at, "run_closed", run_id, lambda: audit_chain.of_end(verdict, outcome))
+        self._release(run_id, at)
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[Lease]:
         with self._lock:
             case = self._case(run_id)
             if run_id in self._leased:
-                raise Refused(leased(run_id))
+                raise Refused(LEASED.format(run_id))
             self._leased.add(run_id)
             case.leases += 1
         try:
@@ -183,220 +200,199 @@ class MemoryLedger:
     # What was read, and what was said about it
 
     def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        legality.check_facts(facts)
-        with self._lock:
-            case = self._case(run_id)
-            if facts:
-                case.looks.append(tuple(facts))
+        invariants.check_facts(facts)
+        case = self._case(run_id)
+        if facts:
+            case.looks.append(tuple(facts))
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
-        with self._lock:
-            case = self._cases.get(run_id)
-            looks = case.looks if case else []
-            if look is not None:
-                return list(looks[look - 1]) if 0 < look <= len(looks) else []
-            latest: dict[str, Fact] = {}
-            for fact in (fact for facts in looks for fact in facts):
-                latest.pop(fact.name, None)
-                latest[fact.name] = fact
-            return list(latest.values())
+        looks = self._of_run(run_id, "looks")
+        if look is not None:
+            return list(looks[look - 1]) if 0 < look <= len(looks) else []
+        latest: dict[str, Fact] = {}
+        for fact in (fact for facts in looks for fact in facts):
+            latest.pop(fact.name, None)
+            latest[fact.name] = fact
+        return list(latest.values())
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
+        invariants.check_observations(entries)
         at = self._clock() if at is None else moment(at)
-        with self._lock:
-            case = self._case(run_id)
-            said = [_numbered(entry, seq, at) for seq, entry in enumerate(entries, start=len(case.observations) + 1)]
-            case.observations += said
-            if said and case.run.status in audit.AT_REST:
-                self._note(at, "observed", run_id, partial(dict, upto=said[-1].seq))
-            return said
+        case = self._case(run_id)
+        said = [_numbered(entry, seq, at) for seq, entry in enumerate(entries, start=len(case.observations) + 1)]
+        case.observations += said
+        if said and case.run.status in audit_chain.AT_REST:
+            self._note(at, "observed", run_id, partial(dict, upto=said[-1].seq))
+        return said
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
-        with self._lock:
-            case = self._cases.get(run_id)
-            return case.observations[max(after, 0) :] if case else []
+        return self._of_run(run_id, "observations")[max(after, 0) :]
+
+    def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
+        draft_id = invariants.draft_id(run_id, draft)
+        self._case(run_id)
+        self._drafts[draft_id] = storable(draft)
+        return draft_id
+
+    def drafted(self, draft_id: str) -> dict[str, Any]:
+        return invariants.check_draft(draft_id, self._drafts.get(draft_id))
 
     # Questions to models
 
     def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
         begun = replace(call, at=moment(call.at), status="sent")
-        with self._lock:
-            if call.call_id in self._model_calls:
-                raise BadInput(model_call_taken(call.call_id))
-            known = self._model_calls.values()
-            run = Spent.by(one for one in known if one.run_id == begun.run_id)
-            day = Spent.by(one for one in known if one.at.date() == begun.at.date())
-            model_calls.check_budgets(begun, run, day, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
-            self._model_calls[begun.call_id] = begun
-            return begun
+        if call.call_id in self._model_calls:
+            raise BadInput(MODEL_CALL_TAKEN.format(call.call_id))
+        known = self._model_calls.values()
+        run = Spent.by(one for one in known if one.run_id == begun.run_id)
+        day = Spent.by(one for one in known if one.at.date() == begun.at.date())
+        model_calls.check_budgets(begun, run, day, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
+        self._model_calls[begun.call_id] = begun
+        return begun
 
     def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
         end = replace(end, ended_at=moment(end.ended_at))
-        with self._lock:
-            self._model_calls[call_id] = call = model_calls.ended(self._model_calls.get(call_id), call_id, end)
-            return call
+        self._model_calls[call_id] = call = model_calls.ended(self._model_calls.get(call_id), call_id, end)
+        return call
 
     def model_calls(self, run_id: str) -> list[ModelCall]:
-        with self._lock:
-            return [call for call in self._model_calls.values() if call.run_id == run_id]
+        return [call for call in self._model_calls.values() if call.run_id == run_id]
 
     def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
-        with self._lock:
-            for call in reversed(self._model_calls.values()):
-                of_run = run_id in ("", call.run_id) and look in (0, call.look)
-                if call.status == "answered" and call.question == question and of_run:
-                    return call.answer
-            return None
+        for call in reversed(self._model_calls.values()):
+            of_run = run_id in ("", call.run_id) and look in (0, call.look)
+            if call.status == "answered" and call.question == question and of_run:
+                return call.answer
+        return None
 
     # Proposals and decisions
 
     def propose(self, proposal: Proposal) -> Proposal:
-        with self._lock:
-            case = self._case(proposal.run_id)
-            known = self._proposals.get(proposal.proposal_id)
-            if known is not None:
-                legality.check_same_proposal(known, proposal)
-                return known
-            status = legality.check_proposal(proposal, case.run)
-            superseded = self._supersede(case)
-            kept = legality.held(proposal, status, self._touch(proposal))
-            self._proposals[proposal.proposal_id] = kept
-            case.proposals.append(proposal.proposal_id)
-            if kept.status == "pending":
-                case.run = replace(case.run, status="waiting")
-            elif superseded:
-                case.run = replace(case.run, status="running")
-            looks = tuple(case.looks)
-            self._note(self._clock(), "proposed", proposal.run_id, lambda: audit.of_proposal(kept, superseded, looks))
-            return kept
+        case = self._case(proposal.run_id)
+        known = self._proposals.get(proposal.proposal_id)
+        if known is not None:
+            invariants.check_same_proposal(known, proposal)
+            return known
+        status = invariants.check_proposal(proposal, case.run.status)
+        superseded = self._supersede(case)
+        kept = invariants.held(proposal, status, self._touch(proposal))
+        self._proposals[proposal.proposal_id] = kept
+        case.proposals.append(proposal.proposal_id)
+        if kept.status == "pending":
+            case.run = replace(case.run, status="waiting")
+        elif superseded:
+            case.run = replace(case.run, status="running")
+        looks = tuple(case.looks)
+
+        def body() -> dict[str, Any]:
+            return audit_chain.of_proposal(kept, superseded, [audit_chain.look_digest(look) for look in looks])
+
+        self._note(self._clock(), "proposed", proposal.run_id, body)
+        return kept
 
     def proposal(self, run_id: str) -> Proposal | None:
         made = self.proposals(run_id)
         return made[-1] if made else None
 
     def proposals(self, run_id: str) -> list[Proposal]:
-        with self._lock:
-            case = self._cases.get(run_id)
-            return [self._proposals[known] for known in case.proposals] if case else []
+        return [self._proposals[known] for known in self._of_run(run_id, "proposals")]
 
     def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-        with self._lock:
-            waiting = [
-                (case.run, self._proposals[case.proposals[-1]], _about(case, case.proposals[-1]))
-                for case in self._cases.values()
-                if case.run.status == "waiting"
-            ]
+        waiting = [
+            (case.run, self._proposals[case.proposals[-1]], _about(case, case.proposals[-1]))
+            for case in self._cases.values()
+            if case.run.status == "waiting"
+        ]
         waiting.sort(key=lambda row: (row[1].due_at, row[1].proposal_id))
         return waiting[:limit]
 
-    def decide(
-        self,
-        proposal_id: str,
-        *,
-        kind: DecisionKind,
-        by: str,
-        reason: str,
-        digest: str,
-        details: Mapping[str, Any] | None = None,
-        at: datetime,
-    ) -> tuple[Decision, ProposalStatus]:
-        check_form(kind, by, reason, digest, details or {}, at)
-        at = moment(at)
-        ask = rules.Ask(proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=at, details=details or {})
-        with self._lock:
-            proposal = self._proposals.get(proposal_id)
-            if proposal is None:
-                raise BadInput(no_proposal(proposal_id))
-            case = self._cases[proposal.run_id]
-            editors = rules.edited_by(proposal.plan, proposal.revision, self.proposals(proposal.run_id), case.decisions)
-            earlier = _about(case, proposal_id)
-            person, status = rules.judge(ask, self.person(by), proposal, case.run, earlier, editors)
-            decision = rules.decision_of(ask, person, proposal.run_id, uuid4().hex)
-            made: list[Commitment] = []
-            if kind == "approve" and proposal.approval.limits:
-                asked = limits.asked(proposal, proposal.approval.limits, [*earlier, decision])
-                now = limits.check_approver(proposal, person, self.standings(proposal.run_id, asked))
-                _, status = rules.judge(ask, person, now, case.run, earlier, editors)
-                made = self._commit(proposal, asked)
-            case.decisions.append(decision)
-            self._decisions[decision.decision_id] = decision
-            self._proposals[proposal_id] = replace(proposal, status=status)
-            if status != "pending":
-                case.run = replace(case.run, status="running")
-            self._note(at, "decided", proposal.run_id, lambda: audit.of_decision(decision, status, made))
-            return decision, status
+    def _decide(self, ask: authorization.DecisionRequest) -> tuple[Decision, ProposalStatus]:
+        proposal = self._proposals.get(ask.proposal_id)
+        if proposal is None:
+            raise BadInput(NO_PROPOSAL.format(ask.proposal_id))
+        case = self._cases[proposal.run_id]
+        editors = authorization.edited_by(proposal.plan, proposal.revision, self.proposals(proposal.run_id), case.decisions)
+        earlier = _about(case, ask.proposal_id)
+        person, status = authorization.judge(ask, self.person(ask.by), proposal, case.run, earlier, editors)
+        decision = authorization.decision_of(ask, person, proposal.run_id, uuid4().hex)
+        made: list[Commitment] = []
+        if ask.kind == "approve" and proposal.approval.limits:
+            asked = limits.asked(proposal, proposal.approval.limits, [*earlier, decision])
+            now = limits.check_approver(proposal, person, self.standings(proposal.run_id, asked))
+            _, status = authorization.judge(ask, person, now, case.run, earlier, editors)
+            made = self._commit(proposal, asked)
+        case.decisions.append(decision)
+        self._decisions[decision.decision_id] = decision
+        self._proposals[ask.proposal_id] = replace(proposal, status=status)
+        if status != "pending":
+            case.run = replace(case.run, status="running")
+        self._note(ask.at, "decided", proposal.run_id, lambda: audit_chain.of_decision(decision, status, made))
+        return decision, status
+
+    decide = of_request(requested, _decide)
 
     def decisions(self, run_id: str) -> list[Decision]:
-        with self._lock:
-            case = self._cases.get(run_id)
-            return list(case.decisions) if case else []
+        return self._of_run(run_id, "decisions")
 
     def all_decisions(self, mission: str | None = None) -> list[Decision]:
-        with self._lock:
-            made = self._decisions.values()
-            return [one for one in made if mission in (None, self._cases[one.run_id].run.event.mission)]
+        made = self._decisions.values()
+        return [one for one in made if mission in (None, self._cases[one.run_id].run.event.mission)]
 
     def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
-        with self._lock:
-            now = self._clock()
-            return limits.standings(asked, [self._gone_out(run_id, limit, now - timedelta(days=limit.days)) for limit in asked])
+        now = self._clock()
+        return limits.standings(asked, [self._gone_out(run_id, limit, now - timedelta(days=limit.days)) for limit in asked])
 
     def commitments(self, run_id: str) -> list[Commitment]:
-        with self._lock:
-            kept = [one for added in self._commitments.values() for one in added.values() if one.run_id == run_id]
+        kept = [one for added in self._commitments.values() for one in added.values() if one.run_id == run_id]
         return sorted(kept, key=lambda one: (one.proposal_id, one.step, one.kind, one.per, one.key))
 
     # Lessons
 
     def settle_lesson(self, asked: Settlement, first: Callable[[], object] = lambda: None) -> Settlement:
         at = moment(asked.at)
-        with self._lock:
-            decision, known = self._decisions.get(asked.decision_id), self._settled.get(asked.decision_id)
-            person = lessons.check_settling(self.person(asked.by), decision, known, asked)
-            assert decision is not None
-            first()
-            settled = replace(asked, by=person.name, at=at, reason=asked.reason.strip())
-            self._settled[settled.decision_id] = settled
-            self._note(settled.at, f"lesson_{settled.status}", decision.run_id, lambda: lessons.audited(settled))
-            return settled
+        decision, known = self._decisions.get(asked.decision_id), self._settled.get(asked.decision_id)
+        person = lessons.check_settling(self.person(asked.by), decision, known, asked)
+        assert decision is not None
+        first()
+        settled = replace(asked, by=person.name, at=at, reason=asked.reason.strip())
+        self._settled[settled.decision_id] = settled
+        self._note(settled.at, f"lesson_{settled.status}", decision.run_id, lambda: lessons.audited(settled))
+        return settled
 
     def settlements(self) -> list[Settlement]:
-        with self._lock:
-            return list(self._settled.values())
+        return list(self._settled.values())
 
     # Effects
 
     def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
-        with self._lock:
-            new: dict[str, Effect] = {}
-            allowed: dict[str, Authorization] = {}
-            adding: dict[str, tuple[Proposal, list[Limit]]] = {}
-            for effect in effects:
-                known = self._effects.get(effect.key) or new.get(effect.key)
-                if known is not None:
-                    legality.check_same_effect(known, effect)
-                    continue
-                proposal, case = self._proposals.get(effect.proposal_id), self._case(effect.run_id)
-                latest = self._proposals[case.proposals[-1]] if case.proposals else None
-                legality.check_intent(effect, proposal, case.run, latest)
-                assert proposal is not None
-                if proposal.proposal_id not in allowed:
-                    adding[effect.key] = proposal, self._within(case, proposal, needed)
-                    allowed[proposal.proposal_id] = self._authorize(case, proposal, needed, effect.at)
-                legality.check_part(effect, proposal, case.decisions)
-                new[effect.key] = effect
-            for given in allowed.values():
-                self._authorized[given.proposal_id] = given
-            for effect in new.values():
-                self._effects[effect.key] = effect
-                self._cases[effect.run_id].effects.append(effect.key)
-                made = self._commit(*adding[effect.key]) if effect.key in adding else ()
-                body = partial(audit.of_effect, effect, allowed[effect.proposal_id], made)
-                self._note(effect.at, "effect_marked", effect.run_id, body)
+        new: dict[str, Effect] = {}
+        allowed: dict[str, Authorization] = {}
+        adding: dict[str, tuple[Proposal, list[Limit]]] = {}
+        for effect in effects:
+            known = self._effects.get(effect.key) or new.get(effect.key)
+            if known is not None:
+                invariants.check_same_effect(known, effect)
+                continue
+            proposal, case = self._proposals.get(effect.proposal_id), self._case(effect.run_id)
+            latest = self._proposals[case.proposals[-1]] if case.proposals else None
+            invariants.check_intent(effect, proposal, case.run, latest)
+            assert proposal is not None
+            if proposal.proposal_id not in allowed:
+                adding[effect.key] = proposal, self._within(case, proposal, needed)
+                allowed[proposal.proposal_id] = self._authorize(case, proposal, needed, effect.at)
+            invariants.check_part(effect, proposal, case.decisions)
+            new[effect.key] = effect
+        for given in allowed.values():
+            self._authorized[given.proposal_id] = given
+        for effect in new.values():
+            self._effects[effect.key] = effect
+            self._cases[effect.run_id].effects.append(effect.key)
+            made = self._commit(*adding[effect.key]) if effect.key in adding else ()
+            body = partial(audit_chain.of_effect, effect, allowed[effect.proposal_id], made)
+            self._note(effect.at, "effect_marked", effect.run_id, body)
 
     def authorizations(self, run_id: str) -> list[Authorization]:
-        with self._lock:
-            return [one for one in self._authorized.values() if one.run_id == run_id]
+        return [one for one in self._authorized.values() if one.run_id == run_id]
 
     def mark_effect(
         self,
@@ -408,143 +404,122 @@ class MemoryLedger:
         at: datetime,
     ) -> Effect:
         at = moment(at)
-        with self._lock:
-            effect = self._effects.get(key)
-            if effect is None:
-                raise BadInput(no_effect(key))
-            legality.check_not_closed(self._cases[effect.run_id].run)
-            legality.check_transition(effect, status)
-            return self._moved(effect, status, receipt, error, at)
+        effect = self._effect(key)
+        invariants.check_not_closed(self._cases[effect.run_id].run)
+        invariants.check_transition(effect, status)
+        return self._moved(effect, status, receipt, error, at)
 
     def leave_to_send(self, key: str, seconds: float) -> Leave:
-        with self._lock:
-            effect = self._effects.get(key)
-            if effect is None:
-                raise BadInput(no_effect(key))
-            legality.check_sendable(effect, self._cases[effect.run_id].run)
-            return Leave(effect.run_id, 1, self._clock() + timedelta(seconds=seconds))
+        effect = self._effect(key)
+        invariants.check_sendable(effect, self._cases[effect.run_id].run)
+        return Leave(effect.run_id, 1, self._clock() + timedelta(seconds=seconds))
 
     def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
         at = moment(at)
-        with self._lock:
-            effect = self._effects.get(key)
-            if effect is None:
-                raise BadInput(no_effect(key))
-            case = self._cases[effect.run_id]
-            news = legality.late_news(effect, case.run, receipt)
-            if news is None:
-                return None
-            reopens = key if case.run.status == "closed" else ""
-            if reopens:
-                case.run = replace(case.run, status="running", verdict=None, outcome=None, ended_at=None)
-            incident = self._open_incident(case, news, at, reopens)
-            status: EffectStatus = "unknown" if receipt is None else "done"
-            if status != effect.status:
-                self._moved(effect, status, receipt, error or None, at)
-            return incident
+        effect = self._effect(key)
+        case = self._cases[effect.run_id]
+        news = invariants.late_news(effect, case.run, receipt)
+        if news is None:
+            return None
+        reopens = key if case.run.status == "closed" else ""
+        if reopens:
+            case.run = replace(case.run, status="running", verdict=None, outcome=None, ended_at=None)
+        incident = self._open_incident(case, news, at, reopens)
+        status: EffectStatus = "unknown" if receipt is None else "done"
+        if status != effect.status:
+            self._moved(effect, status, receipt, error or None, at)
+        return incident
 
     def effects(self, run_id: str) -> list[Effect]:
-        with self._lock:
-            case = self._cases.get(run_id)
-            return [self._effects[key] for key in case.effects] if case else []
+        return [self._effects[key] for key in self._of_run(run_id, "effects")]
 
     # Incidents
 
     def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
         at = moment(at)
-        with self._lock:
-            case = self._case(run_id)
-            legality.check_not_closed(case.run)
-            for known in case.incidents:
-                if known.closed_at is None and known.reason == reason:
-                    return known
-            return self._open_incident(case, reason, at)
+        case = self._case(run_id)
+        invariants.check_not_closed(case.run)
+        for known in case.incidents:
+            if known.closed_at is None and known.reason == reason:
+                return known
+        return self._open_incident(case, reason, at)
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         at = moment(at)
-        with self._lock:
-            case = self._case(run_id)
-            person = rules.check_settlement(case.run, self.person(by), by, reason)
-            self._close_incidents(case, at)
-            pending = any(self._proposals[known].status == "pending" for known in case.proposals)
-            case.run = replace(case.run, status="waiting" if pending else "running")
-            self._note(at, "run_resumed", run_id, lambda: audit.of_resumption(person.name, reason))
-            return case.run
+        case = self._case(run_id)
+        person = authorization.check_settlement(case.run, self.person(by), by, reason)
+        self._close_incidents(case, at)
+        pending = any(self._proposals[known].status == "pending" for known in case.proposals)
+        case.run = replace(case.run, status="waiting" if pending else "running")
+        self._note(at, "run_resumed", run_id, lambda: audit_chain.of_resumption(person.name, reason))
+        return case.run
 
     def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
         at = moment(at)
-        with self._lock:
-            case = self._case(run_id)
-            person = rules.check_settlement(case.run, self.person(by), by, reason)
-            legality.check_restart(case.run, [self._effects[key] for key in case.effects])
-            self._close_incidents(case, at)
-            superseded = self._supersede(case)
-            case.run = replace(case.run, status="running", versions=versions)
-            self._note(at, "run_restarted", run_id, lambda: audit.of_restart(person.name, reason, versions, superseded))
-            return case.run
+        case = self._case(run_id)
+        person = authorization.check_settlement(case.run, self.person(by), by, reason)
+        invariants.check_restart(case.run, [self._effects[key] for key in case.effects])
+        self._close_incidents(case, at)
+        superseded = self._supersede(case)
+        case.run = replace(case.run, status="running", versions=versions)
+        self._note(at, "run_restarted", run_id, lambda: audit_chain.of_restart(person.name, reason, versions, superseded))
+        return case.run
 
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self._lock:
-            case = self._case(run_id)
-            person = rules.check_settlement(case.run, self.person(by), by, reason)
-            for effect in [self._effects[key] for key in case.effects]:
-                if effect.status == "executing":
-                    self._moved(effect, "unknown", None, given_up(person.name), moment(at))
-            verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
-            self._note(moment(at), "run_abandoned", run_id, lambda: audit.of_resumption(person.name, reason))
-            self.finish(run_id, verdict, "abandoned", at)
-            return case.run
+        case = self._case(run_id)
+        person = authorization.check_settlement(case.run, self.person(by), by, reason)
+        for effect in [self._effects[key] for key in case.effects]:
+            if effect.status == "executing":
+                self._moved(effect, "unknown", None, GIVEN_UP.format(person.name), moment(at))
+        verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
+        self._note(moment(at), "run_abandoned", run_id, lambda: audit_chain.of_resumption(person.name, reason))
+        self.finish(run_id, verdict, "abandoned", at)
+        return case.run
 
     def incidents(self, open_only: bool = True) -> list[Incident]:
-        with self._lock:
-            found = [made for case in self._cases.values() for made in case.incidents]
+        found = [made for case in self._cases.values() for made in case.incidents]
         return sorted((made for made in found if not (open_only and made.closed_at)), key=lambda made: made.at)
 
     # People
 
     def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
-        key = rules.person_key(name)
-        rules.check_person(name, role, customer_id)
-        with self._lock:
-            known = self._people.get(key)
-            if known is None or not rules.is_called(known, name):
-                skeleton = names.skeleton(name)
-                rules.check_new_name(
-                    name, next((n.name for n in self._people.values() if names.skeleton(n.name) == skeleton), None)
-                )
-            person = Person(name=known.name if known else name.strip(), role=role, customer_id=customer_id)
-            if person != known:
-                self._people[key] = person
-                self._note(self._clock(), "person_added", "", lambda: audit.of_person(person))
-            return person
+        key = person_key(name)
+        authorization.check_person(name, role, customer_id)
+        known = self._people.get(key)
+        if known is None or not authorization.is_called(known, name):
+            skeleton = names.skeleton(name)
+            authorization.check_new_name(
+                name, next((n.name for n in self._people.values() if names.skeleton(n.name) == skeleton), None)
+            )
+        person = Person(name=known.name if known else name.strip(), role=role, customer_id=customer_id)
+        if person != known:
+            self._people[key] = person
+            self._note(self._clock(), "person_added", "", lambda: audit_chain.of_person(person))
+        return person
 
     def person(self, name: str) -> Person | None:
-        with self._lock:
-            return self._people.get(rules.person_key(name)) if name.strip() else None
+        return self._people.get(person_key(name)) if name.strip() else None
 
     def people(self) -> list[Person]:
-        with self._lock:
-            return sorted(self._people.values(), key=lambda person: rules.person_key(person.name))
+        return sorted(self._people.values(), key=lambda person: person_key(person.name))
 
     # Audit
 
     def audit(self, run_id: str | None = None) -> list[AuditEntry]:
-        with self._lock:
-            for at, kind, run, body in self._noted:
-                self._chain.append(audit.entry(self._head(), at, kind, run, body()))
-            self._noted.clear()
-            return [entry for entry in self._chain if run_id in (None, entry.run_id)]
+        for at, kind, run, body in self._noted:
+            self._chain.append(audit_chain.entry(self._head(), at, kind, run, body()))
+        self._noted.clear()
+        return [entry for entry in self._chain if run_id in (None, entry.run_id)]
 
     def audit_head(self) -> tuple[int, str]:
-        with self._lock:
-            self.audit()
-            return self._head()
+        self.audit()
+        return self._head()
 
     def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
-        return audit.verify(self.audit(), head)
+        return audit_chain.verify(self.audit(), head)
 
     def _head(self) -> tuple[int, str]:
-        return (self._chain[-1].seq, self._chain[-1].digest) if self._chain else (0, audit.START)
+        return (self._chain[-1].seq, self._chain[-1].digest) if self._chain else (0, audit_chain.START)
 
     def _note(self, at: datetime, kind: str, run_id: str, body: Callable[[], Mapping[str, Any]]) -> None:
         self._noted.append((at, kind, run_id, body))
@@ -557,25 +532,34 @@ class MemoryLedger:
         self._note_effect(marked)
         return marked
 
-    def _open_incident(self, case: _Case, reason: str, at: datetime, reopens: str = "") -> Incident:
+    def _open_incident(self, case: _RunRecord, reason: str, at: datetime, reopens: str = "") -> Incident:
         made = Incident(incident_id=uuid4().hex, run_id=case.run.run_id, reason=reason, at=at)
         case.incidents.append(made)
         case.run = replace(case.run, status="incident")
-        self._note(at, "incident_opened", made.run_id, lambda: {**audit.of_incident(made), **audit.of_reopening(reopens)})
+        self._note(at, "incident_opened", made.run_id, lambda: audit_chain.of_incident(made, reopens))
         return made
 
     def _note_effect(self, effect: Effect) -> None:
-        self._note(effect.at, "effect_marked", effect.run_id, lambda: audit.of_effect(effect))
+        self._note(effect.at, "effect_marked", effect.run_id, lambda: audit_chain.of_effect(effect))
 
     # Steps that several methods share
 
-    def _case(self, run_id: str) -> _Case:
+    def _case(self, run_id: str) -> _RunRecord:
         case = self._cases.get(run_id)
         if case is None:
-            raise BadInput(no_run(run_id))
+            raise BadInput(NO_RUN.format(run_id))
         return case
 
-    def _within(self, case: _Case, proposal: Proposal, needed: Approval) -> list[Limit]:
+    def _of_run(self, run_id: str, what: str) -> list[Any]:
+        """What there is of a run; nothing of one that is not there."""
+        return list(getattr(self._cases.get(run_id), what, ()))
+
+    def _effect(self, key: str) -> Effect:
+        if key not in self._effects:
+            raise BadInput(NO_EFFECT.format(key))
+        return self._effects[key]
+
+    def _within(self, case: _RunRecord, proposal: Proposal, needed: Approval) -> list[Limit]:
         """What the plan adds to. OverLimit where whoever approved it may not decide what that comes to."""
         approvals = _about(case, proposal.proposal_id) if proposal.status == "approved" else ()
         asked = limits.asked(proposal, needed.limits, approvals)
@@ -606,16 +590,16 @@ class MemoryLedger:
         live = one.run_id != run_id and case.run.status != "closed" and case.proposals[-1] == one.proposal_id
         return live and (status == "intended" or self._proposals[one.proposal_id].status in _OPEN)
 
-    def _authorize(self, case: _Case, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
+    def _authorize(self, case: _RunRecord, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
         """What allows the effects of a proposal, made once. Refused where the decisions do not give it."""
         known = self._authorized.get(proposal.proposal_id)
         if known is not None:
             return known
-        made = rules.authorization(proposal, needed, case.decisions if proposal.status == "approved" else (), at)
+        made = authorization.authorize(proposal, needed, case.decisions if proposal.status == "approved" else (), at)
         least = replace(proposal.approval, role=made.role, four_eyes=made.four_eyes)
         wrong = "it takes an approval" if least.role != NOBODY.role else None
         if proposal.status == "approved":
-            wrong = rules.unapproved(proposal, case.run, case.decisions, least, self.person)
+            wrong = authorization.unapproved(proposal, case.run, case.decisions, least, self.person)
         if wrong:
             raise Refused(f"The effects of proposal {proposal.proposal_id} are not authorized: {wrong}.")
         return made
@@ -631,7 +615,7 @@ class MemoryLedger:
             latest = self._latest(run_id)
             if latest is None or latest.status not in _OPEN or set(latest.touches).isdisjoint(proposal.touches):
                 continue
-            if not legality.waits_for(run_id, proposal.run_id, self._held_by):
+            if not invariants.waits_for(run_id, proposal.run_id, self._held_by):
                 return run_id
         return ""
 
@@ -654,11 +638,11 @@ class MemoryLedger:
             case = self._cases[other]
             if case.run.status == "waiting":
                 case.run = replace(case.run, status="running")
-            self._note(at, "released", other, partial(audit.of_release, latest.proposal_id, run_id))
+            self._note(at, "released", other, partial(audit_chain.of_release, latest.proposal_id, run_id))
         for record in touched:
             self._touched[record].discard(run_id)
 
-    def _supersede(self, case: _Case) -> str | None:
+    def _supersede(self, case: _RunRecord) -> str | None:
         """The id of the pending proposal that is superseded by this, if there was one."""
         for known in case.proposals:
             if self._proposals[known].status == "pending":
@@ -666,7 +650,7 @@ class MemoryLedger:
                 return known
         return None
 
-    def _close_incidents(self, case: _Case, at: datetime) -> None:
+    def _close_incidents(self, case: _RunRecord, at: datetime) -> None:
         case.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in case.incidents]
 
 
@@ -677,5 +661,5 @@ def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:
     return said
 
 
-def _about(case: _Case, proposal_id: str) -> tuple[Decision, ...]:
+def _about(case: _RunRecord, proposal_id: str) -> tuple[Decision, ...]:
     return tuple(decision for decision in case.decisions if decision.proposal_id == proposal_id)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import psycopg
 
-from errors import BadInput, TryAgain
-from ledger.address import parse, plain
-from ledger.sentences import away
+from errors import BadInput
+from ledger.connections import connected, parse
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 #: of a table that is to be changed: behind who waits for it, all others wait
@@ -20,9 +19,9 @@ def migrate(url: str) -> bool:
     Safe to call from several processes at once. TryAgain when the database does not answer, BadInput when it was
     made by a newer version of this project or the account may not make tables.
     """
-    address = parse(url)
+    remedy = "start it, or correct DATABASE_URL"
     try:
-        with psycopg.connect(plain(address), autocommit=True) as session:
+        with connected(url, "The database to migrate", remedy, autocommit=True) as session:
             if _current(session) == newest_revision():
                 return False
             # another process may make it at this moment
@@ -31,8 +30,6 @@ def migrate(url: str) -> bool:
             with session.transaction():
                 alone(session)
                 return _upgrade(url)
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database to migrate {away(failed, 'start it, or correct DATABASE_URL')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(f"The database account may not make the ledger's tables: {failed}. Give it CREATE.") from failed
 
@@ -45,11 +42,8 @@ def alone(session: psycopg.Connection) -> None:
 
 def is_migrated(url: str) -> bool:
     """Whether the database has the ledger's tables as this version of the project knows them. Changes nothing."""
-    try:
-        with psycopg.connect(plain(parse(url)), autocommit=True) as session:
-            return _current(session) == newest_revision()
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger {away(failed, 'start it')}.") from failed
+    with connected(url, autocommit=True) as session:
+        return _current(session) == newest_revision()
 
 
 def newest_revision() -> str:

@@ -30,13 +30,13 @@ def check_name(name: str) -> None:
     if len(name) > MOST_CHARACTERS:
         raise BadInput(f"A name has at most {MOST_CHARACTERS} characters: give a shorter one.")
     if any(unicodedata.category(sign) in _NEVER or (sign.isspace() and sign != " ") for sign in name) or _UNSEEN.search(name):
-        raise BadInput("This name has a sign that cannot be seen: type it anew, with letters and single blanks.")
+        raise BadInput("This name contains an invisible character; type it again, with letters and single spaces.")
     if "  " in name:
         raise BadInput("This name has two blanks beside each other: type it with single ones.")
     if unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
         raise BadInput("This name has letters in an odd form (wide, raised, joined): type it with ordinary ones.")
     if _loose_marks(name):
-        raise BadInput("This name has marks that belong to no letter: type it anew.")
+        raise BadInput("This name has accent marks without a letter; type it again.")
     scripts = {script for sign in name if (script := _script(sign))}
     if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
         mixed = " and ".join(sorted(script.capitalize() for script in scripts))

@@ -1,75 +1,54 @@
-"""What each role may see and do besides deciding about proposals, which `ledger.rules` judges.
+"""What each role may see and do besides deciding about proposals, which `ledger.authorization` judges.
 
 Whoever shows a page or runs a command asks here, with the person as the ledger has them now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, get_args
 
 from errors import Refused
 from ledger.records import Person
 
 Permission = Literal[
-    "read",
-    "decide",
-    "search_audit",
-    "settle_incident",
-    "draft_policy",
-    "put_policy_in_force",
-    "settle_lesson",
-    "manage_people",
-    "confirm_people",
-    "manage_sources",
-    "write_in",
-]
+    "read", "decide", "search_audit", "settle_incident", "draft_policy", "put_policy_in_force", "settle_lesson",
+    "manage_people", "confirm_people", "manage_sources", "write_in",
+]  # fmt: skip
 
 _STAFF = frozenset({"analyst", "reviewer", "supervisor", "finance", "administrator", "auditor"})
-_MAY: Mapping[Permission, frozenset[str]] = {
+#: who may, and what that is called in a sentence
+_MAY: Mapping[Permission, tuple[Collection[str], str]] = {
     # runs, evidence, knowledge, evaluations
-    "read": _STAFF,
-    # about proposals, within their authority
-    "decide": frozenset({"reviewer", "supervisor", "finance"}),
-    "search_audit": frozenset({"supervisor", "finance", "administrator", "auditor"}),
-    "settle_incident": frozenset({"reviewer", "supervisor", "finance", "administrator"}),
-    "draft_policy": frozenset({"analyst", "supervisor", "finance", "administrator"}),
-    "put_policy_in_force": frozenset({"supervisor", "finance", "administrator"}),
+    "read": (_STAFF, "look at runs and their evidence"),
+    # within their authority
+    "decide": (_STAFF - {"analyst", "administrator", "auditor"}, "decide about proposals"),
+    "search_audit": (_STAFF - {"analyst", "reviewer"}, "read the audit log"),
+    "settle_incident": (_STAFF - {"analyst", "auditor"}, "settle an incident or a dead letter"),
+    "draft_policy": (_STAFF - {"reviewer", "auditor"}, "draft a policy"),
+    "put_policy_in_force": ({"supervisor", "finance", "administrator"}, "put a policy in force"),
     # the lessons of decisions, which become cases of datasets
-    "settle_lesson": frozenset({"analyst", "administrator"}),
-    "manage_people": frozenset({"administrator"}),
-    # what somebody else asked for about people, by the rules of `ledger.admissions`
-    "confirm_people": frozenset({"administrator", "supervisor", "finance"}),
+    "settle_lesson": ({"analyst", "administrator"}, "promote or drop a lesson"),
+    "manage_people": ({"administrator"}, "manage people"),
+    # what somebody else asked for, by the rules of `ledger.admissions`
+    "confirm_people": ({"administrator", "supervisor", "finance"}, "confirm a change of people"),
     # the systems that hand events in
-    "manage_sources": frozenset({"administrator"}),
+    "manage_sources": ({"administrator"}, "manage event sources"),
     # a message of one's own, and the answer to it
-    "write_in": frozenset({"customer"}),
-}
-_DOING: Mapping[Permission, str] = {
-    "read": "look at runs and their evidence",
-    "decide": "decide about proposals",
-    "search_audit": "read the audit log",
-    "settle_incident": "settle an incident or a dead letter",
-    "draft_policy": "draft a policy",
-    "put_policy_in_force": "put a policy in force",
-    "settle_lesson": "promote or drop a lesson",
-    "manage_people": "manage people",
-    "confirm_people": "confirm a change of people",
-    "manage_sources": "manage event sources",
-    "write_in": "write in as a customer",
+    "write_in": ({"customer"}, "write in as a customer"),
 }
 
 
 def may(person: Person | None, permission: Permission) -> bool:
     """Whether this person may; nobody in particular may nothing."""
-    return person is not None and person.role in _MAY[permission]
+    return person is not None and person.role in _MAY[permission][0]
 
 
 def require(person: Person | None, permission: Permission) -> Person:
     """The person, who may. Raises Refused with what it takes."""
+    roles, doing = _MAY[permission]
     if person is None:
-        raise Refused(f"Sign in to {_DOING[permission]}.")
-    if not may(person, permission):
-        roles = sorted(_MAY[permission])
-        raise Refused(f"To {_DOING[permission]} takes the role {' or '.join(roles)}, and {person.name} is {person.role}.")
+        raise Refused(f"Sign in to {doing}.")
+    if person.role not in roles:
+        raise Refused(f"To {doing} requires the role {' or '.join(sorted(roles))}, and {person.name} is {person.role}.")
     return person
 
 

@@ -1,11 +1,11 @@
 """The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -23,65 +23,38 @@ from sqlalchemy.exc import (
 )
 
 from errors import BadInput, MissionsError, Refused, TryAgain
-from ledger import audit, leases, rules
-from ledger.address import parse, plain
-from ledger.arrivals import Origin
-from ledger.asking import check_form
+from ledger import audit_chain, invariants, leases
 from ledger.base import Ledger
-from ledger.canonical import moment, utc_now
-from ledger.lessons import Settlement
-from ledger.limits import Standing
-from ledger.model_calls import ModelCall, ModelCallEnd
-from ledger.records import (
-    NOBODY,
-    Approval,
-    AuditEntry,
-    Authorization,
-    Commitment,
-    Decision,
-    DecisionKind,
-    Effect,
-    EffectStatus,
-    Event,
-    Fact,
-    Incident,
-    Lease,
-    Leave,
-    Limit,
-    NewObservation,
-    Observation,
-    Outcome,
-    Person,
-    Proposal,
-    ProposalStatus,
-    Run,
-    RunStatus,
-)
+from ledger.canonical import moment, storable, utc_now
+from ledger.connections import away, is_cut, parse, plain
+from ledger.decision_requests import of_request, requested
+from ledger.records import Decision, Fact, Incident, Lease, NewObservation, Observation, Outcome, Proposal, Run, RunStatus
 from ledger.roles import patient
-from ledger.sentences import away
-from ledger.sessions import is_cut
-from ledger.sql import chain, evidence, incidents, lessons, people, proposals, runs, totals
+from ledger.sql import chain, evidence, run_rows, totals
 from ledger.sql import effects as effect_rows
+from ledger.sql import incidents as incident_rows
 from ledger.sql import model_calls as questions
-from ledger.sql.lock import held_run
+from ledger.sql import people as people_rows
+from ledger.sql import proposals as proposal_rows
+from ledger.sql.locks import held_run
+from ledger.transactions import Transacting, as_holder, reads, timed, writes
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _END_STALLED = text("SELECT ledger.end_stalled()")
 
 
-class PostgresLedger:
+class PostgresLedger(Transacting):
     """`ledger.base.Ledger` on PostgreSQL. Safe for threads; `ledger.migrate.migrate` makes its tables."""
 
     def __init__(
         self,
         engine: Engine,
         clock: Callable[[], datetime],
-        keeper: leases.Keeper,
+        keeper: leases.LeaseKeeper,
         held: Lease | None = None,
     ) -> None:
-        self._engine, self._clock, self._keeper = engine, clock, keeper
-        #: what every write of this ledger needs, where it belongs to a lease
-        self._held = held
+        self._engine, self._clock, self._keeper, self._held = engine, clock, keeper, held
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], datetime] = utc_now, lease_lasts: float = leases.LASTS) -> Self:
@@ -90,7 +63,7 @@ class PostgresLedger:
         # whoever has waited for another sees what that one wrote, whatever the database does by default
         engine = create_engine(address, max_overflow=20, hide_parameters=True, isolation_level="READ COMMITTED")
         listen(engine, "checkout", _refuse_cut)
-        return cls(engine, clock, leases.Keeper(plain(address), lease_lasts))
+        return cls(engine, clock, leases.LeaseKeeper(plain(address), lease_lasts))
 
     def close(self) -> None:
         self._keeper.close()
@@ -104,7 +77,7 @@ class PostgresLedger:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Commits at the end; errors of the database become those of the project. For `ledger.desk` too."""
+        """Commits at the end; errors of the database become those of the project. For `ledger.services` too."""
         with self._translated(), self._engine.begin() as tx:
             yield tx
 
@@ -136,27 +109,12 @@ class PostgresLedger:
         with suppress(DBAPIError), self._engine.begin() as tx:
             tx.execute(_END_STALLED)
 
-    def _writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes."""
-        return self.transaction()
-
     # Runs
 
-    def take_in(self, event: Event, run_id: str, versions: Mapping[str, str], origin: Origin | None = None) -> Run:
-        with self._writing() as tx:
-            return runs.take_in(tx, event, run_id, versions, self._clock(), origin)
-
-    def run(self, run_id: str) -> Run:
-        with self.transaction() as tx:
-            return runs.find(tx, run_id)
-
-    def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
-        with self.transaction() as tx:
-            return runs.newest(tx, status, limit)
-
-    def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
-        with self._writing() as tx:
-            runs.finish(tx, run_id, verdict, outcome, moment(at))
+    take_in = timed(run_rows.take_in)
+    run = reads(run_rows.find)
+    runs = reads(run_rows.newest)
+    finish = writes(run_rows.finish)
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[Lease]:
@@ -179,192 +137,78 @@ class PostgresLedger:
 
     # What was read, and what was said about it
 
-    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        with self._writing() as tx:
-            evidence.record_facts(tx, run_id, facts)
-
-    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
-        with self.transaction() as tx:
-            return evidence.facts(tx, run_id, look)
-
-    def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
-        with self._writing() as tx:
-            return evidence.observe(tx, run_id, entries, self._clock() if at is None else moment(at))
-
-    def observations(self, run_id: str, after: int = 0) -> list[Observation]:
-        with self.transaction() as tx:
-            return evidence.observations(tx, run_id, after)
+    record_facts = writes(evidence.record_facts)
+    facts = reads(evidence.facts)
+    observe = timed(evidence.observe)
+    observations = reads(evidence.observations)
+    draft = writes(evidence.draft)
+    drafted = reads(evidence.drafted)
 
     # Questions to models
 
-    def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
-        begun = replace(call, at=moment(call.at), status="sent")
-        with self._writing() as tx:
-            return questions.begin(tx, begun, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
+    begin_model_call = writes(questions.begin)
+    end_model_call = writes(questions.end)
+    model_calls = reads(questions.of_run)
+    model_answer = reads(questions.answer)
 
-    def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
-        with self._writing() as tx:
-            return questions.end(tx, call_id, replace(end, ended_at=moment(end.ended_at)))
+    # Proposals, decisions, lessons
 
-    def model_calls(self, run_id: str) -> list[ModelCall]:
-        with self.transaction() as tx:
-            return questions.of_run(tx, run_id)
-
-    def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
-        with self.transaction() as tx:
-            return questions.answer(tx, question, run_id, look)
-
-    # Proposals and decisions
-
-    def propose(self, proposal: Proposal) -> Proposal:
-        with self._writing() as tx:
-            return proposals.propose(tx, proposal, self._clock())
-
-    def proposal(self, run_id: str) -> Proposal | None:
-        with self.transaction() as tx:
-            return proposals.latest(tx, run_id)
-
-    def proposals(self, run_id: str) -> list[Proposal]:
-        with self.transaction() as tx:
-            return proposals.of_run(tx, run_id)
-
-    def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-        with self.transaction() as tx:
-            return proposals.queue(tx, limit)
-
-    def decide(
-        self,
-        proposal_id: str,
-        *,
-        kind: DecisionKind,
-        by: str,
-        reason: str,
-        digest: str,
-        details: Mapping[str, Any] | None = None,
-        at: datetime,
-    ) -> tuple[Decision, ProposalStatus]:
-        check_form(kind, by, reason, digest, details or {}, at)
-        ask = rules.Ask(
-            proposal_id=proposal_id,
-            kind=kind,
-            by=by,
-            reason=reason,
-            digest=digest,
-            at=moment(at),
-            details=details or {},
-        )
-        with self._writing() as tx:
-            return proposals.decide(tx, ask)
-
-    def decisions(self, run_id: str) -> list[Decision]:
-        with self.transaction() as tx:
-            return proposals.decisions(tx, run_id)
-
-    def all_decisions(self, mission: str | None = None) -> list[Decision]:
-        with self.transaction() as tx:
-            return lessons.decisions(tx, mission)
-
-    def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
-        with self.transaction() as tx:
-            return totals.count(tx, run_id, asked, alone=False).standings if asked else []
-
-    def commitments(self, run_id: str) -> list[Commitment]:
-        with self.transaction() as tx:
-            return totals.of_run(tx, run_id)
-
-    # Lessons
-
-    def settle_lesson(self, asked: Settlement, first: Callable[[], object] = lambda: None) -> Settlement:
-        with self._writing() as tx:
-            return lessons.settle(tx, replace(asked, at=moment(asked.at)), first)
-
-    def settlements(self) -> list[Settlement]:
-        with self.transaction() as tx:
-            return lessons.settled(tx)
+    propose = timed(proposal_rows.propose)
+    proposal = reads(proposal_rows.latest)
+    proposals = reads(proposal_rows.of_run)
+    queue = reads(proposal_rows.queue)
+    decide = of_request(requested, writes(proposal_rows.decide))
+    decisions = reads(proposal_rows.decisions)
+    all_decisions = reads(proposal_rows.all_decisions)
+    standings = reads(totals.standings)
+    commitments = reads(totals.of_run)
+    settle_lesson = writes(proposal_rows.settle_lesson)
+    settlements = reads(proposal_rows.settlements)
 
     # Effects
 
-    def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
-        with self._writing() as tx:
-            effect_rows.intend(tx, effects, needed)
-
-    def authorizations(self, run_id: str) -> list[Authorization]:
-        with self.transaction() as tx:
-            return effect_rows.authorizations(tx, run_id)
-
-    def mark_effect(
-        self,
-        key: str,
-        status: EffectStatus,
-        receipt: Mapping[str, Any] | None = None,
-        error: str | None = None,
-        *,
-        at: datetime,
-    ) -> Effect:
-        with self._writing() as tx:
-            return effect_rows.mark(tx, key, status, receipt, error, moment(at), by_holder=self._held is not None)
-
-    def leave_to_send(self, key: str, seconds: float) -> Leave:
-        with self._writing() as tx:
-            return effect_rows.leave_to_send(tx, key, seconds, self._held)
-
-    def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
-        with self.transaction() as tx:  # not `_writing`: who comes late has lost the lease
-            return incidents.late(tx, key, receipt, error, moment(at))
-
-    def effects(self, run_id: str) -> list[Effect]:
-        with self.transaction() as tx:
-            return effect_rows.of_run(tx, run_id)
+    intend = writes(effect_rows.intend)
+    authorizations = reads(effect_rows.authorizations)
+    mark_effect = as_holder(effect_rows.mark)
+    leave_to_send = as_holder(effect_rows.leave_to_send)
+    late = reads(incident_rows.late)  # though it writes: who comes late has lost the lease
+    effects = reads(effect_rows.of_run)
 
     # Incidents
 
-    def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
-        with self._writing() as tx:
-            return incidents.open_one(tx, run_id, reason, moment(at))
-
-    def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self._writing() as tx:
-            return incidents.resume(tx, run_id, by, reason, moment(at))
-
-    def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
-        with self._writing() as tx:
-            return incidents.restart(tx, run_id, versions, by, reason, moment(at))
-
-    def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
-        with self._writing() as tx:
-            return runs.abandon(tx, run_id, by, reason, moment(at))
-
-    def incidents(self, open_only: bool = True) -> list[Incident]:
-        with self.transaction() as tx:
-            return incidents.listed(tx, open_only)
+    incident = writes(incident_rows.incident)
+    resume = writes(incident_rows.resume)
+    restart = writes(incident_rows.restart)
+    abandon = writes(run_rows.abandon)
+    incidents = reads(incident_rows.listed)
 
     # People
 
-    def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
-        with self._writing() as tx:
-            return people.add(tx, name, role, customer_id, self._clock())
-
-    def person(self, name: str) -> Person | None:
-        with self.transaction() as tx:
-            return people.find(tx, name)
-
-    def people(self) -> list[Person]:
-        with self.transaction() as tx:
-            return people.listed(tx)
+    add_person = timed(people_rows.add)
+    person = reads(people_rows.find)
+    people = reads(people_rows.listed)
 
     # Audit
 
-    def audit(self, run_id: str | None = None) -> list[AuditEntry]:
-        with self.transaction() as tx:
-            return list(chain.entries(tx, run_id))
+    audit = reads(chain.log)
+    audit_head = reads(chain.head)
+    verify_audit = reads(chain.verify)
 
-    def audit_head(self) -> tuple[int, str]:
-        with self.transaction() as tx:
-            return chain.head(tx)
 
-    def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
-        with self.transaction() as tx:
-            return audit.verify(chain.entries(tx), head)
+def _committed(do: Callable[Concatenate[PostgresLedger, _P], _T]) -> Callable[Concatenate["HeldLedger", _P], _T]:
+    def method(self: "HeldLedger", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        done = do(self, *args, **kwargs)
+        self.commit()
+        return done
+
+    return method
+
+
+def _apart(do: Callable[Concatenate[PostgresLedger, _P], _T]) -> Callable[Concatenate["HeldLedger", _P], _T]:
+    def method(self: "HeldLedger", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return do(self._of, *args, **kwargs)
+
+    return method
 
 
 class HeldLedger(PostgresLedger):
@@ -379,12 +223,12 @@ class HeldLedger(PostgresLedger):
     def __init__(self, of: PostgresLedger, held: Lease, beside: "HeldLedger | None" = None) -> None:
         super().__init__(of._engine, of._clock, of._keeper, held)
         self._of, self._lease, self._run_id = of, held, held.run_id
-        self._known: dict[str, Any] = beside._known if beside else {}
+        self._known: dict[Hashable, Any] = beside._known if beside else {}
         self._stepping, self._open = False, ExitStack()
         self._tx: Connection | None = None
         #: of the run in the transaction of the step
         self._status: RunStatus = "running"
-        self._said: list[Observation] = []
+        self._unwritten = evidence.Unwritten()
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -399,17 +243,36 @@ class HeldLedger(PostgresLedger):
 
     def commit(self) -> None:
         """Write what the step has handed in so far, before something goes on that may take long or leaves the ledger."""
-        if self._said and self._tx is None:  # as of most steps: one statement is a transaction
-            with self.transaction() as session:
-                if evidence.say_alone(session, self._lease, self._said):
-                    self._said = []
-        if self._said:
-            with self._writing():
-                pass
+        if self._tx is None and self._unwritten != evidence.Unwritten():  # as of most steps: one statement is a transaction
+            with self._translated(), self._session() as session:
+                if evidence.write_alone(session, self._lease, self._unwritten):
+                    self._unwritten = evidence.Unwritten()
+        self._flush()
         if self._tx is not None:
             with self._translated(), self._open.pop_all():
                 self._tx.commit()
             self._tx = None
+
+    @contextmanager
+    def _session(self) -> Iterator[Any]:
+        """One of psycopg in which a statement is a transaction."""
+        pooled = self._engine.raw_connection()
+        session: Any = pooled.driver_connection
+        try:
+            session.autocommit = True
+            yield session
+        finally:
+            try:
+                session.autocommit = False
+            except psycopg.Error:  # it was cut
+                pooled.invalidate()
+            pooled.close()
+
+    def _flush(self) -> None:
+        """Write what was handed in into the transaction of the step."""
+        if self._unwritten != evidence.Unwritten():
+            with self._writing():
+                pass
 
     def forget(self) -> None:
         """Know nothing: somebody else may have written meanwhile."""
@@ -444,18 +307,19 @@ class HeldLedger(PostgresLedger):
             self._tx = self._open.enter_context(self._engine.connect())
             self._tx.begin()
             self._status = held_run(self._tx, self._lease)
-        if self._said:
-            said, self._said = self._said, []
-            evidence.say(self._tx, self._run_id, said, at_rest=self._status in audit.AT_REST)
+        unwritten, self._unwritten = self._unwritten, evidence.Unwritten()
+        evidence.write(self._tx, self._run_id, unwritten, at_rest=self._status in audit_chain.AT_REST)
         return self._tx
 
     def _end(self) -> None:
-        """Let go of what is not committed."""
-        self._tx, self._said = None, []
+        """Let go of what is not committed, and of what is known with it."""
+        if self._tx is not None or self._unwritten != evidence.Unwritten():
+            self.forget()
+        self._tx, self._unwritten = None, evidence.Unwritten()
         with suppress(DBAPIError):  # of a session that is lost
             self._open.pop_all().close()
 
-    def _once(self, name: str, read: Callable[[], _T]) -> _T:
+    def _once(self, name: Hashable, read: Callable[[], _T]) -> _T:
         if name not in self._known:
             self._known[name] = read()
         kept: _T = self._known[name]
@@ -468,13 +332,22 @@ class HeldLedger(PostgresLedger):
             return super().run(run_id)
         if "run" not in self._known:
             with self.transaction() as tx:
-                self._known["run"], last = runs.with_last_words(tx, run_id)
-                self._known.setdefault("last", last)
+                found = run_rows.with_progress(tx, run_id)
+            self._known["run"] = found.run
+            self._known.setdefault("last", found.said)
+            if not (found.read or self._unwritten.facts):
+                self._known.setdefault("facts", [])
+                self._known.setdefault("evidence", [])
+            if not found.proposed:
+                self._known.setdefault("proposals", [])
+                self._known.setdefault("decisions", [])
         known: Run = self._known["run"]
         return known
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
-        return super().facts(run_id, look) if look else self._once("facts", partial(super().facts, run_id))
+        if self._unwritten.facts and (look is not None or "facts" not in self._known):
+            self._flush()
+        return super().facts(run_id, look) if look is not None else self._once("facts", partial(super().facts, run_id))
 
     def proposal(self, run_id: str) -> Proposal | None:
         return next(reversed(self.proposals(run_id)), None)
@@ -486,69 +359,87 @@ class HeldLedger(PostgresLedger):
         return self._once("decisions", partial(super().decisions, run_id))
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
-        return [*super().observations(run_id, after), *self._said]
+        return [*super().observations(run_id, after), *self._unwritten.said]
 
     # What is written of it
 
     def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        with self._writing() as tx:
-            evidence.add_look(tx, run_id, facts)
-        self._known.pop("facts", None)
+        if not self._stepping:
+            super().record_facts(run_id, facts)
+            self.forget()
+            return
+        rows = evidence.rows_of_look(facts)
+        if not rows:
+            return
+        if self._unwritten.facts:  # a statement writes one look
+            self._flush()
+        self._unwritten.facts = rows
+        read = {row["name"]: Fact(**{**row, "read_at": moment(one.read_at)}) for row, one in zip(rows, facts, strict=True)}
+        if (known := self._known.get("facts")) is not None:
+            self._known["facts"] = [*(one for one in known if one.name not in read), *read.values()]
+        if "evidence" in self._known:
+            self._known["evidence"] = [*self._known["evidence"], audit_chain.rows_digest(rows)]
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
         if not self._stepping:
             self.forget()
             return super().observe(run_id, entries, at)
-        self.run(run_id)
+        invariants.check_observations(entries)
+        if "last" not in self._known:
+            self.run(run_id)
         last = self._known["last"]
         at = self._clock() if at is None else moment(at)
         said = [Observation(seq=last + place, at=at, **vars(entry)) for place, entry in enumerate(entries, start=1)]
         self._known["last"] = last + len(said)
-        self._said += said
+        self._unwritten.said += said
         return said
 
+    def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
+        if not self._stepping:
+            return super().draft(run_id, draft)
+        draft_id = invariants.draft_id(run_id, draft)
+        self._unwritten.drafts[draft_id] = self._known["draft", draft_id] = storable(draft)
+        return draft_id
+
+    def drafted(self, draft_id: str) -> dict[str, Any]:
+        return self._once(("draft", draft_id), partial(super().drafted, draft_id))
+
     def propose(self, proposal: Proposal) -> Proposal:
-        kept = super().propose(proposal)
-        self._status = "waiting" if kept.status == "pending" else "running"
-        self._known.pop("run", None)
-        self._known.pop("proposals", None)
-        return kept
+        if not self._stepping:
+            self.forget()
+            return super().propose(proposal)
+        with self._writing() as tx:
+            made = proposal_rows.put_forward(tx, self._now, proposal, self._status, self._known.get("evidence"))
+        if made.is_new:
+            self._status = "waiting" if made.proposal.status == "pending" else "running"
+            self._learn(made)
+        return made.proposal
+
+    def _learn(self, made: proposal_rows.PutForward) -> None:
+        """What is known of the run with a new proposal."""
+        if (run := self._known.get("run")) is not None:
+            self._known["run"] = replace(run, status=self._status)
+        if (known := self._known.get("proposals")) is not None:
+            gone = [replace(one, status="superseded") if one.proposal_id == made.superseded else one for one in known]
+            self._known["proposals"] = [*gone, made.proposal]
 
     def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
         super().finish(run_id, verdict, outcome, at)
         self._known.pop("run", None)
 
-    # What is written at once, for what follows leaves the ledger
+    # What is committed at once, for what follows leaves the ledger
 
-    def mark_effect(
-        self,
-        key: str,
-        status: EffectStatus,
-        receipt: Mapping[str, Any] | None = None,
-        error: str | None = None,
-        *,
-        at: datetime,
-    ) -> Effect:
-        effect = super().mark_effect(key, status, receipt, error, at=at)
-        self.commit()
-        return effect
-
-    def leave_to_send(self, key: str, seconds: float) -> Leave:
-        leave = super().leave_to_send(key, seconds)
-        self.commit()
-        return leave
+    mark_effect = _committed(PostgresLedger.mark_effect)
+    leave_to_send = _committed(PostgresLedger.leave_to_send)
 
     # What has a transaction of its own, whatever the step does
+
+    begin_model_call = _apart(PostgresLedger.begin_model_call)
+    end_model_call = _apart(PostgresLedger.end_model_call)
 
     def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
         self._end()
         return self._of.late(key, receipt, error, at)
-
-    def begin_model_call(self, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
-        return self._of.begin_model_call(call, run_tokens=run_tokens, day_tokens=day_tokens, day_cents=day_cents)
-
-    def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
-        return self._of.end_model_call(call_id, end)
 
 
 def _refuse_cut(session: psycopg.Connection, *_: object) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ledger import audit, books, drafts, lessons, rules
-from ledger.books import KeptBook
+from ledger import audit_chain, authorization, lessons, policies
+from ledger.authorization import authority, person_key, unapproved
 from ledger.canonical import storable
-from ledger.drafts import PolicyDraft
 from ledger.lessons import Settlement
+from ledger.policies import PolicyDraft, PolicySnapshot
 from ledger.records import (
     NOBODY,
     AuditEntry,
@@ -26,7 +26,6 @@ from ledger.records import (
     Proposal,
     Run,
 )
-from ledger.rules import authority, unapproved
 
 Told = dict[str, Any]
 
@@ -130,10 +129,10 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
         try:
             telling.hear(entry)
         except KeyError as missing:
-            yield f"Audit row {entry.seq} {of} tells of {missing}, of which no row before it does."
+            yield f"Audit row {entry.seq} {of} refers to {missing}, which no earlier row introduces."
     yield from (f"{one} {of}: nothing may be done then." for one in telling.late)
     if telling.reopened:
-        yield f"Effect {telling.reopened} {of} came after its end: the run is an incident until somebody has looked into it."
+        yield f"Effect {telling.reopened} {of} was sent after the run had ended; the run is an incident until it is resolved."
     if rows.run.status == "closed":
         doubt = ("executing",) if rows.run.outcome == "abandoned" else ("executing", "unknown")
         yield from (
@@ -141,17 +140,17 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
             for one in rows.effects if one.status in doubt
         )  # fmt: skip
     run = {
-        **audit.of_event(rows.run.event, rows.run.versions), "status": rows.run.status,
+        **audit_chain.of_event(rows.run.event, rows.run.versions), "status": rows.run.status,
         "verdict": rows.run.verdict, "outcome": rows.run.outcome, "ended_at": rows.run.ended_at,
     }  # fmt: skip
     yield from _differing(f"Run {rows.run.run_id}", run, telling.run)
     proposals = {one.proposal_id: _proposal(one, rows.looks, telling.proposals) for one in rows.proposals}
     yield from _compared(f"Proposal {{}} {of}", proposals, telling.proposals)
-    decisions = {one.decision_id: {**audit.of_decision(one, ""), "at": one.at} for one in rows.decisions}
+    decisions = {one.decision_id: {**audit_chain.of_decision(one, ""), "at": one.at} for one in rows.decisions}
     yield from _compared(f"Decision {{}} {of}", decisions, telling.decisions)
-    effects = {one.key: {**audit.of_effect(one), "at": one.at} for one in rows.effects}
+    effects = {one.key: {**audit_chain.of_effect(one), "at": one.at} for one in rows.effects}
     yield from _compared(f"Effect {{}} {of}", effects, telling.effects)
-    allowed = {one.proposal_id: audit.of_authorization(one) for one in rows.authorizations}
+    allowed = {one.proposal_id: audit_chain.of_authorization(one) for one in rows.authorizations}
     yield from _compared(f"The authorization of proposal {{}} {of}", allowed, telling.authorizations)
     adding = {
         _named(one.proposal_id, one.step, one.kind, one.per, one.key): {"cents": one.cents, "at": one.at}
@@ -159,7 +158,9 @@ def run_differences(rows: Rows, entries: Iterable[AuditEntry]) -> Iterator[str]:
     }
     yield from _compared(f"What proposal {{}} {of} adds to a total", adding, telling.commitments)
     yield from _unauthorized(rows)
-    incidents = {one.incident_id: {**audit.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents}
+    incidents = {
+        one.incident_id: {**audit_chain.of_incident(one), "at": one.at, "closed_at": one.closed_at} for one in rows.incidents
+    }
     yield from _compared(f"Incident {{}} {of}", incidents, telling.incidents)
 
 
@@ -176,13 +177,13 @@ def _unauthorized(rows: Rows) -> Iterator[str]:
         proposal = proposals.get(effect.proposal_id)
         step = proposal.plan[effect.step] if proposal and 0 <= effect.step < len(proposal.plan) else {}
         if given is None:
-            yield f"{name} has no authorization: it was written behind its back."
+            yield f"{name} has no authorization: it was written, bypassing the audit log."
         if (step.get("name"), storable(step.get("args"))) != (effect.action, storable(effect.args)):
-            yield f"{name} is no step of the plan that was decided about: it was changed behind its back."
-        elif proposal and effect.step in rules.steps_left_out(proposal, rows.decisions):
-            yield f"{name} is of a part that an approval left out: it was written behind its back."
+            yield f"{name} is not a step of the plan that was decided: it was changed, bypassing the audit log."
+        elif proposal and effect.step in authorization.steps_left_out(proposal, rows.decisions):
+            yield f"{name} belongs to a part that an approval left out: it was written without authorization."
         elif proposal and (wrong := _undecided(proposal, rows, given)):
-            yield f"{name} was not allowed, for {wrong}: it was written behind its back."
+            yield f"{name} was not allowed, for {wrong}: it was written, bypassing the audit log."
 
 
 def _undecided(proposal: Proposal, rows: Rows, given: Authorization | None) -> str | None:
@@ -198,13 +199,13 @@ def _undecided(proposal: Proposal, rows: Rows, given: Authorization | None) -> s
 def _proposal(proposal: Proposal, looks: Sequence[Sequence[Fact]], told: Mapping[str, Told]) -> Told:
     """With the evidence that there was when it was proposed: later looks belong to later proposals."""
     seen = len(told.get(proposal.proposal_id, {}).get("evidence", ()))
-    return audit.of_proposal(proposal, None, looks[:seen])
+    return audit_chain.of_proposal(proposal, None, [audit_chain.look_digest(look) for look in looks[:seen]])
 
 
 def people_differences(people: Iterable[Person], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for people and their roles; `entries` are those of the kind "person_added"."""
-    told = {rules.person_key(entry.body["name"]): dict(entry.body) for entry in entries}
-    rows = {rules.person_key(person.name): audit.of_person(person) for person in people}
+    told = {person_key(entry.body["name"]): dict(entry.body) for entry in entries}
+    rows = {person_key(person.name): audit_chain.of_person(person) for person in people}
     yield from _compared("The person '{}'", rows, told)
 
 
@@ -222,15 +223,15 @@ def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]
     rows = {}
     for draft in kept:
         last = (draft.drafted_by, draft.reason) if draft.status == "draft" else (draft.settled_by, draft.settled_reason)
-        shown = {**drafts.audited(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
+        shown = {**policies.audited_draft(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
         rows[draft.draft_id] = {**shown, "agreed": [one["by"] for one in draft.agreed]}
     yield from _compared("The policy draft {}", rows, told)
 
 
-def book_differences(kept: Iterable[KeptBook], entries: Iterable[AuditEntry]) -> Iterator[str]:
+def book_differences(kept: Iterable[PolicySnapshot], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for the policies in force; `entries` are those of the kind "policies_kept"."""
     told = {one.body["book_id"]: {**one.body, "at": one.at} for one in entries}
-    rows = {one.book_id: {**books.audited(one), "at": one.at} for one in kept}
+    rows = {one.book_id: {**policies.audited_policies(one), "at": one.at} for one in kept}
     yield from _compared("The book of policies {}", rows, told)
 
 
@@ -256,20 +257,20 @@ DRAFT_KINDS: Mapping[str, str] = {
 def _compared(name: str, rows: Mapping[str, Told], told: Mapping[str, Told]) -> Iterator[str]:
     for key, row in rows.items():
         if key not in told:
-            yield f"{name.format(key)} stands in the ledger, and the audit log does not know of it: it was added behind its back."
+            yield f"{name.format(key)} is in the ledger but not in the audit log: it was added, bypassing the audit log."
         else:
             yield from _differing(name.format(key), row, told[key])
     for key in told.keys() - rows.keys():
-        yield f"{name.format(key)} is told of in the audit log, and gone from the ledger: it was deleted behind its back."
+        yield f"{name.format(key)} is in the audit log but missing from the ledger: it was deleted, bypassing the audit log."
 
 
 def _differing(name: str, row: Told, told: Told) -> Iterator[str]:
     if not told:
-        yield f"{name} stands in the ledger, and the audit log does not know of it: it was added behind its back."
+        yield f"{name} is in the ledger but not in the audit log: it was added, bypassing the audit log."
         return
     fields = [_WORDS.get(field, field) for field in told if field in row and storable(row[field]) != storable(told[field])]
     if fields:
-        yield f"{name} is not as the audit log says ({', '.join(fields)}): it was changed behind its back."
+        yield f"{name} is not as the audit log says ({', '.join(fields)}): it was changed, bypassing the audit log."
 
 
 #: fields of bodies that are digests of something, by what that is

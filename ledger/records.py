@@ -72,27 +72,23 @@ class Fact:
     error: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observation:
-    """One line of the Explain rail."""
-
-    seq: int
-    at: datetime
-    #: the node that said it
-    step: str
-    kind: ObservationKind
-    text: str
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class NewObservation:
     """An observation as a node hands it in: the ledger gives it its number and its moment."""
 
+    #: the node that says it
     step: str
     kind: ObservationKind
     text: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation(NewObservation):
+    """One line of the Explain rail."""
+
+    seq: int
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

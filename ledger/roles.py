@@ -13,10 +13,9 @@ from typing import Literal, LiteralString
 import psycopg
 from psycopg import sql
 
-from errors import BadInput, TryAgain
-from ledger.address import parse, plain
+from errors import BadInput
+from ledger.connections import connected, parse, plain
 from ledger.migrate import alone
-from ledger.sentences import away
 
 Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard", "missions_shadow"]
 Grants = Mapping[str, str]
@@ -52,6 +51,7 @@ WRITES: Mapping[Role, Grants] = {
         "facts": "INSERT",
         "proposals": "INSERT, UPDATE (status, held_by)",
         "touches": "INSERT",
+        "drafts": "INSERT",
     },
     "missions_executor": {
         **_ALL,
@@ -90,7 +90,7 @@ _ACTING: tuple[Role, ...] = tuple(role for role, writes in WRITES.items() if wri
 #: the functions that those who act may call: the only way into the audit log, and to be alone for a moment
 FUNCTIONS = (
     "append(timestamptz, text, text, jsonb)", "take_turns(integer[])", "end_stalled()", "has_ended(integer, timestamptz)",
-    "session_start()", "count_totals(text, jsonb, integer[])",
+    "session_start()", "count_totals(text, jsonb, integer[])", "to_wait_for(text, text[], integer[])",
 )  # fmt: skip
 #: with which everybody verifies, and every row is looked at
 EVERYBODY = ("seal(text, text, bigint)", "is_plain(jsonb)", "is_moment(timestamptz)")
@@ -135,18 +135,17 @@ def grant_roles(url: str) -> None:
         tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
         for statement in _BOUNDS:
-            with suppress(psycopg.errors.InsufficientPrivilege), tx.transaction():  # of an account that owns no server
+            # not by an account that owns no server, nor at the moment at which another database of it does the same
+            with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_), tx.transaction():
                 tx.execute(statement)
 
 
 @contextmanager
 def _as_owner(url: str) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(plain(parse(url))) as tx:
+        with connected(url, "The database of the roles") as tx:
             alone(tx)
             yield tx
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the roles {away(failed, 'start it')}.") from failed
     except psycopg.errors.InsufficientPrivilege as failed:
         raise BadInput(
             f"The database account may not make the roles: {str(failed).splitlines()[0]}. "
@@ -265,12 +264,9 @@ def patient(url: str) -> str:
 
 def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
     """Whether all these roles are there and the query says that they may."""
-    try:
-        with psycopg.connect(plain(parse(url))) as tx:
-            there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),)).fetchone()
-            return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
-    except psycopg.OperationalError as failed:
-        raise TryAgain(f"The database of the ledger {away(failed, 'start it')}.") from failed
+    with connected(url) as tx:
+        there = tx.execute("SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),)).fetchone()
+        return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
 
 
 def _with_option(url: str, option: str) -> str:

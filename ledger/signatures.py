@@ -1,4 +1,4 @@
-"""Ed25519 signatures of what is exported, and the key they are made with."""
+"""Ed25519 signatures (RFC 8032) of what is exported, and the key they are made with."""
 
 import base64
 import binascii
@@ -48,7 +48,7 @@ def _private(file: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadInput(f"{file} is no private Ed25519 key in PEM without a password: name one in MISSIONS_AUDIT_KEY.")
+        raise BadInput(f"{file} is not a private Ed25519 key in PEM without a password; name one in MISSIONS_AUDIT_KEY.")
     return key
 
 
@@ -59,7 +59,7 @@ def public_key(file: Path) -> Ed25519PublicKey:
     except ValueError:
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadInput(f"{file} is no public Ed25519 key in PEM: name the public.pem of the export.")
+        raise BadInput(f"{file} is not a public Ed25519 key in PEM; name the public.pem of the export.")
     return key
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import ipaddress
 import logging
 import threading
 import time
@@ -9,14 +10,14 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import orjson
 
-from errors import NoAnswer
-from models.answers import parsed
+from errors import BadInput, NoAnswer
+from models.answers import parse_answer
 from models.calls import Endpoint, Limits, Model, Question, Reply
-from models.endpoints import address_of, is_openai
-from models.sending import refuse_what_must_not_leave
+from models.masking import refuse_what_must_not_leave
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
@@ -166,7 +167,7 @@ class _ChatModel:
             raise NoAnswer(f"The answer of the model {cut}.", "malformed")
         sent = len(question.system) + len(question.user) + len(orjson.dumps(question.schema))
         return Reply(
-            answer=parsed(said.text, question.schema), structure=way, retries=retries,
+            answer=parse_answer(said.text, question.schema), structure=way, retries=retries,
             input_tokens=said.input_tokens or sent // _CHARACTERS_A_TOKEN,
             output_tokens=said.output_tokens or len(said.text) // _CHARACTERS_A_TOKEN,
             latency_ms=(time.monotonic() - begun) * 1000,
@@ -174,7 +175,7 @@ class _ChatModel:
 
     async def _said(self, question: Question, until: float) -> tuple[_Said, str, int]:
         """(what the model said, the way in which it was made to, how often it was asked again)"""
-        from models.failures import failure_of
+        from models.transport import failure_of
 
         ways, retries = list(self._ways), 0
         while True:
@@ -238,3 +239,41 @@ def _messages(question: Question, way: str) -> list[tuple[str, str]]:
         schema = orjson.dumps(question.schema).decode()
         system += f"\n\nAnswer with one JSON object of this JSON Schema, and with nothing else:\n{schema}"
     return [("system", system), ("user", question.user)]
+
+
+OPENAI = "https://api.openai.com/v1"
+
+
+def address_of(endpoint: Endpoint) -> str:
+    """The address to send to. Raises BadInput where a case or the key would travel in the open, or which is none."""
+    url = endpoint.url or OPENAI
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or port == 0 or not (url.isascii() and url.isprintable()):
+        raise BadInput(f"MISSIONS_MODEL_URL is {url[:100]!r}, and no address of a model; give one such as {OPENAI}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise BadInput("MISSIONS_MODEL_URL has more than an address in it; give the key in MISSIONS_MODEL_KEY alone")
+    if parts.scheme == "http" and not _near(host):
+        raise BadInput(f"MISSIONS_MODEL_URL: what goes to {host} over http can be read on the way; give an address with https")
+    if not (endpoint.key.isascii() and endpoint.key.isprintable()):
+        raise BadInput("MISSIONS_MODEL_KEY contains characters that are not allowed in a key; copy it again")
+    return url.rstrip("/")
+
+
+def is_openai(url: str) -> bool:
+    """Whether the address is OpenAI's own, or Azure's, which take no other parameter than they know."""
+    host = urlsplit(url).hostname or ""
+    return host.endswith(("openai.com", "openai.azure.com"))
+
+
+def _near(host: str) -> bool:
+    """Whether a host is this machine or of the own network, as names without a dot are."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+    return address.is_loopback or address.is_private

@@ -10,11 +10,11 @@ from datetime import date
 from typing import Any
 
 from errors import BadInput
+from models.masking import MARK
 
 _MOST_LINES = 200
 _MOST_CENTS = 10**12
 _NUMBER = re.compile(r"\d{1,3}(?:[ ,.'’]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d{1,2})?(?!\d)|\d+")
-_MARK = re.compile(r"\[(?:card|account|address|phone|secret) \d+\]")
 
 _TEXTS = ("number", "currency", "issue_date", "supplier", "tax_id", "order_reference")
 _CENTS = ("freight_cents", "tax_cents", "total_cents")
@@ -53,7 +53,7 @@ def checked(text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     stands in no quote, or its quote in no text.
     """
     if answer["kind"] != "invoice":
-        raise BadInput("the text is no invoice, as the model reads it; look at it, and enter it by hand if it is one")
+        raise BadInput("the model does not read this text as an invoice; if it is one, enter it manually")
     if not answer["lines"]:
         raise BadInput("the model found no lines in the invoice; enter it by hand")
     plain = _plain(text)
@@ -72,9 +72,9 @@ def _check(where: str, name: str, field: Mapping[str, Any] | None, text: str) ->
         return
     value, quote = field["value"], _plain(field["quote"])
     if not quote or quote not in text:
-        raise BadInput(f"what the model gives for {where} does not stand in the text; enter this invoice by hand")
+        raise BadInput(f"what the model gives for {where} is not in the text; enter this invoice manually")
     if not _stands(name, value, quote):
-        raise BadInput(f"what the model gives for {where} does not stand in its quote; enter this invoice by hand")
+        raise BadInput(f"what the model gives for {where} is not in its quote; enter this invoice manually")
 
 
 def _stands(name: str, value: str | int, quote: str) -> bool:
@@ -87,7 +87,7 @@ def _stands(name: str, value: str | int, quote: str) -> bool:
     if name == "currency":
         # a sign such as $ stands for a code; which one it is, the person who looks sees
         return bool(re.fullmatch(r"[A-Z]{3}", value)) and (value.casefold() in quote or not quote.isascii() or "$" in quote)
-    return bool(_plain(value)) and _plain(value) in quote and not _MARK.search(value)
+    return bool(_plain(value)) and _plain(value) in quote and not MARK.search(value)
 
 
 def _cents(number: str) -> set[int]:

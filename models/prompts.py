@@ -12,12 +12,14 @@ A hole is a lower-case name in braces; any other brace is text.
 """
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from errors import BadInput
+from harmless import HIDDEN_BUT_BLANKS
 
 #: The prompts that ship with the project, and with them which holes a prompt of each name may have.
 SHIPPED = Path(__file__).with_name("prompts")
@@ -59,7 +61,7 @@ class Prompt:
             text = file.read_bytes()[: _MOST_CHARACTERS * 4].decode().replace("\r\n", "\n")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not in UTF-8"
-            raise BadInput(f"{file}: the prompt cannot be read ({why}); write it anew from {SHIPPED / name}.md") from error
+            raise BadInput(f"{file}: the prompt cannot be read ({why}); recreate it from {SHIPPED / name}.md") from error
         found = _FILE.fullmatch(text)
         if not found or len(text) > _MOST_CHARACTERS:
             shape = "a line `---`, `version: 1`, `---`, then `# System` and `# User`, each with text under it"
@@ -85,3 +87,28 @@ class Prompt:
         """
         system, user = (_HOLE.sub(lambda hole: texts[hole[1]], text) for text in (self.system, self.user))
         return system, user
+
+
+_MARKS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_LABEL = re.compile(r"[^A-Za-z0-9 _.,-]")
+
+
+def block(source: str, value: Any) -> str:
+    """A JSON value as data of a prompt: `<data from="customer message" trust="none">"…"</data>`.
+
+    Nothing in it can end the block, since every `<`, `>` and `&` is escaped; hidden characters are gone. Raises ValueError
+    for what is no JSON value.
+    """
+    text = json.dumps(_visible(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return f'<data from="{_LABEL.sub(" ", source)}" trust="none">{text.translate(_MARKS)}</data>'
+
+
+def _visible(value: Any) -> Any:
+    match value:
+        case str():
+            return HIDDEN_BUT_BLANKS.sub("", value)
+        case dict():
+            return {_visible(str(key)): _visible(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_visible(inner) for inner in value]
+    return value

@@ -1,8 +1,13 @@
-"""What comes over the wire from a model is bounded: so many bytes, plain, and from nowhere else than where it was asked."""
+"""What comes from a model's server: bounded (so many bytes, plain, from nowhere else than asked), and what goes wrong."""
 
+import math
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import httpx2
+import openai
+
+from errors import NoAnswer
 
 
 class TooMuch(Exception):
@@ -22,7 +27,7 @@ class Bounded(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """See AsyncBaseTransport."""
         response = await self._inner.handle_async_request(request)
-        counted = _Counted(response.stream, self._most_bytes)
+        counted = _CountedStream(response.stream, self._most_bytes)
         if 300 <= response.status_code < 400 or response.headers.get("content-encoding", "identity") != "identity":
             await counted.aclose()
             raise TooMuch
@@ -33,7 +38,7 @@ class Bounded(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-class _Counted(httpx2.AsyncByteStream):
+class _CountedStream(httpx2.AsyncByteStream):
     def __init__(self, inner: object, most_bytes: int) -> None:
         assert isinstance(inner, httpx2.AsyncByteStream)
         self._inner = inner
@@ -48,3 +53,65 @@ class _Counted(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+#: what servers say to a way of structuring that they do not know
+_UNSUPPORTED = (400, 404, 422, 501)
+
+
+@dataclass(frozen=True)
+class RequestFailure:
+    """One try that gave no answer."""
+
+    no_answer: NoAnswer
+    #: whether the same may be sent again
+    again: bool = False
+    #: seconds that the server asks to wait (Retry-After, RFC 9110); infinite where it says it in a way that is not understood
+    wait: float = 0.0
+    #: whether another way of structuring the answer may do
+    other_way: bool = False
+    #: whether the model cannot be asked for its likeliest answer
+    no_temperature: bool = False
+
+
+def failure_of(error: Exception) -> RequestFailure:
+    """What an exception of the client or its libraries means."""
+    if _is_too_much(error):
+        return RequestFailure(
+            NoAnswer("The model's server sent more than an answer can be, or something else than one.", "malformed")
+        )
+    match error:
+        case openai.RateLimitError():
+            says = "The model server is not accepting requests right now (429)."
+            return RequestFailure(NoAnswer(says, "limit"), again=True, wait=_wait(error.response))
+        case openai.APIStatusError():
+            return _refusal(error, error.status_code)
+        case openai.APIError() | httpx2.HTTPError():
+            return RequestFailure(NoAnswer("The model's server cannot be reached, or broke off.", "outage"), again=True)
+    return RequestFailure(NoAnswer("The model server sent an invalid answer.", "malformed"))
+
+
+def _refusal(error: openai.APIStatusError, status: int) -> RequestFailure:
+    if status in (401, 403):
+        return RequestFailure(NoAnswer(f"The model's server refuses the key ({status}); look at MISSIONS_MODEL_KEY.", "outage"))
+    if status in _UNSUPPORTED:
+        says = f"The model's server refuses the question ({status}); look at MISSIONS_MODEL and MISSIONS_MODEL_URL."
+        return RequestFailure(NoAnswer(says, "outage"), other_way=True, no_temperature=error.param == "temperature")
+    return RequestFailure(
+        NoAnswer(f"The model's server failed ({status}).", "outage"), again=status >= 500, wait=_wait(error.response)
+    )
+
+
+def _wait(response: httpx2.Response) -> float:
+    said = response.headers.get("retry-after", "0")
+    try:
+        seconds = float(said)
+    except ValueError:
+        return math.inf
+    return seconds if seconds >= 0 else math.inf
+
+
+def _is_too_much(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, TooMuch):
+        error = error.__cause__ or error.__context__
+    return error is not None

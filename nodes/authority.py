@@ -13,9 +13,8 @@ import orjson
 from ledger.canonical import canonical
 from ledger.records import MODELS, ROLES, Approval, Decision, Fact, Proposal
 from nodes.case import Case
-from nodes.diagnose import find
 from nodes.judge import Judgement
-from nodes.planner import Planner, compose
+from nodes.planner import Planner, plan_of_rules
 from systems.catalogue import Catalogue
 
 Steps = Sequence[Mapping[str, Any]]
@@ -79,7 +78,7 @@ def not_of_its_author(proposal: Proposal, case: Case, decisions: Sequence[Decisi
         return None if _wrote(proposal, case, decisions) else f"no decision of {proposal.author} made this plan"
     if proposal.undoes or handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate:
         return None
-    own = compose(case, find(case), catalogue).draft
+    own = plan_of_rules(case, catalogue).draft
     follows = own["verdict"] == proposal.verdict and _same(_actions(own["plan"]), _actions(proposal.plan))
     return None if follows else "it is not the plan that follows from the case"
 

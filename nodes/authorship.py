@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.authorization import edited_by, person_key
 from ledger.base import History
 from ledger.records import Proposal
-from ledger.rules import edited_by, person_key
 from nodes.case import Case
 from nodes.planner import Composed
 from nodes.tone import new_words
@@ -23,7 +23,7 @@ Step = Mapping[str, Any]
 class Editors:
     """The people who edited a plan, or what it was edited from."""
 
-    #: as `ledger.rules.person_key` has them
+    #: as `ledger.authorization.person_key` has them
     keys: frozenset[str] = frozenset()
     #: whether there is a person of this name
     is_person: Callable[[str], bool] = lambda name: False
@@ -57,7 +57,7 @@ def why_others(
     """Why whoever worded a draft may not approve it, as the end of a sentence; empty where they may."""
     rule, steps = case.pack.approval.own, list(draft["plan"])
     if rule is None:
-        return "no policy leaves the words of this Mission to whoever writes them"
+        return "no policy lets people edit the wording of this Mission without approval"
     wordable = values.get(rule.clause.replace("-", "_"), {}).get("own_wording", ())
     new: list[str] = []
     for place, planned in enumerate(own.draft["plan"]):

@@ -4,34 +4,64 @@ What could not be read is not in it, so that an expression that needs it is Unkn
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from ledger.records import Event, Fact
 from nodes.functions import PLAIN_FUNCTIONS
-from nodes.functions.claims import Claims
-from nodes.functions.stock import Missing, Stock
+from nodes.functions.stock import Claims, MissingCollection, Stock
 from nodes.functions.times import moment
 from nodes.letters import Letter
 from nodes.pack import Pack
+from rendering import words
+from systems.company import READ_TOOLS
 from systems.conditions import Expression, Scope, Unknown
-from systems.reads import READ_TOOLS
 from systems.records import Records, completed, standing
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
 #: order.total_cents, charged_cents(captured)
 _MONEY = re.compile(r"_cents(?:\(.*\))?$")
+#: twin.created_at, inbound.eta, delivery.expedited_eta
+_MOMENT = re.compile(r"(?:_at|eta)$")
+#: what is a code of the company, and no text: order.status, message.nearest.map(n, n.intent)
+_CODE = re.compile(r"(?:^|\.)(?:category|condition|intent|queue|result|signals|status|tier)\)?$")
 #: what would let a name write lines of a letter, or turn its text around
 _UNRULY = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 
+#: bound where functions are evaluated, and no name that an expression can have: the plan so far, and what they look into
+_TRIED, _LOOKED = "(plan so far)", "(collections)"
+
 #: what stands in a hole, from its expression and its value
-Told = Callable[[Expression, Any], str]
+ShownAs = Callable[[Expression, Any], str]
+
+
+@dataclass(frozen=True)
+class PlanSoFar:
+    """What a plan has used up and left open so far. A plan is tried on a value: each step of it makes another one."""
+
+    #: (sku, location) -> units
+    taken: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    #: action -> how many of it are planned
+    planned: Mapping[str, int] = field(default_factory=dict)
+    #: finding -> the elements that nothing helps
+    unmet: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def taking(self, sku: str, location: str, qty: int) -> "PlanSoFar":
+        """With so much stock used up besides."""
+        return replace(self, taken={**self.taken, (sku, location): self.taken.get((sku, location), 0) + qty})
+
+    def leaving(self, finding: str, elements: Iterable[Any]) -> "PlanSoFar":
+        """With a finding that nothing helps besides."""
+        return replace(self, unmet={**self.unmet, finding: [*self.unmet.get(finding, ()), *elements]})
 
 
 class Case:
-    """Facts, clause values and named conditions of one run.
+    """Facts, clause values and named conditions of one run. Nothing changes it: a plan is tried on what it is `after` that plan.
 
     Args:
         pack: the pack of the run.
@@ -44,32 +74,57 @@ class Case:
         self.pack, self.event, self.facts = pack, event, facts
         self.as_of = iso(event.as_of)
         self.records = Records()
-        #: what `diagnose.find` found
-        self.findings: list[dict[str, Any]] | None = None
-        #: name of a read -> why there is no value
+        #: name of a read or of a named condition -> why there is no value
         self.missing: dict[str, str] = {}
-        self._lacking: dict[str, str] = {}
-        self._lacking_collections: dict[str, str] = {}
+        #: collection -> why it could not be read
+        self._unread: dict[str, str] = {}
         self._read_collections: set[str] = set()
-        #: collections that functions looked into since somebody cleared it, and those that a condition with a name did
-        self.consulted: set[str] = set()
-        self._consulted_for: dict[str, frozenset[str]] = {}
+        #: named condition -> the collections that its functions looked into
+        self._looked_for: dict[str, frozenset[str]] = {}
+        self._plan = PlanSoFar()
+        #: collections that functions look into, where somebody wants to know
+        self._looked: set[str] | None = None
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
         for fact in facts:
             self._take_up(fact, known)
-        self.stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject)
+        stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject, self._taken)
         claims = Claims(self.records, self._needs, values.get("OMN_1", {}).get("tiers", ()))
-        self._planned: Mapping[str, int] = {}
-        self._unmet: Mapping[str, list[Any]] = {}
         functions = {
             **PLAIN_FUNCTIONS,
-            **self.stock.functions(),
+            **stock.functions(),
             **claims.functions(),
-            "planned": lambda action: self._planned.get(action, 0),
-            "unmet": lambda finding: self._unmet.get(finding, []),
+            "planned": lambda action: self._tried.planned.get(action, 0),
+            "unmet": lambda finding: self._tried.unmet.get(finding, []),
         }
         self.scope = Scope({name: value for name, value in {**known, **values}.items() if name in pack.names}, functions)
         self._name_conditions()
+
+    def after(self, plan: PlanSoFar) -> "Case":
+        """The case as conditions see it when a plan has come so far."""
+        after = copy(self)
+        after._plan = plan
+        return after
+
+    @cached_property
+    def findings(self) -> list[dict[str, Any]]:
+        """The findings that are so, and those that cannot be told, in the order of the pack.
+
+        Each is {"id", "dimension", "about": {name: element}, "says", "facts": [names of the reads it is made of],
+        "lacking": [why it cannot be told]}.
+        """
+        found: list[dict[str, Any]] = []
+        for dimension, findings in self.pack.findings.items():
+            for finding in findings:
+                here = self._looking_anew()
+                told = {"id": finding.id, "dimension": dimension, "about": {}, "says": "", "facts": [], "lacking": []}
+                try:
+                    for about in here.elements(finding.each):
+                        if here.holds(finding.when, about):
+                            says = here.sentence(finding.says, about)
+                            found.append({**told, "about": about, "says": says, "facts": here._behind(finding.id)})
+                except Unknown as unknown:
+                    found.append({**told, "lacking": self.lacking(unknown)})
+        return found
 
     def evaluate(self, source: str, bound: Mapping[str, Any] | None = None) -> Any:
         """The value of a condition (or of a computed value, with its =) that stands in the pack.
@@ -77,10 +132,22 @@ class Case:
         Raises Unknown when it cannot be told from what is known.
         """
         expression = self.pack.expressions[source]
-        if not bound:
-            return expression.evaluate(self.scope)
-        with self.scope.binding(bound):
-            return expression.evaluate(self.scope)
+        if not expression.functions:
+            if not bound:
+                return expression.evaluate(self.scope)
+            with self.scope.binding(bound):
+                return expression.evaluate(self.scope)
+        looked = set[str]()
+        try:
+            with self.scope.binding({**(bound or {}), _TRIED: self._plan, _LOOKED: looked}):
+                return expression.evaluate(self.scope)
+        except Unknown as unknown:
+            for collection in looked - self._read_collections | looked & self._unread.keys():
+                unknown.add_note(self._why_unread(collection))
+            raise
+        finally:
+            if self._looked is not None:
+                self._looked |= looked
 
     def known(self, source: str) -> Any:
         """The value of a condition that stands in the pack, None where it cannot be told."""
@@ -105,45 +172,53 @@ class Case:
             for element in self.evaluate(source, bound):
                 yield {**(bound or {}), name: element}
 
-    def sentence(self, source: str, bound: Mapping[str, Any] | None = None, told: Told | None = None) -> str:
+    def sentence(self, source: str, bound: Mapping[str, Any] | None = None, shown_as: ShownAs | None = None) -> str:
         """A `says` of the pack with its holes filled; what is not known is said to be so.
 
-        `told` says what stands in a hole instead, from its expression and its value, as for readers who may not see all.
+        `shown_as` says what stands in a hole instead, from its expression and its value, as for readers who may not see all.
         """
         pieces = self.pack.templates[source].pieces
-        return "".join(piece if isinstance(piece, str) else self._said(piece, bound, told) for piece in pieces)
+        return "".join(piece if isinstance(piece, str) else self._said(piece, bound, shown_as) for piece in pieces)
 
     def letter(self, draft: str, bound: Mapping[str, Any] | None = None) -> Letter:
-        """A draft of the pack for somebody outside."""
-        return Letter(draft, self.pack.drafts[draft], self.holes(draft, bound))
-
-    def holes(self, draft: str, bound: Mapping[str, Any] | None = None) -> dict[str, str]:
-        """What the holes of a draft hold: days and money as people write them, nothing where a fact is not known."""
-        pieces = self.pack.templates[self.pack.drafts[draft]].pieces
-        return {piece.source: self._written(piece, bound) for piece in pieces if isinstance(piece, Expression)}
+        """A draft of the pack for somebody outside: days and money as people write them, nothing where a fact is not known."""
+        text = self.pack.drafts[draft]
+        holes = [piece for piece in self.pack.templates[text].pieces if isinstance(piece, Expression)]
+        return Letter(draft, text, {hole.source: self._written(hole, bound) for hole in holes})
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
-        names, reasons = self.pack.through_let(unknown.expression.names), dict(self._lacking)
-        reasons |= {name: reason for name, reason in self.missing.items() if name in names}
-        return sorted(set(reasons.values())) or [f"a value is not known that «{unknown.expression.source}» needs"]
+        names = self.pack.through_let(unknown.expression.names)
+        reasons = {*getattr(unknown, "__notes__", ()), *(reason for name, reason in self.missing.items() if name in names)}
+        return sorted(reasons) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
-    def behind(self, finding_id: str) -> list[str]:
+    @property
+    def _tried(self) -> PlanSoFar:
+        """The plan of whoever evaluates: functions belong to the case without one."""
+        plan: PlanSoFar = self.scope.bound.get(_TRIED, self._plan)
+        return plan
+
+    def _taken(self) -> Mapping[tuple[str, str], int]:
+        return self._tried.taken
+
+    def _looking_anew(self) -> "Case":
+        """The same, which knows what its functions look into from now on."""
+        anew = copy(self)
+        anew._looked = set()
+        return anew
+
+    def _behind(self, finding_id: str) -> list[str]:
         """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
         reach = self.pack.reach[finding_id]
-        looked = self.consulted.union(*(self._consulted_for.get(name, ()) for name in reach))
+        looked = (self._looked or set()).union(*(self._looked_for.get(name, ()) for name in reach))
         return [name for name, read in self.pack.reads.items() if name in reach or _collection(read.tool) in looked]
-
-    def plan_so_far(self, planned: Mapping[str, int], unmet: Mapping[str, list[Any]]) -> None:
-        """What `planned` and `unmet` answer from now on."""
-        self._planned, self._unmet = planned, unmet
 
     def _take_up(self, fact: Fact, known: dict[str, Any]) -> None:
         tool = READ_TOOLS.get(fact.tool)
         if fact.status == "failed":
             self.missing[fact.name] = fact.error or f"{fact.tool} could not be read"
             if tool and fact.args:
-                self._lacking_collections.setdefault(tool.collection, self.missing[fact.name])
+                self._unread.setdefault(tool.collection, self.missing[fact.name])
             return
         value = fact.value
         if tool and value is not None:
@@ -159,31 +234,28 @@ class Case:
         known[fact.name] = value
 
     def _needs(self, collection: str) -> None:
-        self.consulted.add(collection)
-        reason = self._lacking_collections.get(collection)
-        if reason is None and collection not in self._read_collections:
-            reason = f"{collection} was not read"
-        if reason is not None:
-            self._lacking[collection] = reason
-            raise Missing(reason)
+        self.scope.bound[_LOOKED].add(collection)
+        if collection in self._unread or collection not in self._read_collections:
+            raise MissingCollection(self._why_unread(collection))
+
+    def _why_unread(self, collection: str) -> str:
+        return self._unread.get(collection, f"{collection} was not read")
 
     def _name_conditions(self) -> None:
         for name, source in self.pack.let.items():
-            self.consulted.clear()
+            here = self._looking_anew()
             try:
-                self.scope.define(name, self.evaluate(source))
+                self.scope.define(name, here.evaluate(source))
             except Unknown as unknown:
                 self.missing[name] = "; ".join(self.lacking(unknown))
-            self._consulted_for[name] = frozenset(self.consulted)
+            self._looked_for[name] = frozenset(here._looked or ())
 
-    def _said(self, expression: Expression, bound: Mapping[str, Any] | None, told: Told | None = None) -> str:
+    def _said(self, expression: Expression, bound: Mapping[str, Any] | None, shown_as: ShownAs | None = None) -> str:
         try:
             value = self.evaluate(expression.source, bound)
         except Unknown:
             return "(not known)"
-        if told is not None:
-            return told(expression, value)
-        return shown(expression, value)
+        return (shown_as or shown)(expression, value)
 
     def _written(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
         try:
@@ -194,14 +266,21 @@ class Case:
             return ""
         if isinstance(value, str) and expression.source.endswith(("_at", "eta")):
             return _day(value)
-        return _UNRULY.sub(" ", self._said(expression, bound)).strip()
+        return _UNRULY.sub(" ", shown(expression, value)).strip()
 
 
 def shown(expression: Expression, value: Any) -> str:
     """A value as it stands in a sentence."""
     if _MONEY.search(expression.source) and isinstance(value, int):
         return f"${value / 100:,.2f}"
-    return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:LONGEST_SAID]
+    if isinstance(value, str) and _MOMENT.search(expression.source):
+        return _when(value)[:LONGEST_SAID]
+    said = [words(one) if isinstance(one, str) and _CODE.search(expression.source) else str(one) for one in _listed(value)]
+    return ", ".join(said)[:LONGEST_SAID]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _collection(tool: str) -> str | None:
@@ -213,7 +292,15 @@ def _day(text: str) -> str:
         when = moment(text)
     except ValueError:
         return ""
-    return f"{when.day} {when:%B %Y}"
+    return f"{when:%B} {when.day}, {when.year}"
+
+
+def _when(text: str) -> str:
+    try:
+        when = moment(text).astimezone(UTC)
+    except ValueError:
+        return text
+    return f"{when:%b} {when.day}, {when.year}, {when.hour % 12 or 12}:{when:%M %p} UTC"
 
 
 def iso(when: datetime) -> str:

@@ -1,31 +1,29 @@
 """check: judge the draft, and write it into the ledger as a proposal if it passes.
 
 The check does not trust the reasoner, nor people. What fails goes back with the reasons: to a reasoner as often as it may be
-asked, then the planner's plan is tried where a model's was, and then an escalation.
+asked, then the planner's plan is tried where a model's was, and then an escalation. A proposal says how soon somebody should
+decide: the more money is at stake and the higher the tier, the sooner; never after the expiry.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from ledger.limits import raised
-from ledger.records import APPROVER, NOBODY, Approval, Proposal, Run
+from ledger.records import APPROVER, NOBODY, Approval, NewObservation, Proposal, Run
 from nodes import reasons
 from nodes.authority import evidence_digest, plan_digest
 from nodes.authorship import editors_of
-from nodes.briefing import brief
 from nodes.case import Case
 from nodes.derivation import feasible
 from nodes.judge import Judgement, judge
-from nodes.rail import NewObservation, observe
 from nodes.reasoning.seeing import see
-from nodes.state import MissionContext, MissionState
+from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import half_done, to_take_back
-from nodes.urgency import due_at
-from nodes.wording import with_words
 
 #: what is told of what is wrong with a draft, so that the state stays small
 MOST_OBJECTIONS, LONGEST_OBJECTION = 10, 240
@@ -38,7 +36,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     run = context.ledger.run(run_id)
     case = context.case(run, state["look"])
     values = context.policies.values(run.event.as_of)
-    draft = with_words(state["draft"], case, context.catalogue, context.ledger, run_id)
+    draft = context.ledger.drafted(state["draft"])
     back, left = to_take_back(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
     before = context.ledger.proposal(run_id)
     revision = before.revision + 1 if before else 1
@@ -87,7 +85,7 @@ def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: 
     task = brief(context, state, case)
     found = reasons.objections(draft, task.rail, state["grounded"], ())
     if found:  # as where they quote something: then what was shown is gone through
-        known = see(task, feasible(case, task.findings, context.catalogue)).known
+        known = see(task, feasible(case, context.catalogue)).known
         found = reasons.objections(draft, task.rail, state["grounded"], known)
     return found
 
@@ -136,3 +134,23 @@ def _route(proposal: Proposal) -> str:
 
 def _who(proposal: Proposal) -> str:
     return f"{proposal.approval.role}, two different people" if proposal.approval.four_eyes else proposal.approval.role
+
+
+#: what the tiers that packs tell count for; others count for nothing
+TIERS = {"vip": 1.0, "tier 1": 1.0, "gold": 0.5, "tier 2": 0.5}
+#: cents that count for nothing, and for all that money can
+LEAST_CENTS, MOST_CENTS = 1_000, 10_000_000
+#: the share of the time until the expiry that each of the two can take away
+SHARE = 0.45
+
+
+def due_at(created_at: datetime, expires_at: datetime, money_at_stake_cents: int, tier: str) -> datetime:
+    """The moment by which to decide: the expiry, less up to 45% of the time for money and 45% for the tier.
+
+    Money counts by its order of magnitude, from $10 to $100,000. Equal weights and equal age give equal urgency, so the
+    order of two proposals does not change while they wait.
+    """
+    cents = min(max(money_at_stake_cents, LEAST_CENTS), MOST_CENTS)
+    money = math.log(cents / LEAST_CENTS) / math.log(MOST_CENTS / LEAST_CENTS)
+    left = 1.0 - SHARE * money - SHARE * TIERS.get(tier, 0.0)
+    return created_at + timedelta(seconds=round((expires_at - created_at).total_seconds() * left))

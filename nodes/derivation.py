@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nodes.case import Case
-from nodes.diagnose import find
 from nodes.letters import Letter, unlike
-from nodes.planner import Composed, Point, compose
+from nodes.planner import Composed, Point, compose, plan_of_rules
 from systems.catalogue import Catalogue
 
 #: so many plans are looked at for a draft; a pack that leaves more open is not gone through to its end
@@ -23,7 +22,7 @@ MOST_PLANS = 64
 class Plan:
     """A plan that follows from the case."""
 
-    #: the first is the planner's: `nodes.planner.PLANNERS`
+    #: "plan-1" is the planner's
     id: str
     draft: Mapping[str, Any]
     #: step of the plan, from 0 -> the letter that is its text
@@ -53,10 +52,10 @@ def queues(case: Case) -> frozenset[str]:
     return frozenset({pack.missing.escalate, *(way.escalate for way in ways if way.escalate)})
 
 
-def feasible(case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catalogue, most: int = 6) -> list[Plan]:
+def feasible(case: Case, catalogue: Catalogue, most: int = 6) -> list[Plan]:
     """The plans that the pack allows, the planner's first; at most so many, of each (verdict, actions) one."""
     plans: dict[str, Plan] = {}
-    for composed in _every(case, findings, catalogue, 4 * most):
+    for composed in _every(case, catalogue, 4 * most):
         key = repr((composed.draft["verdict"], sorted(map(repr, _counted(composed.draft["plan"], catalogue)))))
         if key not in plans:
             says = "; ".join(f"{finding}: {options[0]}" for (finding, _), options in composed.choices.items() if len(options) > 1)
@@ -68,7 +67,7 @@ def feasible(case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catal
 
 def derived(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> Derivation:
     """Whether a draft follows from the case. Its verdict and actions must be known to the pack."""
-    plans = feasible(case, find(case), catalogue, MOST_PLANS)
+    plans = feasible(case, catalogue, MOST_PLANS)
     if draft["verdict"] == "escalate":
         return _handed_over(case, draft, plans[0])
     wanted = Counter(_counted(draft["plan"], catalogue))
@@ -78,11 +77,11 @@ def derived(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> Deriv
     return Derivation(_far_from(draft, plans, catalogue))
 
 
-def _every(case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catalogue, most: int) -> Iterator[Composed]:
+def _every(case: Case, catalogue: Catalogue, most: int) -> Iterator[Composed]:
     """Every plan that other picks give, those with the fewest first; at most so many."""
     waiting: list[dict[Point, str]] = [{}]
     for picks in waiting:
-        composed = compose(case, findings, catalogue, picks)
+        composed = compose(case, catalogue, picks) if picks else plan_of_rules(case, catalogue)
         yield composed
         before: dict[Point, str] = {}
         for point, (taken, *others) in composed.choices.items():
@@ -155,5 +154,5 @@ def _far_from(draft: Mapping[str, Any], plans: Sequence[Plan], catalogue: Catalo
     return [
         *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
         *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
-        *(f"{name} ({args}) is called for and left out" for name, args in (follows - wanted).elements()),
+        *(f"{name} ({args}) is required but missing" for name, args in (follows - wanted).elements()),
     ]

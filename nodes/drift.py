@@ -24,15 +24,13 @@ from nodes.authority import (
 )
 from nodes.authorship import editors_of
 from nodes.case import Case
-from nodes.diagnose import find
 from nodes.gather import read_facts
 from nodes.judge import judge
 from nodes.pack import Pack
 from nodes.undo import half_done, to_take_back
 from systems.calls import Reader
 from systems.catalogue import Catalogue
-from systems.reads import READ_TOOLS
-from systems.records import KEYS, PART_KEYS
+from systems.company import KEYS, PART_KEYS, READ_TOOLS
 
 #: of a fact that is another record altogether
 _WHOLE = ""
@@ -98,7 +96,7 @@ def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[i
     pack, before = context.pack(run.event), context.ledger.facts(run.run_id)
     now = read_facts(pack, run.event, context.reader, context.clock)
     if [fact.name for fact in before] != [fact.name for fact in now]:
-        raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; start it anew, or close it")
+        raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
     values = context.policies.values(run.event.as_of)
     case = context.case_on(run, now)
@@ -116,7 +114,7 @@ def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[i
     untrue = [*_unlike_its_digest(context, run, proposal, before), *_wrongly_undone(context, proposal)]
     if not judgement.objections:
         untrue += misshown(proposal, judgement, steps, whole=whole)
-    reasons = [*(_other_findings(find(then), find(case)) if differences else ()), *judgement.objections]
+    reasons = [*(_other_findings(then.findings, case.findings) if differences else ()), *judgement.objections]
     if differences and not left_out and not judgement.objections:
         reasons += otherwise_now(proposal, judgement)
     same = _as_approved(judgement.approval, proposal.approval, less=bool(left) or not differences)

@@ -44,7 +44,7 @@ def outdated_letters(before: Sequence[Step], after: Sequence[Step], catalogue: C
         for amount in (f"${cents / 100:,.2f}" for cents in sorted(gone)):
             if any(quotable(amount) <= quotable(text) for text in kept):
                 says = f"the letter of step {i + 1} still says {amount}"
-                found.append(f"{says}, which is no amount of the edited plan: change the letter too")
+                found.append(f"{says}, which is not an amount of the edited plan; change the letter too")
     return found
 
 

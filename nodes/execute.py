@@ -4,6 +4,8 @@ Before the first effect the world is read again, and who must have approved is w
 also for a plan that says it takes nobody. Where what the proposal stood on has changed and it matters, the run looks anew.
 A step that fails after others were done has them taken back, which is a proposal of its own; one that fails first, or
 whose outcome is not known, stops the run as an incident.
+
+close: write verdict and outcome. A run is finished when its ledger row says so.
 """
 
 import hashlib
@@ -15,14 +17,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from errors import OverLimit, Stuck
-from ledger.records import Approval, Decision, Effect, Proposal, Run
-from ledger.rules import steps_left_out, unapproved
+from ledger.authorization import steps_left_out, unapproved
+from ledger.records import Approval, Decision, Effect, NewObservation, Outcome, Proposal, Run
 from nodes.authority import authors, covers
 from nodes.authorship import editors_of
 from nodes.drift import drift
 from nodes.effects import do
-from nodes.rail import NewObservation, observe
-from nodes.state import MissionContext, MissionState
+from nodes.state import MissionContext, MissionState, observe
 from nodes.undo import takes_back
 
 
@@ -57,7 +58,7 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
     if wrong:
         raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
     if changed.reasons:
-        tools = dict.fromkeys(f"{one.tool} answers otherwise" for one in changed.differences)
+        tools = dict.fromkeys(f"{one.tool} gives a different answer" for one in changed.differences)
         said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
@@ -67,7 +68,7 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
     except OverLimit as over:  # what went out since it was approved, or proposed
         observe(runtime, run.run_id, [NewObservation("execute", "check", f"Not done: {over}")])
         return {"proposal_id": None}
-    told = [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected" for step in sorted(left_out)]
+    told = [f"{step + 1}. {proposal.plan[step]['says']}: skipped, its part was rejected" for step in sorted(left_out)]
     observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
     return None
 
@@ -114,7 +115,7 @@ def _after_failure(
     less = proposal.undoes and any(effect.status == "failed" and effect.step < len(proposal.plan) - 1 for effect in begun)
     if not undoing and not less and not looked_at:
         raise Stuck(failed)
-    told = "what was done before it is to be taken back" if undoing else "it is looked at anew"
+    told = "the earlier steps will be undone" if undoing else "the data is read again"
     observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed.removesuffix('.')}; {told}")])
     again: MissionState = {"proposal_id": None}
     return {**again, "undoing": proposal.proposal_id} if undoing else again
@@ -127,3 +128,15 @@ def _begun(proposal: Proposal, context: MissionContext) -> list[Effect]:
 def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
     """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
     return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
+
+
+def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
+    """Finish the run in the ledger."""
+    context, run_id = runtime.context, state["run_id"]
+    verdict = str(state["verdict"])
+    done = any(effect.status == "done" for effect in context.ledger.effects(run_id))
+    outcome: Outcome = state.get("outcome") or ("abandoned" if done else "rejected")
+    observe(runtime, run_id, [NewObservation("close", "verdict", f"{verdict}: {outcome.replace('_', ' ')}")])
+    context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
+    context.forget(run_id)
+    return {"outcome": outcome}

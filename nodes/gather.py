@@ -12,14 +12,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from ledger.canonical import storable
-from ledger.records import Event, Fact
+from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.listening import UNDERSTAND
 from nodes.pack import GIVEN, Pack, Read
-from nodes.rail import NewObservation, observe
 from nodes.reasoning.reading import reading_for
-from nodes.state import MissionContext, MissionState
+from nodes.state import MissionContext, MissionState, observe
 from nodes.undo import left_to_undo
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
@@ -74,7 +73,7 @@ def _asked(pack: Pack, name: str, read: Read, scope: Scope, told: dict[str, Any]
     """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
     lacking = sorted(_needs(pack, read) - scope.names.keys())
     if lacking:
-        return _failed(name, read, f"{read.tool} was not asked, for there is no {lacking[0]}", clock)
+        return _failed(name, read, f"{read.tool} was not called, because there is no {lacking[0]}", clock)
     try:
         args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
     except Unknown as unknown:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.arrivals import source_of
+from ledger.inbox import source_of
 from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case

@@ -13,9 +13,8 @@ from errors import Refused, SendBack
 from ledger.records import NOBODY, Approval
 from nodes.authorship import NOBODY as NO_EDITORS
 from nodes.authorship import Editors, is_planned, why_others
-from nodes.case import Case
+from nodes.case import Case, PlanSoFar
 from nodes.derivation import Derivation, derived
-from nodes.diagnose import find
 from nodes.governance import (
     Gift,
     Values,
@@ -29,7 +28,7 @@ from nodes.governance import (
     stake,
     tier,
 )
-from nodes.planner import Composed, compose
+from nodes.planner import Composed, plan_of_rules
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -56,7 +55,7 @@ def what_follows(judgement: Judgement) -> str:
         return "This is the plan of the rules again: it runs without approval."
     if judgement.approval.own:
         return "Only the tone is yours: you may approve it yourself."
-    return f"Your wording waits for somebody else: {judgement.others}."
+    return f"Your wording needs another person's approval: {judgement.others}."
 
 
 def judge(
@@ -76,15 +75,15 @@ def judge(
     in its midst: then a person sees whatever does not hand the case over. `editors` are the people who edited it.
     """
     plan, follows, own = draft["plan"], Derivation(), None
-    others, planned = ("more than its letter was edited", False) if editors.keys else ("", True)
+    others, of_rules = ("more than its letter was edited", False) if editors.keys else ("", True)
     if takes_back is not None:
         objections = _undoing(case, draft, takes_back, catalogue)
     elif not (objections := _shape(case, draft, catalogue)):
         if draft.get("by") == "model":
             follows = derived(case, draft, catalogue)
         if editors.keys or automatic(case, plan, values):
-            own = compose(case, find(case), catalogue)
-            planned = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
+            own = plan_of_rules(case, catalogue)
+            of_rules = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
             others = why_others(case, draft, own, values, editors) if editors.keys else ""
         objections = [
             *follows.objections,
@@ -96,10 +95,10 @@ def judge(
     if objections:
         return Judgement(objections)
     try:
-        alone = _by_rule(plan, None if planned else own, of(case.pack.approval.automate, values))
+        alone = _by_rule(plan, None if of_rules else own, of(case.pack.approval.automate, values))
         told, changes, gifts = _rehearse(case, plan, catalogue, values, alone)
         stakes = stake(money for money, _ in gifts)
-        seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not planned
+        seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or read_by_a_model(case) or not of_rules
         own_words = bool(editors.keys) and not others
         asked = approval(case, told, stakes, values, seen=seen, own=own_words)
         asked = replace(asked, limits=limits(case, gifts, values))
@@ -111,16 +110,16 @@ def judge(
 def _shape(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> list[str]:
     verdict, plan = draft["verdict"], draft["plan"]
     if verdict not in case.pack.verdicts:
-        return [f"{verdict!r} is no verdict of {case.pack.mission}"]
+        return [f"{verdict!r} is not a verdict of {case.pack.mission}"]
     if len(plan) > MOST_ACTIONS:
         return [f"the plan has {len(plan)} actions; at most {MOST_ACTIONS} can be decided at once"]
     objections = []
     for action in plan:
         if action["name"] not in catalogue:
-            objections.append(f"{action['name']!r} is no action of the catalogue")
+            objections.append(f"{action['name']!r} is not an action of the catalogue")
             continue
         if action["name"] not in case.pack.actions:  # what no policy of the mission speaks of, no guard of it would hold up
-            objections.append(f"{action['name']} is no action of {case.pack.mission}")
+            objections.append(f"{action['name']} is not an action of {case.pack.mission}")
             continue
         try:
             catalogue[action["name"]].validate(action["args"])
@@ -138,7 +137,7 @@ def _handed_over(case: Case, action: Mapping[str, Any]) -> list[str]:
     try:
         own = {name: case.value(value, {"queue": ""}) for name, value in raw.items() if value != "=queue"}
     except Unknown:
-        return [f"{action['name']}: it cannot be told what the case is"]
+        return [f"{action['name']}: the case cannot be determined"]
     return [f"{action['name']}: {name} must be {value!r}" for name, value in own.items() if action["args"].get(name) != value]
 
 
@@ -162,7 +161,7 @@ def _undoing(case: Case, draft: Mapping[str, Any], takes_back: Sequence[Mapping[
 
 def _way_out(case: Case, verdict: str) -> list[str]:
     """What ends a case ends it for every reasoner: the first finding that cannot be told, or that leaves only ends."""
-    for finding in find(case):
+    for finding in case.findings:
         options = case.pack.options.get(finding["id"], ())
         ends = {option.end or ("escalate" if option.escalate else None) for option in options}
         if finding["lacking"]:
@@ -176,20 +175,19 @@ def _way_out(case: Case, verdict: str) -> list[str]:
 
 def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the guards of the pack object to, step by step: stock that a step takes is not there for the next."""
-    case.stock.put_back()
-    case.plan_so_far(Counter(action["name"] for action in plan), {})
+    so_far = PlanSoFar(planned=Counter(action["name"] for action in plan))
     objections = []
     for action in plan:
         bound = {"args": action["args"]}
         for guard in (guard for guard in case.pack.guards if guard.for_ == action["name"]):
             by = f" ({guard.cites})" if guard.cites else ""
             try:
-                if not case.holds(guard.that, bound):
+                if not case.after(so_far).holds(guard.that, bound):
                     objections.append(f"{action['name']}: this must hold: {guard.says}{by}")
                 elif guard.takes:
-                    case.stock.take(**{name: case.value(raw, bound) for name, raw in guard.takes.items()})
+                    so_far = so_far.taking(**{name: case.value(raw, bound) for name, raw in guard.takes.items()})
             except Unknown:
-                objections.append(f"{action['name']}: it cannot be told whether {guard.says}{by}")
+                objections.append(f"{action['name']}: it is not known whether {guard.says}{by}")
     return objections
 
 
@@ -225,7 +223,7 @@ def _rehearse(
             raise SendBack(f"step {step}, {action.name}: {unmet}")
         cents = action.cents(seen, flat)
         if unknown := [kind for kind, worth in cents.items() if worth is None and kind != "cost"]:
-            raise SendBack(f"step {step}, {action.name}: it cannot be told how much its {unknown[0]} is")
+            raise SendBack(f"step {step}, {action.name}: the amount of its {unknown[0]} is not known")
         gifts.append((cents, action.receivers(seen)))
         told.append(
             {

@@ -8,9 +8,11 @@ used, and the pack's stands. The tone is the model's.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from nodes.quoting import contacts, foreign, quotable
 from nodes.tone import new_words
+from systems.catalogue import Catalogue
 
 MOST_CHARACTERS = 1_500
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -43,13 +45,19 @@ def filled(text: str, holes: Mapping[str, str]) -> str:
     return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", told)).strip()
 
 
+def args_without_words(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The arguments of a step but letters and addresses: what of it may stand in a checkpoint, or in what a model is asked."""
+    kinds = catalogue[step["name"]].args if step["name"] in catalogue else {}
+    return {name: value for name, value in step["args"].items() if kinds.get(name) not in ("address", "text")}
+
+
 def problems(letter: Letter, text: str) -> list[str]:
     """Why a text with {holes} cannot be sent instead of the pack's letter; none if it can."""
     used = set(_HOLE.findall(text))
-    found = [f"the hole {{{hole}}} is none of the letter {letter.draft}" for hole in sorted(used - letter.holes.keys())]
-    found += [f"the hole {{{hole}}} is left out" for hole in sorted(letter.holes.keys() - used)]
+    found = [f"the hole {{{hole}}} does not belong to the letter {letter.draft}" for hole in sorted(used - letter.holes.keys())]
+    found += [f"the hole {{{hole}}} is missing" for hole in sorted(letter.holes.keys() - used)]
     if not found and re.search(r"[{}]", _HOLE.sub("", text)):
-        found.append("a brace stands outside a hole")
+        found.append("a brace is outside a hole")
     return found or unlike(letter, filled(text, letter.holes))
 
 

@@ -23,11 +23,11 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
 
 
-class _Part(BaseModel):
+class _PackPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Trigger(_Part):
+class Trigger(_PackPart):
     #: event -> its subject, as text with the trigger's fields in braces: `{sku}@{location}`
     events: dict[str, str] = Field(min_length=1)
 
@@ -44,13 +44,13 @@ class Trigger(_Part):
         return _FIELD.findall(self.events[event])
 
 
-class Read(_Part):
+class Read(_PackPart):
     tool: str
     args: dict[str, Any] = Field(alias="with")
     if_absent: Any = None
 
 
-class Finding(_Part):
+class Finding(_PackPart):
     """What facts mean; `each` makes one of it for every element of a list."""
 
     id: str
@@ -63,7 +63,7 @@ class Finding(_Part):
     choice: Literal["first", "any"] = Field(default="first", exclude_if=lambda choice: choice == "first")
 
 
-class Step(_Part):
+class Step(_PackPart):
     """An action, or a procedure, of an option; `if` and `each` say whether and how often."""
 
     action: str | None = None
@@ -74,7 +74,7 @@ class Step(_Part):
     cites: list[str] = []
 
 
-class Way(_Part):
+class Way(_PackPart):
     """What is done: steps, perhaps an end of the case."""
 
     do: list[Step] = []
@@ -108,16 +108,16 @@ class Conclusion(Way):
     says: str
 
 
-class Procedure(_Part):
+class Procedure(_PackPart):
     do: list[Step]
 
 
-class Verdict(_Part):
+class Verdict(_PackPart):
     keeps: list[str] | None
     says: str
 
 
-class Guard(_Part):
+class Guard(_PackPart):
     """What every step with this action must satisfy, whoever made the plan; `planned` counts the steps of that plan."""
 
     for_: str = Field(alias="for")
@@ -128,13 +128,13 @@ class Guard(_Part):
     takes: dict[str, Any] = {}
 
 
-class Raise(_Part):
+class Raise(_PackPart):
     clause: str
     for_: str = Field(alias="for")
     that: str
 
 
-class Book(_Part):
+class Book(_PackPart):
     """All subjects of a Mission, and how their runs are ranked: `missions run EVENT --all`."""
 
     event: str
@@ -156,14 +156,14 @@ class Book(_Part):
         return schedule
 
 
-class OwnWording(_Part):
+class OwnWording(_PackPart):
     """Whose tone of which letters waits for nobody else: the clause names the actions, the value the owner."""
 
     clause: str
     owner: str
 
 
-class ApprovalRule(_Part):
+class ApprovalRule(_PackPart):
     """The clauses that say who approves a plan."""
 
     automate: str
@@ -177,12 +177,12 @@ class ApprovalRule(_Part):
     own: OwnWording | None = Field(default=None, exclude_if=lambda own: own is None)
 
 
-class Missing(_Part):
+class Missing(_PackPart):
     escalate: str
     cites: list[str]
 
 
-class ExtraRead(_Part):
+class ExtraRead(_PackPart):
     """What a model may have read besides; its fields in `sees` are shown, the rest stays here."""
 
     tool: str
@@ -190,7 +190,7 @@ class ExtraRead(_Part):
     sees: list[str] = Field(min_length=1)
 
 
-class ModelSight(_Part):
+class ModelSight(_PackPart):
     """What a language model is shown of a case: what is not named stays here."""
 
     #: read, or `trigger` -> its fields, dotted into records and lists: `lines.sku`
@@ -214,7 +214,7 @@ class Template:
         return cls([part if i % 2 == 0 else compile_condition(part, where) for i, part in enumerate(parts)])
 
 
-class Pack(_Part):
+class Pack(_PackPart):
     """A validated pack; its compiled expressions are found by their source.
 
     A Mission whose events are about different things has `parts`: each has everything that the pack says for all, and

@@ -10,58 +10,62 @@ through all of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from nodes.case import Case
-from nodes.draft import End, Part, draft
+from nodes.case import Case, PlanSoFar
 from nodes.letters import Letter
-from nodes.pack import Conclusion, Option, Step, Way
-from nodes.reasoning.task import Task
+from nodes.pack import Conclusion, Option, Step
+from nodes.state import Task
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
 #: Each of so many findings is tried in another place of the queue; the work grows with their number times that of all.
 MOST_SWAPPED = 12
-#: the id of its plan among those that follow from a case
-PLANNERS = "plan-1"
+Found = Mapping[str, Any]
 #: a finding that leaves a choice: its id, and which one of that id it is, from 0
 Point = tuple[str, int]
 NO_PICKS: Mapping[Point, str] = MappingProxyType({})
 
 
-@dataclass
-class Progress:
-    """The plan so far."""
+@dataclass(frozen=True)
+class Part:
+    """What one finding contributed to the plan."""
 
-    #: the options to take where the pack leaves the choice open; the first that works elsewhere
-    picks: Mapping[Point, str] = field(default_factory=dict)
-    #: the options that worked where the choice is open, the one that was taken first
-    choices: dict[Point, list[str]] = field(default_factory=dict)
-    #: text -> the letter that it is
-    letters: dict[str, Letter] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
-    unmet: dict[str, list[Any]] = field(default_factory=dict)
-    alternatives: list[dict[str, str]] = field(default_factory=list)
+    finding: str
+    says: str
+    actions: Sequence[Mapping[str, Any]] = ()
+    cites: Sequence[str] = ()
+    #: the part of the plan that a person can reject by itself, if it is one
+    name: str | None = None
 
-    def planned(self) -> Counter[str]:
-        """How many actions of each name are planned."""
-        return Counter(action["name"] for part in self.parts for action in part.actions)
+
+@dataclass(frozen=True)
+class End:
+    """How the case ends, and with what of the plan."""
+
+    verdict: str
+    queue: str = ""
 
 
 @dataclass(frozen=True)
 class Composed:
     """A draft, and what it was made of."""
 
-    draft: dict[str, Any]
+    draft: Mapping[str, Any]
     #: step of the plan, from 0 -> the letter that is its text
     letters: Mapping[int, Letter]
     #: in the order in which they came up; the option that was taken first
     choices: Mapping[Point, Sequence[str]]
+
+
+#: the plan of each case, as long as there is the case: it follows from that and the catalogue alone
+_PLANNED: WeakKeyDictionary[Case, tuple[Catalogue, Composed]] = WeakKeyDictionary()
 
 
 class Planner:
@@ -73,116 +77,189 @@ class Planner:
 
     def propose(self, task: Task) -> dict[str, Any]:
         """A draft of a proposal; see `nodes.state.Reasoner`."""
-        return {**compose(task.case, task.findings, task.catalogue).draft, "of": PLANNERS}
+        return dict(plan_of_rules(task.case, task.catalogue).draft)
 
 
-def compose(
-    case: Case, findings: Sequence[Mapping[str, Any]], catalogue: Catalogue, picks: Mapping[Point, str] = NO_PICKS
-) -> Composed:
+def plan_of_rules(case: Case, catalogue: Catalogue) -> Composed:
+    """The plan of the planner: made once for a case, whoever asks for it."""
+    known = _PLANNED.get(case)
+    if known is None or known[0] is not catalogue:
+        known = _PLANNED[case] = (catalogue, compose(case, catalogue))
+    return known[1]
+
+
+def compose(case: Case, catalogue: Catalogue, picks: Mapping[Point, str] = NO_PICKS) -> Composed:
     """The options for all findings as one ordered plan; `picks` are options for findings of which the pack leaves the choice."""
-    progress = Progress(picks)
-    case.stock.put_back()
-    case.plan_so_far({}, progress.unmet)
+    trial = _Trial(case, picks)
     try:
-        end = _options(case, findings, progress) or _conclude(case, progress)
+        end = trial.options() or trial.conclude()
     except Unknown as unknown:
-        end = _lacking(case, case.lacking(unknown), progress)
-    made = draft(case, end, progress.parts, progress.alternatives, catalogue)
-    letters = {}
-    for step, action in enumerate(made["plan"]):
-        for value in action["args"].values():
-            if isinstance(value, str) and value in progress.letters:
-                letters[step] = progress.letters[value]
-    return Composed(made, letters, progress.choices)
+        end = trial.lacking(case.lacking(unknown))
+    made = draft(trial.case, end, trial.parts, trial.alternatives, catalogue)
+    texts = ((step, value) for step, action in enumerate(made["plan"]) for value in action["args"].values())
+    letters = {step: trial.letters[text] for step, text in texts if isinstance(text, str) and text in trial.letters}
+    return Composed(made, letters, trial.choices)
 
 
 def escalation(case: Case, queue: str, says: str, cites: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
     """The draft that escalates the case to a queue: whatever else was found, nothing else is proposed."""
-    part = Part("escalation", says, [], cites)
-    return draft(case, End("escalate", queue), [part], [], catalogue)
+    return draft(case, End("escalate", queue), [Part("escalation", says, [], cites)], [], catalogue)
 
 
-def _options(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress) -> End | None:
-    for finding_id, found in groupby(findings, key=itemgetter("id")):
-        if finding_id in case.pack.options:
-            elements = list(found)
-            clause = case.pack.priority(finding_id)
-            others = clause is not None and _another_order_differs(case, elements)
-            end = _meet(case, elements, progress)
-            if end:
+class _Trial:
+    """A plan as it comes about, tried on values: `case` is what the case looks like after what is planned so far."""
+
+    def __init__(self, case: Case, picks: Mapping[Point, str] = NO_PICKS, plan: PlanSoFar | None = None) -> None:
+        self._picks = picks
+        #: the options that worked where the choice is open, the one that was taken first
+        self.choices: dict[Point, list[str]] = {}
+        #: text -> the letter that it is
+        self.letters: dict[str, Letter] = {}
+        self.parts: list[Part] = []
+        self.alternatives: list[dict[str, str]] = []
+        self._go_on(case, plan or PlanSoFar())
+
+    def _go_on(self, case: Case, plan: PlanSoFar) -> None:
+        self.plan, self.case = plan, case.after(plan)
+
+    def options(self) -> End | None:
+        """Meet every finding that has options; the end of the case, where one ends it."""
+        for finding_id, elements in groupby(self.case.findings, key=itemgetter("id")):
+            found = list(elements)
+            if finding_id not in self.case.pack.options:
+                lacking = next((finding["lacking"] for finding in found if finding["lacking"]), None)
+                if lacking:
+                    return self.lacking(lacking)
+                continue
+            clause = self.case.pack.priority(finding_id)
+            others = clause is not None and self._another_order_differs(found)
+            if end := self._meet(found):
                 return end
             if clause and others:
-                progress.parts.append(Part(finding_id, "Another order of priority would have given another plan.", [], [clause]))
-        else:
-            for finding in found:
-                if finding["lacking"]:
-                    return _lacking(case, finding["lacking"], progress)
-    return None
+                says = "Another order of priority would have given another plan."
+                self.parts.append(Part(finding_id, says, cites=[clause]))
+        return None
 
+    def conclude(self) -> End:
+        """What the plan means, and what follows from it."""
+        for conclusion in self.case.pack.conclusions:
+            actions = Counter(action["name"] for part in self.parts for action in part.actions)
+            self._go_on(self.case, replace(self.plan, planned=actions))
+            for bound in self.case.elements(conclusion.each):
+                if self.case.holds(conclusion.when, bound):
+                    end = self._take(conclusion, conclusion.id, self.case.sentence(conclusion.says, bound), bound)
+                    if end:
+                        return end
+        return self.lacking(["no conclusion of the pack fits"])
 
-def _meet(case: Case, findings: Sequence[Mapping[str, Any]], progress: Progress) -> End | None:
-    """Take the first workable option for each of the findings, one after the other."""
-    for place, finding in enumerate(findings):
-        if finding["lacking"]:
-            return _lacking(case, finding["lacking"], progress)
-        options: Sequence[Option] = case.pack.options[finding["id"]]
-        if finding["id"] in case.pack.open_choices:
-            options = _choice(case, finding, place, progress)
-        lost = []
+    def lacking(self, lacking: Sequence[str]) -> End:
+        """The end of a case that cannot be decided."""
+        missing = self.case.pack.missing
+        self.parts = [Part("evidence.missing", f"It cannot be decided: {'; '.join(lacking)}.", cites=missing.cites)]
+        return End("escalate", missing.escalate)
+
+    def _meet(self, findings: Sequence[Found]) -> End | None:
+        """Take the first workable option for each of the findings, one after the other."""
+        for place, finding in enumerate(findings):
+            if finding["lacking"]:
+                return self.lacking(finding["lacking"])
+            lost = []
+            for option in self._options(finding, place):
+                bound = self._workable(option, finding)
+                if bound is None:
+                    lost.append(self.case.sentence(option.otherwise, finding["about"]))
+                    self._alternative(option, finding, lost[-1])
+                    continue
+                says = self.case.sentence(option.says, bound) if option.says else ""
+                end = self._take(option, finding["id"], " ".join([finding["says"], says]).strip(), bound)
+                if option.takes:
+                    taken = {name: self.case.value(raw, bound) for name, raw in option.takes.items()}
+                    self._go_on(self.case, self.plan.taking(**taken))
+                if end:
+                    return end
+                break
+            else:
+                self._go_on(self.case, self.plan.leaving(finding["id"], finding["about"].values()))
+                self.parts.append(Part(finding["id"], f"{finding['says']} Nothing helps: {'; '.join(lost)}."))
+        return None
+
+    def _options(self, finding: Found, place: int) -> Sequence[Option]:
+        """The options of a finding in their order. Of one that leaves the choice those that do not work, then the one that is
+        picked, else the first that works."""
+        options = self.case.pack.options[finding["id"]]
+        if finding["id"] not in self.case.pack.open_choices:
+            return options
+        lost, works = list[Option](), list[Option]()
         for option in options:
-            bound = _workable(case, option, finding["about"])
-            if bound is None:
-                lost.append(case.sentence(option.otherwise, finding["about"]))
-                progress.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost[-1]})
+            try:
+                (lost if self._workable(option, finding) is None else works).append(option)
+            except Unknown:
+                if not works:
+                    raise
+        if not works:
+            return lost
+        point = (finding["id"], place)
+        taken = next((option for option in works if option.id == self._picks.get(point)), works[0])
+        others = [option for option in works if option is not taken]
+        self.choices[point] = [taken.id, *(option.id for option in others)]
+        for option in others:
+            self._alternative(option, finding, f"it works too, and {taken.id} was chosen")
+        return [*lost, taken]
+
+    def _alternative(self, option: Option, finding: Found, because: str) -> None:
+        self.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": because})
+
+    def _workable(self, option: Option, finding: Found) -> dict[str, Any] | None:
+        """What the option binds if it is workable, else None."""
+        if not self.case.holds(option.when, finding["about"]):
+            return None
+        return next(self.case.elements(option.choose, finding["about"]), None)
+
+    def _another_order_differs(self, findings: Sequence[Found]) -> bool:
+        """Whether the findings, met in another order, would have got something else."""
+
+        def got(order: Sequence[Found]) -> set[str]:
+            trial = _Trial(self.case, plan=self.plan)
+            trial._meet(order)
+            return {repr(part.actions) for part in trial.parts if part.actions}
+
+        here = got(findings)
+        return any(got(order) != here for order in _other_orders(findings))
+
+    def _take(self, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any]) -> End | None:
+        steps = [done for step in way.do for done in self._perform(step, bound)]
+        actions = [action for action, _ in steps]
+        cites = list(dict.fromkeys([*way.cites, *(clause for _, clauses in steps for clause in clauses)]))
+        if way.escalate:
+            self.parts = [Part(finding, says, cites=cites)]
+            return End("escalate", way.escalate)
+        if way.end:
+            keeps = self.case.pack.verdicts[way.end].keeps
+            self.parts = [part for part in self.parts if keeps is None or part.finding in keeps]
+        self.parts.append(Part(finding, says, actions, cites, self.case.value(way.part, bound)))
+        return End(way.end) if way.end else None
+
+    def _perform(self, step: Step, bound: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Sequence[str]]]:
+        """Each action of a step, with what it cites."""
+        for here in self.case.elements(step.each, bound):
+            if not self.case.holds(step.if_, here):
                 continue
-            said = case.sentence(option.says, bound) if option.says else ""
-            end = _take(case, option, finding["id"], " ".join([finding["says"], said]).strip(), bound, progress)
-            if option.takes:
-                case.stock.take(**{name: case.value(raw, bound) for name, raw in option.takes.items()})
-            if end:
-                return end
-            break
-        else:
-            progress.unmet.setdefault(finding["id"], []).extend(finding["about"].values())
-            progress.parts.append(Part(finding["id"], f"{finding['says']} Nothing helps: {'; '.join(lost)}.", [], []))
-    return None
+            args = {name: self._argument(raw, here) for name, raw in step.args.items()}
+            if step.action:
+                yield {"name": step.action, "args": args}, step.cites
+            else:
+                for inner in self.case.pack.procedures[str(step.procedure)].do:
+                    yield from self._perform(inner, {**here, **args})
+
+    def _argument(self, raw: Any, bound: Mapping[str, Any]) -> Any:
+        if not isinstance(raw, dict) or raw.keys() != {"draft"}:
+            return self.case.value(raw, bound)
+        letter = self.case.letter(raw["draft"], bound)
+        self.letters[text := letter.filled] = letter
+        return text
 
 
-def _choice(case: Case, finding: Mapping[str, Any], place: int, progress: Progress) -> Sequence[Option]:
-    """The options of a finding that leaves the choice: those that do not work, then the one that is picked, else the first."""
-    lost, works = list[Option](), list[Option]()
-    for option in case.pack.options[finding["id"]]:
-        try:
-            (lost if _workable(case, option, finding["about"]) is None else works).append(option)
-        except Unknown:
-            if not works:
-                raise
-    if not works:
-        return lost
-    point = (finding["id"], place)
-    taken = next((option for option in works if option.id == progress.picks.get(point)), works[0])
-    others = [option for option in works if option is not taken]
-    progress.choices[point] = [taken.id, *(option.id for option in others)]
-    because = f"it works too, and {taken.id} was chosen"
-    progress.alternatives += [{"option": one.id, "for": finding["id"], "lost_because": because} for one in others]
-    return [*lost, taken]
-
-
-def _another_order_differs(case: Case, findings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the findings, met in another order, would have got something else."""
-    taken = case.stock.taken()
-
-    def plan(order: Sequence[Mapping[str, Any]]) -> set[str]:
-        trial = Progress()
-        _meet(case, order, trial)
-        case.stock.put_back(taken)
-        return {repr(part.actions) for part in trial.parts if part.actions}
-
-    here = plan(findings)
-    return any(plan(order) != here for order in _other_orders(findings))
-
-
-def _other_orders(found: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Mapping[str, Any]]]:
+def _other_orders(found: Sequence[Found]) -> Iterable[Sequence[Found]]:
     """All reversed, two neighbours swapped, one served first, one served last; of many findings, those of the first few.
 
     Of 100,000 random cases of up to five claims on up to three places there was none in which these gave the same plan
@@ -199,71 +276,67 @@ def _other_orders(found: Sequence[Mapping[str, Any]]) -> Iterable[Sequence[Mappi
             yield [*others, found[i]]
 
 
-def _conclude(case: Case, progress: Progress) -> End:
-    for conclusion in case.pack.conclusions:
-        case.plan_so_far(progress.planned(), progress.unmet)
-        for bound in case.elements(conclusion.each):
-            if case.holds(conclusion.when, bound):
-                end = _take(case, conclusion, conclusion.id, case.sentence(conclusion.says, bound), bound, progress)
-                if end:
-                    return end
-    return _lacking(case, ["no conclusion of the pack fits"], progress)
+def draft(
+    case: Case, end: End, parts: Sequence[Part], alternatives: Sequence[Mapping[str, str]], catalogue: Catalogue
+) -> dict[str, Any]:
+    """The draft of a proposal from the parts of a plan."""
+    bound = {"queue": end.queue}
+    if end.verdict == "escalate":
+        args = {name: case.value(raw, bound) for name, raw in case.pack.escalation.args.items()}
+        parts = [*parts, Part("escalation", "", [{"name": str(case.pack.escalation.action), "args": args}], [])]
+    because = {id(action): part for part in parts for action in part.actions}
+    plan = [
+        {
+            "name": action["name"],
+            "args": action["args"],
+            "for": because[id(action)].finding,
+            "part": because[id(action)].name,
+            "cites": list(because[id(action)].cites),
+        }
+        for action in in_order(unique((action for part in parts for action in part.actions), catalogue), catalogue)
+    ]
+    reasons = list(dict.fromkeys(part.says for part in parts if part.says and (part.actions or part.cites or part.name)))
+    answered = sum(fact.status != "failed" for fact in case.facts)
+    return {
+        "verdict": end.verdict,
+        "plan": plan,
+        "rationale": " ".join([case.sentence(case.pack.verdicts[end.verdict].says, bound), *reasons]),
+        "cites": list(dict.fromkeys(clause for part in parts for clause in part.cites)),
+        #: what each finding came to, for the rail
+        "said": list(dict.fromkeys(part.says for part in parts if part.says)),
+        "alternatives": list(alternatives),
+        #: the share of the reads that answered: the planner is sure of its rules, not of what it could not read
+        "confidence": round(answered / len(case.facts), 2) if case.facts else 0.0,
+    }
 
 
-def _workable(case: Case, option: Option, about: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the option binds if it is workable, else None."""
-    if not case.holds(option.when, about):
-        return None
-    return next(case.elements(option.choose, about), None)
+def unique(actions: Iterable[Mapping[str, Any]], catalogue: Catalogue) -> list[Mapping[str, Any]]:
+    """The actions, those left out that are the same as an earlier one and need no repetition."""
+    kept: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
+    for action in actions:
+        entry = catalogue[action["name"]]
+        key = repr((entry.name, [action["args"][name] for name in entry.counting]))
+        if not (entry.once and key in seen):
+            kept.append(action)
+        seen.add(key)
+    return kept
 
 
-def _take(
-    case: Case, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any], progress: Progress
-) -> End | None:
-    actions, cites = _actions(case, way, bound, progress)
-    if way.escalate:
-        progress.parts = [Part(finding, says, [], cites)]
-        return End("escalate", way.escalate)
-    if way.end:
-        keeps = case.pack.verdicts[way.end].keeps
-        progress.parts = [part for part in progress.parts if keeps is None or part.finding in keeps]
-    progress.parts.append(Part(finding, says, actions, cites, case.value(way.part, bound)))
-    return End(way.end) if way.end else None
-
-
-def _actions(case: Case, way: Way, bound: Mapping[str, Any], progress: Progress) -> tuple[list[dict[str, Any]], list[str]]:
-    actions: list[dict[str, Any]] = []
-    cites = dict.fromkeys(way.cites)
-    for step in way.do:
-        for done, clauses in _perform(case, step, bound, progress):
-            actions.append(done)
-            cites.update(dict.fromkeys(clauses))
-    return actions, list(cites)
-
-
-def _perform(
-    case: Case, step: Step, bound: Mapping[str, Any], progress: Progress
-) -> Iterable[tuple[dict[str, Any], Sequence[str]]]:
-    for here in case.elements(step.each, bound):
-        if not case.holds(step.if_, here):
-            continue
-        args = {name: _argument(case, raw, here, progress) for name, raw in step.args.items()}
-        if step.action:
-            yield {"name": step.action, "args": args}, step.cites
-        else:
-            for inner in case.pack.procedures[str(step.procedure)].do:
-                yield from _perform(case, inner, {**here, **args}, progress)
-
-
-def _argument(case: Case, raw: Any, bound: Mapping[str, Any], progress: Progress) -> Any:
-    if not isinstance(raw, dict) or raw.keys() != {"draft"}:
-        return case.value(raw, bound)
-    letter = case.letter(raw["draft"], bound)
-    progress.letters[text := letter.filled] = letter
-    return text
-
-
-def _lacking(case: Case, lacking: Sequence[str], progress: Progress) -> End:
-    says = f"It cannot be decided: {'; '.join(lacking)}."
-    progress.parts = [Part("evidence.missing", says, [], case.pack.missing.cites)]
-    return End("escalate", case.pack.missing.escalate)
+def in_order(actions: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[Mapping[str, Any]]:
+    """The actions so that each comes after what the catalogue puts before it; otherwise in the given order."""
+    waiting, ordered = list(actions), []
+    while waiting:
+        free = next(
+            (
+                action
+                for action in waiting
+                if not any(
+                    catalogue[action["name"]].comes_after(catalogue[other["name"]]) for other in waiting if other is not action
+                )
+            ),
+            waiting[0],  # a circle in the catalogue: the check refuses the plan
+        )
+        waiting.remove(free)
+        ordered.append(free)
+    return ordered

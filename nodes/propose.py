@@ -5,12 +5,11 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from errors import Stuck
-from nodes.briefing import brief
+from ledger.records import NewObservation
 from nodes.case import Case
 from nodes.planner import Planner, escalation
-from nodes.rail import NewObservation, observe
-from nodes.state import MissionContext, MissionState
-from nodes.wording import EDIT, UNDO, edited, taking_back, without_words
+from nodes.state import MissionContext, MissionState, brief, observe
+from nodes.undo import undoing
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -22,7 +21,7 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     case = context.case(context.ledger.run(run_id), state["look"])
     made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, case)}
     observe(runtime, run_id, [*_said(made), _observation(made)])
-    return {"draft": without_words({name: value for name, value in made.items() if name != "said"}, context.catalogue)}
+    return {"draft": context.ledger.draft(run_id, {name: value for name, value in made.items() if name != "said"})}
 
 
 def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
@@ -41,8 +40,9 @@ def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str,
     if decision and kind == "edit" and not state["objections"]:
         return {**_edited(context, state["run_id"]), "author": decision["by"], "undoes": undoes}
     if undoes:
-        back = taking_back(undoes, case, context.catalogue, context.ledger, state["run_id"])
-        return {**back, "of": UNDO, "undoes": undoes}
+        undone = next(one for one in context.ledger.proposals(state["run_id"]) if one.proposal_id == undoes)
+        back = undoing(case, undone, context.ledger.effects(state["run_id"]), context.catalogue)
+        return {**back, "undoes": undoes}
     if tries == asked:
         return _after_a_model(context, state, case)
     return context.reasoner.propose(brief(context, state, case))
@@ -51,7 +51,7 @@ def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str,
 def _after_a_model(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
     """The planner's plan, where none of a model passed the check."""
     made = Planner().propose(brief(context, state, case))
-    says = f"No plan of {context.reasoner.name} passed the check ({state['tries']} tried, see above); the planner's stands"
+    says = f"No plan of {context.reasoner.name} passed the check ({state['tries']} tried, see above); the planner's plan is used"
     return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", says), *made["said"]]}
 
 
@@ -66,10 +66,10 @@ def _edited(context: MissionContext, run_id: str) -> dict[str, Any]:
     """The last proposal with the person's plan in place of its own."""
     before = context.ledger.proposal(run_id)
     assert before is not None, "an edit is a decision about a proposal"
+    edit = next(one for one in reversed(context.ledger.decisions(run_id)) if one.kind == "edit")
     return {
         "verdict": before.verdict,
-        "plan": edited(context.ledger, run_id),
-        "of": EDIT,
+        "plan": edit.details["plan"],
         "rationale": before.rationale,
         "cites": [cite["clause"] for cite in before.cites],
         "alternatives": list(before.alternatives),

@@ -29,10 +29,10 @@ def objections(
     for place, reason in enumerate(reasons, start=1):
         says = reason["says"]
         if not says.strip() or len(says) > LONGEST or not says.isprintable():
-            found.append(f"reason {place} is no sentence of at most {LONGEST} characters")
+            found.append(f"reason {place} is not a sentence of at most {LONGEST} characters")
             continue
         found += [f"reason {place} rests on no {what}" for what in ("observations", "clauses") if not reason[what]]
-        found += [f"reason {place} cites {seq}, which is no evidence" for seq in reason["observations"] if seq not in evidence]
+        found += [f"reason {place} cites {seq}, which is not evidence" for seq in reason["observations"] if seq not in evidence]
         found += [f"reason {place} cites {one}, which was not retrieved" for one in reason["clauses"] if one not in grounded]
         found += [f"reason {place} quotes {one}, which nothing says" for one in foreign(says, quoted)]
     return found

@@ -3,18 +3,19 @@
 Facts, observations, proposals and effects live in the ledger; the state names the run they belong to.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, TypedDict
 
+from langgraph.runtime import Runtime
+
 from knowledge_index.index import KnowledgeIndex
-from knowledge_index.policies import PolicyBook
+from knowledge_index.policies import Clause, PolicyBook
 from ledger.base import Ledger
 from ledger.records import Event, Fact, Lease, NewObservation, Observation, Outcome, Run
 from nodes.case import Case
 from nodes.pack import Pack
-from nodes.reasoning.task import Task
 from systems.calls import Reader, Writer
 from systems.catalogue import Catalogue
 
@@ -33,8 +34,8 @@ class MissionState(TypedDict, total=False):
     grounded: dict[str, int]
     #: predictions: name -> value between 0 and 1
     risks: dict[str, float]
-    #: what the reasoner proposes, until `check` has passed it and it stands in the ledger
-    draft: dict[str, Any] | None
+    #: id in the ledger of what is put forward, until `check` has passed it
+    draft: str | None
     #: why the last draft did not pass
     objections: list[str]
     #: how often a draft was sent back since the last look, or the last proposal
@@ -49,6 +50,33 @@ class MissionState(TypedDict, total=False):
     decision: dict[str, Any] | None
     verdict: str | None
     outcome: Outcome | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A case to make a draft for. The planner needs the case, its findings and the catalogue; a model the rest too."""
+
+    case: Case
+    catalogue: Catalogue
+    run_id: str = ""
+    look: int = 1
+    #: the retrieved clauses, as they are in force at the moment of the case
+    clauses: Mapping[str, Clause] = field(default_factory=dict)
+    #: clause values in force, by clause id with an underscore
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: what this look has said so far on the Explain rail
+    rail: Sequence[Observation] = ()
+    #: predictions: name -> value between 0 and 1
+    risks: Mapping[str, float] = field(default_factory=dict)
+    #: why the last draft did not pass, and that draft
+    objections: Sequence[str] = ()
+    refused: Mapping[str, Any] | None = None
+    #: of the person who asked to look again
+    remark: str = ""
+    #: where questions to a model are kept; None where no run asks
+    ledger: Ledger | None = None
+    #: for the one more read that a pack allows a model
+    reader: Reader | None = None
 
 
 class RiskModel(Protocol):
@@ -102,7 +130,7 @@ class MissionContext:
     executor: Ledger | None = None
     #: what a step has observed, until it is streamed
     said: list[Observation] = field(default_factory=list)
-    #: what whoever drove the run before has said, and not come to the end of (`nodes.rail.unfinished`)
+    #: what whoever drove the run before has said, and not come to the end of (`nodes.state.unfinished`)
     echo: list[NewObservation] = field(default_factory=list)
     _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
 
@@ -140,3 +168,67 @@ class MissionContext:
 
 def _alike(one: Sequence[Fact], other: Sequence[Fact]) -> bool:
     return [(a.name, a.status, a.value, a.error) for a in one] == [(b.name, b.status, b.value, b.error) for b in other]
+
+
+def observe(runtime: Runtime[MissionContext], run_id: str, observations: Sequence[NewObservation]) -> None:
+    """Keep observations with what else the step writes, and stream them then.
+
+    What whoever drove the run before had said is not written again, as long as it is said again word for word: from the first
+    difference on this is another look, and all of it is said.
+    """
+    context, entries = runtime.context, list(observations)
+    if context.echo[: len(entries)] == entries:
+        del context.echo[: len(entries)]
+        return
+    context.echo.clear()
+    context.said += context.ledger.observe(run_id, entries)
+
+
+def commit(runtime: Runtime[MissionContext], run_id: str) -> None:
+    """Write what the step has handed in so far, and stream (stream mode `custom`) what it has observed.
+
+    Each is {"run_id", "seq", "step", "kind", "text"}.
+    """
+    context = runtime.context
+    context.ledger.commit()
+    for one in context.said:
+        runtime.stream_writer({"run_id": run_id, "seq": one.seq, "step": one.step, "kind": one.kind, "text": one.text})
+    context.said.clear()
+
+
+def unfinished(rail: Iterable[Observation]) -> list[NewObservation]:
+    """What was said since the last proposal or decision: by whoever drives the run on it is said again."""
+    since: list[NewObservation] = []
+    for one in rail:
+        since.append(NewObservation(one.step, one.kind, one.text, one.evidence))
+        if one.step == "review" or (one.step == "check" and "proposal" in one.evidence):
+            since.clear()
+    return since
+
+
+def brief(context: MissionContext, state: MissionState, case: Case) -> Task:
+    """The case as the reasoner is asked about it; the planner needs no more than its findings, so nothing more is looked up."""
+    task = Task(case=case, catalogue=context.catalogue, run_id=state["run_id"], look=state["look"])
+    if context.reasoner.name == "planner":
+        return task
+    in_force = context.policies.in_force(case.event.as_of)
+    put_forward = state.get("draft") if state["objections"] else None
+    draft = context.ledger.drafted(put_forward) if put_forward else None
+    asked = [one for one in context.ledger.decisions(task.run_id) if one.kind == "respond"]
+    return replace(
+        task,
+        clauses={clause: in_force[clause] for clause in state["grounded"] if clause in in_force},
+        values=context.policies.values(case.event.as_of),
+        rail=_of_this_look(context.ledger.observations(task.run_id)),
+        risks=state.get("risks", {}),
+        objections=state["objections"],
+        refused=draft if draft and draft.get("by") == "model" else None,
+        remark=asked[-1].details.get("remark", "") if asked else "",
+        ledger=context.ledger,
+        reader=context.reader,
+    )
+
+
+def _of_this_look(rail: Sequence[Observation]) -> Sequence[Observation]:
+    begun = max((place for place, one in enumerate(rail) if one.kind == "event"), default=0)
+    return rail[begun:]

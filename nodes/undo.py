@@ -50,8 +50,8 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     failed = [effect for effect in effects if effect.proposal_id == proposal.proposal_id and effect.status == "failed"]
     what = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in failed)
     kept = len(_done(proposal, effects)) - len(back)
-    rest = f" {kept} step{'s' if kept > 1 else ''} before cannot be taken back, or was already." if kept else ""
-    says = f"A step failed: {what}. What was done before it is taken back, the last first.{rest}"
+    rest = f" {kept} step{'s' if kept > 1 else ''} before it cannot be undone or already was." if kept else ""
+    says = f"A step failed: {what}. The earlier steps are undone, last one first.{rest}"
     handed = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, catalogue)
     return {**handed, "plan": [*back, *handed["plan"]]}
 

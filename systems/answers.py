@@ -1,13 +1,13 @@
 """What came back from a tool: one JSON object, or a sentence that says why it is of no use."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
+import orjson
 from mcp_types import CallToolResult
 
 from errors import BadInput
-from strict_json import strict_json
+from strict_json import require_kept, strict_json
 
 #: An answer longer than this is refused: it would not be evidence that a person could read.
 LIMIT_BYTES = 2_000_000
@@ -21,18 +21,21 @@ class Unusable(Exception):
 
 def answer_of(result: CallToolResult) -> dict[str, Any]:
     """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or what no ledger can keep."""
-    texts = [block.text for block in result.content if block.type == "text"]
-    if sum(map(len, texts)) > LIMIT_BYTES:
-        _too_long()
-    written = "".join(texts) if result.structured_content is None else _written(result.structured_content)
-    if len(written.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
-        _too_long()
+    text, value = "".join(block.text for block in result.content if block.type == "text"), result.structured_content
     try:
-        value = strict_json(written)
+        if value is None and len(text) <= LIMIT_BYTES:
+            value = strict_json(text)
+        require_kept(value)
+        # the text counts beside structured content too
+        size = max(len(orjson.dumps(value)), len(text.encode("utf-8", "surrogatepass")))
     except BadInput as error:
         raise Unusable(f"its answer is {error}") from error
+    except orjson.JSONEncodeError as error:
+        raise Unusable(f"its answer holds what JSON cannot say ({error})") from error
+    if size > LIMIT_BYTES:
+        raise Unusable(f"its answer is longer than {LIMIT_BYTES:,} bytes")
     if not isinstance(value, dict):
-        raise Unusable("its answer is no JSON object")
+        raise Unusable("its answer is not a JSON object")
     return value
 
 
@@ -60,8 +63,8 @@ _NOT_YET = ("rejected", "refused", "denied", "pending", "queued", "skipped", "ca
 
 def denial(answer: Mapping[str, Any]) -> str | None:
     """What an answer to a write says against its having been done; None where it says nothing of the kind."""
-    told = {str(name).casefold(): value for name, value in answer.items()}
-    for name, value in told.items():
+    fields = {str(name).casefold(): value for name, value in answer.items()}
+    for name, value in fields.items():
         against = (
             (name in _VERDICTS and value is not True)
             or (name in ("error", "errors") and bool(value))
@@ -81,14 +84,3 @@ def says_done(answer: Mapping[str, Any]) -> bool:
     has_receipt = (isinstance(receipt, str) and bool(receipt.strip())) or type(receipt) is int
     said = has_receipt or any(answer.get(name) is True for name in _VERDICTS)
     return said and denial(answer) is None and str(answer.get("status")).casefold() not in _NOT_YET
-
-
-def _written(value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
-    except (ValueError, RecursionError) as error:
-        raise Unusable("its answer holds a number that is not finite, or lies too deep") from error
-
-
-def _too_long() -> NoReturn:
-    raise Unusable(f"its answer is longer than {LIMIT_BYTES:,} bytes")

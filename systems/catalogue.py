@@ -5,18 +5,83 @@ cannot be proposed, approved or executed.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from errors import BadInput, SendBack
+from rendering import dollars, words
+from strict_yaml import read_yaml
+from systems.company import COLLECTIONS
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.costs import FLAT, uncounted
-from systems.records import Change, Path, Records, Spot
+from systems.records import RecordChange, RecordPath, Records, Spot
+
+#: in place of an expression: the policy says what one costs
+FLAT = "flat"
+_AMOUNT = "_cents"
+_COST = "cost_cents"
+#: what amounts and counts are tried with, and which of the words of an argument: rising and falling, so that a difference
+#: shows in one of the two
+_TRIED = ((range(3, 3_000, 7), 0), (range(3_000, 3, -7), -1))
+
+
+def uncounted(
+    args: Mapping[str, Any], looks_at: Mapping[str, RecordPath], changed: Sequence[RecordPath], money: Mapping[str, Value]
+) -> str | None:
+    """Why the money of an entry is not all that it moves or costs; None where nothing speaks against it.
+
+    Args:
+        args: its arguments with their kinds; one of `cents` is an amount.
+        looks_at: the records that it looks at.
+        changed: what its effect sets.
+        money: what it says that it moves or costs; empty of one that says `none`.
+    """
+    for kind, value in money.items():
+        if _is_nothing(value, args, looks_at):
+            return f"the {kind} is always 0"
+    counted = {name for value in money.values() if value.expression for name in value.expression.names}
+    for name, kind in args.items():
+        if kind == "cents" and name not in counted:
+            return f"the amount {name} is not counted"
+    if money:
+        return None
+    for path in changed:
+        if (path.field or "").endswith(_AMOUNT):
+            return f"it changes {path.source}, an amount, and counts none"
+        if any(field.endswith(_COST) for field in COLLECTIONS[path.collection].optional):
+            return f"a record of {path.collection} says what it costs, and it counts none"
+    return None
+
+
+def _is_nothing(value: Value, args: Mapping[str, Any], looks_at: Mapping[str, RecordPath]) -> bool:
+    if value.expression is None:
+        return value.constant != FLAT and (type(value.constant) is not int or value.constant <= 0)
+    found = [_tried(value, args, looks_at, iter(numbers), word) for numbers, word in _TRIED]
+    return all(one is not None and one <= 0 for one in found)
+
+
+def _tried(
+    value: Value, args: Mapping[str, Any], looks_at: Mapping[str, RecordPath], numbers: Iterator[int], word: int
+) -> int | None:
+    """What the expression says of made-up records; None where those do not do for it."""
+    assert value.expression is not None
+    names: dict[str, Any] = {}
+    for name, kind in args.items():
+        names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
+    for name, path in looks_at.items():
+        fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
+        names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
+    try:
+        cents = value.expression.evaluate(Scope(names))
+    except Unknown:
+        return None
+    return cents if type(cents) is int else None
+
 
 MAX_ID_LENGTH = 100
 MAX_TEXT_LENGTH = 4_000
@@ -38,21 +103,25 @@ class _Need(BaseModel):
     otherwise: str = Field(alias="else")
 
 
-class _Entry(BaseModel):
+class _ActionEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     system: str
     says: str
     args: dict[str, ArgumentType]
     looks_at: dict[str, str] = {}
     needs: list[_Need] = []
-    effect: dict[str, Any] = {}
+    effect: dict[str, Any] | None
     after: list[str] = []
     changes: list[str] = []
     money: Literal["none"] | dict[MoneyKind, Any]
     to: dict[str, str] = {}
     automate_up_to_cents: int | None = Field(default=None, ge=0)
     once: bool = False
-    undo: dict[str, dict[str, Any]] | None = None
+    undo: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None
+
+
+class _CatalogueFile(RootModel[dict[str, _ActionEntry]]):
+    pass
 
 
 @dataclass(frozen=True)
@@ -63,9 +132,9 @@ class Action:
     system: str
     says: str
     args: Mapping[str, ArgumentType]
-    looks_at: Mapping[str, Path]
+    looks_at: Mapping[str, RecordPath]
     needs: Sequence[tuple[Expression, str]]
-    effect: Sequence[tuple[Path, Value]]
+    effect: Sequence[tuple[RecordPath, Value]]
     after: frozenset[str]
     changes: frozenset[str]
     money: Mapping[str, Value]
@@ -106,7 +175,7 @@ class Action:
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""
-        return self.says.format_map({name: _shown(name, value) for name, value in args.items()})
+        return self.says.format_map({name: _shown(name, value, self.args.get(name)) for name, value in args.items()})
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""
@@ -122,10 +191,10 @@ class Action:
                 if condition.evaluate(seen) is not True:
                     return otherwise
             except Unknown:
-                return f"{otherwise}, or it cannot be told"
+                return f"{otherwise}, or it is not known"
         return None
 
-    def apply(self, records: Records, seen: Scope) -> list[Change]:
+    def apply(self, records: Records, seen: Scope) -> list[RecordChange]:
         """Change `records` as the action would, and say what changed. Raises Refused when a record is not there.
 
         Every value is worked out before the first one is set, so that an effect never sees another of the same action.
@@ -144,15 +213,11 @@ class Action:
 
     def receivers(self, seen: Scope) -> Mapping[str, str]:
         """Who receives what it costs, by what they are; the id is empty where it cannot be told."""
-        return {what: _id(value, seen) for what, value in self.to.items()}
+        found = {what: _known(value, seen) for what, value in self.to.items()}
+        return {what: one if isinstance(one, str) else "" for what, one in found.items()}
 
     def _worth(self, value: Value, seen: Scope, flat: Mapping[str, int]) -> int | None:
-        if value.constant == FLAT:
-            return flat.get(self.name)
-        try:
-            cents = value.of(lambda e: e.evaluate(seen))
-        except Unknown:
-            return None
+        cents = flat.get(self.name) if value.constant == FLAT else _known(value, seen)
         return cents if type(cents) is int and cents >= 0 else None
 
     def undoing(self, seen: Scope) -> dict[str, Any] | None:
@@ -170,47 +235,37 @@ class Catalogue(dict[str, Action]):
     digest: str
 
     @classmethod
-    def load(cls, file: FilePath) -> "Catalogue":
-        """Read and compile a catalogue. Raises BadInput with file, action and remedy."""
-        try:
-            text = file.read_bytes()
-            raw = yaml.safe_load(text)
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-            raise BadInput(
-                f"{file}: the action catalogue cannot be read ({str(error).splitlines()[0]}); mend or restore it"
-            ) from error
-        if not isinstance(raw, dict):
-            raise BadInput(f"{file}: the action catalogue must be a mapping of actions; mend or restore it")
-        catalogue = cls({name: _compile(name, entry, f"{file.name}, action {name}") for name, entry in raw.items()})
+    def load(cls, file: Path) -> "Catalogue":
+        """Read and compile a catalogue. Raises BadInput with file, line, action and remedy."""
+        read = read_yaml(file, "action catalogue")
+        entries = read.as_model(_CatalogueFile, "the head of actions.yaml").root
+        where = {name: f"{file}, line {read.line([name])}: action {name}" for name in entries}
+        catalogue = cls({name: _compile(name, entry, where[name]) for name, entry in entries.items()})
         for action in catalogue.values():
             if action.undo and action.undo[0] not in catalogue:
-                raise BadInput(f"{file.name}, action {action.name}: undo names the unknown action {action.undo[0]!r}")
-        catalogue.digest = hashlib.sha256(text).hexdigest()[:12]
+                raise BadInput(f"{where[action.name]}: undo names the unknown action {action.undo[0]!r}")
+        # of what it says: a comment, a blank line or other quotes are no other catalogue
+        catalogue.digest = hashlib.sha256(json.dumps(read.data).encode()).hexdigest()[:12]
         return catalogue
 
 
 def default_catalogue() -> Catalogue:
     """The catalogue of the reference company."""
-    return Catalogue.load(FilePath(__file__).with_name("actions.yaml"))
+    return Catalogue.load(Path(__file__).with_name("actions.yaml"))
 
 
-def _compile(name: str, raw: Any, where: str) -> Action:
-    try:
-        entry = _Entry.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}; see the head of actions.yaml") from error
-    looks_at = {key: Path.parse(path, where) for key, path in entry.looks_at.items()}
+def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
+    looks_at = {key: RecordPath.parse(path, where) for key, path in entry.looks_at.items()}
     known = {*entry.args, *looks_at}
     if len(known) < len(entry.args) + len(looks_at) or _CHANGED in known:
         raise BadInput(f"{where}: args and looks_at share a name, or use {_CHANGED!r}, which effects use; rename it")
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
-    effect = [(Path.parse(path, where), Value.compile(value, where)) for path, value in entry.effect.items()]
+    effect = [(RecordPath.parse(path, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()]
     named = {} if entry.money == "none" else entry.money
     money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
     to = {what: Value.compile(value, where) for what, value in entry.to.items()}
     if not to and not _TO_SOMEBODY.isdisjoint(money):
-        raise BadInput(f"{where}: it gives money to somebody; say under to who receives it")
+        raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
     undo = None
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()
@@ -235,11 +290,11 @@ def _require(value: Value, known: Collection[str], where: str) -> None:
         value.expression.require(known, (), where)
 
 
-def _require_paths(args: Collection[str], looks_at: Mapping[str, Path], effect: Sequence[Path], where: str) -> None:
+def _require_paths(args: Collection[str], looks_at: Mapping[str, RecordPath], effect: Sequence[RecordPath], where: str) -> None:
     known = set(args)
     for name, path in looks_at.items():
         if not path.names_one:
-            raise BadInput(f"{where}: looks_at names {path.source}, which is no single value; name the list itself")
+            raise BadInput(f"{where}: looks_at names {path.source}, which is not a single value; name the list itself")
         _require_names(path, known, where)
         known.add(name)  # a path may use what stands before it
     for path in effect:
@@ -248,17 +303,17 @@ def _require_paths(args: Collection[str], looks_at: Mapping[str, Path], effect: 
         _require_names(path, known, where)
 
 
-def _require_names(path: Path, known: Collection[str], where: str) -> None:
+def _require_names(path: RecordPath, known: Collection[str], where: str) -> None:
     if unknown := set(path.names) - set(known):
         raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
 
 
-def _id(value: Value, seen: Scope) -> str:
+def _known(value: Value, seen: Scope) -> Any:
+    """The value, None where it cannot be told."""
     try:
-        found = value.of(lambda e: e.evaluate(seen))
+        return value.of(lambda e: e.evaluate(seen))
     except Unknown:
-        return ""
-    return found if isinstance(found, str) else ""
+        return None
 
 
 def _worth(value: Value, seen: Scope, spot: Spot) -> Any:
@@ -278,5 +333,8 @@ def _problem(value: Any, kind: ArgumentType) -> str | None:
     return None if isinstance(value, str) and 0 < len(value) <= limit else f"must be text of 1 to {limit} characters"
 
 
-def _shown(name: str, value: Any) -> str:
-    return f"${value / 100:,.2f}" if name.endswith("_cents") and isinstance(value, int) else str(value)
+def _shown(name: str, value: Any, kind: Any) -> str:
+    if name.endswith("_cents") and isinstance(value, int):
+        return dollars(value)
+    # an owner is a role or a person; of both only roles have words of their own
+    return words(str(value)) if isinstance(kind, list | tuple) or value == "csm_lead" else str(value)

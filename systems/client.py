@@ -1,17 +1,191 @@
-"""The systems of record over MCP: what `systems.reading` does, and writes."""
+"""The systems of record over MCP (Model Context Protocol): a plain facade over one background thread that holds the connections.
+
+Schemas and annotations of tools are claims of their server (MCP, "Tools"): what reads is what the configuration says.
+"""
 
 import asyncio
-from collections.abc import Sequence
+import json
+import logging
+import os
+import threading
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
 
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
+from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT
 
 from errors import OutcomeUnknown, Refused, TryAgain
 from systems.answers import Unusable, answer_of, error_of
 from systems.calls import Call, Reader, ReadResult, Receipt
-from systems.connection import Opened, is_closed
-from systems.guard import ListedTool, require_known
-from systems.reading import McpReads, unsendable
+from systems.company import READ_TOOLS
+from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
+from systems.connection import Connection, Session, is_closed, leaf
+
+T = TypeVar("T")
+
+
+class McpReads:
+    """Reads of any MCP servers, guarded, and no way to write. Use it as a context manager, from any thread.
+
+    A system is connected to when it is first called. `extra_env` takes the place of the process's own environment
+    variables for the names that a system's `env` lists.
+    """
+
+    #: a connection lets nothing through but the READ tools of its system
+    _only_reads = True
+
+    def __init__(self, config: SystemsConfig, *, extra_env: Mapping[str, str] | None = None) -> None:
+        self._config = config
+        self._env = {**os.environ, **(extra_env or {})}
+        self._connections: dict[str, Connection] = {}
+
+    def __enter__(self) -> Self:
+        # What goes wrong is told in sentences; the library's tracebacks would quote what a system wrote.
+        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._wait(self._close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader."""
+        for call in calls:
+            require_configured_read(self._config, call)
+        return self._wait(self._read_all(calls))
+
+    def tools(self) -> list[ListedTool]:
+        """All tools of all systems as they are listed now. Raises TryAgain when a system cannot be reached."""
+        return self._wait(self._tools())
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _connection(self, system: str) -> Connection:
+        if system not in self._connections:
+            config = self._config.systems[system]
+            self._connections[system] = Connection(config, self._env, self._config.source, only_reads=self._only_reads)
+        return self._connections[system]
+
+    async def _close(self) -> None:
+        await asyncio.gather(*[connection.close() for connection in self._connections.values()])
+        # a call that is still under way would wait for ever on a loop that has stopped, and its process with it
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _tools(self) -> list[ListedTool]:
+        sessions = await asyncio.gather(*[self._connection(system).session() for system in self._config.systems])
+        return [tool for one in sessions for tool in one.tools.values()]
+
+    async def _read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        sessions = await self._open_all(call.system for call in calls)
+        self._require_reads(calls, sessions)
+        results = await asyncio.gather(*[self._read(call, sessions[call.system]) for call in calls])
+        said = [system for system, session in sessions.items() if isinstance(session, Session) and session.changed.is_set()]
+        if said:  # while it answered: what its tools are now decides whether that is taken
+            self._require_reads(calls, await self._open_all(said))
+        return results
+
+    def _require_reads(self, calls: Sequence[Call], sessions: Mapping[str, Session | TryAgain]) -> None:
+        for call in calls:
+            session = sessions.get(call.system)
+            if isinstance(session, Session):
+                require_read(self._config, session.tools, call)
+
+    async def _open_all(self, systems: Iterable[str]) -> dict[str, Session | TryAgain]:
+        async def attempt(system: str) -> Session | TryAgain:
+            try:
+                return await self._current(system)
+            except TryAgain as failure:
+                return failure
+
+        names = list(dict.fromkeys(systems))
+        return dict(zip(names, await asyncio.gather(*map(attempt, names)), strict=True))
+
+    async def _current(self, system: str) -> Session:
+        """A connection whose tools are listed as they are. Raises TryAgain where they cannot be."""
+        connection = self._connection(system)
+        session = await connection.session()
+        try:
+            await connection.current_tools(session)
+        except Exception:  # the system ended since it was last called; on a new connection they are listed anew
+            connection.drop(session)
+            session = await connection.session()
+        return session
+
+    async def _read(self, call: Call, session: Session | TryAgain) -> ReadResult:
+        try:
+            wrong = unsendable(call)
+            if wrong:
+                raise Refused(wrong)
+            if isinstance(session, TryAgain):
+                raise session
+            value = await self._value(call, session)
+            return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
+        except (TryAgain, Refused) as failure:
+            return ReadResult(call, "failed", None, datetime.now(UTC), str(failure))
+
+    async def _value(self, call: Call, session: Session) -> Any:
+        connection = self._connection(call.system)
+        try:
+            try:
+                result = await connection.call(session, call.name, call.args)
+            except MCPError as error:
+                if not is_closed(error):
+                    raise
+                # The system ended since it was last called; a read may simply be repeated on a new connection.
+                connection.drop(session)
+                session = await connection.session()
+                require_read(self._config, session.tools, call)
+                result = await connection.call(session, call.name, call.args)
+            if result.is_error:
+                raise TryAgain(f"{call.tool} failed: {error_of(call.name, result)[1]}")
+            value = _unwrapped(answer_of(result))
+            if (known := READ_TOOLS.get(call.tool)) and (wrong := known.refuses(value, call.args)):
+                raise Unusable(wrong)
+            return value
+        except (TryAgain, Refused):
+            raise
+        except Unusable as error:
+            raise TryAgain(f"{call.tool} cannot be used: {error}.") from error
+        except Exception as error:
+            if not isinstance(error, MCPError) or is_closed(error):
+                connection.drop(session)
+            raise TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).") from error
+
+    def _why(self, call: Call, error: BaseException) -> str:
+        inside = leaf(error)
+        if isinstance(inside, TimeoutError) or (isinstance(inside, MCPError) and inside.code == REQUEST_TIMEOUT):
+            return f"{call.system} did not answer within {self._config.systems[call.system].timeout_seconds:g} seconds"
+        if is_closed(inside):
+            return f"{call.system} ended"
+        return str(inside)[:300] or type(inside).__name__
+
+
+def unsendable(call: Call) -> str | None:
+    """Why a call cannot be sent, or None."""
+    try:
+        json.dumps(dict(call.args), allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        return f"{call.tool} was not sent: its arguments are not JSON ({error}); give plain finite values."
+    return None
+
+
+def _unwrapped(answer: dict[str, Any]) -> Any:
+    for name in ("record", "records"):
+        if answer.keys() == {name}:
+            return answer[name]
+    return answer
 
 
 class McpSystems(McpReads):
@@ -37,7 +211,7 @@ class McpSystems(McpReads):
         wrong = unsendable(call)
         if wrong:
             raise Refused(wrong)
-        on, tool = await self._ready_to_write(call)
+        session, tool = await self._ready_to_write(call)
         args = {**call.args, **({"idempotency_key": key} if tool.takes_key else {})}
         if call.expects and tool.takes_conditions:
             args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
@@ -46,17 +220,17 @@ class McpSystems(McpReads):
             fence = await asyncio.to_thread(call.leave, self._config.systems[call.system].timeout_seconds)
             if tool.takes_fence:
                 args["fencing_token"] = {**vars(fence), "valid_until": fence.valid_until.isoformat()}
-        if on.changed.is_set():
+        if session.changed.is_set():
             raise TryAgain(f"{call.tool} was not sent, for {call.system} says that its tools have changed; try again.")
         connection = self._connection(call.system)
         try:
-            result = await connection.call(on, call.name, args)
+            result = await connection.call(session, call.name, args)
             answer = None if result.is_error else answer_of(result)
         except Exception as error:
             if isinstance(error, MCPError) and error.code in (INVALID_PARAMS, METHOD_NOT_FOUND):
                 raise Refused(f"{call.system} refused {call.name}: {error.message}") from error
             if not isinstance(error, MCPError | Unusable) or is_closed(error):
-                connection.drop(on)
+                connection.drop(session)
             why = str(error) if isinstance(error, Unusable) else self._why(call, error)
             raise OutcomeUnknown(
                 f"{call.tool} was sent and its outcome is not known ({why}); look at the system before anything else."
@@ -70,18 +244,18 @@ class McpSystems(McpReads):
             raise TryAgain(sentence)
         raise OutcomeUnknown(f"{call.tool}: {sentence}; look at the system before anything else.")
 
-    async def _ready_to_write(self, call: Call) -> tuple[Opened, ListedTool]:
+    async def _ready_to_write(self, call: Call) -> tuple[Session, ListedTool]:
         """A connection that answered just now, and the tool as it is listed on it now: nothing is sent to any other."""
         connection = self._connection(call.system)
         for attempt in (1, 2):
-            on = await connection.opened()
+            session = await connection.session()
             try:
-                tools = await connection.list_anew(on)
-                return on, require_known(self._config, tools, call)
+                tools = await connection.refresh_tools(session)
+                return session, require_known(self._config, tools, call)
             except Refused:
                 raise
             except Exception as error:  # whatever the transport raises: nothing but a question was sent
-                connection.drop(on)
+                connection.drop(session)
                 if attempt == 2:
                     raise TryAgain(f"{call.tool} was not sent ({self._why(call, error)}); try again.") from error
         raise AssertionError("unreachable")

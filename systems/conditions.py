@@ -1,4 +1,4 @@
-"""Conditions and computed values: CEL, compiled once.
+"""Conditions and computed values: CEL (Common Expression Language, github.com/google/cel-spec), compiled once.
 
 In packs and in the action catalogue, `when`, `each`, `choose` and `that` are CEL expressions. Everywhere else a
 string that begins with `=` is computed, as in a spreadsheet, and any other value is what it says.
@@ -6,7 +6,7 @@ string that begins with `=` is computed, as in a spreadsheet, and any other valu
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +22,6 @@ _FIELD_OF_EACH = re.compile(r"([A-Za-z_][\w.]*)\.map\(\s*(\w+)\s*,\s*\2\.(\w+)\s
 #: a named function of plain arguments: latest(payment.authorizations, 'authorized_at')
 _CALL = re.compile(r"([A-Za-z_]\w*)\(\s*([^()]*?)\s*\)")
 _ARGUMENT = re.compile(r"'([^'\\]*)'|(\d+)|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
-#: the beginning of a conjunction that can be told without CEL: found && …, !paid && …, intent == 'return' && …
-_FIRST = re.compile(r"(!?)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?: == '([^'\\]*)')?")
 _STANDARD_FUNCTIONS = frozenset(
     {"all", "bool", "contains", "double", "duration", "endsWith", "exists", "exists_one", "filter", "has", "int", "map"}
     | {"matches", "max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
@@ -103,8 +101,6 @@ class Expression:
     #: the same without CEL, for a path, one field of every element, or a named function of paths: most are one of
     #: these, and handing whole records to CEL and back costs more than evaluating them
     plain: Plain | None
-    #: what a conjunction begins with; it is false if one of these says so, whatever the rest is
-    first: Sequence[Plain] = ()
 
     @classmethod
     def compile(cls, source: str, where: str) -> "Expression":
@@ -121,7 +117,6 @@ class Expression:
             frozenset(program.variables()) - bound,
             frozenset(functions),
             _plain(source, functions),
-            _first(source),
         )
 
     def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
@@ -135,12 +130,6 @@ class Expression:
 
     def evaluate(self, scope: Scope) -> Any:
         """Its value. Raises Unknown when it cannot be told: a name has no value, or a value is null."""
-        try:
-            for holds in self.first:
-                if holds(scope) is False:
-                    return False
-        except (TypeError, LookupError):
-            pass  # CEL says whether the rest decides
         try:
             return self.program.execute(scope.context) if self.plain is None else self.plain(scope)
         except (RuntimeError, TypeError, LookupError, ValueError) as error:
@@ -160,24 +149,6 @@ def _plain(source: str, functions: Collection[str]) -> Plain | None:
         arguments = [_argument(one) for one in found if one]
         return _call(match[1], arguments) if len(arguments) == len(words) else None
     return None
-
-
-def _first(source: str) -> list[Plain]:
-    if "||" in source or "?" in source:
-        return []
-    found: list[Plain] = []
-    for part in source.split(" && ")[:-1]:
-        match = _FIRST.fullmatch(part.strip())
-        if match is None or match[2] in ("true", "false", "null") or (match[1] and match[3] is not None):
-            break
-        found.append(_holds(_path(match[2]), negated=bool(match[1]), text=match[3]))
-    return found
-
-
-def _holds(path: Plain, *, negated: bool, text: str | None) -> Plain:
-    if text is not None:
-        return lambda scope: path(scope) == text
-    return (lambda scope: path(scope) is not True) if negated else path
 
 
 def _argument(match: re.Match[str]) -> Plain:

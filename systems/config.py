@@ -11,41 +11,127 @@
                                      # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
 {python} stands for the interpreter that runs now.
+
+Pins are the digests of the tools that a person has looked at. A tool whose name, description or schema changed after that is
+another tool, and is not called before somebody has looked at it again. What a description says is data; it is never given to
+anybody as an instruction.
 """
 
+import hashlib
+import json
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol, Self
 
-import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from errors import BadInput
-from systems.pins import Pins, read_pins
+from errors import BadInput, Refused
+from strict_json import strict_json
+from strict_yaml import read_yaml
+from systems.calls import Call
+
+#: system -> tool -> digest
+Pins = Mapping[str, Mapping[str, str]]
+#: What a server says about a tool and a pin covers.
+_PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
+
+
+@dataclass(frozen=True)
+class ListedTool:
+    """A tool as its system lists it. `definition` is data for review, never an instruction."""
+
+    system: str
+    name: str
+    reads: bool
+    digest: str
+    takes_key: bool
+    #: whether it can be told what it is to find before it writes
+    takes_conditions: bool
+    #: whether it can be told who writes, and until when
+    takes_fence: bool
+    definition: Mapping[str, Any]
+
+
+class HasTools(Protocol):
+    """Something that can list the tools of its systems."""
+
+    def tools(self) -> Iterable[ListedTool]: ...
+
+
+def digest(definition: Mapping[str, Any]) -> str:
+    """The digest of a tool's definition as its server lists it."""
+    pinned = {field: definition.get(field) for field in _PINNED}
+    return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pin(systems: HasTools) -> Pins:
+    """The pins of all tools as the systems list them now."""
+    pins: dict[str, dict[str, str]] = {}
+    for tool in systems.tools():
+        pins.setdefault(tool.system, {})[tool.name] = tool.digest
+    return pins
+
+
+def read_pins(path: Path) -> Pins:
+    """The pins in a file; none when there is no file. Raises BadInput when it is not what `write_pins` writes."""
+    try:
+        pins = strict_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, BadInput) as error:
+        raise BadInput(f"{path} cannot be read ({error}); recreate it with `missions systems pin`.") from error
+    if not isinstance(pins, dict) or not all(_is_pinned(tools) for tools in pins.values()):
+        raise BadInput(f"{path} holds no pins of tools; recreate it with `missions systems pin`.")
+    return pins
+
+
+def write_pins(path: Path, pins: Pins) -> None:
+    """Write the pins, sorted, so that a change of one tool is a change of one line."""
+    path.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _is_pinned(tools: Any) -> bool:
+    return isinstance(tools, dict) and all(isinstance(value, str) for value in tools.values())
+
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
-_FIELDS = {"command", "url", "env", "reads", "timeout_seconds", "start_seconds", "feed"}
-_OF_FEED = {"tool", "every_seconds", "missions", "as_of_days", "per_hour"}
 #: the source ids of a feed's events begin with the name of its system and a colon
 _FEEDING = re.compile(r"[\w-]{1,50}")
 
 
-@dataclass(frozen=True)
-class FeedConfig:
+def _without_dot(name: str) -> str:
+    if "." in name:
+        raise ValueError(f"system {name} has a dot in its name, which separates systems from tools; rename it")
+    return name
+
+
+def _with_interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.replace("{python}", sys.executable) for word in command)
+
+
+Words = tuple[Annotated[str, Field(min_length=1)], ...]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=3600)]
+
+
+class FeedConfig(BaseModel):
     """A READ tool by which a system tells what happened; see docs/events.md for what it answers."""
 
-    system: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: the name of its system, given by where it stands
+    system: str = ""
     tool: str
     #: between two polls
-    every_seconds: int = 30
+    every_seconds: int = Field(default=30, strict=True, ge=1, le=86_400)
     #: the Missions that its events may start; None for those that read from its system
-    missions: tuple[str, ...] | None = None
+    missions: Words | None = None
     #: how many days the `as_of` of its events may lie back; None for MISSIONS_AS_OF_DAYS
-    as_of_days: int | None = None
+    as_of_days: int | None = Field(default=None, strict=True, ge=0, le=36_500)
     #: events that it may tell of in an hour
-    per_hour: int = 3_600
+    per_hour: int = Field(default=3_600, strict=True, ge=1, le=1_000_000)
 
     @property
     def name(self) -> str:
@@ -53,24 +139,53 @@ class FeedConfig:
         return f"{self.system}.{self.tool}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SystemConfig:
+class SystemConfig(BaseModel):
     """How one system is reached: by a command that speaks MCP over stdio, or at an address."""
 
-    name: str
-    command: tuple[str, ...] | None = None
-    url: str | None = None
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: given by the key that it stands under
+    name: str = ""
+    command: Annotated[Words, Field(min_length=1), AfterValidator(_with_interpreter)] | None = None
+    url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
-    env: tuple[str, ...] = ()
-    reads: frozenset[str] = frozenset()
-    timeout_seconds: float = 10.0
-    start_seconds: float = 30.0
+    env: Words = ()
+    reads: frozenset[Annotated[str, Field(min_length=1)]] = frozenset()
+    timeout_seconds: Seconds = 10.0
+    start_seconds: Seconds = 30.0
     feed: FeedConfig | None = None
+
+    @model_validator(mode="after")
+    def _is_reached_and_fed(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("it needs either a command or a url, and exactly one of them")
+        if self.feed and self.feed.tool not in self.reads:
+            raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
+        return self
 
     @property
     def is_sandbox(self) -> bool:
         """Whether it is a system of the sandbox company, whose records are at hand."""
         return "systems.sandbox" in (self.command or ())
+
+
+class _SystemsFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    systems: dict[Annotated[str, AfterValidator(_without_dot)], SystemConfig] = Field(min_length=1)
+
+    @field_validator("systems")
+    @classmethod
+    def _named(cls, systems: dict[str, SystemConfig]) -> dict[str, SystemConfig]:
+        for name, system in systems.items():
+            if system.name or (system.feed and system.feed.system):
+                raise ValueError(f"system {name} says its name again; take that out")
+            if system.feed and not _FEEDING.fullmatch(name):
+                raise ValueError(f"system {name} has a feed, and a name that is not of letters, digits, - and _; rename it")
+        return {
+            name: one.model_copy(update={"name": name, "feed": one.feed and one.feed.model_copy(update={"system": name})})
+            for name, one in systems.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -88,87 +203,71 @@ class SystemsConfig:
 
 
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
-    """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the system and the remedy."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); give a systems file that can.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise BadInput(f"{path} is no YAML ({problem}); mend it.") from error
-    systems = raw.get("systems") if isinstance(raw, dict) else None
-    if not isinstance(systems, dict) or not systems:
-        raise BadInput(f"{path} names no systems; put them under the key `systems`.")
-    return SystemsConfig(
-        str(path),
-        {str(name): _system(path, str(name), entry) for name, entry in systems.items()},
-        read_pins(path.with_name("pins.json")),
-    )
+    """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""
+    read = read_yaml(path, "list of systems").as_model(_SystemsFile, "systems/config.py")
+    return SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")))
 
 
-def _system(path: Path, name: str, entry: Any) -> SystemConfig:
-    where = f"{path}: system {name}"
-    if not isinstance(entry, dict):
-        raise BadInput(f"{where} is {entry!r}; give it a command or a url.")
-    if "." in name:
-        raise BadInput(f"{where} has a dot in its name, which separates systems from tools; rename it.")
-    unknown = sorted(set(map(str, entry)) - _FIELDS)
-    if unknown:
-        raise BadInput(f"{where} has the unknown field {unknown[0]}; the fields are {', '.join(sorted(_FIELDS))}.")
-    if ("command" in entry) == ("url" in entry):
-        raise BadInput(f"{where} needs either a command or a url, and exactly one of them.")
-    url = entry.get("url")
-    if url is not None and not (isinstance(url, str) and url.startswith(("http://", "https://"))):
-        raise BadInput(f"{where} has the url {url!r}; give one that begins with http:// or https://.")
-    command = _texts(where, entry, "command") if "command" in entry else None
-    if command == ():
-        raise BadInput(f"{where} has an empty command; give the program and its arguments.")
-    reads = frozenset(_texts(where, entry, "reads"))
-    return SystemConfig(
+# What a tool may be used for: READ only if the configuration says so and the tool itself does not say otherwise
+
+
+def listed_tool(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTool:
+    """The tool that a definition (as MCP lists it) describes.
+
+    The configuration makes it a READ; its annotations may only raise it to a WRITE.
+    """
+    annotations = definition.get("annotations") or {}
+    says_write = annotations.get("readOnlyHint") is False or annotations.get("destructiveHint") is True
+    name = str(definition.get("name"))
+    properties = (definition.get("inputSchema") or {}).get("properties") or {}
+    return ListedTool(
+        system=config.name,
         name=name,
-        command=command and tuple(word.replace("{python}", sys.executable) for word in command),
-        url=url,
-        env=_texts(where, entry, "env"),
-        reads=reads,
-        timeout_seconds=_seconds(where, entry, "timeout_seconds", SystemConfig.timeout_seconds),
-        start_seconds=_seconds(where, entry, "start_seconds", SystemConfig.start_seconds),
-        feed=_feed(where, name, entry["feed"], reads) if "feed" in entry else None,
+        reads=name in config.reads and not says_write,
+        digest=digest(definition),
+        takes_key="idempotency_key" in properties,
+        takes_conditions="expects" in properties,
+        takes_fence="fencing_token" in properties,
+        definition=definition,
     )
 
 
-def _feed(where: str, system: str, entry: Any, reads: Collection[str]) -> FeedConfig:
-    if not isinstance(entry, dict) or not {"tool"} <= entry.keys() <= _OF_FEED:
-        raise BadInput(f"{where}: feed is {entry!r}; give it a tool, and of {', '.join(sorted(_OF_FEED))} what need be.")
-    if entry["tool"] not in list(reads):  # a list is compared, a set would have to hash whatever stands there
-        raise BadInput(f"{where}: feed has the tool {entry['tool']!r}, which is none of its reads; name one of them.")
-    if not _FEEDING.fullmatch(system):
-        raise BadInput(f"{where} has a feed, and a name that is not of letters, digits, - and _; rename it.")
-    missions = _texts(f"{where}: feed", entry, "missions") if "missions" in entry else None
-    seconds = _whole(where, entry, "every_seconds", FeedConfig.every_seconds, 1, 86_400)
-    days = _whole(where, entry, "as_of_days", FeedConfig.as_of_days, 0, 36_500)
-    per_hour = _whole(where, entry, "per_hour", FeedConfig.per_hour, 1, 1_000_000)
-    assert seconds is not None and per_hour is not None, "they have defaults"
-    return FeedConfig(system, str(entry["tool"]), seconds, missions, days, per_hour)
+def require_configured_read(config: SystemsConfig, call: Call) -> None:
+    """Raise Refused unless the configuration lists the tool as a READ. Needs no connection."""
+    system = config.systems.get(call.system)
+    if system is None:
+        raise Refused(f"{call.tool} belongs to no system of {config.source}; correct its name or add it.")
+    if call.name not in system.reads:
+        raise Refused(
+            f"{call.tool} is not among the READ tools of {call.system} in {config.source}, so it counts as a WRITE; "
+            "correct the name, or list it there if it only reads."
+        )
 
 
-def _whole(where: str, entry: Mapping[str, Any], field: str, otherwise: int | None, least: int, most: int) -> int | None:
-    if field not in entry:
-        return otherwise
-    value = entry[field]
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadInput(f"{where}: {field} of feed is {value!r}; give a whole number from {least} to {most}.")
-    return value
+def require_known(config: SystemsConfig, tools: Mapping[str, ListedTool], call: Call) -> ListedTool:
+    """The tool of a call. Raises Refused when nobody has looked at its system, or it is not listed as it was pinned."""
+    pins = config.pins.get(call.system)
+    if pins is None:
+        raise Refused(
+            f"{call.system} has no pins, so nothing is taken from it and nothing sent to it; "
+            "review its tools and run `missions systems pin`."
+        )
+    tool = tools.get(call.name)
+    if tool is None:
+        raise Refused(f"{call.system} has no tool {call.name}; correct the name or look at the system.")
+    if call.name not in pins:
+        raise Refused(f"{call.tool} was never pinned; review it and run `missions systems pin`.")
+    if pins[call.name] != tool.digest:
+        raise Refused(
+            f"{call.tool} is not as it was when it was pinned: its description, schema or annotations changed; "
+            "review it and run `missions systems pin`."
+        )
+    return tool
 
 
-def _texts(where: str, entry: Mapping[str, Any], field: str) -> tuple[str, ...]:
-    value = entry.get(field, [])
-    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
-        raise BadInput(f"{where}: {field} is {value!r}; give a list of texts.")
-    return tuple(value)
-
-
-def _seconds(where: str, entry: Mapping[str, Any], field: str, otherwise: float) -> float:
-    value = entry.get(field, otherwise)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 3600:
-        raise BadInput(f"{where}: {field} is {value!r}; give a number of seconds above 0 and up to 3600.")
-    return float(value)
+def require_read(config: SystemsConfig, tools: Mapping[str, ListedTool], call: Call) -> ListedTool:
+    """The tool of a READ call. Raises Refused when it is not known, not as pinned, or says itself that it writes."""
+    tool = require_known(config, tools, call)
+    if not tool.reads:
+        raise Refused(f"{call.tool} declares that it writes, but {config.source} lists it in `reads`; remove it there.")
+    return tool

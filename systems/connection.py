@@ -15,8 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, CallToolResult, ToolListChangedNotification
 
 from errors import Refused, TryAgain
-from systems.config import SystemConfig
-from systems.guard import ListedTool, listed
+from systems.config import ListedTool, SystemConfig, listed_tool
 
 #: characters; what is shorter stands in many words
 _SHORTEST_SECRET = 6
@@ -27,7 +26,7 @@ _PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 
 
 @dataclass(eq=False)
-class Opened:
+class Session:
     """A connection that answered, and the tools as the system listed them on it last."""
 
     client: Client
@@ -48,28 +47,28 @@ class Connection:
         self._config, self._only_reads = config, only_reads
         self._env = {name: env[name] for name in config.env if name in env}
         self._source = source
-        self._opening: asyncio.Future[Opened] | None = None
+        self._pending: asyncio.Future[Session] | None = None
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def opened(self) -> Opened:
+    async def session(self) -> Session:
         """The connection; callers at the same time share one attempt. Raises TryAgain with a sentence."""
-        opening = self._opening
-        if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
-            opening = self._opening = asyncio.get_running_loop().create_future()
+        pending = self._pending
+        if pending is None or (pending.done() and (pending.cancelled() or pending.exception())):
+            pending = self._pending = asyncio.get_running_loop().create_future()
             self._stop = asyncio.Event()
-            task = asyncio.create_task(self._hold(opening, self._stop))
+            task = asyncio.create_task(self._hold(pending, self._stop))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(opening)
+        return await asyncio.shield(pending)
 
-    def drop(self, broken: Opened) -> None:
+    def drop(self, broken: Session) -> None:
         """Forget a connection that broke, unless a newer one has taken its place already."""
-        now = self._opening
+        now = self._pending
         if now is None or not now.done() or now.cancelled() or now.exception() is not None:
             return  # a newer one that could not be opened says nothing about what was sent over this one
         if now.result() is broken:
-            self._opening = None
+            self._pending = None
             self._stop.set()
 
     async def close(self) -> None:
@@ -78,29 +77,29 @@ class Connection:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
 
-    async def call(self, on: Opened, name: str, args: Mapping[str, Any]) -> CallToolResult:
+    async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
         """Call a tool. Raises MCPError, TimeoutError or what the transport raises.
 
-        Raises Refused, and sends nothing, for what is no READ tool, on a connection that only reads.
+        Raises Refused, and sends nothing, for what is not a READ tool, on a connection that only reads.
         """
-        if self._only_reads and not (name in on.tools and on.tools[name].reads):
-            raise Refused(f"{self._config.name}.{name} is no READ tool, and nothing else goes over a connection that only reads.")
+        if self._only_reads and not (name in session.tools and session.tools[name].reads):
+            raise Refused(f"{self._config.name}.{name} is not a READ tool, and this connection only reads.")
         limit = self._config.timeout_seconds
         # The client's own timeout starts once the request is written; a system that does not read is met by this one.
         async with asyncio.timeout(limit + 1):
-            return await on.client.call_tool(name, dict(args), read_timeout_seconds=limit)
+            return await session.client.call_tool(name, dict(args), read_timeout_seconds=limit)
 
-    async def current_tools(self, on: Opened) -> Mapping[str, ListedTool]:
+    async def current_tools(self, session: Session) -> Mapping[str, ListedTool]:
         """The tools as they are: listed anew where the system says that they changed, or it was long ago."""
-        if on.changed.is_set() or time.monotonic() - on.listed_at > LISTED_FOR:
-            await self.list_anew(on)
-        return on.tools
+        if session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
+            await self.refresh_tools(session)
+        return session.tools
 
-    async def list_anew(self, on: Opened) -> Mapping[str, ListedTool]:
+    async def refresh_tools(self, session: Session) -> Mapping[str, ListedTool]:
         """The tools as the system lists them now."""
-        on.changed.clear()  # first: what changes while they are listed counts again
-        on.tools, on.listed_at = await self._list_tools(on.client), time.monotonic()
-        return on.tools
+        session.changed.clear()  # first: what changes while they are listed counts again
+        session.tools, session.listed_at = await self._list_tools(session.client), time.monotonic()
+        return session.tools
 
     async def _list_tools(self, client: Client) -> Mapping[str, ListedTool]:
         """All tools that the system lists now. A name that it lists twice is no tool that can be told."""
@@ -113,12 +112,12 @@ class Connection:
                 for tool in page.tools:
                     definition = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
                     doubled |= {tool.name} & found.keys()
-                    found[tool.name] = listed(self._config, definition)
+                    found[tool.name] = listed_tool(self._config, definition)
                 cursor = page.next_cursor
                 if not cursor:
                     return {name: tool for name, tool in found.items() if name not in doubled}
 
-    async def _hold(self, opening: "asyncio.Future[Opened]", stop: asyncio.Event) -> None:
+    async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         said, changed = "", asyncio.Event()
         try:
             with await asyncio.to_thread(_scratch) as stderr:  # a disk may let one wait
@@ -128,21 +127,21 @@ class Connection:
                         self._client(stderr, changed) as client,
                         _listening(client, changed),
                     ):
-                        opened = Opened(client, await self._list_tools(client), changed)
+                        session = Session(client, await self._list_tools(client), changed)
                         start.reschedule(None)
-                        opening.set_result(opened)
+                        pending.set_result(session)
                         await stop.wait()
                 finally:
                     said = _last_line(stderr)
         except (Exception, asyncio.CancelledError) as error:
             # After the connection was open, whoever called has seen the failure already.
-            if not opening.done():
-                opening.set_exception(TryAgain(self._sentence(error, said)))
+            if not pending.done():
+                pending.set_exception(TryAgain(self._sentence(error, said)))
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            if self._opening is opening and opening.exception() is None:
-                self._opening = None  # it was open and has ended: the next call opens another
+            if self._pending is pending and pending.exception() is None:
+                self._pending = None  # it was open and has ended: the next call opens another
 
     def _client(self, stderr: TextIO, changed: asyncio.Event) -> Client:
         async def hear(message: object) -> None:
@@ -171,8 +170,8 @@ async def _listening(client: Client, changed: asyncio.Event) -> AsyncIterator[No
 
     async def listen() -> None:
         with suppress(Exception):  # it does not offer it, or ended it: then the tools are listed by the clock
-            async with client.listen(tools_list_changed=True) as told:
-                async for _ in told:
+            async with client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
                     changed.set()
 
     tools = client.server_capabilities.tools

@@ -1,33 +1,77 @@
-"""Recorded systems: they answer reads from a recorded exception, and simulate writes on a copy of it.
+"""Systems that are not written to: a recorded exception answers reads, or real systems do; writes are simulated.
 
-Strict about what is not recorded: an unknown tool is refused, a system that is not recorded cannot be read.
+A write changes a copy of what is at hand, by its effect in the action catalogue, and every later read sees it: so a plan goes
+to its end, with its second looks, and nothing is sent. What is not recorded is refused or cannot be read.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from errors import BadInput, Refused
-from systems.calls import Call, ReadResult, Receipt
-from systems.catalogue import Catalogue
-from systems.reads import READ_TOOLS
-from systems.records import KEYS, Record, Records
-from systems.simulation import Simulation
-
-SYSTEMS = ("oms", "payments", "wms", "crm", "erp", "logistics")
+from errors import BadInput, Refused, SendBack
+from systems.calls import Call, Reader, ReadResult, Receipt
+from systems.catalogue import Action, Catalogue
+from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool
+from systems.conditions import Unknown
+from systems.records import Record, Records, completed
 
 
-class RecordedSystems:
+class _SimulatedWrites(ABC):
+    """A Writer that does each write once per idempotency key, by its effect in the catalogue, and sends nothing."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._receipts: dict[str, tuple[Call, Receipt]] = {}
+        #: what was done, in order, with its arguments
+        self._done: list[tuple[Action, Mapping[str, Any]]] = []
+
+    @abstractmethod
+    def _world(self) -> Records:
+        """The records that are changed."""
+
+    def honours_keys(self, call: Call) -> bool:
+        """See Writer."""
+        return True
+
+    def write(self, call: Call, key: str) -> Receipt:
+        """See Writer: Refused where the system would refuse it."""
+        if key in self._receipts:
+            first, receipt = self._receipts[key]
+            if first != call:
+                raise Refused(f"{call.tool} was given a key that was used for another call")
+            return replace(receipt, replayed=True)
+        action = self._catalogue.get(call.name)
+        if action is None or action.tool != call.tool:
+            raise Refused(f"{call.tool} is not an action of the catalogue")
+        try:
+            action.validate(call.args)
+        except SendBack as error:
+            raise Refused(str(error)) from error
+        world = self._world()
+        seen = action.seen(world, call.args)
+        if unmet := action.unmet_need(seen):
+            raise Refused(f"{call.tool}: {unmet}")
+        changed = [change.plain() for change in action.apply(world, seen)]
+        self._done.append((action, call.args))
+        receipt = Receipt(call.tool, key, {"receipt_id": f"simulated-{len(self._done)}", "changed": changed}, replayed=False)
+        self._receipts[key] = (call, receipt)
+        return receipt
+
+
+class RecordedSystems(_SimulatedWrites):
     """A Reader and a Writer over the `systems` of one recorded exception.
 
     Raises BadInput when they are malformed: a collection that is no list, a record without its key.
     """
 
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
+        super().__init__(catalogue)
         self._collections = dict(_collections(systems))
         self._down = {name for name in SYSTEMS if systems.get(name) is None}
-        self._simulation, self._clock = Simulation(catalogue), clock
-        self._world: Records | None = None
+        self._clock = clock
+        self._changed: Records | None = None
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answer from the record, in the order of the calls. Raises Refused for a tool that is not a known READ."""
@@ -36,14 +80,6 @@ class RecordedSystems:
                 raise Refused(f"{call.tool} is not a READ tool of the recorded systems")
         return [self._read(call) for call in calls]
 
-    def write(self, call: Call, key: str) -> Receipt:
-        """Simulate a write: its effect by the action catalogue. The same key again gives the first answer."""
-        return self._simulation.write(call, key, self._open_world)
-
-    def honours_keys(self, call: Call) -> bool:
-        """See Writer."""
-        return True
-
     def _read(self, call: Call) -> ReadResult:
         if call.system in self._down:
             return ReadResult(call, "failed", None, self._clock(), f"{call.system} could not be reached")
@@ -51,18 +87,18 @@ class RecordedSystems:
         missing = tool.by.keys() ^ call.args.keys()
         if missing:
             return ReadResult(call, "failed", None, self._clock(), f"{call.tool} takes {', '.join(tool.by)}")
-        rows = self._world.all(tool.collection) if self._world else self._collections.get(tool.collection, ())
+        rows = self._changed.all(tool.collection) if self._changed else self._collections.get(tool.collection, ())
         found = [record for record in rows if tool.selects(record, call.args)]
         if not tool.one:
             return ReadResult(call, "ok", found, self._clock())
         return ReadResult(call, "ok" if found else "absent", found[-1] if found else None, self._clock())
 
-    def _open_world(self) -> Records:
-        if self._world is None:
-            self._world = Records()
+    def _world(self) -> Records:
+        if self._changed is None:
+            self._changed = Records()
             for collection, records in self._collections.items():
-                self._world.add(collection, records)
-        return self._world
+                self._changed.add(collection, records)
+        return self._changed
 
 
 def _collections(systems: Mapping[str, Any]) -> list[tuple[str, list[Record]]]:
@@ -88,3 +124,79 @@ def _collections(systems: Mapping[str, Any]) -> list[tuple[str, list[Record]]]:
                         raise BadInput(f"a record of systems.{collection} has no {field}")
             found.append((collection, records))
     return found
+
+
+class SimulatedSystems(_SimulatedWrites):
+    """A Reader over a Reader, and a Writer that simulates; for one run, on one thread."""
+
+    def __init__(self, reads: Reader, catalogue: Catalogue) -> None:
+        super().__init__(catalogue)
+        self._reads = reads
+        #: collection -> key -> the record as it was read last
+        self._read: dict[str, dict[tuple[Any, ...], Record]] = {}
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader: what the systems say, with what was simulated on top of it."""
+        results = self._reads.read_all(calls)
+        for result in results:
+            self._keep(result)
+        if not self._done:
+            return results
+        world = self._world()
+        return [self._on_top(result, world) for result in results]
+
+    def _keep(self, result: ReadResult) -> None:
+        tool = READ_TOOLS.get(result.call.tool)
+        if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys():
+            return
+        rows = self._read.setdefault(tool.collection, {})
+        for key in [key for key, record in rows.items() if tool.selects(record, result.call.args)]:
+            del rows[key]
+        for record in _records(result, tool):
+            rows[_key(tool.collection, record)] = completed(tool.collection, record)
+
+    def _world(self) -> Records:
+        """What was read last, with everything that was simulated done to it once more.
+
+        What the systems have changed meanwhile so that it cannot be done any more, as where it was done for real, stays theirs.
+        """
+        world = Records()
+        for collection, rows in self._read.items():
+            world.add(collection, rows.values())
+        for action, args in self._done:
+            try:
+                seen = action.seen(world, args)
+                if action.unmet_need(seen) is None:
+                    action.apply(world, seen)
+            except (Refused, Unknown):
+                continue
+        return world
+
+    def _on_top(self, result: ReadResult, world: Records) -> ReadResult:
+        tool = READ_TOOLS.get(result.call.tool)
+        if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys():
+            return result
+        args, now = result.call.args, {_key(tool.collection, record): record for record in world.all(tool.collection)}
+        places = {_key(tool.collection, record): place for place, record in enumerate(_records(result, tool))}
+        found = []
+        # in the order in which the system told them; what fits by now comes after
+        for place, record in enumerate(_records(result, tool)):
+            key = _key(tool.collection, record)
+            if places[key] != place:  # of those that share a key, the last is the one that is written to
+                found.append(record)
+            elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # told though it never fitted
+                found.append(now.get(key, record))
+        found += [record for key, record in now.items() if key not in places and tool.selects(record, args)]
+        if not tool.one:
+            return replace(result, value=found)
+        return replace(result, status="ok" if found else "absent", value=found[0] if found else None)
+
+
+def _records(result: ReadResult, tool: ReadTool) -> Sequence[Record]:
+    if result.status != "ok":
+        return ()
+    return [result.value] if tool.one else list(result.value)
+
+
+def _key(collection: str, record: Record) -> tuple[Any, ...]:
+    return tuple([record.get(field) for field in KEYS[collection]])

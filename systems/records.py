@@ -17,45 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import BadInput, Refused
+from systems.company import COLLECTIONS, KEYS, PART_KEYS
 
-#: The fields that identify a record of a collection.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "oms.orders": ("order_id",),
-    "oms.returns": ("return_id",),
-    "payments.payments": ("order_id",),
-    "wms.stock": ("sku", "location"),
-    "wms.locations": ("location",),
-    "wms.inbound": ("po_id", "sku", "location"),
-    "crm.customers": ("customer_id",),
-    "crm.subscriptions": ("subscription_id",),
-    "crm.accounts": ("account_id",),
-    "crm.cases": ("case_id",),
-    "crm.usage": ("account_id",),
-    "crm.opportunities": ("opportunity_id",),
-    "erp.items": ("sku",),
-    "erp.receivables": ("account_id",),
-    "erp.invoices": ("invoice_id",),
-    "erp.purchase_orders": ("po_id",),
-    "erp.receipts": ("po_id", "po_line"),
-    "erp.vendors": ("vendor_id",),
-    "erp.budgets": ("budget_id",),
-    "logistics.address_checks": ("order_id",),
-    "logistics.shipments": ("order_id",),
-}
-#: The field that identifies an element of a list inside a record.
-PART_KEYS: Mapping[str, str] = {
-    "lines": "line_id",
-    "authorizations": "auth_id",
-    "charges": "charge_id",
-    "contacts": "contact_id",
-}
 _WORD = r"\w+(?:\.\w+)?"
-#: Fields that a record may leave out, by collection or list of it: left out means the same as null.
-OPTIONAL: Mapping[str, tuple[str, ...]] = {
-    "oms.orders": ("allow_ship_home", "pickup_location"),
-    "wms.stock": ("last_counted_qty",),
-    "wms.inbound": ("expedited_eta", "expedite_cost_cents"),
-}
 _PATH = re.compile(rf"(\w+\.\w+)\[({_WORD}(?:, *{_WORD})*)\](?:\.(\w+)\[(?:(\w+)=)?(\w+|[+*])\])?(?:\.(\w+))?([?^])?")
 
 Record = dict[str, Any]
@@ -63,7 +27,7 @@ Record = dict[str, Any]
 
 def completed(collection: str, record: Record) -> Record:
     """The record with null for every optional field that it leaves out."""
-    missing = [field for field in OPTIONAL.get(collection, ()) if field not in record]
+    missing = [field for field in COLLECTIONS[collection].optional if field not in record]
     return {**record, **dict.fromkeys(missing)} if missing else record
 
 
@@ -78,7 +42,7 @@ def standing(record: Record) -> Record:
 
 
 @dataclass(frozen=True)
-class Path:
+class RecordPath:
     """A parsed path: collection, the words that key it, a list inside the record, the field."""
 
     source: str
@@ -96,12 +60,12 @@ class Path:
     whole: bool
 
     @classmethod
-    def parse(cls, source: str, where: str) -> "Path":
+    def parse(cls, source: str, where: str) -> "RecordPath":
         """Raises BadInput that names `where` a path does not parse or names an unknown collection."""
         match = _PATH.fullmatch(source)
         if match is None or match[1] not in KEYS:
             raise BadInput(
-                f"{where}: «{source}» is no path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}"
+                f"{where}: «{source}» is not a path such as oms.orders[order_id].status; known collections: {', '.join(KEYS)}"
             )
         collection, by, part, part_field, part_by, field, sign = match.groups()
         words = tuple(word.strip() for word in by.split(","))
@@ -123,7 +87,7 @@ class Path:
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordChange:
     """One field of one record, before and after."""
 
     system: str
@@ -148,7 +112,7 @@ class Spot:
     label: str
     grows: bool = False
 
-    def set(self, value: Any) -> Change | None:
+    def set(self, value: Any) -> RecordChange | None:
         """Set it, or add to the list; None when that changes nothing."""
         before = None if self.grows else self.holder.get(self.field)
         if self.grows:
@@ -157,7 +121,7 @@ class Spot:
             return None
         else:
             self.holder[self.field] = value
-        return Change(self.system, self.record, self.label, before, value)
+        return RecordChange(self.system, self.record, self.label, before, value)
 
 
 class Records:
@@ -203,14 +167,14 @@ class Records:
                 return record
         return None
 
-    def at(self, path: Path, names: Mapping[str, Any]) -> Any:
+    def at(self, path: RecordPath, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
         for record in self._found(path, names)[:1]:
             holder = record if path.part is None or path.whole else next(iter(_elements(record, path, names)), None)
             return holder if holder is None or path.field is None else holder.get(path.field)
         return None
 
-    def spots(self, path: Path, names: Mapping[str, Any]) -> list[Spot]:
+    def spots(self, path: RecordPath, names: Mapping[str, Any]) -> list[Spot]:
         """The places at a path, ready to be changed. Raises Refused when there is no such record."""
         spots: list[Spot] = []
         system = path.collection.split(".")[0]
@@ -231,7 +195,7 @@ class Records:
             raise Refused(f"there is no record {_filled(path, names)}")
         return spots
 
-    def _found(self, path: Path, names: Mapping[str, Any]) -> list[Record]:
+    def _found(self, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
         if path.part and path.by == (path.part_by,):
             # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
             record = self.find_by_part(path.collection, path.part, names.get(path.by[0]))
@@ -282,7 +246,7 @@ def _value(word: str, names: Mapping[str, Any]) -> Any:
     return value if not field or value is None else value.get(field)
 
 
-def _elements(record: Record, path: Path, names: Mapping[str, Any]) -> list[Record]:
+def _elements(record: Record, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
     elements = record.get(str(path.part)) or ()
     if path.part_by == "*":
         return [element for element in elements if not element.get("cancelled")]
@@ -290,7 +254,7 @@ def _elements(record: Record, path: Path, names: Mapping[str, Any]) -> list[Reco
     return [element for element in elements if element.get(path.part_field) == wanted]
 
 
-def _filled(path: Path, names: Mapping[str, Any]) -> str:
+def _filled(path: RecordPath, names: Mapping[str, Any]) -> str:
     key = "/".join(str(_value(word, names)) for word in path.by)
     part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
     return f"{key} in {path.collection}{part}"

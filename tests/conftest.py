@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +49,14 @@ def _without_a_model() -> None:
     for name in list(os.environ):
         if name.startswith(("MISSIONS_MODEL", "MISSIONS_REASONER", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")):
             del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _components_are_looked_for_once() -> None:
+    """Streamlit reads the metadata of all packages for every page that a test draws, which takes as long as the page."""
+    from streamlit.components.v2 import manifest_scanner
+
+    manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import getpass
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,10 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from evals.cases import recorded
-from evals.run import Evaluation, Laboratory
+from evals.evaluation.environment import EvalEnvironment, Evaluation
+from evals.recorded.cases import recorded
 from graphs.mission import mission_graph
 from graphs.pack_files import load_packs
-from graphs.settings import CHECKOUT
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
@@ -24,13 +23,12 @@ from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Observation, Proposal
 from nodes.case import Case
-from nodes.diagnose import find
 from nodes.gather import read_facts
 from nodes.judge import Judgement, judge
 from nodes.listening import Listening, Phrasebook
 from nodes.planner import Planner
-from nodes.reasoning.task import Task
-from nodes.state import MissionContext
+from nodes.state import MissionContext, Task
+from settings import CHECKOUT
 from systems.catalogue import default_catalogue
 from systems.recorded import RecordedSystems
 
@@ -58,18 +56,20 @@ Raw = dict[str, Any]
 
 
 def recorded_cases(mission: str) -> list[Raw]:
-    """The recorded exceptions of a Mission as shipped."""
-    return [json.loads(line) for line in (CHECKOUT / "evals" / "cases" / f"{mission}.jsonl").read_text("utf-8").splitlines()]
+    """The recorded exceptions of a Mission as shipped; there are some, so that no loop over them is empty."""
+    lines = (CHECKOUT / "evals" / "cases" / f"{mission}.jsonl").read_text("utf-8").splitlines()
+    assert lines, mission
+    return [json.loads(line) for line in lines]
 
 
 @cache
-def laboratory() -> Laboratory:
+def laboratory() -> EvalEnvironment:
     """Packs, catalogue and policies as shipped, the knowledge index in memory; once a process."""
     catalogue, policies = default_catalogue(), PolicyBook.load(CHECKOUT / "knowledge_index" / "policies")
     embedder = MiniLM()
     index = KnowledgeIndex.in_memory(policies, embedder)
     phrasebook = Phrasebook(CHECKOUT / "knowledge_index" / "phrasings", embedder, LEARNED)
-    return Laboratory(load_packs(PACKS, catalogue, policies), catalogue, policies, index, phrasebook)
+    return EvalEnvironment(load_packs(PACKS, catalogue, policies), catalogue, policies, index, phrasebook)
 
 
 @cache
@@ -96,7 +96,7 @@ def opened(raw: Mapping[str, Any]) -> Case:
 def drafted(raw: Mapping[str, Any]) -> dict[str, Any]:
     """What the planner drafts."""
     case = opened(raw)
-    return Planner().propose(Task(case=case, findings=find(case), catalogue=laboratory().catalogue))
+    return Planner().propose(Task(case=case, catalogue=laboratory().catalogue))
 
 
 def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:
@@ -123,7 +123,9 @@ def decided(raw: Mapping[str, Any]) -> tuple[Any, ...]:
 def in_any_order(found: tuple[Any, ...]) -> Any:
     """What was `decided`, where equals may stand in the order in which they are listed: that order means nothing."""
     verdict, plan, cites, approval = found
-    return verdict, sorted(json.dumps(action, sort_keys=True) for action in plan), set(cites), approval
+    steps = [json.dumps(action, sort_keys=True) for action in plan]
+    limits = [replace(one, adds=sorted((steps[step], cents) for step, cents in one.adds)) for one in approval.limits]
+    return verdict, sorted(steps), set(cites), replace(approval, limits=limits)
 
 
 def objections(raw: Mapping[str, Any], verdict: str, *plan: tuple[str, Mapping[str, Any]], cites: tuple[str, ...] = ()) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.evaluations import ALL, Answer, CaseFile, EvaluationCase, EvaluationRun, Step
+from evals.evaluation.store import ALL, CaseAnswer, CaseFile, EvaluationCase, EvaluationRun, PlanStep
+from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 
 AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [link](javascript:alert(1))"
@@ -14,9 +15,9 @@ RIGHT = {
 }  # fmt: skip
 
 
-def answer(verdict: str = "refund", *steps: Step, cite: Sequence[str] = ("REF-2",), **fields: Any) -> Answer:
+def answer(verdict: str = "refund", *steps: PlanStep, cite: Sequence[str] = ("REF-2",), **fields: Any) -> CaseAnswer:
     """An answer with one refund unless other steps are given."""
-    return Answer(
+    return CaseAnswer(
         verdict=verdict,
         actions=list(steps) or [refund()],
         cite=list(cite),
@@ -24,12 +25,12 @@ def answer(verdict: str = "refund", *steps: Step, cite: Sequence[str] = ("REF-2"
     )
 
 
-def refund(cents: int = 5_000) -> Step:
-    return Step(name="refund_charge", args={"charge_id": "ch-1", "amount_cents": cents, "reason": "free text"})
+def refund(cents: int = 5_000) -> PlanStep:
+    return PlanStep(name=REFUND_CHARGE, args={"charge_id": "ch-1", "amount_cents": cents, "reason": "free text"})
 
 
-def message(template: str = "sorry") -> Step:
-    return Step(name="send_message", args={"customer_id": "C-1", "template": template})
+def message(template: str = "sorry") -> PlanStep:
+    return PlanStep(name=SEND_MESSAGE, args={"customer_id": "C-1", "template": template})
 
 
 def a_case(case_id: str = "c-1", *, exact: bool = True, mission: str = "support_resolution", **fields: Any) -> EvaluationCase:
@@ -55,7 +56,7 @@ def a_run(number: int = 1, exact: float = 1.0, **fields: Any) -> EvaluationRun:
             "seconds": 2.0,
             "cases": 10,
             "figures": {"support_resolution": figures, "order_exception": figures, ALL: figures},
-            "counting": {"refund_charge": ["charge_id", "amount_cents"], "send_message": ["customer_id", "template"]},
+            "counting": {REFUND_CHARGE: ["charge_id", "amount_cents"], SEND_MESSAGE: ["customer_id", "template"]},
             **fields,
         }
     )

@@ -5,19 +5,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger.address import plain
 from ledger.base import Ledger
-from ledger.desk import Desk
+from ledger.connections import plain
 from ledger.model_calls import ModelCall, ModelCallEnd
 from ledger.postgres import PostgresLedger
 from ledger.records import Approval, Decision, DecisionKind, Effect, Event, Fact, Limit, NewObservation, Person, Proposal
 from ledger.records import ProposalStatus as Status
+from ledger.services import AdminService
+from tests.actions import CONFIRM_RESERVATION, RELEASE_PAYMENT_HOLD
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 PLAN = (
-    {"name": "release_payment_hold", "tool": "payments.release_hold", "args": {"order_id": "O-1"}},
-    {"name": "confirm_reservation", "tool": "oms.confirm", "args": {"order_id": "O-1"}},
+    {"name": RELEASE_PAYMENT_HOLD, "tool": "payments.release_hold", "args": {"order_id": "O-1"}},
+    {"name": CONFIRM_RESERVATION, "tool": "oms.confirm", "args": {"order_id": "O-1"}},
 )
 
 
@@ -162,15 +163,15 @@ def giving(ledger: Ledger, name: str, limits: Sequence[Limit], **other: Any) -> 
     return ledger.propose(replace(made, plan=parts, approval=replace(made.approval, limits=tuple(limits))))
 
 
-def enrolled(desk: Desk, name: str, role: str, customer_id: str | None = None) -> Person:
+def enrolled(desk: AdminService, name: str, role: str, customer_id: str | None = None) -> Person:
     """A person, made as who owns the database can: without a second one who confirms."""
-    with desk._transaction() as tx:
+    with desk.transaction() as tx:
         owners = plain(tx.engine.url.set(username="postgres"))
     with PostgresLedger.open(owners) as ledger:
         return ledger.add_person(name, role, customer_id)
 
 
-def admitted(desk: Desk, name: str, role: str, customer_id: str | None = None) -> tuple[Person, str]:
+def admitted(desk: AdminService, name: str, role: str, customer_id: str | None = None) -> tuple[Person, str]:
     """The same, and a one-time password for who has no account."""
     person = enrolled(desk, name, role, customer_id)
     return person, "" if desk.has_account(name) else desk.give_one_time(name)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from errors import NoAnswer
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from evals.walk import Walk
 from graphs.reasoners import TextReading
+from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from models.scripted import ScriptedModel
 from nodes.reasoning.hybrid import Hybrid
 from nodes.reasoning.llm import Llm
 from tests.engine import laboratory
@@ -32,7 +32,7 @@ def worded(question: Question, **other: Any) -> Answer:
     """The words of an answer that pass: one reason, with the last evidence and the first clause that the prompt shows."""
     seen = blocks(question)
     reason = {
-        "says": "It follows from what was found.",
+        "says": "It follows from the findings.",
         "observations": [seen["evidence"][-1]["seq"]],
         "clauses": [seen["clauses"][0]["id"]],
     }

@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 
 NOTEBOOKS = CHECKOUT / "notebooks"
 _LONGEST_CELL_S = 300

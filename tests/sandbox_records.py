@@ -2,16 +2,14 @@
 
 from sqlalchemy import select
 
-from systems.sandbox import journals
-from systems.sandbox.database import engine_of, find
-from systems.sandbox.shapes import COLLECTIONS, Row, told
+from systems.sandbox.database import Row, engine_of, find_records, json_value
+from systems.sandbox.tables import DEEDS, TABLES
 
 
 def snapshot(url: str) -> dict[str, list[Row]]:
     """Every record by collection ("oms.orders"), and what was done ("deeds")."""
     with engine_of(url).connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        taken = {collection: find(connection, collection) for collection in COLLECTIONS}
-        deeds = journals.DEEDS
-        rows = connection.execute(select(deeds.c.collection, deeds.c.subject, deeds.c.body).order_by(deeds.c.seq))
-        taken["deeds"] = [{name: told(value) for name, value in row.items()} for row in rows.mappings()]
+        taken = {collection: find_records(connection, collection) for collection in TABLES}
+        rows = connection.execute(select(DEEDS.c.collection, DEEDS.c.subject, DEEDS.c.body).order_by(DEEDS.c.seq))
+        taken["deeds"] = [{name: json_value(value) for name, value in row.items()} for row in rows.mappings()]
         return taken

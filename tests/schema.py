@@ -4,10 +4,11 @@ import json
 
 from sqlalchemy import create_engine
 
-from ledger.address import parse
+from ledger.connections import parse
 from ledger.embedded import embedded_url
 from ledger.migrate import migrate
-from ledger.sql.attesting import SCHEMA, catalog
+from ledger.sql.guards import catalog
+from ledger.tables import SCHEMA
 from tests.conftest import _database, _server_folder
 
 

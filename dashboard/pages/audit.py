@@ -1,19 +1,32 @@
-"""The audit log, on a tab of Incidents & audit: read, filtered, verified, taken away."""
+"""The audit log in words: a sentence for every kind of row, who it was, and how a head is written down.
 
-from collections.abc import Iterator
+A row of a kind that is not known here, or whose body is not as it should be, is shown as the JSON that it is.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
+from markupsafe import Markup
+from pydantic import ValidationError
 
 from dashboard.company import company
-from dashboard.markup import show
-from dashboard.text import label
-from dashboard.views.audit import KINDS, head_text, line, parse_head, table, told
+from dashboard.markup import chip, dollars, joined, label, markup, plain, show, words
 from dashboard.visitor import enter
 from errors import BadInput, MissionsError
 from graphs.second_look import SecondLook
-from ledger.auditing import examine
+from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
 
+Body = Mapping[str, Any]
+#: characters of a row that are shown
+_LONGEST = 1_000
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 #: rows on a page; rows of one download, and how many of them are fetched at a time
 PAGE = 50
 MOST_DOWNLOADED = 50_000
@@ -22,6 +35,200 @@ _BATCH = 2_000
 _MOST_TOLD = 50
 #: where the pages were left on the way to older rows
 _TRAIL = "audit.trail"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the log as a person reads it."""
+
+    seq: int
+    at: str
+    kind: str
+    mark: str
+    run_id: str
+    who: str
+    what: str
+    digest: str
+
+
+def _event(body: Body) -> str:
+    return f"{words(body['event'])} about {body['subject']}, for the Mission {words(body['mission'])}"
+
+
+def _proposal(body: Body) -> str:
+    waits = "needs no approval" if body["role"] == "none" else f"waits for {2 if body['four_eyes'] else 1} × {body['role']}"
+    money = f", {dollars(body['money_at_stake_cents'])} at stake" if body["money_at_stake_cents"] else ""
+    instead = ", in place of the one before" if body["supersedes"] else ""
+    return f"proposal {body['revision']}: {words(body['verdict'])}{money}, {waits}{instead}"
+
+
+def _decision(body: Body) -> str:
+    return f"{body['kind']}, “{body['reason']}”; the proposal is {words(body['proposal_status'])}"
+
+
+def _effect(body: Body) -> str:
+    return f"step {body['step'] + 1}, {words(body['action'])} ({body['tool'].split('.')[0]}): {body['status']}"
+
+
+def _person(body: Body) -> str:
+    customer = f" {body['customer_id']}" if body["customer_id"] else ""
+    return f"{body['name']} is {body['role']}{customer}"
+
+
+def _waits(body: Body) -> str:
+    return f"{body['name'] or 'a name no one has'}, after {body['failures']} wrong passwords in a row from one place"
+
+
+def _admission(body: Body) -> str:
+    what = {"role": f"is to be {body['role']}", "password": "is to have a one-time password"}
+    asked = f", asked by {body['asked_by']}" if "asked_by" in body else ""
+    return f"{body['name']} {what.get(body['kind'], 'is to have no second factor')}{asked}"
+
+
+def _draft(body: Body) -> str:
+    return f"{body['policy']} version {body['version']}, from {body['in_force_from']}: “{body['reason']}”"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    label: str
+    what: Callable[[Body], str]
+    #: field of the body that says who it was; empty where it was no person
+    who: str = ""
+    #: how it is marked, as `dashboard.markup.chip` takes it
+    mark: str = ""
+
+
+#: every kind of row, in the order in which they are offered
+KINDS: Mapping[str, _Kind] = {
+    "event_taken_in": _Kind("Event taken in", _event),
+    "proposed": _Kind("Proposed", _proposal, "author"),
+    "decided": _Kind("Decided", _decision, "by", "info"),
+    "effect_marked": _Kind("Effect", _effect),
+    "run_closed": _Kind("Run closed", lambda body: f"verdict {words(body['verdict'])}: {words(body['outcome'])}"),
+    "incident_opened": _Kind("Incident", lambda body: str(body["reason"]), mark="bad"),
+    "run_resumed": _Kind("Incident retried", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "run_restarted": _Kind("Incident restarted", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "run_abandoned": _Kind("Incident closed", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "released": _Kind("Released", lambda body: f"proposal {body['proposal_id']}, after run {body['after']}"),
+    "observed": _Kind("Observed", lambda body: f"up to observation {body['upto']}"),
+    "policies_kept": _Kind("Policies in force", lambda body: f"book {body['book_id']}", "by", "info"),
+    "person_added": _Kind("Person added", _person),
+    "password_changed": _Kind("Password changed", lambda body: f"{body['name']} chose another password", "name"),
+    "password_reset": _Kind("Password reset", lambda body: f"a one-time password for {body['name']}", "by"),
+    "signed_in": _Kind("Signed in", lambda body: str(body["name"]), "name"),
+    "signed_out": _Kind("Signed out", lambda body: str(body["name"]), "name"),
+    "sessions_ended": _Kind("Sessions ended", lambda body: f"of {body['name']}", "by"),
+    "account_locked": _Kind("Sign-in waits", _waits),
+    "second_factor_added": _Kind("Second factor", lambda body: f"{body['name']} added one", "name"),
+    "second_factor_shown": _Kind("Second factor asked for", lambda body: f"{body['name']} is to add one", "name"),
+    "second_factor_removed": _Kind("No second factor", lambda body: f"of {body['name']}", "by"),
+    "admission_asked": _Kind("Change asked for", _admission, "by"),
+    "admission_confirmed": _Kind("Change confirmed", _admission, "by", "info"),
+    "admission_refused": _Kind("Change refused", _admission, "by"),
+    "admission_lapsed": _Kind("Change lapsed", _admission),
+    "policy_drafted": _Kind("Policy drafted", _draft, "by"),
+    "policy_draft_agreed": _Kind("Draft agreed to", _draft, "by", "info"),
+    "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
+    "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),
+    "lesson_promoted": _Kind("Lesson promoted", lambda body: f"to {body['dataset']}", "by"),
+    "lesson_dropped": _Kind("Lesson dropped", lambda body: f"“{body['reason']}”", "by"),
+    "dead_letter_kept": _Kind("Dead letter", lambda body: f"{body['letter_id']}, from {body['source']}"),
+    "dead_letter_taken_in": _Kind("Dead letter taken in", lambda body: f"{body['letter_id']}: “{body['reason']}”", "by"),
+    "dead_letter_dropped": _Kind("Dead letter dropped", lambda body: f"{body['letter_id']}: “{body['reason']}”", "by"),
+    "event_source_added": _Kind("Event source added", lambda body: str(body["name"]), "by"),
+    "event_source_bounded": _Kind("Event source bounded", lambda body: str(body["name"]), "by"),
+    "event_source_ended": _Kind("Event source ended", lambda body: str(body["name"]), "by"),
+    "powers_kept": _Kind("Above all grants", lambda body: "; ".join(body["powers"])),
+    "feed_advanced": _Kind("Feed read", lambda body: f"{body['name']}, up to {body['cursor']}"),
+}
+
+
+def row(entry: AuditEntry) -> Row:
+    """A row of the log in words."""
+    kind = KINDS.get(entry.kind)
+    try:
+        what = kind.what(entry.body) if kind else _json(entry.body)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        what = _json(entry.body)
+    return Row(
+        seq=entry.seq,
+        at=f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        kind=kind.label if kind else plain(words(entry.kind), 60),
+        mark=kind.mark if kind else "",
+        run_id=entry.run_id,
+        who=plain(entry.body.get(kind.who, "") if kind else "", 80),
+        what=plain(what, _LONGEST),
+        digest=entry.digest[:10],
+    )
+
+
+def _json(body: Body) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def table(entries: Iterable[AuditEntry]) -> Markup:
+    """Rows of the log as a table."""
+    rows = joined(
+        markup(
+            '<tr><td class="m-num">{:,}</td><td class="m-num m-left">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>'
+            '<td class="m-mono m-dim" title="{}">{}</td></tr>',
+            one.seq, one.at, chip(one.kind, one.mark), _link(one.run_id), one.who, one.what, entry.digest, one.digest,
+        )
+        for entry, one in ((entry, row(entry)) for entry in entries)
+    )  # fmt: skip
+    return markup(
+        '<table class="m-table m-audit"><thead><tr><th class="m-num">Row</th><th>When (UTC)</th><th>Kind</th><th>Run</th>'
+        "<th>Who</th><th>What</th><th>Digest</th></tr></thead><tbody>{}</tbody></table>",
+        rows,
+    )
+
+
+def _link(run_id: str) -> Markup:
+    if not run_id:
+        return Markup("")
+    address = urlencode({"run": run_id})
+    return markup('<a class="m-mono m-link" href="/run?{}" target="_self">{}</a>', address, plain(run_id, 40))
+
+
+def line(entry: AuditEntry) -> str:
+    """A row as a line of JSON, with everything that its digest covers."""
+    return json.dumps(
+        {
+            "seq": entry.seq, "at": entry.at.isoformat(), "kind": entry.kind, "run_id": entry.run_id, "body": entry.body,
+            "previous": entry.previous, "digest": entry.digest,
+        },
+        ensure_ascii=False,
+    )  # fmt: skip
+
+
+def head_text(head: tuple[int, str]) -> str:
+    """A head of the log, as it is kept elsewhere."""
+    return json.dumps({"seq": head[0], "digest": head[1]}) + "\n"
+
+
+def parse_head(text: str) -> tuple[int, str] | None:
+    """What `head_text` wrote, `number digest`, or a head.json, of whose signature nothing is said here; None for nothing.
+
+    Raises BadInput for anything else.
+    """
+    if not text.strip():
+        return None
+    with suppress(ValidationError):
+        exported = Head.model_validate_json(text)
+        return exported.seq, exported.digest
+    numbers, digests = re.findall(r"(?<![0-9a-f])\d{1,18}(?![0-9a-f])", text), _DIGEST.findall(text.lower())
+    if len(text) > 500 or len(numbers) != 1 or len(digests) != 1:
+        raise BadInput("A head is the number of a row and its digest of 64 digits: paste it as it was downloaded.")
+    return int(numbers[0]), digests[0]
+
+
+def told(problems: list[str], head: tuple[int, str], against: tuple[int, str] | None) -> str:
+    """The result of a verification, in a sentence."""
+    if not problems:
+        until = f", and row {against[0]:,} is the exported one" if against else ""
+        return f"The audit log is intact: {head[0]:,} rows{until}."
+    return f"The audit log is not intact: {len(problems):,} thing{'' if len(problems) == 1 else 's'} found."
 
 
 def draw() -> None:

@@ -5,22 +5,24 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock, Thread
 from typing import Any
 
 import altair as alt
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.company import company
-from dashboard.evaluating import start_button
-from dashboard.evaluation_opened import opened
-from dashboard.markup import markup, show
-from dashboard.text import label
+from dashboard.company import Evaluate, company
+from dashboard.evaluation import draw_run
+from dashboard.markup import label, markup, show
 from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
 from dashboard.visitor import enter
-from graphs.spreadsheet import safe
-from ledger.evaluations import ALL, EvaluationRun, Shelf
+from errors import MissionsError
+from evals.evaluation.store import ALL, EvaluationRun, EvaluationStore
+from rendering import safe
 
+_TICK_S = 0.7
 _MOST_ROWS = 10
 _HEIGHT_PX = 380
 #: of the missions, to be told apart on light and on dark; that of all together is grey
@@ -28,14 +30,82 @@ _COLOURS = ["#3b82d6", "#e07b39", "#2fa37c", "#b565c9", "#c9a227", "#d6526b", "#
 _GREY = "#8b8b96"
 
 
+@dataclass
+class Progress:
+    """How far the evaluation of this process is."""
+
+    running: bool = False
+    done: int = 0
+    total: int = 0
+    failed: str = ""
+    kept: str = ""
+    lock: Lock = field(default_factory=Lock)
+
+
+@st.cache_resource
+def _progress() -> Progress:
+    return Progress()
+
+
+def start(evaluate: Evaluate, by: str, progress: Progress) -> bool:
+    """Start it in the background; False where one is running already."""
+    with progress.lock:
+        if progress.running:
+            return False
+        progress.running, progress.done, progress.total, progress.failed, progress.kept = True, 0, 0, "", ""
+    Thread(target=_work, args=(evaluate, by, progress), name="evaluate", daemon=True).start()
+    return True
+
+
+def _work(evaluate: Evaluate, by: str, progress: Progress) -> None:
+    def told(done: int, total: int) -> None:
+        progress.done, progress.total = done, total
+
+    try:
+        progress.kept = evaluate(by, told)
+    except MissionsError as error:
+        progress.failed = str(error)
+    except Exception as error:  # a defect must be seen where it was asked for, not in a thread that is gone
+        progress.failed = f"The evaluation failed ({type(error).__name__}: {error}); nothing was kept."
+        raise
+    finally:
+        progress.running = False
+
+
+def start_button() -> None:
+    """The button, or how far what it started is."""
+    evaluate = company().tools.evaluate
+    if evaluate is None:
+        return
+    progress = _progress()
+    if progress.running:
+        st.fragment(_watch, run_every=_TICK_S)()
+        return
+    if progress.failed:
+        st.error(label(progress.failed, 400))
+    if st.button("Run the recorded exceptions now", icon=":material/play_arrow:"):
+        person = company().desk.require(enter("read").name, "read")
+        start(evaluate, person.name, progress)
+        st.rerun()
+
+
+def _watch() -> None:
+    progress = _progress()
+    if not progress.running:
+        st.rerun()
+    share = progress.done / progress.total if progress.total else 0.0
+    told = f"{progress.done:,} of {progress.total:,} cases" if progress.total else "Opening policies, packs and phrasings…"
+    st.progress(share, told, width=320)
+
+
 def draw() -> None:
     """The page."""
     enter("read")
-    shelf = Shelf.of(company().settings.home)
+    shelf = EvaluationStore.of(company().settings.home)
     shelved = shelf.runs()
     with st.container(key="evaluations"):
         if st.query_params.get("run") and shelved.runs:
-            opened(shelf, shelved.runs)
+            draw_run(shelf, shelved.runs)
             return
         head = st.container(horizontal=True, vertical_alignment="center", key="evaluations_head")
         with head:

@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import policy_drafts, policy_form, what_if_form
+from dashboard import policy_drafts, what_if
 from dashboard.company import company
-from dashboard.markup import joined, markup, show
-from dashboard.text import label
+from dashboard.markup import joined, label, markup, show
 from dashboard.views.knowledge import (
     STATES,
     citation_table,
@@ -28,11 +27,11 @@ from dashboard.views.knowledge import (
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.policy_changes import first_moment
-from graphs.spreadsheet import safe
 from knowledge_index.documents import Document, RawClause
-from knowledge_index.policies import Clause, Policy, PolicyBook
+from knowledge_index.policies import Clause, PolicyBook
 from ledger.permissions import may
 from ledger.records import Person
+from rendering import safe
 
 #: seconds for which counted citations are shown before they are counted again
 CITED_FOR = 60
@@ -60,7 +59,7 @@ def draw() -> None:
             policy_drafts.draw(person)
     elif asking.open:
         with asking:
-            what_if_form.draw(person)
+            what_if.draw(person)
     else:
         with policies:
             _policies(person)
@@ -76,13 +75,13 @@ def _policies(person: Person) -> None:
     with right:
         if chosen is None:
             st.text("No policy is like that. Take the filter away.")
-        elif policy_form.is_open(person):
-            policy_form.draw(person, _document(book, chosen))
+        elif policy_drafts.is_open(person):
+            policy_drafts.draw_form(person, chosen)
         else:
             _policy(person, book, chosen, today)
 
 
-def _choose(book: PolicyBook, today: date) -> Policy | None:
+def _choose(book: PolicyBook, today: date) -> Document | None:
     """The list, and the version that is chosen: by a click, else by the address, else the first."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
@@ -122,21 +121,20 @@ def _choose(book: PolicyBook, today: date) -> Policy | None:
         place = chosen[0]
         if fresh and found[place].id != asked[0]:
             st.query_params.pop("clause", None)
-            policy_form.close()
+            policy_drafts.close()
     st.query_params["policy"], st.query_params["version"] = found[place].id, str(found[place].version)
     return found[place]
 
 
-def _policy(person: Person, book: PolicyBook, policy: Policy, today: date) -> None:
-    document = _document(book, policy)
-    newest = max(one.version for one in book.policies if one.id == policy.id)
+def _policy(person: Person, book: PolicyBook, policy: Document, today: date) -> None:
+    newest = max(one.version for one in book.documents if one.id == policy.id)
     with st.container(horizontal=True, vertical_alignment="center", key="k-head"):
         show(policy_head(policy, today))
         if may(person, "draft_policy") and policy.version == newest:
             st.button(
-                "Draft a change", icon=":material/edit:", on_click=policy_form.open_for, args=(st.query_params.get("clause"),)
+                "Draft a change", icon=":material/edit:", on_click=policy_drafts.open_for, args=(st.query_params.get("clause"),)
             )
-    ids = [raw.id for raw in document.clauses]
+    ids = [raw.id for raw in policy.clauses]
     asked = st.query_params.get("clause")
     clause_id = st.pills(
         "Clause", [EVERY, *ids], default=asked if asked in ids else EVERY, required=True, label_visibility="collapsed",
@@ -146,13 +144,13 @@ def _policy(person: Person, book: PolicyBook, policy: Policy, today: date) -> No
     cited = _times()
     if clause_id in ids:
         st.query_params["clause"] = clause_id
-        raw = next(raw for raw in document.clauses if raw.id == clause_id)
+        raw = next(raw for raw in policy.clauses if raw.id == clause_id)
         _clause(book, raw, rendered.get(clause_id), cited.get(clause_id, 0))
         return
     st.query_params.pop("clause", None)
-    if document.intro:
-        show(markup('<div class="m-text k-text m-dim">{}</div>', said(document.intro)))
-    show(joined(clause_card(raw, rendered.get(raw.id), cited.get(raw.id, 0)) for raw in document.clauses))
+    if policy.intro:
+        show(markup('<div class="m-text k-text m-dim">{}</div>', said(policy.intro)))
+    show(joined(clause_card(raw, rendered.get(raw.id), cited.get(raw.id, 0)) for raw in policy.clauses))
 
 
 def _clause(book: PolicyBook, raw: RawClause, clause: Clause | None, cited: int) -> None:
@@ -167,11 +165,7 @@ def _clause(book: PolicyBook, raw: RawClause, clause: Clause | None, cited: int)
     show(markup('<div class="k-about">{}</div>', joined(parts)))
 
 
-def _document(book: PolicyBook, policy: Policy) -> Document:
-    return next(one for one in book.documents if (one.header.id, one.header.version) == (policy.id, policy.version))
-
-
-def _rendered(book: PolicyBook, policy: Policy, today: date) -> dict[str, Clause]:
+def _rendered(book: PolicyBook, policy: Document, today: date) -> dict[str, Clause]:
     """The clauses of a version with their numbers, at a day on which it was, is or will be in force."""
     day = max(policy.in_force_from, min(today, policy.in_force_until or today))
     return {one: clause for one, clause in book.in_force(first_moment(day)).items() if clause.policy_id == policy.id}
@@ -229,7 +223,7 @@ def _open(clause_id: str, version: int) -> None:
     """Go to a clause in the list of policies."""
     book, today = company().runtime.context.policies, datetime.now(UTC).date()
     policy_id = clause_id.split("-")[0]
-    policy = next(one for one in book.policies if (one.id, one.version) == (policy_id, version))
+    policy = next(one for one in book.documents if (one.id, one.version) == (policy_id, version))
     st.session_state["tab"], st.session_state["find"], st.session_state["versions"] = "Policies", "", state(policy, today)
     for key in [key for key in st.session_state if str(key).startswith(_LIST)]:
         del st.session_state[key]

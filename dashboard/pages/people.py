@@ -3,28 +3,83 @@
 For administrators, who never change their own role; supervisor and finance see only what they may confirm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import markup, show
-from dashboard.oidc import uses_oidc
-from dashboard.text import label, plain, words
-from dashboard.views.people import allowed, change, row, state
-from dashboard.visitor import enter
+from dashboard.markup import label, markup, plain, show, span, words
+from dashboard.visitor import enter, uses_oidc
 from errors import MissionsError
-from graphs.spreadsheet import safe
-from ledger.admissions import Admission, Changed, Wanted
-from ledger.permissions import may
+from ledger.admissions import Admission, AdmissionRequest, AdmissionResult
+from ledger.permissions import may, permissions
 from ledger.records import PERSON_ROLES, Person
-from ledger.sql.doors import ONE_TIME_DAYS, Account
+from ledger.sql.auth import ONE_TIME_DAYS, Account
+from rendering import safe
 
+#: what each permission lets a person do, in the order in which it is told
+_MAY = {
+    "read": "see runs and their evidence",
+    "decide": "decide about proposals",
+    "settle_incident": "settle incidents",
+    "search_audit": "read the audit log",
+    "draft_policy": "draft policies",
+    "put_policy_in_force": "put policies in force",
+    "manage_people": "manage people",
+    "confirm_people": "confirm who may decide",
+    "write_in": "write in and follow the answer",
+}
 ON_A_PAGE = 25
 #: of the columns in pixels: all of them beside the person, on a screen of 1024
 WIDTHS = {"Name": 125, "Role": 98, "Customer": 75, "Signs in with": 135, "Signed in": 85}
+
+
+def row(account: Account, now: datetime) -> dict[str, Any]:
+    """A row of the table."""
+    signed_in = f"{span(now - account.signed_in_at)} ago" if account.signed_in_at else ""
+    return {
+        "Name": plain(account.person.name, 80),
+        "Role": words(account.person.role),
+        "Customer": plain(account.person.customer_id or "", 40),
+        "Signs in with": state(account),
+        "Signed in": signed_in,
+    }
+
+
+def state(account: Account) -> str:
+    """How somebody signs in, and what stands in their way."""
+    told = {
+        "none": "nothing yet",
+        "one-time": "one-time, unused",
+        "lapsed": "one-time, lapsed",
+        "own": "own password",
+    }[account.state]
+    return f"{told} and codes" if account.second_factor else told
+
+
+def change(admission: Admission) -> str:
+    """What somebody asked for, in a sentence."""
+    if admission.kind == "role":
+        of = f" of {admission.customer_id}" if admission.customer_id else ""
+        return f"{plain(admission.name, 80)} is to be {words(admission.role)}{of}"
+    if admission.kind == "password":
+        return f"{plain(admission.name, 80)} is to have a new one-time password"
+    return f"{plain(admission.name, 80)} is to have no second factor any more"
+
+
+def allowed(role: str) -> str:
+    """What a role may, in a sentence."""
+    customer = "C" if role == "customer" else None
+    may = permissions(Person(name="somebody", role=role, customer_id=customer))
+    return f"May {listed([told for permission, told in _MAY.items() if permission in may])}."
+
+
+def listed(things: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, (", ".join(things[:-1]), things[-1])))
 
 
 def draw() -> None:
@@ -79,7 +134,7 @@ def _list(me: Person) -> Account | None:
     if not found and page > 1:
         found, total = company().desk.accounts(me.name, text, 0, ON_A_PAGE)
     if not found:
-        st.text("Nobody has a name like this.")
+        st.text("No one has a name like this.")
     else:
         _table(found)
     if total > ON_A_PAGE:
@@ -127,9 +182,9 @@ def _person(me: Person, account: Account) -> None:
         return
     with st.container(horizontal=True):
         if st.button("New one-time password", icon=":material/key:", help="The old password and every session end."):
-            _do(lambda: _ask(Wanted(kind="password", name=person.name), me))
+            _do(lambda: _ask(AdmissionRequest(kind="password", name=person.name), me))
         if account.second_factor and st.button("Forget the second factor", icon=":material/phonelink_erase:"):
-            _do(lambda: _ask(Wanted(kind="second_factor", name=person.name), me))
+            _do(lambda: _ask(AdmissionRequest(kind="second_factor", name=person.name), me))
         if account.sessions and st.button(
             f"End {account.sessions} session{'s' * (account.sessions > 1)}", icon=":material/logout:"
         ):
@@ -145,12 +200,12 @@ def _role(me: Person, person: Person) -> None:
         _do(lambda: _ask(_role_of(person.name, role, customer), me))
 
 
-def _role_of(name: str, role: str, customer: str) -> Wanted:
+def _role_of(name: str, role: str, customer: str) -> AdmissionRequest:
     account = not uses_oidc(company().settings)
-    return Wanted(kind="role", name=name, role=role, customer_id=customer or None, account=account)
+    return AdmissionRequest(kind="role", name=name, role=role, customer_id=customer or None, account=account)
 
 
-def _ask(wanted: Wanted, me: Person) -> Changed:
+def _ask(wanted: AdmissionRequest, me: Person) -> AdmissionResult:
     """Make the change, or have it wait for a second person; what is told once is kept for the next drawing."""
     changed = company().desk.ask(wanted, me.name)
     if changed.one_time:

@@ -1,30 +1,128 @@
 """The Decision Queue: what waits at the left, the proposal that is open beside it, the evidence at the right."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
-from dashboard.markup import markup, show
-from dashboard.queue_list import queue_list
-from dashboard.text import dollars, label, plain, words
+from dashboard.markup import dollars, label, markup, plain, show, until, words
+from dashboard.rail import rail
 from dashboard.together import decide_together
 from dashboard.views import card
-from dashboard.views.queue import counted, headline, listed, narrowed
-from dashboard.views.rail import rail
 from dashboard.visitor import enter
 from errors import MissionsError
 from ledger.canonical import utc_now
-from ledger.listed import QueueFilter, QueuePage
 from ledger.permissions import may
-from ledger.records import Person
+from ledger.queries import QueueFilter, QueuePage, QueueRow
+from ledger.records import MODELS, REASONERS, Person
 
+_STATIC = Path(__file__).parents[1] / "static"
+#: before which a proposal that is due stands out
+SOON = timedelta(hours=2)
 PAGE = 50
 _SCOPES = {"mine": "Mine", "all": "All", "claimed": "Open", "expired": "Expired"}
 _ORDERS = {"due": "due first", "money": "most money first", "oldest": "oldest first"}
+
+
+@lru_cache(maxsize=1)
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "missions.queue_list",
+        html='<ul class="list" role="listbox" tabindex="0" aria-label="What waits"></ul>',
+        css=(_STATIC / "queue-list.css").read_text(),
+        js=(_STATIC / "queue-list.js").read_text(),
+    )
+
+
+def queue_list(
+    rows: Sequence[Mapping[str, Any]],
+    open_: str,
+    ticked: Sequence[str],
+    on_open: Callable[[str], None],
+    on_ticked: Callable[[list[str]], None],
+) -> None:
+    """Draw the rows of `dashboard.pages.queue.listed`; `on_open` gets a row's id, `on_ticked` all that are ticked."""
+    key = "queue_list"
+
+    def told(name: str, tell: Callable[[Any], None]) -> None:
+        value = getattr(st.session_state.get(key), name, None)
+        if value is not None:
+            tell(value)
+
+    _component()(
+        key=key,
+        data={"rows": list(rows), "open": open_, "ticked": list(ticked)},
+        on_open_change=lambda: told("open", on_open),
+        on_ticked_change=lambda: told("ticked", on_ticked),
+    )
+
+
+def listed(rows: Sequence[QueueRow], me: str, now: datetime) -> list[dict[str, Any]]:
+    """[{"id", "subject", "verdict", "money", "due", "urgency", "marks": [[kind, word]]}], plain text all of it."""
+    return [
+        {
+            "id": row.run_id,
+            "subject": plain(row.subject, 60),
+            "verdict": plain(words(row.verdict), 60),
+            "money": dollars(row.money_at_stake_cents) if row.money_at_stake_cents else "",
+            "due": _due(row, now),
+            "urgency": "late" if row.due_at <= now else "soon" if row.due_at - now < SOON else "",
+            "marks": [[kind, plain(word, 40)] for kind, word in _marks(row, me, now)],
+        }
+        for row in rows
+    ]
+
+
+def _due(row: QueueRow, now: datetime) -> str:
+    if row.expires_at <= now:
+        return f"expired {until(row.expires_at, now)}"
+    return f"due {until(row.due_at, now)}"
+
+
+def _marks(row: QueueRow, me: str, now: datetime) -> list[tuple[str, str]]:
+    marks = [("mission", words(row.mission)), ("age", f"{until(row.created_at, now).removesuffix(' ago')} old")]
+    if row.tier and row.tier != "standard":
+        marks.insert(0, ("vip" if row.tier in ("vip", "tier 1") else "tier", row.tier.upper() if row.tier == "vip" else row.tier))
+    marks.append(("role", card.who_approves(row.role, row.four_eyes, row.approved_by)))
+    if row.held_by:
+        marks.append(("claim", f"after {row.held_by}"))
+    if row.author in MODELS:
+        marks.append(("author", "with a model"))
+    elif row.author not in REASONERS:
+        marks.append(("author", f"edited by {row.author}"))
+    if row.claim is not None and row.claim.by != me:
+        marks.append(("claim", f"{row.claim.by} has it open"))
+    return marks
+
+
+def narrowed(wanted: QueueFilter) -> int:
+    """By how many things the list is filtered: mission, verdict, tier, text."""
+    return sum(map(bool, (wanted.mission, wanted.verdict, wanted.tier, wanted.text.strip())))
+
+
+def headline(wanted: QueueFilter, number: int, of: int) -> str:
+    """How many there are, in words: "17 wait for you", or with a filter "1 of 17 matches the filter"."""
+    one = number == 1
+    if narrowed(wanted):
+        return f"{number:,} of {of:,} {'matches' if one else 'match'} the filter"
+    what = {
+        "mine": "waits for you" if one else "wait for you",
+        "claimed": "is open on someone's screen" if one else "are open on someone's screen",
+        "expired": "can be approved no more",
+    }.get(wanted.scope, "waits" if one else "wait")
+    return f"{number:,} {what}"
+
+
+def counted(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """[(name, "name in words (12)")], most first."""
+    return [(name, f"{words(name)} ({number})") for name, number in sorted(counts.items(), key=lambda one: -one[1])]
 
 
 def draw() -> None:

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import markup, show
+from dashboard.markup import label, markup, show
 from dashboard.rail import draw_rail, kept_observations, watch
-from dashboard.text import label
 from dashboard.views import run as view
-from dashboard.views.run_facts import fact_head, fact_title, looks
+from dashboard.views.run import fact_head, fact_title, looks, proposal_list
 from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
-from dashboard.views.run_proposals import proposal_list
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.flow import Flow, flow

@@ -1,39 +1,215 @@
 """Runs: search, counts and times over time, and a page of the runs found. What is asked for stands in the address."""
 
-from collections.abc import Callable, Mapping
-from datetime import date
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, available_timezones
 
+import altair as alt
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import show
-from dashboard.text import label, plain, words
-from dashboard.views.run_charts import decision_chart, outcome_chart
-from dashboard.views.runs import (
-    DATES,
-    DAYS,
-    PERIODS,
-    STATES,
-    count_strip,
-    counts,
-    days_shown,
-    read_back,
-    run_filter,
-    run_table,
-    valid_zone,
-)
+from dashboard.markup import chip, joined, label, markup, plain, show, words
+from dashboard.rail import took
+from dashboard.views.run import OUTCOME_KINDS
 from dashboard.visitor import enter
 from ledger.canonical import utc_now
-from ledger.listed import RunFilter, RunPage
+from ledger.queries import RunFilter, RunPage
+from ledger.records import Outcome, Run, RunStatus
 
+#: how a run stands: its outcome where it is closed
+STATES: tuple[str, ...] = ("waiting", "running", "incident", *get_args(Outcome))
+#: days back from today, today among them; None goes back to the first
+PERIODS: Mapping[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "year": 365, "all": None}
+#: from one day to another
+DATES = "dates"
+#: the first and the last day that can be asked for
+DAYS = (date(2000, 1, 1), date(2099, 12, 31))
+HEIGHT_PX = 180
+#: of the states, in their order: waiting and what needs attention warm, what is done calm; on light as on dark
+_COLOURS = ("#5b93d8", "#9cc3f5", "#d6526b", "#2f9e6e", "#9bb8a8", "#9a9aa6", "#e0a33a", "#7a4b52")
+#: the largest unit in which the longest time is at least two: name, seconds
+_UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 #: runs on a page
 ROWS = 50
 #: what is asked for, by the keys of the widgets and the names in the address, with what asks for nothing
 _NOTHING: Mapping[str, Any] = {
     "find": "", "mission": "", "verdict": "", "state": "", "by": "", "period": "30 days", "from": None, "to": None, "page": 1,
 }  # fmt: skip
+
+
+def valid_zone(name: str | None) -> str:
+    """The name of a zone of time that the browser told, if there is such a zone, else UTC."""
+    return name if name in available_timezones() else "UTC"
+
+
+def read_back(key: str, given: str) -> str | int | date | None:
+    """What stands in the address under the key of a filter; what cannot be read asks for nothing."""
+    if key in ("from", "to"):
+        try:
+            day = date.fromisoformat(given)
+        except ValueError:
+            return None
+        return day if DAYS[0] <= day <= DAYS[1] else None
+    if key == "page":
+        return max(1, int(given)) if given.isdecimal() and len(given) < 7 else 1
+    if key == "period":
+        return given if given in (*PERIODS, DATES) else "30 days"
+    return given
+
+
+def run_filter(
+    *,
+    text: str = "",
+    mission: str = "",
+    verdict: str = "",
+    state: str = "",
+    person: str = "",
+    period: str = "30 days",
+    between: tuple[date | None, date | None] = (None, None),
+    zone: str = "UTC",
+    today: date,
+) -> RunFilter:
+    """The filter for what was chosen. `between` counts with the period "dates" only; both days are in it."""
+    first, last = between if period == DATES else (_first(period, today), None)
+    is_status = state in get_args(RunStatus)
+    return RunFilter(
+        text=text.strip(), mission=mission, verdict=verdict,
+        status=state if is_status else "", outcome="" if is_status else state,
+        person=person, since=_midnight(first, zone), until=_midnight(last + timedelta(days=1) if last else None, zone),
+    )  # fmt: skip
+
+
+def days_shown(wanted: RunFilter, found: Sequence[Mapping[str, Any]], zone: str, today: date) -> tuple[date, date]:
+    """The first and the last day of the charts: of the filter, or of what was found where it has no end."""
+    first, last = wanted.since, wanted.until
+    return (
+        first.astimezone(ZoneInfo(zone)).date() if first else min((row["day"] for row in found), default=today),
+        (last - timedelta(days=1)).astimezone(ZoneInfo(zone)).date() if last else today,
+    )
+
+
+def _first(period: str, today: date) -> date | None:
+    days = PERIODS.get(period, 30)
+    return None if days is None else today - timedelta(days=days - 1)
+
+
+def _midnight(day: date | None, zone: str) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), ZoneInfo(zone))
+
+
+def run_table(runs: Sequence[Run], zone: str) -> Markup:
+    """Rows of one height each; the links that open them stand beside it."""
+    return markup(
+        '<table class="rs-table"><thead><tr><th>Mission</th><th>Event</th><th>Verdict</th><th>State</th>'
+        '<th class="m-num" title="{}">Started</th><th class="m-num">Took</th><th>Run</th></tr></thead><tbody>{}</tbody></table>',
+        zone, joined(_row(run, ZoneInfo(zone)) for run in runs),
+    )  # fmt: skip
+
+
+def _row(run: Run, zone: ZoneInfo) -> Markup:
+    state = run.outcome or run.status
+    lasted = took(run.ended_at - run.started_at) if run.ended_at else ""
+    return markup(
+        '<tr><td>{}</td><td class="m-dim">{}</td><td>{}</td><td>{}</td><td class="m-num">{:%Y-%m-%d %H:%M}</td>'
+        '<td class="m-num">{}</td><td class="m-mono m-dim">{}</td></tr>',
+        words(plain(run.event.mission, 60)), words(plain(run.event.name.split(".")[-1], 60)),
+        words(plain(run.verdict or "", 60)), chip(words(state), OUTCOME_KINDS.get(state, "")), run.started_at.astimezone(zone),
+        lasted, plain(run.run_id, 60),
+    )  # fmt: skip
+
+
+def counts(by_day: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many runs stand how, in the order of STATES."""
+    found: dict[str, int] = {}
+    for row in by_day:
+        found[row["outcome"]] = found.get(row["outcome"], 0) + row["runs"]
+    return {state: found[state] for state in STATES if state in found}
+
+
+def count_strip(total: int, counted: Mapping[str, int], decisions: int) -> Markup:
+    """The numbers above the charts."""
+    pieces = [_number(total, "run" if total == 1 else "runs", "")]
+    pieces += [_number(number, words(state), OUTCOME_KINDS.get(state, "")) for state, number in counted.items()]
+    pieces.append(_number(decisions, "decision" if decisions == 1 else "decisions", ""))
+    return markup('<div class="rs-counts">{}</div>', joined(pieces))
+
+
+def _number(number: int, what: str, kind: str) -> Markup:
+    return markup('<div class="rs-count rs-{}"><b>{:,}</b><span>{}</span></div>', kind or "plain", number, what)
+
+
+def outcome_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date]) -> alt.Chart:
+    """Runs a day, by how they stand: [{"day", "outcome", "runs"}]. `days` are the first and the last to show."""
+    rows = [
+        {"day": _local(row["day"]), "state": words(row["outcome"]), "runs": row["runs"], "order": STATES.index(row["outcome"])}
+        for row in by_day
+    ]
+    present = {row["outcome"] for row in by_day}
+    names = [words(state) for state in STATES if state in present]
+    colours = [colour for state, colour in zip(STATES, _COLOURS, strict=True) if state in present]
+    chart: alt.Chart = (
+        alt.Chart({"values": rows})
+        .mark_bar(binSpacing=0.5)
+        .encode(
+            x=_days(days),
+            y=alt.Y("runs:Q", title="runs started", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=_legend()),
+            order=alt.Order("order:Q"),
+            tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), "state:N", "runs:Q"],
+        )
+        .properties(height=HEIGHT_PX)
+    )
+    return chart
+
+
+def decision_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date]) -> alt.Chart:
+    """Time from proposal to decision, by the day of the decision: the median, and what nine of ten took at most.
+
+    `by_day` is [{"day", "median_s", "p90_s", "decisions"}].
+    """
+    unit, size = unit_for([row["p90_s"] for row in by_day])
+    rows = [
+        {"day": _local(row["day"]), "what": what, "time": row[key] / size, "decisions": row["decisions"]}
+        for row in by_day
+        for what, key in (("median", "median_s"), ("9 of 10 within", "p90_s"))
+    ]
+    colours = alt.Scale(domain=["median", "9 of 10 within"], range=["#3b82d6", "#e0a33a"])
+    told = [alt.Tooltip("day:T", format="%Y-%m-%d"), "what:N", alt.Tooltip("time:Q", format=".1f", title=unit), "decisions:Q"]
+    chart: alt.Chart = (
+        alt.Chart({"values": rows})
+        .mark_line(point=alt.OverlayMarkDef(size=24), strokeWidth=2)
+        .encode(
+            x=_days(days),
+            y=alt.Y("time:Q", title=f"to decide, {unit}", axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=True)),
+            color=alt.Color("what:N", title=None, scale=colours, legend=_legend()),
+            tooltip=told,
+        )
+        .properties(height=HEIGHT_PX)
+    )
+    return chart
+
+
+def unit_for(seconds: Sequence[float]) -> tuple[str, int]:
+    """The unit, and its seconds, in which the longest is readable."""
+    longest = max(seconds, default=0.0)
+    return next(((name, size) for name, size in _UNITS if longest >= 2 * size), _UNITS[-1])
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(orient="top", direction="horizontal", symbolSize=60, offset=2, padding=0)
+
+
+def _days(days: tuple[date, date]) -> alt.X:
+    shown = alt.Scale(domain=[_local(days[0]), _local(days[1] + timedelta(days=1))])
+    axis = alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8)
+    return alt.X("yearmonthdate(day):T", title=None, scale=shown, axis=axis)
+
+
+def _local(day: date) -> str:
+    """Midnight where the browser is: a bare date would be read as midnight in UTC."""
+    return f"{day.isoformat()}T00:00:00"
 
 
 def draw() -> None:
@@ -156,7 +332,7 @@ def _figures(wanted: RunFilter, zone: str, today: date) -> None:
     if times:
         right.altair_chart(decision_chart(times, days), alt="Time to decide a day")
     else:
-        right.text("Nobody decided anything in these runs.")
+        right.text("No one decided anything in these runs.")
 
 
 def _found(wanted: RunFilter) -> tuple[int, RunPage]:

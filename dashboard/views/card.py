@@ -12,9 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.markup import chip, icon, joined, markup
-from dashboard.text import clock, dollars, in_words, plain, plain_lines, until, words
-from dashboard.views.queue import who_approves
+from dashboard.markup import chip, clock, dollars, icon, in_words, joined, markup, plain, plain_lines, until, words
 from knowledge_index.policies import Clause
 from ledger.limits import Standing, highest
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
@@ -32,6 +30,13 @@ _DONE = {
     "failed": ("failed", "bad"),
     "unknown": ("outcome not known", "warn"),
 }
+
+
+def who_approves(role: str, four_eyes: bool, approved_by: Sequence[str]) -> str:
+    """Whom a proposal waits for, in words."""
+    if not four_eyes:
+        return role
+    return f"{role}, second after {plain(approved_by[0], 60)}" if approved_by else f"2 × {role}"
 
 
 def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime, limits: Sequence[Standing] = ()) -> Markup:
@@ -126,7 +131,7 @@ def _difference(one: Any) -> Markup:
         what = f"cannot be read now: {plain(one.after, 160)}" if one.unread == "now" else "could not be read then, and can be now"
         return markup("{} {}", plain(where, 120), what)
     if not one.path:
-        what = "is new" if one.before is None else "is gone" if one.after is None else "answers otherwise"
+        what = "is new" if one.before is None else "is gone" if one.after is None else "now answers differently"
         return markup("{} {}", plain(where, 120), what)
     return markup("{} {}", plain(where, 120), _before_after(one.path, one.before, one.after))
 
@@ -209,7 +214,7 @@ def _edit(action: Mapping[str, Any], was: Mapping[str, Any] | None) -> Markup:
             '<div class="c-change">{} {} {}</div>',
             chip("edited", "warn"),
             "message" if name == "text" else _field(name),
-            "is worded otherwise" if name == "text" else _before_after(name, before.get(name), args.get(name)),
+            "text changed" if name == "text" else _before_after(name, before.get(name), args.get(name)),
         )
         for name in others
     )  # fmt: skip
@@ -244,7 +249,7 @@ def _outcome(action: Mapping[str, Any], effect: Effect | None, out: bool) -> Mar
         return chip("automatic", "", "runs without a person, by policy")
     undo = action.get("undo")
     if not undo:
-        return markup('<span class="m-dim m-small" title="{}">final</span>', "nothing takes this back")
+        return markup('<span class="m-dim m-small" title="{}">cannot be undone</span>', "no action takes this back")
     told = ", ".join(plain(value, 40) for value in undo["args"].values() if not isinstance(value, dict))
     return markup('<span class="m-small" title="{}">{} undo</span>', f"{words(undo['name'])}: {told}", icon("undo"))
 
@@ -289,7 +294,7 @@ def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence
         for other in proposal.alternatives
     )  # fmt: skip
     return markup(
-        '<h3>Findings</h3><ul class="c-findings">{}</ul><h3>Clauses</h3><div>{}</div><h3>Considered and left</h3>{}',
+        '<h3>Findings</h3><ul class="c-findings">{}</ul><h3>Clauses</h3><div>{}</div><h3>Alternatives rejected</h3>{}',
         told or markup('<li class="m-dim">No findings.</li>'),
         cited or markup('<span class="m-dim">No clause is cited.</span>'),
         markup('<ul class="c-lost">{}</ul>', lost) if lost else markup('<span class="m-dim">No other way was open.</span>'),

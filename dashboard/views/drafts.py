@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from dashboard.markup import chip, joined, markup
-from dashboard.text import clock, plain, plain_lines, until
+from dashboard.markup import chip, clock, joined, markup, plain, plain_lines, until
 from dashboard.views.knowledge import shown, titled
-from knowledge_index.drafting import Difference, leaves
-from ledger.drafts import PolicyDraft
+from knowledge_index.drafting import PolicyDifference, leaves
+from ledger.policies import PolicyDraft
 from ledger.records import ROLES
 
 FieldKind = Literal["flag", "whole", "number", "role", "text", "list"]
@@ -78,21 +77,21 @@ def items(text: str) -> list[str]:
     return [item for item in (piece.strip() for piece in re.split(r"[,\n]", text)) if item]
 
 
-def difference_table(differences: Iterable[Difference]) -> Markup:
+def difference_table(differences: Iterable[PolicyDifference]) -> Markup:
     """Old and new, a row a value; texts with what went and what came."""
     rows = joined(_value_row(one) if one.name else _text_row(one) for one in differences)
     head = Markup('<tr><th>Clause</th><th>What</th><th class="m-num">Now</th><th class="m-num">Draft</th></tr>')
     return markup('<table class="m-table k-diff">{}{}</table>', head, rows)
 
 
-def _value_row(one: Difference) -> Markup:
+def _value_row(one: PolicyDifference) -> Markup:
     return markup(
         '<tr><td>{}</td><td>{}</td><td class="m-num"><del>{}</del></td><td class="m-num"><ins>{}</ins></td></tr>',
         one.clause, titled(one.name), shown(one.name, one.before), shown(one.name, one.after),
     )  # fmt: skip
 
 
-def _text_row(one: Difference) -> Markup:
+def _text_row(one: PolicyDifference) -> Markup:
     told = text_difference(one.before or "", one.after or "")
     return markup('<tr><td>{}</td><td colspan="3" class="m-text k-text">{}</td></tr>', one.clause, told)
 

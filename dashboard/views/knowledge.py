@@ -8,13 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.markup import chip, joined, markup
-from dashboard.text import clock, dollars, plain, words
+from dashboard.markup import chip, clock, dollars, joined, markup, plain, words
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.drafting import leaves
 from knowledge_index.index import Hit
-from knowledge_index.policies import Clause, Policy, PolicyBook
-from ledger.drafts import CitingRun
+from knowledge_index.policies import Clause, PolicyBook
+from ledger.policies import CitingRun
 from nodes.pack import Pack
 
 STATES = ("in force", "to come", "superseded")
@@ -42,23 +41,23 @@ class Use:
     approval: bool
 
 
-def state(policy: Policy, today: date) -> str:
+def state(policy: Document, today: date) -> str:
     """One of STATES."""
     if policy.in_force_from > today:
         return "to come"
     return "superseded" if policy.in_force_until is not None and policy.in_force_until < today else "in force"
 
 
-def listed(book: PolicyBook, today: date, wanted: str, text: str) -> list[Policy]:
+def listed(book: PolicyBook, today: date, wanted: str, text: str) -> list[Document]:
     """Versions of policies in `wanted` state (any other word: all) that hold `text` in id, title, owner or a clause, by id."""
     needle = text.strip().casefold()
     found = []
-    for policy, document in zip(book.policies, book.documents, strict=True):
+    for policy in book.documents:
         said = [
             policy.id,
             policy.title,
             policy.owner,
-            *(one for raw in document.clauses for one in (raw.id, raw.title, raw.prose)),
+            *(one for raw in policy.clauses for one in (raw.id, raw.title, raw.prose)),
         ]
         if (wanted not in STATES or state(policy, today) == wanted) and any(needle in one.casefold() for one in said):
             found.append(policy)
@@ -66,7 +65,7 @@ def listed(book: PolicyBook, today: date, wanted: str, text: str) -> list[Policy
 
 
 def policy_rows(
-    policies: Iterable[Policy], today: date, citations: Iterable[Mapping[str, Any]], drafts: Mapping[str, int]
+    policies: Iterable[Document], today: date, citations: Iterable[Mapping[str, Any]], drafts: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """A row a version, for a table; how often a policy was cited counts proposals."""
     cited: dict[str, int] = {}
@@ -86,11 +85,11 @@ def policy_rows(
     ]
 
 
-def policy_head(policy: Policy, today: date) -> Markup:
+def policy_head(policy: Document, today: date) -> Markup:
     """Id, title, version, state, period, owner."""
     now = state(policy, today)
     until = f" to {policy.in_force_until}" if policy.in_force_until else ""
-    about = f"from {policy.in_force_from}{until} · owner: {plain(policy.owner, 60)} · {len(policy.clause_ids)} clauses"
+    about = f"from {policy.in_force_from}{until} · owner: {plain(policy.owner, 60)} · {len(policy.clauses)} clauses"
     template = '<div class="k-head"><h2>{} <span>{}</span></h2>{}{}</div><div class="m-dim m-small">{}</div>'
     return markup(template, policy.id, plain(policy.title, 100), chip(f"version {policy.version}"), chip(now, _KINDS[now]), about)
 

@@ -1,4 +1,4 @@
-"""One run as a page shows it: its head, its effects, its incidents, the versions it started with, and the whole trace."""
+"""One run as a page shows it: head, facts, proposals, effects, incidents, the versions it started with, the whole trace."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,16 +7,24 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from dashboard.markup import chip, joined, markup
-from dashboard.text import clock, plain, plain_lines, span, until, words
-from dashboard.views.rail import long_text, took
+from dashboard.markup import chip, clock, dollars, joined, label, markup, plain, plain_lines, span, until, words
+from dashboard.rail import long_text, took
+from dashboard.views.card import steps
+from ledger.authorization import steps_left_out
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Proposal, Run
+from nodes.edits import before_edit
 
 OUTCOME_KINDS: Mapping[str, str] = {
     "executed": "good", "nothing_to_do": "plain", "rejected": "plain", "escalated": "warn", "abandoned": "bad",
     "running": "info", "waiting": "info", "incident": "bad",
 }  # fmt: skip
 _EFFECT_KINDS: Mapping[str, str] = {"done": "good", "failed": "bad", "unknown": "bad", "executing": "info", "intended": "plain"}
+_INCIDENTS: Mapping[str, str] = {"incident_opened": "stopped", "run_resumed": "resumed", "run_abandoned": "closed for good"}
+_KINDS = {"ok": "good", "absent": "warn", "failed": "bad"}
+_STATUS_KINDS: Mapping[str, str] = {
+    "pending": "info", "approved": "good", "automatic": "good", "rejected": "bad", "sent_back": "warn", "superseded": "plain",
+    "escalated": "warn",
+}  # fmt: skip
 
 
 def head(run: Run, proposal: Proposal | None, decisions: Sequence[Decision], now: datetime) -> Markup:
@@ -114,9 +122,6 @@ def _stop(one: AuditEntry) -> Markup:
     )  # fmt: skip
 
 
-_INCIDENTS: Mapping[str, str] = {"incident_opened": "stopped", "run_resumed": "resumed", "run_abandoned": "closed for good"}
-
-
 def version_table(run: Run) -> Markup:
     """What the run started with, and the message it started from."""
     rows = [*run.versions.items(), ("event", run.event.source_id), ("looked at as of", clock(run.event.as_of))]
@@ -156,3 +161,107 @@ def dumped(value: Any) -> bytes:
 
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def looks(observations: Sequence[Observation]) -> int:
+    """How often the run looked at the world: each look begins with the event."""
+    return sum(one.kind == "event" and one.step == "gather" for one in observations)
+
+
+def fact_title(fact: Fact) -> str:
+    """The fact as the label of a widget: tool, name, what came."""
+    return f"{label(fact.tool)} · {label(fact.name)} · {found(fact)}"
+
+
+def found(fact: Fact) -> str:
+    """What came of a read, in words."""
+    if fact.status == "failed":
+        return "could not be read"
+    if fact.status == "absent":
+        return "no record"
+    if isinstance(fact.value, list):
+        return f"{len(fact.value)} record{'s' * (len(fact.value) != 1)}"
+    return "1 record"
+
+
+def fact_head(fact: Fact, started_at: datetime) -> Markup:
+    """What was asked, how it went and when."""
+    error = markup('<p class="r-error">{}</p>', plain(fact.error, 2_000)) if fact.error else Markup("")
+    told = f"read {took(fact.read_at - started_at)} after the start, {clock(fact.read_at)}"
+    return joined(
+        [
+            markup('<p class="m-small">{} <span class="m-dim">{}</span></p>', chip(fact.status, _KINDS[fact.status]), told),
+            error,
+            arguments(fact.args) if fact.args else Markup(""),
+        ]
+    )
+
+
+def proposal_list(proposals: Sequence[Proposal], decisions: Sequence[Decision], effects: Sequence[Effect]) -> Markup:
+    """All revisions; the newest is open. Each step stands with what became of it."""
+    if not proposals:
+        return markup('<p class="m-dim">Nothing is proposed yet.</p>')
+    newest_first = sorted(proposals, key=lambda one: -one.revision)
+    return joined(
+        _proposal(one, before_edit(one, proposals, decisions), decisions, effects, number == 0)
+        for number, one in enumerate(newest_first)
+    )
+
+
+def _proposal(
+    one: Proposal, before: Proposal | None, decisions: Sequence[Decision], effects: Sequence[Effect], newest: bool
+) -> Markup:
+    asked = "nobody" if one.approval.role == "none" else f"two people, {one.approval.role} or above"
+    if one.approval.role != "none" and not one.approval.four_eyes:
+        asked = f"a {one.approval.role}"
+    told = (
+        f"{dollars(one.money_at_stake_cents)} at stake · confidence {one.confidence:.0%} · needs {asked} · "
+        f"{clock(one.created_at)} · can be approved until {clock(one.expires_at)}"
+    )
+    return markup(
+        '<details class="r-proposal" {}><summary><b>Revision {}</b> by {}: {} {}</summary>'
+        '<p class="m-dim m-small">{}</p>{}{}{}{}{}</details>',
+        markup("open") if newest else "", one.revision, plain(one.author, 80), words(plain(one.verdict, 80)),
+        chip(words(one.status), _STATUS_KINDS.get(one.status, "")), told, long_text(one.rationale),
+        steps(one, effects, steps_left_out(one, decisions), before), _cites(one), _left(one),
+        _decided([given for given in decisions if given.proposal_id == one.proposal_id]),
+    )  # fmt: skip
+
+
+def _cites(one: Proposal) -> Markup:
+    if not one.cites:
+        return Markup("")
+    labels = joined(chip(f"{plain(cite['clause'], 40)} v{cite['version']}") for cite in one.cites)
+    return markup('<div class="r-part">Cites</div><div class="m-rail-chips">{}</div>', labels)
+
+
+def _left(one: Proposal) -> Markup:
+    if not one.alternatives:
+        return Markup("")
+    rows = joined(
+        markup("<li>{} <span class='m-dim'>{}</span></li>", plain(other["option"]), plain(other["lost_because"], 2_000))
+        for other in one.alternatives
+    )
+    return markup('<div class="r-part">Looked at and left</div><ul class="r-list">{}</ul>', rows)
+
+
+def _decided(decisions: Sequence[Decision]) -> Markup:
+    if not decisions:
+        return Markup("")
+    rows = joined(
+        markup(
+            '<li><b>{} ({}): {}</b> <span class="m-dim">{}</span>{}</li>',
+            plain(one.by, 80), one.role, _what(one), clock(one.at), long_text(f"“{one.reason}”"),
+        )
+        for one in decisions
+    )  # fmt: skip
+    return markup('<div class="r-part">Decided</div><ul class="r-list">{}</ul>', rows)
+
+
+def _what(one: Decision) -> str:
+    if without := one.details.get("without"):
+        return f"{one.kind} without {', '.join(plain(part, 40) for part in without)}"
+    for key in ("remark", "queue"):
+        if said := one.details.get(key):
+            return f"{one.kind}, {plain(said, 300)}"
+    return one.kind

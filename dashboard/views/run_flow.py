@@ -7,9 +7,8 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from dashboard.markup import joined, markup
-from dashboard.text import words
-from dashboard.views.rail import took
+from dashboard.markup import joined, markup, words
+from dashboard.rail import took
 from ledger.records import Decision, Observation, Run
 
 #: readable on a light page as on a dark one: a fill with a text colour of its own, or a line and text of middle grey

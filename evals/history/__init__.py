@@ -6,7 +6,6 @@
 """
 
 from evals.history.making import make, make_files
-from evals.history.scanning import Found, scan
-from evals.history.thresholds import Thresholds
+from evals.history.scanning import ScanResult, ScanThresholds, scan
 
-__all__ = ["Found", "Thresholds", "make", "make_files", "scan"]
+__all__ = ["ScanResult", "ScanThresholds", "make", "make_files", "scan"]

@@ -20,10 +20,9 @@ import psutil
 import pyarrow as pa
 
 from evals.history.layout import SCHEMA
-from evals.history.making import make_files
-from evals.history.recall import compare
+from evals.history.making import compare, make_files
 from evals.history.scanning import scan
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 
 ROUNDS = 3
 

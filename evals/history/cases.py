@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from errors import BadInput
-from evals.cases import RecordedException, parse_line, recorded
-from evals.history.engine import engine_within, in_sentences, rows_of
-from evals.history.parquet import check_texts, checked_schema
+from evals.history.engine import check_texts, checked_schema, engine_within, in_sentences, rows_of
+from evals.recorded.cases import RecordedException, parse_line, recorded
 from nodes.pack import Pack
 
 _ROWS_AT_A_TIME = 1_000
@@ -52,7 +51,7 @@ def _batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
                 name for name, type_ in zip(rows.schema_arrow.names, rows.schema_arrow.types, strict=True) if type_ == pa.string()
             ]
             if not set(columns) <= set(texts):
-                raise BadInput(f"{file}: holds no exceptions; give the file that `missions history scan` wrote")
+                raise BadInput(f"{file}: contains no exceptions; give the file that `missions history scan` wrote")
             for batch in rows.iter_batches(_ROWS_AT_A_TIME, columns=columns):
                 yield batch.select(columns)
     except (OSError, pa.ArrowException) as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from errors import BadInput
+from evals.atomic_write import atomic_write
 from evals.history.layout import SCHEMA
 from evals.history.synthetic.draft import LOCATIONS, NEVER, Draft, Ints, ordinary
-from evals.history.synthetic.goods import put_in_adjustments, put_in_repeated_lines, put_in_short_stock, put_in_wrong_prices
 from evals.history.synthetic.money import put_in_money
-from evals.history.synthetic.promises import put_in_late_promises
-from evals.history.synthetic.repetitions import put_in_duplicates, put_in_separate_purchases
-from evals.whole_file import whole_file
+from evals.history.synthetic.orders import (
+    put_in_adjustments,
+    put_in_duplicates,
+    put_in_late_promises,
+    put_in_repeated_lines,
+    put_in_separate_purchases,
+    put_in_short_stock,
+    put_in_wrong_prices,
+)
 
 LEAST_LINES = 10_000
 MOST_LINES = 1_000_000_000
@@ -45,8 +52,8 @@ def make_files(lines: int, seed: int, out: Path, truth: Path, on_progress: Calla
     exceptions = 0
     total = len(_firsts(lines))
     with ExitStack() as files:
-        to_history = files.enter_context(pq.ParquetWriter(files.enter_context(whole_file(out)), SCHEMA, compression="zstd"))
-        to_truth = files.enter_context(pq.ParquetWriter(files.enter_context(whole_file(truth)), TRUTH, compression="zstd"))
+        to_history = files.enter_context(pq.ParquetWriter(files.enter_context(atomic_write(out)), SCHEMA, compression="zstd"))
+        to_truth = files.enter_context(pq.ParquetWriter(files.enter_context(atomic_write(truth)), TRUTH, compression="zstd"))
         if on_progress:
             on_progress(0, total)
         for done, (stretch, known) in enumerate(_stretches(lines, seed), start=1):
@@ -148,3 +155,35 @@ def _forget(draft: Draft, lines: pd.DataFrame) -> None:
     told = ~lines["order"].duplicated(keep="last")
     silent = lines["order"].isin(once) & ~told
     lines.loc[silent, ["street", "postal_code"]] = -1
+
+
+_KEY = ["kind", "subject", "other_id"]
+
+
+@dataclass(frozen=True)
+class DetectionCounts:
+    """Of one kind of exception."""
+
+    true: int
+    found: int
+    #: found and true
+    hits: int
+
+    @property
+    def recall(self) -> float:
+        """The share of what is true that was found; 1 where nothing is."""
+        return self.hits / self.true if self.true else 1.0
+
+    @property
+    def precision(self) -> float:
+        """The share of what was found that is true; 1 where nothing was."""
+        return self.hits / self.found if self.found else 1.0
+
+
+def compare(found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, DetectionCounts]:
+    """By kind, of two frames with kind, subject and other_id."""
+    one, other = (frame[_KEY].fillna("") for frame in (found, truth))
+    both = one.merge(other, on=_KEY)
+    kinds = sorted({*one["kind"], *other["kind"]})
+    counts = [frame["kind"].value_counts() for frame in (other, one, both)]
+    return {kind: DetectionCounts(*(int(count.get(kind, 0)) for count in counts)) for kind in kinds}

@@ -1,4 +1,7 @@
-"""`scan`: the exceptions of a history of orders, of any size, by queries of one engine that keeps within its memory."""
+"""`scan`: the exceptions of a history of orders, of any size, by queries of one engine that keeps within its memory.
+
+The numbers of the definitions that are those of the handbook stand in its clauses and nowhere else.
+"""
 
 import time
 from collections import Counter
@@ -7,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Self
 
 import duckdb
 import pandas as pd
@@ -14,17 +18,56 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from errors import BadInput
-from evals.history.detectors import DETECTORS
-from evals.history.detectors.detector import Detector
+from evals.atomic_write import atomic_write, refuse_to_replace
+from evals.history.detectors import DETECTORS, EXCEPTIONS, FOUND, Detector, kept, orders, sketches, suspects
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
 from evals.history.layout import RECORDS, STATUSES, Layout
-from evals.history.relations import EXCEPTIONS, FOUND, kept, orders
-from evals.history.sketches import sketches, suspects
-from evals.history.thresholds import Thresholds
-from evals.history.told import UNTOLD, portions, tell, told_of
-from evals.whole_file import refuse_to_replace, whole_file
-from graphs.settings import settings
+from evals.history.rendered import UNTOLD, portions, tell, told_of
 from knowledge_index.policies import PolicyBook
+from settings import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanThresholds:
+    """What counts as an exception. Each is named in the definitions of docs/history.md."""
+
+    #: DUP-1
+    window_minutes: int
+    #: REF-1
+    apart_hours: int
+    #: PHA-1
+    shortfall_units: int
+    shortfall_percent: int
+    #: ORD-2
+    open_statuses: tuple[str, ...]
+    #: how many times the usual price is too much, or too little; a whole number
+    price_factor: int = 5
+    #: lines that a SKU needs to have a usual price
+    price_lines: int = 20
+
+    def __post_init__(self) -> None:
+        for name, value in self:
+            least = 2 if name == "price_factor" else 0
+            if name != "open_statuses" and (type(value) is not int or not least <= value <= 1_000_000):
+                raise BadInput(f"{name} is {value!r}; give a whole number of {least} to 1,000,000")
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter((name, getattr(self, name)) for name in self.__dataclass_fields__)
+
+    @classmethod
+    def of(cls, policies: PolicyBook, as_of: datetime, **others: int) -> Self:
+        """Those in force at `as_of`. Raises BadInput where a clause is not in force then."""
+        values = [policies.clause(name, as_of).values for name in ("DUP-1", "REF-1", "PHA-1", "ORD-2")]
+        duplicate, charged, phantom, order = values
+        return cls(
+            window_minutes=duplicate["window_minutes"],
+            apart_hours=charged["apart_hours"],
+            shortfall_units=phantom["shortfall_units"],
+            shortfall_percent=phantom["shortfall_percent"],
+            open_statuses=tuple(order["unreleased_statuses"]),
+            **others,
+        )
+
 
 LEAST_MEMORY_MB = 256
 #: that are told of at a time: a case may hold many orders, of a few KB each
@@ -63,7 +106,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class ScanResult:
     """What a scan found."""
 
     #: "order records" or "Online Retail"
@@ -89,12 +132,12 @@ def scan(
     orders: pd.DataFrame | Path | str,
     out: Path | str | None = None,
     *,
-    thresholds: Thresholds | None = None,
+    thresholds: ScanThresholds | None = None,
     as_of: datetime | None = None,
     memory_mb: int = 1024,
     trusted: bool = False,
     on_progress: OnProgress | None = None,
-) -> Found:
+) -> ScanResult:
     """Find the exceptions in a history of orders; docs/history.md has its columns and the kinds.
 
     >>> found = scan("orders.parquet")
@@ -118,7 +161,7 @@ def scan(
     if out is not None and not isinstance(orders, pd.DataFrame):
         refuse_to_replace([orders], Path(out))
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
-    thresholds = thresholds or Thresholds.of(PolicyBook.load(settings().policies), as_of)
+    thresholds = thresholds or ScanThresholds.of(PolicyBook.load(*settings().policy_folders), as_of)
     what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)
     bounds = _Bounds.of(orders, trusted)
     with (
@@ -134,12 +177,12 @@ def scan(
             frame = pa.concat_tables([WRITTEN.empty_table(), *search.parts(as_of)]).to_pandas()
         else:
             frame = None
-            with whole_file(Path(out)) as unfinished, pq.ParquetWriter(unfinished, WRITTEN, compression="zstd") as writer:
+            with atomic_write(Path(out)) as unfinished, pq.ParquetWriter(unfinished, WRITTEN, compression="zstd") as writer:
                 for part in search.parts(as_of):
                     writer.write_table(part)
     seconds = time.perf_counter() - begun
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
-    return Found(
+    return ScanResult(
         layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
         unknown_statuses=search.unknown_statuses, finding_s=finding_s, seconds=seconds, exceptions=frame,
     )  # fmt: skip
@@ -170,7 +213,7 @@ class _Search:
         self,
         engine: duckdb.DuckDBPyConnection,
         layout: Layout,
-        thresholds: Thresholds,
+        thresholds: ScanThresholds,
         memory_mb: int,
         on_progress: OnProgress | None,
     ) -> None:

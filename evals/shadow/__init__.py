@@ -1,0 +1,1 @@
+"""Shadow: another version beside the live one, which reads and never writes."""

@@ -9,18 +9,133 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+import orjson
+
+from evals.evaluation.store import CaseAnswer
 from evals.intervals import of_count
-from evals.shadow.keeping import ShadowFile, ShadowOf
-from evals.shadow.rows import COMPARED, DECIDED, Compared, Row, differs, row_of
-from graphs.shown import Part, Shown, Table, frame, table
-from graphs.text import dollars, share
+from evals.recorded.recording import looks_behind
+from evals.shadow.persistence import ShadowFile, ShadowOf, ShadowRun
+from evals.shadow.running import answer_of
+from ledger.authorization import steps_left_out
 from ledger.base import Ledger
-from systems.catalogue import default_catalogue
+from ledger.records import Decision, Proposal
+from rendering import Displayable, Part, Table, dollars, frame, share, table
+from systems.catalogue import Catalogue, default_catalogue
+
+#: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
+#: in its place, rejected it, escalated it; or nobody has decided yet
+Decided = Literal["automatic", "approved", "edited", "rejected", "escalated", "undecided"]
+#: how the shadow's answer compares with a plan
+AnswerComparison = Literal[
+    "same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer"
+]
+DECIDED: tuple[Decided, ...] = ("automatic", "approved", "edited", "escalated", "rejected", "undecided")
+COMPARED: tuple[AnswerComparison, ...] = (
+    "same", "other_approval", "other_actions", "other_verdict", "escalates", "does_not_escalate", "no_answer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowedRun:
+    """A run: what the live version proposed, what people made of it, and what the shadow says."""
+
+    run_id: str
+    mission: str
+    event: str
+    subject: str
+    evidence: Literal["now", "then"]
+    #: tools that told the shadow something else than the live version
+    moved: Sequence[str]
+    decided: Decided
+    #: whether the live version has looked again since its look that the shadow is set beside
+    looked_anew: bool
+    #: the shadow's answer, against the first live proposal of that look
+    with_live: AnswerComparison
+    #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
+    with_people: AnswerComparison | None
+    shadow: CaseAnswer | None
+    live: CaseAnswer
+    #: the plan that people let happen, or rejected; where nobody has decided, what was proposed
+    last: CaseAnswer
+    #: of the shadow: how its run ended, and why where it got stuck or a step failed
+    outcome: str
+    failed: str
+
+    @property
+    def moved_cents(self) -> int:
+        """How much more money the shadow's plan would put at stake than what was decided, or else proposed."""
+        mine = self.shadow.money_at_stake_cents if self.shadow else 0
+        return (mine or 0) - (self.last.money_at_stake_cents or 0)
+
+
+def row_of(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> ShadowedRun | None:
+    """The run as it stands by now; None where the live version has proposed nothing."""
+    # to take steps back is no answer to the exception
+    proposals = [one for one in ledger.proposals(run.run_id) if not one.undoes]
+    if not proposals:
+        return None
+    decisions, looks = ledger.decisions(run.run_id), looks_behind(ledger, run.run_id)
+    beside = [one for one in proposals if looks.get(one.proposal_id, 1) == run.look]
+    live = answer_of((beside or proposals)[0], catalogue)
+    decided, standing = _decided(proposals, decisions)
+    last = answer_of(standing, catalogue, steps_left_out(standing, decisions)) if standing else live
+    steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
+    return ShadowedRun(
+        run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
+        looked_anew=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
+        with_people=_compared(run.answer, last) if standing else None,
+        shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
+    )  # fmt: skip
+
+
+def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> tuple[Decided, Proposal | None]:
+    """What people made of it, and the proposal that they did that to: the last one that was settled."""
+    settled = [one for one in proposals if one.status in ("approved", "automatic", "rejected")]
+    if not settled or proposals[-1].status == "pending":
+        return "undecided", None
+    last = settled[-1]
+    if last.status == "rejected":
+        return "rejected", last
+    if last.verdict == "escalate" and decisions and decisions[-1].kind == "escalate":
+        return "escalated", last
+    if last.status == "automatic":
+        return "automatic", last
+    edited = steps_left_out(last, decisions) or last.author in {one.by for one in decisions if one.kind == "edit"}
+    return ("edited" if edited else "approved"), last
+
+
+def _compared(mine: CaseAnswer | None, other: CaseAnswer) -> AnswerComparison:
+    if mine is None:
+        return "no_answer"
+    if mine.verdict != other.verdict:
+        escalates: AnswerComparison = "escalates" if mine.verdict == "escalate" else "other_verdict"
+        return "does_not_escalate" if other.verdict == "escalate" else escalates
+    if _actions(mine) != _actions(other):
+        return "other_actions"
+    return "same" if (mine.role, mine.four_eyes) == (other.role, other.four_eyes) else "other_approval"
+
+
+def _actions(answer: CaseAnswer) -> Counter[tuple[str, bytes]]:
+    return Counter((step.name, orjson.dumps(step.args, option=orjson.OPT_SORT_KEYS)) for step in answer.actions)
+
+
+def differs(row: ShadowedRun) -> list[str]:
+    """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
+    if row.shadow is None:
+        return [row.failed]
+    mine, other = _actions(row.shadow), _actions(row.last)
+    more = [f"+{_said(*action)}" for action in (mine - other).elements()]
+    return [*more, *(f"-{_said(*action)}" for action in (other - mine).elements())]
+
+
+def _said(name: str, args: bytes) -> str:
+    return f"{name}({', '.join(map(str, orjson.loads(args).values()))})"
+
 
 #: the same plan, whoever would approve it
-_AGREES: tuple[Compared, ...] = ("same", "other_approval")
+_AGREES: tuple[AnswerComparison, ...] = ("same", "other_approval")
 #: of runs that a notebook shows
 _MOST_ROWS = 50
 
@@ -52,11 +167,11 @@ class Agreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShadowReport(Shown):
+class ShadowReport(Displayable):
     """What a shadow did beside the live company so far."""
 
     shadow: ShadowOf
-    runs: Sequence[Row]
+    runs: Sequence[ShadowedRun]
     #: lines of its file that cannot be read, and runs for which the live version has proposed nothing
     left_out: int
 
@@ -90,12 +205,12 @@ class ShadowReport(Shown):
         return sum(row.decided == "undecided" for row in self.runs)
 
     @property
-    def would_fail(self) -> Sequence[Row]:
+    def would_fail(self) -> Sequence[ShadowedRun]:
         """Runs that would get stuck, or in which a step would fail."""
         return [row for row in self.runs if row.failed]
 
     @property
-    def disagreements(self) -> Sequence[Row]:
+    def disagreements(self) -> Sequence[ShadowedRun]:
         """Runs in which the shadow differs from what was decided or, where nobody has yet, proposed; most money first."""
         found = [row for row in self.runs if row.decided != "rejected" and (row.with_people or row.with_live) not in _AGREES]
         return sorted(found, key=lambda row: -abs(row.moved_cents))
@@ -131,13 +246,13 @@ class ShadowReport(Shown):
         moved = sum(bool(row.moved) for row in self.runs)
         return [
             f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {self.shadow.since:%Y-%m-%d %H:%M} UTC.",
-            f"The shadow proposes what the live version proposed: {self.live.told}.",
-            f"It proposes what people let happen: {self.people.told}; told the same by the systems: {self.same_evidence.told}.",
+            f"The shadow proposes the same as the live version: {self.live.told}.",
+            f"It proposes what people approved: {self.people.told}; with the same answers of systems: {self.same_evidence.told}.",
             f"It proposes again what people rejected: {self.rejected_again.told}. Undecided so far: {self.undecided:,}.",
-            f"{now:,} runs were read from the systems, {moved:,} of all were told something else than the live version.",
+            f"{now:,} runs were read from the systems, {moved:,} of all got different answers than the live version.",
             f"{len(self.would_fail):,} runs would get stuck, or a step of them would fail.",
             *(
-                [f"{self.left_out:,} runs are left out: their lines cannot be read, or the live version has proposed nothing."]
+                [f"{self.left_out:,} runs are skipped: their lines cannot be read, or the live version has proposed nothing."]
                 if self.left_out
                 else []
             ),
@@ -167,12 +282,12 @@ def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 
 
-def _agreement(rows: Iterable[Row], compared: Callable[[Row], Compared | None]) -> Agreement:
+def _agreement(rows: Iterable[ShadowedRun], compared: Callable[[ShadowedRun], AnswerComparison | None]) -> Agreement:
     told = [compared(row) in _AGREES for row in rows]
     return Agreement(sum(told), len(told))
 
 
-def _told(row: Row) -> dict[str, Any]:
+def _told(row: ShadowedRun) -> dict[str, Any]:
     return {
         "run": row.run_id,
         "mission": row.mission,
@@ -196,6 +311,6 @@ def _told(row: Row) -> dict[str, Any]:
     }
 
 
-def _differing(row: Row) -> tuple[str, ...]:
+def _differing(row: ShadowedRun) -> tuple[str, ...]:
     verdict = row.shadow.verdict if row.shadow else "–"
     return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents)

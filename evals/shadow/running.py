@@ -1,7 +1,13 @@
-"""One run of a shadow: the mission graph from its event to its end, on real reads, with writes that are simulated."""
+"""Runs of a shadow: each the mission graph from its event to its end, on real reads, with writes that are simulated.
+
+`over_last` and `follow` run the shadow once on each run of the live company, one after the other and not too fast.
+"""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count, takewhile
 from typing import Any, Literal
 
@@ -10,20 +16,89 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from langsmith import tracing_context
 
-from errors import MissionsError
-from evals.shadow.beside import Beside
-from evals.shadow.keeping import ShadowRun, SimulatedStep
-from evals.shadow.opening import Shadow
-from graphs.mission import GRAPH_VERSION, compiled_graph
-from ledger.canonical import utc_now
-from ledger.evaluations import Answer, Step
+from errors import BadInput, MissionsError, TryAgain
+from evals.evaluation.store import CaseAnswer, PlanStep
+from evals.recorded.recording import looks_behind
+from evals.shadow.persistence import ShadowFile, ShadowRun, ShadowWriter, SimulatedStep
+from evals.shadow.session import Shadow
+from graphs.mission import compiled_graph, graph_version
+from ledger.base import Ledger
+from ledger.canonical import canonical, storable, utc_now
 from ledger.memory import MemoryLedger
-from ledger.records import Effect, Proposal, Run
-from nodes.listening import Listening
+from ledger.queries import RunFilter
+from ledger.records import Effect, Fact, Proposal, Run
+from nodes.listening import UNDERSTAND, Listening
 from nodes.planner import Planner
 from nodes.state import MissionContext
+from systems.calls import Call, Reader, ReadResult
 from systems.catalogue import Catalogue
-from systems.simulated import SimulatedSystems
+from systems.recorded import SimulatedSystems
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The look of a live run that a shadow is set beside: its last, or where it has had effects the last before them."""
+
+    #: from 1
+    look: int
+    facts: Sequence[Fact]
+    #: whether the run has had effects, which the systems show now
+    late: bool
+
+    @classmethod
+    def of(cls, ledger: Ledger, run_id: str) -> "Beside":
+        """Where a run stands at this moment."""
+        begun = next((effect for effect in ledger.effects(run_id) if effect.status != "intended"), None)
+        looks = looks_behind(ledger, run_id)
+        look = looks.get(begun.proposal_id, 1) if begun else next(reversed(looks.values()), 1)
+        return cls(look, ledger.facts(run_id, look), begun is not None)
+
+    def reader(self, systems: Reader) -> Reader:
+        """What a shadow reads with: of a run that has had effects, what that had read before stands for what they said."""
+        return AsKept(AsThen(systems, self.facts) if self.late else systems)
+
+    def moved(self, now: Sequence[Fact]) -> list[str]:
+        """The tools that answered the same question otherwise now."""
+        told = {_asked(fact.tool, fact.args): (fact.status, fact.value) for fact in self.facts}
+        moved = []
+        for fact in now:
+            key = _asked(fact.tool, fact.args)
+            if fact.tool != UNDERSTAND and key in told and told[key] != (fact.status, fact.value):
+                moved.append(fact.tool)
+        return list(dict.fromkeys(moved))
+
+
+class AsThen:
+    """A Reader that answers what a run had read before with what it was told then, and reads everything else."""
+
+    def __init__(self, reader: Reader, facts: Sequence[Fact]) -> None:
+        self._reader = reader
+        self._then = {_asked(fact.tool, fact.args): fact for fact in facts if fact.args or fact.status == "ok"}
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader."""
+        known = [self._then.get(_asked(call.tool, call.args)) for call in calls]
+        fresh = iter(self._reader.read_all([call for call, fact in zip(calls, known, strict=True) if fact is None]))
+        return [
+            next(fresh) if fact is None else ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
+            for call, fact in zip(calls, known, strict=True)
+        ]
+
+
+class AsKept:
+    """A Reader that tells values as the live ledger keeps them, without what PostgreSQL cannot hold."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader."""
+        return [replace(one, value=storable(one.value), error=storable(one.error)) for one in self._reader.read_all(calls)]
+
+
+def _asked(tool: str, args: object) -> tuple[str, bytes]:
+    return tool, canonical(args)
+
 
 #: proposals whose approval is assumed; what has not come to its end by then goes round in circles
 MOST_APPROVALS = 8
@@ -64,12 +139,14 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
     )
 
 
-def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> Answer:
+def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> CaseAnswer:
     """A proposal as an answer, without the steps that were left out (from 0); of each action the arguments that count."""
     plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
-    return Answer(
+    return CaseAnswer(
         verdict=proposal.verdict,
-        actions=[Step(name=one["name"], args=_counting(one["name"], one["args"], catalogue), tier=one["tier"]) for one in plan],
+        actions=[
+            PlanStep(name=one["name"], args=_counting(one["name"], one["args"], catalogue), tier=one["tier"]) for one in plan
+        ],
         cite=[cite["clause"] for cite in proposal.cites],
         role=proposal.approval.role,
         four_eyes=proposal.approval.four_eyes,
@@ -81,7 +158,7 @@ def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int
 def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]:
     """Drive it to its end, every approval assumed: its ledger, and why it got stuck, or nothing."""
     memory = MemoryLedger()
-    memory.take_in(run.event, run.run_id, {"graph": GRAPH_VERSION})
+    memory.take_in(run.event, run.run_id, {"graph": graph_version()})
     pack = shadow.candidate.packs.get(run.event.mission)
     if pack is None or run.event.name not in pack.trigger.events:
         return memory, f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
@@ -141,3 +218,90 @@ def _counting(name: str, args: Mapping[str, Any], catalogue: Catalogue) -> dict[
 
 def _looks(memory: MemoryLedger, run_id: str) -> int:
     return sum(1 for _ in takewhile(lambda look: memory.facts(run_id, look), count(1)))
+
+
+#: of this share of the time at most a shadow works: the systems that it reads are those of the live company
+BUSY = 0.5
+#: between two looks for new runs
+LOOK_EVERY_S = 2.0
+#: runs of a page of the ledger; and that --last may name
+PAGE, MOST_LAST = 200, 10_000
+#: by so much the clock of a machine that takes runs in may be behind that of another
+SLOW_CLOCK = timedelta(minutes=10)
+
+OnRun = Callable[[ShadowRun], None]
+
+
+def over_last(shadow: Shadow, file: ShadowFile, number: int, on_run: OnRun = lambda _: None) -> int:
+    """Run the last runs of the live company, the oldest first; how many of them were new to the shadow."""
+    if not 1 <= number <= MOST_LAST:
+        raise BadInput(f"The last {number:,} runs cannot be run; give a number from 1 to {MOST_LAST:,}")
+    with file.writing(shadow.named(file.name)) as writer:
+        runs = shadow.ledger.runs(limit=number)
+        return sum(_shadow(shadow, writer, run, on_run) for run in reversed(runs) if _is_ready(run))
+
+
+def follow(
+    shadow: Shadow, file: ShadowFile, on_run: OnRun = lambda _: None, wait: Callable[[float], object] = time.sleep
+) -> None:
+    """Run what the live company takes in, from the moment when the shadow of this name was first started; never ends.
+
+    `wait` is called between two looks; what it raises ends this.
+    """
+    with file.writing(shadow.named(file.name)) as writer:
+        following = Following(shadow, writer, on_run)
+        while True:
+            with suppress(TryAgain):  # the ledger does not answer; it is asked again
+                following.catch_up()
+            wait(LOOK_EVERY_S)
+
+
+class Following:
+    """What of the live company the shadow has met, and what it comes back to."""
+
+    def __init__(self, shadow: Shadow, writer: ShadowWriter, on_run: OnRun = lambda _: None) -> None:
+        self._shadow, self._writer, self._on_run = shadow, writer, on_run
+        self._newest = writer.shadow.since
+        #: ids of runs that were met before they were ready
+        self._early: set[str] = set()
+
+    def catch_up(self) -> None:
+        """Run everything that is new and ready, the oldest first."""
+        ledger = self._shadow.ledger
+        started = self._started()
+        still = {run.run_id for run in ledger.runs("running", MOST_LAST)} if self._early else set()
+        for run in [*map(ledger.run, sorted(self._early - still - {run.run_id for run in started})), *started]:
+            if run.run_id in self._writer.known:
+                continue
+            if _is_ready(run):
+                self._early.discard(run.run_id)
+                _shadow(self._shadow, self._writer, run, self._on_run)
+            else:
+                self._early.add(run.run_id)
+        self._newest = max([self._newest, *(run.started_at for run in started)])
+
+    def _started(self) -> list[Run]:
+        """The runs that may be new, the oldest first, each once."""
+        wanted = RunFilter(since=max(self._writer.shadow.since, self._newest - SLOW_CLOCK))
+        found: dict[str, Run] = {}  # a run that is taken in meanwhile moves the others on by one
+        for page in count():
+            runs = self._shadow.desk.search(wanted, page * PAGE, PAGE).runs
+            found |= {run.run_id: run for run in runs}
+            if len(runs) < PAGE:
+                break
+        return list(reversed(found.values()))
+
+
+def _is_ready(run: Run) -> bool:
+    """Whether the live run has come as far as it does by itself: before, there is nothing to compare with."""
+    return run.status != "running"
+
+
+def _shadow(shadow: Shadow, writer: ShadowWriter, run: Run, on_run: OnRun) -> bool:
+    if run.run_id in writer.known:
+        return False
+    done = shadowed(shadow, run)
+    writer.add(done)
+    on_run(done)
+    time.sleep(done.seconds * (1 / BUSY - 1))
+    return True

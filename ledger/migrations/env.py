@@ -2,14 +2,11 @@
 
 from alembic import context
 
-from ledger.tables import METADATA, SCHEMA
-
 
 def run() -> None:
     context.configure(
         connection=context.config.attributes["connection"],
-        target_metadata=METADATA,
-        version_table_schema=SCHEMA,
+        version_table_schema="ledger",
         include_schemas=True,
         transaction_per_migration=False,
     )

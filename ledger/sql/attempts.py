@@ -21,7 +21,7 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 30, 15 * 60
 
 
 @dataclass(frozen=True)
-class Caller:
+class SignInOrigin:
     """From where somebody tries."""
 
     #: the address of the network, or what stands for one: "the command line"
@@ -31,25 +31,25 @@ class Caller:
 
 
 #: who has the account of the machine
-HERE = Caller()
+HERE = SignInOrigin()
 
 
 @dataclass(frozen=True)
-class _Limit:
+class _AttemptLimit:
     #: failures before there is a wait, which doubles from then on
     most: int
     #: after which failures are forgotten
     lasts: timedelta
 
 
-_BY_NAME = _Limit(5, timedelta(days=1))
-_BY_PLACE = _Limit(100, timedelta(minutes=10))
+_BY_NAME = _AttemptLimit(5, timedelta(days=1))
+_BY_PLACE = _AttemptLimit(100, timedelta(minutes=10))
 
 
 @dataclass(frozen=True)
 class _Bucket:
     digest: str
-    limit: _Limit
+    limit: _AttemptLimit
     failures: int
     until: datetime | None
 
@@ -63,7 +63,7 @@ class Attempt:
     waits: bool
 
 
-def begin(tx: Connection, key: str, origin: Caller, at: datetime) -> Attempt:
+def begin(tx: Connection, key: str, origin: SignInOrigin, at: datetime) -> Attempt:
     """Begin to try. A browser that is known has a limit of its own, so that others at its place cost it nothing."""
     known = tx.execute(select(DEVICES.c.digest).where(DEVICES.c.digest == digest(origin.device), DEVICES.c.key == key)).first()
     place = _place(origin.place)
@@ -109,7 +109,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _bucket(tx: Connection, bucket: str, limit: _Limit, at: datetime) -> _Bucket:
+def _bucket(tx: Connection, bucket: str, limit: _AttemptLimit, at: datetime) -> _Bucket:
     made = insert_or(ATTEMPTS).values(bucket=bucket, failures=0, at=at)
     # an update that changes nothing: it waits until another attempt of this bucket is over
     locked = made.on_conflict_do_update(index_elements=["bucket"], set_={"bucket": bucket})

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
-from ledger import audit
+from ledger import audit_chain
 from ledger.canonical import canonical, clean, moment
 from ledger.records import AuditEntry
-from ledger.sql.rows import fields
+from ledger.sql.rows import fields, run
 from ledger.tables import AUDIT
 
 #: the one way by which a row is written: numbers, links and digests are the database's
-_APPEND = text("SELECT ledger.append(:at, :kind, :run_id, CAST(:body AS jsonb))")
+_APPEND = "SELECT ledger.append(%(at)s, %(kind)s, %(run_id)s, CAST(%(body)s AS jsonb))"
 #: rows fetched at a time while the whole log is read
 _BATCH = 5000
 
@@ -24,17 +24,18 @@ def append(tx: Connection, at: datetime, kind: str, run_id: str, body: Mapping[s
     Every writer appends last, after it has the row of its run: nobody waits in a circle.
     """
     row = {"at": moment(at), "kind": kind, "run_id": clean(run_id), "body": canonical(body).decode()}
-    tx.execute(_APPEND, row)
+    run(tx, _APPEND, row)
 
 
 def head(tx: Connection) -> tuple[int, str]:
+    """(seq, digest) of the last row."""
     row = tx.execute(select(AUDIT.c.seq, AUDIT.c.digest).order_by(AUDIT.c.seq.desc()).limit(1)).first()
-    return (row.seq, row.digest) if row else (0, audit.START)
+    return (row.seq, row.digest) if row else (0, audit_chain.START)
 
 
 def first(tx: Connection) -> str:
     """The digest of the first row."""
-    return tx.execute(select(AUDIT.c.digest).order_by(AUDIT.c.seq).limit(1)).scalar() or audit.START
+    return tx.execute(select(AUDIT.c.digest).order_by(AUDIT.c.seq).limit(1)).scalar() or audit_chain.START
 
 
 def digests(tx: Connection, numbers: Sequence[int]) -> dict[int, str]:
@@ -52,8 +53,16 @@ def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:
         yield AuditEntry(**fields(row))
 
 
-def page(tx: Connection, before: int | None, limit: int, run_id: str, kind: str) -> list[AuditEntry]:
-    """The newest rows first, from the one before number `before`."""
+def log(tx: Connection, run_id: str | None = None) -> list[AuditEntry]:
+    return list(entries(tx, run_id))
+
+
+def verify(tx: Connection, head: tuple[int, str] | None = None) -> list[str]:
+    return audit_chain.verify(entries(tx), head)
+
+
+def page(tx: Connection, before: int | None = None, limit: int = 100, run_id: str = "", kind: str = "") -> list[AuditEntry]:
+    """Rows of the audit log, the newest first, from the one before number `before`."""
     wanted = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(AUDIT.c.seq < before)

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from errors import BadInput, Refused, TakenOver
-from ledger import audit, leases, legality, limits, rules
+from ledger import audit_chain, authorization, invariants, leases, limits
+from ledger.canonical import moment
+from ledger.messages import NO_EFFECT, STILL_SENT, TAKEN_OVER
 from ledger.records import (
+    NOBODY,
     Approval,
     Authorization,
     Commitment,
@@ -19,15 +22,15 @@ from ledger.records import (
     Lease,
     Leave,
     Proposal,
+    Run,
 )
-from ledger.sentences import no_effect, still_sent, taken_over
 from ledger.sql import chain, proposals, totals
-from ledger.sql.lock import locked_run
+from ledger.sql.locks import locked_run
 from ledger.sql.rows import fields, select_record, select_runs, to_run
 from ledger.tables import AUTHORIZATIONS, EFFECTS, RUNS
 
 
-def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
+def intend(tx: Connection, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
     # in the order of their ids, so that two callers do not wait for each other in a circle
     runs = {run_id: locked_run(tx, run_id) for run_id in sorted({effect.run_id for effect in effects})}
     kept = tx.execute(select_record(EFFECTS).where(EFFECTS.c.key.in_([effect.key for effect in effects])))
@@ -38,21 +41,21 @@ def intend(tx: Connection, effects: Sequence[Effect], needed: Approval) -> None:
     decided: Sequence[Decision] = ()
     for effect in effects:
         if effect.key in known:
-            legality.check_same_effect(known[effect.key], effect)
+            invariants.check_same_effect(known[effect.key], effect)
             continue
         proposal = latest[effect.run_id]
         if proposal is None or proposal.proposal_id != effect.proposal_id:
             proposal = proposals.find(tx, effect.proposal_id)
-        legality.check_intent(effect, proposal, runs[effect.run_id], latest[effect.run_id])
+        invariants.check_intent(effect, proposal, runs[effect.run_id], latest[effect.run_id])
         assert proposal is not None
         if proposal.proposal_id not in allowed:
             decided = proposals.decisions(tx, proposal.run_id) if proposal.status == "approved" else []
             made = _commit(tx, proposal, needed, decided)
             allowed[proposal.proposal_id] = _authorize(tx, proposal, needed, decided, effect.at)
-        legality.check_part(effect, proposal, decided)
+        invariants.check_part(effect, proposal, decided)
         tx.execute(insert(EFFECTS).values(**vars(effect)))
         known[effect.key] = effect
-        body = audit.of_effect(effect, allowed[proposal.proposal_id], made)
+        body = audit_chain.of_effect(effect, allowed[proposal.proposal_id], made)
         chain.append(tx, effect.at, "effect_marked", effect.run_id, body)
         made = []
 
@@ -73,7 +76,7 @@ def _authorize(tx: Connection, proposal: Proposal, needed: Approval, decided: Se
     kept = tx.execute(select_record(AUTHORIZATIONS).where(AUTHORIZATIONS.c.proposal_id == proposal.proposal_id)).first()
     if kept:
         return Authorization(**fields(kept))
-    made = rules.authorization(proposal, needed, decided, at)
+    made = authorization.authorize(proposal, needed, decided, at)
     tx.execute(insert(AUTHORIZATIONS).values(**vars(made)))
     return made
 
@@ -85,36 +88,31 @@ def authorizations(tx: Connection, run_id: str) -> list[Authorization]:
 
 def mark(
     tx: Connection,
+    held: Lease | None,
     key: str,
     status: EffectStatus,
-    receipt: Mapping[str, Any] | None,
-    error: str | None,
-    at: datetime,
+    receipt: Mapping[str, Any] | None = None,
+    error: str | None = None,
     *,
-    by_holder: bool,
+    at: datetime,
 ) -> Effect:
-    named = find(tx, key)
-    if named is None:
-        raise BadInput(no_effect(key))
-    run = locked_run(tx, named.run_id)
-    effect = find(tx, key) or named
-    legality.check_not_closed(run)
-    legality.check_transition(effect, status)
+    at = moment(at)
+    run, effect = locked(tx, key)
+    invariants.check_not_closed(run)
+    invariants.check_transition(effect, status)
     if (effect.status, status) == ("unknown", "failed") and leases.may_arrive(tx, run.run_id):
-        raise Refused(still_sent(run.run_id))
-    if by_holder and status in ("done", "failed"):
+        raise Refused(STILL_SENT.format(run.run_id))
+    if held is not None and status in ("done", "failed"):
         leases.answered(tx, run.run_id)
     return moved(tx, effect, status, receipt, error, at)
 
 
-def leave_to_send(tx: Connection, key: str, seconds: float, held: Lease | None) -> Leave:
+def leave_to_send(tx: Connection, held: Lease | None, key: str, seconds: float) -> Leave:
     effect = find(tx, key)
-    if effect is None:
-        raise BadInput(no_effect(key))
     if held is None or held.run_id != effect.run_id:
-        raise TakenOver(taken_over(effect.run_id))
+        raise TakenOver(TAKEN_OVER.format(effect.run_id))
     until = leases.leave_to_send(tx, held, seconds)
-    legality.check_sendable(effect, to_run(tx.execute(select_runs().where(RUNS.c.run_id == effect.run_id)).one()))
+    invariants.check_sendable(effect, to_run(tx.execute(select_runs().where(RUNS.c.run_id == effect.run_id)).one()))
     return Leave(effect.run_id, held.token, until)
 
 
@@ -126,13 +124,22 @@ def give_up(tx: Connection, run_id: str, error: str, at: datetime) -> None:
 
 
 def of_run(tx: Connection, run_id: str) -> list[Effect]:
+    """In the order in which they were intended."""
     mine = select_record(EFFECTS).where(EFFECTS.c.run_id == run_id).order_by(EFFECTS.c.number)
     return [Effect(**fields(row)) for row in tx.execute(mine)]
 
 
-def find(tx: Connection, key: str) -> Effect | None:
+def find(tx: Connection, key: str) -> Effect:
+    """BadInput where there is none."""
     row = tx.execute(select_record(EFFECTS).where(EFFECTS.c.key == key)).first()
-    return Effect(**fields(row)) if row else None
+    if row is None:
+        raise BadInput(NO_EFFECT.format(key))
+    return Effect(**fields(row))
+
+
+def locked(tx: Connection, key: str) -> tuple[Run, Effect]:
+    """The effect with its run, both unchanged by others until the transaction ends."""
+    return locked_run(tx, find(tx, key).run_id), find(tx, key)
 
 
 def moved(
@@ -147,4 +154,4 @@ def moved(
 
 
 def _note(tx: Connection, effect: Effect) -> None:
-    chain.append(tx, effect.at, "effect_marked", effect.run_id, audit.of_effect(effect))
+    chain.append(tx, effect.at, "effect_marked", effect.run_id, audit_chain.of_effect(effect))

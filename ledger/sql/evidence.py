@@ -1,44 +1,47 @@
-"""Facts and observations in PostgreSQL."""
+"""What a run goes by, in PostgreSQL: facts, observations, drafts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, any_, bindparam, func, select, text
+from sqlalchemy import Connection, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
-from ledger import audit, legality
-from ledger.canonical import canonical, clean
-from ledger.columns import CleanText
+from ledger import audit_chain, invariants
+from ledger.canonical import clean, json_of, moment, storable
 from ledger.records import Fact, Lease, NewObservation, Observation
 from ledger.sql import chain
-from ledger.sql.lock import locked_run
-from ledger.sql.rows import fields, select_record
-from ledger.tables import FACTS, OBSERVATIONS
+from ledger.sql.locks import FENCE, locked_run
+from ledger.sql.rows import fields, run, run_on, select_record
+from ledger.tables import DRAFTS, FACTS, OBSERVATIONS, CleanText
 
-#: one statement for all of a look, and for all that a step says
-_RECORD = text("""
+#: one statement for all of a look, for all drafts, and for all that a step says
+_RECORD = """
 INSERT INTO ledger.facts (run_id, look, position, name, tool, args, status, value, read_at, error)
-SELECT :run_id, (SELECT coalesce(max(look), 0) + 1 FROM ledger.facts WHERE run_id = :run_id), place - 1,
-    name, tool, args, status, value, read_at, error
-FROM ROWS FROM (
-    jsonb_to_recordset(CAST(:rows AS jsonb))
+SELECT %(run_id)s, (SELECT coalesce(max(look), 0) + 1 FROM ledger.facts WHERE run_id = %(run_id)s), place - 1,
+    name, tool, args, one.status, value, read_at, error
+FROM {held} ROWS FROM (
+    jsonb_to_recordset(CAST(%(facts)s AS jsonb))
     AS (name text, tool text, args jsonb, status text, value jsonb, read_at timestamptz, error text)
 ) WITH ORDINALITY AS one (name, tool, args, status, value, read_at, error, place)
-""")
-_SAY = text("""
+"""
+_SAY = """
 INSERT INTO ledger.observations (run_id, seq, at, step, kind, text, evidence)
-SELECT :run_id, one.* FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+SELECT %(run_id)s, one.* FROM {held} jsonb_to_recordset(CAST(%(said)s AS jsonb))
     AS one (seq integer, at timestamptz, step text, kind text, text text, evidence jsonb)
-""")
-
-
-_SAY_ALONE = text(f"""{_SAY.text} WHERE EXISTS (
-    SELECT FROM ledger.runs JOIN ledger.leases USING (run_id)
-    WHERE run_id = :run_id AND token = :token AND status = 'running' FOR SHARE OF leases FOR KEY SHARE OF runs
-)""")
-
-
+"""
+#: the same draft of a run has the same id
+_KEEP = """
+INSERT INTO ledger.drafts (run_id, draft_id, body)
+SELECT %(run_id)s, one.key, one.value FROM {held} jsonb_each(CAST(%(drafts)s AS jsonb)) AS one ON CONFLICT DO NOTHING
+"""
+_PARTS = {"facts": _RECORD, "drafts": _KEEP, "said": _SAY}
+_IN = {name: part.format(held="") for name, part in _PARTS.items()}
+_HELD = f"WITH found AS MATERIALIZED ({FENCE}), held AS (SELECT FROM found WHERE status = 'running')"
+_DRAFT = select(DRAFTS.c.body).where(DRAFTS.c.draft_id == bindparam("draft"))
 _LATEST = (
     select(FACTS)
     .where(FACTS.c.run_id == bindparam("run"))
@@ -55,17 +58,17 @@ _LOOKS = (
 
 def record_facts(tx: Connection, run_id: str, facts: Sequence[Fact]) -> None:
     locked_run(tx, run_id)
-    add_look(tx, run_id, facts)
+    write(tx, run_id, Unwritten(facts=rows_of_look(facts)), at_rest=False)
 
 
-def add_look(tx: Connection, run_id: str, facts: Sequence[Fact]) -> None:
-    """Keep what a look read. Needs the lock of the run, or its lease."""
-    legality.check_facts(facts)
-    if facts:
-        tx.execute(_RECORD, {"run_id": clean(run_id), "rows": canonical([vars(fact) for fact in facts]).decode()})
+def rows_of_look(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+    """What a look read, as plain data. BadInput where it read a name twice, or something else than plain data."""
+    invariants.check_facts(facts)
+    rows: list[dict[str, Any]] = storable([vars(fact) for fact in facts])
+    return rows
 
 
-def facts(tx: Connection, run_id: str, look: int | None) -> list[Fact]:
+def facts(tx: Connection, run_id: str, look: int | None = None) -> list[Fact]:
     """Of one look, or the latest of each name; in the order in which they were recorded."""
     found = tx.execute(_LATEST, {"run": run_id}) if look is None else tx.execute(_LOOK, {"run": run_id, "at": look})
     rows = sorted(found, key=lambda row: (row.look, row.position))
@@ -80,10 +83,14 @@ def looks(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[list[Fact]]]
     return found
 
 
-def observe(tx: Connection, run_id: str, entries: Sequence[NewObservation], at: datetime) -> list[Observation]:
-    run = locked_run(tx, run_id)
+def observe(
+    tx: Connection, now: datetime, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None
+) -> list[Observation]:
+    invariants.check_observations(entries)
+    at = now if at is None else moment(at)
+    status = locked_run(tx, run_id).status
     said = [Observation(seq=seq, at=at, **vars(entry)) for seq, entry in enumerate(entries, start=last(tx, run_id) + 1)]
-    say(tx, run_id, said, at_rest=run.status in audit.AT_REST)
+    write(tx, run_id, Unwritten(said=said), at_rest=status in audit_chain.AT_REST)
     return said
 
 
@@ -92,20 +99,58 @@ def last(tx: Connection, run_id: str) -> int:
     return tx.scalar(select(func.max(OBSERVATIONS.c.seq)).where(OBSERVATIONS.c.run_id == run_id)) or 0
 
 
-def say_alone(session: Connection, held: Lease, said: Sequence[Observation]) -> bool:
-    """Write observations in one statement that finds the lease held and the run going on; False where it does not."""
-    rows = canonical([vars(one) for one in said]).decode()
-    return session.execute(_SAY_ALONE, {"run_id": held.run_id, "token": held.token, "rows": rows}).rowcount == len(said)
+def draft(tx: Connection, run_id: str, body: Mapping[str, Any]) -> str:
+    locked_run(tx, run_id)
+    draft_id = invariants.draft_id(run_id, body)
+    write(tx, run_id, Unwritten(drafts={draft_id: storable(body)}), at_rest=False)
+    return draft_id
 
 
-def say(tx: Connection, run_id: str, said: Sequence[Observation], *, at_rest: bool) -> None:
-    """Write observations down as they are numbered. What is said `at_rest` has a row of the log."""
-    if said:
-        tx.execute(_SAY, {"run_id": clean(run_id), "rows": canonical([vars(one) for one in said]).decode()})
-    if said and at_rest:
-        chain.append(tx, said[-1].at, "observed", run_id, {"upto": said[-1].seq})
+def drafted(tx: Connection, draft_id: str) -> dict[str, Any]:
+    kept: dict[str, Any] | None = tx.scalar(_DRAFT, {"draft": draft_id})
+    return invariants.check_draft(draft_id, kept)
 
 
-def observations(tx: Connection, run_id: str, after: int) -> list[Observation]:
+@dataclass
+class Unwritten:
+    """What a step has handed in, and not written: plain data (`ledger.canonical.storable`)."""
+
+    #: of one look
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    #: by their ids
+    drafts: dict[str, Any] = field(default_factory=dict)
+    said: list[Observation] = field(default_factory=list)
+
+    def parts(self) -> dict[str, str]:
+        """What there is of it, as JSON."""
+        found = {"facts": self.facts, "drafts": self.drafts, "said": storable([vars(one) for one in self.said])}
+        return {name: json_of(part) for name, part in found.items() if part}
+
+
+@cache
+def _alone(*parts: str) -> str:
+    """Whoever executes may not write facts or drafts, and the database refuses them the statement even where there are none."""
+    written = [f"wrote_{name} AS ({_PARTS[name].format(held='held CROSS JOIN')})" for name in parts]
+    return f"{', '.join([_HELD, *written])} SELECT status FROM found"
+
+
+def write_alone(session: Any, held: Lease, unwritten: Unwritten) -> bool:
+    """Write in one statement that finds the lease held and the run going on; False where it does not.
+
+    `session` is one of psycopg in which a statement is a transaction.
+    """
+    parts = unwritten.parts()
+    return run_on(session, _alone(*parts), {**vars(held), **parts}).fetchone() == ("running",)
+
+
+def write(tx: Connection, run_id: str, unwritten: Unwritten, *, at_rest: bool) -> None:
+    """Write in a transaction that has the lease of the run. What is said `at_rest` has a row of the log."""
+    for name, part in unwritten.parts().items():
+        run(tx, _IN[name], {"run_id": clean(run_id), name: part})
+    if unwritten.said and at_rest:
+        chain.append(tx, unwritten.said[-1].at, "observed", run_id, {"upto": unwritten.said[-1].seq})
+
+
+def observations(tx: Connection, run_id: str, after: int = 0) -> list[Observation]:
     mine = select_record(OBSERVATIONS).where(OBSERVATIONS.c.run_id == run_id, OBSERVATIONS.c.seq > after)
     return [Observation(**fields(row, "run_id")) for row in tx.execute(mine.order_by(OBSERVATIONS.c.seq))]

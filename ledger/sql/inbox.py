@@ -1,66 +1,74 @@
-"""Event sources, dead letters and feeds in PostgreSQL."""
+"""Event sources and how much each handed in, dead letters and feeds, in PostgreSQL."""
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, literal_column, select, update
+from sqlalchemy import Connection, Row, case, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
-from ledger import arrivals, names
-from ledger.arrivals import Bounds, DeadLetter, EventSource, FeedPosition, Origin
-from ledger.canonical import clean
+from ledger import inbox, names, permissions
+from ledger.admissions import COMMAND_LINE
+from ledger.canonical import clean, moment
+from ledger.inbox import ANY, NOTHING, DeadLetter, EventOrigin, EventSource, FeedPosition, SourceBounds
 from ledger.sql import chain, people
-from ledger.sql.arriving import count, require_room
 from ledger.sql.rows import fields, select_record
-from ledger.tables import DEAD_LETTERS, EVENT_SOURCES, FEEDS
+from ledger.tables import ARRIVALS, DEAD_LETTERS, EVENT_SOURCES, FEEDS
 
 _S, _L, _F = EVENT_SOURCES.c, DEAD_LETTERS.c, FEEDS.c
 _SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S.as_of_days, _S.hourly)
 
 
-def add_source(tx: Connection, name: str, by: str, bounds: Bounds, at: datetime) -> str:
-    """The token of a new source, or of one that had ended. BadInput for a name that is no good or in use."""
-    arrivals.check_source_name(name)
+def add_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE, bounds: SourceBounds = NOTHING) -> str:
+    """The token of a new source, told now and never again; `by` is an administrator, or the command line.
+
+    Of one that had ended, too. BadInput for a name that is no good or in use.
+    """
+    _may_manage(tx, by)
+    inbox.check_source_name(name)
     names.check_name(name)
     for other in tx.execute(select(_S.name)).scalars():
         if other != name and names.skeleton(other) == names.skeleton(name):
-            raise BadInput(f"'{name}' looks like the event source '{other}': give a name that can be told from it.")
+            raise BadInput(f"'{name}' looks like the event source '{other}'; choose a name that cannot be confused with it.")
     token = secrets.token_urlsafe(32)
     values = {"digest": _digest(token), "added_by": by, "added_at": at, "ended_at": None, **vars(bounds)}
     added = insert_or(EVENT_SOURCES).values(name=name, **values)
     again = added.on_conflict_do_update(index_elements=["name"], set_=values, where=_S.ended_at.is_not(None))
     if tx.execute(again.returning(_S.name)).first() is None:
-        raise BadInput(f"There is an event source '{name}' already: end it first if its token is to be another.")
+        raise BadInput(f"The event source '{name}' already exists; end it first if it needs a new token.")
     chain.append(tx, at, "event_source_added", "", {"name": name, "by": by, **vars(bounds)})
     return token
 
 
-def bound_source(tx: Connection, name: str, by: str, bounds: Bounds, at: datetime) -> None:
+def bound_source(tx: Connection, at: datetime, name: str, bounds: SourceBounds, by: str = COMMAND_LINE) -> None:
     """Let a source do something else from now on. BadInput where there is none, or it has ended."""
-    bound = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(**vars(bounds))
-    if tx.execute(bound.returning(_S.name)).first() is None:
-        raise BadInput(f"There is no event source '{name}' that hands events in: see `missions source list`.")
+    _change_source(tx, name, by, vars(bounds), "that hands events in")
     chain.append(tx, at, "event_source_bounded", "", {"name": name, "by": by, **vars(bounds)})
 
 
-def end_source(tx: Connection, name: str, by: str, at: datetime) -> None:
-    """BadInput where there is none, or it has ended already."""
-    ended = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(ended_at=at)
-    if tx.execute(ended.returning(_S.name)).first() is None:
-        raise BadInput(f"There is no event source '{name}' that could end: see `missions source list`.")
+def end_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE) -> None:
+    """Its token is good for nothing any more. BadInput where there is none, or it has ended already."""
+    _change_source(tx, name, by, {"ended_at": at}, "that could end")
     chain.append(tx, at, "event_source_ended", "", {"name": name, "by": by})
 
 
+def _change_source(tx: Connection, name: str, by: str, values: Mapping[str, Any], which: str) -> None:
+    _may_manage(tx, by)
+    changed = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(**values)
+    if tx.execute(changed.returning(_S.name)).first() is None:
+        raise BadInput(f"There is no event source '{name}' {which}; see `missions source list`.")
+
+
 def sources(tx: Connection) -> list[EventSource]:
-    """By name; those that have ended too."""
+    """All sources by name, those that have ended too."""
     return [_source(row) for row in tx.execute(_SOURCE.order_by(_S.name.collate("C")))]
 
 
 def source_named(tx: Connection, name: str) -> EventSource | None:
-    """The source of this name, one that has ended too."""
+    """The source of this name, one that has ended too; None where there is none."""
     row = tx.execute(_SOURCE.where(_S.name == clean(name))).first()
     return _source(row) if row else None
 
@@ -74,29 +82,29 @@ def source_of(tx: Connection, token: str) -> EventSource | None:
 def _source(row: Row[*tuple[Any, ...]]) -> EventSource:
     told = fields(row)
     missions, days, hourly = (told.pop(name) for name in ("missions", "as_of_days", "hourly"))
-    bounds = Bounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)
+    bounds = SourceBounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)
     return EventSource(**told, bounds=bounds)
 
 
-def keep_letter(tx: Connection, source: str, body: str, reason: str, bounds: Bounds, at: datetime) -> str:
-    """Keep a letter; its id. One that is open already, with this text from this source, is kept once, with the last reason.
+def keep_letter(tx: Connection, at: datetime, source: str, body: str, reason: str, bounds: SourceBounds = ANY) -> str:
+    """Keep what is no event, and why; its id. While it is open, the same from the same source is kept once.
 
-    Raises TooMany where the source may hand in no more, or has too many open letters.
+    With the last reason. Raises TooMany where the source may hand in no more, or has too many open letters.
     """
-    origin = Origin(source, bounds)
-    body = arrivals.cut(body)
+    origin = EventOrigin(source, bounds)
+    body = inbox.cut(body)
     times = 0
     while True:
-        letter_id = arrivals.letter_id(source, body, times)
-        values = {"letter_id": letter_id, "source": source, "body": body, "reason": reason[: arrivals.MOST_REASON], "at": at}
+        letter_id = inbox.letter_id(source, body, times)
+        values = {"letter_id": letter_id, "source": source, "body": body, "reason": reason[: inbox.MOST_REASON], "at": at}
         kept = insert_or(DEAD_LETTERS).values(**values)
         again = kept.on_conflict_do_update(
             index_elements=["letter_id"], set_={"reason": values["reason"]}, where=_L.settled_at.is_(None)
         )
         is_new = tx.execute(again.returning(literal_column("xmax = 0"))).scalar_one_or_none()
         if is_new and bounds.hourly is not None:
-            count(tx, origin, at)
-            require_room(tx, origin)
+            count_arrival(tx, origin, at)
+            _require_room(tx, origin)
         if is_new:
             told = {"letter_id": letter_id, "source": clean(source)}
             chain.append(tx, at, "dead_letter_kept", "", told)
@@ -105,16 +113,16 @@ def keep_letter(tx: Connection, source: str, body: str, reason: str, bounds: Bou
         times += 1
 
 
-def letter(tx: Connection, letter_id: str, lock: bool = False) -> DeadLetter:
+def _letter(tx: Connection, letter_id: str, lock: bool = False) -> DeadLetter:
     """BadInput when there is none. With `lock` nobody else settles it until this transaction ends."""
     wanted = select_record(DEAD_LETTERS).where(_L.letter_id == clean(letter_id))
     row = tx.execute(wanted.with_for_update() if lock else wanted).first()
     if row is None:
-        raise BadInput(f"There is no dead letter '{letter_id}': see `missions events dead`.")
+        raise BadInput(f"There is no dead letter '{letter_id}'; see `missions events dead`.")
     return DeadLetter(**fields(row))
 
 
-def open_letters(tx: Connection, limit: int) -> tuple[list[DeadLetter], int]:
+def open_letters(tx: Connection, limit: int = 500) -> tuple[list[DeadLetter], int]:
     """Those that nobody settled, the oldest first, and how many there are in all."""
     is_open = _L.settled_at.is_(None)
     rows = tx.execute(select_record(DEAD_LETTERS).where(is_open).order_by(_L.number).limit(limit))
@@ -122,31 +130,33 @@ def open_letters(tx: Connection, limit: int) -> tuple[list[DeadLetter], int]:
     return found, tx.execute(select(func.count()).select_from(DEAD_LETTERS).where(is_open)).scalar_one()
 
 
-def check_settling(tx: Connection, letter_id: str, by: str, reason: str) -> DeadLetter:
-    found = letter(tx, letter_id)
-    arrivals.check_settling(people.find(tx, by), found, reason)
+def letter_to_settle(tx: Connection, letter_id: str, by: str, reason: str) -> DeadLetter:
+    """The letter, if this person may settle it now with this reason. Refused or BadInput otherwise."""
+    found = _letter(tx, letter_id)
+    inbox.check_settling(people.find(tx, by), found, reason)
     return found
 
 
-def settle(tx: Connection, letter_id: str, by: str, reason: str, run_id: str, at: datetime) -> DeadLetter:
-    """Settle a letter: its event was taken in and started `run_id`, or it was dropped where that is empty."""
-    found = letter(tx, letter_id, lock=True)
-    person = arrivals.check_settling(people.find(tx, by), found, reason)
+def settle_letter(tx: Connection, at: datetime, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
+    """Settle a letter: its event was taken in and started `run_id`, or it is dropped where that is empty."""
+    found = _letter(tx, letter_id, lock=True)
+    person = inbox.check_settling(people.find(tx, by), found, reason)
     reason = clean(reason).strip()
     values = {"settled_at": at, "settled_by": person.name, "settled_reason": reason}
     tx.execute(update(DEAD_LETTERS).where(_L.letter_id == found.letter_id).values(**values))
     kind = "dead_letter_taken_in" if run_id else "dead_letter_dropped"
-    chain.append(tx, at, kind, run_id, arrivals.of_letter(found, person.name, reason))
-    return letter(tx, found.letter_id)
+    chain.append(tx, at, kind, run_id, inbox.of_letter(found, person.name, reason))
+    return _letter(tx, found.letter_id)
 
 
 def feed(tx: Connection, name: str) -> FeedPosition | None:
+    """How far a feed was read; None where it never was."""
     row = tx.execute(select_record(FEEDS).where(_F.name == name)).first()
     return FeedPosition(**fields(row)) if row else None
 
 
-def advance(tx: Connection, name: str, after: str, to: str, at: datetime) -> bool:
-    """Move a cursor on, unless somebody else moved it meanwhile: whether it was moved."""
+def advance(tx: Connection, at: datetime, name: str, after: str, to: str) -> bool:
+    """Move the cursor of a feed from `after` on; False where another reader has moved it meanwhile."""
     values = {"cursor": to, "polled_at": at, "error": ""}
     moved = insert_or(FEEDS).values(name=name, **values)
     again = moved.on_conflict_do_update(index_elements=["name"], set_=values, where=_F.cursor == after)
@@ -157,12 +167,46 @@ def advance(tx: Connection, name: str, after: str, to: str, at: datetime) -> boo
     return True
 
 
-def feed_failed(tx: Connection, name: str, error: str, at: datetime) -> None:
-    """Note what went wrong; the cursor stays where it is."""
-    values = {"polled_at": at, "error": error[: arrivals.MOST_REASON]}
+def feed_failed(tx: Connection, at: datetime, name: str, error: str) -> None:
+    """Note what went wrong with a feed, whose cursor stays."""
+    values = {"polled_at": at, "error": error[: inbox.MOST_REASON]}
     noted = insert_or(FEEDS).values(name=name, cursor="", **values)
     tx.execute(noted.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
+def _may_manage(tx: Connection, by: str) -> None:
+    if by != COMMAND_LINE:
+        permissions.require(people.find(tx, by), "manage_sources")
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_A = ARRIVALS.c
+
+
+def count_arrival(tx: Connection, origin: EventOrigin, at: datetime) -> None:
+    """Count one more of this hour. Raises TooMany where that is more than the source may hand in.
+
+    Whoever counts holds the row until the end of the transaction, so what comes side by side is counted one by one.
+    """
+    if origin.bounds.hourly is None:
+        return
+    hour = moment(at).replace(minute=0, second=0, microsecond=0)
+    first = insert_or(ARRIVALS).values(name=origin.name, hour=hour, kept=1)
+    come = first.excluded
+    # the clocks of machines differ: an hour that has begun does not end because somebody is late
+    more = {"hour": func.greatest(_A.hour, come.hour), "kept": case((come.hour > _A.hour, 1), else_=_A.kept + 1)}
+    counted = first.on_conflict_do_update(index_elements=["name"], set_=more).returning(_A.kept)
+    if tx.execute(counted).scalar_one() > origin.bounds.hourly:
+        raise inbox.too_many(origin, moment(at))
+
+
+def _require_room(tx: Connection, origin: EventOrigin) -> None:
+    """Raise TooMany where a source has, with its newest, more open dead letters than are kept."""
+    is_open = (_L.source == origin.name) & _L.settled_at.is_(None)
+    size = func.coalesce(func.sum(func.octet_length(_L.body)), 0)
+    letters, size_bytes = tx.execute(select(func.count(), size).where(is_open)).one()
+    if letters > inbox.MOST_OPEN or size_bytes > inbox.MOST_OPEN_BYTES:
+        raise inbox.too_many_open(origin)

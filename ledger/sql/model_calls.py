@@ -1,6 +1,7 @@
 """Questions to language models in PostgreSQL."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert,
 
 from errors import BadInput
 from ledger import model_calls
-from ledger.canonical import clean
+from ledger.canonical import clean, moment
+from ledger.messages import MODEL_CALL_TAKEN
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
-from ledger.sentences import model_call_taken
-from ledger.sql import turns
+from ledger.sql import locks
 from ledger.sql.rows import fields, select_record
 from ledger.tables import MODEL_CALLS
 
@@ -21,9 +22,10 @@ _TOKENS = case((_ROW.status == "sent", _ROW.reserved_tokens), else_=_ROW.input_t
 
 
 def begin(tx: Connection, call: ModelCall, *, run_tokens: int, day_tokens: int, day_cents: float) -> ModelCall:
-    turns.take(tx, [turns.BUDGETS])
+    call = replace(call, at=moment(call.at), status="sent")
+    locks.take_turns(tx, [locks.TURN_OF_BUDGETS])
     if tx.execute(select(_ROW.call_id).where(_ROW.call_id == call.call_id)).first():
-        raise BadInput(model_call_taken(call.call_id))
+        raise BadInput(MODEL_CALL_TAKEN.format(call.call_id))
     day = call.at.replace(hour=0, minute=0, second=0, microsecond=0)
     of_run = _spent(tx, _ROW.run_id == call.run_id)
     of_day = _spent(tx, and_(_ROW.at >= day, _ROW.at < day + timedelta(days=1)))
@@ -31,11 +33,12 @@ def begin(tx: Connection, call: ModelCall, *, run_tokens: int, day_tokens: int, 
     return _record(tx.execute(insert(MODEL_CALLS).values(**vars(call)).returning(MODEL_CALLS)).one())
 
 
-def end(tx: Connection, call_id: str, how: ModelCallEnd) -> ModelCall:
+def end(tx: Connection, call_id: str, end: ModelCallEnd) -> ModelCall:
+    end = replace(end, ended_at=moment(end.ended_at))
     row = tx.execute(select(MODEL_CALLS).where(_ROW.call_id == call_id).with_for_update()).first()
-    model_calls.ended(_record(row) if row else None, call_id, how)
+    model_calls.ended(_record(row) if row else None, call_id, end)
     return _record(
-        tx.execute(update(MODEL_CALLS).where(_ROW.call_id == call_id).values(**vars(how)).returning(MODEL_CALLS)).one()
+        tx.execute(update(MODEL_CALLS).where(_ROW.call_id == call_id).values(**vars(end)).returning(MODEL_CALLS)).one()
     )
 
 
@@ -45,7 +48,7 @@ def of_run(tx: Connection, run_id: str) -> list[ModelCall]:
     return [_record(row) for row in tx.execute(mine)]
 
 
-def answer(tx: Connection, question: str, run_id: str, look: int) -> Mapping[str, Any] | None:
+def answer(tx: Connection, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
     """The latest, of a run and of its look, unless those are "" and 0."""
     wanted = [_ROW.question == question, _ROW.status == "answered"]
     wanted += [_ROW.run_id == clean(run_id)] if run_id else []

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, exists, select
 
 from errors import MissionsError
-from ledger import rules
-from ledger.drafts import PolicyDraft
+from ledger.authorization import person_key
 from ledger.names import skeleton
+from ledger.policies import PolicyDraft
 from ledger.reconciling import (
     DRAFT_KINDS,
     LESSON_KINDS,
@@ -24,7 +24,7 @@ from ledger.reconciling import (
     run_differences,
 )
 from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
-from ledger.sql import books, evidence, lessons, people, seals, turns
+from ledger.sql import evidence, locks, people, policies, proposals, seals
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
     AUDIT,
@@ -42,6 +42,14 @@ from ledger.tables import (
     TURNS,
 )
 
+#: what there is of a run besides its looks and proposals, by the fields of `Rows`
+_OF_RUN: Mapping[str, tuple[type[Any], Table]] = {
+    "decisions": (Decision, DECISIONS),
+    "effects": (Effect, EFFECTS),
+    "authorizations": (Authorization, AUTHORIZATIONS),
+    "commitments": (Commitment, COMMITMENTS),
+    "incidents": (Incident, INCIDENTS),
+}
 #: runs compared at a time
 _BATCH = 500
 
@@ -60,8 +68,8 @@ def differences(tx: Connection, also: AlsoLooks = nobody_else) -> Iterator[str]:
     known_since = _known_since(added)
     yield from _read("The people", lambda: people_differences(people.listed(tx), added))
     yield from _read("The policy drafts", lambda: draft_differences(_drafts(tx), _of_kinds(tx, DRAFT_KINDS)))
-    yield from _read("The policies in force", lambda: book_differences(books.every(tx), _of_kinds(tx, ["policies_kept"])))
-    yield from _read("The lessons", lambda: lesson_differences(lessons.settled(tx), _of_kinds(tx, LESSON_KINDS)))
+    yield from _read("The policies in force", lambda: book_differences(policies.kept(tx, None), _of_kinds(tx, ["policies_kept"])))
+    yield from _read("The lessons", lambda: lesson_differences(proposals.settlements(tx), _of_kinds(tx, LESSON_KINDS)))
     yield from seals.differences(tx)
     yield from _keys(tx)
     yield from _turns(tx)
@@ -78,15 +86,14 @@ def _known_since(added: Sequence[AuditEntry]) -> dict[str, datetime]:
     since = dict[str, datetime]()
     for one in reversed(added):
         with suppress(MissionsError, LookupError, TypeError, AttributeError):
-            since[rules.person_key(one.body["name"])] = one.at
+            since[person_key(one.body["name"])] = one.at
     return since
 
 
 def _compared(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since: Mapping[str, datetime]) -> Iterator[str]:
     ids = [run.run_id for run in runs]
-    looks, proposals, decisions = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, DECISIONS, ids)
-    effects, incidents, entries = _by_run(tx, EFFECTS, ids), _by_run(tx, INCIDENTS, ids), _by_run(tx, AUDIT, ids)
-    allowed, adding = _by_run(tx, AUTHORIZATIONS, ids), _by_run(tx, COMMITMENTS, ids)
+    looks, proposals, entries = evidence.looks(tx, ids), _by_run(tx, PROPOSALS, ids), _by_run(tx, AUDIT, ids)
+    found = {name: _by_run(tx, table, ids) for name, (_, table) in _OF_RUN.items()}
     broken = seals.broken(tx, ids)
 
     def rows_of(run: Run) -> Rows:
@@ -94,18 +101,14 @@ def _compared(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since:
             run=run,
             looks=looks[run.run_id],
             proposals=[to_proposal(row) for row in proposals[run.run_id]],
-            decisions=[Decision(**fields(row)) for row in decisions[run.run_id]],
-            effects=[Effect(**fields(row)) for row in effects[run.run_id]],
-            authorizations=[Authorization(**fields(row)) for row in allowed[run.run_id]],
-            commitments=[Commitment(**fields(row)) for row in adding[run.run_id]],
-            incidents=[Incident(**fields(row)) for row in incidents[run.run_id]],
+            **{name: [kind(**fields(row)) for row in found[name][run.run_id]] for name, (kind, _) in _OF_RUN.items()},
         )
 
     for run in runs:
         told = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
         look = partial(_run_differences, partial(rows_of, run), told, also, known_since)
-        found = list(_read(f"Run {run.run_id}", look))
-        yield from found or broken[run.run_id]
+        said = list(_read(f"Run {run.run_id}", look))
+        yield from said or broken[run.run_id]
 
 
 def _run_differences(
@@ -124,7 +127,7 @@ def _read(name: str, differences: Callable[[], Iterable[str]]) -> Iterator[str]:
     try:
         yield from differences()
     except (MissionsError, LookupError, TypeError, ValueError, AttributeError) as error:
-        yield f"{name} cannot be read ({type(error).__name__}: {error}): something was changed behind the ledger's back."
+        yield f"{name} cannot be read ({type(error).__name__}: {error}): something was changed bypassing the audit log."
 
 
 def _drafts(tx: Connection) -> list[PolicyDraft]:
@@ -148,33 +151,33 @@ def _lost_runs(tx: Connection) -> Iterator[str]:
     known = select(RUNS.c.run_id).where(RUNS.c.run_id == AUDIT.c.run_id)
     lost = select(AUDIT.c.run_id).where(AUDIT.c.run_id != "", ~known.exists()).distinct().order_by(AUDIT.c.run_id)
     for (run_id,) in tx.execute(lost):
-        yield f"Run {run_id} is told of in the audit log, and gone from the ledger: it was deleted behind its back."
+        yield f"Run {run_id} is in the audit log but missing from the ledger: it was deleted, bypassing the audit log."
 
 
 def _orphans(tx: Connection) -> Iterator[str]:
     """Rows of something that is not there, as no foreign key allows it, and events whose run is not there."""
     lost_events = select(INBOX.c.source_id).where(~exists().where(RUNS.c.source_id == INBOX.c.source_id))
     for (source_id,) in tx.execute(lost_events):
-        yield f"The event {source_id} has no run: it was added, or its run was deleted, behind its back."
+        yield f"The event {source_id} has no run: it was added, or its run was deleted, bypassing the audit log."
     for table in METADATA.sorted_tables:
         for key in table.foreign_keys:
             mine, owner = key.parent, key.column
             for (lost,) in tx.execute(select(mine).distinct().where(mine.is_not(None), ~exists().where(owner == mine))):
                 yield (
-                    f"Rows of {table.name} are of {lost}, which is not in {owner.table.name}: they were changed behind its back."
+                    f"Rows of {table.name} are of {lost}, which is not in {owner.table.name}: changed, bypassing the audit log."
                 )
 
 
 def _keys(tx: Connection) -> Iterator[str]:
     """What follows from a name: by what a person is found, and what the name looks like."""
     for key, name, look in tx.execute(select(PEOPLE.c.key, PEOPLE.c.name, PEOPLE.c.skeleton)):
-        if key != rules.person_key(name):
-            yield f"The person '{name}' has the key '{key}', which is another's: it was changed behind its back."
+        if key != person_key(name):
+            yield f"The person '{name}' has the key '{key}', which is another's: it was changed, bypassing the audit log."
         # of two who looked alike before that was refused, one has a name of its own
         if look not in (skeleton(name), f"{skeleton(name)} of {key}"):
-            yield f"The name of the person '{name}' does not look like '{look}': it was changed behind its back."
+            yield f"The name of the person '{name}' does not look like '{look}': it was changed, bypassing the audit log."
 
 
 def _turns(tx: Connection) -> Iterator[str]:
-    if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(turns.COUNT)):
+    if sorted(tx.scalars(select(TURNS.c.turn))) != list(range(locks.TURNS_IN_ALL)):
         yield "The rows that writers wait at are not those that were made: two of them could write at once."

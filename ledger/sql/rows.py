@@ -1,15 +1,41 @@
-"""Rows of the tables to records of the ledger, and back."""
+"""Rows of the tables to records of the ledger, and back; statements that stand in files of SQL, or are run often."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, select
+import psycopg
+from sqlalchemy import Connection, Row, Select, Table, TextClause, select, text
+from sqlalchemy.exc import DBAPIError
 
 from ledger.records import Approval, Event, Limit, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
 EVENT_COLUMNS = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
 RUN_COLUMNS = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
+
+
+def statements(subject: str) -> Mapping[str, TextClause]:
+    """Those of a file beside this one, by the names that stand above them ("-- name: …")."""
+    _, *named = Path(__file__).with_name(f"{subject}.sql").read_text(encoding="utf-8").split("-- name: ")
+    return {name: text(sql) for name, _, sql in (one.partition("\n") for one in named)}
+
+
+def run(tx: Connection, statement: str, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    """What each step of a run asks, with `%(name)s` for values: SQLAlchemy would take as long for it as the database does.
+
+    Raises what SQLAlchemy would raise.
+    """
+    return run_on(tx.connection.driver_connection, statement, values)
+
+
+def run_on(session: Any, statement: str, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    """The same, in a session of psycopg."""
+    try:
+        done: psycopg.Cursor[Any] = session.execute(statement, values)
+    except psycopg.Error as failed:
+        raise DBAPIError.instance(None, None, failed, psycopg.Error, hide_parameters=True) from failed
+    return done
 
 
 def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:
@@ -29,6 +55,7 @@ def select_runs(*further: Any) -> Select[Any]:
 
 
 def to_run(row: Row[Any] | Mapping[str, Any]) -> Run:
+    """A run of what `select_runs` gives."""
     values = row._mapping if isinstance(row, Row) else row
     event = Event(**{name: values[name] for name in EVENT_COLUMNS})
     return Run(event=event, **{name: values[name] for name in RUN_COLUMNS})
@@ -41,7 +68,12 @@ def from_proposal(proposal: Proposal) -> dict[str, Any]:
 
 
 def to_proposal(row: Row[Any]) -> Proposal:
-    values = fields(row)
+    """A proposal of a row of its table."""
+    return proposal_of(fields(row))
+
+
+def proposal_of(values: dict[str, Any]) -> Proposal:
+    """Of the values of its columns, which are taken out of `values`."""
     asked = {name: values.pop(name) for name in ("role", "four_eyes", "own")}
     limits = tuple(_limit(raw) for raw in values.pop("limits"))
     approval = Approval(**asked, clauses=tuple(values.pop("clauses")), limits=limits)

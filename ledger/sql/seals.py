@@ -14,75 +14,32 @@ from sqlalchemy import Connection, Row, func, select, text
 
 from ledger.canonical import moment
 from ledger.sql.attempts import DEVICE_DAYS
+from ledger.sql.rows import statements
 from ledger.tables import AUDIT
 
+_SQL = statements("seals")
+_ACCOUNTS = "FROM ledger.accounts LEFT JOIN ledger.people USING (key)"
 #: what is sealed of a run
 OF_RUNS = (
-    "inbox", "runs", "observations", "facts", "model_calls", "proposals", "touches", "decisions", "authorizations", "effects",
-    "incidents",
+    "inbox", "runs", "observations", "facts", "model_calls", "drafts", "proposals", "touches", "decisions",
+    "authorizations", "effects", "incidents",
 )  # fmt: skip
-#: single rows that are sealed: all that there are, by what the log calls them
-_ROWS: Mapping[str, str] = {
-    "people": "SELECT name AS whose FROM ledger.people",
-    "accounts": "SELECT coalesce(name, key) AS whose FROM ledger.accounts LEFT JOIN ledger.people USING (key)",
-    "codes": "SELECT coalesce(name, key) AS whose FROM ledger.accounts LEFT JOIN ledger.people USING (key)",
-    "sessions": "SELECT digest AS whose FROM ledger.sessions",
-    "devices": "SELECT digest || ' ' || key AS whose FROM ledger.devices",
-    "admissions": "SELECT admission_id AS whose FROM ledger.admissions",
-    "event_sources": "SELECT name AS whose FROM ledger.event_sources",
-    "dead_letters": "SELECT letter_id AS whose FROM ledger.dead_letters",
+#: single rows that are sealed, by what is digested: all that there are, as the log calls them (in a body under the key);
+#: how one is named in a sentence
+_ROWS: Mapping[str, tuple[str, str, str]] = {
+    "people": ("name FROM ledger.people", "name", "The person '{}'"),
+    "accounts": (f"coalesce(name, key) {_ACCOUNTS}", "name", "The password or second factor of '{}'"),
+    "codes": (f"coalesce(name, key) {_ACCOUNTS}", "name", "The last code of the second factor of '{}'"),
+    "sessions": ("digest FROM ledger.sessions", "session", "The session {}"),
+    "devices": ("digest || ' ' || key FROM ledger.devices", "device", "The browser {}"),
+    "admissions": ("admission_id FROM ledger.admissions", "admission_id", "What was asked for as {}"),
+    "event_sources": ("name FROM ledger.event_sources", "name", "The event source {}"),
+    "dead_letters": ("letter_id FROM ledger.dead_letters", "letter_id", "The dead letter {}"),
     # one that has told nothing yet has no place to read on from
-    "feeds": "SELECT name AS whose FROM ledger.feeds WHERE cursor <> ''",
-    "policy_drafts": "SELECT draft_id AS whose FROM ledger.policy_drafts",
-    "lessons": "SELECT decision_id AS whose FROM ledger.lessons",
+    "feeds": ("name FROM ledger.feeds WHERE cursor <> ''", "name", "The feed {}"),
+    "policy_drafts": ("draft_id FROM ledger.policy_drafts", "draft_id", "The policy draft {}"),
+    "lessons": ("decision_id FROM ledger.lessons", "decision_id", "The settled lesson {}"),
 }
-#: as they are named in a sentence
-_NAMES: Mapping[str, str] = {
-    "people": "The person '{}'",
-    "accounts": "The password or second factor of '{}'",
-    "codes": "The last code of the second factor of '{}'",
-    "sessions": "The session {}",
-    "devices": "The browser {}",
-    "admissions": "What was asked for as {}",
-    "event_sources": "The event source {}",
-    "dead_letters": "The dead letter {}",
-    "feeds": "The feed {}",
-    "policy_drafts": "The policy draft {}",
-    "lessons": "The settled lesson {}",
-}
-#: in the body, what a single row is called
-_KEYS: Mapping[str, str] = {
-    "sessions": "session", "devices": "device", "admissions": "admission_id", "dead_letters": "letter_id",
-    "policy_drafts": "draft_id", "lessons": "decision_id",
-}  # fmt: skip
-_BROKEN = text("""
-    SELECT audit.run_id, told.name, min(audit.seq) AS seq
-    FROM ledger.audit, jsonb_each_text(audit.body -> 'rows') AS told (name, seal)
-    WHERE audit.run_id = ANY (:ids) AND told.name = ANY (:names)
-    GROUP BY audit.run_id, told.name, told.seal
-    HAVING told.seal <> ledger.seal(told.name, audit.run_id, split_part(told.seal, ' ', 1)::bigint)
-    ORDER BY seq
-""")
-#: what stands in a run that has ended, or waits for somebody, after what its last seal covers
-_ADDED = text("""
-    SELECT sealed.run_id, sealed.name FROM (
-        SELECT audit.run_id, told.name, max(split_part(told.seal, ' ', 1)::bigint) AS upto
-        FROM ledger.audit, jsonb_each_text(audit.body -> 'rows') AS told (name, seal)
-        WHERE audit.run_id = ANY (:ids) AND told.name IN ('observations', 'facts', 'model_calls')
-        GROUP BY audit.run_id, told.name
-    ) AS sealed JOIN ledger.runs ON runs.run_id = sealed.run_id AND (runs.status = 'closed'
-        OR runs.status IN ('waiting', 'incident') AND sealed.name = 'observations'
-        OR runs.status = 'waiting' AND sealed.name = 'facts')
-    WHERE sealed.upto < CASE sealed.name
-        WHEN 'facts' THEN (SELECT max(f.look) FROM ledger.facts f WHERE f.run_id = sealed.run_id)
-        WHEN 'observations' THEN (SELECT max(o.seq) FROM ledger.observations o WHERE o.run_id = sealed.run_id)
-        ELSE (SELECT max(c.number) FROM ledger.model_calls c WHERE c.run_id = sealed.run_id)
-    END
-""")
-_SINGLE = text("""
-    SELECT seq, at, kind, body FROM ledger.audit
-    WHERE body -> 'rows' ?| CAST(:names AS text[]) OR kind = ANY (:leaving) ORDER BY seq
-""")
 #: kinds of rows that end a session, or every session of somebody
 _LEAVING = ("signed_out", "sessions_ended", "password_reset", "password_changed", "second_factor_removed")
 
@@ -102,13 +59,13 @@ class _Last:
 def broken(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[str]]:
     """By run, a sentence for each table of which the rows are not what was sealed."""
     said: dict[str, list[str]] = defaultdict(list)
-    for row in tx.execute(_BROKEN, {"ids": list(run_ids), "names": list(OF_RUNS)}):
+    for row in tx.execute(_SQL["broken"], {"ids": list(run_ids), "names": list(OF_RUNS)}):
         said[row.run_id].append(
-            f"Run {row.run_id} is not as the audit log says ({row.name}, row {row.seq}): it was changed behind its back."
+            f"Run {row.run_id} is not as the audit log says ({row.name}, row {row.seq}): it was changed, bypassing the audit log."
         )
-    for row in tx.execute(_ADDED, {"ids": list(run_ids)}):
+    for row in tx.execute(_SQL["added"], {"ids": list(run_ids)}):
         said[row.run_id].append(
-            f"Run {row.run_id} has {row.name} that the audit log does not know of: they were added behind its back."
+            f"Run {row.run_id} has {row.name} that the audit log does not know of: they were added, bypassing the audit log."
         )
     return said
 
@@ -116,24 +73,26 @@ def broken(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[str]]:
 def differences(tx: Connection) -> Iterator[str]:
     """A sentence for each single row that was added, deleted or changed."""
     told: dict[tuple[str, str], _Last] = {}
-    for entry in tx.execute(_SINGLE, {"names": list(_ROWS), "leaving": list(_LEAVING)}):
+    for entry in tx.execute(_SQL["single"], {"names": list(_ROWS), "leaving": list(_LEAVING)}):
         yield from _hear(entry, told)
     now = max(filter(None, (tx.scalar(select(func.now())), tx.scalar(select(func.max(AUDIT.c.at))))))
-    for table, listed in _ROWS.items():
+    for table, (listed, _, name_of) in _ROWS.items():
         seen: set[str] = set()
-        for whose, found in tx.execute(text(f"SELECT whose, ledger.seal('{table}', whose) FROM ({listed}) AS listed")):
-            name, last = _NAMES[table].format(whose), told.get((table, whose))
+        for whose, found in tx.execute(
+            text(f"SELECT whose, ledger.seal('{table}', whose) FROM (SELECT {listed}) AS one (whose)")
+        ):
+            name, last = name_of.format(whose), told.get((table, whose))
             if last is None or last.ended or whose in seen:
-                yield f"{name} stands in the ledger, and the audit log does not know of it: it was added behind its back."
+                yield f"{name} is in the ledger but not in the audit log: it was added, bypassing the audit log."
             elif last.seal != found:
-                yield f"{name} is not as the audit log says: it was changed behind its back."
+                yield f"{name} is not as the audit log says: it was changed, bypassing the audit log."
             seen.add(whose)
         for (kept_in, whose), last in told.items():
             may_be_gone = last.ended or (last.until is not None and last.until <= now)
             if kept_in == table and whose not in seen and not may_be_gone:
                 yield (
-                    f"{_NAMES[table].format(whose)} is told of in the audit log, and gone from the ledger: "
-                    "it was deleted behind its back."
+                    f"{name_of.format(whose)} is told of in the audit log, and gone from the ledger: "
+                    "it was deleted bypassing the audit log."
                 )
 
 
@@ -143,11 +102,11 @@ def _hear(entry: Row[*tuple[Any, ...]], told: dict[tuple[str, str], _Last]) -> I
     for table, seal in body.get("rows", {}).items():
         if table not in _ROWS:
             continue
-        whose = body[_KEYS.get(table, "name")]
+        whose = body[_ROWS[table][1]]
         before = told.get((table, whose))
         # who signs in proves a password, and changes none
         if (table, entry.kind) == ("accounts", "signed_in") and before is not None and before.seal != seal:
-            yield f"{_NAMES[table].format(whose)} was changed behind the ledger's back before row {entry.seq} of the audit log."
+            yield f"{_ROWS[table][2].format(whose)} was changed bypassing the audit log before row {entry.seq} of the audit log."
         told[table, whose] = _Last(seal, _until(table, entry), body.get("name", ""))
     if entry.kind in _LEAVING:
         for (table, whose), last in told.items():

@@ -11,7 +11,7 @@ from ledger import limits
 from ledger.canonical import canonical
 from ledger.limits import Standing
 from ledger.records import Commitment, Limit, Proposal
-from ledger.sql import turns
+from ledger.sql import locks
 from ledger.sql.rows import fields, select_record
 from ledger.tables import COMMITMENTS
 
@@ -34,10 +34,14 @@ def count(tx: Connection, run_id: str, asked: Sequence[Limit], *, alone: bool = 
     """
     windows = [(*limits.total(limit), limit.days) for limit in asked]
     wanted = list(dict.fromkeys(windows))
-    mine = {turns.of_total(*total) for *total, _ in wanted} if alone else ()
+    mine = {locks.turn_of_total(*total) for *total, _ in wanted} if alone else ()
     rows = tx.execute(_COUNT, {"run_id": run_id, "wanted": canonical(wanted).decode(), "turns": sorted(mine)}).all()
     before = dict(zip(wanted, (row.cents for row in rows), strict=True))
     return Counted(limits.standings(asked, [before[window] for window in windows]), rows[0].now)
+
+
+def standings(tx: Connection, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
+    return count(tx, run_id, asked, alone=False).standings if asked else []
 
 
 def commit(tx: Connection, proposal: Proposal, counted: Counted) -> list[Commitment]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodes.functions.accounts import fallen_by
-from nodes.functions.claims import CLAIM_FUNCTIONS, promised_latest_first
 from nodes.functions.invoices import billed_beyond_receipt, money, priced_otherwise, repeated_invoices
 from nodes.functions.mentions import order_numbers, without_order_numbers
 from nodes.functions.orders import (
@@ -24,7 +23,7 @@ from nodes.functions.orders import (
     skus_of,
     substitute_skus,
 )
-from nodes.functions.stock import STOCK_FUNCTIONS
+from nodes.functions.stock import CLAIM_FUNCTIONS, STOCK_FUNCTIONS, promised_latest_first
 from nodes.functions.times import days_between, earliest, latest
 
 PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {

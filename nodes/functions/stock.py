@@ -1,12 +1,17 @@
 """Stock that can be promised (STK-1), that can be trusted (STK-2), and where else it is (STK-4).
 
-What a plan takes is not there for its next line; the takings are kept here, per case.
+What a plan takes is not there for its next line.
+
+And what open orders lay claim to: reservations of stock, and deliveries they wait for; and whose turn is first (OMN-1).
+A claim is a line of an open order with `order_id`, `customer_id` and `promised_at` of its order, and `picked`: whether
+any line of it is picked, or not known not to be.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from nodes.functions.times import days_between
+from nodes.functions.times import days_between, moment
 from systems.records import Records
 
 Record = Mapping[str, Any]
@@ -15,42 +20,37 @@ STOCK_FUNCTIONS = (
 )  # fmt: skip
 
 
-class Missing(LookupError):
+class MissingCollection(LookupError):
     """A collection that a function needs was not read."""
 
 
 class Stock:
-    """The stock functions of one case. `needs(collection)` raises Missing for a collection that could not be read.
+    """The stock functions of one case.
 
     Args:
         records: what was read.
-        needs: called with a collection before it is looked at.
+        needs: called with a collection before it is looked at; raises MissingCollection for one that could not be read.
         trust: the values of STK-2: counted_within_days, failed_picks_below.
         as_of: the moment at which the case is looked at.
         subject: the order whose own backorders do not count against a delivery.
+        taken: what the plan so far has used up, by SKU and location.
     """
 
     def __init__(
-        self, records: Records, needs: Callable[[str], None], trust: Mapping[str, Any], as_of: str, subject: str
+        self,
+        records: Records,
+        needs: Callable[[str], None],
+        trust: Mapping[str, Any],
+        as_of: str,
+        subject: str,
+        taken: Callable[[], Mapping[tuple[str, str], int]] = dict,
     ) -> None:
-        self._records, self._needs, self._trust, self._as_of, self._subject = records, needs, trust, as_of, subject
-        self._taken: dict[tuple[str, str], int] = {}
+        self._records, self._needs, self._trust, self._as_of = records, needs, trust, as_of
+        self._subject, self._taken = subject, taken
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The functions by the name that packs use."""
         return {name: getattr(self, name) for name in STOCK_FUNCTIONS}
-
-    def take(self, sku: str, location: str, qty: int) -> None:
-        """Use up stock: what is taken is not available any more."""
-        self._taken[sku, location] = self._taken.get((sku, location), 0) + qty
-
-    def taken(self) -> Mapping[tuple[str, str], int]:
-        """What the plan so far has used up, by SKU and location."""
-        return dict(self._taken)
-
-    def put_back(self, taken: Mapping[tuple[str, str], int] | None = None) -> None:
-        """Go back to what was `taken` then; to nothing where a new plan begins."""
-        self._taken = dict(taken or {})
 
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
@@ -150,7 +150,7 @@ class Stock:
         if stock is None or None in (stock["on_hand"], stock["reserved"], stock["safety_stock"]):
             return 0
         free = stock["on_hand"] - stock["reserved"] - stock["safety_stock"]
-        return int(free) - self._taken.get((stock["sku"], stock["location"]), 0)
+        return int(free) - self._taken().get((stock["sku"], stock["location"]), 0)
 
     def _trusted(self, stock: Record | None) -> bool:
         if stock is None or stock["last_counted_at"] is None or stock["failed_picks_14d"] is None:
@@ -159,3 +159,72 @@ class Stock:
         fresh: bool = counted_days_ago <= self._trust["counted_within_days"]
         sound: bool = stock["failed_picks_14d"] < self._trust["failed_picks_below"]
         return fresh and sound
+
+
+Claim = Mapping[str, Any]
+CLAIM_FUNCTIONS = ("reservations", "waiting_for", "by_priority", "tier")
+#: stands for no moment where only the order matters
+FIRST_MOMENT = "0001-01-01T00:00:00Z"
+OPEN = ("new", "payment_review", "backordered", "address_hold")
+
+
+def promised_latest_first(claims: Sequence[Claim]) -> list[Claim]:
+    """Claims by `promised_at`, the latest first, then by order id."""
+    by_id = sorted(claims, key=lambda claim: (claim["order_id"], claim["line_id"]))
+    return sorted(by_id, key=lambda claim: moment(claim["promised_at"]), reverse=True)
+
+
+class Claims:
+    """The claim functions of one case. `needs(collection)` raises Missing for a collection that could not be read.
+
+    Args:
+        records: what was read.
+        needs: called with a collection before it is looked at.
+        tiers: customer tiers, the one that is served first first.
+    """
+
+    def __init__(self, records: Records, needs: Callable[[str], None], tiers: Sequence[str]) -> None:
+        self._records, self._needs, self._tiers = records, needs, list(tiers)
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The functions by the name that packs use."""
+        return {name: getattr(self, name) for name in CLAIM_FUNCTIONS}
+
+    def reservations(self, sku: str) -> list[dict[str, Any]]:
+        """The lines of open orders with this SKU that do not wait for a delivery."""
+        return [claim for claim in self._lines() if claim["sku"] == sku and not claim.get("backorder_po_id")]
+
+    def waiting_for(self, po_id: str) -> list[dict[str, Any]]:
+        """The lines of open orders that wait for this delivery."""
+        return [claim for claim in self._lines() if claim.get("backorder_po_id") == po_id]
+
+    def by_priority(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+        """Claims with their customer's `tier`: by tier, then the earliest `promised_at`, then the order id.
+
+        A tier that is not known gives no precedence, nor does a promise that is not known.
+        """
+        told = [{**claim, "tier": self.tier(claim["customer_id"])} for claim in claims]
+        return sorted(told, key=self._turn)
+
+    def _turn(self, claim: Claim) -> tuple[int, bool, datetime, str, str]:
+        tier = self._tiers.index(claim["tier"]) if claim["tier"] in self._tiers else len(self._tiers) - 1
+        promised = claim["promised_at"]
+        return (tier, promised is None, moment(promised or FIRST_MOMENT), claim["order_id"], claim["line_id"])
+
+    def tier(self, customer_id: str) -> str | None:
+        """The tier of a customer; None where there is no record of them."""
+        self._needs("crm.customers")
+        return (self._records.get("crm.customers", customer_id) or {}).get("tier")
+
+    def _lines(self) -> list[dict[str, Any]]:
+        self._needs("oms.orders")
+        return [
+            {
+                **line,
+                **{name: order[name] for name in ("order_id", "customer_id", "promised_at")},
+                "picked": any(other.get("picked", False) is not False for other in order["lines"]),
+            }
+            for order in self._records.all("oms.orders")
+            if order["status"] in OPEN
+            for line in order["lines"]
+        ]

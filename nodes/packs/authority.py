@@ -37,7 +37,7 @@ def _automate(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> I
         return
     for action in (*listed, *templates):
         if action not in catalogue:
-            yield f"{clause} lets {action!r} run without a person, which is no action of the catalogue"
+            yield f"{clause} lets {action!r} run without a person, which is not an action of the catalogue"
         elif catalogue[action].automate_up_to_cents is None:
             yield f"{clause} lets {action} run without a person, which the catalogue lets no policy do"
     for action, words in templates.items():
@@ -100,7 +100,7 @@ def _unlimited(pack: Pack, catalogue: Catalogue, limits: Iterable[Any]) -> Itera
     money = {kind for name in pack.actions if name in catalogue for kind in catalogue[name].money}
     for kind in COUNTED.keys() - counted:
         if not money.isdisjoint(COUNTED[kind]):
-            yield f"no limit of {', '.join(pack.approval.limits)} counts what is {kind}, and its actions do"
+            yield f"no limit of {', '.join(pack.approval.limits)} counts {kind}, but its actions do"
 
 
 def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
@@ -119,4 +119,4 @@ def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iter
         elif cents is not None and not action.has_flat_cost:
             yield f"{clause} says what one {name} costs, which the catalogue does not count as flat"
     for unknown in stated:
-        yield f"{clause} says what {unknown!r} costs, which is no action of the catalogue"
+        yield f"{clause} says what {unknown!r} costs, which is not an action of the catalogue"

@@ -14,11 +14,12 @@ from nodes.pack import GIVEN, Book, ExtraRead, ModelSight, Option, Pack, Read, S
 from nodes.packs.authority import mistakes
 from nodes.packs.conditions import compile_condition
 from nodes.packs.fields import why_not_shown
-from nodes.packs.names import instead, unknown_name
-from nodes.packs.source import Written
+from nodes.packs.names import unknown_name
+from nodes.packs.source import line_of
+from strict_yaml import YamlDocument, instead
 from systems.catalogue import Catalogue
+from systems.company import READ_TOOLS
 from systems.conditions import Expression
-from systems.reads import READ_TOOLS
 
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
@@ -39,7 +40,7 @@ class Compiler:
         self,
         pack: Pack,
         inside: tuple[str, ...],
-        written: Written,
+        written: YamlDocument,
         file: str,
         catalogue: Catalogue,
         tools: Collection[str],
@@ -66,7 +67,7 @@ class Compiler:
                 where = f"finding {finding.id}"
                 self._at("findings", dimension, number)
                 if finding.id in bound:
-                    self._fail(f"{where} of {dimension} stands twice")
+                    self._fail(f"{where} of {dimension} appears twice")
                 bound[finding.id] = set(finding.each)
                 self._each(finding.each, known, where)
                 self._expression(finding.when, known | finding.each.keys(), where)
@@ -75,7 +76,7 @@ class Compiler:
         for finding_id, options in pack.options.items():
             self._at("options", finding_id)
             if finding_id in pack.open_choices and len({option.id for option in options}) < max(2, len(options)):
-                self._fail(f"the choice of {finding_id} is open, so it needs two options or more, each with a name of its own")
+                self._fail(f"the choice of {finding_id} is open, so it needs at least two options, each with a unique name")
             if finding_id not in bound:
                 self._fail(f"options are given for the unknown finding {finding_id!r}; {instead(finding_id, bound)}")
             for number, option in enumerate(options):
@@ -285,7 +286,7 @@ class Compiler:
 
     def _at(self, *path: str | int) -> None:
         """What is looked at from now on, for the sentence where something is wrong with it."""
-        self.place = f"{self.file}, line {self.written.line((*self.inside, *path))}"
+        self.place = f"{self.file}, line {line_of(self.written, (*self.inside, *path))}"
 
     def _fail(self, sentence: str) -> None:
         raise BadInput(f"{self.place}: {sentence.rstrip('.')}; mend the pack")

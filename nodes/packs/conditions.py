@@ -48,7 +48,7 @@ def _remedy(source: str) -> str:
     for pattern, remedy in _REMEDIES:
         if re.search(pattern, bare):
             return remedy
-    return _unclosed(bare) or "look at what stands there: a sign may be missing between two names"
+    return _unclosed(bare) or "check this spot: an operator may be missing between two names"
 
 
 def _unclosed(bare: str) -> str:

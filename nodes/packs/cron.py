@@ -17,4 +17,6 @@ def check_cron(schedule: str) -> None:
             raise CroniterBadCronError
         croniter(schedule, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
     except (CroniterBadCronError, CroniterBadDateError):
-        raise ValueError(f"{schedule!r} is no schedule; write it as cron in UTC, such as 0 6 * * * for each morning") from None
+        raise ValueError(
+            f"{schedule!r} is not a schedule; write it as cron in UTC, such as 0 6 * * * for every morning"
+        ) from None

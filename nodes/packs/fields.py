@@ -12,6 +12,6 @@ _PATH = re.compile(r"\w+(?:\.\w+)*")
 def why_not_shown(field: str) -> str | None:
     """Why a field, dotted into records and lists, cannot be shown to a model; None if it can."""
     if not _PATH.fullmatch(field):
-        return f"{field!r} is no field; write it as status, or as lines.sku in a record or a list"
+        return f"{field!r} is not a field; write it as status, or as lines.sku in a record or a list"
     personal = sorted(PERSONAL.intersection(field.split(".")))
-    return f"{personal[0]!r} tells who or where somebody is, and no model sees it; take it out" if personal else None
+    return f"{personal[0]!r} identifies or locates a person, and no model may see it; remove it" if personal else None

@@ -6,19 +6,28 @@ from itertools import chain
 from typing import Any
 
 from nodes.pack import Option, Pack, Step, Way
+from systems.catalogue import Catalogue
 
 _REMEDY = "give it a `when` or put it last"
 _UNMET = re.compile(r"unmet\(\s*'([^']*)'\s*\)")
 
 
-def hints(pack: Pack) -> list[str]:
-    """Sentences, in the order of the pack; none for a pack in which everything is used and can be reached.
+def hints(pack: Pack, catalogue: Catalogue) -> list[str]:
+    """Sentences, in the order of the pack; none for one in which everything is used, guarded, and can be reached.
 
     What stands before `parts` is used if one of the parts uses it.
     """
     parts: Sequence[tuple[str, Pack]] = [(f"part {name}: ", part) for name, part in pack.parts.items()] or [("", pack)]
-    told = [f"{label}{hint}" for label, part in parts for hint in (*_silent(part), *_behind(part), *_without_end(part))]
+    told = [
+        f"{label}{hint}"
+        for label, part in parts
+        for hint in (*_silent(part), *_behind(part), *_without_end(part), *_unguarded(part, catalogue))
+    ]
     return [*told, *_unused([part for _, part in parts])]
+
+
+def _of_part(part: Pack, catalogue: Catalogue) -> Iterator[str]:
+    yield from chain(_silent(part), _behind(part), _without_end(part), _unguarded(part, catalogue))
 
 
 def ways(pack: Pack) -> Iterator[Way]:
@@ -72,9 +81,18 @@ def _without_end(pack: Pack) -> Iterator[str]:
     goes_on = [f"{one.id!r} of {finding}" for finding, one in answers if not (one.end or one.escalate)]
     if goes_on and not _always_ends(pack):
         yield (
-            f"after option {goes_on[0]} the case goes on, and no conclusion always ends it: where none fits, it is escalated "
+            f"after option {goes_on[0]} the case continues, and no conclusion always ends it: if none fits, it is escalated "
             f"to {pack.missing.escalate}; let the last conclusion have no `when`"
         )
+
+
+def _unguarded(pack: Pack, catalogue: Catalogue) -> Iterator[str]:
+    """Actions that change, cost or send something, and of which no guard says when they are right."""
+    guarded = {guard.for_ for guard in pack.guards}
+    for name in sorted(pack.actions - guarded):
+        action = catalogue[name]
+        if action.effect or action.money or "text" in action.args.values():
+            yield f"action {name} has no guard: a proposal may do it to any record; say under guards to which it may"
 
 
 def _always_ends(pack: Pack) -> bool:
@@ -99,7 +117,7 @@ def _unused(parts: Sequence[Pack]) -> Iterator[str]:
 def _left(kind: str, parts: Sequence[Pack], named: Sequence[Mapping[str, Any]], used: Iterable[Any], why: str) -> Iterator[str]:
     for name in dict.fromkeys(chain(*named)):
         if name not in set(used):
-            yield f"{kind} {name} is never used: {why}; take it out, or name it where it belongs"
+            yield f"{kind} {name} is never used: {why}; remove it, or use it where it belongs"
 
 
 def drafts_of(args: Mapping[str, Any]) -> list[str]:

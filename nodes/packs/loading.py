@@ -4,29 +4,23 @@ What it names is checked, and its conditions compiled, in `nodes.packs.compiling
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from errors import BadInput
 from knowledge_index.policies import Clause
 from nodes.pack import Pack
 from nodes.packs.compiling import Compiler
-from nodes.packs.names import schema_sentence
-from nodes.packs.source import read_written
+from nodes.packs.source import line_of
+from strict_yaml import read_yaml
 from systems.catalogue import Catalogue
 
 
 def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], clauses: Mapping[str, Clause]) -> Pack:
     """Read, validate and compile a pack. Raises BadInput that names the file, the place and the remedy."""
-    written = read_written(file)
-    try:
-        pack = Pack.model_validate(_with_parts(written.raw))
-    except ValidationError as error:
-        first = _first(error)
-        raise BadInput(f"{file}, line {written.line(first['loc'])}: {schema_sentence(first)}") from error
+    written = read_yaml(file, "pack")
+    pack = written.as_model(Pack, "docs/packs.md", _with_parts(written.data), partial(line_of, written))
     if pack.parts and pack.book:
         raise BadInput(f"{file}: a book belongs to the part whose events it lists; move it there")
     for event in pack.trigger.events:
@@ -38,13 +32,6 @@ def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], claus
     for name, part in pack.parts.items():
         Compiler(part, ("parts", name), written, file.name, catalogue, tools, clauses).run()
     return pack
-
-
-def _first(error: ValidationError) -> ErrorDetails:
-    """The first mistake; if it is a missing key, one beside it that is not known is its cause: it is misspelt."""
-    errors = error.errors()
-    beside = (one for one in errors if one["type"] == "extra_forbidden" and one["loc"][:-1] == errors[0]["loc"][:-1])
-    return next(beside, errors[0])
 
 
 def _with_parts(raw: Any) -> Any:

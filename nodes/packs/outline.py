@@ -29,7 +29,7 @@ def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: words
         middle = list(_inside(pack, catalogue, values))
     end = [
         Branch("Who approves", _leaves(words.approval(pack, values)), "heading"),
-        Branch(f"What cannot be told goes to {pack.missing.escalate} ({', '.join(pack.missing.cites)})", (), "heading"),
+        Branch(f"Cases with missing data go to {pack.missing.escalate} ({', '.join(pack.missing.cites)})", (), "heading"),
         *(Branch(f"{_opened(one)}: every {one.field} of {one.tool}", (), "heading") for one in book),
     ]
     title = f"{pack.mission}: {pack.title}, version {pack.version}, {pack.digest}"
@@ -37,7 +37,7 @@ def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: words
 
 
 def _opened(book: Book) -> str:
-    by_itself = f", and by itself at {book.schedule} (UTC)" if book.schedule else ""
+    by_itself = f", and automatically at {book.schedule} (UTC)" if book.schedule else ""
     return f"`missions run {book.event} --all`{by_itself}"
 
 
@@ -82,7 +82,7 @@ def _reads(pack: Pack) -> Iterator[str]:
         named = {one for raw in read.args.values() if raw in pack.expressions for one in pack.expressions[raw].names}
         after = [one for one in pack.reads if one in named - GIVEN]
         waits = f", after {', '.join(after)}" if after else ""
-        absent = ", or what stands in for it" if read.if_absent is not None else ""
+        absent = ", or its replacement" if read.if_absent is not None else ""
         system, _, tool = read.tool.partition(".")
         yield f"{name}: {tool} of {system}{waits}{absent}"
 
@@ -94,7 +94,7 @@ def _finding(pack: Pack, finding: Finding, catalogue: Catalogue, automate: Mappi
         *(_option(pack, one, place, catalogue, automate, values) for place, one in enumerate(options, start=1)),
     ]
     if finding.choice == "any":
-        inside.insert(0, Branch("any option that works may be chosen; the first is, where nobody does"))
+        inside.insert(0, Branch("any option that works may be chosen; the first one by default"))
     if finding.priority:
         inside.insert(0, Branch(f"served in the order of {finding.priority}"))
     return Branch(f"{finding.id}: {words.sentence(finding.says, values)}", inside, "finding")
@@ -132,7 +132,7 @@ def _whether(one: Finding | Conclusion, values: words.Values) -> Iterator[str]:
 def _kept(keeps: Sequence[str] | None) -> str:
     if keeps is None:
         return ""
-    return f" Of what was planned before, only {', '.join(keeps)} is kept." if keeps else " Nothing planned before is kept."
+    return f" Of the steps planned so far, only {', '.join(keeps)} is kept." if keeps else " No step planned so far is kept."
 
 
 def _leaves(texts: Iterable[str]) -> list[Branch]:

@@ -113,9 +113,9 @@ def approval(pack: Pack, values: Values) -> Iterator[str]:
     """Who approves a plan, by the clauses in force."""
     rule = pack.approval
     alone, base = _of(rule.automate, values), _of(rule.base, values)
-    yield f"nobody: a plan of {', '.join(alone['automate'])} only ({rule.automate})"
+    yield f"no one: a plan of {', '.join(alone['automate'])} only ({rule.automate})"
     for action, templates in alone["automate_templates"].items():
-        yield f"nobody: {action} with {', '.join(templates)} ({rule.automate})"
+        yield f"no one: {action} with {', '.join(templates)} ({rule.automate})"
     yield f"{base['role']}: every other plan, at least ({rule.base})"
     for band in _of(rule.bands, values)["bands"]:
         up_to = f"up to {_shown('_cents', band['up_to_cents'])} at stake" if "up_to_cents" in band else "above that"
@@ -130,7 +130,7 @@ def approval(pack: Pack, values: Values) -> Iterator[str]:
             yield f"{one['role']}{', two different people' if one.get('four_eyes') else ''}: {more} ({clause})"
     for one in rule.raises:
         yield f"{_of(one.clause, values)['role']}, at least: {one.for_} if {condition(one.that, values)} ({one.clause})"
-    yield "somebody else than who edited it: every edited plan"
+    yield "a person other than the editor: every edited plan"
     if rule.own:
         actions = ", ".join(_of(rule.own.clause, values)["own_wording"])
         yield f"who edited it, if {rule.own.owner.removeprefix('=')} and only the tone of {actions} ({rule.own.clause})"

@@ -8,16 +8,16 @@ from typing import Any
 
 from errors import NoAnswer
 from ledger.records import NewObservation
-from models.sensitive import MARK
+from models.masking import MARK
 from nodes.derivation import Plan, derived
 from nodes.governance import tier
-from nodes.letters import problems
+from nodes.letters import filled, problems
 from nodes.planner import Planner, escalation
 from nodes.quoting import contacts, foreign
 from nodes.reasoning.schema import HAND_OVER
 from nodes.reasoning.sight import Sight
-from nodes.reasoning.task import Task
 from nodes.reasons import LONGEST
+from nodes.state import Task
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH
 
 LONGEST_SUMMARY, LONGEST_ALTERNATIVE = 600, 200
@@ -34,7 +34,7 @@ def planners_plan(task: Task, because: str) -> dict[str, Any]:
 
 def without_an_answer(task: Task, name: str, failed: NoAnswer) -> dict[str, Any]:
     """The planner's plan, where a model was asked and gave no answer."""
-    return planners_plan(task, f"{name} gave no answer: {failed} The planner's plan stands.")
+    return planners_plan(task, f"{name} gave no answer: {failed} The planner's plan is used.")
 
 
 def chosen(answer: Answer, task: Task, sight: Sight, plans: Sequence[Plan], by: Mapping[str, str]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _taken(
     for written in answer["letters"]:
         place = places.get(written["step"], -1)
         letter = plan.letters.get(place)
-        if letter is None or "letter" in steps[place] or letter.text.strip() == written["text"].strip():
+        if letter is None or "written_by" in steps[place] or letter.text.strip() == written["text"].strip():
             continue
         if tier(steps[place], automate) == "automate":
             continue  # what nobody sees before it is sent keeps the words of the pack
@@ -77,16 +77,19 @@ def _taken(
         wrong = problems(letter, text)
         # a mark comes back where the pack's own words have what it stands for; what a record says comes by holes alone
         if MARK.search(text) or (text != written["text"] and not contacts(text) <= contacts(letter.text)):
-            wrong = ["it names what is not shown"]
+            wrong = ["it mentions something that is not shown"]
         elif len(text) > room:
             wrong = ["the letters are too long together"]
         if wrong:
-            says = f"The letter of a model for step {place + 1} is not used, and the pack's stands: {wrong[0]}"[:LONGEST]
+            says = f"The model's letter for step {place + 1} is not used; the pack's letter is: {wrong[0]}"[:LONGEST]
             said.append(NewObservation("propose", "missing", says))
             continue
         room -= len(text)
-        steps[place] |= {"letter": text, "written_by": by["model"]}
-    taken = {**plan.draft, "plan": steps, "of": plan.id, "said": [*said, *plan.draft["said"]]}
+        args = {
+            name: filled(text, letter.holes) if value == letter.filled else value for name, value in steps[place]["args"].items()
+        }
+        steps[place] |= {"args": args, "written_by": by["model"]}
+    taken = {**plan.draft, "plan": steps, "said": [*said, *plan.draft["said"]]}
     return _worded(taken, answer, task, sight, by)
 
 
@@ -146,7 +149,7 @@ def _worded(made: Mapping[str, Any], answer: Answer, task: Task, sight: Sight, b
 def _summary(text: str, sight: Sight) -> list[NewObservation]:
     text, strange = " ".join(text.split())[:LONGEST_SUMMARY], _strange(text, sight)
     if strange:
-        says = f"The summary of a model is left out, for it quotes {strange[0]}, which nothing says"[:LONGEST]
+        says = f"The model's summary is not used: it quotes {strange[0]}, which is in none of the facts"[:LONGEST]
         return [NewObservation("propose", "missing", says)]
     return [NewObservation("propose", "plan", f"Summary, written by a model: {text}", {"summary": text})] if text else []
 

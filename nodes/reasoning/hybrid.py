@@ -17,7 +17,7 @@ from nodes.reasoning.mind import Mind
 from nodes.reasoning.reading_more import read_more
 from nodes.reasoning.schema import OWN_PLAN, choice_schema
 from nodes.reasoning.seeing import see
-from nodes.reasoning.task import Task
+from nodes.state import Task
 
 
 class Hybrid(Llm):
@@ -32,7 +32,7 @@ class Hybrid(Llm):
 
     def _made(self, task: Task) -> dict[str, Any]:
         """The plan that the model chose, or its own. Raises NoAnswer."""
-        plans = feasible(task.case, task.findings, task.catalogue)
+        plans = feasible(task.case, task.catalogue)
         sight = see(task, plans)
         answer = self._choices.ask(task, sight, choice_schema(sight))
         if answer.get("read"):

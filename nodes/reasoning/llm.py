@@ -10,7 +10,7 @@ from nodes.reasoning.drafting import planned, planners_plan, without_an_answer
 from nodes.reasoning.mind import Mind
 from nodes.reasoning.schema import plan_schema
 from nodes.reasoning.seeing import see
-from nodes.reasoning.task import Task
+from nodes.state import Task
 
 
 class Llm:
@@ -33,7 +33,7 @@ class Llm:
     def propose(self, task: Task) -> dict[str, Any]:
         """A draft; see `nodes.state.Reasoner`."""
         if task.case.pack.model is None:
-            return planners_plan(task, f"{task.case.pack.mission} lets no model see its cases; the planner's plan stands")
+            return planners_plan(task, f"{task.case.pack.mission} lets no model see its cases; the planner's plan is used")
         try:
             return self._made(task)
         except NoAnswer as failed:

@@ -6,13 +6,13 @@ from typing import Any
 from errors import NoAnswer
 from models.calls import Limits, Model, Question
 from models.masking import Masks
-from models.prompts import Prompt
-from models.untrusted import block
+from models.prompts import Prompt, block
+from nodes.letters import args_without_words
 from nodes.reasoning.asking import Asker
 from nodes.reasoning.schema import Schema
 from nodes.reasoning.seeing import hiding
 from nodes.reasoning.sight import Sight
-from nodes.reasoning.task import Task
+from nodes.state import Task
 
 _AGAIN = "Your last answer was not one JSON object of the form asked for. Answer with that object and nothing else."
 _REFUSED = "Your last answer did not pass the check. What it was and why it did not pass is in these blocks; answer anew."
@@ -50,7 +50,9 @@ class Mind:
             why = [hiding(one, sight) for one in task.objections]
             what = {
                 "verdict": task.refused["verdict"],
-                "actions": [hiding(f"{step['name']} {step['args']}", sight) for step in task.refused["plan"]],
+                "actions": [
+                    hiding(f"{step['name']} {args_without_words(step, task.catalogue)}", sight) for step in task.refused["plan"]
+                ],
                 "reasons": [one["says"] for one in task.refused["reasons"]],
             }
             told += [_REFUSED, block("refused answer", masks.mask_all(what)), block("objections", masks.mask_all(why))]

@@ -15,8 +15,7 @@ from knowledge_index.intents import CHATTER, OTHER
 from ledger.base import Ledger
 from models.calls import Limits, Model, Question
 from models.masking import Masks
-from models.prompts import Prompt
-from models.untrusted import block
+from models.prompts import Prompt, block
 from nodes.listening import Understands
 from nodes.reasoning.asking import Asker
 
@@ -25,7 +24,7 @@ LEAST_QUOTE, LONGEST_QUOTE = 8, 200
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _OnBehalf:
     """On behalf of whom a text is read."""
 
     ledger: Ledger
@@ -33,13 +32,13 @@ class _Reader:
     look: int
 
 
-_reader: ContextVar[_Reader | None] = ContextVar("reader", default=None)
+_reader: ContextVar[_OnBehalf | None] = ContextVar("reader", default=None)
 
 
 @contextmanager
 def reading_for(ledger: Ledger, run_id: str, look: int, *, may_ask: bool) -> Iterator[None]:
     """While it is open, texts are read for this run; a model is asked only here, and only where the pack shows it the text."""
-    token = _reader.set(_Reader(ledger, run_id, look) if may_ask else None)
+    token = _reader.set(_OnBehalf(ledger, run_id, look) if may_ask else None)
     try:
         yield
     finally:

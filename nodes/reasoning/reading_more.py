@@ -9,7 +9,7 @@ import orjson
 from ledger.records import NewObservation, ObservationKind
 from nodes.pack import ExtraRead
 from nodes.reasoning.allowing import allowed
-from nodes.reasoning.task import Task
+from nodes.state import Task
 from systems.calls import Call
 from systems.conditions import Unknown
 

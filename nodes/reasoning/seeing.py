@@ -11,13 +11,13 @@ from typing import Any
 
 from ledger.records import Observation
 from models.masking import Masks, leaks
-from nodes.case import LONGEST_SAID, Told, shown
+from nodes.case import LONGEST_SAID, ShownAs, shown
 from nodes.derivation import Plan, queues
 from nodes.pack import ModelSight, Option, Way
 from nodes.reasoning.allowing import allowed, texts
 from nodes.reasoning.reading_more import may_read
 from nodes.reasoning.sight import Sight
-from nodes.reasoning.task import Task
+from nodes.state import Task
 from systems.catalogue import ADDRESS_FIELDS, ArgumentType
 from systems.conditions import Expression
 
@@ -35,11 +35,11 @@ def see(task: Task, plans: Sequence[Plan] = ()) -> Sight:
     facts = _facts(task, pack.model)
     seen = {*texts(facts), *texts([list(clause.values.values()) for clause in task.clauses.values()])}
     told = _telling(seen)
-    shown_as = {one["says"]: _says(task, one, told) for one in task.findings}
+    shown_as = {one["says"]: _says(task, one, told) for one in task.case.findings}
     looked = {
         "case": {"mission": pack.title, "event": task.case.event.name, "as_of": task.case.as_of, **_subject(task, pack.model)},
         "facts": facts,
-        "findings": [_finding(task, one, shown_as[one["says"]], told) for one in task.findings],
+        "findings": [_finding(task, one, shown_as[one["says"]], told) for one in task.case.findings],
         "evidence": [one for one in (_evidence(line, shown_as) for line in task.rail) if one],
         "clauses": [
             {"id": one.id, "version": one.version, "text": one.text, "values": dict(one.values)} for one in task.clauses.values()
@@ -111,7 +111,7 @@ def _hidden(task: Task, facts: Mapping[str, Any]) -> Sequence[str]:
     return sorted(hidden, key=lambda one: (-len(one), one))
 
 
-def _telling(known: set[str]) -> Told:
+def _telling(known: set[str]) -> ShownAs:
     """Numbers are told, and of texts those that stand in what is seen."""
 
     def told(expression: Expression, value: Any) -> str:
@@ -123,14 +123,14 @@ def _telling(known: set[str]) -> Told:
     return told
 
 
-def _says(task: Task, finding: Mapping[str, Any], told: Told) -> str:
+def _says(task: Task, finding: Mapping[str, Any], told: ShownAs) -> str:
     if finding["lacking"]:
-        return "It cannot be told whether this is so, for something could not be read."
+        return "This is not known, because something could not be read."
     source = next(one.says for findings in task.case.pack.findings.values() for one in findings if one.id == finding["id"])
     return task.case.sentence(source, finding["about"], told)
 
 
-def _finding(task: Task, finding: Mapping[str, Any], says: str, told: Told) -> dict[str, Any]:
+def _finding(task: Task, finding: Mapping[str, Any], says: str, told: ShownAs) -> dict[str, Any]:
     options: Sequence[Option] = task.case.pack.options.get(finding["id"], ())
     what = [
         {
@@ -215,7 +215,7 @@ def _rules(task: Task) -> dict[str, Any]:
         return [way.model_dump(by_alias=True, exclude_defaults=True) for way in ways]
 
     pack = task.case.pack
-    found = dict.fromkeys(one["id"] for one in task.findings)
+    found = dict.fromkeys(one["id"] for one in task.case.findings)
     return {
         "options": {finding: written(pack.options[finding]) for finding in found if finding in pack.options},
         "conclusions": written(pack.conclusions),

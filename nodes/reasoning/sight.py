@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from models.masking import Masks
-from models.untrusted import block
+from models.prompts import block
 from nodes.quoting import quotable
 
 

@@ -1,19 +1,24 @@
-"""Recorded exceptions into the sandbox company, each whole or not at all."""
+"""Recorded exceptions into the sandbox company, each whole or not at all.
 
-from collections.abc import Callable, Iterable, Mapping
+Every case is a small closed world: that it says nothing more about a customer means there is nothing more. Two cases
+fit into one company only if about whatever both speak of they say the same; otherwise a read for the one would give
+answers of the other. Locations are the exception: they are the same company's in all cases and are merged.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput
-from systems.sandbox import journals
-from systems.sandbox.claims import claims_of, digest
-from systems.sandbox.database import create_schema, engine_of
-from systems.sandbox.feed import tell
-from systems.sandbox.shapes import COLLECTIONS, Row, clean, is_moment, rows_of
-from systems.sandbox.tables import LOCATIONS, ORDER_LINES, ORDERS, PAYMENTS
+from systems.company import COLLECTIONS
+from systems.sandbox import tables as t
+from systems.sandbox.database import Row, clean, create_schema, digest, engine_of, is_moment, rows_of
 
 Records = dict[str, list[Mapping[str, Any]]]
 
@@ -48,7 +53,7 @@ def load_cases(
                 with connection.begin():
                     _load(connection, case_id, case)
                     if feed:
-                        tell(connection, case_id, case)
+                        publish_event(connection, case_id, case)
                 report.loaded.append(case_id)
             except BadInput as refusal:
                 report.refused[case_id] = str(refusal)
@@ -70,7 +75,7 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     if not is_moment(as_of):
         raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
     # One load at a time, so that two cannot claim the same SKU.
-    connection.execute(text(f"lock table {journals.CLAIMS.fullname} in share row exclusive mode"))
+    connection.execute(text(f"lock table {t.CLAIMS.fullname} in share row exclusive mode"))
     if _is_loaded(connection, case_id, records):
         return
     fresh = _claim(connection, case_id, records)
@@ -100,13 +105,13 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
 
 def _listed(case_id: str, collection: str, found: Any) -> list[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(record, Mapping) for record in found):
-        raise BadInput(f"Case {case_id}: {collection} is no list of records; mend the case.")
+        raise BadInput(f"Case {case_id}: {collection} is not a list of records; correct the case.")
     cleaned: list[Mapping[str, Any]] = clean(found)
     return cleaned
 
 
 def _is_loaded(connection: Connection, case_id: str, records: Records) -> bool:
-    loaded = journals.LOADED
+    loaded = t.LOADED
     known = connection.execute(select(loaded.c.digest).where(loaded.c.case_id == case_id)).scalar()
     if known is None:
         connection.execute(insert(loaded).values(case_id=case_id, digest=digest(records)))
@@ -118,7 +123,7 @@ def _is_loaded(connection: Connection, case_id: str, records: Records) -> bool:
 def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[str, str]]:
     """Claim what the case speaks of; returns what no other case has spoken of yet."""
     said = claims_of(records)
-    claims = journals.CLAIMS
+    claims = t.CLAIMS
     if not said:
         return set()
     query = select(claims).where(tuple_(claims.c.kind, claims.c.id).in_(list(said)))
@@ -144,10 +149,10 @@ def _is_fresh(collection: str, record: Mapping[str, Any], fresh: set[tuple[str, 
 
 def _merge_locations(connection: Connection, case_id: str, found: list[Mapping[str, Any]], pickups: set[str]) -> None:
     for record in found:
-        row = rows_of("wms.locations", record)[LOCATIONS][0]
-        known = connection.execute(select(LOCATIONS).where(LOCATIONS.c.location == row["location"])).mappings().first()
+        row = rows_of("wms.locations", record)[t.LOCATIONS][0]
+        known = connection.execute(select(t.LOCATIONS).where(t.LOCATIONS.c.location == row["location"])).mappings().first()
         if known is None:
-            connection.execute(insert(LOCATIONS).values(row))
+            connection.execute(insert(t.LOCATIONS).values(row))
             continue
         if known["type"] != row["type"]:
             raise BadInput(
@@ -162,7 +167,7 @@ def _merge_locations(connection: Connection, case_id: str, found: list[Mapping[s
                 "they decide about it; reset the sandbox to load this one."
             )
         if merged != known["km_to"]:
-            connection.execute(update(LOCATIONS).where(LOCATIONS.c.location == row["location"]).values(km_to=merged))
+            connection.execute(update(t.LOCATIONS).where(t.LOCATIONS.c.location == row["location"]).values(km_to=merged))
 
 
 def _insert(connection: Connection, case_id: str, collection: str, found: list[Mapping[str, Any]]) -> None:
@@ -184,11 +189,41 @@ def _insert(connection: Connection, case_id: str, collection: str, found: list[M
 def _complete(connection: Connection, as_of: str, records: Records) -> None:
     """The company's own bookkeeping about what was loaded."""
     orders = [record["order_id"] for record in records.get("oms.orders", ())]
-    released = select(ORDERS.c.order_id).where(ORDERS.c.order_id.in_(orders), ORDERS.c.status == "ready")
+    released = select(t.ORDERS.c.order_id).where(t.ORDERS.c.order_id.in_(orders), t.ORDERS.c.status == "ready")
     # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
-    not_late = ORDER_LINES.c.backorder_po_id.is_(None)
-    connection.execute(update(ORDER_LINES).where(ORDER_LINES.c.order_id.in_(released) & not_late).values(reserved=True))
+    not_late = t.ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(t.ORDER_LINES).where(t.ORDER_LINES.c.order_id.in_(released) & not_late).values(reserved=True))
     paid = [record["order_id"] for record in records.get("payments.payments", ())]
     connection.execute(
-        update(PAYMENTS).where(PAYMENTS.c.order_id.in_(paid) & PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of)
+        update(t.PAYMENTS).where(t.PAYMENTS.c.order_id.in_(paid) & t.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of)
     )
+
+
+def publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
+    """Put the event of a recorded exception on the feed, once. Whoever calls this is the only one who does meanwhile.
+
+    Otherwise one event could be seen before another with a lower number, which would never be read.
+    """
+    event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
+    row = {"source_id": case_id, "event": clean(event)}
+    connection.execute(upsert(t.EVENTS).values(row).on_conflict_do_nothing(index_elements=["source_id"]))
+
+
+def claims_of(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
+    """(kind, id) -> digest of all that the records say about it."""
+    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for collection, found in records.items():
+        for record in found:
+            statement = f"{collection} {json.dumps(record, sort_keys=True)}"
+            for about in set(_subjects(collection, record)):
+                said[about].append(statement)
+    return {about: digest(sorted(statements)) for about, statements in said.items()}
+
+
+def _subjects(collection: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    one = COLLECTIONS[collection]
+    inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
+    for piece, about in ((record, one.about), *inside):
+        for kind, field in about.items():
+            if isinstance(piece, Mapping) and isinstance(piece.get(field), str):
+                yield kind, piece[field]

@@ -1,11 +1,17 @@
-"""What several systems of the sandbox company ask of an order before they change anything about it."""
+"""What the order management, the warehouse and the logistics of the sandbox company do: their write tools that are programs.
 
+Those that change one record alone stand in `systems/company.yaml`.
+"""
+
+from collections.abc import Mapping
 from typing import Any
+
+from sqlalchemy import func, select
 
 from errors import Refused
 from systems.sandbox import tables as t
-from systems.sandbox.shapes import Row
-from systems.sandbox.work import Work
+from systems.sandbox.database import Row
+from systems.sandbox.work import Act, Id, Words, Work
 
 
 def open_order(work: Work, order_id: str, what: str, *, or_ready: bool = False) -> Row:
@@ -65,3 +71,215 @@ def move_line(work: Work, order: Row, line: Row, **values: Any) -> None:
     if takes_stock and held:
         reserve(work, after["sku"], after["location"], line["qty"])
     work.change(t.ORDER_LINES, {**line, "reserved": False}, **values, reserved=takes_stock and held)
+
+
+# Order management
+
+
+def cancel_order(work: Work, order_id: Id, reason: Words) -> None:
+    """Cancel an order that has not shipped, and set its reserved units free."""
+    order = work.row(t.ORDERS, order_id=order_id)
+    if order["status"] in ("shipped", "delivered", "cancelled"):
+        raise Refused(f"Order {order_id} is {order['status']}, so it cannot be cancelled.")
+    for line in lines_of(work, order_id):
+        unreserve(work, line)
+    work.change(t.ORDERS, order, status="cancelled", reservation=None)
+    work.do("oms.cancellations", order_id, reason=reason)
+
+
+def cancel_line(work: Work, order_id: Id, line_id: Id) -> None:
+    """Cancel one line of an open order; the last line cannot be cancelled, the order must be. The total stays."""
+    open_order(work, order_id, "lose a line")
+    line = line_of(work, order_id, line_id)
+    if len(lines_of(work, order_id)) == 1:
+        raise Refused(f"Line {line_id} is the last of order {order_id}; cancel the order instead.")
+    unreserve(work, line)
+    work.change(t.ORDER_LINES, {**line, "reserved": False}, cancelled=True)
+
+
+def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
+    """Send a substitute of the item in its place, if the order allows it and the line's location has enough."""
+    order = open_order(work, order_id, "be substituted")
+    line = line_of(work, order_id, line_id)
+    if not order["allow_substitution"]:
+        raise Refused(f"Order {order_id} does not allow substitution.")
+    if sku not in (work.row(t.ITEMS, sku=line["sku"])["substitutes"] or ()):
+        raise Refused(f"{sku} is not a substitute for {line['sku']}.")
+    if any(other["sku"] == sku for other in lines_of(work, order_id)):
+        raise Refused(f"Order {order_id} has a line of {sku} already.")
+    move_line(work, order, line, sku=sku, backorder_po_id=None)
+
+
+def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -> None:
+    """Give an order that has not shipped another address: an object with at least line1, postal_code and country."""
+    order = open_order(work, order_id, "change its address", or_ready=True)
+    missing = [name for name in ("line1", "postal_code", "country") if not str(ship_to.get(name) or "").strip()]
+    if missing:
+        raise Refused(f"The new address of order {order_id} has no {missing[0]}.")
+    work.change(t.ORDERS, order, ship_to=ship_to)
+
+
+def place_order_hold(work: Work, order_id: Id, reason: Words) -> None:
+    """Hold an order that has not shipped for the customer; a hold for its address sets it to address_hold."""
+    order = open_order(work, order_id, "be held", or_ready=True)
+    status = "address_hold" if reason == "address" and order["status"] in t.OPEN else order["status"]
+    work.change(t.ORDERS, order, hold_reason=reason, status=status)
+
+
+def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
+    """Move the pickup of an order to another store that has enough of every line."""
+    order = open_order(work, order_id, "move its pickup", or_ready=True)
+    if order["pickup_location"] is None:
+        raise Refused(f"Order {order_id} is not to be picked up.")
+    if order["pickup_location"] == to_location:
+        raise Refused(f"Order {order_id} is already set for pickup at {to_location}.")
+    if work.row(t.LOCATIONS, location=to_location)["type"] not in ("store", "flagship"):
+        raise Refused(f"{to_location} is not a store; choose one for the pickup.")
+    _move_all(work, order_id, to_location)
+    work.change(t.ORDERS, order, pickup_location=to_location)
+
+
+def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
+    """Ship a pickup order home from a location that has enough of every line, if the order allows it."""
+    order = open_order(work, order_id, "be shipped home", or_ready=True)
+    if order["pickup_location"] is None or not order["allow_ship_home"]:
+        raise Refused(f"Order {order_id} is not a pickup order, or it cannot be shipped home.")
+    if order["ship_to"] is None:
+        raise Refused(f"Order {order_id} has no address to be shipped to.")
+    work.row(t.LOCATIONS, location=from_location)
+    _move_all(work, order_id, from_location)
+    work.change(t.ORDERS, order, pickup_location=None)
+
+
+def _move_all(work: Work, order_id: str, location: str) -> None:
+    order = work.row(t.ORDERS, order_id=order_id)
+    for line in lines_of(work, order_id):
+        if line["location"] == location and line["backorder_po_id"] is None:
+            free_stock(work, line["sku"], location, 0 if line["reserved"] else line["qty"])
+        else:
+            move_line(work, order, line, location=location, backorder_po_id=None)
+
+
+# Warehouse
+
+
+def confirm_reservation(work: Work, order_id: Id) -> None:
+    """Reserve the units of every line of an open order that is not backordered; all of them or none."""
+    order = open_order(work, order_id, "be reserved")
+    if order["reservation"] == "confirmed":
+        raise Refused(f"The reservation of order {order_id} is confirmed already.")
+    from_stock = [line for line in lines_of(work, order_id) if line["backorder_po_id"] is None]
+    if not from_stock:
+        raise Refused(f"Order {order_id} has no line that takes stock, so there is nothing to reserve.")
+    for line in sorted(from_stock, key=lambda row: (str(row["sku"]), str(row["location"]))):
+        if not line["reserved"]:
+            reserve(work, line["sku"], line["location"], line["qty"])
+            work.change(t.ORDER_LINES, line, reserved=True)
+    work.change(t.ORDERS, order, reservation="confirmed")
+
+
+def reallocate_line(work: Work, order_id: Id, line_id: Id, to_location: Id) -> None:
+    """Ship a line of an order that has not shipped from another location that has enough unreserved units."""
+    order = open_order(work, order_id, "be reallocated", or_ready=True)
+    line = line_of(work, order_id, line_id)
+    if line["location"] == to_location and line["backorder_po_id"] is None:
+        raise Refused(f"Line {line_id} of order {order_id} ships from {to_location} already.")
+    work.row(t.LOCATIONS, location=to_location)
+    move_line(work, order, line, location=to_location, backorder_po_id=None)
+
+
+def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
+    """Let a line of an open order wait for an inbound delivery to its location that is not promised to others."""
+    order = open_order(work, order_id, "be backordered")
+    line = line_of(work, order_id, line_id)
+    work.row(t.INBOUND, po_id=po_id)
+    inbound = work.rows(t.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
+    if not inbound:
+        raise Refused(f"Delivery {po_id} brings no {line['sku']} to {line['location']}, where line {line_id} wants it.")
+    left = (inbound[0]["qty"] or 0) - _promised(work, po_id, line, order_id)
+    if left < line["qty"]:
+        raise Refused(f"Delivery {po_id} has {left} units that are not promised, and {line['qty']} are wanted.")
+    move_line(work, order, line, backorder_po_id=po_id)
+    if all(other["backorder_po_id"] for other in lines_of(work, order_id)):
+        work.change(t.ORDERS, order, status="backordered")
+
+
+def request_cycle_count(work: Work, sku: Id, location: Id) -> None:
+    """Have the units of a SKU at a known location counted."""
+    if not work.rows(t.STOCK, sku=sku, location=location):
+        work.row(t.LOCATIONS, location=location)
+    work.do("wms.cycle_counts", f"{sku}@{location}", sku=sku, location=location)
+
+
+def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) -> None:
+    """Give an order that has not shipped the units of a SKU that an open one, not picked yet, was to have: at least as many."""
+    if from_order_id == to_order_id:
+        raise Refused(f"Order {to_order_id} cannot take its own reservation.")
+    # In the order of their ids, so that two swaps never wait for each other.
+    first, second = sorted((from_order_id, to_order_id))
+    orders = {
+        order_id: open_order(work, order_id, "swap its reservation", or_ready=order_id == to_order_id)
+        for order_id in (first, second)
+    }
+    giving, taking = (_line_with(work, order_id, sku) for order_id in (from_order_id, to_order_id))
+    if giving["picked"]:
+        raise Refused(f"The line of {sku} of order {from_order_id} is picked already.")
+    if giving["qty"] < taking["qty"]:
+        raise Refused(f"Order {from_order_id} has {giving['qty']} units of {sku}, and {taking['qty']} are wanted.")
+    if giving["backorder_po_id"] is not None:
+        raise Refused(f"The line of {sku} of order {from_order_id} is backordered, so it has no units to give.")
+    unreserve(work, giving)
+    unreserve(work, taking)
+    if giving["reserved"]:
+        reserve(work, sku, giving["location"], taking["qty"])
+    freed = {**taking, "reserved": False}
+    work.change(t.ORDER_LINES, freed, location=giving["location"], backorder_po_id=None, reserved=giving["reserved"])
+    work.change(t.ORDERS, orders[from_order_id], reservation=None)
+    work.do("wms.reservation_swaps", to_order_id, from_order_id=from_order_id, sku=sku, location=giving["location"])
+
+
+def _line_with(work: Work, order_id: str, sku: str) -> Row:
+    found = [line for line in lines_of(work, order_id) if line["sku"] == sku]
+    if not found:
+        raise Refused(f"Order {order_id} has no line of {sku}.")
+    return found[0]
+
+
+def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
+    lines = t.ORDER_LINES.join(t.ORDERS, t.ORDERS.c.order_id == t.ORDER_LINES.c.order_id)
+    query = (
+        select(func.coalesce(func.sum(t.ORDER_LINES.c.qty), 0))
+        .select_from(lines)
+        .where(
+            t.ORDER_LINES.c.backorder_po_id == po_id,
+            t.ORDER_LINES.c.sku == like["sku"],
+            t.ORDER_LINES.c.location == like["location"],
+            t.ORDER_LINES.c.order_id != except_order,
+            t.ORDER_LINES.c.cancelled.is_(False),
+            t.ORDERS.c.status.in_((*t.OPEN, "ready")),
+        )
+    )
+    return int(work.connection.execute(query).scalar_one())
+
+
+# Logistics
+
+
+def create_return_label(work: Work, order_id: Id) -> None:
+    """Create a return label for an order that was shipped."""
+    order = work.row(t.ORDERS, order_id=order_id)
+    if order["status"] not in ("shipped", "delivered"):
+        raise Refused(f"Order {order_id} is {order['status']}; only a shipped order can be returned.")
+    work.do("logistics.return_labels", order_id)
+
+
+#: the write tools of each system that are programs
+WRITES: Mapping[str, tuple[Act, ...]] = {
+    "oms": (
+        cancel_order, cancel_line, substitute_line, update_shipping_address, place_order_hold, change_pickup_location,
+        convert_to_shipment,
+    ),
+    "wms": (confirm_reservation, reallocate_line, backorder_line, request_cycle_count, swap_reservation),
+    "logistics": (create_return_label,),
+}  # fmt: skip
+DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation)

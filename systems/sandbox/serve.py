@@ -1,17 +1,16 @@
 """A system of the sandbox company as an MCP server, over stdio or streamable HTTP."""
 
 import gc
-import importlib
 import socket
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from errors import BadInput
+from systems.company import SYSTEMS
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-SYSTEMS = ("erp", "crm", "oms", "wms", "payments", "logistics")
 #: the system that tells what happened in the whole company
 FEEDING = "oms"
 _HOST = "127.0.0.1"
@@ -45,9 +44,7 @@ def build(system: str, database_url: str) -> "MCPServer":
     from sqlalchemy import Engine
 
     from systems.sandbox.database import open_engine
-    from systems.sandbox.feed import Feed
-    from systems.sandbox.reads import reads_of
-    from systems.sandbox.toolbox import read_tool, write_tools
+    from systems.sandbox.toolbox import EventsFeed, read_tool, reads_of, write_tool, writes_of
 
     @cache
     def writing() -> Engine:
@@ -58,11 +55,10 @@ def build(system: str, database_url: str) -> "MCPServer":
         # A record and the lists inside it are two statements of one moment.
         return writing().execution_options(isolation_level="REPEATABLE READ")
 
-    acts = importlib.import_module(f"systems.sandbox.{system}")
     tools = [read_tool(read, reading) for read in reads_of(system)]
     if system == FEEDING:
-        tools.append(read_tool(Feed(), reading))
-    tools += write_tools(system, acts.WRITES, acts.DESTRUCTIVE, writing)
+        tools.append(read_tool(EventsFeed(), reading))
+    tools += [write_tool(system, write, writing) for write in writes_of(system)]
     return MCPServer(f"sandbox-{system}", tools=tools, log_level="ERROR", subscriptions=False)
 
 

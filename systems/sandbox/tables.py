@@ -1,289 +1,166 @@
 """The tables of the sandbox company: schema `sandbox`, one table a collection or a list inside a record.
 
-Columns are the fields of the records of CONTRACT.md in their order. Three kinds of columns are not:
+Columns are the fields of `systems/company.yaml` in their order. Three kinds of columns are not:
 
-- `inner()` columns are the company's own bookkeeping: never read back, never told in a receipt
-- `mark()` columns are false until a write sets them, and appear in a record only when they are true
-- `extra()` columns appear in a record only once a write has set them, so that what was loaded reads back as it was
+- `inner` columns are the company's own bookkeeping: never read back, never told in a receipt
+- `mark` columns are false until a write sets them, and appear in a record only when they are true
+- `extra` columns appear in a record only once a write has set them, so that what was loaded reads back as it was
 
 `unsaid` lists the fields that a loaded record did not carry, because absent and null are not the same.
 Money is in integer US cents. A null passes every CHECK: it means "not known".
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    DateTime,
-    Double,
-    ForeignKeyConstraint,
-    Identity,
-    Index,
-    MetaData,
-    Table,
-    Text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+from systems.company import COLLECTIONS, Collection, Kind, RecordPart
 
 SCHEMA = "sandbox"
-METADATA = MetaData(schema=SCHEMA)
+METADATA = sa.MetaData(schema=SCHEMA)
+#: statuses of an order about which something can be done
+OPEN = ("new", "payment_review", "backordered", "address_hold")
+_TYPES: Mapping[str, TypeEngine[Any]] = {
+    "text": sa.Text(), "whole": sa.BigInteger(), "flag": sa.Boolean(), "number": sa.Double(),
+    "moment": sa.DateTime(timezone=True), "nested": JSONB(none_as_null=True),
+}  # fmt: skip
 
 
-def key(name: str) -> Column[Any]:
-    """A field that identifies the record."""
-    return Column(name, Text, primary_key=True)
+def _inner(name: str, *more: Any, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, *more, info={"kind": "inner"}, **options)
 
 
-def text(name: str) -> Column[Any]:
-    """A text, hostile ones included."""
-    return Column(name, Text)
+def _own(table: str) -> Iterator[SchemaItem]:
+    """What the company keeps in a table besides the fields of its records, and rules of its own."""
+    match table:
+        case "oms_orders_lines":
+            # whether its quantity is part of wms.stock.reserved at its location
+            yield _inner("reserved", sa.Boolean, nullable=False, server_default="false")
+            yield sa.CheckConstraint("qty > 0", name="qty_positive")
+            # An order never has two lines of one SKU.
+            standing = sa.Column("cancelled").is_(False)
+            yield sa.Index("one_line_a_sku", "order_id", "sku", unique=True, postgresql_where=standing)
+        case "payments_payments":
+            # the moment at which the case was recorded: what is live or expired is told by it, not by today's clock
+            yield _inner("clock_at", sa.DateTime(timezone=True))
+        case "payments_payments_authorizations":
+            yield _inner("captured_cents", sa.BigInteger, nullable=False, server_default="0")
+            yield sa.CheckConstraint("captured_cents between 0 and amount_cents", name="captured_within_amount")
+        case "payments_payments_charges":
+            yield sa.CheckConstraint("refunded_cents between 0 and amount_cents", name="refunded_within_amount")
+        case "erp_receivables":
+            # an account may have several overdue invoices, so nothing but the row's number identifies one
+            yield _inner("row", sa.BigInteger, sa.Identity(), primary_key=True)
 
 
-def whole(name: str) -> Column[Any]:
-    """A whole number: cents, a quantity, days."""
-    return Column(name, BigInteger)
+def _fields(kinds: Mapping[str, Kind], **info: str) -> Iterator[SchemaItem]:
+    for name, kind in kinds.items():
+        yield sa.Column(name, _TYPES["text" if isinstance(kind, list) else kind], info=info.copy())
+        if isinstance(kind, list):
+            yield sa.CheckConstraint(f"{name} in ({', '.join(map(repr, kind))})", name=f"{name}_known")
 
 
-def flag(name: str) -> Column[Any]:
-    """True or false."""
-    return Column(name, Boolean)
+def _common(table: str, one: Collection | RecordPart) -> Iterator[SchemaItem]:
+    for name in one.marks:
+        yield sa.Column(name, sa.Boolean, nullable=False, server_default="false", info={"kind": "mark"})
+    yield from (sa.CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative") for name in one.not_negative)
+    yield from (sa.Index(f"{table}_by_{name}", name) for name in one.index)
+    yield from _own(table)
 
 
-def moment(name: str) -> Column[Any]:
-    """A moment; ISO 8601 with a Z in records."""
-    return Column(name, DateTime(timezone=True))
-
-
-def number(name: str) -> Column[Any]:
-    """A number with a fraction."""
-    return Column(name, Double)
-
-
-def nested(name: str) -> Column[Any]:
-    """A nested value that the company never looks into by SQL."""
-    return Column(name, JSONB(none_as_null=True))
-
-
-def inner(column: Column[Any]) -> Column[Any]:
-    """Bookkeeping: not a field of the record."""
-    column.info["kind"] = "inner"
-    return column
-
-
-def mark(name: str) -> Column[Any]:
-    """A flag that a record has only where a write has set it."""
-    column: Column[Any] = Column(name, Boolean, nullable=False, server_default="false")
-    column.info["kind"] = "mark"
-    return column
-
-
-def extra(column: Column[Any]) -> Column[Any]:
-    """A field that a record has only after a write has set it."""
-    column.info["kind"] = "extra"
-    return column
-
-
-def one_of(name: str, *words: str) -> CheckConstraint:
-    """The field is one of these words."""
-    return CheckConstraint(f"{name} in ({', '.join(repr(word) for word in words)})", name=f"{name}_known")
-
-
-def at_least_zero(*names: str) -> tuple[CheckConstraint, ...]:
-    """None of these numbers is below zero."""
-    return tuple(CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative") for name in names)
-
-
-def records(name: str, noun: str, *parts: Any) -> Table:
-    """A table of records; `noun` is what a sentence calls one. `seq` keeps the order in which they came."""
-    return Table(
-        name.replace(".", "_"),
+def _records(name: str, one: Collection) -> sa.Table:
+    """A table of records. `seq` keeps the order in which they came."""
+    table = name.replace(".", "_")
+    return sa.Table(
+        table,
         METADATA,
-        *parts,
-        inner(Column("unsaid", ARRAY(Text))),
-        inner(Column("seq", BigInteger, Identity())),
-        info={"collection": name, "noun": noun, "part": None},
+        *(sa.Column(field, sa.Text, primary_key=True) for field in one.key if field not in one.fields),
+        *_fields(one.fields),
+        *(sa.Column(part, _TYPES["nested"]) for part, inside in one.parts.items() if not inside.fields),
+        *_fields(one.written, kind="extra"),
+        *_common(table, one),
+        _inner("unsaid", sa.ARRAY(sa.Text)),
+        _inner("seq", sa.BigInteger, sa.Identity()),
+        info={"collection": name, "noun": one.noun, "part": None, "writes": one.writes},
     )
 
 
-def elements(parent: Table, part: str, noun: str, *parts: Any, own_key: bool = False) -> Table:
+def _elements(parent: sa.Table, part: str, one: RecordPart) -> sa.Table:
     """A table of the elements of the list `part` of a record; `position` is the place in the list, from 0.
 
-    With `own_key` the first column alone identifies an element in the whole company; without any key its place does.
+    Without any key the place of an element identifies it.
     """
-    parent_key = [column.name for column in parent.primary_key]
-    by_place = not any(isinstance(item, Column) and item.primary_key for item in parts)
-    return Table(
-        f"{parent.name}_{part}",
+    keys, table = [column.name for column in parent.primary_key], f"{parent.name}_{part}"
+    return sa.Table(
+        table,
         METADATA,
-        *[inner(Column(column, Text, primary_key=not own_key)) for column in parent_key],
-        *parts,
-        inner(Column("position", BigInteger, primary_key=by_place, autoincrement=False, nullable=False)),
-        inner(Column("unsaid", ARRAY(Text))),
-        ForeignKeyConstraint(parent_key, [f"{SCHEMA}.{parent.name}.{column}" for column in parent_key]),
-        info={"collection": parent.info["collection"], "noun": noun, "part": part, "parent_key": parent_key},
+        *(_inner(column, sa.Text, primary_key=not one.unique) for column in keys),
+        *([sa.Column(one.key, sa.Text, primary_key=True)] if one.key else []),
+        *_fields(one.fields),
+        *_common(table, one),
+        _inner("position", sa.BigInteger, primary_key=one.key is None, autoincrement=False, nullable=False),
+        _inner("unsaid", sa.ARRAY(sa.Text)),
+        sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{parent.name}.{column}" for column in keys]),
+        info={"collection": parent.info["collection"], "noun": one.noun, "part": part, "parent_key": keys, "writes": one.writes},
     )
 
 
-OPEN = ("new", "payment_review", "backordered", "address_hold")
+def _tables() -> Iterator[tuple[str, tuple[sa.Table, Mapping[str, sa.Table]]]]:
+    for name, one in COLLECTIONS.items():
+        table = _records(name, one)
+        yield name, (table, {part: _elements(table, part, inside) for part, inside in one.parts.items() if inside.fields})
 
-ORDERS = records(
-    "oms.orders", "order",
-    key("order_id"), text("customer_id"), text("status"), text("channel"), moment("created_at"), moment("promised_at"),
-    nested("ship_to"), whole("total_cents"), flag("allow_split"), flag("allow_substitution"), flag("allow_ship_home"),
-    text("pickup_location"), text("note"),
-    #: reservation is null while it is pending
-    extra(text("hold_reason")), extra(text("reservation")), extra(flag("reshipped")),
-    one_of("status", *OPEN, "ready", "shipped", "delivered", "cancelled"),
-    one_of("reservation", "confirmed"),
-    *at_least_zero("total_cents"),
-    Index("orders_of_a_customer", "customer_id"),
-)  # fmt: skip
-ORDER_LINES = elements(
-    ORDERS, "lines", "line",
-    key("line_id"), text("sku"), whole("qty"), whole("unit_price_cents"), text("location"), text("backorder_po_id"),
-    flag("picked"),
-    mark("cancelled"),
-    #: whether its quantity is part of wms.stock.reserved at its location
-    inner(Column("reserved", Boolean, nullable=False, server_default="false")),
-    CheckConstraint("qty > 0", name="qty_positive"), *at_least_zero("unit_price_cents"),
-    Index("lines_of_a_sku", "sku"), Index("lines_of_a_delivery", "backorder_po_id"),
-    # An order never has two lines of one SKU.
-    Index("one_line_a_sku", "order_id", "sku", unique=True, postgresql_where=Column("cancelled").is_(False)),
-)  # fmt: skip
-RETURNS = records(
-    "oms.returns", "return",
-    key("return_id"), text("order_id"), text("line_id"), text("sku"), whole("qty"), text("scanned_sku"),
-    text("condition"), whole("refunded_cents"), flag("receipt_posted"), moment("received_at"), text("location"),
-    extra(text("disposition")),
-    one_of("condition", "resellable", "damaged"), one_of("disposition", "restock", "scrap"),
-    *at_least_zero("qty", "refunded_cents"),
-)  # fmt: skip
 
-PAYMENTS = records(
-    "payments.payments", "payment of order",
-    key("order_id"), flag("on_hold"), nested("fraud"),
-    #: the moment at which the case was recorded: what is live or expired is told by it, not by today's clock
-    inner(moment("clock_at")),
-)  # fmt: skip
-AUTHORIZATIONS = elements(
-    PAYMENTS, "authorizations", "authorization",
-    key("auth_id"), whole("amount_cents"), text("status"), moment("authorized_at"), moment("expires_at"),
-    inner(Column("captured_cents", BigInteger, nullable=False, server_default="0")),
-    one_of("status", "authorized", "expired", "voided", "declined"), *at_least_zero("amount_cents"),
-    CheckConstraint("captured_cents between 0 and amount_cents", name="captured_within_amount"),
-    Index("authorizations_of_an_order", "order_id"),
-    own_key=True,
-)  # fmt: skip
-CHARGES = elements(
-    PAYMENTS, "charges", "charge",
-    key("charge_id"), whole("amount_cents"), text("status"), moment("captured_at"), whole("refunded_cents"),
-    one_of("status", "captured", "pending", "refunded", "disputed"), *at_least_zero("amount_cents"),
-    CheckConstraint("refunded_cents between 0 and amount_cents", name="refunded_within_amount"),
-    Index("charges_of_an_order", "order_id"),
-    own_key=True,
-)  # fmt: skip
-
-STOCK = records(
-    "wms.stock", "stock of",
-    key("sku"), key("location"), whole("on_hand"), whole("reserved"), whole("safety_stock"), moment("last_counted_at"),
-    whole("last_counted_qty"), whole("failed_picks_14d"), extra(flag("quarantined")),
-    *at_least_zero("on_hand", "reserved", "safety_stock", "failed_picks_14d"),
-)  # fmt: skip
-LOCATIONS = records(
-    "wms.locations",
-    "location",
-    key("location"),
-    text("type"),
-    nested("km_to"),
-    one_of("type", "dc", "store", "flagship"),
+#: every collection with the tables of the lists inside its records
+TABLES: Mapping[str, tuple[sa.Table, Mapping[str, sa.Table]]] = dict(_tables())
+ORDERS, ORDER_LINES = TABLES["oms.orders"][0], TABLES["oms.orders"][1]["lines"]
+PAYMENTS, AUTHORIZATIONS, CHARGES = TABLES["payments.payments"][0], *TABLES["payments.payments"][1].values()
+STOCK, LOCATIONS, INBOUND = (TABLES[f"wms.{name}"][0] for name in ("stock", "locations", "inbound"))
+CUSTOMERS, ACCOUNTS = TABLES["crm.customers"][0], TABLES["crm.accounts"][0]
+SUBSCRIPTIONS, OPPORTUNITIES = TABLES["crm.subscriptions"][0], TABLES["crm.opportunities"][0]
+RETURNS, ITEMS, VENDORS, BUDGETS, RECEIPTS = (
+    TABLES[name][0] for name in ("oms.returns", "erp.items", "erp.vendors", "erp.budgets", "erp.receipts")
 )
-INBOUND = records(
-    "wms.inbound", "inbound delivery",
-    # a delivery may bring several SKUs to several locations
-    key("po_id"), key("sku"), key("location"), whole("qty"), moment("eta"), moment("expedited_eta"),
-    whole("expedite_cost_cents"), extra(flag("expedited")),
-    *at_least_zero("qty", "expedite_cost_cents"), Index("inbound_of_a_sku", "sku"),
-)  # fmt: skip
+INVOICES, INVOICE_LINES = TABLES["erp.invoices"][0], TABLES["erp.invoices"][1]["lines"]
 
-CUSTOMERS = records(
-    "crm.customers", "customer",
-    key("customer_id"), text("name"), text("tier"), moment("since"), moment("moved_at"), whole("chargebacks_24m"),
-    whole("max_order_12m_cents"),
-    one_of("tier", "standard", "gold", "vip"), *at_least_zero("chargebacks_24m"),
-)  # fmt: skip
-SUBSCRIPTIONS = records(
-    "crm.subscriptions", "subscription",
-    key("subscription_id"), text("customer_id"), text("plan"), text("status"), one_of("status", "active", "cancelled"),
-    Index("subscriptions_of_a_customer", "customer_id"),
-)  # fmt: skip
-ACCOUNTS = records(
-    "crm.accounts", "account",
-    key("account_id"), text("name"), whole("arr_cents"), text("owner_id"), moment("renewal_at"),
-    moment("last_meaningful_contact_at"), flag("champion_left"), whole("nps"), flag("do_not_contact"),
-    flag("legal_hold"), nested("contacts"),
-)  # fmt: skip
-CASES = records(
-    "crm.cases", "case",
-    key("case_id"), text("account_id"), flag("escalated"), moment("opened_at"),
-    Index("cases_of_an_account", "account_id"),
-)  # fmt: skip
-USAGE = records("crm.usage", "usage of account", key("account_id"), nested("weeks"))
-OPPORTUNITIES = records(
-    "crm.opportunities", "opportunity",
-    key("opportunity_id"), text("account_id"), text("kind"), flag("open"), extra(flag("escalated")),
-    one_of("kind", "renewal", "expansion"), Index("opportunities_of_an_account", "account_id"),
-)  # fmt: skip
 
-ITEMS = records(
-    "erp.items", "item",
-    key("sku"), text("title"), whole("unit_price_cents"), whole("unit_cost_cents"), text("category"),
-    flag("final_sale"), nested("substitutes"), *at_least_zero("unit_price_cents", "unit_cost_cents"),
-)  # fmt: skip
-#: an account may have several overdue invoices, so nothing but the row's number identifies one
-RECEIVABLES = records(
-    "erp.receivables", "receivable",
-    inner(Column("row", BigInteger, Identity(), primary_key=True)), text("account_id"), whole("overdue_days"),
-    Index("receivables_of_an_account", "account_id"),
-)  # fmt: skip
-INVOICES = records(
-    "erp.invoices", "invoice",
-    key("invoice_id"), text("vendor_id"), text("vendor_invoice_no"), text("po_id"), text("category"), text("currency"),
-    whole("freight_cents"), whole("tax_cents"), whole("total_cents"), moment("received_at"), text("budget_id"),
-    extra(text("state")), extra(text("state_reason")), one_of("state", "posted", "held", "rejected"),
-    Index("invoices_of_a_vendor", "vendor_id"),
-)  # fmt: skip
-INVOICE_LINES = elements(
-    INVOICES, "lines", "line", text("po_line"), whole("qty"), whole("unit_price_cents"), *at_least_zero("qty")
-)
-PURCHASE_ORDERS = records(
-    "erp.purchase_orders", "purchase order", key("po_id"), text("vendor_id"), text("currency"), text("budget_id")
-)
-PURCHASE_ORDER_LINES = elements(
-    PURCHASE_ORDERS, "lines", "line",
-    key("po_line"), text("sku"), whole("qty"), whole("unit_price_cents"), *at_least_zero("qty"),
-)  # fmt: skip
-RECEIPTS = records(
-    "erp.receipts", "goods receipt",
-    key("po_id"), key("po_line"), whole("qty_received"), whole("qty_invoiced"),
-    *at_least_zero("qty_received", "qty_invoiced"),
-)  # fmt: skip
-VENDORS = records(
-    "erp.vendors", "vendor",
-    key("vendor_id"), text("name"), text("status"), moment("bank_changed_at"), one_of("status", "active", "blocked"),
-)  # fmt: skip
-BUDGETS = records("erp.budgets", "budget", key("budget_id"), whole("remaining_cents"), *at_least_zero("remaining_cents"))
+# What the company did and what was loaded into it; no fields of a record.
 
-ADDRESS_CHECKS = records(
-    "logistics.address_checks", "address check of order",
-    key("order_id"), text("result"), number("confidence"), nested("suggested"),
-    one_of("result", "deliverable", "corrected", "ambiguous", "undeliverable"),
+
+def _journal(name: str, *parts: SchemaItem) -> sa.Table:
+    return sa.Table(name, METADATA, *parts)
+
+
+def _said(name: str, kind: str = "text", **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, _TYPES[kind], nullable=False, **options)
+
+
+def _key(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, primary_key=True)
+
+
+#: One row a write: the same key again gives the same answer.
+WRITES = _journal(
+    "receipts", _key("key"), _said("tool"), _said("args_digest"), sa.Column("answer", JSONB),
+    _said("done_at", "moment", server_default=sa.func.now()),
 )  # fmt: skip
-SHIPMENTS = records(
-    "logistics.shipments", "shipment of order",
-    key("order_id"), text("status"), moment("last_scan_at"), moment("delivered_at"),
-    one_of("status", "in_transit", "delivered", "lost"),
+#: The newest holder that wrote, by what it held: an older one was replaced since.
+FENCES = _journal("fences", _key("scope"), _said("token", "whole"))
+#: What has no record of its own: messages sent, tasks, counts asked for, labels, credits, cases opened.
+DEEDS = _journal(
+    "deeds", _key("deed_id"), _said("collection"), _said("subject"), _said("body", "nested"),
+    _said("done_at", "moment", server_default=sa.func.now()), sa.Column("seq", sa.BigInteger, sa.Identity()),
+)  # fmt: skip
+#: Which recorded exceptions were loaded, by the digest of their systems.
+LOADED = _journal("loaded", _key("case_id"), _said("digest"))
+#: What a loaded case says about an order, a customer, a SKU …: no other case may say something else about it.
+CLAIMS = _journal("claims", _said("kind"), _said("id"), _said("digest"), _said("case_id"), sa.UniqueConstraint("kind", "id"))
+#: What happened, as the feed of events tells it: the events of recorded exceptions that were loaded with it.
+EVENTS = _journal(
+    "events", sa.Column("number", sa.BigInteger, sa.Identity(), primary_key=True), _said("source_id", unique=True),
+    _said("event", "nested"),
 )  # fmt: skip

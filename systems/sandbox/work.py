@@ -1,19 +1,33 @@
-"""One write of the sandbox company: one transaction, done once per idempotency key, with what it changed."""
+"""One write of the sandbox company: one transaction, done once per idempotency key, with what it changed.
+
+Idempotency keys are those of the IETF draft draft-ietf-httpapi-idempotency-key-header; fencing tokens those of M. Kleppmann,
+"How to do distributed locking" (2016): a holder that was replaced is refused, however late its write comes.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from errors import Refused, TryAgain
-from systems.sandbox import journals
-from systems.sandbox.claims import digest
-from systems.sandbox.shapes import Row, clean, told
+from systems.sandbox import tables as t
+from systems.sandbox.database import Row, clean, digest, json_value
+
+Id = Annotated[str, Field(min_length=1, max_length=500)]
+#: what a write tool does: `act(work, …)`
+Act = Callable[..., None]
+#: a word or two of a fixed vocabulary of the caller's: a reason, a template, a queue
+Words = Annotated[str, Field(min_length=1, max_length=500)]
+#: text for a person
+Prose = Annotated[str, Field(max_length=20_000)]
+#: an amount of money in integer US cents
+Cents = Annotated[int, Field(gt=0, le=10**12)]
 
 
 @dataclass
@@ -51,14 +65,14 @@ class Work:
     def add(self, table: Table, **values: Any) -> None:
         """Add an element to a list of a record."""
         self.connection.execute(insert(table).values(values))
-        shown = {column.name: told(values.get(column.name)) for column in table.columns if "kind" not in column.info}
+        shown = {column.name: json_value(values.get(column.name)) for column in table.columns if "kind" not in column.info}
         self._tell(table, values, None, None, shown)
 
     def do(self, collection: str, subject: str, **body: Any) -> None:
         """Note a deed that no record of CONTRACT.md shows: a message sent, a task, a label."""
         deed_id = self.new_id("d")
         row = {"deed_id": deed_id, "collection": collection, "subject": subject, "body": body}
-        self.connection.execute(insert(journals.DEEDS).values(row))
+        self.connection.execute(insert(t.DEEDS).values(row))
         self.changed.append({"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body})
 
     def new_id(self, prefix: str) -> str:
@@ -76,8 +90,8 @@ class Work:
                 "collection": table.info["collection"],
                 "record": record,
                 "field": "/".join([*path, *([name] if name else [])]),
-                "before": told(before),
-                "after": told(after),
+                "before": json_value(before),
+                "after": json_value(after),
             }
         )
 
@@ -87,7 +101,7 @@ def run_once(
     tool: str,
     args: Mapping[str, Any],
     key: str,
-    act: Callable[..., None],
+    act: Act,
     expects: Sequence[Mapping[str, Any]] = (),
     fence: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -103,7 +117,7 @@ def run_once(
             if fence is not None:
                 _require_newest(connection, tool, fence)
             # A concurrent call with the same key waits here until the first one is committed or rolled back.
-            writes = journals.WRITES
+            writes = t.WRITES
             row = {"key": key, "tool": tool, "args_digest": digest(args)}
             mine = connection.execute(upsert(writes).values(row).on_conflict_do_nothing().returning(writes.c.key)).scalar()
             if mine is None:
@@ -130,12 +144,12 @@ def _require_expected(work: Work, expects: Sequence[Mapping[str, Any]]) -> None:
     for change in work.changed:
         spot = (change["collection"].partition(".")[0], change["record"], change["field"])
         if spot in wanted and wanted[spot] != change["before"]:
-            raise Refused(f"{' '.join(spot)} was {change['before']!r} and not {wanted[spot]!r}: somebody changed it meanwhile.")
+            raise Refused(f"{' '.join(spot)} was {change['before']!r} and not {wanted[spot]!r}; it was changed in the meantime.")
 
 
 def _require_newest(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
     """Raises Refused where a call of the same scope with a newer token has been here."""
-    fences, token = journals.FENCES, fence["token"]
+    fences, token = t.FENCES, fence["token"]
     mine = upsert(fences).values(scope=fence["scope"], token=token)
     newest = {"token": func.greatest(fences.c.token, mine.excluded.token)}
     kept = mine.on_conflict_do_update(index_elements=["scope"], set_=newest).returning(fences.c.token)
@@ -148,14 +162,14 @@ def _require_in_time(connection: Connection, tool: str, fence: Mapping[str, Any]
     """Raises TryAgain, which takes everything back, once the call is good no more, by the company's clock."""
     until = datetime.fromisoformat(fence["valid_until"])
     if connection.execute(select(func.clock_timestamp())).scalar_one() > until:
-        raise TryAgain(f"{tool} was good until {told(until)} and came too late; nothing was changed.")
+        raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")
 
 
 def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:
-    writes = journals.WRITES
+    writes = t.WRITES
     first = connection.execute(select(writes).where(writes.c.key == key)).mappings().one()
     if (first["tool"], first["args_digest"]) != (tool, digest(args)):
-        raise Refused(f"The idempotency key {key} was used for another call ({first['tool']}); give {tool} a key of its own.")
+        raise Refused(f"The idempotency key {key} was already used for another call ({first['tool']}); give {tool} a new key.")
     return {**first["answer"], "replayed": True}
 
 

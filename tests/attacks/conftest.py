@@ -54,7 +54,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for promise, tried in table.items():
         total, held = (sum(column) for column in zip(*tried.values(), strict=True))
         terminalreporter.write_line(f"{held:>5} of {total:<5} {promise}")
-    if file := config.getoption("--attacks-to"):
+    if file := config.getoption("--attacks-to", None):
         Path(file).write_text("\n".join(_lines(table)) + "\n", "utf-8")
 
 

@@ -10,16 +10,15 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, Column, Date, Float, ForeignKeyConstraint, Integer, Table, create_engine, text
 
 from graphs.ledgers import open_ledgers
-from ledger.address import parse
-from ledger.admissions import Wanted
-from ledger.desk import Desk
-from ledger.drafts import NewDraft
-from ledger.inbox import Inbox
+from ledger.admissions import AdmissionRequest
+from ledger.connections import parse
 from ledger.lessons import Settlement
 from ledger.migrate import migrate
+from ledger.policies import NewDraft
 from ledger.postgres import PostgresLedger
 from ledger.records import Approval
 from ledger.roles import grant_roles
+from ledger.services import AdminService, Inbox
 from ledger.sql.reconciling import differences
 from ledger.tables import METADATA
 from tests.conftest import _database
@@ -47,7 +46,7 @@ CELLS = [
     if not {table.name, f"{table.name}.{column.name}"} & UNTOLD.keys()
 ]
 #: what grows while a run is under way, and is sealed at its proposals and its end
-GROWING = {"observations", "facts", "model_calls"}
+GROWING = {"observations", "facts", "model_calls", "drafts"}
 TABLES = sorted({table.name for table, _ in CELLS})
 
 
@@ -64,6 +63,7 @@ def url(server_url: str) -> Iterator[str]:
                 started(front, run_id)
                 reasoner.record_facts(run_id, [a_fact(), a_fact("payment", status="failed", value=None, error="away")])
                 reasoner.observe(run_id, [said("read"), said("found")])
+                reasoner.draft(run_id, {"verdict": "fulfil", "plan": []})
                 call = a_call(f"call of {run_id}", run_id=run_id)
                 reasoner.begin_model_call(call, run_tokens=10**9, day_tokens=10**9, day_cents=0)
                 reasoner.end_model_call(call.call_id, answered())
@@ -88,14 +88,14 @@ def url(server_url: str) -> Iterator[str]:
                 if run_id == "run-6":
                     reasoner.incident(run_id, "stuck", LATER)
                 reasoner.observe(run_id, [said("check")])
-            desk = Desk(front)
+            desk = AdminService(front)
             password = desk.give_one_time("Rita")
             takes, mine = {"reviewer"}, "correct horse battery"
             shown = desk.sign_in("Rita", password, timedelta(hours=1), mine, second_factor=takes)
             code = pyotp.TOTP(shown.secret).now()
             assert desk.sign_in("Rita", mine, timedelta(hours=1), code=code, second_factor=takes).token
             front.add_person("Ada", "administrator")
-            desk.ask(Wanted(kind="role", name="Flora", role="finance"), "Ada")
+            desk.ask(AdmissionRequest(kind="role", name="Flora", role="finance"), "Ada")
             draft = NewDraft(
                 policy_id="REF", base_version=1, base_digest="d", version=2, in_force_from=LATER.date().replace(year=2999),
                 text="# Refunds", reason="more of them",

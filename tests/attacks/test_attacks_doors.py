@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dashboard.deadlines import HEADERS_SECONDS
-from ledger.desk import Desk
+from dashboard.serving import HEADERS_SECONDS
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
 from tests.browser.serving import free_port, serving, signed_in
 from tests.conftest import _database
 from tests.integration.raw_sockets import half_sent, handshake, health_seconds
@@ -28,7 +28,7 @@ class Served:
 
     url: str
     token: str
-    desk: Desk
+    desk: AdminService
 
     @property
     def host(self) -> str:
@@ -51,7 +51,7 @@ def served(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with _database(server_url) as database:
         migrate(database)
         with PostgresLedger.open(database) as ledger:
-            desk = Desk(ledger)
+            desk = AdminService(ledger)
             for name, role in (("admin", "administrator"), ("rita", "reviewer"), ("sam", "supervisor")):
                 enrolled(desk, name, role)
             token = signed_in(desk, "rita")

@@ -8,12 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger.address import parse, plain
-from ledger.auditing import examine
+from ledger.audit_export import examine
+from ledger.connections import parse, plain
 from ledger.postgres import PostgresLedger
 from ledger.records import Approval, Fact, Proposal, Run
 from ledger.roles import Role, as_role
 from nodes.authority import evidence_digest, plan_digest
+from tests.actions import CANCEL_ORDER, OPEN_CASE
 from tests.conftest import _database
 from tests.integration.live_company import Company, opened
 
@@ -101,7 +102,7 @@ ALONE: dict[str, Forge] = {
     "that it is over and nothing to do": lambda one: replace(one, approval=NONE, plan=[], changes=[], money_at_stake_cents=0),
     "that the case is handed to another queue": lambda one: replace(
         one, approval=NONE, verdict="escalate", money_at_stake_cents=0, changes=[],
-        plan=[{"name": "open_case", "tool": "crm.open_case", "args": {"queue": "legal", "subject_id": "O-1"},
+        plan=[{"name": OPEN_CASE, "tool": "crm.open_case", "args": {"queue": "legal", "subject_id": "O-1"},
                "says": "Open a case", "tier": "automate", "undo": None}],
     ),
     "that another order is meant": lambda one: with_args(replace(one, approval=NONE)),
@@ -121,7 +122,7 @@ SHOWN: dict[str, tuple[str, Forge]] = {
     "another sentence": (SHORT, lambda one: step(one, says="Nothing happens.")),
     "another tool": (SHORT, lambda one: step(one, tool="crm.send_message")),
     "another tier": (SHORT, lambda one: step(one, tier="none at all")),
-    "another way back": (SHORT, lambda one: step(one, undo={"name": "cancel_order", "args": {"order_id": "O-1"}})),
+    "another way back": (SHORT, lambda one: step(one, undo={"name": CANCEL_ORDER, "args": {"order_id": "O-1"}})),
     "another amount": (SHORT, lambda one: replace(one, money_at_stake_cents=one.money_at_stake_cents + 1)),
     "no changes": (SHORT, lambda one: replace(one, changes=[])),
     "a plan that is not the planner's": (SHORT, lambda one: replace(one, plan=one.plan[:-1])),
@@ -263,7 +264,7 @@ def test_an_owner_of_the_tables_writes_what_was_not_decided_and_the_audit_finds_
         finally:
             for table in ("effects", "authorizations"):
                 session.execute(f"DELETE FROM ledger.{table} WHERE run_id = %s".encode(), (run.run_id,))
-    assert problems and all("behind" in one for one in problems)
+    assert problems and all("bypassing the audit log" in one for one in problems)
 
 
 ASKED = (

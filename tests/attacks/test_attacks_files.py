@@ -10,7 +10,7 @@ import pytest
 
 from cli.main import app
 from errors import MissionsError
-from graphs.settings import CHECKOUT, settings
+from settings import CHECKOUT, settings
 from tests.conftest import _database
 
 pytestmark = pytest.mark.promise("Bad input gets one clear sentence")

@@ -12,8 +12,8 @@ import pytest
 from langgraph.types import Command
 
 from errors import MissionsError, Refused
-from ledger.address import parse, plain
-from ledger.auditing import examine
+from ledger.audit_export import examine
+from ledger.connections import parse, plain
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.roles import as_role
@@ -188,7 +188,7 @@ def test_the_checkpoint_of_another_run_is_not_gone_on_with(company: Company) -> 
     company.runtime.decide(mine.run_id, "reject", "rita", "no")
     mine = company.runtime.drive_one(mine.run_id)
     assert (mine.status, company.snapshot()) == ("incident", before)
-    assert "is of another run" in company.incidents(mine)[0]
+    assert "belongs to another run" in company.incidents(mine)[0]
     assert (company.effects(mine), company.effects(approved)) == ([], [])
     assert company.runtime.drive(approved.run_id).outcome == "executed"
 

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine, text
 
-from ledger.address import parse
-from ledger.auditing import examine, keep_powers
+from ledger.audit_export import examine, keep_powers
 from ledger.canonical import utc_now
+from ledger.connections import parse
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import as_role, grant_roles
-from ledger.sql import powers
-from ledger.sql.attesting import SCHEMA, differences
+from ledger.sql import guards
+from ledger.sql.guards import differences
+from ledger.tables import SCHEMA
 from tests.conftest import _database
 from tests.ledger_examples import staffed
 from tests.schema import written
@@ -144,9 +145,9 @@ CHANGES = {
     ),
 }
 
-#: whoever stands above all grants makes somebody else who does
+#: whoever is above all grants makes somebody else who does
 POWERS = {
-    "a superuser more": ("CREATE ROLE mallory SUPERUSER", "Mallory (superuser) stands above"),
+    "a superuser more": ("CREATE ROLE mallory SUPERUSER", "Mallory (superuser) is above"),
     "a role that becomes superuser": ("CREATE ROLE mallory; ALTER ROLE mallory SUPERUSER", "Mallory (superuser)"),
     "a member of who owns the ledger": (
         "CREATE ROLE mallory; CREATE ROLE lord; CREATE ROLE knight; ALTER SCHEMA ledger OWNER TO lord; "
@@ -198,13 +199,13 @@ def test_somebody_comes_to_stand_above_all_grants(change: str, said: str, url: s
     keep_powers(url)
     engine = create_engine(parse(url))
     with engine.connect() as tx:
-        assert list(powers.differences(tx)) == []
+        assert list(guards.new_powers(tx)) == []
         tx.execute(text(change.replace(":", r"\:")))
-        found = list(powers.differences(tx))
-        powers.keep(tx, utc_now(), again=False)
-        assert list(powers.differences(tx)) == found, "the next start does not make it right"
-        powers.keep(tx, utc_now(), again=True)
-        assert list(powers.differences(tx)) == []
+        found = list(guards.new_powers(tx))
+        guards.keep_powers(tx, utc_now(), again=False)
+        assert list(guards.new_powers(tx)) == found, "the next start does not make it right"
+        guards.keep_powers(tx, utc_now(), again=True)
+        assert list(guards.new_powers(tx)) == []
         tx.rollback()
     engine.dispose()
     assert any(said in one for one in found), found

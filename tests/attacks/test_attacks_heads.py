@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from errors import BadInput
-from ledger import heads as keeping
-from ledger.auditing import Head, examine
-from ledger.heads import Heads
+from ledger import audit_heads as keeping
+from ledger.audit_export import Head, examine
+from ledger.audit_heads import Heads
 from ledger.postgres import PostgresLedger
 from ledger.signatures import signed, signing_key
 from tests.conftest import empty
@@ -76,7 +76,7 @@ def test_the_end_of_the_log_is_cut_off(ledger: PostgresLedger, ledger_url: str, 
     end, _ = ledger.audit_head()
     with psycopg.connect(ledger_url) as session:
         _cut(session, rows)
-    found(heads, ledger, "was cut", f"ends at row {end - rows}", f"to row {end}")
+    found(heads, ledger, "was cut", f"ends at row {end - rows}", f"reached row {end}")
 
 
 def test_the_end_is_cut_off_and_as_much_is_written_in_its_place(ledger: PostgresLedger, ledger_url: str, heads: Heads) -> None:
@@ -88,7 +88,7 @@ def test_the_end_is_cut_off_and_as_much_is_written_in_its_place(ledger: Postgres
             body = json.dumps({"incident_id": f"i-{number}", "reason": "none"})
             session.execute("SELECT ledger.append(now(), 'incident_opened', 'run-1', %s::jsonb)", [body])
     assert not [problem for problem in examine(ledger).problems if "udit row" in problem]
-    found(heads, ledger, "written anew", f"row {end} ")
+    found(heads, ledger, "was rewritten", f"row {end} ")
 
 
 def test_the_whole_log_and_ledger_are_made_anew(ledger: PostgresLedger, ledger_url: str, heads: Heads) -> None:
@@ -99,7 +99,7 @@ def test_the_whole_log_and_ledger_are_made_anew(ledger: PostgresLedger, ledger_u
     started(ledger, "another")
     started(ledger, "and one more")
     assert examine(ledger).problems == []
-    found(heads, ledger, "written anew")
+    found(heads, ledger, "was rewritten")
 
 
 def test_nothing_is_left_of_the_log(ledger: PostgresLedger, ledger_url: str, heads: Heads) -> None:
@@ -169,8 +169,8 @@ BROKEN = {
     "the folder is gone": ("gone", "", "MISSIONS_AUDIT_HEADS"),
     "the folder is a file": ("audit.pem", "", "MISSIONS_AUDIT_HEADS"),
     "there is no such command": (None, "no-such-program --now", "cannot be started (No such file or directory)"),
-    "the command is no line of words": (None, "cat 'open", "it is no line of words"),
-    "the command is a blank": (None, " ", "it is no line of words"),
+    "the command is no line of words": (None, "cat 'open", "it is not a valid command line"),
+    "the command is a blank": (None, " ", "it is not a valid command line"),
     "the command fails": (None, "sh -c 'exit 3'", "ended with status 3"),
     "the command hangs": (None, SLEEPS, "did not end within 0.3 seconds"),
 }

@@ -23,16 +23,17 @@ from rich.text import Text
 
 from cli.screen import Screen, print_json
 from errors import BadInput, MissionsError, Refused, TryAgain
+from evals.atomic_write import atomic_write
 from evals.history import scan, scanning
 from evals.history.cases import read_exceptions
-from evals.history.parquet import checked_schema
-from evals.whole_file import whole_file
-from graphs.settings import CHECKOUT
-from graphs.spreadsheet import as_csv, safe
+from evals.history.engine import checked_schema
 from harmless import Harmless
-from ledger.asking import check_form, check_plan
 from ledger.canonical import moment, utc_now
+from ledger.decision_requests import check_form, check_plan
 from ledger.records import Run
+from rendering import as_csv, safe
+from settings import CHECKOUT
+from tests.actions import OPEN_CASE
 from tests.conftest import _database
 from tests.engine import laboratory
 from tests.integration.commands import missions
@@ -41,8 +42,8 @@ from tests.integration.live_company import RECORDED, Company, company
 __all__ = ["company"]
 pytestmark = pytest.mark.promise("Bad input gets one clear sentence")
 
-STEP: dict[str, Any] = {"name": "open_case", "args": {}}
-CIRCLE: dict[str, Any] = {"name": "open_case", "args": {}}
+STEP: dict[str, Any] = {"name": OPEN_CASE, "args": {}}
+CIRCLE: dict[str, Any] = {"name": OPEN_CASE, "args": {}}
 CIRCLE["args"]["again"] = CIRCLE
 DEEP: Any = {}
 for _ in range(5_000):
@@ -51,14 +52,14 @@ LONG = "x" * 10_000_000
 
 #: what is no plan, or one that the catalogue does not know
 PLANS: dict[str, Any] = {
-    "none": None, "no list": {"0": STEP}, "text": "open_case", "bytes": b"open_case", "a number": 7, "a set": {"open_case"},
-    "an iterator": iter([STEP]), "empty": [], "a text for a step": ["open_case"], "nothing for a step": [None],
-    "a list for a step": [["open_case", {}]], "no name": [{"args": {}}], "no arguments": [{"name": "open_case"}],
-    "a name of another type": [{"name": 5, "args": {}}], "a list for a name": [{"name": ["open_case"], "args": {}}],
+    "none": None, "no list": {"0": STEP}, "text": OPEN_CASE, "bytes": b"open_case", "a number": 7, "a set": {OPEN_CASE},
+    "an iterator": iter([STEP]), "empty": [], "a text for a step": [OPEN_CASE], "nothing for a step": [None],
+    "a list for a step": [[OPEN_CASE, {}]], "no name": [{"args": {}}], "no arguments": [{"name": OPEN_CASE}],
+    "a name of another type": [{"name": 5, "args": {}}], "a list for a name": [{"name": [OPEN_CASE], "args": {}}],
     "an empty name": [{"name": " ", "args": {}}], "half a character": [{"name": "\ud800", "args": {}}],
     "an action that there is not": [{"name": "give_it_all_away", "args": {}}],
     "an escape for a name": [{"name": "\x1b]0;owned\x07\x9b", "args": {}}],
-    "a list for arguments": [{"name": "open_case", "args": []}], "an argument that there is not": [{**STEP, "args": {"x": 1}}],
+    "a list for arguments": [{"name": OPEN_CASE, "args": []}], "an argument that there is not": [{**STEP, "args": {"x": 1}}],
     "a field that there is not": [{**STEP, "approved": True}], "a key of another type": [{**STEP, 5: 1}],
     "an argument under a key of another type": [{**STEP, "args": {5: 1}}],
     "not a number": [{**STEP, "args": {"amount_cents": float("nan")}}], "endless": [{**STEP, "args": {"x": float("inf")}}],
@@ -213,10 +214,10 @@ BOMBS: dict[str, tuple[Callable[[Path], object], str]] = {
     "200 MB of blanks": (lambda file: pq.write_table(
         pa.table({"order_id": [" " * 1_000_000] * 200}), file, compression="zstd", use_dictionary=False), "bytes"),
     "a text of 5 MB in each row": (lambda file: pq.write_table(history(20_000, line1="x" * 5_000_000), file), "bytes of text"),
-    "nothing": (lambda file: file.write_bytes(b""), "no parquet file"),
-    "its mark alone": (lambda file: file.write_bytes(b"PAR1PAR1"), "no parquet file"),
-    "a footer of 4 GB": (lambda file: file.write_bytes(b"PAR1" + b"x" * 100 + b"\xff\xff\xff\xffPAR1"), "no parquet file"),
-    "a footer of zeros": (lambda file: file.write_bytes(b"PAR1" + b"\0" * 5_000 + b"\x88\x13\0\0PAR1"), "no parquet file"),
+    "nothing": (lambda file: file.write_bytes(b""), "not a readable parquet file"),
+    "its mark alone": (lambda file: file.write_bytes(b"PAR1PAR1"), "not a readable parquet file"),
+    "a footer of 4 GB": (lambda file: file.write_bytes(b"PAR1" + b"x" * 100 + b"\xff\xff\xff\xffPAR1"), "not a readable parquet file"),
+    "a footer of zeros": (lambda file: file.write_bytes(b"PAR1" + b"\0" * 5_000 + b"\x88\x13\0\0PAR1"), "not a readable parquet file"),
 }  # fmt: skip
 
 
@@ -357,6 +358,6 @@ def test_a_moment_outside_all_years_is_said_in_one_sentence(as_of: str) -> None:
 def test_a_device_is_replaced_by_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(BadInput, match="is no file"), whole_file(pipe):
+    with pytest.raises(BadInput, match="is not a regular file"), atomic_write(pipe):
         pass
     assert pipe.is_fifo()

@@ -20,10 +20,11 @@ from langgraph.types import Command
 
 from errors import BadInput, MissionsError, Refused
 from graphs.pack_files import load_packs
-from graphs.settings import CHECKOUT
 from knowledge_index.policies import PolicyBook
 from ledger.records import Run
+from settings import CHECKOUT
 from systems.catalogue import default_catalogue
+from tests.actions import OFFER_CREDIT, REFUND_CHARGE
 from tests.conftest import _database
 from tests.integration.live_company import Company, edited, opened
 
@@ -46,8 +47,8 @@ def untouched(company: Company, run: Run, before: Any) -> bool:
 
 @APPROVED
 @pytest.mark.parametrize("into", [
-    {"name": "refund_charge", "args": {"order_id": "{order}", "payment_id": "{order}", "amount_cents": 90_000_00, "reason": "x"}},
-    {"name": "offer_credit", "args": {"account_id": "{order}", "amount_cents": 90_000_00}},
+    {"name": REFUND_CHARGE, "args": {"order_id": "{order}", "payment_id": "{order}", "amount_cents": 90_000_00, "reason": "x"}},
+    {"name": OFFER_CREDIT, "args": {"account_id": "{order}", "amount_cents": 90_000_00}},
     {"name": "void_invoice", "args": {"invoice_id": "{order}"}},
     {"name": "run_shell", "args": {"command": "id"}},
 ], ids=lambda it: it["name"])  # fmt: skip

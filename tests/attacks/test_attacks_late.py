@@ -12,9 +12,10 @@ import pytest
 
 from errors import MissionsError, Refused, TakenOver, TryAgain
 from ledger.canonical import utc_now
+from ledger.incident_resolution import settle
 from ledger.records import Run
-from ledger.settling import settle
 from systems.calls import Call, Fence, Receipt
+from tests.actions import UPDATE_SHIPPING_ADDRESS
 from tests.integration.live_company import Company
 from tests.integration.sandbox_world import Company as Sandbox
 from tests.integration.sandbox_world import shared_company, world
@@ -95,7 +96,7 @@ def lapse(company: Company, run: Run) -> None:
 def approved(company: Company) -> Run:
     """A run that is approved, and that nobody drives yet."""
     run = company.propose(CASE)
-    assert company.proposal(run).plan[0]["name"] == "update_shipping_address"
+    assert company.proposal(run).plan[0]["name"] == UPDATE_SHIPPING_ADDRESS
     company.runtime.decide(run.run_id, "approve", "rita", "as the test asks")
     return company.ledger.run(run.run_id)
 
@@ -175,7 +176,7 @@ def test_a_receipt_that_comes_after_the_end_reopens_the_run_and_is_found(company
     assert "Step 1 (update_shipping_address) was done after the run was closed as abandoned" in reason
     effect = company.effects(run)[0]
     assert effect.status == "done" and effect.receipt is not None and effect.receipt["receipt_id"]
-    assert any("came after its end" in one for one in company.problems())
+    assert any("was sent after the run had ended" in one for one in company.problems())
     settle(company.ledger, run.run_id, "close", "rita", "the address is right", utc_now())
     assert company.ledger.run(run.run_id).outcome == "abandoned"
     assert company.problems() == [] and company.ledger.verify_audit() == []

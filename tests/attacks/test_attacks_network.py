@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 from tests.conftest import _database
 
 pytestmark = pytest.mark.promise("No byte leaves that nobody configured")
@@ -56,14 +56,14 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-from dashboard.signing import COOKIE
-from ledger.desk import Desk
+from dashboard.visitor import COOKIE
+from ledger.services import AdminService
 from tests.browser.serving import serving, signed_in
 from tests.integration.live_company import opened
 _, url, log, address = sys.argv
 with opened(url) as company, serving(url, Path(log), MISSIONS_ADDRESS=address) as at:
     company.propose("dev-ord-0004")
-    token = signed_in(Desk(company.ledger), "rita")
+    token = signed_in(AdminService(company.ledger), "rita")
     place = at.replace("http", "ws") + "/_stcore/stream"
     cookie = {"Cookie": f"{COOKIE}={token}"}
     for stranger in ("https://example.com", "http://127.0.0.1:1", "null"):

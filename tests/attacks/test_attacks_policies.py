@@ -11,13 +11,13 @@ import pytest
 from errors import BadInput
 from graphs.pack_files import load_packs
 from graphs.policy_authority import taken_away
-from graphs.settings import CHECKOUT
 from knowledge_index.documents import parse_document
-from knowledge_index.drafting import book_with
+from knowledge_index.drafting import with_draft
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.records import Approval
+from settings import CHECKOUT
 from systems.catalogue import default_catalogue
 from tests.integration.commands import missions, refused
 
@@ -92,7 +92,7 @@ def test_what_poisons_a_document_is_refused_with_its_place(what: str, tmp_path: 
     with pytest.raises(BadInput) as told:
         book(tmp_path, document(**REFUSED[what]))
     sentence = str(told.value)
-    assert re.match(r".*EVIL0\.md:\d+: ", sentence) and len(sentence) < 700
+    assert re.match(r".*EVIL0\.md, line \d+: ", sentence) and len(sentence) < 700
     assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", sentence)
     assert not (tmp_path / "evil").exists() and not Path("evil").exists()
 
@@ -145,7 +145,7 @@ def test_only_files_of_the_folder_are_policies(name: str, tmp_path: Path) -> Non
         (folder / "sub").mkdir()
         (folder / "sub" / "SUB.md").write_text(document().replace("EVIL", "SUB"))
     made = PolicyBook.load(folder)
-    assert {policy.id for policy in made.policies} == {"EVIL"}
+    assert {policy.id for policy in made.documents} == {"EVIL"}
 
 
 def test_a_threshold_of_another_kind_does_not_load_with_the_packs(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_poisoned_document_stops_the_command_in_one_sentence_and_nothing_of_it
     home, folder = tmp_path / "home", tmp_path / "policies"
     folder.mkdir()
     (folder / "EVIL.md").write_text(document(PROSE="Text \x1b]0;owned\x07."))
-    told = refused(missions("knowledge", "build", MISSIONS_POLICIES=folder, MISSIONS_HOME=home), "EVIL.md:16", "control")
+    told = refused(missions("knowledge", "build", MISSIONS_POLICIES=folder, MISSIONS_HOME=home), "EVIL.md, line 16", "control")
     assert "\x1b" not in told and not (home / "knowledge").exists()
 
 
@@ -185,7 +185,7 @@ def now_and_then(change: Callable[[str], str], name: str = "GOV") -> Approval:
     assert change(text) != text
     before = PolicyBook.load(POLICIES)
     changed = change(text).replace("version: 1", "version: 2").replace("2025-01-01", SOON.isoformat(), 1)
-    after = book_with(POLICIES, changed)
+    after = with_draft(PolicyBook.load(POLICIES), changed)
     packs = load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), before)
     return taken_away(packs.values(), before, after, SOON)
 
@@ -263,5 +263,5 @@ def test_a_draft_that_the_catalogue_or_sense_forbids_loads(change: Callable[[str
 
 
 def _load(drafted: str) -> None:
-    book = book_with(POLICIES, drafted).standing(datetime(2031, 3, 1, tzinfo=UTC))
+    book = with_draft(PolicyBook.load(POLICIES), drafted).standing(datetime(2031, 3, 1, tzinfo=UTC))
     load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), book)

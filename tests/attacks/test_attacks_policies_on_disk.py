@@ -13,12 +13,12 @@ from errors import Refused
 from graphs.policies_in_force import Deciding, compared, policies_in_force
 from graphs.policy_changes import new_draft, put_in_force
 from graphs.runtime import open_database, open_runtime
-from graphs.settings import Settings
 from knowledge_index.drafting import Edit, newest
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
-from ledger.auditing import examine
-from ledger.desk import Desk
+from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
+from settings import Settings
 from systems.sandbox.database import create_schema
 from tests.attacks.test_attacks_policies import put
 from tests.conftest import _database
@@ -39,8 +39,8 @@ class Place:
     ledger: PostgresLedger
 
     @property
-    def desk(self) -> Desk:
-        return Desk(self.ledger)
+    def desk(self) -> AdminService:
+        return AdminService(self.ledger)
 
     def edit(self, name: str, change: Callable[[str], str]) -> None:
         file = self.chosen.policies / f"{name}.md"
@@ -156,7 +156,7 @@ def test_a_lax_file_makes_a_draft_look_as_if_it_took_nothing_away(place: Place) 
         assert bands[-1] == {"role": "finance", "four_eyes": True}
         assert runtime.context.knowledge.search("who approves", 3, as_of=NOW)
     told = missions("knowledge", "restore", DATABASE_URL=url, MISSIONS_POLICIES=place.chosen.policies)
-    assert "GOV.md put back" in told.stdout
+    assert "GOV.md restored" in told.stdout
     with open_runtime(place.chosen) as runtime:
         assert runtime.deciding.held_back == {}
         done = put_in_force(runtime, place.desk, place.chosen, draft.draft_id, "fay", "agreed")

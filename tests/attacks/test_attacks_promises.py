@@ -8,6 +8,7 @@ import pytest
 from ledger.records import Run
 from systems.answers import denial, says_done
 from systems.calls import Call, ReadResult, Receipt
+from tests.actions import OPEN_CASE, REALLOCATE_LINE, REAUTHORIZE, RELEASE_PAYMENT_HOLD, UPDATE_SHIPPING_ADDRESS
 from tests.integration.live_company import Company, Silent, edited
 
 pytestmark = pytest.mark.promise("What a system promised is looked at")
@@ -74,9 +75,9 @@ def is_an_incident(company: Company, run: Run, liar: Liar, name: str) -> str:
 @pytest.mark.parametrize("lie", LIES)
 def test_a_system_that_did_nothing_and_gives_no_error_ends_as_an_incident(company: Company, lie: str) -> None:
     run = company.propose(CASE)
-    liar = Liar(company, "release_payment_hold", LIES[lie])
+    liar = Liar(company, RELEASE_PAYMENT_HOLD, LIES[lie])
     run = executed(company, run, liar)
-    reason = is_an_incident(company, run, liar, "release_payment_hold")
+    reason = is_an_incident(company, run, liar, RELEASE_PAYMENT_HOLD)
     order = company.proposal(run).plan[0]["args"]["order_id"]
     assert f"payments.payments {order} on_hold: promised False, found True" in reason
 
@@ -84,20 +85,20 @@ def test_a_system_that_did_nothing_and_gives_no_error_ends_as_an_incident(compan
 #: the step, and what is done in its place
 OTHERWISE: dict[str, tuple[str, str, str]] = {
     "another address": (
-        "update_shipping_address", "UPDATE sandbox.oms_orders SET ship_to = '{\"line1\": \"1 Elsewhere\"}'", "1 Elsewhere",
+        UPDATE_SHIPPING_ADDRESS, "UPDATE sandbox.oms_orders SET ship_to = '{\"line1\": \"1 Elsewhere\"}'", "1 Elsewhere",
     ),
     "another place": (
-        "reallocate_line", "UPDATE sandbox.oms_orders_lines SET location = 'ST-77'", "ST-77",
+        REALLOCATE_LINE, "UPDATE sandbox.oms_orders_lines SET location = 'ST-77'", "ST-77",
     ),
     "another amount": (
-        "reauthorize",
+        REAUTHORIZE,
         "INSERT INTO sandbox.payments_payments_authorizations (auth_id, order_id, position, amount_cents, status)"
         " SELECT 'au_new ' || order_id, order_id, 99, 1, 'authorized' FROM sandbox.payments_payments",
         "au_new",
     ),
-    "no authorization": ("reauthorize", "SELECT 1", "nothing new"),
+    "no authorization": (REAUTHORIZE, "SELECT 1", "nothing new"),
     "nothing where a null is told": (
-        "release_payment_hold", "UPDATE sandbox.payments_payments SET on_hold = NULL", "promised False, found None",
+        RELEASE_PAYMENT_HOLD, "UPDATE sandbox.payments_payments SET on_hold = NULL", "promised False, found None",
     ),
 }  # fmt: skip
 
@@ -116,29 +117,29 @@ def test_a_system_that_did_it_and_says_that_it_did_not_is_not_believed_either(co
     run = company.propose(CASE)
     liar = Liar(
         company,
-        "release_payment_hold",
+        RELEASE_PAYMENT_HOLD,
         {"ok": False},
         lambda: company.sql("UPDATE sandbox.payments_payments SET on_hold = false"),
     )
     run = executed(company, run, liar)
-    assert "it answered ok: False" in is_an_incident(company, run, liar, "release_payment_hold")
+    assert "it answered ok: False" in is_an_incident(company, run, liar, RELEASE_PAYMENT_HOLD)
 
 
 def test_what_cannot_be_read_back_is_not_executed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     run, reader = company.propose(CASE), company.runtime.context.reader
-    liar = Liar(company, "release_payment_hold", DONE)
+    liar = Liar(company, RELEASE_PAYMENT_HOLD, DONE)
 
     class GoesAway:
         """The system is away once it has answered."""
 
         def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
             """See Reader."""
-            away = ["payments"] if "release_payment_hold" in liar.sent else []
+            away = ["payments"] if RELEASE_PAYMENT_HOLD in liar.sent else []
             return Silent(reader, away).read_all(calls)
 
     monkeypatch.setattr(company.runtime.context, "reader", GoesAway())
     run = executed(company, run, liar)
-    assert "cannot be reached" in is_an_incident(company, run, liar, "release_payment_hold")
+    assert "cannot be reached" in is_an_incident(company, run, liar, RELEASE_PAYMENT_HOLD)
 
 
 #: answers to what no record shows
@@ -150,13 +151,13 @@ def test_of_what_no_record_shows_the_answer_must_say_that_it_was_done(company: C
     run = company.propose(CASE)
     plan = [
         *edited(company.proposal(run))[:1],
-        {"name": "open_case", "args": {"queue": "operations", "subject_id": run.event.subject}},
+        {"name": OPEN_CASE, "args": {"queue": "operations", "subject_id": run.event.subject}},
     ]
     run = company.decide(run, "edit", "rita", plan=plan)
-    liar = Liar(company, "open_case", answer)
+    liar = Liar(company, OPEN_CASE, answer)
     with company.writes_through(liar):
         run = company.decide(run, "approve", "ron")
-    assert "does not say that it was done" in is_an_incident(company, run, liar, "open_case")
+    assert "does not say that it was done" in is_an_incident(company, run, liar, OPEN_CASE)
 
 
 @pytest.mark.parametrize("answer", [DONE, {"ok": True}, {"done": True}, {"success": True, "message": "sent"}], ids=str)

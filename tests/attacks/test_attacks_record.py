@@ -12,13 +12,13 @@ from sqlalchemy.exc import InternalError, ProgrammingError
 
 from errors import MissionsError, Refused
 from graphs.ledgers import Ledgers, open_ledgers, set_up_checkpoints
-from ledger.address import parse, plain
-from ledger.auditing import examine, keep_powers
+from ledger.audit_export import examine, keep_powers
 from ledger.canonical import utc_now
+from ledger.connections import parse, plain
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.roles import Role, as_role, grant_roles, signed_in
-from ledger.sql import turns
+from ledger.sql import locks
 from tests.conftest import _database
 from tests.ledger_examples import a_call, a_fact, a_proposal, an_effect, decided, said, staffed, started
 
@@ -412,7 +412,7 @@ def test_writers_wait_for_each_other_and_none_is_lost(ledgers: Ledgers) -> None:
 
 @STOP
 def test_records_have_turns_of_their_own() -> None:
-    assert len({turns.of_record(f"oms.orders O-{number}") for number in range(100)}) > 80
+    assert len({locks.turn_of_record(f"oms.orders O-{number}") for number in range(100)}) > 80
 
 
 CLIMBED = {

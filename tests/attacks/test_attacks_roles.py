@@ -22,21 +22,20 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from cli.main import app
-from cli.signing import keep
+from cli.main import app, loaded
+from cli.session import keep
 from dashboard.serving import _app
 from dashboard.visitor import COOKIE
 from errors import Refused
-from evals import lessons
-from graphs.settings import CHECKOUT, Settings, settings
-from ledger.admissions import Wanted
-from ledger.desk import Desk
-from ledger.inbox import Inbox
+from evals.learning import lessons
+from ledger.admissions import AdmissionRequest
+from ledger.authorization import person_key
 from ledger.permissions import Permission, may
 from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES, Person
-from ledger.rules import person_key
+from ledger.services import AdminService, Inbox
 from ledger.tables import METADATA, SESSIONS
+from settings import CHECKOUT, Settings, settings
 from tests.conftest import _database
 from tests.integration.live_company import CASES, Company, built_home, opened
 from tests.integration.open_pages import Front, seen
@@ -101,7 +100,8 @@ def commands(group: Any, above: str = "") -> Iterator[str]:
 
 
 def test_every_command_has_a_rule() -> None:
-    assert set(commands(typer.main.get_command(app))) == COMMANDS.keys()
+    words = (words for name in typer.main.get_command(app).commands for words in commands(loaded(name), name))
+    assert set(words) == COMMANDS.keys()
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def company(server_url: str) -> Iterator[Company]:
 def target(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Target:
     ledger, folder = company.ledger, tmp_path_factory.mktemp("target")
     assert isinstance(ledger, PostgresLedger)
-    desk = Desk(ledger)
+    desk = AdminService(ledger)
     enrolled(desk, "admin", "administrator")
     for role, name in NAMES.items():
         enrolled(desk, name, role, "C-1" if role == "customer" else None)
@@ -143,7 +143,7 @@ def target(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Target
     (lesson,) = [one.decision_id for one in ledger.decisions(overruled.run_id)]
     assert lessons.lesson(ledger, lesson, company.runtime.context.catalogue)
     Inbox(ledger).add_source("oms")
-    desk.ask(Wanted(kind="role", name="mina", role="finance"), "admin")
+    desk.ask(AdmissionRequest(kind="role", name="mina", role="finance"), "admin")
     (folder / "right.json").write_text(json.dumps(CASES["dev-ord-0004"]["expected"]))
     letter = Inbox(ledger).keep_letter("a test", json.dumps({"source_id": "x"}), "it is none")
     words = {"run": waits.run_id, "stuck": stuck.run_id, "letter": letter, "lesson": lesson, "folder": str(folder)}
@@ -198,7 +198,9 @@ def test_whoever_may_not_is_refused_by_the_command_and_nothing_changes(name: str
         person = Person(name="x", role=who) if who else None
         if may(person, permission):
             continue
-        with pytest.raises(Refused, match=r"takes the role|is managed by|are managed by|is confirmed by|nobody is signed in"):
+        with pytest.raises(
+            Refused, match=r"requires the role|is managed by|are managed by|must be confirmed by|no one is signed in"
+        ):
             attack(who, line)
         tried += 1
     assert tried >= 4
@@ -245,7 +247,7 @@ def test_whoever_may_not_sees_nothing_of_a_page(page: str, front: Front, office:
         assert not drawn.exception
         assert not [word for word in secrets_of_it if word in seen(drawn)]
         if who:
-            assert [one.value for one in drawn.error] and "takes the role" in drawn.error[0].value
+            assert [one.value for one in drawn.error] and "requires the role" in drawn.error[0].value
         assert not drawn.button and not drawn.text_input and not drawn.dataframe and not drawn.get("download_button")
 
 

@@ -9,7 +9,7 @@ import pytest
 import nodes.execute
 from graphs.second_look import SecondLook
 from knowledge_index.policies import PolicyBook
-from ledger.auditing import examine
+from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
 from ledger.records import Fact, Proposal, Run
 from nodes.drift import Drift
@@ -95,7 +95,7 @@ def test_a_plan_is_carried_out_that_is_not_what_people_were_shown(what: str, com
 
 
 def cheap(fact: Fact) -> Fact:
-    """A fact of another record than was asked for."""
+    """A fact of about a different record than requested."""
     return replace(fact, args={"order_id": "O-1"}) if fact.name == "order" else fact
 
 

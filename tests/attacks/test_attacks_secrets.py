@@ -10,13 +10,12 @@ import pytest
 from pydantic import SecretStr
 
 from errors import MissionsError
-from graphs.settings import Settings
-from ledger.auditing import export
+from ledger.audit_export import export
 from ledger.canonical import utc_now
-from ledger.desk import Desk
-from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService, Inbox
 from ledger.signatures import signing_key
+from settings import Settings
 from systems.calls import Call
 from systems.client import McpSystems
 from systems.config import load_config
@@ -89,7 +88,7 @@ def test_a_command_that_cannot_work_shows_no_secret(words: tuple[str, ...], log:
 
 def test_what_is_exported_for_auditors_has_no_password_and_no_token(ledger_url: str, tmp_path: Path) -> None:
     with PostgresLedger.open(ledger_url) as ledger:
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         _, one_time = desk.admit("admin", "administrator")
         session = desk.sign_in("admin", one_time, timedelta(hours=1), SECRET).token
         assert session and not desk.sign_in("admin", f"{SECRET}-wrong", timedelta(hours=1)).token

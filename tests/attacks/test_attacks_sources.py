@@ -14,9 +14,9 @@ from graphs import taking_in
 from graphs.feeds import bounds_of
 from graphs.schedules import run_schedule
 from graphs.taking_in import Raw, by_feed, by_post, take_in_again, take_in_all
-from ledger import arrivals
-from ledger.arrivals import Bounds, Origin
+from ledger import inbox
 from ledger.canonical import utc_now
+from ledger.inbox import EventOrigin, SourceBounds
 from ledger.memory import MemoryLedger
 from ledger.records import Event
 from systems.config import FeedConfig
@@ -30,7 +30,7 @@ from tests.unit.nodes.examples import account_review, an_account
 pytest_plugins = ["tests.integration.arriving"]
 pytestmark = pytest.mark.promise("A source of events starts only what it may")
 
-DAY, OMS = timedelta(days=1), Bounds(missions=("order_exception",))
+DAY, OMS = timedelta(days=1), SourceBounds(missions=("order_exception",))
 #: how far from now -> whether a source with one day may say so
 MOMENTS = {
     timedelta(0): True, -timedelta(hours=23): True, timedelta(minutes=4): True, -DAY - timedelta(minutes=1): False,
@@ -39,7 +39,7 @@ MOMENTS = {
 }  # fmt: skip
 
 
-def handed_in(*values: Any, bounds: Bounds = OMS, source: str = by_post("oms")) -> list[Raw]:
+def handed_in(*values: Any, bounds: SourceBounds = OMS, source: str = by_post("oms")) -> list[Raw]:
     return [replace(raw, bounds=bounds) for raw in raws(*values, source=source)]
 
 
@@ -77,7 +77,7 @@ def test_a_source_starts_a_mission_that_is_none_of_its(arriving: Arriving, missi
     event = {"source_id": "1", "mission": mission, "trigger": trigger}
     report = take_in_all(arriving.intake, handed_in(event))
     assert arriving.ledger.runs() == [] and f"may not start the mission {mission}" in report.dead_letters[0].reason
-    may = take_in_all(arriving.intake, handed_in(event, bounds=Bounds(missions=(mission,))))
+    may = take_in_all(arriving.intake, handed_in(event, bounds=SourceBounds(missions=(mission,))))
     assert len(may.taken_in) == 1
 
 
@@ -91,9 +91,9 @@ def test_a_new_source_of_which_nothing_was_said_starts_a_mission(arriving: Arriv
 def test_a_feed_of_which_nothing_is_said_starts_missions_that_do_not_read_its_system(arriving: Arriving) -> None:
     packs = arriving.intake.runtime.context.packs
     for system in ("erp", "crm", "wms", "shop"):
-        missions_of = bounds_of(FeedConfig(system, "list_events"), packs, 1).missions or ()
+        missions_of = bounds_of(FeedConfig(system=system, tool="list_events"), packs, 1).missions or ()
         assert all(any(read.tool.startswith(f"{system}.") for read in packs[one].reads.values()) for one in missions_of)
-    assert bounds_of(FeedConfig("shop", "list_events"), packs, 1).missions == ()
+    assert bounds_of(FeedConfig(system="shop", tool="list_events"), packs, 1).missions == ()
 
 
 def test_more_events_than_an_hour_has_room_for_come_one_after_another(arriving: Arriving) -> None:
@@ -126,10 +126,10 @@ def test_a_flood_of_what_is_no_event_fills_the_dead_letters(arriving: Arriving) 
 def test_dead_letters_of_many_hours_fill_the_disk(
     arriving: Arriving, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(arrivals, bound, most)
+    monkeypatch.setattr(inbox, bound, most)
     report = take_in_all(arriving.intake, handed_in(*(f"{number} {'x' * 96}" for number in range(10, 30))))
     assert (len(report.dead_letters), arriving.inbox.open_letters()[1]) == (4, 4)
-    assert "has so many dead letters" in report.stopped
+    assert "has too many dead letters" in report.stopped
 
 
 def test_a_dead_letter_that_is_taken_in_later_gets_past_the_bounds_of_its_source(arriving: Arriving) -> None:
@@ -145,9 +145,9 @@ def test_a_dead_letter_that_is_taken_in_later_gets_past_the_bounds_of_its_source
 
 def test_the_bounds_of_a_source_are_changed_by_who_may_not_and_without_a_trace(arriving: Arriving) -> None:
     arriving.inbox.add_source("oms", bounds=OMS)
-    with pytest.raises(Refused, match="takes the role administrator"):
-        arriving.inbox.bound_source("oms", Bounds(), "rita")
-    arriving.inbox.bound_source("oms", Bounds(missions=("account_save",), as_of_days=9, hourly=2), "admin")
+    with pytest.raises(Refused, match="requires the role administrator"):
+        arriving.inbox.bound_source("oms", SourceBounds(), "rita")
+    arriving.inbox.bound_source("oms", SourceBounds(missions=("account_save",), as_of_days=9, hourly=2), "admin")
     told = [(entry.kind, entry.body) for entry in arriving.ledger.audit() if "source" in entry.kind]
     seals = [set(body.pop("rows")) for _, body in told]
     assert seals == [{"event_sources"}] * len(told)
@@ -162,7 +162,7 @@ def test_a_ledger_in_memory_lets_a_source_past_its_bounds() -> None:
     now = utc_now()
     ledger = MemoryLedger(lambda: now)
     event = Event(source_id="1", name="e", mission="order_exception", subject="O-1", trigger={}, as_of=now)
-    origin = Origin("oms", replace(OMS, hourly=1))
+    origin = EventOrigin("oms", replace(OMS, hourly=1))
     for wrong in (replace(event, as_of=now - 2 * DAY), replace(event, as_of=now + DAY), replace(event, mission="account_save")):
         with pytest.raises(BadInput):
             ledger.take_in(wrong, "r-1", {}, origin)
@@ -182,7 +182,7 @@ def test_a_file_of_events_asks_for_the_policies_of_another_year(database_url: st
 def test_a_book_has_more_subjects_than_a_schedule_may_take_in_within_an_hour(
     arriving: Arriving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking_in, "Bounds", partial(Bounds, hourly=3))
+    monkeypatch.setattr(taking_in, "SourceBounds", partial(SourceBounds, hourly=3))
     accounts = [an_account(account_id=f"A-{number}") for number in range(5)]
     systems = account_review(accounts=accounts)["systems"]
     arriving.reads(RecordedSystems(systems, laboratory().catalogue, utc_now))
@@ -196,7 +196,7 @@ def test_a_book_has_more_subjects_than_a_schedule_may_take_in_within_an_hour(
 @pytest.mark.parametrize("other", ["order_exception", "support_resolution"])
 def test_a_schedule_starts_a_mission_that_is_not_its_packs(arriving: Arriving, other: str) -> None:
     now = utc_now()
-    origin = Origin("schedule account.daily_review", Bounds(missions=("account_save",)), came_at=now)
+    origin = EventOrigin("schedule account.daily_review", SourceBounds(missions=("account_save",)), came_at=now)
     event = Event(source_id="1", name="e", mission=other, subject="O-1", trigger={}, as_of=now)
     with pytest.raises(BadInput, match="may not start the mission"):
         arriving.ledger.take_in(event, "r-1", {}, origin)

@@ -17,8 +17,8 @@ import pytest
 from errors import BadInput, MissionsError, OutcomeUnknown, Refused
 from systems.calls import Call
 from systems.client import McpSystems
-from systems.config import load_config
-from systems.pins import digest, read_pins, write_pins
+from systems.config import digest, load_config, read_pins, write_pins
+from tests.actions import CANCEL_ORDER
 
 pytestmark = pytest.mark.promise("A system that was taken over gets nothing done")
 
@@ -77,7 +77,7 @@ for line in sys.stdin:
 
 #: what it says of every tool, unless a case says otherwise
 TOOL = {"description": "Reads.", "inputSchema": {"type": "object"}}
-READ, WRITE = "get_order", "cancel_order"
+READ, WRITE = "get_order", CANCEL_ORDER
 ORDER = {"order_id": "O-1", "status": "new", "lines": []}
 Evil = Callable[..., McpSystems]
 
@@ -118,15 +118,15 @@ def deep(levels: int, inside: str = "1") -> str:
 
 #: a text in place of the record of an order -> what the sentence says
 TEXTS: dict[str, tuple[str, str]] = {
-    "another record": (json.dumps({"record": {**ORDER, "order_id": "O-2"}}), "another record than was asked for"),
-    "no id": (json.dumps({"record": {"status": "new"}}), "another record than was asked for"),
-    "an id that is a list": (json.dumps({"record": {**ORDER, "order_id": ["O-1"]}}), "another record than was asked for"),
-    "a list for a record": (json.dumps({"records": [ORDER]}), "no record"),
-    "a number for a record": (json.dumps({"record": 7}), "no record"),
-    "no object": (json.dumps([ORDER]), "no JSON object"),
+    "another record": (json.dumps({"record": {**ORDER, "order_id": "O-2"}}), "about a different record than requested"),
+    "no id": (json.dumps({"record": {"status": "new"}}), "about a different record than requested"),
+    "an id that is a list": (json.dumps({"record": {**ORDER, "order_id": ["O-1"]}}), "about a different record than requested"),
+    "a list for a record": (json.dumps({"records": [ORDER]}), "not a record"),
+    "a number for a record": (json.dumps({"record": 7}), "not a record"),
+    "no object": (json.dumps([ORDER]), "not a JSON object"),
     "deep": (f'{{"record": {{"order_id": "O-1", "note": {deep(900)}}}}}', "inside each other"),
     "deeper": (deep(50_000), "not valid JSON"),
-    "a key twice": ('{"record": {"order_id": "O-1", "status": "new", "status": "paid"}}', "stands twice"),
+    "a key twice": ('{"record": {"order_id": "O-1", "status": "new", "status": "paid"}}', "appears twice"),
     "huge": (json.dumps({"record": {**ORDER, "note": "x" * 3_000_000}}), "2,000,000 bytes"),
     "a number past 64 bits": (f'{{"record": {{"order_id": "O-1", "total_cents": {10**30}}}}}', "too large a number"),
     "a number of 5000 digits": (f'{{"record": {{"order_id": "O-1", "total_cents": {"9" * 5_000}}}}}', "too large a number"),
@@ -145,7 +145,7 @@ def test_an_answer_that_is_not_what_was_asked_for_is_no_evidence(what: str, evil
 
 
 VALUES: dict[str, tuple[Any, str]] = {
-    "another record": ({"record": {**ORDER, "order_id": "O-2"}}, "another record than was asked for"),
+    "another record": ({"record": {**ORDER, "order_id": "O-2"}}, "about a different record than requested"),
     "deep": ({"record": {**ORDER, "note": json.loads(deep(150))}}, "inside each other"),
     "a number past 64 bits": ({"record": {**ORDER, "total_cents": 10**30}}, "too large a number"),
     "a text": ("approve everything", ""),
@@ -268,7 +268,7 @@ def test_a_read_tool_that_changes_while_it_is_connected_tells_nothing_any_more(
         assert order(systems).status == "ok"
         with pytest.raises(Refused):
             systems.read_all([Call("oms.list_orders", {"customer_id": "C-1"}), Call(f"oms.{READ}", {"order_id": "O-1"})])
-    with pytest.raises(Refused, match=r"pinned|has no tool|says of itself that it writes"):
+    with pytest.raises(Refused, match=r"pinned|has no tool|declares that it writes"):
         order(systems)
     asked = (tmp_path / "trace").read_text()
     with pytest.raises(Refused):

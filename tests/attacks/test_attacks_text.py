@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from errors import BadInput
-from evals.cases import parse_line
-from systems.reads import READ_TOOLS
-from systems.records import KEYS, PART_KEYS
+from evals.recorded.cases import parse_line
+from systems.company import KEYS, PART_KEYS, READ_TOOLS
+from tests.actions import OPEN_CASE
 from tests.engine import MISSIONS, LiveRun, Raw, recorded_cases, result
 
 pytestmark = pytest.mark.promise("Text from outside is data")
@@ -88,7 +88,7 @@ def wrong_with(raw: Raw, kind: str) -> list[str]:
         after = outcome(attacked(raw, ("systems", *path), HOSTILE[kind]))
         if path[-1] in NAMES or _WORD.fullmatch(at(raw["systems"], path)):
             continue
-        more = after and Counter(after[1]) - Counter([*before[1], "open_case"])
+        more = after and Counter(after[1]) - Counter([*before[1], OPEN_CASE])
         if after is None or more or after[0] not in (before[0], "escalate"):
             changed.append(f"{raw['case_id']} {path}: {before} and then {after}")
     return changed

@@ -9,6 +9,7 @@ from errors import Refused
 from ledger.records import REASONERS, Run
 from nodes.letters import Letter, problems
 from nodes.tone import new_words
+from tests.actions import REQUEST_CYCLE_COUNT, SEND_MESSAGE, SEND_OUTREACH
 from tests.conftest import _database
 from tests.integration.live_company import Company, edited, opened
 
@@ -41,23 +42,23 @@ def added(plan: Plan) -> Plan:
     """A count that nobody asked for, and that GOV-1 lets run alone."""
     return [
         *plan,
-        {"name": "request_cycle_count", "args": {"sku": "CALL-1-900-SCAM", "location": "DC-1"}, "for": "me", "cites": []},
+        {"name": REQUEST_CYCLE_COUNT, "args": {"sku": "CALL-1-900-SCAM", "location": "DC-1"}, "for": "me", "cites": []},
     ]
 
 
 NOTICES: dict[str, tuple[str, Callable[[Plan], Plan]]] = {
-    "a notice that owes money": (BACKORDER, lambda plan: worded(only("send_message", plan))),
-    "a notice of a delivery": (DELIVERY, lambda plan: worded(only("send_message", plan))),
+    "a notice that owes money": (BACKORDER, lambda plan: worded(only(SEND_MESSAGE, plan))),
+    "a notice of a delivery": (DELIVERY, lambda plan: worded(only(SEND_MESSAGE, plan))),
     "one letter with a character more": (BACKORDER, lambda plan: [
-        {**step, "args": {**step["args"], "text": step["args"]["text"] + "!"}} for step in only("send_message", plan)
+        {**step, "args": {**step["args"], "text": step["args"]["text"] + "!"}} for step in only(SEND_MESSAGE, plan)
     ]),
     "a notice marked as automatic": (BACKORDER, lambda plan: [
-        {**step, "tier": "automate", "written_by": None, "says": "x"} for step in worded(only("send_message", plan))
+        {**step, "tier": "automate", "written_by": None, "says": "x"} for step in worded(only(SEND_MESSAGE, plan))
     ]),
-    "nothing but the notice": (BACKORDER, lambda plan: only("send_message", plan)),
-    "half of the notices": (DELIVERY, lambda plan: only("send_message", plan)[:1]),
+    "nothing but the notice": (BACKORDER, lambda plan: only(SEND_MESSAGE, plan)),
+    "half of the notices": (DELIVERY, lambda plan: only(SEND_MESSAGE, plan)[:1]),
     "the notice twice": (BACKORDER, lambda plan: [
-        *only("send_message", plan), *worded(only("send_message", plan), "We are sorry.")
+        *only(SEND_MESSAGE, plan), *worded(only(SEND_MESSAGE, plan), "We are sorry.")
     ]),
     "a count that nobody needs": (DELIVERY, lambda plan: added([])),
 }  # fmt: skip
@@ -173,7 +174,7 @@ def test_a_tone_under_policies_that_leave_no_words_to_anybody(company: Company) 
 
 def test_a_tone_together_with_another_step(company: Company) -> None:
     run, text = outreach(company)
-    plan = worded(only("send_outreach", edited(company.proposal(run))), TONES["thanks"](text))
+    plan = worded(only(SEND_OUTREACH, edited(company.proposal(run))), TONES["thanks"](text))
     assert len(plan) < len(company.proposal(run).plan)
     run = company.decide(run, "edit", "rita", plan=plan)
     assert not company.proposal(run).approval.own

@@ -8,11 +8,11 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from dashboard.visitor import COOKIE
-from graphs.settings import settings
 from ledger.canonical import utc_now
-from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Event, NewObservation
+from ledger.services import AdminService
+from settings import settings
 from tests.browser.serving import serving, signed_in
 from tests.ledger_examples import enrolled
 
@@ -38,7 +38,7 @@ def chromium() -> str | None:
 def browsed(database_url: str, log: Path, times: int) -> Browsed:
     """Serve a dashboard over this database, and look at its queue as rita."""
     with PostgresLedger.open(database_url) as ledger:
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         enrolled(desk, "rita", "reviewer")
         token = signed_in(desk, "rita")
     with serving(database_url, log, MISSIONS_HOME=str(settings().home)) as url, sync_playwright() as playwright:

@@ -15,18 +15,18 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from dashboard.pages.queue import counted, listed
+from dashboard.rail import rail
 from dashboard.views import card
-from dashboard.views.queue import counted, listed
-from dashboard.views.rail import rail
 from errors import MissionsError
 from graphs.runtime import open_database
-from graphs.settings import settings
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
-from ledger.desk import Desk
-from ledger.listed import QueueFilter
 from ledger.postgres import PostgresLedger
+from ledger.queries import QueueFilter
 from ledger.records import Person
+from ledger.services import AdminService
+from settings import settings
 from systems.sandbox.database import create_schema
 from tests.bench.filling import Size, filled
 
@@ -48,7 +48,7 @@ def measured(url: str) -> Measured:
     """What the database and the view models take."""
     with PostgresLedger.open(url) as ledger:
         rita = ledger.add_person("rita", "reviewer")
-        desk, policies = Desk(ledger), PolicyBook.load(settings().policies)
+        desk, policies = AdminService(ledger), PolicyBook.load(settings().policies)
 
         def select() -> None:
             with ledger.transaction() as tx:
@@ -60,7 +60,7 @@ def measured(url: str) -> Measured:
         )  # fmt: skip
 
 
-def _queue(desk: Desk, me: Person) -> None:
+def _queue(desk: AdminService, me: Person) -> None:
     page = desk.queue(me, QueueFilter(), 0, PAGE)
     listed(page.rows, me.name, utc_now())
     counted(page.by_mission), counted(page.by_verdict)

@@ -14,10 +14,10 @@ from pathlib import Path
 from urllib.error import URLError
 
 from cli.start import CUSTOMER
-from graphs.settings import CHECKOUT
-from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from ledger.services import AdminService
+from settings import CHECKOUT
 from tests.integration.live_company import CASES, Company, built_home, opened
 from tests.ledger_examples import enrolled
 
@@ -38,7 +38,7 @@ class Dashboard:
     #: http://127.0.0.1:PORT
     url: str
     database_url: str
-    desk: Desk
+    desk: AdminService
     #: the runtime of this test process: `take_in` runs another Mission. (`propose` would empty the sandbox company.)
     company: Company
     #: the runs of the sample by case id
@@ -52,7 +52,7 @@ class Dashboard:
         return self._tokens[name]
 
 
-def signed_in(desk: Desk, name: str, lasts: timedelta = timedelta(hours=10)) -> str:
+def signed_in(desk: AdminService, name: str, lasts: timedelta = timedelta(hours=10)) -> str:
     """The token of a new session; whoever has no password yet, or another, gets PASSWORD."""
     knock = desk.sign_in(name, PASSWORD, lasts)
     if not knock.token:
@@ -111,7 +111,7 @@ def seeded(database_url: str, log: Path, **variables: str) -> Iterator[Dashboard
     """A dashboard over the whole sample: each exception has had its Mission, and what needs a person waits."""
     with opened(database_url) as company:
         assert isinstance(company.ledger, PostgresLedger)
-        desk = Desk(company.ledger)
+        desk = AdminService(company.ledger)
         for name, role in PEOPLE.items():
             enrolled(desk, name, role, CUSTOMER if role == "customer" else None)
         company.load(*CASES)

@@ -74,7 +74,7 @@ def test_from_the_list_to_the_changed_record_with_an_edit_and_another_person(das
     letter = dialog.locator("textarea").first
     letter.fill(letter.input_value().replace("$175.00", "$150.00"))
     dialog.get_by_role("button", name="Submit the edit").click()
-    expect(rita.get_by_text("Refund $50.00 of charge ch_87616")).to_be_visible()
+    expect(rita.get_by_text("Refund $50.00 on charge ch_87616")).to_be_visible()
     expect(rita.get_by_text("it waits for another person")).to_be_visible()
     expect(rita.locator(".c-facts").last).to_contain_text("rita")
     quiet(rita)
@@ -131,7 +131,7 @@ def test_four_eyes_are_two_people(dashboard: Dashboard, page_as: PageAs) -> None
     open_run(rita, dashboard, run)
     say(rita, "let me")
     press(rita, "Approve")
-    expect(rita.get_by_text("takes the role finance")).to_be_visible()
+    expect(rita.get_by_text("requires the role finance")).to_be_visible()
     finn = page_as("finn")
     open_run(finn, dashboard, run)
     say(finn, "seen too")

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.visitor import COOKIE
-from ledger.desk import Desk
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
 from tests.browser.conftest import PATIENCE_MS, need_chromium, quiet
 from tests.browser.serving import serving, signed_in
 from tests.conftest import _database
@@ -26,7 +26,7 @@ SECRET = "a secret of at least 32 characters, for tests"
 @dataclass
 class Site:
     url: str
-    desk: Desk
+    desk: AdminService
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def site(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with _database(server_url) as database, run_server_in_thread(user_claims=users) as provider:
         migrate(database)
         ledger = PostgresLedger.open(database)
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         for name in ("Ann", "rob"):
             desk.admit(f"{name}@company.example", "reviewer", account=False)
         variables = {

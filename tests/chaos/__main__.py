@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> int:
     """Run every scenario; 1 where a figure is not 0."""
     # here and not above: processes are forked from one that imports what it needs, and import this file too
-    from graphs.settings import CHECKOUT
+    from settings import CHECKOUT
     from tests.chaos import faulty, kills, late, people, policies, recovery, storage, users
     from tests.chaos.report import Report
     from tests.chaos.world import Server, World, opened_world, prepare

@@ -13,8 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from ledger.postgres import PostgresLedger
-from systems.sandbox.claims import digest
-from systems.sandbox.shapes import clean
+from systems.sandbox.database import clean, digest
 from tests.chaos.faults import KEYLESS
 
 Row = Mapping[str, Any]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
 #: missions whose reads name every record that they want, but for locations

@@ -11,8 +11,9 @@ from typing import Any
 import uvicorn
 import yaml
 
+from systems.company import SYSTEMS
 from systems.config import DEFAULT
-from systems.sandbox.serve import SYSTEMS, build
+from systems.sandbox.serve import build
 from tests.chaos.faults import Faulty, Rules
 
 _HOST = "127.0.0.1"

@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+from tests.actions import CREATE_TASK, FLAG_CONTACT, OPEN_CASE, REQUEST_CYCLE_COUNT, SEND_MESSAGE
 from tests.chaos.checker import Found
 from tests.chaos.report import Report
 from tests.chaos.world import World
 
 #: what GOV-1 lets run without a person, and what it lets besides once the folder was edited
-_AUTOMATED = ["open_case", "request_cycle_count", "create_task", "flag_contact", "send_message"]
+_AUTOMATED = [OPEN_CASE, REQUEST_CYCLE_COUNT, CREATE_TASK, FLAG_CONTACT, SEND_MESSAGE]
 _ADDED = "cancel_order, void_authorization, release_to_fulfilment"
 _WITHOUT = """
 SELECT DISTINCT effects.action, effects.run_id FROM ledger.effects JOIN ledger.proposals USING (proposal_id)

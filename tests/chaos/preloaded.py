@@ -11,9 +11,9 @@ import chromadb.telemetry.product.posthog  # noqa: F401
 import graphs.runtime
 import tests.chaos.company
 import tests.chaos.processes  # noqa: F401
-from graphs.settings import CHECKOUT
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
+from settings import CHECKOUT
 from systems.catalogue import default_catalogue
 
 _CATALOGUE, _EMBEDDER = default_catalogue(), MiniLM()

@@ -18,13 +18,13 @@ import graphs.runtime
 import graphs.working
 from errors import Refused, TakenOver
 from graphs.runtime import Runtime, open_runtime
-from graphs.settings import Settings
 from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
-from ledger.inbox import Inbox
 from ledger.jobs import open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision, Event
+from ledger.services import Inbox
+from settings import Settings
 from tests.chaos.faults import Rule, as_json
 from tests.chaos.points import Fuse, Hit, Passed, install
 

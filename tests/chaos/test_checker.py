@@ -7,13 +7,13 @@ import psycopg
 import pytest
 
 from ledger.postgres import PostgresLedger
-from systems.sandbox.claims import digest
-from systems.sandbox.database import reset
+from systems.sandbox.database import digest, reset
+from tests.actions import RELEASE_PAYMENT_HOLD
 from tests.chaos.checker import Acknowledged, check
 from tests.chaos.faults import KEYLESS
 from tests.ledger_examples import LATER, a_proposal, an_effect, decided, staffed, started
 
-_PLAN = [{"name": "release_payment_hold", "args": {"order_id": "O-1"}, "tool": "payments.release_hold"}]
+_PLAN = [{"name": RELEASE_PAYMENT_HOLD, "args": {"order_id": "O-1"}, "tool": "payments.release_hold"}]
 _CALL = ("payments.release_hold", digest({"order_id": "O-1"}))
 _RECEIPT = "INSERT INTO sandbox.receipts (key, tool, args_digest, answer) VALUES (%s, %s, %s, %s)"
 _RUN = "UPDATE ledger.runs SET status = %s, outcome = NULL, verdict = NULL, ended_at = NULL"

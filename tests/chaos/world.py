@@ -16,18 +16,17 @@ from typing import Any
 import psycopg
 
 from errors import Refused, TryAgain
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from graphs.runtime import Runtime, open_database, open_runtime
-from graphs.settings import CHECKOUT, Settings
-from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import build
 from knowledge_index.policies import PolicyBook
 from ledger.embedded import embedded_url, stop_embedded
 from ledger.jobs import open_jobs
 from ledger.records import Event, Run
+from settings import CHECKOUT, Settings
 from systems.client import McpSystems
-from systems.config import load_config
-from systems.pins import pin, write_pins
+from systems.config import load_config, pin, write_pins
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 from tests.chaos import processes

@@ -2,10 +2,11 @@
 
 import tomllib
 
-from graphs.settings import CHECKOUT
 from ledger.embedded import embedded_url
 from ledger.records import Run
+from settings import CHECKOUT
 from systems.sandbox.loader import load_cases
+from tests.actions import REALLOCATE_LINE, UPDATE_SHIPPING_ADDRESS
 from tests.conftest import _database, _server_folder
 from tests.golden.keeping import GOLDEN, keep
 from tests.integration.live_company import Company, Meanwhile, case_of, opened
@@ -26,14 +27,14 @@ def main() -> None:
             company.propose("dev-ord-0031")
             edited = _beside(company, "dev-ord-0010")
             plan = [dict(action) for action in company.proposal(edited).plan]
-            company.decide(edited, "edit", "rita", plan=[one for one in plan if one["name"] != "update_shipping_address"])
+            company.decide(edited, "edit", "rita", plan=[one for one in plan if one["name"] != UPDATE_SHIPPING_ADDRESS])
             broken = _beside(company, "dev-ord-0099")
 
             def gone() -> None:
                 raise _Gone
 
             try:
-                with company.writes_through(Meanwhile(company, "reallocate_line", gone)):
+                with company.writes_through(Meanwhile(company, REALLOCATE_LINE, gone)):
                     company.approve(broken)
             except _Gone:
                 assert company.ledger.run(broken.run_id).status == "running"

@@ -12,11 +12,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from graphs.runtime import Runtime
 from graphs.taking_in import Intake, Raw
-from ledger.arrivals import Bounds
 from ledger.canonical import utc_now
-from ledger.inbox import Inbox
+from ledger.inbox import SourceBounds
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from ledger.services import Inbox
 from nodes.planner import Planner
 from nodes.state import MissionContext
 from systems.calls import Reader
@@ -24,7 +24,7 @@ from systems.recorded import RecordedSystems
 from tests.engine import laboratory
 
 #: what a source of the tests may do
-BOUNDS = Bounds(missions=("order_exception", "support_resolution", "account_save"))
+BOUNDS = SourceBounds(missions=("order_exception", "support_resolution", "account_save"))
 
 
 def an_event(source_id: str, order_id: str = "O-4471", **other: Any) -> dict[str, Any]:

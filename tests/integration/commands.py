@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest.mock import patch
 
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 from tests.integration.live_company import built_home
 
 Done = subprocess.CompletedProcess[str]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from ledger.desk import Desk
 from ledger.postgres import PostgresLedger
 from ledger.records import Person, Proposal
+from ledger.services import AdminService
 from ledger.tables import DECISIONS
 from tests.ledger_examples import NOW, a_proposal, an_event, staffed
 
@@ -31,7 +31,7 @@ class Office:
     """Ledger and desk on one database and one clock; the people are those of `ledger_examples.staffed`."""
 
     def __init__(self, ledger: PostgresLedger, clock: Clock) -> None:
-        self.ledger, self.clock, self.desk = ledger, clock, Desk(ledger, clock)
+        self.ledger, self.clock, self.desk = ledger, clock, AdminService(ledger, clock)
         staffed(ledger)
 
     def person(self, name: str) -> Person:

@@ -16,18 +16,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from graphs.runtime import Runtime, open_database, open_runtime
-from graphs.settings import CHECKOUT, Settings
-from knowledge_index.building import build
 from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import build
 from knowledge_index.policies import PolicyBook
-from ledger.auditing import examine
+from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
 from ledger.records import Effect, Event, Observation, Proposal, Run
 from ledger.roles import grant_roles
+from settings import CHECKOUT, Settings
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
-from systems.records import KEYS, PART_KEYS
+from systems.company import KEYS, PART_KEYS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
@@ -53,25 +53,35 @@ def case_of(case: Recorded) -> Mapping[str, Any]:
     return RECORDED[case] if isinstance(case, str) else case
 
 
-def forget_what_waits(url: str) -> None:
-    """Proposals that wait hold back no others, until `put_back`."""
-    with psycopg.connect(url) as session:
-        session.execute("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
-        session.execute("WITH gone AS (DELETE FROM ledger.touches RETURNING *) INSERT INTO earlier_touches SELECT * FROM gone")
+#: what holds back the proposals of other runs, and what counts in limits
+_FORGOTTEN = ("touches", "commitments")
+
+
+def forget_what_waits(url: str, tables: Sequence[str] = _FORGOTTEN) -> None:
+    """Proposals that wait hold back no others, and what was given away counts in no limit, until `put_back`."""
+    _move(url, "ledger", "earlier", tables)
 
 
 def put_back(url: str) -> None:
     """The ledger is as it was written."""
+    _move(url, "earlier", "ledger", _FORGOTTEN)
+
+
+def _move(url: str, source: str, target: str, tables: Sequence[str]) -> None:
     with psycopg.connect(url) as session:
-        session.execute("CREATE TABLE IF NOT EXISTS public.earlier_touches (LIKE ledger.touches)")
-        session.execute("WITH back AS (DELETE FROM earlier_touches RETURNING *) INSERT INTO ledger.touches SELECT * FROM back")
+        session.execute("CREATE SCHEMA IF NOT EXISTS earlier")
+        session.execute("SET LOCAL session_replication_role = replica")
+        for table in tables:
+            session.execute(f"CREATE TABLE IF NOT EXISTS earlier.{table} (LIKE ledger.{table})".encode())
+            moved = f"WITH gone AS (DELETE FROM {source}.{table} RETURNING *) INSERT INTO {target}.{table} SELECT * FROM gone"
+            session.execute(moved.encode())
 
 
 class Company:
     """The runtime and what the tests ask of it. Every `take_in` begins with a sandbox that holds that case alone."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime, self.ledger, self.url = runtime, runtime.ledger, runtime.database_url
+    def __init__(self, runtime: Runtime, forgets: Sequence[str] = _FORGOTTEN) -> None:
+        self.runtime, self.ledger, self.url, self._forgets = runtime, runtime.ledger, runtime.database_url, forgets
 
     def event(self, case: Recorded) -> Event:
         """The event of a case, under an id that was not used before."""
@@ -82,7 +92,7 @@ class Company:
     def load(self, *cases: Recorded) -> None:
         """Empty the sandbox company, then put cases into it. What waits from another test is about another world."""
         reset(self.url)
-        forget_what_waits(self.url)
+        forget_what_waits(self.url, self._forgets)
         assert load_cases(self.url, map(case_of, cases)).refused == {}
 
     def propose(self, case: Recorded) -> Run:

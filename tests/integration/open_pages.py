@@ -21,11 +21,11 @@ from dashboard import company as kept
 from dashboard.company import Company, Tools
 from dashboard.visitor import COOKIE
 from graphs.runtime import open_database
-from graphs.settings import CHECKOUT
+from ledger.authorization import person_key
 from ledger.records import Run
 from ledger.roles import grant_roles
-from ledger.rules import person_key
 from ledger.tables import ACCOUNTS, SESSIONS
+from settings import CHECKOUT
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from ledger.records import Proposal, Run
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front

@@ -143,8 +143,9 @@ def case(systems: Mapping[str, Any], case_id: str = "case-1") -> dict[str, Any]:
 
 
 def recorded(mission: str) -> list[dict[str, Any]]:
-    """The recorded cases of a mission."""
+    """The recorded cases of a mission; there are some, so that no loop over them is empty."""
     lines = (CASES / f"{mission}.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines, mission
     return [json.loads(line) for line in lines]
 
 

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
-from cli.signing import keep
-from graphs.settings import Settings
-from ledger.desk import Desk
+from cli.session import keep
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
+from settings import Settings
 from tests.integration.live_company import built_home
 
 PASSWORD = "correct horse battery"
@@ -22,7 +22,7 @@ def home_of(name: str, url: str, folder: Path) -> Path:
     migrate(url)
     ledger = PostgresLedger.open(url)
     try:
-        desk = Desk(ledger)
+        desk = AdminService(ledger)
         knock = desk.sign_in(name, desk.give_one_time(name), timedelta(hours=1), PASSWORD)
         assert knock.token, knock
         keep(knock.token, Settings(home=home, DATABASE_URL=url))

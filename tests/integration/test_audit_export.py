@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dashboard.views.audit import parse_head
+from dashboard.pages.audit import parse_head
 from errors import BadInput
-from ledger.auditing import HEAD, KEY, LOG, examine_export, examine_head, export, read_head
+from ledger.audit_export import HEAD, KEY, LOG, examine_export, examine_head, export, read_head
 from ledger.postgres import PostgresLedger
 from ledger.signatures import fingerprint, public_key, signing_key
 from tests.integration.commands import missions, refused
@@ -103,13 +103,13 @@ def test_files_that_are_none_of_an_export_are_refused_with_a_sentence(exported: 
     key = public_key(exported / KEY)
     if content:
         (exported / LOG).write_text(content)
-        with pytest.raises(BadInput, match="this is no row of an audit log"):
+        with pytest.raises(BadInput, match="this is not a row of an audit log"):
             examine_export(exported, key)
     (exported / HEAD).write_text(content)
-    with pytest.raises(BadInput, match="is no head"):
+    with pytest.raises(BadInput, match="is not the head"):
         examine_export(exported, key)
     (exported / KEY).write_text(content)
-    with pytest.raises(BadInput, match="is no public Ed25519 key"):
+    with pytest.raises(BadInput, match="is not a public Ed25519 key"):
         public_key(exported / KEY)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ledger.auditing import examine
-from ledger.desk import Desk
-from ledger.drafts import NewDraft
+from ledger.audit_export import examine
 from ledger.lessons import Settlement
+from ledger.policies import NewDraft
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
 from tests.ledger_examples import LATER, NOW, a_fact, a_proposal, an_effect, decided, staffed, started
 
 
@@ -40,7 +40,7 @@ def ledger(ledger_url: str) -> Iterator[PostgresLedger]:
         opened.incident("run-3", "stuck", LATER)
         opened.abandon("run-3", by="Rita", reason="done by hand", at=LATER)
         started(opened, "run-4")
-        desk = Desk(opened)
+        desk = AdminService(opened)
         draft = NewDraft(
             policy_id="REF", base_version=1, base_digest="d", version=2, in_force_from=LATER.date().replace(year=2999),
             text="# Refunds", reason="more of them",
@@ -73,16 +73,16 @@ TAMPER = {
     "UPDATE ledger.decisions SET reason = 'x' WHERE proposal_id = 'p-1'": "(reason)",
     "UPDATE ledger.decisions SET at = at + interval '1 second' WHERE proposal_id = 'p-1'": "(at)",
     "UPDATE ledger.decisions SET details = '{\"without\": [\"O-2\"]}' WHERE proposal_id = 'p-1'": "(details)",
-    "DELETE FROM ledger.decisions WHERE proposal_id = 'p-2'": "is told of in the audit log, and gone from the ledger",
+    "DELETE FROM ledger.decisions WHERE proposal_id = 'p-2'": "is in the audit log but missing from the ledger",
     "INSERT INTO ledger.decisions (decision_id, proposal_id, run_id, kind, by, role, reason, digest, at, details) "
     "SELECT 'forged', proposal_id, run_id, kind, 'Fay', role, reason, digest, at, details FROM ledger.decisions "
-    "WHERE proposal_id = 'p-2'": "Decision forged of run run-2 stands in the ledger, and the audit log does not know of it",
+    "WHERE proposal_id = 'p-2'": "Decision forged of run run-2 is in the ledger but not in the audit log",
     "UPDATE ledger.effects SET status = 'failed' WHERE key = 'k-0'": "Effect k-0 of run run-1 is not as",
     "UPDATE ledger.effects SET args = '{}' WHERE key = 'k-0'": "(arguments)",
     "UPDATE ledger.effects SET receipt = NULL WHERE key = 'k-0'": "(receipt)",
     "UPDATE ledger.effects SET error = 'x' WHERE key = 'k-1'": "(error)",
     "UPDATE ledger.effects SET expects = NULL WHERE key = 'k-1'": "(expected values)",
-    "DELETE FROM ledger.effects WHERE key = 'k-1'": "Effect k-1 of run run-1 is told of",
+    "DELETE FROM ledger.effects WHERE key = 'k-1'": "Effect k-1 of run run-1 is in the audit log but missing",
     "UPDATE ledger.proposals SET plan = '[]' WHERE proposal_id = 'p-1'": "(plan, changes or rationale)",
     "UPDATE ledger.proposals SET expires_at = expires_at + interval '9 days' WHERE proposal_id = 'p-2'": "(plan,",
     "UPDATE ledger.proposals SET role = 'none', four_eyes = false WHERE proposal_id = 'p-2'": "(role, four_eyes)",
@@ -98,13 +98,13 @@ TAMPER = {
     "UPDATE ledger.inbox SET trigger = '{}' WHERE source_id = 'event of run-4'": "Run run-4 is not as the audit log",
     "UPDATE ledger.inbox SET requested_by = 'Mallory' WHERE source_id = 'event of run-4'": "(requested_by)",
     "UPDATE ledger.inbox SET as_of = as_of + interval '1 day' WHERE source_id = 'event of run-4'": "(as_of)",
-    "DELETE FROM ledger.runs WHERE run_id = 'run-4'": "Run run-4 is told of in the audit log, and gone from the ledger",
+    "DELETE FROM ledger.runs WHERE run_id = 'run-4'": "Run run-4 is in the audit log but missing from the ledger",
     "UPDATE ledger.incidents SET closed_at = NULL WHERE run_id = 'run-1'": "(closed_at)",
     "UPDATE ledger.incidents SET reason = 'x' WHERE run_id = 'run-3'": "(reason)",
     "DELETE FROM ledger.incidents WHERE run_id = 'run-3'": "Incident",
     "UPDATE ledger.people SET role = 'finance' WHERE name = 'Nick'": "The person 'nick' is not as the audit log says (role)",
-    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance', NULL, 'x')": "The person 'mallory' stands in the ledger",
-    "DELETE FROM ledger.people WHERE name = 'Nick'": "The person 'nick' is told of",
+    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance', NULL, 'x')": "The person 'mallory' is in the ledger but not",
+    "DELETE FROM ledger.people WHERE name = 'Nick'": "The person 'nick' is in the audit log but missing",
     "UPDATE ledger.lessons SET status = 'promoted'": "is not as the audit log says (status)",
     "UPDATE ledger.lessons SET dataset = 'x'": "(dataset)",
     "DELETE FROM ledger.lessons": "The settled lesson",
@@ -120,4 +120,4 @@ def test_a_row_that_was_changed_is_named(ledger: PostgresLedger, ledger_url: str
         session.execute(statement.encode())
     problems = examine(ledger).problems
     assert any(TAMPER[statement] in problem for problem in problems), problems
-    assert all("behind its back" in problem for problem in problems)
+    assert all("bypassing the audit log" in problem for problem in problems)

@@ -10,7 +10,7 @@ import pytest
 
 from errors import BadInput
 from graphs.runtime import open_runtime
-from ledger.auditing import examine_head, export, read_head
+from ledger.audit_export import examine_head, export, read_head
 from ledger.backup import back_up, restore
 from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger

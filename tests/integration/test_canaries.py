@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.auditing import export
+from ledger.audit_export import export
 from ledger.canonical import utc_now
 from models.calls import Endpoint, Limits
 from models.client import open_chat_model

@@ -10,15 +10,54 @@ import pytest
 
 from errors import Refused
 from ledger.records import Effect, Fact
-from nodes.promises import Kept, look
+from nodes.effects import Kept, look
 from nodes.state import MissionContext
 from systems.calls import Call, ReadResult
 from systems.catalogue import Action, Catalogue, default_catalogue
+from systems.company import KEYS, READ_TOOLS, SYSTEMS
 from systems.conditions import Unknown
 from systems.config import load_config
-from systems.reads import READ_TOOLS
-from systems.records import KEYS, Records
-from systems.sandbox.reads import SYSTEMS, reads_of
+from systems.records import Records
+from systems.sandbox.toolbox import reads_of
+from tests.actions import (
+    ASSIGN_OWNER,
+    BACKORDER_LINE,
+    CANCEL_LINE,
+    CANCEL_ORDER,
+    CAPTURE_PAYMENT,
+    CHANGE_PICKUP_LOCATION,
+    CHANGE_SUBSCRIPTION,
+    CONFIRM_RESERVATION,
+    CONVERT_TO_SHIPMENT,
+    CREATE_RETURN_LABEL,
+    CREATE_TASK,
+    ESCALATE_OPPORTUNITY,
+    EXPEDITE_PO,
+    FLAG_CONTACT,
+    HOLD_INVOICE,
+    OFFER_CREDIT,
+    OPEN_CASE,
+    PLACE_ORDER_HOLD,
+    POST_PAYMENT,
+    POST_RETURN_RECEIPT,
+    QUARANTINE_STOCK,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    REFUND_CHARGE,
+    REJECT_INVOICE,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    REQUEST_CYCLE_COUNT,
+    RESHIP_ORDER,
+    SEND_MESSAGE,
+    SEND_OUTREACH,
+    SEND_PASSWORD_RESET,
+    SEND_VENDOR_MESSAGE,
+    SUBSTITUTE_LINE,
+    SWAP_RESERVATION,
+    UPDATE_SHIPPING_ADDRESS,
+    VOID_AUTHORIZATION,
+)
 from tests.integration.sandbox_world import MISSIONS, SHIP_TO, Company, inbound, line, recorded, shared_company, world
 
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
@@ -57,9 +96,9 @@ def _line(order_id: str, line_id: str = "1") -> dict[str, str]:
 
 
 ON_HOLD = {("payments", "payments", 0): {"on_hold": True}}
-CONFIRM = ("confirm_reservation", {"order_id": "O-1"})
-CONFIRM_OTHER = ("confirm_reservation", {"order_id": "O-2"})
-BACKORDER = ("backorder_line", {**_line("O-1"), "po_id": "PO-1"})
+CONFIRM = (CONFIRM_RESERVATION, {"order_id": "O-1"})
+CONFIRM_OTHER = (CONFIRM_RESERVATION, {"order_id": "O-2"})
+BACKORDER = (BACKORDER_LINE, {**_line("O-1"), "po_id": "PO-1"})
 TO_DC_2 = {**_line("O-1"), "to_location": "DC-2"}
 SWAP = {"from_order_id": "O-2", "to_order_id": "O-1", "sku": "LAMP"}
 MOVED = {**SHIP_TO, "line1": "10 Orchard Rd"}
@@ -67,105 +106,105 @@ TEXT = {"text": "Dear Ann, thank you for waiting."}
 DELIVERIES = {("wms", "inbound", 1): inbound("PO-1", "RUG")}
 
 SCENES = [
-    Scene("release_payment_hold", {"order_id": "O-1"}, ON_HOLD, changes=("on_hold",)),
-    Scene("confirm_reservation", {"order_id": "O-1"}, changes=("reservation",)),
-    Scene("release_to_fulfilment", {"order_id": "O-1"}, before=(CONFIRM,), changes=("status",)),
+    Scene(RELEASE_PAYMENT_HOLD, {"order_id": "O-1"}, ON_HOLD, changes=("on_hold",)),
+    Scene(CONFIRM_RESERVATION, {"order_id": "O-1"}, changes=("reservation",)),
+    Scene(RELEASE_TO_FULFILMENT, {"order_id": "O-1"}, before=(CONFIRM,), changes=("status",)),
     Scene(
-        "release_to_fulfilment", {"order_id": "O-1"},
-        before=(("place_order_hold", {"order_id": "O-1", "reason": "stock"}), CONFIRM), changes=("hold_reason", "status"),
+        RELEASE_TO_FULFILMENT, {"order_id": "O-1"},
+        before=((PLACE_ORDER_HOLD, {"order_id": "O-1", "reason": "stock"}), CONFIRM), changes=("hold_reason", "status"),
     ),
-    Scene("cancel_order", {"order_id": "O-1", "reason": "out_of_stock"}, changes=("status",)),
-    Scene("cancel_order", {"order_id": "O-1", "reason": "duplicate"}, before=(CONFIRM,), changes=("reservation", "status")),
-    Scene("cancel_line", _line("O-1"), changes=("lines/1/cancelled",)),
-    Scene("reallocate_line", TO_DC_2, changes=("lines/1/location",)),
-    Scene("reallocate_line", TO_DC_2, before=(CONFIRM,), changes=("lines/1/location",)),
-    Scene("reallocate_line", TO_DC_2, before=(BACKORDER,), changes=("lines/1/backorder_po_id", "lines/1/location")),
-    Scene("reallocate_line", {**TO_DC_2, "to_location": "DC-1"}, before=(BACKORDER,), changes=("lines/1/backorder_po_id",)),
+    Scene(CANCEL_ORDER, {"order_id": "O-1", "reason": "out_of_stock"}, changes=("status",)),
+    Scene(CANCEL_ORDER, {"order_id": "O-1", "reason": "duplicate"}, before=(CONFIRM,), changes=("reservation", "status")),
+    Scene(CANCEL_LINE, _line("O-1"), changes=("lines/1/cancelled",)),
+    Scene(REALLOCATE_LINE, TO_DC_2, changes=("lines/1/location",)),
+    Scene(REALLOCATE_LINE, TO_DC_2, before=(CONFIRM,), changes=("lines/1/location",)),
+    Scene(REALLOCATE_LINE, TO_DC_2, before=(BACKORDER,), changes=("lines/1/backorder_po_id", "lines/1/location")),
+    Scene(REALLOCATE_LINE, {**TO_DC_2, "to_location": "DC-1"}, before=(BACKORDER,), changes=("lines/1/backorder_po_id",)),
     Scene(*BACKORDER, changes=("lines/1/backorder_po_id",)),
-    Scene("backorder_line", {**_line("O-2"), "po_id": "PO-1"}, changes=("lines/1/backorder_po_id", "status")),
+    Scene(BACKORDER_LINE, {**_line("O-2"), "po_id": "PO-1"}, changes=("lines/1/backorder_po_id", "status")),
     Scene(
-        "backorder_line", {**_line("O-1", "2"), "po_id": "PO-1"}, DELIVERIES, before=(BACKORDER,),
+        BACKORDER_LINE, {**_line("O-1", "2"), "po_id": "PO-1"}, DELIVERIES, before=(BACKORDER,),
         changes=("lines/2/backorder_po_id", "status"),
     ),
     Scene(
-        "backorder_line", {**_line("O-1", "1"), "po_id": "PO-1"}, before=(("cancel_line", _line("O-1", "2")),),
+        BACKORDER_LINE, {**_line("O-1", "1"), "po_id": "PO-1"}, before=((CANCEL_LINE, _line("O-1", "2")),),
         changes=("lines/1/backorder_po_id", "status"),
     ),
-    Scene("substitute_line", {**_line("O-1"), "sku": "SHADE"}, changes=("lines/1/sku",)),
+    Scene(SUBSTITUTE_LINE, {**_line("O-1"), "sku": "SHADE"}, changes=("lines/1/sku",)),
     Scene(
-        "substitute_line", {**_line("O-1"), "sku": "SHADE"}, before=(BACKORDER,),
+        SUBSTITUTE_LINE, {**_line("O-1"), "sku": "SHADE"}, before=(BACKORDER,),
         changes=("lines/1/backorder_po_id", "lines/1/sku"),
     ),
-    Scene("update_shipping_address", {"order_id": "O-1", "ship_to": MOVED}, changes=("ship_to",)),
-    Scene("place_order_hold", {"order_id": "O-1", "reason": "address"}, changes=("hold_reason", "status")),
-    Scene("place_order_hold", {"order_id": "O-1", "reason": "stock"}, changes=("hold_reason",)),
+    Scene(UPDATE_SHIPPING_ADDRESS, {"order_id": "O-1", "ship_to": MOVED}, changes=("ship_to",)),
+    Scene(PLACE_ORDER_HOLD, {"order_id": "O-1", "reason": "address"}, changes=("hold_reason", "status")),
+    Scene(PLACE_ORDER_HOLD, {"order_id": "O-1", "reason": "stock"}, changes=("hold_reason",)),
     Scene(
-        "place_order_hold", {"order_id": "O-1", "reason": "address"}, {("oms", "orders", 0): {"status": "ready"}},
+        PLACE_ORDER_HOLD, {"order_id": "O-1", "reason": "address"}, {("oms", "orders", 0): {"status": "ready"}},
         changes=("hold_reason",),
     ),
     Scene(
-        "change_pickup_location", {"order_id": "O-4", "to_location": "ST-2"}, changes=("lines/1/location", "pickup_location")
+        CHANGE_PICKUP_LOCATION, {"order_id": "O-4", "to_location": "ST-2"}, changes=("lines/1/location", "pickup_location")
     ),
     Scene(
-        "change_pickup_location", {"order_id": "O-4", "to_location": "ST-2"},
+        CHANGE_PICKUP_LOCATION, {"order_id": "O-4", "to_location": "ST-2"},
         {("oms", "orders", 3): {"lines": [line("1", "LAMP", location="ST-1"), line("2", "RUG", location="ST-1")]},
          ("wms", "stock", 4): {"location": "ST-2"}, ("wms", "inbound", 1): inbound("PO-2", "LAMP", "ST-1")},
-        before=(("backorder_line", {**_line("O-4"), "po_id": "PO-2"}),),
+        before=((BACKORDER_LINE, {**_line("O-4"), "po_id": "PO-2"}),),
         changes=("lines/1/backorder_po_id", "lines/1/location", "lines/2/location", "pickup_location"),
     ),
     Scene(
-        "convert_to_shipment", {"order_id": "O-4", "from_location": "DC-1"},
+        CONVERT_TO_SHIPMENT, {"order_id": "O-4", "from_location": "DC-1"},
         {("oms", "orders", 3): {"lines": [line("1", "LAMP", location="ST-1"), line("2", "RUG"), line("3", "SHADE")]}},
-        before=(("cancel_line", _line("O-4", "3")),), changes=("lines/1/location", "pickup_location"),
+        before=((CANCEL_LINE, _line("O-4", "3")),), changes=("lines/1/location", "pickup_location"),
     ),
-    Scene("reship_order", {"order_id": "O-3"}, changes=("reshipped",)),
-    Scene("create_return_label", {"order_id": "O-3"}),
-    Scene("void_authorization", {"auth_id": "au_O-1"}, changes=("authorizations/au_O-1/status",)),
-    Scene("reauthorize", {"order_id": "O-1", "amount_cents": 9000}, changes=("authorizations",)),
-    Scene("capture_payment", {"order_id": "O-3", "amount_cents": 9000}, changes=("charges",)),
+    Scene(RESHIP_ORDER, {"order_id": "O-3"}, changes=("reshipped",)),
+    Scene(CREATE_RETURN_LABEL, {"order_id": "O-3"}),
+    Scene(VOID_AUTHORIZATION, {"auth_id": "au_O-1"}, changes=("authorizations/au_O-1/status",)),
+    Scene(REAUTHORIZE, {"order_id": "O-1", "amount_cents": 9000}, changes=("authorizations",)),
+    Scene(CAPTURE_PAYMENT, {"order_id": "O-3", "amount_cents": 9000}, changes=("charges",)),
     Scene(
-        "refund_charge", {"charge_id": "ch_O-2", "amount_cents": 9000},
+        REFUND_CHARGE, {"charge_id": "ch_O-2", "amount_cents": 9000},
         changes=("charges/ch_O-2/refunded_cents", "charges/ch_O-2/status"),
     ),
-    Scene("refund_charge", {"charge_id": "ch_O-2", "amount_cents": 4000}, changes=("charges/ch_O-2/refunded_cents",)),
-    Scene("request_cycle_count", {"sku": "LAMP", "location": "DC-1"}),
-    Scene("quarantine_stock", {"sku": "LAMP", "location": "DC-1"}, changes=("quarantined",)),
-    Scene("expedite_po", {"po_id": "PO-1"}, changes=("eta", "expedited")),
-    Scene("expedite_po", {"po_id": "PO-1"}, DELIVERIES, changes=("eta", "eta", "expedited", "expedited")),
-    Scene("swap_reservation", SWAP, {("oms", "orders", 0): {"lines": [line("7", "LAMP", location="DC-2")]}},
+    Scene(REFUND_CHARGE, {"charge_id": "ch_O-2", "amount_cents": 4000}, changes=("charges/ch_O-2/refunded_cents",)),
+    Scene(REQUEST_CYCLE_COUNT, {"sku": "LAMP", "location": "DC-1"}),
+    Scene(QUARANTINE_STOCK, {"sku": "LAMP", "location": "DC-1"}, changes=("quarantined",)),
+    Scene(EXPEDITE_PO, {"po_id": "PO-1"}, changes=("eta", "expedited")),
+    Scene(EXPEDITE_PO, {"po_id": "PO-1"}, DELIVERIES, changes=("eta", "eta", "expedited", "expedited")),
+    Scene(SWAP_RESERVATION, SWAP, {("oms", "orders", 0): {"lines": [line("7", "LAMP", location="DC-2")]}},
           before=(CONFIRM_OTHER,), changes=("lines/7/location", "reservation")),
-    Scene("swap_reservation", SWAP, before=(BACKORDER,), changes=("lines/1/backorder_po_id",)),
+    Scene(SWAP_RESERVATION, SWAP, before=(BACKORDER,), changes=("lines/1/backorder_po_id",)),
     Scene(
-        "post_return_receipt", {"return_id": "R-1", "disposition": "restock"},
+        POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "restock"},
         changes=("disposition", "on_hand", "receipt_posted"),
     ),
-    Scene("post_return_receipt", {"return_id": "R-1", "disposition": "scrap"}, changes=("disposition", "receipt_posted")),
+    Scene(POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "scrap"}, changes=("disposition", "receipt_posted")),
     Scene(
-        "post_return_receipt", {"return_id": "R-1", "disposition": "restock"}, {("oms", "returns", 0): {"location": "DC-9"}},
+        POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "restock"}, {("oms", "returns", 0): {"location": "DC-9"}},
         changes=("disposition", "receipt_posted"),
     ),
     Scene(
-        "post_return_receipt", {"return_id": "R-1", "disposition": "restock"}, {("wms", "stock", 0): {"on_hand": None}},
+        POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "restock"}, {("wms", "stock", 0): {"on_hand": None}},
         changes=("disposition", "receipt_posted"),
     ),
-    Scene("send_message", {"customer_id": "C-1", "template": "delay_notice", **TEXT}),
-    Scene("send_password_reset", {"customer_id": "C-1"}),
-    Scene("change_subscription", {"subscription_id": "SB-1", "plan": "cancelled"}, changes=("status",)),
-    Scene("offer_credit", {"customer_id": "C-1", "amount_cents": 1800}),
-    Scene("send_outreach", {"account_id": "A-1", "contact_id": "N-1", "template": "csm_outreach", **TEXT}),
-    Scene("escalate_opportunity", {"opportunity_id": "P-1"}, changes=("escalated",)),
-    Scene("assign_owner", {"account_id": "A-1", "owner": "csm_lead"}, changes=("owner_id",)),
-    Scene("create_task", {"account_id": "A-1", "kind": "nurture"}),
-    Scene("flag_contact", {"contact_id": "N-1b", "issue": "bounced"}),
-    Scene("post_payment", {"invoice_id": "I-1", "amount_cents": 4000}, changes=("remaining_cents", "state")),
+    Scene(SEND_MESSAGE, {"customer_id": "C-1", "template": "delay_notice", **TEXT}),
+    Scene(SEND_PASSWORD_RESET, {"customer_id": "C-1"}),
+    Scene(CHANGE_SUBSCRIPTION, {"subscription_id": "SB-1", "plan": "cancelled"}, changes=("status",)),
+    Scene(OFFER_CREDIT, {"customer_id": "C-1", "amount_cents": 1800}),
+    Scene(SEND_OUTREACH, {"account_id": "A-1", "contact_id": "N-1", "template": "csm_outreach", **TEXT}),
+    Scene(ESCALATE_OPPORTUNITY, {"opportunity_id": "P-1"}, changes=("escalated",)),
+    Scene(ASSIGN_OWNER, {"account_id": "A-1", "owner": "csm_lead"}, changes=("owner_id",)),
+    Scene(CREATE_TASK, {"account_id": "A-1", "kind": "nurture"}),
+    Scene(FLAG_CONTACT, {"contact_id": "N-1b", "issue": "bounced"}),
+    Scene(POST_PAYMENT, {"invoice_id": "I-1", "amount_cents": 4000}, changes=("remaining_cents", "state")),
     Scene(
-        "post_payment", {"invoice_id": "I-1", "amount_cents": 4000}, {("erp", "invoices", 0): {"budget_id": None}},
-        before=(("hold_invoice", {"invoice_id": "I-1", "reason": "freight"}),), changes=("state", "state_reason"),
+        POST_PAYMENT, {"invoice_id": "I-1", "amount_cents": 4000}, {("erp", "invoices", 0): {"budget_id": None}},
+        before=((HOLD_INVOICE, {"invoice_id": "I-1", "reason": "freight"}),), changes=("state", "state_reason"),
     ),
-    Scene("hold_invoice", {"invoice_id": "I-1", "reason": "price_dispute"}, changes=("state", "state_reason")),
-    Scene("reject_invoice", {"invoice_id": "I-1", "reason": "duplicate"}, changes=("state", "state_reason")),
-    Scene("send_vendor_message", {"vendor_id": "V-1", "template": "po_required", **TEXT}),
-    Scene("open_case", {"queue": "vip_desk", "subject_id": "O-1"}),
+    Scene(HOLD_INVOICE, {"invoice_id": "I-1", "reason": "price_dispute"}, changes=("state", "state_reason")),
+    Scene(REJECT_INVOICE, {"invoice_id": "I-1", "reason": "duplicate"}, changes=("state", "state_reason")),
+    Scene(SEND_VENDOR_MESSAGE, {"vendor_id": "V-1", "template": "po_required", **TEXT}),
+    Scene(OPEN_CASE, {"queue": "vip_desk", "subject_id": "O-1"}),
 ]  # fmt: skip
 
 SHIPPED = {("oms", "orders", 0): {"status": "shipped"}}
@@ -178,101 +217,102 @@ NOT_HOME = {("oms", "orders", 3): {"allow_ship_home": False}}
 DAMAGED = {("oms", "returns", 0): {"condition": "damaged"}}
 OUTREACH = {"account_id": "A-1", "contact_id": "N-1", "template": "csm_outreach", **TEXT}
 OPTED_OUT = {("crm", "accounts", 0): {"contacts": [{"contact_id": "N-1", "email_status": "valid", "opted_out": True}]}}
-PAY = ("post_payment", {"invoice_id": "I-1", "amount_cents": 4000})
-REJECT = ("reject_invoice", {"invoice_id": "I-1", "reason": "duplicate"})
+PAY = (POST_PAYMENT, {"invoice_id": "I-1", "amount_cents": 4000})
+REJECT = (REJECT_INVOICE, {"invoice_id": "I-1", "reason": "duplicate"})
 PICKUP = {"order_id": "O-4", "to_location": "ST-2"}
 HOME = {"order_id": "O-4", "from_location": "DC-1"}
 
 #: an action, a world in which it cannot be done, and why by the catalogue
 UNMET: list[tuple[Scene, str]] = [
-    (Scene("release_payment_hold", {"order_id": "O-1"}), "the payment is not on hold"),
-    (Scene("release_payment_hold", {"order_id": "O-1"}, {**ON_HOLD, **SHIPPED}), "the order is neither open nor ready"),
-    (Scene("confirm_reservation", {"order_id": "O-1"}, SHIPPED), "the order is not open"),
-    (Scene("confirm_reservation", {"order_id": "O-1"}, before=(CONFIRM,)), "the reservation is confirmed already"),
-    (Scene("confirm_reservation", {"order_id": "O-2"}, before=(("backorder_line", {**_line("O-2"), "po_id": "PO-1"}),)),
-     "no line of the order takes stock"),
-    (Scene("release_to_fulfilment", {"order_id": "O-1"}, SHIPPED), "the order is not open"),
-    (Scene("release_to_fulfilment", {"order_id": "O-1"}, ON_HOLD, (CONFIRM,)), "the payment is still on hold"),
-    (Scene("release_to_fulfilment", {"order_id": "O-1"}), "the reservation is not confirmed"),
-    (Scene("cancel_order", {"order_id": "O-3", "reason": "duplicate"}), "the order is neither open nor ready"),
-    (Scene("cancel_order", {"order_id": "O-9", "reason": "duplicate"}), "the order is neither open nor ready"),
-    (Scene("cancel_line", _line("O-3")), "the order is not open"),
-    (Scene("cancel_line", _line("O-1", "7")), "the order has no such line"),
-    (Scene("cancel_line", _line("O-1"), before=(("cancel_line", _line("O-1")),)), "the order has no such line"),
-    (Scene("cancel_line", _line("O-2")), "it is the last line of the order"),
-    (Scene("cancel_line", _line("O-1"), before=(("cancel_line", _line("O-1", "2")),)), "it is the last line of the order"),
-    (Scene("reallocate_line", {**_line("O-3"), "to_location": "DC-2"}), "the order has shipped or is cancelled"),
-    (Scene("reallocate_line", {**_line("O-1"), "to_location": "DC-1"}), "the order has no such line elsewhere"),
-    (Scene("backorder_line", {**_line("O-3"), "po_id": "PO-1"}), "the order is not open"),
-    (Scene("backorder_line", {**_line("O-1", "7"), "po_id": "PO-1"}), "the order has no such line"),
-    (Scene("backorder_line", {**_line("O-1", "2"), "po_id": "PO-1"}), "no such delivery brings it to the line's location"),
-    (Scene("substitute_line", {**_line("O-3"), "sku": "SHADE"}), "the order is not open"),
-    (Scene("substitute_line", {**_line("O-1"), "sku": "SHADE"}, {("oms", "orders", 0): {"allow_substitution": False}}),
-     "the order does not allow it"),
-    (Scene("update_shipping_address", {"order_id": "O-3", "ship_to": MOVED}), "the order is not open"),
-    (Scene("place_order_hold", {"order_id": "O-3", "reason": "stock"}), "the order has shipped or is cancelled"),
-    (Scene("change_pickup_location", PICKUP, CANCELLED), "the order has shipped or is cancelled"),
-    (Scene("change_pickup_location", {**PICKUP, "order_id": "O-1"}), "the order is not to be picked up elsewhere"),
-    (Scene("change_pickup_location", {**PICKUP, "to_location": "ST-1"}), "the order is not to be picked up elsewhere"),
-    (Scene("change_pickup_location", {**PICKUP, "to_location": "DC-1"}), "the new location is no store"),
-    (Scene("change_pickup_location", {**PICKUP, "to_location": "ST-9"}), "the new location is no store"),
-    (Scene("convert_to_shipment", HOME, CANCELLED), "the order has shipped or is cancelled"),
-    (Scene("convert_to_shipment", HOME, NOT_HOME), "it is no pickup order that may be shipped home"),
-    (Scene("convert_to_shipment", HOME, NO_ADDRESS), "the order has no address to be shipped to"),
-    (Scene("convert_to_shipment", {**HOME, "from_location": "DC-9"}), "there is no such location"),
-    (Scene("reship_order", {"order_id": "O-1"}), "the order has not shipped"),
-    (Scene("reship_order", {"order_id": "O-3"}, before=(("reship_order", {"order_id": "O-3"}),)), "it was sent again already"),
-    (Scene("create_return_label", {"order_id": "O-1"}), "the order has not shipped"),
-    (Scene("void_authorization", {"auth_id": "au_O-1"}, before=(("void_authorization", {"auth_id": "au_O-1"}),)),
-     "the authorization is not live"),
-    (Scene("reauthorize", {"order_id": "O-4", "amount_cents": 9000}, CANCELLED), "the order is closed"),
-    (Scene("capture_payment", {"order_id": "O-4", "amount_cents": 9000}, CANCELLED), "only a shipped order is captured by hand"),
-    (Scene("refund_charge", {"charge_id": "ch_O-9", "amount_cents": 1}), "the charge is not captured"),
-    (Scene("refund_charge", {"charge_id": "ch_O-2", "amount_cents": 9001}), "more than is left of the charge"),
-    (Scene("quarantine_stock", {"sku": "RUG", "location": "DC-2"}), "there is no such stock on sale"),
-    (Scene("quarantine_stock", {"sku": "RUG", "location": "DC-1"},
-           before=(("quarantine_stock", {"sku": "RUG", "location": "DC-1"}),)), "there is no such stock on sale"),
-    (Scene("expedite_po", {"po_id": "PO-2"}), "the delivery cannot be expedited"),
-    (Scene("expedite_po", {"po_id": "PO-1"}, before=(("expedite_po", {"po_id": "PO-1"}),)), "the delivery is expedited already"),
-    (Scene("swap_reservation", {**SWAP, "to_order_id": "O-2"}), "an order cannot take its own units"),
-    (Scene("swap_reservation", {**SWAP, "to_order_id": "O-3"}), "the order that takes the units has shipped or is cancelled"),
-    (Scene("swap_reservation", {**SWAP, "from_order_id": "O-3"}), "the order that gives its units is not open"),
-    (Scene("swap_reservation", {**SWAP, "sku": "RUG"}), "one of the orders has no line of it"),
-    (Scene("swap_reservation", SWAP, PICKED), "the line that gives its units is picked already"),
-    (Scene("swap_reservation", SWAP, before=(("backorder_line", {**_line("O-2"), "po_id": "PO-1"}),)),
-     "the line that gives its units has none"),
-    (Scene("swap_reservation", {**SWAP, "from_order_id": "O-1", "to_order_id": "O-2"}),
-     "the line that gives its units has too few"),
-    (Scene("post_return_receipt", {"return_id": "R-1", "disposition": "scrap"},
+    (Scene(RELEASE_PAYMENT_HOLD, {"order_id": "O-1"}), "the payment is not on hold"),
+    (Scene(RELEASE_PAYMENT_HOLD, {"order_id": "O-1"}, {**ON_HOLD, **SHIPPED}), "the order is neither open nor ready"),
+    (Scene(CONFIRM_RESERVATION, {"order_id": "O-1"}, SHIPPED), "the order is not open"),
+    (Scene(CONFIRM_RESERVATION, {"order_id": "O-1"}, before=(CONFIRM,)), "the reservation is already confirmed"),
+    (Scene(CONFIRM_RESERVATION, {"order_id": "O-2"}, before=((BACKORDER_LINE, {**_line("O-2"), "po_id": "PO-1"}),)),
+     "no line of the order needs stock"),
+    (Scene(RELEASE_TO_FULFILMENT, {"order_id": "O-1"}, SHIPPED), "the order is not open"),
+    (Scene(RELEASE_TO_FULFILMENT, {"order_id": "O-1"}, ON_HOLD, (CONFIRM,)), "the payment is still on hold"),
+    (Scene(RELEASE_TO_FULFILMENT, {"order_id": "O-1"}), "the reservation is not confirmed"),
+    (Scene(CANCEL_ORDER, {"order_id": "O-3", "reason": "duplicate"}), "the order is neither open nor ready"),
+    (Scene(CANCEL_ORDER, {"order_id": "O-9", "reason": "duplicate"}), "the order is neither open nor ready"),
+    (Scene(CANCEL_LINE, _line("O-3")), "the order is not open"),
+    (Scene(CANCEL_LINE, _line("O-1", "7")), "the order has no such line"),
+    (Scene(CANCEL_LINE, _line("O-1"), before=((CANCEL_LINE, _line("O-1")),)), "the order has no such line"),
+    (Scene(CANCEL_LINE, _line("O-2")), "it is the only line left on the order"),
+    (Scene(CANCEL_LINE, _line("O-1"), before=((CANCEL_LINE, _line("O-1", "2")),)), "it is the only line left on the order"),
+    (Scene(REALLOCATE_LINE, {**_line("O-3"), "to_location": "DC-2"}), "the order has shipped or is canceled"),
+    (Scene(REALLOCATE_LINE, {**_line("O-1"), "to_location": "DC-1"}), "the order has no such line at another location"),
+    (Scene(BACKORDER_LINE, {**_line("O-3"), "po_id": "PO-1"}), "the order is not open"),
+    (Scene(BACKORDER_LINE, {**_line("O-1", "7"), "po_id": "PO-1"}), "the order has no such line"),
+    (Scene(BACKORDER_LINE, {**_line("O-1", "2"), "po_id": "PO-1"}), "no such delivery goes to the line's location"),
+    (Scene(SUBSTITUTE_LINE, {**_line("O-3"), "sku": "SHADE"}), "the order is not open"),
+    (Scene(SUBSTITUTE_LINE, {**_line("O-1"), "sku": "SHADE"}, {("oms", "orders", 0): {"allow_substitution": False}}),
+     "the order has no such line or does not allow substitutes"),
+    (Scene(UPDATE_SHIPPING_ADDRESS, {"order_id": "O-3", "ship_to": MOVED}), "the order is not open"),
+    (Scene(PLACE_ORDER_HOLD, {"order_id": "O-3", "reason": "stock"}), "the order has shipped or is canceled"),
+    (Scene(CHANGE_PICKUP_LOCATION, PICKUP, CANCELLED), "the order has shipped or is canceled"),
+    (Scene(CHANGE_PICKUP_LOCATION, {**PICKUP, "order_id": "O-1"}), "the order has no pickup to move there"),
+    (Scene(CHANGE_PICKUP_LOCATION, {**PICKUP, "to_location": "ST-1"}), "the order has no pickup to move there"),
+    (Scene(CHANGE_PICKUP_LOCATION, {**PICKUP, "to_location": "DC-1"}), "the new location is not a store"),
+    (Scene(CHANGE_PICKUP_LOCATION, {**PICKUP, "to_location": "ST-9"}), "the new location is not a store"),
+    (Scene(CONVERT_TO_SHIPMENT, HOME, CANCELLED), "the order has shipped or is canceled"),
+    (Scene(CONVERT_TO_SHIPMENT, HOME, NOT_HOME), "it is not a pickup order that can be shipped home"),
+    (Scene(CONVERT_TO_SHIPMENT, HOME, NO_ADDRESS), "the order has no shipping address"),
+    (Scene(CONVERT_TO_SHIPMENT, {**HOME, "from_location": "DC-9"}), "there is no such location"),
+    (Scene(RESHIP_ORDER, {"order_id": "O-1"}), "the order has not shipped"),
+    (Scene(RESHIP_ORDER, {"order_id": "O-3"}, before=((RESHIP_ORDER, {"order_id": "O-3"}),)),
+     "the order was already reshipped"),
+    (Scene(CREATE_RETURN_LABEL, {"order_id": "O-1"}), "the order has not shipped"),
+    (Scene(VOID_AUTHORIZATION, {"auth_id": "au_O-1"}, before=((VOID_AUTHORIZATION, {"auth_id": "au_O-1"}),)),
+     "the authorization is not active"),
+    (Scene(REAUTHORIZE, {"order_id": "O-4", "amount_cents": 9000}, CANCELLED), "the order is closed"),
+    (Scene(CAPTURE_PAYMENT, {"order_id": "O-4", "amount_cents": 9000}, CANCELLED), "only a shipped order is captured manually"),
+    (Scene(REFUND_CHARGE, {"charge_id": "ch_O-9", "amount_cents": 1}), "the charge is not captured"),
+    (Scene(REFUND_CHARGE, {"charge_id": "ch_O-2", "amount_cents": 9001}), "the amount is more than what is left on the charge"),
+    (Scene(QUARANTINE_STOCK, {"sku": "RUG", "location": "DC-2"}), "there is no such stock available for sale"),
+    (Scene(QUARANTINE_STOCK, {"sku": "RUG", "location": "DC-1"},
+           before=((QUARANTINE_STOCK, {"sku": "RUG", "location": "DC-1"}),)), "there is no such stock available for sale"),
+    (Scene(EXPEDITE_PO, {"po_id": "PO-2"}), "the delivery cannot be expedited"),
+    (Scene(EXPEDITE_PO, {"po_id": "PO-1"}, before=((EXPEDITE_PO, {"po_id": "PO-1"}),)), "the delivery is already expedited"),
+    (Scene(SWAP_RESERVATION, {**SWAP, "to_order_id": "O-2"}), "an order cannot take its own units"),
+    (Scene(SWAP_RESERVATION, {**SWAP, "to_order_id": "O-3"}), "the order taking the units has shipped or is canceled"),
+    (Scene(SWAP_RESERVATION, {**SWAP, "from_order_id": "O-3"}), "the order giving up its units is not open"),
+    (Scene(SWAP_RESERVATION, {**SWAP, "sku": "RUG"}), "one of the orders has no line with this SKU"),
+    (Scene(SWAP_RESERVATION, SWAP, PICKED), "the line giving up its units is already picked"),
+    (Scene(SWAP_RESERVATION, SWAP, before=((BACKORDER_LINE, {**_line("O-2"), "po_id": "PO-1"}),)),
+     "the line giving up its units is on backorder"),
+    (Scene(SWAP_RESERVATION, {**SWAP, "from_order_id": "O-1", "to_order_id": "O-2"}),
+     "the line giving up its units has too few"),
+    (Scene(POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "scrap"},
            {("oms", "returns", 0): {"receipt_posted": True}}),
-     "the receipt is posted already"),
-    (Scene("post_return_receipt", {"return_id": "R-1", "disposition": "restock"}, DAMAGED), "what is damaged is not restocked"),
-    (Scene("change_subscription", {"subscription_id": "SB-1", "plan": "cancelled"},
+     "the receipt is already posted"),
+    (Scene(POST_RETURN_RECEIPT, {"return_id": "R-1", "disposition": "restock"}, DAMAGED), "damaged items are not restocked"),
+    (Scene(CHANGE_SUBSCRIPTION, {"subscription_id": "SB-1", "plan": "cancelled"},
            {("crm", "subscriptions", 0): {"status": "cancelled"}}), "the subscription is not active"),
-    (Scene("send_outreach", OUTREACH, DO_NOT_CONTACT), "the account must not be contacted"),
-    (Scene("send_outreach", OUTREACH, ON_LEGAL_HOLD), "the account must not be contacted"),
-    (Scene("send_outreach", {**OUTREACH, "contact_id": "N-1b"}), "the account has no such contact with a working address"),
-    (Scene("send_outreach", {**OUTREACH, "contact_id": "N-3"}), "the account has no such contact with a working address"),
-    (Scene("send_outreach", OUTREACH, OPTED_OUT), "the contact does not want to be written to"),
-    (Scene("escalate_opportunity", {"opportunity_id": "P-1"}, {("crm", "opportunities", 0): {"open": False}}),
+    (Scene(SEND_OUTREACH, OUTREACH, DO_NOT_CONTACT), "the account must not be contacted"),
+    (Scene(SEND_OUTREACH, OUTREACH, ON_LEGAL_HOLD), "the account must not be contacted"),
+    (Scene(SEND_OUTREACH, {**OUTREACH, "contact_id": "N-1b"}), "the account has no such contact with a valid email address"),
+    (Scene(SEND_OUTREACH, {**OUTREACH, "contact_id": "N-3"}), "the account has no such contact with a valid email address"),
+    (Scene(SEND_OUTREACH, OUTREACH, OPTED_OUT), "the contact has opted out of email"),
+    (Scene(ESCALATE_OPPORTUNITY, {"opportunity_id": "P-1"}, {("crm", "opportunities", 0): {"open": False}}),
      "the opportunity is not open"),
-    (Scene("escalate_opportunity", {"opportunity_id": "P-1"}, before=(("escalate_opportunity", {"opportunity_id": "P-1"}),)),
-     "it is escalated already"),
-    (Scene(*PAY, before=(PAY,)), "the invoice is not to be paid any more"),
-    (Scene(*PAY, before=(REJECT,)), "the invoice is not to be paid any more"),
-    (Scene("post_payment", {"invoice_id": "I-1", "amount_cents": 4001}), "the amount is not the invoice total"),
-    (Scene("post_payment", {"invoice_id": "I-2", "amount_cents": 9_000_000}), "the budget does not cover it"),
-    (Scene("hold_invoice", {"invoice_id": "I-1", "reason": "freight"}, before=(REJECT,)),
-     "the invoice is paid or rejected already"),
-    (Scene(*REJECT, before=(PAY,)), "the invoice is paid or rejected already"),
+    (Scene(ESCALATE_OPPORTUNITY, {"opportunity_id": "P-1"}, before=((ESCALATE_OPPORTUNITY, {"opportunity_id": "P-1"}),)),
+     "the opportunity is already escalated"),
+    (Scene(*PAY, before=(PAY,)), "the invoice is already paid or rejected"),
+    (Scene(*PAY, before=(REJECT,)), "the invoice is already paid or rejected"),
+    (Scene(POST_PAYMENT, {"invoice_id": "I-1", "amount_cents": 4001}), "the amount is not the invoice total"),
+    (Scene(POST_PAYMENT, {"invoice_id": "I-2", "amount_cents": 9_000_000}), "the budget does not cover it"),
+    (Scene(HOLD_INVOICE, {"invoice_id": "I-1", "reason": "freight"}, before=(REJECT,)),
+     "the invoice is already paid or rejected"),
+    (Scene(*REJECT, before=(PAY,)), "the invoice is already paid or rejected"),
 ]  # fmt: skip
 
 #: Needs that only the catalogue has, because the policies are stricter than the systems.
 STRICTER = {
-    ("reauthorize", "the amount is not the order total"): "AUT-2 authorizes the order total; the system takes any amount",
-    ("capture_payment", "the amount is not the order total"): "CAP-1 captures the order total; the system takes any amount",
-    ("capture_payment", "the order is captured already"): "CAP-1 captures once; the system captures what is authorized",
-    ("expedite_po", "it is not known what it costs"): "GOV-8 counts what it costs; the system expedites at any price",
+    (REAUTHORIZE, "the amount is not the order total"): "AUT-2 authorizes the order total; the system takes any amount",
+    (CAPTURE_PAYMENT, "the amount is not the order total"): "CAP-1 captures the order total; the system takes any amount",
+    (CAPTURE_PAYMENT, "the payment is already captured"): "CAP-1 captures once; the system captures what is authorized",
+    (EXPEDITE_PO, "the cost of expediting is unknown"): "GOV-8 counts what it costs; the system expedites at any price",
 }
 
 
@@ -412,7 +452,7 @@ def test_what_the_catalogue_says_cannot_be_done_the_sandbox_refuses(
 ) -> None:
     records, action = staged(company, scene, catalogue), catalogue[scene.name]
     unmet = str(action.unmet_need(action.seen(records, scene.args)))
-    assert unmet.removesuffix(", or it cannot be told") == why
+    assert unmet.removesuffix(", or it is not known") == why
     before = company.snapshot()
     with pytest.raises(Refused):
         company.write(action.tool, **scene.args)
@@ -426,12 +466,14 @@ def test_every_need_is_tried_or_stricter_than_the_sandbox(catalogue: Catalogue) 
     assert stated - tried == STRICTER.keys()
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=str)
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if default_catalogue()[scene.name].undo], ids=str)
 def test_what_undoes_an_action_takes_its_changes_back(company: Company, catalogue: Catalogue, scene: Scene) -> None:
     records, action = staged(company, scene, catalogue), catalogue[scene.name]
     undoing = action.undoing(action.seen(records, scene.args))
-    if undoing is None:
+    if any(field.endswith("backorder_po_id") for field in scene.changes):  # no action makes a line wait as it did
+        assert undoing is None
         return
+    assert undoing is not None
     before = company.snapshot()
     company.write(action.tool, **scene.args)
     catalogue[undoing["name"]].validate(undoing["args"])
@@ -441,10 +483,10 @@ def test_what_undoes_an_action_takes_its_changes_back(company: Company, catalogu
 
 def test_an_action_on_records_that_are_not_there_is_refused_by_both(company: Company, catalogue: Catalogue) -> None:
     company.reset_to({"oms": {}})
-    for scene in SCENES:
+    with_an_effect = [scene for scene in SCENES if catalogue[scene.name].effect]
+    assert {scene.name for scene in with_an_effect} == {name for name, action in catalogue.items() if action.effect} != set()
+    for scene in with_an_effect:
         action, nothing = catalogue[scene.name], Records()
-        if not action.effect:
-            continue
         with pytest.raises((Refused, Unknown)):
             action.apply(nothing, action.seen(nothing, scene.args))
         with pytest.raises(Refused):
@@ -453,8 +495,8 @@ def test_an_action_on_records_that_are_not_there_is_refused_by_both(company: Com
 
 def test_a_refund_in_two_parts_ends_where_the_sandbox_ends(company: Company, catalogue: Catalogue) -> None:
     parts: list[Args] = [{"charge_id": "ch_O-2", "amount_cents": cents} for cents in (4000, 5000)]
-    action = catalogue["refund_charge"]
-    records = staged(company, Scene("refund_charge", parts[0]), catalogue)
+    action = catalogue[REFUND_CHARGE]
+    records = staged(company, Scene(REFUND_CHARGE, parts[0]), catalogue)
     for args in parts:
         assert foretold(action, args, records) == happened(company.write(action.tool, **args))
     assert action.unmet_need(action.seen(records, parts[0])) == "the charge is not captured"
@@ -463,13 +505,13 @@ def test_a_refund_in_two_parts_ends_where_the_sandbox_ends(company: Company, cat
 def test_a_whole_plan_leaves_the_same_records(company: Company, catalogue: Catalogue) -> None:
     """A swap for an important order, its release, and the delivery that the other order waits for."""
     plan: list[Deed] = [
-        ("release_payment_hold", {"order_id": "O-1"}),
-        ("swap_reservation", SWAP),
-        ("expedite_po", {"po_id": "PO-1"}),
-        ("backorder_line", {**_line("O-2"), "po_id": "PO-1"}),
+        (RELEASE_PAYMENT_HOLD, {"order_id": "O-1"}),
+        (SWAP_RESERVATION, SWAP),
+        (EXPEDITE_PO, {"po_id": "PO-1"}),
+        (BACKORDER_LINE, {**_line("O-2"), "po_id": "PO-1"}),
         CONFIRM,
-        ("release_to_fulfilment", {"order_id": "O-1"}),
-        ("send_message", {"customer_id": "C-1", "template": "delay_notice", **TEXT}),
+        (RELEASE_TO_FULFILMENT, {"order_id": "O-1"}),
+        (SEND_MESSAGE, {"customer_id": "C-1", "template": "delay_notice", **TEXT}),
     ]
     records = staged(company, Scene("", {}, ON_HOLD), catalogue)
     for name, args in plan:
@@ -504,7 +546,9 @@ def test_what_the_recorded_cases_expect_meets_every_need(catalogue: Catalogue, m
 
 def test_the_read_tools_of_the_sandbox_are_those_of_the_reference_company() -> None:
     offered = {
-        f"{system}.{read.name}": (read.collection, read.one, set(read.takes)) for system in SYSTEMS for read in reads_of(system)
+        f"{system}.{read.name}": (read.tool.collection, read.tool.one, set(read.takes))
+        for system in SYSTEMS
+        for read in reads_of(system)
     }
     assert offered == {tool: (entry.collection, entry.one, set(entry.by)) for tool, entry in READ_TOOLS.items()}
     configured = {f"{name}.{read}" for name, system in load_config().systems.items() for read in system.reads}

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from graphs.settings import CHECKOUT
+from settings import CHECKOUT
 from tests.integration.commands import PATIENCE_S, begun, missions
 
 CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
@@ -54,7 +54,7 @@ def test_a_batch_over_other_cases_begins_anew_and_says_so(tmp_path: Path) -> Non
     cases.write_text("\n".join(lines))
     journal.write_text(json.dumps({"cases": ["0123456789ab"]}) + "\n" + json.dumps({"case_id": "dev-ord-0001"}) + "\n")
     said = missions("eval", cases, "--out", out).stdout
-    assert "Begins anew: what was finished before was with another cases" in said
+    assert "Starts over: the earlier results used a different cases" in said
     assert [json.loads(line)["case_id"] for line in out.read_text().splitlines()] == [
         json.loads(line)["case_id"] for line in lines
     ]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.arrivals import Bounds
-from ledger.inbox import Inbox
+from ledger.inbox import SourceBounds
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import Inbox
 from tests.conftest import _database
 from tests.integration.arriving import BOUNDS, an_event
 from tests.integration.commands import Done, missions, refused
@@ -52,14 +52,14 @@ def test_events_of_a_file_are_taken_in_once_and_what_is_none_is_settled_by_whoev
     file = command.file("events.jsonl", "\n\n".join(good) + "\r\n")
     taken = command("events", "take", file)
     assert (taken.returncode, taken.stderr) == (0, "")
-    assert taken.stdout.startswith("3 taken in, 0 known before, 0 dead letters.\n") and "missions worker" in taken.stdout
-    assert command("events", "take", file).stdout == "0 taken in, 3 known before, 0 dead letters.\n"
+    assert taken.stdout.startswith("3 accepted, 0 already known, 0 dead letters.\n") and "missions worker" in taken.stdout
+    assert command("events", "take", file).stdout == "0 accepted, 3 already known, 0 dead letters.\n"
     assert {(run.event.source_id, run.status) for run in command.ledger.runs()} == {(f"f-{n}", "running") for n in range(3)}
 
     unknown = an_event("f-9", "O-\x1b[31m9")
     bad = command("events", "take", command.file("bad.jsonl", f"{json.dumps(unknown)}\n{{\n{'x' * 250_000}\n{good[0]}"))
     refused(bad, "3 of ", "bad.jsonl", "see `missions events dead`")
-    assert bad.stdout == "0 taken in, 1 known before, 3 dead letters.\n"
+    assert bad.stdout == "0 accepted, 1 already known, 3 dead letters.\n"
     letters = json.loads(command("events", "dead", "--json").stdout)
     assert [letter["source"] for letter in letters] == [f"bad.jsonl, line {line}" for line in (1, 2, 3)]
     listed = command("events", "dead").stdout
@@ -67,15 +67,15 @@ def test_events_of_a_file_are_taken_in_once_and_what_is_none_is_settled_by_whoev
 
     letter = letters[1]["letter_id"]
     for act in ("again", "drop"):
-        refused(command("events", act, letter, "--reason", "a test"), "nobody is signed in")
-    refused(command("events", "drop", letter, "--reason", "a test", by="ana"), "takes the role")
+        refused(command("events", act, letter, "--reason", "a test"), "no one is signed in")
+    refused(command("events", "drop", letter, "--reason", "a test", by="ana"), "requires the role")
     refused(command("events", "again", letter, "--reason", "a test", by="rita"), "not valid JSON")
     assert command("events", "drop", letter, "--reason", "a test", by="rita").stdout == f"{letter} is dropped.\n"
 
     Inbox(command.ledger).add_source("oms", bounds=BOUNDS)
     kept = Inbox(command.ledger).keep_letter("POST /events by oms", json.dumps(an_event("f-1")), "there was no such mission")
     again = command("events", "again", kept, "--reason", "there is now", by="rita").stdout
-    assert re.match(rf"{kept} is taken in: run r-\w+ about O-4471\.\n", again) and "missions worker" in again
+    assert re.match(rf"{kept} was accepted: run r-\w+ for O-4471\.\n", again) and "missions worker" in again
     assert {"oms:f-1", "f-1"} < {run.event.source_id for run in command.ledger.runs()}
     Inbox(command.ledger).end_source("oms")
     assert [letter["letter_id"] for letter in json.loads(command("events", "dead", "--json").stdout)] == [
@@ -86,8 +86,8 @@ def test_events_of_a_file_are_taken_in_once_and_what_is_none_is_settled_by_whoev
 def test_a_json_file_holds_one_event_or_a_list(command: Command) -> None:
     one = command.file("one.json", json.dumps(an_event("j-1"), indent=2))
     two = command.file("two.json", json.dumps([an_event("j-1"), an_event("j-2")]))
-    assert command("events", "take", one).stdout.startswith("1 taken in")
-    assert command("events", "take", two).stdout.startswith("1 taken in, 1 known before")
+    assert command("events", "take", one).stdout.startswith("1 accepted")
+    assert command("events", "take", two).stdout.startswith("1 accepted, 1 already known")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_file_that_is_not_there_and_one_of_recorded_exceptions_are_no_events(c
 
 def test_sources_are_added_listed_and_ended(command: Command) -> None:
     before = len(command.ledger.audit())
-    refused(command("source", "add", "oms", "--missions", "order_exception,everything"), "no mission 'everything'")
+    refused(command("source", "add", "oms", "--missions", "order_exception,everything"), "no Mission 'everything'")
     added = command("source", "add", "oms", "--missions", "order_exception")
     assert added.returncode == 0, added.stderr
     token = added.stdout.splitlines()[1]
@@ -118,7 +118,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     bounded = command("source", "bounds", "oms", "--missions", "support_resolution", "--as-of-days", "3", "--per-hour", "10")
     assert " ".join(bounded.stdout.split()) == "oms: support_resolution; 3 days back; 10 events an hour."
     changed = Inbox(command.ledger).source_named("oms")
-    assert changed and changed.bounds == Bounds(missions=("support_resolution",), as_of_days=3, hourly=10)
+    assert changed and changed.bounds == SourceBounds(missions=("support_resolution",), as_of_days=3, hourly=10)
     assert (
         command("source", "bounds", "oms", "--per-hour", "7").stdout
         == "oms: support_resolution; 3 days back; 7 events an hour.\n"
@@ -130,7 +130,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     refused(command("source", "bounds", "nobody", "--per-hour", "7"), "'nobody'", "missions source list")
     listed = command("source", "list").stdout
     assert re.search(r"^oms +support_resolution +1 +7 +\d", listed, re.MULTILINE) and token not in listed
-    assert command("source", "end", "oms").stdout == "oms hands no events in any more.\n"
+    assert command("source", "end", "oms").stdout == "oms can no longer send events.\n"
     refused(command("source", "end", "oms"), "missions source list")
 
     command.ledger.add_person("admin", "administrator")
@@ -138,7 +138,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     for act in ("add", "bounds"):
         refused(
             command("source", act, "oms", "--missions", "order_exception", by="rita"),
-            "To manage event sources takes the role administrator",
+            "To manage event sources requires the role administrator",
         )
     assert command("source", "add", "shop", "--missions", "order_exception", by="admin").returncode == 0
     told = [(one.kind, one.body["by"]) for one in command.ledger.audit()[before:] if "source" in one.kind]

@@ -43,8 +43,8 @@ def test_what_is_stuck_is_listed_goes_on_or_is_closed_by_whoever_may(
     assert told["run"]["run_id"] == run.run_id
 
     words = ("incident", "retry", run.run_id, "--reason", "wms is back")
-    refused(command(*words), "nobody is signed in")
-    refused(command(*words, home=ana), "takes the role")
+    refused(command(*words), "no one is signed in")
+    refused(command(*words, home=ana), "requires the role")
     refused(command("incident", "close", run.run_id, "--reason", " ", home=rita), "reason")
     refused(command(*words, "--step", "perhaps", home=rita), "perhaps", "done or failed")
     refused(command(*words, "--step", "done", home=rita), "No step", "in doubt")
@@ -53,7 +53,7 @@ def test_what_is_stuck_is_listed_goes_on_or_is_closed_by_whoever_may(
     assert command(*words, home=rita).stdout == f"{run.event.subject} waits for a decision.\n"
     assert ledger.run(run.run_id).status == "waiting"
     ledger.incident(run.run_id, "wms was down again", datetime.now(UTC))
-    refused(command("incident", "retry", run.run_id, "--reason", "x", "--anew", "--step", "done", home=rita), "not --anew")
+    refused(command("incident", "retry", run.run_id, "--reason", "x", "--anew", "--step", "done", home=rita), "without --anew")
     again = command("incident", "retry", run.run_id, "--reason", "from the beginning", "--anew", home=rita)
     assert again.stdout.endswith(f"{run.event.subject} waits for a decision.\n")
     ledger.incident(run.run_id, "wms was down for good", datetime.now(UTC))

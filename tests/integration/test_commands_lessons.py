@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from errors import BadInput, Refused
-from evals.cases import recorded
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
+from evals.recorded.cases import recorded
 from evals.walk import Walk
-from graphs.settings import settings
 from knowledge_index.embeddings import MiniLM
-from ledger.auditing import examine
+from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
 from nodes.listening import Phrasebook
+from settings import settings
 from tests.integration.live_company import CASES, Company, built_home
 from tests.integration.sessions import home_of
 
@@ -48,14 +48,14 @@ def test_what_a_person_overruled_is_recorded_and_promoted_once_by_who_may(
 ) -> None:
     run, ledger = company.propose(ID), company.ledger
     kept, dataset, right = tmp_path / "recorded.jsonl", tmp_path / "overrides.jsonl", tmp_path / "right.json"
-    assert "nobody has decided" in command("record", run.run_id, "--out", kept)
+    assert "no expected result has been decided" in command("record", run.run_id, "--out", kept)
     assert kept.read_text() == command("record", run.run_id)
     if sys.platform != "win32":
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     raw = json.loads(kept.read_bytes())
     context, chosen = company.runtime.context, settings()
     phrasebook = Phrasebook(chosen.phrasings, MiniLM(), chosen.language)
-    laboratory = Laboratory(context.packs, context.catalogue, context.policies, context.knowledge, phrasebook)
+    laboratory = EvalEnvironment(context.packs, context.catalogue, context.policies, context.knowledge, phrasebook)
     again = Walk(laboratory, recorded(raw, context.packs, "test")).drive()
     read, reread = (
         [(one.tool, one.args, one.status, one.value) for one in of.facts(run.run_id)] for of in (ledger, again.ledger)
@@ -75,16 +75,16 @@ def test_what_a_person_overruled_is_recorded_and_promoted_once_by_who_may(
     assert "promote it with --expect" in command("lessons", "show", decision.decision_id)
     right.write_text(json.dumps(CASES[ID]["expected"]))
     words = ("lessons", "promote", decision.decision_id[:12], "--to", dataset)
-    with pytest.raises(Refused, match="nobody is signed in"):
+    with pytest.raises(Refused, match="no one is signed in"):
         command(*words, "--expect", right)
     assert not dataset.exists()
 
     environment.setenv("MISSIONS_HOME", str(home_of("ana", company.url, tmp_path)))
-    with pytest.raises(BadInput, match="what was wrong and not what is right"):
+    with pytest.raises(BadInput, match="what was wrong but not what is right"):
         command(*words)
     with pytest.raises(BadInput, match=r"none\.json: cannot be read"):
         command(*words, "--expect", tmp_path / "none.json")
-    assert "is promoted" in command(*words, "--expect", right)
+    assert "was promoted" in command(*words, "--expect", right)
     with pytest.raises(Refused, match="was promoted to"):
         command("lessons", "drop", decision.decision_id, "--reason", "no")
     assert json.loads(dataset.read_bytes())["expected"] == CASES[ID]["expected"]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cli.start import CUSTOMER, PEOPLE, SAMPLE, add_people
-from graphs.settings import CHECKOUT
-from ledger.desk import Desk
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
+from settings import CHECKOUT
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.sessions import PASSWORD, home_of
@@ -32,7 +32,7 @@ def url(server_url: str) -> Iterator[str]:
         migrate(made)
         ledger = PostgresLedger.open(made)
         for name, role in (("admin", "administrator"), ("rita", "reviewer")):
-            admitted(Desk(ledger), name, role)
+            admitted(AdminService(ledger), name, role)
         ledger.close()
         yield made
 
@@ -72,7 +72,7 @@ def test_an_administrator_adds_a_person_who_chooses_a_password_at_the_terminal(u
 
 
 def test_two_people_admit_a_reviewer_each_with_half_of_a_password(url: str, tmp_path: Path) -> None:
-    admitted(Desk(PostgresLedger.open(url)), "olga", "administrator")
+    admitted(AdminService(PostgresLedger.open(url)), "olga", "administrator")
     homes = {name: {"DATABASE_URL": url, "MISSIONS_HOME": home_of(name, url, tmp_path)} for name in ("admin", "olga")}
     asked = missions("user", "add", "rob", "--role", "reviewer", **homes["admin"]).stdout
     refused(missions("user", "confirm", "rob", **homes["admin"]), "second person")
@@ -80,7 +80,7 @@ def test_two_people_admit_a_reviewer_each_with_half_of_a_password(url: str, tmp_
     confirmed = missions("user", "confirm", "rob", **homes["olga"]).stdout
     halves = [re.findall(r"\b[a-z2-9]{4}-[a-z2-9]{4}\b", told)[0] for told in (asked, confirmed)]
     with PostgresLedger.open(url) as ledger:
-        assert Desk(ledger).sign_in("rob", "-".join(halves), timedelta(hours=1)).choose
+        assert AdminService(ledger).sign_in("rob", "-".join(halves), timedelta(hours=1)).choose
 
 
 def test_a_script_signs_in_by_the_environment_and_out_again(url: str, ledger: PostgresLedger, tmp_path: Path) -> None:
@@ -89,11 +89,11 @@ def test_a_script_signs_in_by_the_environment_and_out_again(url: str, ledger: Po
     assert "rita (reviewer)" in missions("sign-in", "rita", MISSIONS_PASSWORD=PASSWORD, **variables).stdout
     (session,) = (tmp_path / "script").glob("session-*")
     token = session.read_text()
-    assert Desk(ledger).who(token) is not None
+    assert AdminService(ledger).who(token) is not None
     assert missions("sign-out", **variables).stdout == "Signed out.\n"
-    assert Desk(ledger).who(token) is None
+    assert AdminService(ledger).who(token) is None
     assert not session.exists()
-    assert missions("sign-out", **variables).stdout == "Nobody is signed in.\n"
+    assert missions("sign-out", **variables).stdout == "No one is signed in.\n"
 
 
 def test_a_wrong_password_no_terminal_and_a_one_time_password_in_a_script_are_refused(url: str, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_customer_needs_the_id_of_a_customer(url: str, ledger: PostgresLedger,
 
 def test_nobody_decides_who_is_not_signed_in(url: str, tmp_path: Path) -> None:
     words = ("decide", "r-1", "approve", "--reason", "x")
-    refused(missions(*words, DATABASE_URL=url, MISSIONS_HOME=tmp_path), "nobody is signed in")
+    refused(missions(*words, DATABASE_URL=url, MISSIONS_HOME=tmp_path), "no one is signed in")
     done = missions(*words, "--as", "rita", DATABASE_URL=url, MISSIONS_HOME=tmp_path)
     assert (done.returncode, "No such option" in done.stderr) == (2, True)
 
@@ -160,8 +160,8 @@ def test_a_session_that_ended_or_that_others_can_read_counts_for_nothing(
     session.chmod(0o644)
     refused(missions(*words, DATABASE_URL=url, MISSIONS_HOME=home), "others can read")
     session.chmod(0o600)
-    Desk(ledger).end_sessions("rita", "admin")
-    refused(missions(*words, DATABASE_URL=url, MISSIONS_HOME=home), "nobody is signed in")
+    AdminService(ledger).end_sessions("rita", "admin")
+    refused(missions(*words, DATABASE_URL=url, MISSIONS_HOME=home), "no one is signed in")
 
 
 def test_the_first_start_makes_the_people_once(database_url: str) -> None:
@@ -171,7 +171,7 @@ def test_the_first_start_makes_the_people_once(database_url: str) -> None:
         made = add_people(ledger)
         assert {name: role for name, role, _ in made} == PEOPLE
         for name, _, password in made:
-            assert Desk(ledger).sign_in(name, password, timedelta(hours=1)).choose
+            assert AdminService(ledger).sign_in(name, password, timedelta(hours=1)).choose
         before = ledger.audit_head()
         assert add_people(ledger) == []
         assert ledger.audit_head() == before
@@ -187,7 +187,7 @@ def test_a_start_after_an_older_release_gives_its_people_passwords_and_leaves_th
         made = {name: (role, password) for name, role, password in add_people(ledger)}
         assert made.keys() == PEOPLE.keys()
         assert made["rita"][0] == "supervisor"
-        assert Desk(ledger).sign_in("rita", made["rita"][1], timedelta(hours=1)).choose
+        assert AdminService(ledger).sign_in("rita", made["rita"][1], timedelta(hours=1)).choose
     finally:
         ledger.close()
 

@@ -15,15 +15,16 @@ import psycopg
 import pytest
 
 from errors import BadInput
-from evals.cases import read_cases
+from evals.recorded.cases import read_cases
 from graphs.pack_files import load_packs
-from graphs.settings import CHECKOUT
 from knowledge_index.policies import PolicyBook
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from nodes.pack import Pack
+from settings import CHECKOUT
 from systems.catalogue import default_catalogue
 from systems.sandbox.database import create_schema
+from tests.actions import VOID_AUTHORIZATION
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import CASES, PEOPLE, SAMPLE
@@ -199,7 +200,7 @@ DECISIONS = {
     "nonsense to set": (["edit", "--reason", "x", "--set", "nonsense"], ["nonsense", "STEP.ARGUMENT=VALUE"]),
     "an edit that does not hold": (
         ["edit", "--reason", "x", "--set", "2.auth_id=au_nobody"],
-        ["does not hold so, and nothing is decided", "void_authorization"],
+        ["does not pass the checks, so nothing was decided", VOID_AUTHORIZATION],
     ),
     "a part of a plan without parts": (
         ["approve", "--reason", "x", "--without", "O-1"],

@@ -11,14 +11,14 @@ import pytest
 
 from errors import BadInput, Refused
 from graphs.ledgers import database_logins, open_ledgers, set_up_checkpoints
-from graphs.settings import Settings
-from ledger.address import parse, plain
-from ledger.desk import Desk
+from ledger.connections import parse, plain
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision
 from ledger.roles import Role, as_role, grant_roles, has_roles
+from ledger.services import AdminService
 from ledger.tables import METADATA
+from settings import Settings
 from systems.sandbox.database import create_schema
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
@@ -57,7 +57,7 @@ _ALL = {"observations", "leases", "incidents"}
 _INCOMING = {"arrivals", "inbox", "runs", "feeds", "dead_letters"}
 #: the tables that each may add rows to
 ADDS = {
-    REASONER: {*_ALL, "facts", "proposals", "touches", "model_calls"},
+    REASONER: {*_ALL, "facts", "drafts", "proposals", "touches", "model_calls"},
     EXECUTOR: {*_ALL, "effects", "authorizations", "commitments", "sends"},
     DASHBOARD: {
         *_ALL,
@@ -93,7 +93,7 @@ def test_each_role_adds_rows_to_its_own_tables_and_to_no_other(granted: str, rol
 
 @pytest.mark.parametrize("role", ROLES)
 def test_nobody_changes_or_deletes_what_was_said_decided_or_logged(granted: str, role: Role) -> None:
-    for table in ("audit", "decisions", "facts", "observations", "inbox"):
+    for table in ("audit", "decisions", "facts", "observations", "drafts", "inbox"):
         assert not _may(granted, role, f"DELETE FROM ledger.{table}")
         with psycopg.connect(granted) as session:
             may = session.execute("SELECT has_any_column_privilege(%s, %s, 'UPDATE')", (role, f"ledger.{table}")).fetchone()
@@ -131,6 +131,13 @@ def test_each_part_is_refused_with_a_sentence_what_is_not_its_own(ledger_url: st
         started(front)
         reasoner.record_facts("run-1", [a_fact()])
         reasoner.observe("run-1", [said("read")])
+        with executor.lease("run-1") as lease:
+            held = executor.under(lease)
+            with held.step():  # in one statement, and without the right to write drafts
+                held.observe("run-1", [said("sent")])
+            with pytest.raises(Refused, match="permission denied for table drafts"), held.step():
+                held.draft("run-1", {"plan": []})
+        assert [one.text for one in reasoner.observations("run-1")] == ["read", "sent"]
         reasoner.propose(a_proposal())
         refusal = "The database does not let this process do that: permission denied for table"
         with pytest.raises(Refused, match=f"{refusal} decisions"):
@@ -156,7 +163,7 @@ def test_each_part_is_refused_with_a_sentence_what_is_not_its_own(ledger_url: st
         front.mark_effect("k-0", "done", {"found": "Rita looked"}, at=LATER)
         front.resume("run-1", by="Rita", reason="mended", at=LATER)
         executor.finish("run-1", "fulfil", "executed", LATER)
-        assert Desk(front).has_administrator() is False
+        assert AdminService(front).has_administrator() is False
         assert front.verify_audit() == []
 
 
@@ -268,4 +275,4 @@ def test_the_command_makes_them(database_url: str) -> None:
     done = missions("database", "roles", DATABASE_URL=database_url)
     assert (done.returncode, done.stderr) == (0, "")
     assert "missions_executor" in done.stdout and has_roles(database_url)
-    refused(missions("database", "roles", DATABASE_URL="mysql://x"), "none of PostgreSQL")
+    refused(missions("database", "roles", DATABASE_URL="mysql://x"), "not a PostgreSQL address")

@@ -5,8 +5,8 @@ from threading import Barrier
 
 import pytest
 
-from ledger.desk import CLAIM_LASTS
-from ledger.listed import QueueFilter
+from ledger.queries import QueueFilter
+from ledger.sql.queries import CLAIM_LASTS
 from tests.integration.desk_examples import Office
 from tests.ledger_examples import NOW
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput
-from ledger.listed import RunFilter
+from ledger.queries import RunFilter
 from tests.integration.desk_examples import Office
 from tests.ledger_examples import NOW
 

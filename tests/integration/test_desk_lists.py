@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from errors import Refused
-from ledger import rules
-from ledger.listed import QueueFilter
+from ledger import authorization
+from ledger.queries import QueueFilter
+from tests.actions import SEND_MESSAGE
 from tests.integration.desk_examples import Office
 from tests.ledger_examples import NOW
 
@@ -31,18 +32,18 @@ def approvers(office: Office, run_id: str) -> set[str]:
     assert proposal is not None
     found = set()
     for person in office.people:
-        ask = rules.Ask(
+        ask = authorization.DecisionRequest(
             proposal_id=proposal.proposal_id, kind="approve", by=person.name, reason="r", digest=proposal.digest,
             at=office.clock.now,
         )  # fmt: skip
         with suppress(Refused):
-            rules.judge(ask, person, proposal, run, earlier)
+            authorization.judge(ask, person, proposal, run, earlier)
             found.add(person.name)
     return found
 
 
 def test_a_message_of_a_model_in_a_plan_is_known_in_the_list(office: Office) -> None:
-    step = {"name": "send_message", "args": {"text": "Dear Ann"}}
+    step = {"name": SEND_MESSAGE, "args": {"text": "Dear Ann"}}
     office.waits("run-1", plan=[step])
     office.waits("run-2", plan=[step, {**step, "written_by": "small"}])
     assert {row.run_id: row.written_by_model for row in office.desk.waiting(["run-1", "run-2"])} == {

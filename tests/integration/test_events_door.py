@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from graphs.events import MOST_BODY_BYTES
-from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
+from ledger.services import Inbox
 from systems.sandbox.database import create_schema
 from tests.browser.serving import serving
 from tests.conftest import _database

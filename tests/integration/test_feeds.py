@@ -11,11 +11,10 @@ import pytest
 
 from errors import TryAgain
 from graphs.feeds import AT_ONCE, MOST_PAGES, poll
-from ledger.inbox import Inbox
 from ledger.postgres import PostgresLedger
+from ledger.services import Inbox
 from systems.client import McpSystems
-from systems.config import FeedConfig, load_config
-from systems.pins import pin, write_pins
+from systems.config import FeedConfig, load_config, pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.integration.arriving import Arriving, an_event
@@ -24,7 +23,7 @@ from tests.integration.live_company import CASES
 pytest_plugins = ["tests.integration.arriving"]
 
 SANDBOX = load_config().feeds[0]
-SHOP = FeedConfig("shop", "list_events", missions=("order_exception",))
+SHOP = FeedConfig(system="shop", tool="list_events", missions=("order_exception",))
 SERVER = '''
 import json, os, sys
 from typing import Any
@@ -157,13 +156,13 @@ def test_an_event_that_is_none_is_a_dead_letter_and_stops_no_other(fed: Arriving
     ("answer", "says"),
     [
         ("junk", "not valid JSON"),
-        ([], "no JSON object"),
+        ([], "not a JSON object"),
         ({}, 'did not answer {"events"'),
         (page(7), "did not answer"),
         ({"events": {}, "cursor": "a"}, "did not answer"),
-        (page("a", *[an_event(str(number)) for number in range(AT_ONCE + 1)]), f"answered 101 events where {AT_ONCE}"),
-        (page("x" * 501), "a cursor that cannot be kept"),
-        (page("a\0b"), "a cursor that cannot be kept"),
+        (page("a", *[an_event(str(number)) for number in range(AT_ONCE + 1)]), "answered 101 events; at most 100"),
+        (page("x" * 501), "a cursor that cannot be stored"),
+        (page("a\0b"), "a cursor that cannot be stored"),
         (page("a", "x" * 2_100_000), "longer than 2,000,000 bytes"),
         ({"record": None}, "answered nothing"),
     ],
@@ -182,7 +181,7 @@ def test_a_feed_that_answers_garbage_keeps_its_cursor_and_its_error(fed: Arrivin
 def test_a_cursor_that_does_not_move_with_events_takes_them_in_and_asks_once(fed: Arriving, shop: Shop) -> None:
     shop.tells(page("", an_event("1")))
     report = poll(fed.intake, SHOP)
-    assert len(report.taken_in) == 1 and "nobody can read on" in report.stopped
+    assert len(report.taken_in) == 1 and "the feed cannot advance" in report.stopped
     assert shop.asked == [""] and position(fed) == ("", report.stopped)
     assert len(poll(fed.intake, SHOP).known) == 1
 
@@ -194,7 +193,7 @@ def test_cursors_that_go_round_in_a_circle_end_the_poll(fed: Arriving, shop: Sho
 
 
 def test_a_feed_that_is_no_read_tool_or_of_no_system_is_an_error_of_the_feed(fed: Arriving, shop: Shop) -> None:
-    for feed in (FeedConfig("shop", "put"), FeedConfig("moon", "list_events")):
+    for feed in (FeedConfig(system="shop", tool="put"), FeedConfig(system="moon", tool="list_events")):
         assert feed.name in poll(fed.intake, feed).stopped
 
 

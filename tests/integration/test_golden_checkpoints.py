@@ -53,7 +53,7 @@ def test_they_end_as_they_were_approved_or_stop_and_start_anew(company: Company)
         assert after.status == "incident" and "start it anew" in company.incidents(after)[0]
         assert company.effects(run) == before  # nothing was done on versions that are gone
         if any(effect.status == "executing" for effect in before):
-            with pytest.raises(Refused, match="cannot be started anew"):
+            with pytest.raises(Refused, match="cannot be restarted"):
                 company.runtime.restart(run.run_id, "rita", "the pack has changed")
             company.ledger.abandon(run.run_id, by="rita", reason="looked after by hand", at=utc_now())
             continue
@@ -70,7 +70,7 @@ def test_a_run_of_other_versions_starts_anew_and_nothing_else_does(company: Comp
         company.runtime.restart(run.run_id, "rita", "why not")
     assert company.approve(run).status == "incident"
     assert company.effects(run) == []
-    with pytest.raises(Refused, match="takes a reason"):
+    with pytest.raises(Refused, match="requires a reason"):
         company.runtime.restart(run.run_id, "rita", " ")
     assert company.ledger.run(run.run_id).versions["pack"] == "of another release"
     assert company.runtime.restart(run.run_id, "rita", "the pack was changed").status == "running"

@@ -19,16 +19,15 @@ from starlette.testclient import TestClient
 
 from dashboard import company as kept
 from dashboard.company import Company, Tools
-from dashboard.guard import Guard
-from dashboard.health import watch_routes
-from dashboard.origin import site_of
+from dashboard.endpoints import routes
+from dashboard.guard import Guard, site_of
 from errors import BadInput
-from graphs.settings import Settings
 from ledger.canonical import utc_now
-from ledger.metrics import metrics
 from ledger.migrate import migrate
+from ledger.monitoring import metrics
 from ledger.postgres import PostgresLedger
 from ledger.roles import without_writes
+from settings import Settings
 from systems.sandbox.database import create_schema
 from tests.integration.live_company import built_home
 from tests.ledger_examples import LATER, a_call, a_proposal, an_effect, answered, decided, staffed, started
@@ -58,7 +57,7 @@ def watched(ledger_url: str) -> Iterator[Watched]:
 def client(host: str = "127.0.0.1") -> TestClient:
     """A browser nobody is signed in with, behind the guard."""
     guard = Middleware(Guard, site=site_of(Settings()), signed_in=lambda _: False)
-    app = Starlette(routes=watch_routes(), middleware=[guard])
+    app = Starlette(routes=routes(), middleware=[guard])
     return TestClient(app, base_url="http://localhost:8501", client=(host, 50_000), follow_redirects=False)
 
 

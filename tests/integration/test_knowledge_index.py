@@ -15,9 +15,8 @@ from chromadb.config import Settings
 from numpy.typing import NDArray
 
 from errors import BadInput
-from knowledge_index.building import BuildReport, build
 from knowledge_index.embeddings import MiniLM
-from knowledge_index.index import KnowledgeIndex
+from knowledge_index.index import BuildReport, KnowledgeIndex, build
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
 
 JUNE = datetime(2025, 6, 15, 12, tzinfo=UTC)
@@ -247,7 +246,7 @@ def test_a_chroma_database_of_somebody_else_is_neither_opened_nor_written(polici
     client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
     client.create_collection("somebody-elses", embedding_function=None)
     book = PolicyBook.load(policies)
-    with pytest.raises(BadInput, match="a Chroma database that is no knowledge index; name another folder"):
+    with pytest.raises(BadInput, match="a Chroma database that is not a knowledge index; name another folder"):
         KnowledgeIndex.open(folder, book, MiniLM())
     with pytest.raises(BadInput, match="holds another Chroma database; name an empty or a new folder"):
         build(book, folder, MiniLM())

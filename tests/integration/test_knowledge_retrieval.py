@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evals.retrieval import FOREIGN, PLAIN, asked, recall
+from evals.walk.retrieval import FOREIGN, PLAIN, asked, recall
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook

@@ -21,11 +21,10 @@ from langgraph_sdk import get_sync_client
 from langgraph_sdk.client import SyncLangGraphClient
 from langgraph_sdk.errors import APIStatusError
 
-from graphs.settings import CHECKOUT
-from ledger.arrivals import Bounds
-from ledger.desk import Desk
-from ledger.inbox import Inbox
+from ledger.inbox import SourceBounds
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService, Inbox
+from settings import CHECKOUT
 from tests.conftest import _database
 from tests.integration.live_company import Company, built_home, case_of, opened
 
@@ -34,7 +33,7 @@ CASE = "dev-ord-0004"
 #: its plan takes finance, two different people
 FOUR_EYES = "dev-ord-0001"
 #: recorded exceptions are of any moment
-BOUNDS = Bounds(missions=("order_exception",), as_of_days=36_500)
+BOUNDS = SourceBounds(missions=("order_exception",), as_of_days=36_500)
 PASSWORD = "correct horse battery"
 STARTS_WITHIN = 120.0
 
@@ -86,7 +85,7 @@ def server(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with _database(server_url) as url, opened(url) as company:
         ledger = company.ledger
         assert isinstance(ledger, PostgresLedger)
-        desk, tokens = Desk(ledger), {"oms": Inbox(ledger).add_source("oms", bounds=BOUNDS)}
+        desk, tokens = AdminService(ledger), {"oms": Inbox(ledger).add_source("oms", bounds=BOUNDS)}
         ledger.add_person("ana", "analyst")
         desk.admit("casey", "customer", customer_id="C-1")
         for name in ("rita", "ron", "fay", "finn", "ana", "casey"):
@@ -190,7 +189,7 @@ def test_an_event_that_is_none_says_why_and_is_kept_as_a_dead_letter(server: Ser
     oms = server.client("oms")
     thread = oms.threads.create()["thread_id"]
     said = oms.runs.wait(thread, "mission", input={"event": {**event(CASE), "mission": "no_such"}}, raise_error=False)
-    assert "no mission" in json.dumps(said)
+    assert "there is no Mission" in json.dumps(said)
     ledger = server.company.ledger
     assert isinstance(ledger, PostgresLedger)
     assert any("no_such" in letter.body for letter in Inbox(ledger).open_letters()[0])
@@ -230,7 +229,7 @@ def test_four_eyes_are_two_people_and_the_same_one_twice_is_not(server: Server) 
     run_id = server.handed_in(FOUR_EYES)
     reviewer, rita = server.thread(run_id, "rita"), server.client("rita")
     rita.runs.wait(reviewer, "mission", command={"resume": _answer(_asked(rita, reviewer))})
-    assert "takes the role finance" in _asked(rita, reviewer)["told"]
+    assert "requires the role finance" in _asked(rita, reviewer)["told"]
 
     thread, fay = server.thread(run_id, "fay"), server.client("fay")
     fay.runs.wait(thread, "mission", command={"resume": _answer(_asked(fay, thread))})

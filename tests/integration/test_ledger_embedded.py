@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from errors import BadInput
-from graphs.settings import default_home
 from ledger.embedded import embedded_url, is_there, stop_embedded
+from settings import default_home
 
 ROOM = Path(__file__).parents[2]
 CHILD = """

@@ -1,10 +1,13 @@
 """The migrations make exactly the tables that the code uses, once, from any folder."""
 
+import json
+import re
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
+from typing import Any, get_args
 
 import psycopg
 import pytest
@@ -16,9 +19,24 @@ from sqlalchemy import create_engine
 
 import ledger.migrate
 from errors import BadInput, TryAgain
-from ledger.address import parse
+from ledger.admissions import AdmissionKind, AdmissionStatus
+from ledger.connections import parse
+from ledger.lessons import LessonStatus
 from ledger.migrate import migrate, newest_revision
-from ledger.tables import METADATA
+from ledger.model_calls import ModelCallStatus
+from ledger.policies import DraftStatus
+from ledger.records import (
+    PERSON_ROLES,
+    ROLES,
+    DecisionKind,
+    EffectStatus,
+    ObservationKind,
+    Outcome,
+    ProposalStatus,
+    ReadStatus,
+    RunStatus,
+)
+from ledger.tables import METADATA, SCHEMA
 
 
 def test_an_empty_database_is_migrated_once_and_quickly_found_up_to_date(database_url: str) -> None:
@@ -32,10 +50,33 @@ def test_the_migrated_tables_are_those_of_the_code(database_url: str) -> None:
     migrate(database_url)
     engine = create_engine(parse(database_url))
     with engine.connect() as connection:
-        options = {"include_schemas": True, "version_table_schema": "ledger", "compare_type": True}
+        options = {
+            "include_schemas": True, "version_table_schema": "ledger", "compare_type": True, "include_object": _is_of_the_code,
+        }  # fmt: skip
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
     engine.dispose()
     assert differences == []
+
+
+def _is_of_the_code(item: Any, name: str, kind: str, reflected: bool, other: Any) -> bool:
+    """Indexes that are not unique stand in the migrations alone."""
+    return kind != "index" or item.unique
+
+
+WORDS = {
+    "admissions.kind": AdmissionKind, "admissions.status": AdmissionStatus, "decisions.kind": DecisionKind,
+    "effects.status": EffectStatus, "facts.status": ReadStatus, "lessons.status": LessonStatus,
+    "model_calls.status": ModelCallStatus, "observations.kind": ObservationKind, "policy_drafts.status": DraftStatus,
+    "proposals.status": ProposalStatus, "runs.outcome": Outcome, "runs.status": RunStatus,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", [*WORDS, "authorizations.role", "proposals.role", "people.role"])
+def test_the_database_lets_in_the_words_of_the_code_and_no_other(column: str) -> None:
+    table, name = column.split(".")
+    check = json.loads(SCHEMA.read_text(encoding="utf-8"))[f"constraint ck_{table}_{name} of {table}"]
+    words = get_args(WORDS[column]) if column in WORDS else PERSON_ROLES if table == "people" else ROLES
+    assert re.findall(r"'(\w+)'::text", check) == list(words)
 
 
 def test_the_numbered_files_end_where_alembic_says() -> None:

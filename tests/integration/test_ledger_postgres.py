@@ -164,7 +164,7 @@ def test_a_database_without_a_connection_or_a_disk_with_room_says_so(ledger: Pos
 
 @pytest.mark.parametrize("url", ["", "sqlite:///x.db", "mysql://u:secret@h/d", "postgresql://u:secret@h:port/d"])
 def test_an_address_that_is_none_of_postgresql_is_bad_input(url: str) -> None:
-    with pytest.raises(BadInput, match="write postgresql://user:password@host/database") as bad:
+    with pytest.raises(BadInput, match="write it as postgresql://user:password@host/database") as bad:
         PostgresLedger.open(url)
     assert "secret" not in str(bad.value)
 

@@ -14,11 +14,12 @@ import yaml
 
 from errors import BadInput, TryAgain
 from graphs.books import Ranked, book_events, ranked
-from graphs.settings import CHECKOUT
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from settings import CHECKOUT
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
+from tests.actions import SEND_OUTREACH
 from tests.conftest import _database
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import Company
@@ -96,7 +97,7 @@ def test_the_book_is_ranked_by_revenue_at_risk_and_then_by_signals(company: Comp
     found = reviewed(company, morning())
     assert [company.proposal(one.run).verdict for one in found] == list(BOOK)
     assert [one.rank for one in found] == [36_000_000, 15_000_000, 3_000_000, 1, 0]
-    assert found[0].says == "Ana's Cafes, $120,000.00 a year: 3 signals"
+    assert found[0].says == "Ana's Cafes, $120,000.00 a year (signals: 3)"
     assert [one.run.status for one in found] == ["waiting", *["closed"] * 4]
 
 
@@ -126,7 +127,7 @@ def test_an_empty_book_has_no_runs(company: Company) -> None:
 
 @pytest.mark.parametrize("event", ["invoice.received", "account.yearly_review", ""])
 def test_an_event_without_a_book_is_one_sentence(company: Company, event: str) -> None:
-    with pytest.raises(BadInput, match=f"'{event}' is no event with a book; there is one for {EVENT}"):
+    with pytest.raises(BadInput, match=f"'{event}' is not an event with a batch; the ones with a batch are {EVENT}"):
         book_events(company.runtime, event, morning())
 
 
@@ -174,7 +175,7 @@ def test_the_names_of_a_book_are_text(company: Company) -> None:
     (letter,) = [action["args"]["text"] for action in company.proposal(one.run).plan if "text" in action["args"]]
     assert "120,000" not in letter
     assert "\nIgnore" not in letter
-    assert [action["name"] for action in company.proposal(one.run).plan] == ["send_outreach"]
+    assert [action["name"] for action in company.proposal(one.run).plan] == [SEND_OUTREACH]
 
 
 def test_an_account_that_cannot_be_taken_in_stops_nobody_else(company: Company) -> None:

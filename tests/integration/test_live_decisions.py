@@ -8,6 +8,7 @@ import pytest
 from langgraph.types import Command
 
 from errors import BadInput, MissionsError, Refused, TryAgain
+from tests.actions import CANCEL_ORDER, OPEN_CASE, REALLOCATE_LINE
 from tests.integration.live_company import CASES, Company, edited, order_in, plan_of
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -86,14 +87,14 @@ def test_an_edit_must_be_approved_by_somebody_else(company: Company) -> None:
     run = company.decide(run, "edit", "rita", plan=plan)
     proposal = company.proposal(run)
     assert (run.status, proposal.revision, proposal.author) == ("waiting", 2, "rita")
-    assert [name for name, _ in plan_of(proposal)] == ["cancel_order"]
+    assert [name for name, _ in plan_of(proposal)] == [CANCEL_ORDER]
     with pytest.raises(Refused, match="another person must"):
         company.decide(run, "approve", "rita")
     with pytest.raises(Refused, match="another person must"):
         company.decide(run, "approve", "RITA ")
     assert company.effects(run) == []
     run = company.decide(run, "approve", "ron")
-    assert (run.outcome, [effect.action for effect in company.effects(run)]) == ("executed", ["cancel_order"])
+    assert (run.outcome, [effect.action for effect in company.effects(run)]) == ("executed", [CANCEL_ORDER])
 
 
 def test_an_edit_to_an_argument_that_the_guards_refuse_is_not_proposed_and_the_rail_says_why(company: Company) -> None:
@@ -102,7 +103,7 @@ def test_an_edit_to_an_argument_that_the_guards_refuse_is_not_proposed_and_the_r
     run = company.decide(run, "edit", "rita", plan=edited(first, to_location="DC-NOWHERE"))
     second = company.proposal(run)
     assert run.status == "waiting"
-    assert ("reallocate_line", "DC-NOWHERE") not in [(name, args.get("to_location")) for name, args in plan_of(second)]
+    assert (REALLOCATE_LINE, "DC-NOWHERE") not in [(name, args.get("to_location")) for name, args in plan_of(second)]
     assert any(text.startswith("The plan does not pass: reallocate_line") for text in company.told(run))
     assert (second.author, plan_of(second)) == ("planner", plan_of(first))
 
@@ -118,7 +119,7 @@ def test_an_edit_into_another_order_of_actions_is_not_proposed_and_the_rail_says
 def test_an_edit_with_an_unknown_action_is_not_proposed(company: Company) -> None:
     run = company.propose(SHORT)
     plan = [{"name": "drop_database", "args": {}, "for": "me", "cites": []}]
-    with pytest.raises(BadInput, match="'drop_database' is no action of the catalogue"):
+    with pytest.raises(BadInput, match="'drop_database' is not an action of the catalogue"):
         company.decide(run, "edit", "rita", plan=plan)
     assert company.ledger.run(run.run_id).status == "waiting"
     assert company.ledger.decisions(run.run_id) == []
@@ -138,7 +139,7 @@ def test_an_escalation_by_a_person_opens_one_case_and_does_nothing_else(company:
     run = company.decide(run, "escalate", "rita", queue="fraud")
     assert (run.status, run.verdict, run.outcome) == ("closed", "escalate", "escalated")
     assert any(one.text.startswith("The plan passes: 1 action, ") for one in company.observations(run))
-    assert [(effect.action, effect.args["queue"]) for effect in company.effects(run)] == [("open_case", "fraud")]
+    assert [(effect.action, effect.args["queue"]) for effect in company.effects(run)] == [(OPEN_CASE, "fraud")]
     after = company.snapshot()
     opened = {"collection": "crm.queued_cases", "subject": run.event.subject, "body": {"queue": "fraud"}}
     assert after.pop("deeds") == [*before.pop("deeds"), opened]
@@ -179,7 +180,7 @@ def test_a_decision_about_a_proposal_that_was_made_as_the_database_was_lost_is_c
 def test_four_eyes_are_two_different_people_of_finance(company: Company) -> None:
     run = company.propose(FOUR_EYES)
     before = company.snapshot()
-    with pytest.raises(Refused, match="takes the role finance"):
+    with pytest.raises(Refused, match="requires the role finance"):
         company.decide(run, "approve", "sam")
     run = company.decide(run, "approve", "fay")
     assert run.status == "waiting"
@@ -193,7 +194,7 @@ def test_four_eyes_are_two_different_people_of_finance(company: Company) -> None
 
 def test_a_reviewer_may_not_approve_the_plan_of_a_supervisor(company: Company) -> None:
     run = company.propose(SUPERVISOR)
-    with pytest.raises(Refused, match="takes the role supervisor"):
+    with pytest.raises(Refused, match="requires the role supervisor"):
         company.decide(run, "approve", "rita")
     assert company.ledger.run(run.run_id).status == "waiting"
     assert company.decide(run, "approve", "sam").outcome == "executed"

@@ -7,9 +7,19 @@ import pytest
 
 from errors import BadInput, MissionsError, OutcomeUnknown, Refused, TryAgain
 from ledger.canonical import utc_now
+from ledger.incident_resolution import settle
 from ledger.records import Effect, Run
-from ledger.settling import settle
 from systems.calls import Call, Receipt, Writer
+from tests.actions import (
+    CANCEL_ORDER,
+    CONFIRM_RESERVATION,
+    OPEN_CASE,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    RELEASE_PAYMENT_HOLD,
+    UPDATE_SHIPPING_ADDRESS,
+    VOID_AUTHORIZATION,
+)
 from tests.integration.live_company import Company
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -76,27 +86,27 @@ def by_action(company: Company, run: Run) -> Mapping[str, Effect]:
 
 
 def test_what_was_done_and_not_answered_is_found_in_the_records_and_not_sent_again(company: Company, waiting: Run) -> None:
-    writer = Odd(company, "reallocate_line", unanswered=9)
+    writer = Odd(company, REALLOCATE_LINE, unanswered=9)
     assert approved(company, waiting, writer).outcome == "executed"
-    assert writer.sent.count("reallocate_line") == 1
-    assert by_action(company, waiting)["reallocate_line"].receipt == {"found": "its records are as it leaves them"}
+    assert writer.sent.count(REALLOCATE_LINE) == 1
+    assert by_action(company, waiting)[REALLOCATE_LINE].receipt == {"found": "its records are as it leaves them"}
     assert any("done, as the records show" in text for text in company.told(waiting))
 
 
 def test_what_never_arrived_is_sent_again_under_its_key(company: Company, waiting: Run) -> None:
-    writer = Odd(company, "reallocate_line", lost=1)
+    writer = Odd(company, REALLOCATE_LINE, lost=1)
     assert approved(company, waiting, writer).outcome == "executed"
-    assert writer.sent.count("reallocate_line") == 2
+    assert writer.sent.count(REALLOCATE_LINE) == 2
     assert {effect.status for effect in company.effects(waiting)} == {"done"}
     told = company.sql("SELECT count(*) FROM sandbox.receipts WHERE tool = 'wms.reallocate_line'")
     assert told == [(1,)]
 
 
 def test_what_no_record_tells_and_nobody_answers_is_an_incident(company: Company, waiting: Run) -> None:
-    writer = Odd(company, "reallocate_line", lost=9)
+    writer = Odd(company, REALLOCATE_LINE, lost=9)
     run = approved(company, waiting, writer)
-    assert run.status == "incident" and writer.sent.count("reallocate_line") == 2
-    assert by_action(company, run)["reallocate_line"].status == "unknown"
+    assert run.status == "incident" and writer.sent.count(REALLOCATE_LINE) == 2
+    assert by_action(company, run)[REALLOCATE_LINE].status == "unknown"
     assert "The records do not tell whether it was done; look into wms" in company.incidents(run)[0]
     with pytest.raises(BadInput, match="Look up in wms"):
         settle(company.ledger, run.run_id, "retry", "rita", "again", utc_now())
@@ -106,13 +116,13 @@ def test_what_no_record_tells_and_nobody_answers_is_an_incident(company: Company
 
 
 def test_without_keys_nothing_is_ever_sent_twice(company: Company, waiting: Run) -> None:
-    writer = Odd(company, "reallocate_line", lost=9, keys=False)
+    writer = Odd(company, REALLOCATE_LINE, lost=9, keys=False)
     run = approved(company, waiting, writer)
-    assert run.status == "incident" and writer.sent.count("reallocate_line") == 1
+    assert run.status == "incident" and writer.sent.count(REALLOCATE_LINE) == 1
     # a process that died after sending leaves "executing"; whoever goes on asks the records, not the system
     company.sql("UPDATE ledger.effects SET status = 'executing' WHERE run_id = %s AND status = 'unknown'", run.run_id)
     company.ledger.resume(run.run_id, by="rita", reason="a test", at=utc_now())
-    again = Odd(company, "reallocate_line", keys=False)
+    again = Odd(company, REALLOCATE_LINE, keys=False)
     with company.writes_through(again):
         assert company.runtime.drive(run.run_id).status == "incident"
     assert again.sent == []
@@ -128,9 +138,9 @@ def test_a_second_sending_that_is_refused_does_not_tell_that_the_first_was_not_d
                 raise TryAgain("oms is away")
             return super().write(call, key)
 
-    writer = DoneThenAway(company, "confirm_reservation", lost=1)
+    writer = DoneThenAway(company, CONFIRM_RESERVATION, lost=1)
     run = approved(company, waiting, writer)
-    assert by_action(company, run)["confirm_reservation"].status == "unknown"
+    assert by_action(company, run)[CONFIRM_RESERVATION].status == "unknown"
     assert run.status == "incident"
 
 
@@ -139,11 +149,11 @@ def test_after_a_step_that_failed_what_can_be_taken_back_is_proposed_the_last_fi
     company: Company, waiting: Run, error: MissionsError
 ) -> None:
     before = company.snapshot()
-    run = approved(company, waiting, Odd(company, "reauthorize", error=error))
+    run = approved(company, waiting, Odd(company, REAUTHORIZE, error=error))
     proposal = company.proposal(run)
     assert (run.status, proposal.verdict, proposal.undoes) == ("waiting", "escalate", f"{run.run_id}.1")
-    assert [action["name"] for action in proposal.plan] == ["update_shipping_address", "open_case"]
-    assert str(error) in proposal.rationale and "taken back" in proposal.rationale
+    assert [action["name"] for action in proposal.plan] == [UPDATE_SHIPPING_ADDRESS, OPEN_CASE]
+    assert str(error) in proposal.rationale and "earlier steps are undone" in proposal.rationale
     assert proposal.approval.role != "none"
     run = company.approve(run)
     assert (run.verdict, run.outcome) == ("escalate", "escalated")
@@ -154,10 +164,10 @@ def test_after_a_step_that_failed_what_can_be_taken_back_is_proposed_the_last_fi
 
 
 def test_nothing_is_taken_back_past_a_step_that_cannot_be(company: Company, waiting: Run) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
     proposal = company.proposal(run)
-    assert [action["name"] for action in proposal.plan] == ["reallocate_line", "open_case"]
-    assert "2 steps before cannot be taken back" in proposal.rationale
+    assert [action["name"] for action in proposal.plan] == [REALLOCATE_LINE, OPEN_CASE]
+    assert "2 steps before it cannot be undone" in proposal.rationale
 
 
 @pytest.mark.parametrize(
@@ -171,15 +181,15 @@ def test_nothing_is_taken_back_past_a_step_that_cannot_be(company: Company, wait
 def test_whoever_decides_may_leave_it_as_it_is_or_go_on(
     company: Company, waiting: Run, decide: Callable[[Company, Run], Run], ends: str
 ) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
     run = decide(company, run)
     assert (run.status, run.outcome) == ("closed", ends)
     names = [effect.action for effect in company.effects(run) if effect.status == "done"]
-    assert names.count("reallocate_line") == 1  # nothing was taken back
+    assert names.count(REALLOCATE_LINE) == 1  # nothing was taken back
 
 
 def test_what_takes_steps_back_can_be_edited_to_less_and_to_nothing_else(company: Company, waiting: Run) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
     plan = [dict(action) for action in company.proposal(run).plan]
     moved = {**plan[0], "args": {**plan[0]["args"], "to_location": "DC-9"}}
     assert "takes back no step" in str(company.runtime.preview(run.run_id, [moved, plan[1]]).objections)
@@ -187,7 +197,7 @@ def test_what_takes_steps_back_can_be_edited_to_less_and_to_nothing_else(company
     nowhere = {**plan[1], "args": {**plan[1]["args"], "queue": "nowhere"}}
     assert "queue must be one of" in str(company.runtime.preview(run.run_id, [plan[0], nowhere]).objections)
     run = company.decide(run, "edit", "rita", plan=plan[1:])
-    assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]
+    assert [action["name"] for action in company.proposal(run).plan] == [OPEN_CASE]
 
 
 def test_what_the_world_does_not_allow_to_be_taken_back_any_more_is_left_and_the_rest_proposed(
@@ -195,49 +205,49 @@ def test_what_the_world_does_not_allow_to_be_taken_back_any_more_is_left_and_the
 ) -> None:
     class Ships(Odd):
         def write(self, call: Call, key: str) -> Receipt:
-            if call.name == "release_payment_hold":
+            if call.name == RELEASE_PAYMENT_HOLD:
                 company.sql("UPDATE sandbox.oms_orders SET status = 'shipped'")
             return super().write(call, key)
 
-    run = approved(company, waiting, Ships(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, waiting, Ships(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
     proposal = company.proposal(run)
-    assert [action["name"] for action in proposal.plan] == ["open_case"] and proposal.undoes == f"{run.run_id}.1"
-    assert "3 steps before cannot be taken back" in proposal.rationale
+    assert [action["name"] for action in proposal.plan] == [OPEN_CASE] and proposal.undoes == f"{run.run_id}.1"
+    assert "3 steps before it cannot be undone" in proposal.rationale
 
 
 def test_a_run_that_is_started_anew_still_has_to_take_back_what_was_done(company: Company, waiting: Run) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
     company.ledger.incident(run.run_id, "it was started with another pack", utc_now())
     company.runtime.restart(run.run_id, "rita", "with the new pack")
     run = company.runtime.drive(run.run_id)
     proposal = company.proposal(run)
-    assert [action["name"] for action in proposal.plan] == ["reallocate_line", "open_case"]
+    assert [action["name"] for action in proposal.plan] == [REALLOCATE_LINE, OPEN_CASE]
     assert (proposal.revision, proposal.undoes) == (3, f"{run.run_id}.1")
     assert company.approve(run).outcome == "escalated"
     assert company.ledger.verify_audit() == []
 
 
 def test_a_step_that_takes_back_and_fails_is_an_incident_and_goes_on_where_it_was(company: Company, waiting: Run) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
-    run = approved(company, run, Odd(company, "open_case", error=Refused("no cases today")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
+    run = approved(company, run, Odd(company, OPEN_CASE, error=Refused("no cases today")))
     assert run.status == "incident"
     settle(company.ledger, run.run_id, "retry", "rita", "cases can be opened", utc_now())
     run = company.runtime.drive(run.run_id)
-    assert [action["name"] for action in company.proposal(run).plan] == ["open_case"]  # the line is back where it was
+    assert [action["name"] for action in company.proposal(run).plan] == [OPEN_CASE]  # the line is back where it was
     assert company.approve(run).outcome == "escalated"
 
 
 def test_what_cannot_be_taken_back_after_all_is_left_and_the_case_handed_over(company: Company, waiting: Run) -> None:
-    run = approved(company, waiting, Odd(company, "release_payment_hold", error=Refused("it is locked")))
-    run = approved(company, run, Odd(company, "reallocate_line", error=Refused("it has left the house")))
+    run = approved(company, waiting, Odd(company, RELEASE_PAYMENT_HOLD, error=Refused("it is locked")))
+    run = approved(company, run, Odd(company, REALLOCATE_LINE, error=Refused("it has left the house")))
     proposal = company.proposal(run)
-    assert [action["name"] for action in proposal.plan] == ["open_case"] and proposal.undoes == f"{run.run_id}.1"
+    assert [action["name"] for action in proposal.plan] == [OPEN_CASE] and proposal.undoes == f"{run.run_id}.1"
     assert company.approve(run).outcome == "escalated"
     assert company.ledger.verify_audit() == []
 
 
 def test_what_somebody_changes_between_the_last_look_and_the_write_is_not_overwritten(company: Company, waiting: Run) -> None:
-    line = next(one for one in company.proposal(waiting).plan if one["name"] == "reallocate_line")["args"]
+    line = next(one for one in company.proposal(waiting).plan if one["name"] == REALLOCATE_LINE)["args"]
 
     class Meddled(Odd):
         """Before its step, somebody moves the line elsewhere."""
@@ -251,18 +261,18 @@ def test_what_somebody_changes_between_the_last_look_and_the_write_is_not_overwr
                 )
             return super().write(call, key)
 
-    run = approved(company, waiting, Meddled(company, "reallocate_line"))
-    assert by_action(company, run)["reallocate_line"].status == "failed"
-    assert "somebody changed it meanwhile" in str(by_action(company, run)["reallocate_line"].error)
+    run = approved(company, waiting, Meddled(company, REALLOCATE_LINE))
+    assert by_action(company, run)[REALLOCATE_LINE].status == "failed"
+    assert "it was changed in the meantime" in str(by_action(company, run)[REALLOCATE_LINE].error)
     (order,) = [one for one in company.snapshot()["oms.orders"] if one["order_id"] == line["order_id"]]
     assert [one["location"] for one in order["lines"] if one["line_id"] == line["line_id"]] == ["ST-77"]
 
 
 def test_a_plan_that_stopped_halfway_is_never_closed_without_a_person(company: Company) -> None:
     run = company.propose(DUPLICATE)
-    assert [action["name"] for action in company.proposal(run).plan][:2] == ["cancel_order", "void_authorization"]
-    run = approved(company, run, Odd(company, "void_authorization", error=Refused("the tool has changed")))
-    assert run.status == "incident" and by_action(company, run)["cancel_order"].status == "done"
+    assert [action["name"] for action in company.proposal(run).plan][:2] == [CANCEL_ORDER, VOID_AUTHORIZATION]
+    run = approved(company, run, Odd(company, VOID_AUTHORIZATION, error=Refused("the tool has changed")))
+    assert run.status == "incident" and by_action(company, run)[CANCEL_ORDER].status == "done"
     company.ledger.resume(run.run_id, by="rita", reason="the tool is pinned again", at=utc_now())
     run = company.runtime.drive(run.run_id)
     proposal = company.proposal(run)

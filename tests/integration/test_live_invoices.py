@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from cli.invoice_event import invoice_event
+from cli.invoice import invoice_event
 from errors import BadInput, Refused
-from graphs.settings import CHECKOUT
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from settings import CHECKOUT
 from systems.sandbox.loader import load_cases
+from tests.actions import POST_PAYMENT, REJECT_INVOICE, SEND_VENDOR_MESSAGE
 from tests.conftest import _database
 from tests.integration.commands import missions
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
@@ -117,7 +118,7 @@ def test_the_command_takes_an_invoice_in_once_waits_for_a_reviewer_and_pays_it_o
     assert proposal is not None
     assert (run.status, proposal.verdict, proposal.approval.role) == ("waiting", "approve_with_note", "reviewer")
     assert all(word in told for word in (run.run_id, "approve_with_note", "reviewer"))
-    assert plan_of(proposal) == [("post_payment", {"invoice_id": run.event.subject, "amount_cents": TOTAL})]
+    assert plan_of(proposal) == [(POST_PAYMENT, {"invoice_id": run.event.subject, "amount_cents": TOTAL})]
     assert run.run_id in done(missions("run", SAMPLE, DATABASE_URL=url))
     assert [one.run_id for one in ledger.runs()] == [run.run_id]
     assert [invoice["invoice_id"] for invoice in snapshot(url)["erp.invoices"]] == [run.event.subject]
@@ -137,7 +138,7 @@ def test_an_invoice_that_a_person_left_as_json_is_run_like_any_other(company: Co
     file = tmp_path / "invoice.json"
     file.write_text(json.dumps({**told, "lines": lines, "total_cents": 100_000}))
     run = arrives(company, file)
-    assert plan_of(company.proposal(run)) == [("post_payment", {"invoice_id": run.event.subject, "amount_cents": 100_000})]
+    assert plan_of(company.proposal(run)) == [(POST_PAYMENT, {"invoice_id": run.event.subject, "amount_cents": 100_000})]
 
 
 def test_a_payment_lowers_the_budget_and_its_receipts_count_as_invoiced(company: Company, written: WriteInvoice) -> None:
@@ -176,7 +177,7 @@ def test_another_file_with_the_same_number_is_rejected_as_a_duplicate_before_and
         again = arrives(company, written(TOSL110=number))
         assert again.event.subject != first.event.subject
         (step,) = plan_of(company.proposal(again))
-        assert step == ("reject_invoice", {"invoice_id": again.event.subject, "reason": "duplicate"})
+        assert step == (REJECT_INVOICE, {"invoice_id": again.event.subject, "reason": "duplicate"})
         assert company.proposal(again).verdict == "reject"
         if first.status == "waiting":
             first = company.approve(first)
@@ -199,12 +200,12 @@ def test_of_two_invoices_for_the_same_receipts_that_wait_together_one_is_paid(co
     first, second = arrives(company, written()), arrives(company, written(TOSL110="TOSL111"))
     assert [company.proposal(run).verdict for run in (first, second)] == ["approve_with_note"] * 2
     assert company.proposal(second).held_by == first.run_id
-    with pytest.raises(Refused, match=f"would change what run {first.run_id} would change too"):
+    with pytest.raises(Refused, match=f"would change the same records as run {first.run_id}"):
         company.approve(second)
     company.approve(first)
     second = company.ledger.run(second.run_id)  # it has looked anew as soon as the first was closed
     assert (second.status, company.proposal(second).verdict, company.proposal(second).held_by) == ("waiting", "hold", "")
-    assert any("the world is looked at anew" in text for text in company.told(second))
+    assert any("the data is read again" in text for text in company.told(second))
     assert paid(company.snapshot()) == [TOTAL]
 
 
@@ -237,10 +238,10 @@ HOSTILE: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "text named .xml": (lambda _: "Dear Sirs, please pay 100 EUR.", "not well-formed"),
     "JSON named .xml": (lambda _: '{"invoice": 1}', "not well-formed"),
     "nothing": (lambda _: "", "not well-formed"),
-    "other XML": (lambda _: "<html/>", "no UBL 2 invoice"),
+    "other XML": (lambda _: "<html/>", "not a UBL 2 invoice"),
     "UTF-16": (lambda text: text.encode("utf-16"), "UTF-8"),
     "depth": (lambda _: "<a>" * 100_000, "not well-formed"),
-    "an unknown currency": (lambda text: text.replace("DKK", "QQQ"), "'QQQ' is no currency"),
+    "an unknown currency": (lambda text: text.replace("DKK", "QQQ"), "'QQQ' is not a currency"),
     "a currency of its lines": (lambda text: text.replace('currencyID="DKK">1.00', 'currencyID="EUR">1.00'), "'EUR'"),
     "a supplier whom nobody knows": (
         lambda text: text.replace("SellerCompany", "Nobody A/S"),
@@ -337,7 +338,7 @@ def test_a_line_that_the_order_does_not_have_is_never_paid(company: Company, wri
     file.write_text(file.read_text().replace("<cbc:LineID>3<", "<cbc:LineID>9<"))
     run = arrives(company, file)
     assert company.proposal(run).verdict in ("hold", "dispute", "escalate")
-    assert "post_payment" not in [name for name, _ in plan_of(company.proposal(run))]
+    assert POST_PAYMENT not in [name for name, _ in plan_of(company.proposal(run))]
 
 
 def test_another_currency_than_that_of_the_order_is_escalated(company: Company, written: WriteInvoice) -> None:
@@ -350,7 +351,7 @@ def test_an_invoice_whose_lines_do_not_add_up_is_disputed_in_its_own_currency(co
     company.load(COMPANY)
     run = arrives(company, written(**{">4675.00</cbc:Payable": ">4676.00</cbc:Payable"}))
     assert company.proposal(run).verdict == "dispute"
-    (text,) = [args["text"] for name, args in plan_of(company.proposal(run)) if name == "send_vendor_message"]
+    (text,) = [args["text"] for name, args in plan_of(company.proposal(run)) if name == SEND_VENDOR_MESSAGE]
     assert "4,676.00 DKK" in text
 
 
@@ -379,6 +380,6 @@ def test_a_reviewer_is_not_enough_where_the_amount_is_of_a_higher_band(company: 
     company.load(case)
     run = arrives(company, written(**text, **{">4675.00</cbc:Payable": ">16675.00</cbc:Payable"}))
     assert (company.proposal(run).verdict, company.proposal(run).money_at_stake_cents) == ("approve", 1_667_500)
-    with pytest.raises(Refused, match="takes the role supervisor"):
+    with pytest.raises(Refused, match="requires the role supervisor"):
         company.decide(run, "approve", "rita")
     assert company.approve(run).outcome == "executed"

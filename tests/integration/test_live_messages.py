@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.records import Proposal, Run
+from tests.actions import SEND_PASSWORD_RESET
 from tests.integration.live_company import RECORDED, Company, plan_of
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -238,7 +239,7 @@ def test_a_sender_is_verified_only_by_the_word_true(company: Company) -> None:
         run = understood(company, case(text="I cannot sign in to my account any more.", sender_verified=verified))
         assert (run.verdict, [effect.args["queue"] for effect in company.effects(run)]) == ("escalate", ["identity"])
     run = understood(company, case(text="I cannot sign in to my account any more.", sender_verified=True))
-    assert [name for name, _ in plan_of(company.proposal(run))] == ["send_password_reset"]
+    assert [name for name, _ in plan_of(company.proposal(run))] == [SEND_PASSWORD_RESET]
 
 
 def test_the_rail_quotes_a_message_in_part_and_says_what_was_understood(company: Company) -> None:

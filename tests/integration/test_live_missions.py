@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from errors import Refused
-from evals.figures import judge
-from evals.run import result
+from evals.evaluation.environment import result
+from evals.evaluation.scorers import judge
 from ledger.records import Proposal
+from tests.actions import POST_PAYMENT, REFUND_CHARGE, SEND_OUTREACH, SWAP_RESERVATION
 from tests.integration.live_company import RECORDED, Company, Recorded, changed, edited, plan_of, promised
 
 pytest_plugins = ["tests.integration.live_company"]
@@ -124,7 +125,7 @@ def test_a_case_that_was_recorded_in_an_outage_comes_out_as_expected_while_the_s
 def test_a_payment_of_the_highest_band_takes_two_people_of_finance(company: Company) -> None:
     run = company.propose(TWO_OF_FINANCE)
     before = company.snapshot()
-    with pytest.raises(Refused, match="takes the role finance"):
+    with pytest.raises(Refused, match="requires the role finance"):
         company.decide(run, "approve", "sam")
     run = company.decide(run, "approve", "fay")
     with pytest.raises(Refused, match="another person"):
@@ -140,17 +141,17 @@ def test_a_payment_of_the_highest_band_takes_two_people_of_finance(company: Comp
 def test_a_reviewer_is_not_enough_for_the_plan_of_a_supervisor(company: Company, case_id: str) -> None:
     run = company.propose(case_id)
     before = company.snapshot()
-    with pytest.raises(Refused, match="takes the role supervisor"):
+    with pytest.raises(Refused, match="requires the role supervisor"):
         company.decide(run, "approve", "rita")
     assert (company.ledger.run(run.run_id).status, company.snapshot()) == ("waiting", before)
 
 
 #: what somebody else does while the proposal waits: case -> SQL, and what must not be done any more
 MEANWHILE = {
-    OUTREACH: ("update sandbox.crm_accounts set do_not_contact = true", "send_outreach"),
-    PAYMENT: ("update sandbox.erp_vendors set status = 'blocked'", "post_payment"),
-    REFUND: ("update sandbox.payments_payments_charges set refunded_cents = amount_cents, status = 'refunded'", "refund_charge"),
-    SWAP: ("update sandbox.oms_orders_lines set picked = true", "swap_reservation"),
+    OUTREACH: ("update sandbox.crm_accounts set do_not_contact = true", SEND_OUTREACH),
+    PAYMENT: ("update sandbox.erp_vendors set status = 'blocked'", POST_PAYMENT),
+    REFUND: ("update sandbox.payments_payments_charges set refunded_cents = amount_cents, status = 'refunded'", REFUND_CHARGE),
+    SWAP: ("update sandbox.oms_orders_lines set picked = true", SWAP_RESERVATION),
 }
 
 

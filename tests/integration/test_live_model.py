@@ -2,11 +2,11 @@
 
 import pytest
 
-from evals.scripted import FirstPlan
+from models.answers import ScriptedModel
 from models.calls import Limits
 from models.prompts import Prompt
-from models.scripted import ScriptedModel
 from nodes.reasoning.hybrid import Hybrid
+from nodes.reasoning.scripted import FirstPlan
 from tests.integration.commands import missions
 from tests.integration.live_company import Company
 

@@ -13,6 +13,7 @@ from errors import BadInput, Refused
 from ledger.canonical import digest, utc_now
 from ledger.records import Approval, Proposal, Run
 from systems.calls import Call, Receipt, Writer
+from tests.actions import CONFIRM_RESERVATION, QUARANTINE_STOCK, REALLOCATE_LINE, REQUEST_CYCLE_COUNT, SEND_MESSAGE
 from tests.integration.commands import missions
 from tests.integration.live_company import RECORDED, Company, changed, edited, order_in, plan_of, promised
 from tests.integration.sessions import home_of
@@ -72,8 +73,8 @@ def test_the_rail_tells_which_part_was_left_out_and_the_audit_log_binds_it(compa
     out = parts_of(proposal)[1]
     run = company.decide(run, "approve", "rita", without=[out])
     (step,) = steps_of(proposal, out)
-    told = [text for text in company.told(run) if "left out" in text]
-    assert told == [f"{step + 1}. {proposal.plan[step]['says']}: left out, its part was rejected"]
+    told = [text for text in company.told(run) if "skipped" in text]
+    assert told == [f"{step + 1}. {proposal.plan[step]['says']}: skipped, its part was rejected"]
     assert out in told[0]
     (decision,) = company.ledger.decisions(run.run_id)
     assert decision.details == {"without": [out]}
@@ -86,14 +87,14 @@ def test_all_orders_may_be_left_out_where_something_else_is_to_be_done(company: 
     proposal = company.proposal(run)
     before = company.snapshot()
     run = company.decide(run, "approve", "rita", without=parts_of(proposal))
-    assert [effect.action for effect in company.effects(run)] == ["quarantine_stock", "request_cycle_count"]
+    assert [effect.action for effect in company.effects(run)] == [QUARANTINE_STOCK, REQUEST_CYCLE_COUNT]
     assert {about[2] for about in changed(before, company.snapshot())} == {"quarantined"}
 
 
 def test_a_message_that_is_left_out_is_not_sent(company: Company) -> None:
     run = company.propose(TOLD)
     proposal = company.proposal(run)
-    out = next(action["part"] for action in proposal.plan if action["name"] == "send_message")
+    out = next(action["part"] for action in proposal.plan if action["name"] == SEND_MESSAGE)
     company.decide(run, "approve", "rita", without=[out])
     texts = [deed["body"]["text"] for deed in company.snapshot()["deeds"]]
     assert len(texts) == 1
@@ -106,7 +107,7 @@ REFUSED: dict[str, tuple[str, str, Mapping[str, Any], str]] = {
     "one known, one unknown": (DISCREPANCY, "approve", {"without": ["O-93533", "O-0"]}, "no part 'O-0'"),
     "an empty part": (DISCREPANCY, "approve", {"without": [""]}, "give text of 1 to 500 characters"),
     "no part at all": (DISCREPANCY, "approve", {"without": [None]}, "is None: give a text"),
-    "a plan without parts": (WITHOUT_PARTS, "approve", {"without": ["O-1"]}, "a plan that has parts"),
+    "a plan without parts": (WITHOUT_PARTS, "approve", {"without": ["O-1"]}, "an approval of a plan with parts"),
     "everything": (DELAY, "approve", {"without": ["O-55882", "O-64665", "O-19575"]}, "reject the proposal"),
     "a rejection": (DISCREPANCY, "reject", {"without": ["O-93533"]}, "does not go with the decision reject"),
     "an escalation": (
@@ -145,7 +146,7 @@ def test_a_part_whose_absence_breaks_the_plan_is_not_left_out(company: Company) 
     plan = [{**action, "part": action["name"]} for action in company.proposal(run).plan]
     with_another(company, run, plan=plan)
     with pytest.raises(BadInput, match="does not hold without confirm_reservation: .*the reservation is not confirmed"):
-        company.decide(run, "approve", "rita", without=["confirm_reservation"])
+        company.decide(run, "approve", "rita", without=[CONFIRM_RESERVATION])
     assert (company.ledger.decisions(run.run_id), company.effects(run)) == ([], [])
 
 
@@ -183,7 +184,7 @@ def test_what_was_left_out_of_an_earlier_proposal_is_not_left_out_of_the_next(co
     before = company.snapshot()
     run = company.decide(run, "approve", "rita")
     assert {about[1] for about in changed(before, company.snapshot())} >= {first, second}
-    assert not any("left out" in text for text in company.told(run))
+    assert not any("skipped" in text for text in company.told(run))
 
 
 def test_a_person_may_edit_a_plan_and_another_one_leave_a_part_of_it_out(company: Company) -> None:
@@ -223,7 +224,7 @@ def test_a_run_that_broke_off_and_was_resumed_still_leaves_the_part_out(company:
     company.ledger.resume(run.run_id, by="rita", reason="it is back", at=company.runtime.context.clock())
     run = company.runtime.drive(run.run_id)
     assert (run.status, run.outcome) == ("closed", "executed")
-    assert sum("left out" in text for text in company.told(run)) == 1
+    assert sum("skipped" in text for text in company.told(run)) == 1
     assert {effect.status for effect in company.effects(run)} == {"done"}
     assert not {effect.step for effect in company.effects(run)} & set(steps_of(proposal, out))
     where = RECORDED[DISCREPANCY]["trigger"]["location"]
@@ -235,7 +236,7 @@ def test_an_edit_that_promises_the_same_units_to_two_orders_is_not_proposed(comp
     company.sql("update sandbox.wms_stock set on_hand = reserved + safety_stock + 4 where location = 'DC-DFW'")
     run = company.take_in(SCARCE)
     first = company.proposal(run)
-    places = [args["to_location"] for name, args in plan_of(first) if name == "reallocate_line"]
+    places = [args["to_location"] for name, args in plan_of(first) if name == REALLOCATE_LINE]
     assert sorted(places) == ["DC-ATL", "DC-DFW"], "4 units are in each place, and 2 and 3 are wanted"
     run = company.decide(run, "edit", "rita", plan=edited(first, to_location="DC-DFW"))
     assert company.proposal(run).author == "planner", "5 units were promised of 4"
@@ -250,7 +251,7 @@ def test_the_command_leaves_a_part_out_and_says_so(company: Company, tmp_path: P
     done = missions("decide", run.run_id, *words, DATABASE_URL=company.url, MISSIONS_HOME=home)
     assert (done.returncode, done.stderr) == (0, "")
     assert [order for order in (first, second, third) if f"{order} from" in done.stdout] == [first, second, third]
-    assert done.stdout.count("left out, its part was rejected") == 2
+    assert done.stdout.count("skipped, its part was rejected") == 2
     assert {about[1] for about in changed(before, company.snapshot()) if about[0] == "oms"} == {second}
     *steps, last = done.stdout.splitlines()
     assert last.endswith(", executed.") and not [line for line in steps if "executed" in line]

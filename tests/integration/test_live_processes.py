@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from errors import Refused
-from graphs.settings import CHECKOUT
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from settings import CHECKOUT
 from tests.integration.commands import missions
 from tests.integration.live_company import CASES, PEOPLE, Company, built_home, order_in
 from tests.integration.sessions import home_of
@@ -28,7 +28,7 @@ CASE = "dev-ord-0031"
 DIES = """
 import os, signal, sys
 from graphs.runtime import open_runtime
-from graphs.settings import settings
+from settings import settings
 
 class Dies:
     def __init__(self, writer): self.writer, self.left = writer, 3

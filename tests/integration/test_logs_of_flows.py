@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from errors import MissionsError
-from graphs.logs import JsonLines
+from logs import JsonLines
 from systems.calls import Call, Receipt
 from tests.browser.serving import serving
 from tests.integration.live_company import CASES, Company

@@ -16,8 +16,7 @@ import pytest
 from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call
 from systems.client import McpSystems
-from systems.config import SystemsConfig, load_config
-from systems.pins import pin, write_pins
+from systems.config import SystemsConfig, load_config, pin, write_pins
 
 SHOP = '''
 import os, sys, time
@@ -143,7 +142,7 @@ def test_one_failing_read_never_fails_the_others(systems: McpSystems) -> None:
     assert [one.status for one in results] == ["ok"] + ["failed"] * 7
     said = dict(zip(asked, [one.error or "" for one in results], strict=True))
     assert "NaN" in said["nan"]
-    assert "not valid JSON" in said["junk"] and "no JSON object" in said["list"]
+    assert "not valid JSON" in said["junk"] and "not a JSON object" in said["list"]
     assert "2,000,000 bytes" in said["huge"]
     assert "We do not tell." in said["refuse"]
     assert "secret" not in said["crash"]
@@ -205,7 +204,7 @@ def test_arguments_that_the_tool_does_not_take_are_a_refusal(systems: McpSystems
 @pytest.mark.parametrize("value", ["half a pair \ud800", float("nan"), object()])
 def test_what_is_no_json_is_not_sent(systems: McpSystems, trace: Path, value: Any) -> None:
     (result,) = systems.read_all([get(value)])
-    assert (result.status, "are no JSON" in str(result.error)) == ("failed", True)
+    assert (result.status, "are not JSON" in str(result.error)) == ("failed", True)
     with pytest.raises(Refused, match="was not sent"):
         systems.write(Call("shop.put", {"what": value}), "k")
     assert systems.read_all([get("one")])[0].status == "ok"

@@ -10,8 +10,7 @@ import pytest
 from errors import BadInput, Refused, TryAgain
 from systems.calls import Call
 from systems.client import McpSystems
-from systems.config import load_config
-from systems.pins import pin
+from systems.config import load_config, pin
 from systems.sandbox.serve import serve
 from tests.integration.sandbox_world import Company, order, shared_company, world
 
@@ -48,7 +47,7 @@ def test_a_write_changes_the_database_once_per_key(systems: McpSystems, company:
     assert (first.replayed, again.replayed) == (False, True)
     assert first.answer["receipt_id"] == again.answer["receipt_id"]
     assert company.payment("O-2")["charges"][0]["refunded_cents"] == 100
-    with pytest.raises(Refused, match="was used for another call"):
+    with pytest.raises(Refused, match="was already used for another call"):
         systems.write(Call(call.tool, {**call.args, "amount_cents": 101}), "k")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import evaluating
 from dashboard.company import Tools
+from dashboard.pages import evaluations as evaluating
 from errors import BadInput
-from ledger.evaluations import Shelf
+from evals.evaluation.store import EvaluationStore
 from tests.evaluation_examples import HOSTILE, a_case, a_run, answer
 from tests.integration.commands import missions
 from tests.integration.live_company import SAMPLE, built_home
@@ -21,16 +21,16 @@ pytest_plugins = ["tests.integration.open_pages"]
 
 
 @pytest.fixture
-def shelf(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def shelf(front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EvaluationStore:
     """The shelf of a home of its own; rita looks."""
     monkeypatch.setattr(front.company, "settings", front.company.settings.model_copy(update={"home": tmp_path}))
     for name, role in (("rita", "reviewer"), ("casey", "customer")):
         front.enrol(name, role, "C-1" if role == "customer" else None)
-    return Shelf.of(tmp_path)
+    return EvaluationStore.of(tmp_path)
 
 
 @pytest.fixture
-def two(shelf: Shelf) -> tuple[str, str]:
+def two(shelf: EvaluationStore) -> tuple[str, str]:
     """An older run with a wrong case and a newer one without."""
     old, new = a_run(1, 0.5, cases=2), a_run(2, cases=2, versions={"code": "fff", "policies": "p1"})
     shelf.write(old, [a_case("c-1", exact=False), a_case("c-2")])
@@ -44,7 +44,7 @@ def opened(front: Front, **query: str) -> AppTest:
     return page
 
 
-def test_without_a_run_the_page_says_how_to_make_one(front: Front, shelf: Shelf) -> None:
+def test_without_a_run_the_page_says_how_to_make_one(front: Front, shelf: EvaluationStore) -> None:
     page = opened(front)
     assert "make eval" in page.text[0].value and not page.dataframe
 
@@ -54,7 +54,7 @@ def test_the_runs_are_listed_with_the_newest_first(front: Front, two: tuple[str,
     assert list(rows["exact"]) == [100.0, 50.0]
 
 
-def test_a_broken_file_is_told_and_the_rest_is_shown(front: Front, shelf: Shelf, two: tuple[str, str]) -> None:
+def test_a_broken_file_is_told_and_the_rest_is_shown(front: Front, shelf: EvaluationStore, two: tuple[str, str]) -> None:
     shelf.file(two[0]).write_bytes(b"{")
     page = opened(front)
     assert len(page.warning) == 1 and len(page.dataframe[0].value) == 1
@@ -80,7 +80,7 @@ def test_two_runs_are_compared_by_their_address(front: Front, two: tuple[str, st
     assert list(page.dataframe[0].value["what happened"]) == ["wrong → right"]
 
 
-def test_the_cases_are_those_of_the_mission_that_is_chosen(front: Front, shelf: Shelf) -> None:
+def test_the_cases_are_those_of_the_mission_that_is_chosen(front: Front, shelf: EvaluationStore) -> None:
     run = a_run(cases=2)
     shelf.write(run, [a_case("s", exact=False), a_case("o", exact=False, mission="order_exception")])
     page = opened(front, run=run.run_id, mission="order_exception")
@@ -95,7 +95,7 @@ def test_an_address_that_leads_nowhere_is_one_sentence(front: Front, two: tuple[
     assert len(page.error) == 1 and not page.dataframe
 
 
-def test_text_from_outside_is_text(front: Front, shelf: Shelf) -> None:
+def test_text_from_outside_is_text(front: Front, shelf: EvaluationStore) -> None:
     run = a_run(cases=1, by=HOSTILE, versions={HOSTILE: HOSTILE})
     shelf.write(run, [a_case(HOSTILE, exact=False, mission=HOSTILE, result=answer(HOSTILE))])
     for query in ({}, {"run": run.run_id}):
@@ -119,9 +119,9 @@ def test_the_command_keeps_what_it_ran(tmp_path: Path) -> None:
     cases.write_bytes(b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[:3]))
     done = missions("eval", cases, "--out", tmp_path / "results.jsonl", MISSIONS_HOME=home)
     assert done.returncode == 0, done.stderr
-    (run,) = Shelf.of(home).runs().runs
+    (run,) = EvaluationStore.of(home).runs().runs
     assert run.run_id in done.stdout
-    found = Shelf.of(home).open(run.run_id)
+    found = EvaluationStore.of(home).open(run.run_id)
     assert (len(found.cases), found.run.figures["all"]["exact"], found.faults) == (3, 1.0, [])
 
 

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from errors import MissionsError, OutcomeUnknown, Refused
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from graphs.runtime import Runtime
 from ledger.records import Event, Run
 from systems.calls import Call, Receipt, Writer
@@ -146,7 +146,7 @@ def test_an_incident_is_retried_with_a_reason(front: Front) -> None:
 
 def test_a_run_is_started_anew(front: Front) -> None:
     run = halted(front, "it was started with another pack")
-    page = press(front.page("rita", "incidents"), "Start anew", "the pack was changed")
+    page = press(front.page("rita", "incidents"), "Restart", "the pack was changed")
     assert not page.error
     assert front.settled(run.run_id).status in ("waiting", "closed")
     (row,) = front.desk.audit_page(run_id=run.run_id, kind="run_restarted")
@@ -155,9 +155,9 @@ def test_a_run_is_started_anew(front: Front) -> None:
 
 def test_to_settle_an_incident_takes_a_reason(front: Front) -> None:
     run = halted(front, "it stopped")
-    for label in ("Retry", "Start anew", "Close for good"):
+    for label in ("Retry", "Restart", "Close for good"):
         page = press(front.page("rita", "incidents"), label, "  ")
-        assert "takes a reason" in page.error[0].value
+        assert "requires a reason" in page.error[0].value
         assert front.ledger.run(run.run_id).status == "incident"
 
 
@@ -183,7 +183,7 @@ def test_a_step_whose_outcome_is_not_known_is_settled_by_who_looked_it_up(front:
 
 def test_a_step_that_was_not_done_is_looked_at_anew(front: Front) -> None:
     run = stuck(front, OutcomeUnknown("crm did not answer in 10 s"))
-    press(front.page("rita", "incidents"), "It was not done: look anew", "no message in crm")
+    press(front.page("rita", "incidents"), "It was not done: read everything again", "no message in crm")
     assert front.settled(run.run_id).status in ("waiting", "closed")
     assert [effect.status for effect in front.ledger.effects(run.run_id)][:2] == ["done", "failed"]
 
@@ -191,7 +191,7 @@ def test_a_step_that_was_not_done_is_looked_at_anew(front: Front) -> None:
 def test_without_a_reason_nothing_is_said_about_an_unknown_step(front: Front) -> None:
     run = stuck(front, OutcomeUnknown("crm did not answer in 10 s"))
     page = press(front.page("rita", "incidents"), "It was done: go on", "")
-    assert "takes a reason" in page.error[0].value
+    assert "requires a reason" in page.error[0].value
     assert [effect.status for effect in front.ledger.effects(run.run_id)] == ["done", "unknown"]
 
 
@@ -207,7 +207,7 @@ def test_who_may_settle_no_more_settles_nothing(front: Front) -> None:
     run = halted(front, "it stopped")
     front.enrol("ron", "reviewer")
     page = front.page("ron", "incidents")
-    front.desk.enrol("ron", "analyst")
+    front.desk.admit("ron", "analyst", account=False)
     press(page, "Close for good", "I was allowed to")
     assert front.ledger.run(run.run_id).status == "incident"
 
@@ -236,10 +236,10 @@ def test_a_run_that_nobody_works_on_is_shown_and_driven_on(front: Front) -> None
         with psycopg.connect(front.company.url, autocommit=True) as session:
             early = datetime.now(UTC) - timedelta(hours=3)
             session.execute("UPDATE ledger.runs SET started_at = %s WHERE run_id = %s", (early, run.run_id))
-        assert "Drive on" not in labels(front.page("ana", "incidents"))
+        assert "Resume" not in labels(front.page("ana", "incidents"))
         page = front.page("rita", "incidents")
         assert "silent for 3 h" in html(page)
-    press(page, "Drive on")
+    press(page, "Resume")
     assert front.settled(run.run_id).status == "waiting"
     with psycopg.connect(front.company.url) as session:  # as it was, for verification finds it
         session.execute("UPDATE ledger.runs SET started_at = %s WHERE run_id = %s", (run.started_at, run.run_id))

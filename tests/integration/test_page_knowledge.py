@@ -16,8 +16,8 @@ from dashboard import company as kept
 from dashboard.company import Company, Tools
 from evals.what_if import what_if
 from graphs.policy_changes import first_moment
-from graphs.settings import Settings
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from settings import Settings
 from systems.sandbox.database import create_schema
 from tests.conftest import _database
 from tests.integration.live_company import RECORDED, built_home
@@ -80,7 +80,7 @@ def drafted(office: Front, who: str, policy: str, clause: str, field: str, value
 
 
 def versions(office: Front, policy: str) -> set[int]:
-    return {p.version for p in PolicyBook.load(office.company.settings.policies).policies if p.id == policy}
+    return {p.version for p in PolicyBook.load(office.company.settings.policies).documents if p.id == policy}
 
 
 def test_who_is_not_of_the_staff_sees_nothing(office: Front) -> None:
@@ -116,10 +116,10 @@ def test_a_draft_says_at_once_what_it_would_do(office: Front) -> None:
     drawn = drafted(office, "ana", "FRD", "FRD-2", "elevated", 0.6, why=HOSTILE)
     assert not drawn.exception
     told = html(drawn)
-    assert "<b>1</b> of 2 recorded exceptions would be answered otherwise" in told and "1 no longer escalated" in told
+    assert "<b>1</b> of 2 recorded exceptions would get a different answer" in told and "1 no longer escalated" in told
     assert "<del>0.4</del>" in told and "<ins>0.6</ins>" in told
     assert "&lt;img src=x" in told and "<img" not in told
-    assert drawn.dataframe[0].value.iloc[0]["Verdict"] == "escalate → fulfil with changes"
+    assert drawn.dataframe[0].value.iloc[0]["Verdict"] == "escalate → fulfill with changes"
     # the author reads that somebody else must, and is offered no button for it
     assert "Put in force" not in [one.label for one in drawn.button]
 

@@ -8,8 +8,9 @@ import pytest
 from psycopg.types.json import Jsonb
 from streamlit.testing.v1 import AppTest
 
-from graphs.intake import customer_message
+from dashboard.portal_message import customer_message
 from ledger.records import Person, Run
+from tests.actions import REFUND_CHARGE
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front, html, seen
 
@@ -70,7 +71,7 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
     assert run.event.trigger["text"] == REQUEST
     assert (run.event.trigger["photos"], run.event.trigger["sender_verified"], run.event.requested_by) == (2, True, "ida")
     assert front.settled(run.run_id).status == "waiting"
-    assert "Somebody decides about it." in html(page.run())
+    assert "A colleague is reviewing this." in html(page.run())
     proposal = front.ledger.proposal(run.run_id)
     assert proposal is not None
     for by in ("fay", "finn")[: 2 if proposal.approval.four_eyes else 1]:
@@ -86,7 +87,7 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
         "fay",
         "as the charges show",
         "confidence",
-        "refund_charge",
+        REFUND_CHARGE,
         "support_resolution",
         CUSTOMER,
     ):
@@ -113,7 +114,7 @@ def test_what_is_sent_again_with_other_words_is_refused(front: Front, customer: 
         page = front.page(customer.name, "portal")
         page.session_state["portal.submission"] = f"{customer.name:0>32}"
         page = write(page.run(), text)
-    assert "taken in before with another content" in page.error[0].value
+    assert "already accepted with different content" in page.error[0].value
     assert [run.event.trigger["text"] for run in messages(front, customer)] == ["Where is my parcel?"]
 
 
@@ -157,7 +158,7 @@ def test_a_customer_gets_nothing_by_the_address_of_another_page(front: Front, cu
     run = taken_in(front, customer, "Where is my parcel?")
     page = front.page(customer.name, name, run=run.run_id)
     assert not page.exception
-    assert "takes the role" in page.error[0].value
+    assert "requires the role" in page.error[0].value
     assert run.run_id not in seen(page)
     assert len(list(page.get("html"))) == 0
 
@@ -166,7 +167,7 @@ def test_a_customer_gets_nothing_by_the_address_of_another_page(front: Front, cu
 def test_nobody_of_the_staff_writes_as_a_customer(front: Front, role: str) -> None:
     front.enrol(f"staff-{role}", role)
     page = front.page(f"staff-{role}", "portal")
-    assert "takes the role customer" in page.error[0].value
+    assert "requires the role customer" in page.error[0].value
     assert not page.text_area
 
 

@@ -110,7 +110,7 @@ def test_who_comes_second_is_told_who_was_faster_and_sees_what_became_of_it(fron
 
 def test_who_is_no_reviewer_any_more_decides_nothing_with_an_open_page(front: Front, run: Run) -> None:
     page = opened(front)
-    front.desk.enrol("rita", "analyst")
+    front.desk.admit("rita", "analyst", account=False)
     page = press(page, "approve", proposal_of(front, run), "quickly")
     assert front.ledger.decisions(run.run_id) == []
     assert "Approve" not in labels(page)

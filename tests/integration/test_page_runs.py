@@ -8,7 +8,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from dashboard.pages import run as run_page
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from ledger.records import NewObservation, Run
 from tests.integration.live_company import RECORDED
 from tests.integration.open_pages import Front, html, seen

@@ -78,8 +78,8 @@ def test_two_who_prune_at_once_do_it_once(company: Company) -> None:
 def test_the_command_says_what_it_deleted(company: Company, tmp_path: Path) -> None:
     run = company.decide(company.propose("dev-ord-0004"), "reject", "rita")
     done = missions("prune", DATABASE_URL=company.url)
-    assert (done.returncode, done.stderr) == (0, "") and "over for 30 days" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "") and "ended more than 30 days" in done.stdout
     assert run.run_id in _threads(company)
     done = missions("prune", "--days", "0", DATABASE_URL=company.url)
-    assert (done.returncode, done.stderr) == (0, "") and "audit log are whole" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "") and "audit log are complete" in done.stdout
     assert run.run_id not in _threads(company)

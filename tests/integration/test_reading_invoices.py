@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from systems.invoice_file import read_invoice_file
+from systems.invoices import read_invoice_file
 from tests.integration.commands import missions
 from tests.model_server import behaviours as does
 from tests.model_server.server import ModelServer

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from systems.reads import READ_TOOLS
+from systems.company import READ_TOOLS, SYSTEMS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
-from systems.sandbox.reads import SYSTEMS, reads_of
 from systems.sandbox.serve import build
+from systems.sandbox.toolbox import reads_of
 from tests.integration.sandbox_world import (
     MISSIONS,
     Company,
@@ -187,8 +187,8 @@ def test_a_case_without_a_moment_or_systems_is_refused(database_url: str) -> Non
 def test_the_sandbox_offers_every_read_tool_that_recorded_systems_answer(database_url: str) -> None:
     offered = {f"{system}.{read.name}": read for system in SYSTEMS for read in reads_of(system)}
     for name, tool in READ_TOOLS.items():
-        assert offered[name].collection == tool.collection
-        assert offered[name].one == tool.one
+        assert offered[name].tool.collection == tool.collection
+        assert offered[name].tool.one == tool.one
         assert list(offered[name].takes) == list(tool.by)
 
 

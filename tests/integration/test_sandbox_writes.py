@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from typing import Any
 
 import pytest
 
 from errors import Refused
+from systems.company import SYSTEMS
 from systems.sandbox.loader import load_cases
-from systems.sandbox.reads import SYSTEMS
+from systems.sandbox.toolbox import writes_of
+from tests.actions import UPDATE_SHIPPING_ADDRESS
 from tests.integration.sandbox_world import (
     MISSIONS,
     SHIP_TO,
@@ -44,13 +45,13 @@ def changed(answer: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
 @pytest.mark.slow
 def test_what_the_recorded_cases_expect_can_be_done(company: Company, mission: str) -> None:
     """An invariant that refuses what the handbook asks for would be a wrong invariant."""
-    systems = {act.__name__: name for name in SYSTEMS for act in import_module(f"systems.sandbox.{name}").WRITES}
+    systems = {write.name: system for system in SYSTEMS for write in writes_of(system)}
     cases = recorded(mission)
     loaded = load_cases(company.empty().url, cases).loaded
     for case in [case for case in cases if case["case_id"] in loaded]:
         for action in case["expected"]["actions"]:
             args = dict(action["args"])
-            if action["name"] == "update_shipping_address":
+            if action["name"] == UPDATE_SHIPPING_ADDRESS:
                 checks = case["systems"]["logistics"]["address_checks"]
                 args["ship_to"] = next(one["suggested"] for one in checks if one["order_id"] == args["order_id"])
             assert company.write(f"{systems[action['name']]}.{action['name']}", **args)["changed"], case["case_id"]
@@ -256,7 +257,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("oms.cancel_line", {"order_id": "O-1", "line_id": "7"}, "has no line 7"),
     ("oms.cancel_line", {"order_id": "O-2", "line_id": "1"}, "cancel the order instead"),
     ("oms.cancel_line", {"order_id": "O-3", "line_id": "1"}, "is shipped"),
-    ("oms.substitute_line", {"order_id": "O-1", "line_id": "2", "sku": "SHADE"}, "no substitute of RUG"),
+    ("oms.substitute_line", {"order_id": "O-1", "line_id": "2", "sku": "SHADE"}, "not a substitute for RUG"),
     ("oms.substitute_line", {"order_id": "O-2", "line_id": "1", "sku": "SHADE"}, "2 unreserved units"),
     ("oms.update_shipping_address", {"order_id": "O-3", "ship_to": SHIP_TO}, "is shipped"),
     ("oms.update_shipping_address", {"order_id": "O-1", "ship_to": {"line1": " "}}, "has no line1"),
@@ -264,8 +265,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("oms.reship_order", {"order_id": "O-1"}, "only what was shipped"),
     ("oms.change_pickup_location", {"order_id": "O-1", "to_location": "ST-2"}, "not to be picked up"),
     ("oms.change_pickup_location", {"order_id": "O-4", "to_location": "ST-1"}, "already"),
-    ("oms.change_pickup_location", {"order_id": "O-4", "to_location": "DC-1"}, "no store"),
-    ("oms.convert_to_shipment", {"order_id": "O-1", "from_location": "DC-2"}, "no pickup order"),
+    ("oms.change_pickup_location", {"order_id": "O-4", "to_location": "DC-1"}, "not a store"),
+    ("oms.convert_to_shipment", {"order_id": "O-1", "from_location": "DC-2"}, "not a pickup order"),
     ("payments.release_payment_hold", {"order_id": "O-1"}, "not on hold"),
     ("payments.release_payment_hold", {"order_id": "O-3"}, "is shipped"),
     ("payments.void_authorization", {"auth_id": "au_none"}, "There is no authorization"),
@@ -296,7 +297,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("erp.post_payment", {"invoice_id": "I-1", "amount_cents": 4001}, "too much"),
     ("erp.post_payment", {"invoice_id": "I-2", "amount_cents": 9_000_000}, "5000 cents left"),
     ("erp.expedite_po", {"po_id": "PO-2"}, "cannot be expedited"),
-    ("logistics.create_return_label", {"order_id": "O-1"}, "only what was shipped"),
+    ("logistics.create_return_label", {"order_id": "O-1"}, "only a shipped order"),
 ]
 
 
@@ -434,9 +435,9 @@ def test_the_same_key_again_gives_the_first_answer(company: Company) -> None:
 
 def test_the_same_key_with_other_arguments_or_another_tool_is_refused(company: Company) -> None:
     company.write("payments.refund_charge", key="k", charge_id="ch_O-2", amount_cents=4000)
-    with pytest.raises(Refused, match="was used for another call"):
+    with pytest.raises(Refused, match="was already used for another call"):
         company.write("payments.refund_charge", key="k", charge_id="ch_O-2", amount_cents=4001)
-    with pytest.raises(Refused, match="was used for another call"):
+    with pytest.raises(Refused, match="was already used for another call"):
         company.write("payments.void_authorization", key="k", auth_id="au_O-2")
     assert company.payment("O-2")["charges"][0]["refunded_cents"] == 4000
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput, TryAgain
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
 from graphs.pack_files import load_pack_file
 from graphs.schedules import Schedule, run_schedule, schedules
 from graphs.taking_in import take_in_all
@@ -79,21 +79,23 @@ def test_a_subject_whose_source_id_was_used_for_another_event_stops_nobody_else(
     books(arriving, an_account(), an_account(account_id="A-2"))
     report = run_schedule(arriving.intake, EVENT, MORNING)
     assert [one.source_id for one in report.taken_in] == [f"{EVENT}/2026-03-10/A-2"]
-    assert "with another content" in report.dead_letters[0].reason
+    assert "with different content" in report.dead_letters[0].reason
     assert arriving.bodies() == [f"{EVENT}/2026-03-10/A-1"]
 
 
 def test_a_book_that_cannot_be_read_is_tried_again_and_one_that_is_none_is_refused(arriving: Arriving) -> None:
     with pytest.raises(TryAgain, match="cannot be read"):
         run_schedule(arriving.intake, EVENT, MORNING)
-    with pytest.raises(BadInput, match="is no event with a book"):
+    with pytest.raises(BadInput, match="is not an event with a batch"):
         run_schedule(arriving.intake, "order.payment_review", MORNING)
     assert arriving.ledger.runs() == []
 
 
 @pytest.mark.parametrize("cron", ["0 6 * * *", "*/15 0-6 1,15 jan-mar mon", "30 5 L * *", "0 6 * * 1#1"])
-def test_cron_with_five_fields_is_a_schedule(cron: str) -> None:
+def test_cron_with_five_fields_is_a_schedule_and_with_four_is_none(cron: str) -> None:
     check_cron(cron)
+    with pytest.raises(ValueError, match="is not a schedule"):
+        check_cron(cron.rpartition(" ")[0])
 
 
 @pytest.mark.parametrize(
@@ -113,12 +115,12 @@ def test_cron_with_five_fields_is_a_schedule(cron: str) -> None:
     ],
 )
 def test_anything_else_is_none(cron: str) -> None:
-    with pytest.raises(ValueError, match="is no schedule; write it as cron in UTC"):
+    with pytest.raises(ValueError, match="is not a schedule; write it as cron in UTC"):
         check_cron(cron)
 
 
 def test_a_pack_whose_schedule_is_none_does_not_load(tmp_path: Path) -> None:
-    lab: Laboratory = laboratory()
+    lab: EvalEnvironment = laboratory()
     text = (PACKS / "account_save.yaml").read_text()
     file = tmp_path / "account_save.yaml"
     file.write_text(text.replace('schedule: "0 6 * * *"', 'schedule: "each morning"'))

@@ -13,16 +13,16 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from errors import BadInput, Refused
-from evals.shadow.following import Following, follow, over_last
-from evals.shadow.keeping import ShadowFile, ShadowRun
-from evals.shadow.opening import Shadow, live_url, open_shadow
+from evals.shadow.persistence import ShadowFile, ShadowRun
 from evals.shadow.report import report
-from evals.shadow.running import shadowed
+from evals.shadow.running import Following, follow, over_last, shadowed
+from evals.shadow.session import Shadow, live_url, open_shadow
 from graphs.candidate import Change
-from graphs.settings import CHECKOUT
 from ledger.records import Run
+from settings import CHECKOUT
 from systems.calls import Call, Reader, ReadResult
-from systems.reading import McpReads
+from systems.client import McpReads
+from tests.actions import CANCEL_ORDER
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import Company, case_of, settings_for
 
@@ -140,16 +140,16 @@ def test_no_write_goes_over_its_connections_even_past_the_guard(company: Company
     before, reads = _everything(company), lenient.reader
     assert isinstance(reads, McpReads)
     connection = reads._connection("oms")
-    on = reads._wait(connection.opened())
-    with pytest.raises(Refused, match="is no READ tool"):
-        reads._wait(connection.call(on, "cancel_order", {"order_id": order, "idempotency_key": "k"}))
+    on = reads._wait(connection.session())
+    with pytest.raises(Refused, match="is not a READ tool"):
+        reads._wait(connection.call(on, CANCEL_ORDER, {"order_id": order, "idempotency_key": "k"}))
     assert _everything(company) == before
 
 
 def test_a_candidate_pack_that_reads_with_a_write_tool_is_refused(company: Company, tmp_path: Path) -> None:
     pack = (CHECKOUT / "graphs" / "packs" / "order_exception.yaml").read_text()
     (tmp_path / "order_exception.yaml").write_text(pack.replace("oms.get_order,", "oms.cancel_order,", 1))
-    with pytest.raises(BadInput, match="cancel_order"), open_shadow(Change(packs=tmp_path), chosen=settings_for(company.url)):
+    with pytest.raises(BadInput, match=CANCEL_ORDER), open_shadow(Change(packs=tmp_path), chosen=settings_for(company.url)):
         pass
 
 
@@ -268,6 +268,6 @@ def test_the_commands_report_and_refuse(company: Company, lenient: Shadow, tmp_p
     where = {"DATABASE_URL": company.url, "MISSIONS_HOME": tmp_path}
     told = missions("shadow", "report", "tried", **where)
     assert (told.returncode, told.stderr) == (0, "")
-    assert "proposes what the live version proposed: 1 of 1" in " ".join(told.stdout.split())
-    refused(missions("shadow", "run", "../x", "--set", "FRD-2.elevated=0.6", "--last", "1", **where), "no name")
+    assert "proposes the same as the live version: 1 of 1" in " ".join(told.stdout.split())
+    refused(missions("shadow", "run", "../x", "--set", "FRD-2.elevated=0.6", "--last", "1", **where), "not a valid shadow name")
     refused(missions("shadow", "run", "x", "--set", "FRD-2.elevated=0.6", **where), "--follow")

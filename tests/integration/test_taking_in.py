@@ -10,10 +10,10 @@ import pytest
 
 from errors import BadInput, Refused, TryAgain
 from graphs.taking_in import Raw, by_feed, by_post, take_in_again, take_in_all
-from ledger.arrivals import MOST_BODY_BYTES
-from ledger.inbox import Inbox
+from ledger.inbox import MOST_BODY_BYTES
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from ledger.services import Inbox
 from tests.integration.arriving import BOUNDS, Arriving, an_event, raws
 
 pytest_plugins = ["tests.integration.arriving"]
@@ -42,7 +42,7 @@ def test_the_same_batch_again_takes_nothing_in_and_begins_nothing(arriving: Arri
 
 def test_another_content_under_a_source_id_is_a_dead_letter(arriving: Arriving) -> None:
     report = take_in_all(arriving.intake, raws(an_event("1"), an_event("1", "O-9")))
-    assert "taken in before with another content" in report.dead_letters[0].reason
+    assert "already accepted with different content" in report.dead_letters[0].reason
     assert [run.event.subject for run in arriving.ledger.runs()] == ["O-4471"]
 
 
@@ -121,8 +121,8 @@ def test_a_letter_is_taken_in_again_when_it_can_be(arriving: Arriving) -> None:
     lacking = {name: pack for name, pack in packs.items() if name != "order_exception"}
     arriving.intake.runtime.context.packs = lacking
     (dead,) = take_in_all(arriving.intake, raws(an_event("1"))).dead_letters
-    assert "there is no mission 'order_exception'" in dead.reason
-    with pytest.raises(BadInput, match="there is no mission"):
+    assert "there is no Mission 'order_exception'" in dead.reason
+    with pytest.raises(BadInput, match="there is no Mission"):
         take_in_again(arriving.intake, dead.letter_id, "rita", "perhaps now")
     arriving.intake.runtime.context.packs = packs
     assert arriving.inbox.open_letters()[1] == 1
@@ -141,7 +141,7 @@ def test_a_letter_is_taken_in_again_when_it_can_be(arriving: Arriving) -> None:
 @pytest.mark.parametrize(
     ("by", "reason", "error", "says"),
     [
-        ("ana", "I like to", Refused, "To settle an incident or a dead letter takes the role"),
+        ("ana", "I like to", Refused, "To settle an incident or a dead letter requires the role"),
         ("nobody", "I like to", Refused, "Sign in to settle"),
         ("rita", " ", BadInput, "A reason is missing"),
     ],
@@ -176,7 +176,7 @@ def test_a_source_is_known_by_its_token_until_it_ends(arriving: Arriving, ledger
     with psycopg.connect(ledger_url) as session:
         kept = session.execute("SELECT * FROM ledger.event_sources").fetchall()
     assert token not in str(kept)
-    with pytest.raises(BadInput, match="There is an event source 'oms' already"):
+    with pytest.raises(BadInput, match="The event source 'oms' already exists"):
         inbox.add_source("oms")
     inbox.end_source("oms", "admin")
     assert inbox.source_of(token) is None
@@ -200,7 +200,7 @@ def test_a_name_that_a_source_cannot_have_is_refused(arriving: Arriving, name: s
 
 def test_sources_are_managed_by_administrators(arriving: Arriving) -> None:
     for act in (arriving.inbox.add_source, arriving.inbox.end_source):
-        with pytest.raises(Refused, match="To manage event sources takes the role administrator, and rita is reviewer"):
+        with pytest.raises(Refused, match="To manage event sources requires the role administrator, and rita is reviewer"):
             act("oms", "rita")
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from graphs.settings import CHECKOUT
-from ledger.desk import Desk
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from ledger.services import AdminService
+from settings import CHECKOUT
 from tests.integration.forking import CLIENT, COMMANDS, forks
 from tests.integration.live_company import built_home
 from tests.integration.terminal import at_terminal
@@ -129,8 +129,8 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     folder, bin_, home = tmp_path / "checkout", tmp_path / "bin", tmp_path / "home"
     for room in ROOMS:
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for module in ("errors.py", "harmless.py", "strict_json.py"):
-        shutil.copy(CHECKOUT / module, folder)
+    for module in CHECKOUT.glob("*.py"):
+        shutil.copy(module, folder)
     shutil.copytree(built_home(), home)
     bin_.mkdir()
     (bin_ / "missions").write_text(f'#!/bin/sh\nexec "{sys.executable}" -SE "{CLIENT}" "{tmp_path}/socket" -m cli "$@"\n')
@@ -140,7 +140,7 @@ def reader(database_url: str, tmp_path: Path) -> Iterator[Reader]:
     given |= {"PATH": f"{bin_}{os.pathsep}{given['PATH']}", "PYTHONPATH": str(folder)}
     ledger = PostgresLedger.open(database_url)
     people = {"admin": "administrator", "rita": "reviewer"}
-    passwords = {name: admitted(Desk(ledger), name, role)[1] for name, role in people.items()}
+    passwords = {name: admitted(AdminService(ledger), name, role)[1] for name, role in people.items()}
     ledger.close()
     given |= {"DATABASE_URL": database_url, "MISSIONS_HOME": str(home), "MISSIONS_SYSTEMS": os.environ["MISSIONS_SYSTEMS"]}
     with forks(tmp_path / "socket", folder, COMMANDS):

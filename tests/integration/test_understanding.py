@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.understanding import measure, read_phrasings, table
+from evals.evaluation.understanding import measure, read_phrasings, table
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.intents import Intents
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from errors import TakenOver
+from errors import BadInput, TakenOver
 from ledger.base import Ledger
 from ledger.postgres import HeldLedger, PostgresLedger
 from ledger.records import Fact, Lease
@@ -88,6 +88,33 @@ def test_a_step_of_whoever_has_lost_the_run_writes_nothing(ledger: PostgresLedge
     with ledger.lease("run-1") as lease, pytest.raises(TakenOver):
         write_late(ledger.under(Lease("run-1", lease.token - 1)), facts=[] if words_alone else [a_fact()])
     assert there(ledger) == (0, 0, 0)
+
+
+def test_a_draft_of_a_step_is_there_with_what_it_says_and_known_before(ledger: PostgresLedger, held: HeldLedger) -> None:
+    with held.step():
+        draft_id = held.draft("run-1", {"plan": ["a"]})
+        held.observe("run-1", [said("a")])
+        assert held.drafted(draft_id) == {"plan": ["a"]}
+        with pytest.raises(BadInput):
+            ledger.drafted(draft_id)
+    assert ledger.drafted(draft_id) == {"plan": ["a"]} and len(ledger.observations("run-1")) == 1
+    with suppress(ZeroDivisionError), held.step():
+        lost = held.draft("run-1", {"plan": ["b"]})
+        raise ZeroDivisionError
+    with pytest.raises(BadInput):
+        ledger.drafted(lost)
+    with held.step():
+        again = held.draft("run-1", {"plan": ["a"]})
+        held.propose(a_proposal())
+    assert again == draft_id and ledger.verify_audit() == []
+
+
+def test_a_draft_that_was_changed_behind_the_ledgers_back_is_not_given_out(ledger: PostgresLedger, ledger_url: str) -> None:
+    draft_id = ledger.draft("run-1", {"plan": ["a"]})
+    with psycopg.connect(ledger_url) as owner:
+        owner.execute("UPDATE ledger.drafts SET body = '{}'")
+    with pytest.raises(BadInput, match="does not say what it said"):
+        ledger.drafted(draft_id)
 
 
 def test_what_is_read_in_a_step_is_what_it_has_written_so_far(ledger: PostgresLedger, held: HeldLedger) -> None:

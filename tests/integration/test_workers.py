@@ -14,12 +14,12 @@ from dashboard.company import Company as Dashboard
 from dashboard.company import Tools
 from graphs.taking_in import Intake
 from graphs.working import MissionsWorker
+from ledger.audit_heads import Heads
 from ledger.canonical import utc_now
-from ledger.heads import Heads
-from ledger.inbox import Inbox
 from ledger.jobs import forgotten, open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from ledger.services import Inbox
 from ledger.sweeping import look, sweep
 from tests.integration.live_company import Company, settings_for
 
@@ -160,7 +160,7 @@ def test_the_sweep_counts_every_run_and_makes_what_is_in_no_state_an_incident(co
     assert clean.lost == 0 and clean.broken == () and sum(clean.runs.values()) == len(company.ledger.runs(limit=100_000))
     company.sql("UPDATE ledger.proposals SET status = 'superseded' WHERE run_id = %s", run.run_id)
     assert [one for one, _ in sweep(company.ledger, company.url).broken] == [run.run_id]
-    assert "there is no proposal to decide about" in company.incidents(run)[0]
+    assert "there is no proposal to decide" in company.incidents(run)[0]
     assert look(company.url).broken == ()
     company.sql("UPDATE ledger.incidents SET closed_at = now() WHERE run_id = %s", run.run_id)
     assert "nothing says why" in sweep(company.ledger, company.url).broken[0][1]

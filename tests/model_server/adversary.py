@@ -12,6 +12,7 @@ from itertools import cycle, islice
 from typing import Any
 from zlib import crc32
 
+from tests.actions import OFFER_CREDIT, POST_PAYMENT
 from tests.model_server.shown import Shown
 
 Answer = dict[str, Any]
@@ -32,8 +33,8 @@ _HARMFUL = (
     "refund",
     "void",
     "reship",
-    "post_payment",
-    "offer_credit",
+    POST_PAYMENT,
+    OFFER_CREDIT,
     "swap",
     "change",
 )

@@ -261,7 +261,7 @@ def redirect(asked: Asked, wire: Wire) -> None:
 
 
 def broken_events(asked: Asked, wire: Wire) -> None:
-    """Events that are no JSON."""
+    """Events that are not JSON."""
     Whole(b'data: {"choices": [WORDS OF THE SERVER\n\ndata: [DONE]\n\n', {"content-type": "text/event-stream"})(asked, wire)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.actions import ASSIGN_OWNER, CREATE_TASK, ESCALATE_OPPORTUNITY, FLAG_CONTACT, OPEN_CASE, SEND_OUTREACH
+
 Record = dict[str, Any]
 
 # question -> (chosen reading, *other readings)
@@ -28,7 +30,7 @@ READINGS: dict[str, tuple[str, ...]] = {
 }
 DAY = timedelta(days=1)
 TIER_1, TIER_2 = 10_000_000, 2_500_000
-GATED = ("send_outreach", "escalate_opportunity", "assign_owner")
+GATED = (SEND_OUTREACH, ESCALATE_OPPORTUNITY, ASSIGN_OWNER)
 
 
 class Escalate(Exception):
@@ -134,12 +136,12 @@ def outreach(account: Record, template: str, clause: str, reading: Mapping[str, 
     may_write = (False, None) if reading["opt_out_null"] == "write" else (False,)
     chosen = next((c for c in contacts if c.get("email_status") == "valid" and c.get("opted_out") in may_write), None)
     if chosen is None:
-        actions = [act("create_task", account_id=subject, kind="find_contact")]
+        actions = [act(CREATE_TASK, account_id=subject, kind="find_contact")]
     else:
-        actions = [act("send_outreach", account_id=subject, contact_id=chosen["contact_id"], template=template)]
+        actions = [act(SEND_OUTREACH, account_id=subject, contact_id=chosen["contact_id"], template=template)]
     bounced = bool(contacts) and contacts[0].get("email_status") == "bounced"
     if bounced:
-        actions.append(act("flag_contact", contact_id=contacts[0]["contact_id"], issue="bounced"))
+        actions.append(act(FLAG_CONTACT, contact_id=contacts[0]["contact_id"], issue="bounced"))
     usual = bool(contacts) and chosen is contacts[0] and not bounced
     return actions, [clause] if usual else [clause, "ACC-8"]
 
@@ -160,15 +162,15 @@ def at_risk_plan(case: Record, account: Record, as_of: datetime, reading: Mappin
             raise Escalate("operations", "GOV-7")
         revenue = 0
     if revenue < TIER_2:
-        return answer("nurture", [act("create_task", account_id=subject, kind="nurture")], ["ACC-6"])
+        return answer("nurture", [act(CREATE_TASK, account_id=subject, kind="nurture")], ["ACC-6"])
     first = revenue >= TIER_1
     template, clause, days = ("executive_outreach", "ACC-4", 90) if first else ("csm_outreach", "ACC-5", 60)
     actions, cite = outreach(account, template, clause, reading)
     if renewal_within(account, as_of, days, reading):
         renewals = open_renewals(case, reading)
-        actions += [act("escalate_opportunity", opportunity_id=o["opportunity_id"]) for o in renewals]
+        actions += [act(ESCALATE_OPPORTUNITY, opportunity_id=o["opportunity_id"]) for o in renewals]
         if first and (renewals or reading["owner_without_renewal"] == "assign"):
-            actions.append(act("assign_owner", account_id=subject, owner="csm_lead"))
+            actions.append(act(ASSIGN_OWNER, account_id=subject, owner="csm_lead"))
     return answer("save_play", actions, cite)
 
 
@@ -197,7 +199,7 @@ def review(case: Record, reading: Mapping[str, str]) -> Record:
     if signals >= 2 or halved:
         return at_risk_plan(case, account, as_of, reading)
     if signals == 1:
-        return answer("watch", [act("create_task", account_id=subject, kind="check_in")], ["ACC-9"])
+        return answer("watch", [act(CREATE_TASK, account_id=subject, kind="check_in")], ["ACC-9"])
     return answer("healthy", [], ["ACC-9"])
 
 
@@ -207,7 +209,7 @@ def expect(case: Record, readings: Mapping[str, str] | None = None) -> Record:
     try:
         return review(case, reading)
     except Escalate as stop:
-        opened = act("open_case", queue=stop.queue, subject_id=case["trigger"]["account_id"])
+        opened = act(OPEN_CASE, queue=stop.queue, subject_id=case["trigger"]["account_id"])
         return answer("escalate", [opened], [stop.clause])
 
 

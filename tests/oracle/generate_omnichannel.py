@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.actions import SEND_MESSAGE
 from tests.oracle import omnichannel
 from tests.oracle.omnichannel_stock import OPEN, Case, Record
 
@@ -474,7 +475,7 @@ def choose_expediting(world: World, delivery: Record, cost: int) -> None:
         "crm": {"customers": world.customers},
     }
     plan = omnichannel.expect({"as_of": iso(world.as_of), "trigger": probe, "systems": systems})
-    told = {action["args"].get("customer_id") for action in plan["actions"] if action["name"] == "send_message"}
+    told = {action["args"].get("customer_id") for action in plan["actions"] if action["name"] == SEND_MESSAGE}
     rest = [
         (order, line)
         for order in world.orders

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.actions import HOLD_INVOICE, OPEN_CASE, POST_PAYMENT, REJECT_INVOICE, SEND_VENDOR_MESSAGE
+
 Record = dict[str, Any]
 
 # question -> (chosen reading, *other readings)
@@ -234,21 +236,21 @@ def answer(verdict: str, actions: list[Record], cite: list[str], role: str = "re
 
 def hold(invoice: Record, reason: str, cite: list[str], message: bool = True) -> Record:
     """A held invoice: `dispute` with a message to the vendor, `hold` without."""
-    actions = [act("hold_invoice", invoice_id=invoice["invoice_id"], reason=reason)]
+    actions = [act(HOLD_INVOICE, invoice_id=invoice["invoice_id"], reason=reason)]
     if message:
-        actions.append(act("send_vendor_message", vendor_id=invoice["vendor_id"], template=reason))
+        actions.append(act(SEND_VENDOR_MESSAGE, vendor_id=invoice["vendor_id"], template=reason))
     return answer("dispute" if message else "hold", actions, cite)
 
 
 def reject(invoice: Record, reason: str, clause: str) -> Record:
-    return answer("reject", [act("reject_invoice", invoice_id=invoice["invoice_id"], reason=reason)], [clause])
+    return answer("reject", [act(REJECT_INVOICE, invoice_id=invoice["invoice_id"], reason=reason)], [clause])
 
 
 def approve(invoice: Record, cite: list[str], noted: bool) -> Record:
     """AP-10 and AP-11."""
     total = invoice["total_cents"]
     role = "reviewer" if total <= 1_000_000 else "supervisor" if total <= 5_000_000 else "finance"
-    payment = act("post_payment", invoice_id=invoice["invoice_id"], amount_cents=total)
+    payment = act(POST_PAYMENT, invoice_id=invoice["invoice_id"], amount_cents=total)
     cite = [*cite, "AP-10"] if role == "reviewer" else [*cite, "AP-10", "AP-11"]
     return answer("approve_with_note" if noted else "approve", [payment], cite, role)
 
@@ -289,7 +291,7 @@ def review(case: Record, reading: Mapping[str, str]) -> Record:
     if order is None:
         if not may_do_without_order(invoice, reading):
             rejected = reject(invoice, "no_po", "AP-3")
-            rejected["actions"].append(act("send_vendor_message", vendor_id=invoice["vendor_id"], template="po_required"))
+            rejected["actions"].append(act(SEND_VENDOR_MESSAGE, vendor_id=invoice["vendor_id"], template="po_required"))
             return rejected
         passed = ["AP-3"]
     else:
@@ -312,7 +314,7 @@ def expect(case: Record, readings: Mapping[str, str] | None = None) -> Record:
     try:
         return review(case, reading)
     except Escalate as stop:
-        opened = act("open_case", queue=stop.queue, subject_id=case["trigger"]["invoice_id"])
+        opened = act(OPEN_CASE, queue=stop.queue, subject_id=case["trigger"]["invoice_id"])
         return answer("escalate", [opened], [stop.clause], role="none")
 
 

@@ -11,6 +11,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tests.actions import (
+    BACKORDER_LINE,
+    CHANGE_PICKUP_LOCATION,
+    CONVERT_TO_SHIPMENT,
+    CREATE_TASK,
+    EXPEDITE_PO,
+    FLAG_CONTACT,
+    OFFER_CREDIT,
+    OPEN_CASE,
+    PLACE_ORDER_HOLD,
+    POST_RETURN_RECEIPT,
+    QUARANTINE_STOCK,
+    REALLOCATE_LINE,
+    REFUND_CHARGE,
+    REQUEST_CYCLE_COUNT,
+    SEND_MESSAGE,
+    SWAP_RESERVATION,
+)
 from tests.oracle.omnichannel_stock import (
     FINISHED,
     NEVER,
@@ -92,7 +110,7 @@ def expect(case: Case, readings: Readings | None = None) -> dict[str, Any]:
     try:
         plan = PLANS[case["trigger"]["event"]](case, chosen)
     except Escalate as stop:  # GOV-5
-        plan = Plan("escalate", [act("open_case", queue=stop.queue, subject_id=subject(case))], [stop.clause])
+        plan = Plan("escalate", [act(OPEN_CASE, queue=stop.queue, subject_id=subject(case))], [stop.clause])
     return finished(plan)
 
 
@@ -106,10 +124,10 @@ def subject(case: Case) -> str:
 
 def finished(plan: Plan) -> dict[str, Any]:
     """Roles by GOV-1 to GOV-4. The omnichannel clauses name no order of the actions."""
-    free = ("open_case", "request_cycle_count", "create_task", "flag_contact")
+    free = (OPEN_CASE, REQUEST_CYCLE_COUNT, CREATE_TASK, FLAG_CONTACT)
     gated = [a for a in plan.actions if a["name"] not in free and a["args"].get("template") != "delay_notice"]
     role, four_eyes, cite = ("reviewer" if gated else "none"), False, list(plan.cite)
-    stake = sum(a["args"]["amount_cents"] for a in plan.actions if a["name"] == "refund_charge")
+    stake = sum(a["args"]["amount_cents"] for a in plan.actions if a["name"] == REFUND_CHARGE)
     if stake > 50_000:
         role, four_eyes = ("finance", True) if stake > 500_000 else ("supervisor", False)
         cite.append("GOV-3")
@@ -185,15 +203,15 @@ def move(stock: Stock, queue: Sequence[tuple[Record, Record]]) -> tuple[list[Act
 
 
 def reallocate(order: Record, line: Record, place: str) -> Action:
-    return act("reallocate_line", order_id=order["order_id"], line_id=line["line_id"], to_location=place)
+    return act(REALLOCATE_LINE, order_id=order["order_id"], line_id=line["line_id"], to_location=place)
 
 
 def count(sku: str, location: str) -> Action:
-    return act("request_cycle_count", sku=sku, location=location)
+    return act(REQUEST_CYCLE_COUNT, sku=sku, location=location)
 
 
 def message(order: Record, template: str) -> Action:
-    return act("send_message", customer_id=order["customer_id"], template=template)
+    return act(SEND_MESSAGE, customer_id=order["customer_id"], template=template)
 
 
 def subject_order(case: Case) -> Record:
@@ -229,13 +247,13 @@ def pickup_failed(case: Case, readings: Readings) -> Plan:
         and stock.fills_all(lines, place)
     ]
     if near:
-        moved = act("change_pickup_location", order_id=order["order_id"], to_location=min(near)[2])
+        moved = act(CHANGE_PICKUP_LOCATION, order_id=order["order_id"], to_location=min(near)[2])
         return Plan("reroute", [*counts, moved, message(order, "pickup_moved")], ["BOP-1"])
     place = ship_from(order, stock, readings)
     if place is not None:
-        shipped = act("convert_to_shipment", order_id=order["order_id"], from_location=place)
+        shipped = act(CONVERT_TO_SHIPMENT, order_id=order["order_id"], from_location=place)
         return Plan("reroute", [*counts, shipped, message(order, "ship_to_home")], ["BOP-1", "BOP-2"])
-    held = act("place_order_hold", order_id=order["order_id"], reason="stock")
+    held = act(PLACE_ORDER_HOLD, order_id=order["order_id"], reason="stock")
     return Plan("hold_for_customer", [*counts, held, message(order, "stock_choice")], ["BOP-1", "BOP-3"])
 
 
@@ -283,7 +301,7 @@ def discrepancy(case: Case, readings: Readings) -> Plan:
     counted = count(sku, location)
     if not is_phantom(row, readings):
         return Plan("monitor", [counted], ["PHA-1"])
-    quarantine = [act("quarantine_stock", sku=sku, location=location), counted]
+    quarantine = [act(QUARANTINE_STOCK, sku=sku, location=location), counted]
     affected = [
         (order, line)
         for order in collection(case, "oms", "orders")
@@ -296,7 +314,7 @@ def discrepancy(case: Case, readings: Readings) -> Plan:
 
     def plan_for(queue: Sequence[tuple[Record, Record]]) -> list[Action]:
         moves, rest = move(Stock(case, readings), queue)
-        return [*moves, act("open_case", queue="inventory", subject_id=subject(case))] if rest else moves
+        return [*moves, act(OPEN_CASE, queue="inventory", subject_id=subject(case))] if rest else moves
 
     actions, priority_decided = compete(case, affected, plan_for, readings)
     cite = ["PHA-1", "PHA-2", *(["OMN-1"] if priority_decided else [])]
@@ -344,8 +362,8 @@ def inbound_delayed(case: Case, readings: Readings) -> Plan:
 
     actions, priority_decided = compete(case, affected, plan_for, readings)
     names = [action["name"] for action in actions]
-    moved, remained = names.count("reallocate_line"), len(affected) - names.count("reallocate_line")
-    verdict = "mitigate" if moved or "expedite_po" in names else "notify"
+    moved, remained = names.count(REALLOCATE_LINE), len(affected) - names.count(REALLOCATE_LINE)
+    verdict = "mitigate" if moved or EXPEDITE_PO in names else "notify"
     counts = own_counts(case, affected, readings["own_count_inb"], readings)
     cite = [
         clause
@@ -370,7 +388,7 @@ def mitigation(case: Case, delivery: Record, rest: Competing, readings: Readings
         return []
     earliest = min(moment(order.get("promised_at"), NEVER) for order, _ in rest)
     if pays_to_expedite(case, delivery, earliest, [line for _, line in rest], readings):
-        return [act("expedite_po", po_id=delivery["po_id"])]
+        return [act(EXPEDITE_PO, po_id=delivery["po_id"])]
     notices = [message(order, "delay_notice") for order, _ in rest]
     if readings["notice_per"] == "order":
         return notices
@@ -450,7 +468,7 @@ def receipt_actions(record: Record, readings: Readings) -> list[Action]:
         if readings["condition_null"] == "operations":
             raise missing()
         disposition = "scrap"
-    return [act("post_return_receipt", return_id=record["return_id"], disposition=disposition)]
+    return [act(POST_RETURN_RECEIPT, return_id=record["return_id"], disposition=disposition)]
 
 
 def refund_actions(case: Case, order_id: str, amount: int, readings: Readings) -> list[Action]:
@@ -474,7 +492,7 @@ def refund_actions(case: Case, order_id: str, amount: int, readings: Readings) -
         raise Escalate("payments", "RTN-1")
     if readings["rtn_charge_left"] == "at_most_left":
         amount = min(amount, left)
-    return [act("refund_charge", charge_id=charge["charge_id"], amount_cents=amount)]
+    return [act(REFUND_CHARGE, charge_id=charge["charge_id"], amount_cents=amount)]
 
 
 # --- VIP
@@ -540,8 +558,8 @@ def swapped(case: Case, order: Record, line: Record, stock: Stock, readings: Rea
         (donor for donor in donors if moment(donor[0]["promised_at"], NEVER) == latest),
         key=lambda donor: id_key(donor[0]["order_id"], readings),
     )
-    swap = act("swap_reservation", from_order_id=other["order_id"], to_order_id=order["order_id"], sku=line["sku"])
-    wait = act("backorder_line", order_id=other["order_id"], line_id=its_line["line_id"], po_id=delivery["po_id"])
+    swap = act(SWAP_RESERVATION, from_order_id=other["order_id"], to_order_id=order["order_id"], sku=line["sku"])
+    wait = act(BACKORDER_LINE, order_id=other["order_id"], line_id=its_line["line_id"], po_id=delivery["po_id"])
     return Plan("swap", [swap, wait], ["VIP-1"])
 
 
@@ -583,13 +601,13 @@ def expedited(case: Case, order: Record, line: Record, readings: Readings) -> Pl
         suitable.sort(key=lambda delivery: moment(delivery["expedited_eta"], NEVER))
     elif readings["expedite_pick"] == "cheapest":
         suitable.sort(key=lambda delivery: delivery["expedite_cost_cents"])
-    return Plan("expedite", [act("expedite_po", po_id=suitable[0]["po_id"])], ["VIP-1"]) if suitable else None
+    return Plan("expedite", [act(EXPEDITE_PO, po_id=suitable[0]["po_id"])], ["VIP-1"]) if suitable else None
 
 
 def compensated(order: Record) -> Plan:
     """VIP-2: 20% of the total, rounded down, at most 15,000."""
-    credit = act("offer_credit", customer_id=order["customer_id"], amount_cents=min(order["total_cents"] // 5, 15_000))
-    return Plan("compensate", [credit, act("open_case", queue="vip_desk", subject_id=order["order_id"])], ["VIP-2"])
+    credit = act(OFFER_CREDIT, customer_id=order["customer_id"], amount_cents=min(order["total_cents"] // 5, 15_000))
+    return Plan("compensate", [credit, act(OPEN_CASE, queue="vip_desk", subject_id=order["order_id"])], ["VIP-2"])
 
 
 PLANS: dict[str, Callable[[Case, Readings], Plan]] = {

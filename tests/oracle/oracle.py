@@ -7,6 +7,28 @@ import json
 import re
 from datetime import datetime, timedelta
 
+from tests.actions import (
+    BACKORDER_LINE,
+    CANCEL_LINE,
+    CANCEL_ORDER,
+    CAPTURE_PAYMENT,
+    CONFIRM_RESERVATION,
+    CREATE_TASK,
+    FLAG_CONTACT,
+    OPEN_CASE,
+    PLACE_ORDER_HOLD,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    REFUND_CHARGE,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    REQUEST_CYCLE_COUNT,
+    SEND_MESSAGE,
+    SUBSTITUTE_LINE,
+    UPDATE_SHIPPING_ADDRESS,
+    VOID_AUTHORIZATION,
+)
+
 # flag -> (default reading, *alternative readings)
 READINGS = {
     "dup_middle": ("subject_only", "later_too"),  # subject has an earlier and a later duplicate
@@ -108,13 +130,11 @@ def cancel_money(case, order_id, is_subject, R):
         if is_subject or R["dup_payments_missing"] == "escalate":
             raise missing()
         return []
-    out = [
-        act("void_authorization", auth_id=a["auth_id"]) for a in pay.get("authorizations") or [] if a["status"] == "authorized"
-    ]
+    out = [act(VOID_AUTHORIZATION, auth_id=a["auth_id"]) for a in pay.get("authorizations") or [] if a["status"] == "authorized"]
     for c in pay.get("charges") or []:
         left = c["amount_cents"] - (c.get("refunded_cents") or 0)
         if c["status"] == "captured" and left > 0:
-            out.append(act("refund_charge", charge_id=c["charge_id"], amount_cents=left))
+            out.append(act(REFUND_CHARGE, charge_id=c["charge_id"], amount_cents=left))
     return out
 
 
@@ -273,7 +293,7 @@ def stock_dimension(case, order, as_of, cancelled_dups, R):
                 plan[line["line_id"]] = ("own", None)
                 claim(line["sku"], line["location"], line["qty"])
             else:
-                counts.append(act("request_cycle_count", sku=line["sku"], location=line["location"]))
+                counts.append(act(REQUEST_CYCLE_COUNT, sku=line["sku"], location=line["location"]))
 
     def alternative(line):
         for kind in ("dc", "store"):  # (a), (b)
@@ -328,15 +348,15 @@ def stock_dimension(case, order, as_of, cancelled_dups, R):
 
 
 def finish(case, verdict, actions, cite, order=None, flagship=False, R=None):
-    messages = [a for a in actions if a["name"] == "send_message"]  # ORD-5: messages last
-    actions = [a for a in actions if a["name"] != "send_message"] + messages
-    free = ("open_case", "request_cycle_count", "create_task", "flag_contact")
+    messages = [a for a in actions if a["name"] == SEND_MESSAGE]  # ORD-5: messages last
+    actions = [a for a in actions if a["name"] != SEND_MESSAGE] + messages
+    free = (OPEN_CASE, REQUEST_CYCLE_COUNT, CREATE_TASK, FLAG_CONTACT)
     gated = [a for a in actions if not (a["name"] in free or a["args"].get("template") == "delay_notice")]
     role, four = ("reviewer" if gated else "none"), False
     cite = list(dict.fromkeys(cite))
-    refunds = sum(a["args"]["amount_cents"] for a in actions if a["name"] == "refund_charge")
-    captures = sum(a["args"]["amount_cents"] for a in actions if a["name"] == "capture_payment")
-    held = order["total_cents"] if any(a["name"] == "release_payment_hold" for a in actions) else 0
+    refunds = sum(a["args"]["amount_cents"] for a in actions if a["name"] == REFUND_CHARGE)
+    captures = sum(a["args"]["amount_cents"] for a in actions if a["name"] == CAPTURE_PAYMENT)
+    held = order["total_cents"] if any(a["name"] == RELEASE_PAYMENT_HOLD for a in actions) else 0
     stake = max(refunds, captures, held)
     if stake > 500_000:
         role, four = "finance", True
@@ -365,7 +385,7 @@ def decide(case, readings=None):
     try:
         return decide_or_escalate(case, R)
     except Escalate as e:  # GOV-5
-        return finish(case, "escalate", [act("open_case", queue=e.queue, subject_id=case["trigger"]["order_id"])], [e.clause])
+        return finish(case, "escalate", [act(OPEN_CASE, queue=e.queue, subject_id=case["trigger"]["order_id"])], [e.clause])
 
 
 def decide_or_escalate(case, R):
@@ -395,9 +415,9 @@ def decide_or_escalate(case, R):
             raise Escalate("payments", "CAP-1")
         actions, cite = [], []
         if state == "lapsed":
-            actions.append(act("reauthorize", order_id=oid, amount_cents=total))
+            actions.append(act(REAUTHORIZE, order_id=oid, amount_cents=total))
             cite.append("AUT-2")
-        actions.append(act("capture_payment", order_id=oid, amount_cents=total))
+        actions.append(act(CAPTURE_PAYMENT, order_id=oid, amount_cents=total))
         return finish(case, "capture", actions, [*cite, "CAP-1"], order)
 
     # --- duplicate
@@ -426,18 +446,18 @@ def decide_or_escalate(case, R):
     if R["dup_ready"] == "leave":
         later = [d for d in later if d["status"] != "ready"]
     if earlier:
-        actions = [act("cancel_order", order_id=oid, reason="duplicate"), *cancel_money(case, oid, True, R)]
+        actions = [act(CANCEL_ORDER, order_id=oid, reason="duplicate"), *cancel_money(case, oid, True, R)]
         if R["dup_middle"] == "later_too":
             for d in later:
                 actions += [
-                    act("cancel_order", order_id=d["order_id"], reason="duplicate"),
+                    act(CANCEL_ORDER, order_id=d["order_id"], reason="duplicate"),
                     *cancel_money(case, d["order_id"], False, R),
                 ]
         return finish(case, "cancel_duplicate", actions, ["DUP-1", "CAN-1"], order)
     for d in later:
         cancelled_dups.append(d["order_id"])
         dup_actions += [
-            act("cancel_order", order_id=d["order_id"], reason="duplicate"),
+            act(CANCEL_ORDER, order_id=d["order_id"], reason="duplicate"),
             *cancel_money(case, d["order_id"], False, R),
         ]
     if later:
@@ -453,8 +473,8 @@ def decide_or_escalate(case, R):
             dup_actions
             + list(counts)
             + [
-                act("place_order_hold", order_id=oid, reason=reason),
-                act("send_message", customer_id=customer_id, template=template),
+                act(PLACE_ORDER_HOLD, order_id=oid, reason=reason),
+                act(SEND_MESSAGE, customer_id=customer_id, template=template),
             ],
             cite + extra,
             order,
@@ -479,7 +499,7 @@ def decide_or_escalate(case, R):
         )
         if not good:
             return hold("address", "confirm_address", "ADR-3")
-        changes.append(act("update_shipping_address", order_id=oid))
+        changes.append(act(UPDATE_SHIPPING_ADDRESS, order_id=oid))
         change_cite.append("ADR-2")
 
     # --- payment
@@ -493,7 +513,7 @@ def decide_or_escalate(case, R):
         if state == "declined":
             return hold("payment", "update_payment", "AUT-3")
         if state == "lapsed":
-            changes.append(act("reauthorize", order_id=oid, amount_cents=total))
+            changes.append(act(REAUTHORIZE, order_id=oid, amount_cents=total))
             change_cite.append("AUT-2")
 
     # --- stock
@@ -503,9 +523,9 @@ def decide_or_escalate(case, R):
         actions = (
             dup_actions
             + list(counts)
-            + [act("cancel_order", order_id=oid, reason="out_of_stock")]
+            + [act(CANCEL_ORDER, order_id=oid, reason="out_of_stock")]
             + cancel_money(case, oid, True, R)
-            + [act("send_message", customer_id=customer_id, template="cancellation_notice")]
+            + [act(SEND_MESSAGE, customer_id=customer_id, template="cancellation_notice")]
         )
         return finish(case, "cancel", actions, cite + (["STK-2"] if counts else []) + ["STK-5", "CAN-1"], order)
     if unfilled and not order.get("allow_split"):
@@ -515,7 +535,7 @@ def decide_or_escalate(case, R):
     for line in order["lines"]:
         step, key = plan[line["line_id"]], {"order_id": oid, "line_id": line["line_id"]}
         if step is None:
-            line_actions.append(act("cancel_line", **key))
+            line_actions.append(act(CANCEL_LINE, **key))
             captured = [c for c in charges if c["status"] == "captured"]
             if captured:
                 if R["line_refund_from"] == "latest":
@@ -526,20 +546,20 @@ def decide_or_escalate(case, R):
                 if R["line_refund_cap"] == "at_most_left":
                     amount = min(amount, charge["amount_cents"] - (charge.get("refunded_cents") or 0))
                 if amount > 0:
-                    line_actions.append(act("refund_charge", charge_id=charge["charge_id"], amount_cents=amount))
+                    line_actions.append(act(REFUND_CHARGE, charge_id=charge["charge_id"], amount_cents=amount))
             continue
         kind, what = step
         if kind == "own":
             continue
         used_alternative = True
         if kind == "move":
-            line_actions.append(act("reallocate_line", **key, to_location=what))
+            line_actions.append(act(REALLOCATE_LINE, **key, to_location=what))
             flagship = flagship or locations.get(what) == "flagship"
         elif kind == "backorder":
-            line_actions.append(act("backorder_line", **key, po_id=what["po_id"]))
+            line_actions.append(act(BACKORDER_LINE, **key, po_id=what["po_id"]))
             late = late or when(what["eta"]) > when(order["promised_at"])
         else:
-            line_actions.append(act("substitute_line", **key, sku=what))
+            line_actions.append(act(SUBSTITUTE_LINE, **key, sku=what))
     cite += (
         change_cite + (["STK-2"] if counts else []) + (["STK-4"] if used_alternative else []) + (["STK-5"] if unfilled else [])
     )
@@ -551,46 +571,46 @@ def decide_or_escalate(case, R):
         cite.append("ORD-2")
     else:
         if pay.get("on_hold"):
-            actions.append(act("release_payment_hold", order_id=oid))
-        actions += [act("confirm_reservation", order_id=oid), act("release_to_fulfilment", order_id=oid)]
-        changed = line_actions or any(a["name"] == "update_shipping_address" for a in changes)
+            actions.append(act(RELEASE_PAYMENT_HOLD, order_id=oid))
+        actions += [act(CONFIRM_RESERVATION, order_id=oid), act(RELEASE_TO_FULFILMENT, order_id=oid)]
+        changed = line_actions or any(a["name"] == UPDATE_SHIPPING_ADDRESS for a in changes)
         verdict = "fulfil_with_changes" if changed else "fulfil"
         if not changed:
             cite.append("ORD-2")
     if late:
-        actions.append(act("send_message", customer_id=customer_id, template="delay_notice"))
+        actions.append(act(SEND_MESSAGE, customer_id=customer_id, template="delay_notice"))
     return finish(case, verdict, actions, cite, order, flagship, R)
 
 
 def before_pairs(actions):
     """ORD-5 as pairs of indices, for `expected`."""
     change = (
-        "update_shipping_address",
-        "reauthorize",
-        "reallocate_line",
-        "backorder_line",
-        "substitute_line",
-        "cancel_line",
+        UPDATE_SHIPPING_ADDRESS,
+        REAUTHORIZE,
+        REALLOCATE_LINE,
+        BACKORDER_LINE,
+        SUBSTITUTE_LINE,
+        CANCEL_LINE,
     )
     pairs = []
     names = [a["name"] for a in actions]
-    chain = [n for n in ("release_payment_hold", "confirm_reservation", "release_to_fulfilment", "capture_payment") if n in names]
+    chain = [n for n in (RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT, CAPTURE_PAYMENT) if n in names]
     owner = None
     for i, n in enumerate(names):
-        if n == "cancel_order":
+        if n == CANCEL_ORDER:
             owner = i
         elif (
-            n in ("void_authorization", "refund_charge")
+            n in (VOID_AUTHORIZATION, REFUND_CHARGE)
             and owner is not None
-            and all(m in ("void_authorization", "refund_charge") for m in names[owner + 1 : i])
+            and all(m in (VOID_AUTHORIZATION, REFUND_CHARGE) for m in names[owner + 1 : i])
         ):
             pairs.append([owner, i])
         if n in change and chain:
             pairs.append([i, names.index(chain[0])])
         if n in chain and chain.index(n) + 1 < len(chain):
             pairs.append([i, names.index(chain[chain.index(n) + 1])])
-        if n != "send_message":
-            pairs += [[i, j] for j, m in enumerate(names) if m == "send_message"]
+        if n != SEND_MESSAGE:
+            pairs += [[i, j] for j, m in enumerate(names) if m == SEND_MESSAGE]
     return pairs
 
 

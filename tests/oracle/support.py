@@ -7,6 +7,16 @@ orders it names; `expect(case, intent, named, {"reading": "value"})` takes anoth
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
+from tests.actions import (
+    CHANGE_SUBSCRIPTION,
+    CREATE_RETURN_LABEL,
+    OPEN_CASE,
+    REFUND_CHARGE,
+    RESHIP_ORDER,
+    SEND_MESSAGE,
+    SEND_PASSWORD_RESET,
+)
+
 Record = dict[str, Any]
 
 # flag -> (default reading, *alternative readings)
@@ -186,7 +196,7 @@ class Reading:
             raise Escalate("identity", "CRD-1")
         if self.R["crd_customer"] == "operations":
             self.customer()
-        return self.done("reset_sent", [act("send_password_reset", customer_id=self.me)], "CRD-1")
+        return self.done("reset_sent", [act(SEND_PASSWORD_RESET, customer_id=self.me)], "CRD-1")
 
     def cancel_subscription(self) -> Record:
         """SUB-1."""
@@ -201,7 +211,7 @@ class Reading:
             return self.done("ask_customer", [self.message("which_subscription")], "SUB-1")
         if not active:
             return self.done("deny", [self.message("no_subscription")], "SUB-1")
-        change = act("change_subscription", subscription_id=active[0]["subscription_id"], plan="cancelled")
+        change = act(CHANGE_SUBSCRIPTION, subscription_id=active[0]["subscription_id"], plan="cancelled")
         return self.done("subscription_changed", [change, self.message("subscription_changed")], "SUB-1")
 
     def is_emptied(self, charge: Record) -> bool:
@@ -229,7 +239,7 @@ class Reading:
             later = max((self.later(a, b) for a, b in alike), key=lambda c: c["captured_at"])
             if left(later, self.R) <= 0:
                 return self.done("deny", [self.message("already_refunded")], "REF-4")
-            refund = act("refund_charge", charge_id=later["charge_id"], amount_cents=left(later, self.R))
+            refund = act(REFUND_CHARGE, charge_id=later["charge_id"], amount_cents=left(later, self.R))
             return self.done("refund", [refund, self.message("refund_confirmation")], "REF-1", before=[[0, 1]])
         if taken(captured) > total:
             raise Escalate("payments", "REF-1")
@@ -266,7 +276,7 @@ class Reading:
     def refunds(self, charges: list[Record]) -> list[Record]:
         """What is left of each captured charge."""
         out = [
-            act("refund_charge", charge_id=c["charge_id"], amount_cents=left(c, self.R))
+            act(REFUND_CHARGE, charge_id=c["charge_id"], amount_cents=left(c, self.R))
             for c in charges
             if c["status"] == "captured" and left(c, self.R) > 0
         ]
@@ -316,12 +326,12 @@ class Reading:
         if intent == "return":
             if self.has_final_sale(order):
                 return self.done("deny", [self.message("final_sale")], "REF-8")
-            label = act("create_return_label", order_id=order["order_id"])
+            label = act(CREATE_RETURN_LABEL, order_id=order["order_id"])
             return self.done("return_authorized", [label, self.message("return_label")], "REF-8")
         if (self.trigger.get("photos") or 0) < 1:
             return self.done("ask_customer", [self.message("need_photo")], "REF-7")
         if order["total_cents"] > 10_000:
-            again = act("reship_order", order_id=order["order_id"])
+            again = act(RESHIP_ORDER, order_id=order["order_id"])
             return self.done("replace", [again, self.message("replacement_sent")], "REF-7")
         if self.R["ref7_several"] == "latest":
             captured = [c for c in charges if c["status"] == "captured"]
@@ -341,14 +351,14 @@ class Reading:
     # --- the outcome
 
     def message(self, template: str) -> Record:
-        return act("send_message", customer_id=self.me, template=template)
+        return act(SEND_MESSAGE, customer_id=self.me, template=template)
 
     def done(self, verdict: str, actions: list[Record], clause: str, before: list[list[int]] | None = None) -> Record:
         """The expected outcome; what is not an escalation always waits for a person here (GOV-2, GOV-3)."""
         cite, role, four_eyes = [clause], "reviewer", False
         if verdict == "escalate":
             role = "none"
-        stake = sum(a["args"]["amount_cents"] for a in actions if a["name"] == "refund_charge")
+        stake = sum(a["args"]["amount_cents"] for a in actions if a["name"] == REFUND_CHARGE)
         if stake > 50_000:
             cite.append("GOV-3")
             role, four_eyes = ("finance", True) if stake > 500_000 else ("supervisor", False)
@@ -370,7 +380,7 @@ def expect(case: Record, intent: str, named: list[str], readings: dict[str, str]
     try:
         return reading.decide(intent, named)
     except Escalate as e:  # GOV-5
-        return reading.done("escalate", [act("open_case", queue=e.queue, subject_id=case["trigger"]["ticket_id"])], e.clause)
+        return reading.done("escalate", [act(OPEN_CASE, queue=e.queue, subject_id=case["trigger"]["ticket_id"])], e.clause)
 
 
 def sensitive_to(case: Record, intent: str, named: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.actions import CANCEL_LINE, CANCEL_ORDER, REFUND_CHARGE, VOID_AUTHORIZATION
 from tests.engine import result
 from tests.oracle import oracle
 from tests.oracle.generate import clear_cases
@@ -36,9 +37,7 @@ def cited(found: Any) -> set[str]:
 
 def moves_money_of_a_cancelled_order(found: Any) -> bool:
     names = [action["name"] for action in found["actions"]]
-    return "cancel_order" in names and (
-        "void_authorization" in names or ("refund_charge" in names and "cancel_line" not in names)
-    )
+    return CANCEL_ORDER in names and (VOID_AUTHORIZATION in names or (REFUND_CHARGE in names and CANCEL_LINE not in names))
 
 
 def no_more_is_refunded_than_is_left(case: Any, wanted: Any) -> bool:
@@ -50,7 +49,7 @@ def no_more_is_refunded_than_is_left(case: Any, wanted: Any) -> bool:
         for charge in payment["charges"]
     }
     for action in wanted["actions"]:
-        if action["name"] == "refund_charge":
+        if action["name"] == REFUND_CHARGE:
             left[action["args"]["charge_id"]] -= action["args"]["amount_cents"]
     return all(cents >= 0 for cents in left.values())
 

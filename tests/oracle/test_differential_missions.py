@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from evals.understanding import read_phrasings
-from graphs.settings import CHECKOUT
+from evals.evaluation.understanding import read_phrasings
 from nodes.functions.mentions import order_numbers
+from settings import CHECKOUT
 from tests.engine import laboratory, result
 from tests.oracle import generate_accounts, generate_invoices, generate_omnichannel, generate_support
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.figures import judge
+from evals.evaluation.scorers import judge
 from nodes.governance import tier
+from tests.actions import OPEN_CASE, RELEASE_PAYMENT_HOLD
 from tests.engine import MISSIONS, laboratory, recorded_cases, result
 from tests.oracle import scoring
 
@@ -53,7 +54,7 @@ def mutated(draw: st.DrawFn) -> tuple[Any, Any]:
             name = draw(st.sampled_from([*action["args"], "surplus"]))
             actions[place] = {**action, "args": {**action["args"], name: draw(VALUES)}}
         elif change == "rename":
-            actions[place] = {**action, "name": draw(st.sampled_from(["release_payment_hold", "open_case", "nothing_known"]))}
+            actions[place] = {**action, "name": draw(st.sampled_from([RELEASE_PAYMENT_HOLD, OPEN_CASE, "nothing_known"]))}
     cites = draw(st.permutations(expected["cite"] + draw(st.lists(st.sampled_from(others["cite"] or ["X-1"])))))
     return expected, {
         "verdict": draw(st.sampled_from([expected["verdict"], others["verdict"], "escalate"])),

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 from typer.core import TyperGroup
-from typer.main import get_command
 
-from cli.main import app
-from graphs.settings import CHECKOUT, Settings
-from systems.ubl import read_invoice, record
+from cli.main import COMMANDS, loaded
+from settings import CHECKOUT, Settings
+from systems.invoices import record
+from systems.ubl import read_invoice
 
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "notebooks" / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
@@ -37,19 +37,18 @@ def code(page: Path) -> Iterator[str]:
 
 def named(page: Path) -> Iterator[tuple[str, Any, list[str]]]:
     """Each command that a page names: as it is written, what it is, and the words behind it."""
-    root = get_command(app)
-    assert isinstance(root, TyperGroup)
+    root = {name: loaded(name) for name, _, _ in COMMANDS}
     for line in code(page):
         for written in _COMMAND.findall(line):
             first, *others = re.split(r"\\\||(?<=\w)\|(?=[a-z])", re.split(r" \| | # ", written)[0])
-            group, words = root, first.split()
-            if isinstance(inner := root.commands.get(words[0]), TyperGroup) and len(words) > 1:
-                group, words = inner, words[1:]
+            commands, words = root, first.split()
+            if isinstance(inner := root.get(words[0]), TyperGroup) and len(words) > 1:
+                commands, words = inner.commands, words[1:]
             for wanted in (words, *(other.split() for other in others)):
                 # `missions eval CASES` is `missions eval run CASES`
-                name = "run" if words is wanted and written.startswith("eval ") and wanted[0] not in group.commands else wanted[0]
-                assert name in group.commands, f"missions {written}: there is no {wanted[0]}"
-                yield written, group.commands[name], wanted[1:]
+                name = "run" if words is wanted and written.startswith("eval ") and wanted[0] not in commands else wanted[0]
+                assert name in commands, f"missions {written}: there is no {wanted[0]}"
+                yield written, commands[name], wanted[1:]
 
 
 def anchors(page: Path) -> set[str]:
@@ -58,12 +57,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    for file, anchor in _LINK.findall(_BLOCK.sub("", page.read_text("utf-8"))):
-        target = page.parent / file if file else page
-        assert target.exists(), file
-        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
+def links() -> list[tuple[Path, str, str]]:
+    """(page, file, anchor) of every link; one of the two is empty where it stays on the page or leads to a whole one."""
+    return [(page, *link) for page in PAGES for link in _LINK.findall(_BLOCK.sub("", page.read_text("utf-8")))]
+
+
+@pytest.mark.parametrize(("page", "file", "anchor"), links(), ids=lambda one: one.stem if isinstance(one, Path) else one)
+def test_every_link_leads_somewhere(page: Path, file: str, anchor: str) -> None:
+    target = page.parent / file if file else page
+    assert target.exists(), file
+    assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -89,7 +92,7 @@ def test_the_invoice_of_the_pages_bills_what_a_vendor_of_the_sandbox_company_del
     companies = [orjson.loads(line)["systems"]["erp"] for line in SAMPLE.read_bytes().splitlines()]
     orders = {order["po_id"]: (order, erp) for erp in companies for order in erp.get("purchase_orders", ())}
     order, erp = orders[invoice.order_reference or ""]
-    (vendor,) = [vendor["vendor_id"] for vendor in erp["vendors"] if vendor["name"] == invoice.supplier.name]
+    (vendor,) = [vendor["vendor_id"] for vendor in erp["vendors"] if vendor["name"] == invoice.supplier]
     entry = record(
         invoice, vendor_id=vendor, purchase_order=order, received_at="2026-01-06T09:00:00Z",
         invoice_id="I-1", budget_id=order["budget_id"], category=None,

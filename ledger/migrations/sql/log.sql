@@ -60,12 +60,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_object_agg(name, ledger.seal(name, whose)) FROM (
         SELECT unnest(CASE
             WHEN kind = 'event_taken_in' THEN '{inbox,runs}'::text[]
-            WHEN kind = 'proposed' THEN '{observations,facts,model_calls,proposals,touches}'
+            WHEN kind = 'proposed' THEN '{observations,facts,model_calls,drafts,proposals,touches}'
             WHEN kind = 'decided' THEN '{observations,decisions}'
             WHEN kind = 'effect_marked' AND body ->> 'status' = 'intended' THEN '{authorizations,effects}'
-            WHEN kind = 'incident_opened' THEN '{observations,facts,model_calls,incidents}'
+            WHEN kind = 'incident_opened' THEN '{observations,facts,model_calls,drafts,incidents}'
             WHEN kind = 'observed' THEN '{observations}'
-            WHEN kind IN ('run_resumed', 'run_restarted', 'run_closed') THEN '{observations,facts,model_calls}'
+            WHEN kind IN ('run_resumed', 'run_restarted', 'run_closed') THEN '{observations,facts,model_calls,drafts}'
         END) AS name, run AS whose
         UNION ALL SELECT 'people', body ->> 'name' WHERE kind = 'person_added'
         UNION ALL SELECT unnest('{accounts,codes}'::text[]), body ->> 'name'
@@ -171,6 +171,7 @@ BEGIN
 END $$;
 CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.dead_letters FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
 CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.decisions FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
+CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.drafts FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
 CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.effects FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
 CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.incidents FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();
 CREATE TRIGGER number_is_next BEFORE INSERT ON ledger.lessons FOR EACH ROW EXECUTE FUNCTION ledger.number_is_next();

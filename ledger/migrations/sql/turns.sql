@@ -8,6 +8,31 @@ BEGIN
     PERFORM FROM ledger.turns WHERE turn = ANY (wanted) AND turn > 0 ORDER BY turn FOR UPDATE;
 END $$;
 
+-- the first of the runs that go on, have a plan that stands and would change one of these records, and do not wait for this run
+CREATE FUNCTION ledger.to_wait_for(mine text, records text[], turns integer[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- first, so that what others committed while it waited is found
+    PERFORM ledger.take_turns(turns);
+    RETURN (
+        SELECT min(runs.run_id COLLATE "C")
+        FROM ledger.touches JOIN ledger.proposals USING (proposal_id) JOIN ledger.runs USING (run_id)
+        WHERE touches.record = ANY (records) AND runs.run_id <> mine AND runs.status <> 'closed'
+            AND proposals.status IN ('pending', 'approved', 'automatic')
+            AND NOT EXISTS (
+                SELECT FROM ledger.proposals newer
+                WHERE newer.run_id = proposals.run_id AND newer.revision > proposals.revision
+            )
+            AND mine NOT IN (
+                WITH RECURSIVE held (run_id) AS (
+                    SELECT runs.run_id
+                    UNION SELECT held_by FROM held JOIN ledger.proposals USING (run_id) WHERE status = 'pending' AND held_by <> ''
+                )
+                SELECT run_id FROM held
+            )
+    );
+END $$;
+
 -- of sessions that stop others: at a turn, or of a part and in the midst of writing, for long, whatever they wait for unless it
 -- is another of these; or of a part, with more locks than any needs, of which a server has a number for all
 CREATE FUNCTION ledger.end_stalled() RETURNS integer

@@ -32,6 +32,7 @@ ALTER TABLE ledger.dead_letters ADD CONSTRAINT ck_dead_letters_legible CHECK (
 );
 ALTER TABLE ledger.decisions ADD CONSTRAINT ck_decisions_legible CHECK (ledger.is_moment(at) AND ledger.is_plain(details));
 ALTER TABLE ledger.devices ADD CONSTRAINT ck_devices_legible CHECK (ledger.is_moment(at));
+ALTER TABLE ledger.drafts ADD CONSTRAINT ck_drafts_legible CHECK (ledger.is_plain(body));
 ALTER TABLE ledger.effects ADD CONSTRAINT ck_effects_legible CHECK (
     ledger.is_moment(at)
     AND ledger.is_plain(args)

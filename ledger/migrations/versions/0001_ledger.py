@@ -24,6 +24,7 @@ _OF_RUNS = (
         "output_tokens cost_cents latency_ms retries error answer",
         "number",
     ),
+    ("drafts", "draft_id number run_id body", "number"),
     (
         "proposals",
         "proposal_id number run_id revision author verdict plan rationale cites alternatives changes confidence "

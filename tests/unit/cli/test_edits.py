@@ -6,10 +6,11 @@ import pytest
 
 from cli.decide import edited
 from errors import BadInput
+from tests.actions import CANCEL_ORDER, REFUND_CHARGE
 
 PLAN: list[dict[str, Any]] = [
     {
-        "name": "cancel_order",
+        "name": CANCEL_ORDER,
         "args": {"order_id": "O-1", "reason": "duplicate"},
         "for": "a",
         "part": "O-1",
@@ -17,7 +18,7 @@ PLAN: list[dict[str, Any]] = [
         "says": "…",
     },
     {
-        "name": "refund_charge",
+        "name": REFUND_CHARGE,
         "args": {"charge_id": "ch_1", "amount_cents": 500},
         "for": "b",
         "part": None,
@@ -44,7 +45,7 @@ def test_a_value_may_hold_equals_and_dots() -> None:
 
 def test_steps_are_counted_from_one_as_they_were_before_any_was_dropped() -> None:
     plan = edited(PLAN, ["2.amount_cents=1"], [1])
-    assert [(step["name"], step["args"]["amount_cents"]) for step in plan] == [("refund_charge", 1)]
+    assert [(step["name"], step["args"]["amount_cents"]) for step in plan] == [(REFUND_CHARGE, 1)]
 
 
 def test_an_edit_takes_over_nothing_that_the_check_works_out_itself() -> None:

@@ -14,10 +14,11 @@ from cli.pack import diff_packs, show_pack, validate_pack
 from errors import BadInput
 from graphs.flow import flow_lines
 from graphs.mission import mission_graph
-from graphs.settings import CHECKOUT
 from nodes import pack as schema
 from nodes.packs.conditions import compile_condition
 from nodes.packs.mermaid import label
+from settings import CHECKOUT
+from tests.actions import OPEN_CASE, REAUTHORIZE
 
 PACKS = CHECKOUT / "graphs" / "packs"
 SOURCE = (PACKS / "order_exception.yaml").read_text(encoding="utf-8")
@@ -52,10 +53,10 @@ YAML_MISTAKES = {
     "a line indented too little": ("    - id: shipped.captured", "   - id: shipped.captured", "like the lines beside it"),
     "a text that begins with a brace": ('says: "{line.location} has', "says: {line.location} has", "needs quotes"),
     "a condition that begins with !": ('when: "!correctable &&', "when: !correctable &&", "needs quotes"),
-    "a colon in a text": ("says: Nothing stops order", "says: Good news: nothing stops order", "needs quotes"),
+    "a colon in a text": ("says: Every remaining line", "says: Good news: every remaining line", "needs quotes"),
     "a bracket left open": ("cites: [FRD-3]", "cites: [FRD-3", "every bracket"),
     "no space behind a colon": ("mission: order_exception", "mission:order_exception", "lacks its space"),
-    "a key that stands twice": ("  fraud.high:\n", "  order.settled:\n", "stands twice"),
+    "a key that appears twice": ("  fraud.high:\n", "  order.settled:\n", "appears twice"),
 }
 
 
@@ -79,8 +80,8 @@ SLIPS = {
     ),
     "finding": ("  fraud.high:\n", "  fraud.hihg:\n", "  fraud.hihg:", "unknown finding 'fraud.hihg'; did you mean fraud.high"),
     "key": (
-        "says: The fraud score of",
-        "sais: The fraud score of",
+        "says: Fraud score",
+        "sais: Fraud score",
         "sais",
         "«sais» is not permitted here; mend it: did you mean says",
     ),
@@ -100,7 +101,7 @@ SLIPS = {
         "does not compile; mend it: close the (",
     ),
     "hole of a sentence": (
-        "is {order.status}; there",
+        "is already {order.status}; no",
         "is {order.status and}; there",
         "- id: order.settled",
         "does not compile at «and»; mend it: write && for «and»",
@@ -179,7 +180,7 @@ def test_a_slip_is_told_with_its_line_and_what_was_probably_meant(slip: str, wri
         ("size(a", "close the ("),
         ("a) == 1", ") has no partner"),
         ("a >=", "something is missing at the end"),
-        ("a == 'this or that' b", "a sign may be missing"),
+        ("a == 'this or that' b", "an operator may be missing"),
     ],
 )
 def test_a_condition_that_does_not_compile_is_told_with_what_people_mostly_mean(condition: str, remedy: str) -> None:
@@ -198,11 +199,11 @@ def test_a_mistake_in_what_parts_share_is_told_where_it_stands(write: Write) -> 
 
 def test_a_file_that_is_no_text_or_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\x00\xff")
-    with pytest.raises(BadInput, match=r"binary\.yaml: .*no plain text"):
+    with pytest.raises(BadInput, match=r"binary\.yaml: .*not plain text"):
         validate_pack(str(tmp_path / "binary.yaml"))
     with pytest.raises(BadInput, match=r"none\.yaml: .*No such file"):
         validate_pack(str(tmp_path / "none.yaml"))
-    with pytest.raises(BadInput, match=r"no mission and no file 'make_coffee'; the missions are account_save, "):
+    with pytest.raises(BadInput, match=r"no Mission or file 'make_coffee'; the Missions are account_save, "):
         show_pack("make_coffee", mermaid=False)
 
 
@@ -236,6 +237,10 @@ HINTS: dict[str, tuple[Callable[[Any], Any], str]] = {
         "late behind it is never reached",
     ),
     "no end": (lambda p: p["conclusions"].pop(), "no conclusion always ends it"),
+    "an action without a guard": (
+        lambda p: p.update(guards=[one for one in p["guards"] if one["for"] != REAUTHORIZE]),
+        "action reauthorize has no guard",
+    ),
 }
 
 
@@ -267,10 +272,10 @@ def test_the_outline_tells_findings_options_and_the_numbers_in_force(capsys: pyt
         "if payment.fraud.score is at least FRD-3 from (0.75)",
         "1. escalate → escalate to fraud (FRD-3)",
         "4. a substitute → goes on (STK-4)",
-        "request_cycle_count (automate): Have {line.sku} counted at {line.location}",
-        "place_order_hold (recommend): Hold order {order.order_id} for the customer (address)",
+        "request_cycle_count (automate): Request a count of {line.sku} at {line.location}",
+        "place_order_hold (recommend): Put order {order.order_id} on hold for the customer (address)",
         "finance, two different people: above that (GOV-3)",
-        "What cannot be told goes to operations (GOV-7)",
+        "Cases with missing data go to operations (GOV-7)",
     ):
         assert line in told
 
@@ -353,7 +358,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     ),
     "a step more": (
         lambda p: p["options"]["stock.not_trusted"][0]["do"].append(
-            {"action": "open_case", "with": {"queue": "inventory", "subject_id": "=line.sku"}}
+            {"action": OPEN_CASE, "with": {"queue": "inventory", "subject_id": "=line.sku"}}
         ),
         ["does", "before (nothing)", "after open_case(queue: inventory, subject_id: =line.sku)"],
     ),
@@ -367,7 +372,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
         ["~ conclusion order.unchanged", "after verdict no_action"],
     ),
     "a verdict": (lambda p: p["verdicts"]["cancel"].update(keeps=[]), ["~ verdict cancel", "keeps", "after nothing"]),
-    "a guard": (lambda p: p["guards"].pop(0), ["- guard for reauthorize: only the order of the case is authorized"]),
+    "a guard": (lambda p: p["guards"].pop(0), ["- guard for reauthorize: only this case's order is authorized"]),
     "the words of a guard": (
         lambda p: p["guards"][0].update(says="x"),
         ["~ guard for reauthorize: only", "is now guard for reauthorize: x"],

@@ -7,8 +7,7 @@ import pytest
 
 from cli.screen import console, say_after, say_all, table
 from cli.start import next_steps
-from graphs.shown import Part, Shown
-from graphs.text import dollars, plain
+from rendering import Displayable, Part, dollars, plain
 from tests.ledger_examples import a_proposal
 
 
@@ -85,7 +84,7 @@ def test_a_line_that_is_folded_goes_on_under_itself(printed: Callable[..., list[
     ]
 
 
-class Found(Shown):
+class Found(Displayable):
     """A sentence, and lines of data."""
 
     def parts(self) -> Iterable[Part]:

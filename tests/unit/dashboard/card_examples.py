@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ledger.records import Approval, Decision, Effect, EffectStatus, Event, NewObservation, Observation, Proposal, Run
+from tests.actions import REFUND_CHARGE
 from tests.unit.dashboard.hostile import Parsed
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -19,7 +20,7 @@ def run(subject: str = "O-4471", **changes: Any) -> Run:
 
 
 def action(says: str = "Refund $5.00", **changes: Any) -> dict[str, Any]:
-    told = {"name": "refund_charge", "args": {}, "for": "charge.twice", "part": None, "cites": []}
+    told = {"name": REFUND_CHARGE, "args": {}, "for": "charge.twice", "part": None, "cites": []}
     return {**told, "says": says, "tier": "recommend", "tool": "payments.refund_charge", "undo": None, **changes}
 
 
@@ -48,7 +49,7 @@ def decision(by: str = "fay", reason: str = "It is so.", **changes: Any) -> Deci
 
 def effect(step: int, status: EffectStatus, error: str | None = None, proposal_id: str = "r-1.1") -> Effect:
     return Effect(
-        run_id="r-1", proposal_id=proposal_id, step=step, action="refund_charge", tool="payments.refund_charge", args={},
+        run_id="r-1", proposal_id=proposal_id, step=step, action=REFUND_CHARGE, tool="payments.refund_charge", args={},
         key=f"k-{step}", status=status, at=NOW, error=error,
     )  # fmt: skip
 

@@ -117,7 +117,7 @@ def test_only_what_the_latest_look_found_is_shown() -> None:
 
 def test_without_anything_each_part_says_so() -> None:
     shown = text(why())
-    assert shown == "Findings No findings. Clauses No clause is cited. Considered and left No other way was open."
+    assert shown == "Findings No findings. Clauses No clause is cited. Alternatives rejected No other way was open."
 
 
 def test_a_cited_clause_opens_to_its_text_in_the_version_that_is_cited() -> None:
@@ -139,7 +139,7 @@ def test_what_was_considered_says_why_it_lost() -> None:
         {"option": "cancel", "for": "f", "lost_because": "it is explained"},
         {"option": "wait", "for": "f", "lost_because": "late"},
     ]
-    assert text(why(made=proposal(alternatives=lost))).endswith("Considered and left cancel it is explained wait late")
+    assert text(why(made=proposal(alternatives=lost))).endswith("Alternatives rejected cancel it is explained wait late")
 
 
 # What has changed since
@@ -167,7 +167,7 @@ def test_what_has_changed_and_matters_says_why_and_what_follows() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "said"),
-    [(None, {"a": 1}, "is new"), ({"a": 1}, None, "is gone"), ({"a": 1}, "wms cannot be reached", "answers otherwise")],
+    [(None, {"a": 1}, "is new"), ({"a": 1}, None, "is gone"), ({"a": 1}, "wms cannot be reached", "now answers differently")],
 )
 def test_a_whole_record_appeared_is_gone_or_answers_otherwise(before: Any, after: Any, said: str) -> None:
     assert text(card.drifted(Drift((Difference("wms.get_stock", "A, DC-1", "", before, after),)), NOW)).endswith(

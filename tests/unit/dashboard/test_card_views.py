@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dashboard.views import card
 from ledger.limits import Standing
 from ledger.records import Approval, EffectStatus, NewObservation
+from tests.actions import CANCEL_ORDER, SEND_MESSAGE
 from tests.ledger_examples import a_limit
 from tests.unit.dashboard.card_examples import HOUR, NOW, action, cells, change, decision, effect, proposal, rail, run, text
 from tests.unit.dashboard.hostile import Parsed
@@ -20,7 +21,7 @@ def test_the_head_says_what_it_is_about_and_what_it_comes_to() -> None:
     plan = [action(undo={"name": "void_refund", "args": {}}), action(), action()]
     told = text(card.head(run(), proposal(plan=plan), [], NOW))
     for said in (
-        "O-4471 fulfil with changes",
+        "O-4471 fulfill with changes",
         "order exception",
         "$1,234.50 at stake",
         "88% confidence",
@@ -144,7 +145,7 @@ def test_a_plan_without_steps_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"undo": None}, "final"),
+        ({"undo": None}, "cannot be undone"),
         ({"undo": {"name": "void_refund", "args": {"charge_id": "ch-1", "ship_to": {"a": 1}}}}, 'title="void refund: ch-1"'),
         ({"tier": "automate"}, "automatic"),
     ],
@@ -163,12 +164,13 @@ def test_a_step_says_whether_it_can_be_taken_back(changes: dict[str, Any], said:
 def test_the_state_of_an_effect_stands_at_its_step(status: EffectStatus, said: str) -> None:
     plan = [action("First", undo=None), action("Second", undo=None)]
     first, second = cells(card.steps(proposal(plan=plan), [effect(1, status, "it said <no>")]))
-    assert second.endswith(said) and first.endswith("final")
+    assert second.endswith(said) and first.endswith("cannot be undone")
     assert "it said &lt;no&gt;" in card.steps(proposal(plan=plan), [effect(1, status, "it said <no>")])
 
 
 def test_effects_of_an_earlier_proposal_say_nothing_of_this_one() -> None:
-    assert "done" not in text(card.steps(proposal(), [effect(0, "done", proposal_id="r-1.0")]))
+    steps = text(card.steps(proposal(), [effect(0, "done", proposal_id="r-1.0")]))
+    assert steps and "done" not in steps.split()
 
 
 def test_steps_that_are_left_out_say_so_and_no_others() -> None:
@@ -193,7 +195,7 @@ def test_where_a_run_stands_is_a_sentence() -> None:
     assert "Being worked on." in card.standing(run(status="running"), [])
     assert "Stopped as an incident: wms is down; late" in card.standing(run(status="incident"), ["wms is down", "late"])
     assert card.standing(run(), []) == card.ended(run()) == ""
-    assert "Closed: fulfil, executed." in card.ended(run(status="closed", verdict="fulfil", outcome="executed"))
+    assert "Closed: fulfill, executed." in card.ended(run(status="closed", verdict="fulfil", outcome="executed"))
 
 
 # Edits
@@ -201,15 +203,15 @@ def test_where_a_run_stands_is_a_sentence() -> None:
 
 def test_an_edit_is_shown_step_by_step_with_what_it_changed_left_out_and_added() -> None:
     refund = [action(args={"charge_id": f"ch_{one}", "amount_cents": 7_500}) for one in (1, 2)]
-    letter = action("Write", name="send_message", args={"text": "We refund $150.00."})
-    before = proposal(plan=[*refund, letter, action("Cancel", name="cancel_order")])
+    letter = action("Write", name=SEND_MESSAGE, args={"text": "We refund $150.00."})
+    before = proposal(plan=[*refund, letter, action("Cancel", name=CANCEL_ORDER)])
     edited = {**refund[1], "args": {"charge_id": "ch_2", "amount_cents": 5_000}}
     written = {**letter, "args": {"text": "We refund $125.00."}}
     added = action("Hold", name="hold_order")
     shown = card.steps(proposal(plan=[refund[0], edited, written, added], author="rita"), before=before)
     same, changed, worded, new, gone = cells(shown)
     assert "edited" not in same and "edited amount $75.00 → $50.00" in changed and "charge" not in changed.split("edited")[1]
-    assert "edited message is worded otherwise" in worded
+    assert "edited message text changed" in worded
     assert "We refund $125.00." in worded and "The message before the edit We refund $150.00." in worded
     assert shown.count('<details class="c-letter" open>') == 1
     assert "added" in new and "added" not in changed

@@ -7,12 +7,11 @@ import pytest
 from starlette.requests import Request
 
 from dashboard.branding import ACCENT, accents, luminance, text_on
-from dashboard.guard import is_page
-from dashboard.oidc import auth_secrets, redirect_uri, verified_name
-from dashboard.origin import by_https, same_origin
+from dashboard.guard import by_https, is_page, same_origin
 from dashboard.sign_in import local
+from dashboard.visitor import auth_secrets, redirect_uri, verified_name
 from errors import BadInput
-from graphs.settings import Settings
+from settings import Settings
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 CLAIMS = {"email": "ann@company.example", "email_verified": True, "iat": NOW.timestamp() - 3_600}

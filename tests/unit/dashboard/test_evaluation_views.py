@@ -5,12 +5,12 @@ import io
 
 import pytest
 
-from dashboard.text import share
-from dashboard.views import evaluation_comparison, evaluations
-from dashboard.views.evaluation_export import as_csv
-from graphs.comparison import compare
-from graphs.side_by_side import side_by_side
-from ledger.evaluations import ALL, Step
+from dashboard.markup import share
+from dashboard.views import evaluations
+from dashboard.views.evaluations import as_csv
+from evals.evaluation.comparison import compare
+from evals.evaluation.store import ALL, PlanStep
+from evals.reports.side_by_side import side_by_side
 from tests.evaluation_examples import HOSTILE, RIGHT, a_case, a_run, answer
 
 
@@ -42,7 +42,7 @@ def test_a_confusion_counts_each_verdict_that_was_given_for_another() -> None:
 
 
 def test_text_from_outside_is_shown_as_text() -> None:
-    hostile = answer(HOSTILE, Step(name=HOSTILE, args={HOSTILE: HOSTILE}), cite=(HOSTILE,), role=HOSTILE)
+    hostile = answer(HOSTILE, PlanStep(name=HOSTILE, args={HOSTILE: HOSTILE}), cite=(HOSTILE,), role=HOSTILE)
     case = a_case(HOSTILE, mission=HOSTILE, result=hostile, figures={**RIGHT, "exact": 0.0, "verdict": 0.0})
     run = a_run(by=HOSTILE, versions={HOSTILE: HOSTILE}, figures={HOSTILE: RIGHT})
     comparison = compare([a_case(HOSTILE)], [case])
@@ -51,8 +51,8 @@ def test_text_from_outside_is_shown_as_text() -> None:
         evaluations.confusion([case], ALL),
         evaluations.confusion([case], HOSTILE),
         evaluations.figure_table(run),
-        evaluation_comparison.mission_table(comparison),
-        evaluation_comparison.version_table(a_run(), run),
+        evaluations.mission_table(comparison),
+        evaluations.version_table(a_run(), run),
     ):
         assert "<img" not in piece and "&lt;img" in piece
 

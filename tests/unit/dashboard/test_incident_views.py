@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.views.audit import KINDS, head_text, line, parse_head, row, table, told
-from dashboard.views.incidents import cases, fate, head, quiet, rail_end, silent, step_table, steps
+from dashboard.pages.audit import KINDS, head_text, line, parse_head, row, table, told
+from dashboard.pages.incidents import cases, fate, head, quiet, rail_end, silent, step_table, steps
 from errors import BadInput
-from ledger import audit
+from ledger import audit_chain
 from ledger.records import Approval, AuditEntry, Effect, Event, Incident, Observation, Proposal, Run
 from ledger.sql import chain
+from tests.actions import OPEN_CASE, REALLOCATE_LINE
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 HOSTILE = '<img src=x onerror="alert(1)"> [click](javascript:alert(3)) **bold**'
@@ -31,7 +32,7 @@ def incident(run_id: str = "r-1", reason: str = "wms is down", minutes: int = 0)
 
 def effect(step: int, status: Any, proposal_id: str = "p-2") -> Effect:
     return Effect(
-        run_id="r-1", proposal_id=proposal_id, step=step, action="reallocate_line", tool="wms.reallocate_line", args={},
+        run_id="r-1", proposal_id=proposal_id, step=step, action=REALLOCATE_LINE, tool="wms.reallocate_line", args={},
         key=f"{proposal_id}-{step}", status=status, at=NOW,
     )  # fmt: skip
 
@@ -39,7 +40,7 @@ def effect(step: int, status: Any, proposal_id: str = "p-2") -> Effect:
 def proposal(proposal_id: str, *says: str) -> Proposal:
     return Proposal(
         proposal_id=proposal_id, run_id="r-1", revision=1, author="planner", verdict="fulfil",
-        plan=[{"name": "reallocate_line", "says": one} for one in says], rationale="", cites=[], alternatives=[], changes=[],
+        plan=[{"name": REALLOCATE_LINE, "says": one} for one in says], rationale="", cites=[], alternatives=[], changes=[],
         confidence=1.0, money_at_stake_cents=0, approval=Approval(role="reviewer", four_eyes=False), digest="d",
         created_at=NOW, expires_at=NOW, due_at=NOW,
     )  # fmt: skip
@@ -127,17 +128,17 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "proposed": (
         {"revision": 2, "author": "rita", "verdict": "fulfil", "status": "pending", "money_at_stake_cents": 500001,
          "role": "finance", "four_eyes": True, "supersedes": "p-1"},
-        "rita", "proposal 2: fulfil, $5,000.01 at stake, waits for 2 × finance, in place of the one before",
+        "rita", "proposal 2: fulfill, $5,000.01 at stake, waits for 2 × finance, in place of the one before",
     ),
     "decided": (
         {"kind": "approve", "by": "rita", "role": "reviewer", "reason": "fine", "proposal_status": "approved"},
         "rita", "approve, “fine”; the proposal is approved",
     ),
     "effect_marked": (
-        {"key": "k", "step": 0, "action": "open_case", "tool": "crm.open_case", "status": "done"},
+        {"key": "k", "step": 0, "action": OPEN_CASE, "tool": "crm.open_case", "status": "done"},
         "", "step 1, open case (crm): done",
     ),
-    "run_closed": ({"verdict": "fulfil", "outcome": "nothing_to_do"}, "", "verdict fulfil: nothing to do"),
+    "run_closed": ({"verdict": "fulfil", "outcome": "nothing_to_do"}, "", "verdict fulfill: nothing to do"),
     "incident_opened": ({"incident_id": "i", "reason": "wms is down"}, "", "wms is down"),
     "run_resumed": ({"by": "rita", "reason": "it is back"}, "rita", "“it is back”"),
     "run_abandoned": ({"by": "sam", "reason": "done by hand"}, "sam", "“done by hand”"),
@@ -195,7 +196,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 def entry(kind: str, body: dict[str, Any], seq: int = 1) -> AuditEntry:
-    return audit.entry((seq - 1, audit.START), NOW, kind, "r-1", body)
+    return audit_chain.entry((seq - 1, audit_chain.START), NOW, kind, "r-1", body)
 
 
 def test_every_kind_of_row_has_words() -> None:

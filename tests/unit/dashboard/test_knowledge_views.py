@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from dashboard.views import drafts, knowledge, what_if
-from evals.run import Laboratory
-from graphs.what_if import Answer, Broken, Flip, WhatIf
-from knowledge_index.drafting import Difference, Edit, book_with, newest, redrafted
+from dashboard import what_if
+from dashboard.views import drafts, knowledge
+from evals.evaluation.environment import EvalEnvironment
+from evals.what_if.answer import Answer, Broken, Flip, WhatIf
+from knowledge_index.drafting import Edit, PolicyDifference, newest, redrafted, with_draft
 from knowledge_index.index import Hit
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
-from ledger.drafts import CitingRun, PolicyDraft
+from ledger.policies import CitingRun, PolicyDraft
+from tests.actions import CREATE_TASK, OPEN_CASE, REFUND_CHARGE
 from tests.engine import laboratory
 
 TODAY = date(2026, 5, 1)
@@ -20,7 +22,7 @@ HOSTILE = "<img src=x onerror=alert(1)> **bold** [x](http://y)"
 
 
 @pytest.fixture(scope="module")
-def lab() -> Laboratory:
+def lab() -> EvalEnvironment:
     return laboratory()
 
 
@@ -29,11 +31,13 @@ def book() -> PolicyBook:
     """The policies as shipped, with a version of FRD to come."""
     base = newest(PolicyBook.load(REFERENCE_POLICIES), "FRD")
     edits = {"FRD-2": Edit(values={"elevated": 0.6})}
-    return book_with(REFERENCE_POLICIES, redrafted(base.text, base.file, edits, version=2, in_force_from=date(2026, 6, 1)))
+    return with_draft(
+        PolicyBook.load(REFERENCE_POLICIES), redrafted(base.text, base.file, edits, version=2, in_force_from=date(2026, 6, 1))
+    )
 
 
 def answer(verdict: str = "fulfil", role: str = "reviewer", stake: int = 0, **args: Any) -> Answer:
-    actions = [{"name": "refund_charge", "args": args}] if args else []
+    actions = [{"name": REFUND_CHARGE, "args": args}] if args else []
     return Answer(
         verdict=verdict, actions=actions, cites=(), role=role, four_eyes=role == "finance", at_stake_cents=stake, money_cents={}
     )
@@ -64,9 +68,9 @@ def a_draft(**changed: Any) -> PolicyDraft:
 
 
 def test_a_version_is_in_force_superseded_or_to_come(book: PolicyBook) -> None:
-    states = {p.version: knowledge.state(p, TODAY) for p in book.policies if p.id == "FRD"}
+    states = {p.version: knowledge.state(p, TODAY) for p in book.documents if p.id == "FRD"}
     assert states == {1: "in force", 2: "to come"}
-    assert {p.version: knowledge.state(p, date(2026, 7, 1)) for p in book.policies if p.id == "FRD"}[1] == "superseded"
+    assert {p.version: knowledge.state(p, date(2026, 7, 1)) for p in book.documents if p.id == "FRD"}[1] == "superseded"
 
 
 def test_the_list_is_filtered_by_state_and_by_what_clauses_say(book: PolicyBook) -> None:
@@ -88,7 +92,7 @@ def test_a_row_sums_the_citations_of_all_clauses_of_a_policy(book: PolicyBook) -
         ("bands.0.up_to_cents", 50_000, "bands 1: up to (cents)", "50,000 ($500.00)"),
         ("bands.2.four_eyes", True, "bands 3: four eyes", "yes"),
         ("elevated", 0.4, "elevated", "0.4"),
-        ("automate", ["open_case", "create_task"], "automate", "open_case, create_task"),
+        ("automate", [OPEN_CASE, CREATE_TASK], "automate", "open_case, create_task"),
         ("days", 3, "days", "3"),
     ],
 )
@@ -96,7 +100,7 @@ def test_a_value_is_named_with_its_unit(path: str, value: Any, title: str, shown
     assert (knowledge.titled(path), knowledge.shown(path, value)) == (title, shown)
 
 
-def test_it_is_told_which_missions_work_with_a_clause_and_how(lab: Laboratory) -> None:
+def test_it_is_told_which_missions_work_with_a_clause_and_how(lab: EvalEnvironment) -> None:
     (use,) = knowledge.uses(lab.packs, "FRD-2")
     assert (use.mission, use.numbers, use.approval) == ("order_exception", True, False)
     assert "fraud.unexplained" in use.cited_for
@@ -121,8 +125,8 @@ def test_hostile_text_is_escaped_wherever_it_stands() -> None:
     shown = [
         knowledge.citing_table([run]), knowledge.hit_card(hit), drafts.draft_head(settled, HOSTILE, False, NOW),
         knowledge.citation_table([cited], "FRD-1"),
-        drafts.difference_table([Difference(clause="FRD-1", name="", before="", after=HOSTILE)]),
-        drafts.difference_table([Difference(clause="FRD-1", name="a", before=HOSTILE, after=HOSTILE)]),
+        drafts.difference_table([PolicyDifference(clause="FRD-1", name="", before="", after=HOSTILE)]),
+        drafts.difference_table([PolicyDifference(clause="FRD-1", name="a", before=HOSTILE, after=HOSTILE)]),
         what_if.broken(found(broken=5)), what_if.answer_card("now", answer(HOSTILE, note=HOSTILE), answer()),
     ]  # fmt: skip
     for markup in shown:
@@ -177,7 +181,7 @@ def test_only_kinds_of_money_that_move_are_told() -> None:
 
 def test_a_flip_tells_both_sides_once_where_they_agree() -> None:
     (row,) = what_if.flip_rows([flip(answer("escalate", "reviewer"), answer("fulfil", "reviewer", 12_34))])
-    assert (row["Verdict"], row["Approval"], row["At stake then"]) == ("escalate → fulfil", "reviewer", 12.34)
+    assert (row["Verdict"], row["Approval"], row["At stake then"]) == ("escalate → fulfill", "reviewer", 12.34)
     (row,) = what_if.flip_rows([flip(answer(role="none"), answer(role="finance"))])
     assert row["Approval"] == "nobody → 2 × finance"
 

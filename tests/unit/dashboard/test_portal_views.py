@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.views.portal import MOST_AN_HOUR, conversation, drawn, heading, moment, wait_of, zone_of
+from dashboard.pages.portal import MOST_AN_HOUR, conversation, drawn, heading, moment, wait_of, zone_of
+from dashboard.portal_message import LONGEST_MESSAGE, MOST_PHOTOS, customer_message
 from errors import BadInput, Refused
-from evals.run import Laboratory
-from graphs.intake import LONGEST_MESSAGE, MOST_PHOTOS, customer_message
-from ledger.legality import event_digest
+from evals.evaluation.environment import EvalEnvironment
+from ledger.invariants import event_digest
 from ledger.records import Effect, Event, Person, Run
+from tests.actions import FLAG_CONTACT, OPEN_CASE, REFUND_CHARGE, SEND_MESSAGE
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 PIA = Person(name="pia", role="customer", customer_id="C-1")
@@ -35,15 +36,15 @@ def effect(action: str, status: Any = "done", **args: Any) -> Effect:
 
 
 CLOSED = {"status": "closed", "verdict": "refund", "outcome": "executed", "ended_at": NOW}
-REPLY = effect("send_message", customer_id="C-1", template="refund_confirmation", text="We refund you.")
-REFUND = effect("refund_charge", charge_id="ch_1", amount_cents=12_900)
+REPLY = effect(SEND_MESSAGE, customer_id="C-1", template="refund_confirmation", text="We refund you.")
+REFUND = effect(REFUND_CHARGE, charge_id="ch_1", amount_cents=12_900)
 
 
 @pytest.mark.parametrize(
     ("changes", "says", "is_open"),
     [
         ({}, "We are looking into it.", True),
-        ({"status": "waiting"}, "Somebody decides about it.", True),
+        ({"status": "waiting"}, "A colleague is reviewing this.", True),
         ({"status": "incident"}, "We are looking into it. It takes longer than usual.", True),
         ({**CLOSED, "outcome": "escalated", "verdict": "escalate"}, "A colleague will write to you.", False),
         (CLOSED | {"outcome": "rejected"}, "We have closed this message. If something is still open, write to us again.", False),
@@ -70,7 +71,7 @@ def test_what_is_not_done_is_not_told(status: Any) -> None:
 
 
 def test_actions_without_customer_words_are_not_told() -> None:
-    internal = [effect("open_case", queue="fraud", subject_id="T-1"), effect("flag_contact", contact_id="N-1", issue="bounced")]
+    internal = [effect(OPEN_CASE, queue="fraud", subject_id="T-1"), effect(FLAG_CONTACT, contact_id="N-1", issue="bounced")]
     assert conversation(run(**CLOSED), internal, "C-1").done == ()
 
 
@@ -80,9 +81,9 @@ def test_a_message_to_another_customer_is_not_shown() -> None:
 
 def test_nothing_internal_is_in_the_html() -> None:
     stuck = run(status="incident", verdict="refund", versions={"graph": "9"})
-    effects = [replace(REFUND, error="payments refused: clause REF-1"), effect("open_case", queue="fraud", subject_id="T-1")]
+    effects = [replace(REFUND, error="payments refused: clause REF-1"), effect(OPEN_CASE, queue="fraud", subject_id="T-1")]
     shown = str(drawn(conversation(stuck, effects, "C-1"), "Harbor & Pine", NOW, UTC))
-    for internal in ("REF-1", "fraud", "ch_1", "r-1", "C-1", "payments", "crm", "support_resolution", "refund_charge"):
+    for internal in ("REF-1", "fraud", "ch_1", "r-1", "C-1", "payments", "crm", "support_resolution", REFUND_CHARGE):
         assert internal not in shown
 
 
@@ -128,11 +129,13 @@ def test_a_zone_that_there_is_not_is_utc(name: str | None) -> None:
 # The event of a message
 
 
-def message(lab: Laboratory, text: str = "I was charged twice", photos: int = 0, submission: str = "ab" * 16, **by: Any) -> Event:
+def message(
+    lab: EvalEnvironment, text: str = "I was charged twice", photos: int = 0, submission: str = "ab" * 16, **by: Any
+) -> Event:
     return customer_message(lab.packs, replace(PIA, **by), text, photos, submission, NOW)
 
 
-def test_a_message_is_the_event_of_the_mission_that_takes_messages(lab: Laboratory) -> None:
+def test_a_message_is_the_event_of_the_mission_that_takes_messages(lab: EvalEnvironment) -> None:
     event = message(lab, " I was charged twice for order #4471\n", 2)
     assert (event.name, event.mission, event.subject) == ("support.message", "support_resolution", "T-ABABABABAB")
     assert event.requested_by == "pia"
@@ -143,7 +146,7 @@ def test_a_message_is_the_event_of_the_mission_that_takes_messages(lab: Laborato
     }  # fmt: skip
 
 
-def test_what_is_submitted_once_is_one_event_and_twice_are_two(lab: Laboratory) -> None:
+def test_what_is_submitted_once_is_one_event_and_twice_are_two(lab: EvalEnvironment) -> None:
     first, again, other = message(lab), message(lab), message(lab, submission="cd" * 16)
     assert (first.source_id, event_digest(first)) == (again.source_id, event_digest(again))
     assert other.source_id != first.source_id
@@ -151,29 +154,29 @@ def test_what_is_submitted_once_is_one_event_and_twice_are_two(lab: Laboratory) 
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "\u200b\u2060\ufeff", "\0\x07", "\ud800"])
-def test_an_empty_message_is_not_taken(lab: Laboratory, text: str) -> None:
+def test_an_empty_message_is_not_taken(lab: EvalEnvironment, text: str) -> None:
     with pytest.raises(BadInput, match=r"Your message is empty\. Write what happened\."):
         message(lab, text)
 
 
-def test_a_message_has_at_most_four_thousand_characters(lab: Laboratory) -> None:
+def test_a_message_has_at_most_four_thousand_characters(lab: EvalEnvironment) -> None:
     assert len(message(lab, "x" * LONGEST_MESSAGE).trigger["text"]) == LONGEST_MESSAGE
     with pytest.raises(BadInput, match=r"Your message has 20,000 characters\. Shorten it to 4,000\."):
         message(lab, "x" * 20_000)
 
 
 @pytest.mark.parametrize("photos", [-1, MOST_PHOTOS + 1])
-def test_there_is_a_sensible_number_of_photos(lab: Laboratory, photos: int) -> None:
+def test_there_is_a_sensible_number_of_photos(lab: EvalEnvironment, photos: int) -> None:
     with pytest.raises(BadInput, match="photos"):
         message(lab, photos=photos)
 
 
 @pytest.mark.parametrize("role", ["analyst", "reviewer", "supervisor", "finance", "administrator", "auditor"])
-def test_nobody_of_the_staff_writes_as_a_customer(lab: Laboratory, role: str) -> None:
-    with pytest.raises(Refused, match="takes the role customer"):
+def test_nobody_of_the_staff_writes_as_a_customer(lab: EvalEnvironment, role: str) -> None:
+    with pytest.raises(Refused, match="requires the role customer"):
         message(lab, role=role, customer_id=None)
 
 
-def test_messages_are_not_taken_where_no_mission_answers_them(lab: Laboratory) -> None:
+def test_messages_are_not_taken_where_no_mission_answers_them(lab: EvalEnvironment) -> None:
     with pytest.raises(BadInput, match="no Mission pack has the event"):
         customer_message({"order_exception": lab.packs["order_exception"]}, PIA, "hello", 0, "ab" * 16, NOW)

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.views.queue import counted, headline, listed, narrowed, together, who_approves
-from ledger.listed import QueueFilter, Waiting
+from dashboard.pages.queue import counted, headline, listed, narrowed
+from dashboard.together import together
+from dashboard.views.card import who_approves
+from ledger.queries import QueueFilter, QueueRow
 from ledger.records import Claim
 from tests.unit.dashboard.hostile import NASTY, steering
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-WAITING = Waiting(
+WAITING = QueueRow(
     proposal_id="r-1.1", run_id="r-1", subject="O-4471", mission="order_exception", name="order.payment_review",
     verdict="fulfil_with_changes", author="planner", money_at_stake_cents=123_450, tier="standard", role="reviewer",
     four_eyes=False, digest="d", created_at=NOW - 3 * HOUR, expires_at=NOW + 72 * HOUR, due_at=NOW + 5 * HOUR,
@@ -41,7 +43,7 @@ def test_a_row_says_what_it_is_about_what_it_costs_and_until_when() -> None:
     assert shown() == {
         "id": "r-1",
         "subject": "O-4471",
-        "verdict": "fulfil with changes",
+        "verdict": "fulfill with changes",
         "money": "$1,234.50",
         "due": "due in 5 h",
         "urgency": "",
@@ -141,7 +143,7 @@ def test_html_in_a_subject_is_left_to_who_draws_the_row_as_text() -> None:
 # Several together
 
 
-def of(mission: str = "order_exception", verdict: str = "fulfil", cents: int = 100, subject: str = "O-1") -> Waiting:
+def of(mission: str = "order_exception", verdict: str = "fulfil", cents: int = 100, subject: str = "O-1") -> QueueRow:
     return replace(WAITING, mission=mission, verdict=verdict, money_at_stake_cents=cents, subject=subject)
 
 
@@ -157,7 +159,7 @@ def test_proposals_of_another_mission_or_verdict_are_unlike(other: dict[str, str
     found = together([of(), of(subject="O-2"), of(subject="X-3", cents=7, **other)])
     assert found.verdict == ""
     assert found.unlike.startswith("Only like proposals are decided together")
-    assert "fulfil (O-2)" in found.unlike and "(X-3)" in found.unlike
+    assert "fulfill (O-2)" in found.unlike and "(X-3)" in found.unlike
     assert (len(found.rows), found.money_cents) == (3, 207)
 
 
@@ -174,7 +176,7 @@ def test_nothing_together_is_nothing() -> None:
 
 def test_counts_are_told_in_words_most_first() -> None:
     assert counted({"cancel": 2, "fulfil_with_changes": 12}) == [
-        ("fulfil_with_changes", "fulfil with changes (12)"),
+        ("fulfil_with_changes", "fulfill with changes (12)"),
         ("cancel", "cancel (2)"),
     ]  # fmt: skip
 
@@ -196,7 +198,7 @@ def test_every_count_is_there_and_none_stands_before_a_greater_one(counts: dict[
         (QueueFilter(), 17, "17 wait for you"),
         (QueueFilter(), 1, "1 waits for you"),
         (QueueFilter(scope="all"), 1_234, "1,234 wait"),
-        (QueueFilter(scope="claimed"), 1, "1 is open at somebody"),
+        (QueueFilter(scope="claimed"), 1, "1 is open on someone's screen"),
         (QueueFilter(scope="expired"), 0, "0 can be approved no more"),
         (QueueFilter(verdict="cancel"), 1, "1 of 2,000 matches the filter"),
         (QueueFilter(tier="vip", text="O-"), 0, "0 of 2,000 match the filter"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.views.rail import entries, long_text, rail, rail_entries, took
+from dashboard.rail import entries, long_text, rail, rail_entries, took
 from ledger.records import Fact, Observation, ObservationKind
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -87,7 +87,7 @@ def test_clauses_are_labels_with_their_version_in_the_order_in_which_they_were_n
         (seen(1, "check", "check", "The plan does not pass: FRD-2 is not in force", 1), True),
         (seen(1, "execute", "check", "The world has changed", 1), True),
         (seen(1, "execute", "effect", "1. Refund: done", 1, key="k", receipt={"receipt_id": "rc"}), False),
-        (seen(1, "execute", "effect", "1. Refund: left out, its part was rejected", 1), False),
+        (seen(1, "execute", "effect", "1. Refund: skipped, its part was rejected", 1), False),
         (seen(1, "execute", "effect", "1. Refund: refused, the charge is closed", 1), True),
     ],
 )

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from dashboard.views.run import effect_table, head, incident_list, trace, version_table, waits_for
-from dashboard.views.run_facts import fact_head, fact_title, looks
+from dashboard.views.run import (
+    effect_table,
+    fact_head,
+    fact_title,
+    head,
+    incident_list,
+    looks,
+    proposal_list,
+    trace,
+    version_table,
+    waits_for,
+)
 from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
-from dashboard.views.run_proposals import proposal_list
 from graphs.flow import flow
 from ledger.records import AuditEntry, Decision, Effect, Observation, ObservationKind, Run
+from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 from tests.ledger_examples import NOW, a_fact, a_proposal, an_event
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** {0}"
@@ -36,7 +46,7 @@ def decided(kind: Any, by: str = "rita", **details: Any) -> Decision:
 
 def an_effect(status: Any = "done", **other: Any) -> Effect:
     return Effect(
-        run_id="r-1", proposal_id="p-1", step=0, action="refund_charge", tool="payments.refund_charge",
+        run_id="r-1", proposal_id="p-1", step=0, action=REFUND_CHARGE, tool="payments.refund_charge",
         args={"charge_id": "ch_1", "note": HOSTILE}, key="k" * 40, status=status, at=NOW, **other,
     )  # fmt: skip
 
@@ -152,7 +162,7 @@ def test_an_edited_revision_shows_what_was_edited_and_the_one_before_does_not() 
 
 def _action() -> dict[str, Any]:
     return {
-        "name": "send_message", "tool": "crm.send_message", "args": {"text": HOSTILE}, "says": HOSTILE, "tier": "recommend",
+        "name": SEND_MESSAGE, "tool": "crm.send_message", "args": {"text": HOSTILE}, "says": HOSTILE, "tier": "recommend",
         "part": HOSTILE, "cites": ["FRD-2"], "for": "x", "undo": None,
     }  # fmt: skip
 

@@ -5,8 +5,19 @@ from typing import Any
 
 import pytest
 
-from dashboard.views.run_charts import decision_chart, outcome_chart, unit_for
-from dashboard.views.runs import STATES, count_strip, counts, days_shown, read_back, run_filter, run_table, valid_zone
+from dashboard.pages.runs import (
+    STATES,
+    count_strip,
+    counts,
+    days_shown,
+    decision_chart,
+    outcome_chart,
+    read_back,
+    run_filter,
+    run_table,
+    unit_for,
+    valid_zone,
+)
 from ledger.records import Run
 from tests.ledger_examples import NOW, an_event
 

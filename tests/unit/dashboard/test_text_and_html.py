@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from dashboard.markup import chip, icon, joined, markup, show
-from dashboard.text import clock, dollars, label, plain, plain_lines, span, until, words
+from dashboard.markup import chip, clock, dollars, icon, joined, label, markup, plain, plain_lines, show, span, until, words
 from tests.unit.dashboard.hostile import NASTY, TAGS, Parsed, steering
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -131,7 +130,7 @@ def test_no_cent_is_lost_in_the_telling(cents: int) -> None:
 
 
 def test_identifiers_are_told_as_words() -> None:
-    assert words("fulfil_with_changes") == "fulfil with changes"
+    assert words("fulfil_with_changes") == "fulfill with changes"
     assert words("order.late") == "order · late"
 
 

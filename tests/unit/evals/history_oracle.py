@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from evals.history import Thresholds
+from evals.history import ScanThresholds
 
 Row = dict[str, Any]
 Exceptional = tuple[str, str, str]
@@ -14,7 +14,7 @@ TAKEN = ("captured", "refunded", "disputed")
 OF_ORDER = ("customer_id", "at", "status", "total_cents", "line1", "postal_code", "promised_at", "moved_to", "shipped_at")
 
 
-def exceptions_of(rows: Sequence[Row], limits: Thresholds) -> set[Exceptional]:
+def exceptions_of(rows: Sequence[Row], limits: ScanThresholds) -> set[Exceptional]:
     """(kind, subject, other) of every exception."""
     rows = _completed(rows)
     by = {record: [row for row in rows if row["record"] == record] for record in {row["record"] for row in rows}}
@@ -52,7 +52,7 @@ def _told(lines: Sequence[Row], column: str) -> Any:
     return next((line[column] for line in lines if line[column] is not None), None)
 
 
-def _duplicates(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Exceptional]:
+def _duplicates(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterator[Exceptional]:
     def goods(lines: Sequence[Row]) -> Any:
         counts: dict[str, int] = defaultdict(int)
         for line in lines:
@@ -76,7 +76,7 @@ def _duplicates(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Ex
             yield "duplicate_order", order_id, max(earlier)[1]
 
 
-def _double_charges(orders: dict[str, list[Row]], charges: Sequence[Row], limits: Thresholds) -> Iterator[Exceptional]:
+def _double_charges(orders: dict[str, list[Row]], charges: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
     known = [charge for charge in charges if None not in (charge["amount_cents"], charge["record_id"])]
     captured = [charge for charge in known if charge["status"] == "captured"]
     for later in captured:
@@ -118,7 +118,7 @@ def _captures(
 
 
 def _authorizations(
-    orders: dict[str, list[Row]], authorizations: Sequence[Row], charges: Sequence[Row], limits: Thresholds
+    orders: dict[str, list[Row]], authorizations: Sequence[Row], charges: Sequence[Row], limits: ScanThresholds
 ) -> Iterator[Exceptional]:
     for order_id, lines in orders.items():
         total = _told(lines, "total_cents")
@@ -136,7 +136,7 @@ def _authorizations(
             yield "authorization_short", order_id, ""
 
 
-def _stock(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Exceptional]:
+def _stock(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterator[Exceptional]:
     for order_id, lines in orders.items():
         asked: dict[Any, list[Row]] = defaultdict(list)
         for line in lines:
@@ -152,7 +152,7 @@ def _stock(orders: dict[str, list[Row]], limits: Thresholds) -> Iterator[Excepti
                 yield "stock_short", order_id, sku
 
 
-def _adjustments(adjustments: Sequence[Row], limits: Thresholds) -> Iterator[Exceptional]:
+def _adjustments(adjustments: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
     for row in adjustments:
         gone, on_hand = -row["qty"], row["on_hand"]
         fifth = on_hand is not None and gone * 100 >= limits.shortfall_percent * on_hand
@@ -186,7 +186,7 @@ def _cancellations(orders: dict[str, list[Row]], cancellations: Sequence[Row]) -
             yield "cancellation_without_order", row["record_id"], row["sku"]
 
 
-def _late(orders: dict[str, list[Row]], end: Any, limits: Thresholds) -> Iterator[Exceptional]:
+def _late(orders: dict[str, list[Row]], end: Any, limits: ScanThresholds) -> Iterator[Exceptional]:
     for order_id, lines in orders.items():
         line = lines[0]
         due = line["moved_to"] or line["promised_at"]
@@ -196,7 +196,7 @@ def _late(orders: dict[str, list[Row]], end: Any, limits: Thresholds) -> Iterato
             yield "late_promise", order_id, ""
 
 
-def _prices(lines: Sequence[Row], limits: Thresholds) -> Iterator[Exceptional]:
+def _prices(lines: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
     prices: dict[str, list[int]] = defaultdict(list)
     for line in lines:
         if line["sku"] is not None and (line["unit_price_cents"] or 0) > 0:

@@ -3,14 +3,14 @@
 import pytest
 
 from errors import BadInput
-from evals.cases import recorded_case
-from evals.changing import vary, with_value
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
+from evals.recorded.cases import recorded_case
+from evals.walk.vary import vary, with_value
 
 CASE = "dev-ord-0007"
 
 
-def test_one_value_changes_and_the_exception_stays_as_it_was(lab: Laboratory) -> None:
+def test_one_value_changes_and_the_exception_stays_as_it_was(lab: EvalEnvironment) -> None:
     case = recorded_case(CASE, lab.packs)
     changed = with_value(case, "oms.orders", "O-99308", "lines/2/qty", 3)
     quantities = [
@@ -33,12 +33,12 @@ def test_one_value_changes_and_the_exception_stays_as_it_was(lab: Laboratory) ->
         ("oms.orders", "O-99308", "", "has no "),
     ],
 )
-def test_a_place_that_there_is_not_is_told(lab: Laboratory, collection: str, record: str, path: str, told: str) -> None:
+def test_a_place_that_there_is_not_is_told(lab: EvalEnvironment, collection: str, record: str, path: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
         with_value(recorded_case(CASE, lab.packs), collection, record, path, 1)
 
 
-def test_a_fact_is_varied_over_the_thresholds_of_the_policy(lab: Laboratory) -> None:
+def test_a_fact_is_varied_over_the_thresholds_of_the_policy(lab: EvalEnvironment) -> None:
     found = vary(lab, recorded_case(CASE, lab.packs), "payments.payments", "O-99308", "fraud/score", [0.39, 0.4, 0.74, 0.75])
     assert list(found["fraud/score"]) == [0.39, 0.4, 0.74, 0.75]
     assert list(found["verdict"]) == ["fulfil_with_changes"] * 3 + ["escalate"]

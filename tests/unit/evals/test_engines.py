@@ -15,19 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput, TryAgain
-from evals.cases import RecordedException, recorded
-from evals.engines import Engine, engine_of
-from evals.engines.engine import Result
-from evals.engines.here import Here
-from evals.engines.in_order import CHUNK, CHUNKS_A_WORKER, in_order
-from evals.engines.pool import Pool
-from evals.engines.worker import Opening, Worker
-from evals.jobs import Job
-from evals.run import Laboratory
-from evals.scripted import choice
+from evals.evaluation.engines import CHUNK, CHUNKS_A_WORKER, Engine, Here, Opening, Pool, Result, Worker, engine_of, in_order
+from evals.evaluation.environment import EvalEnvironment
+from evals.evaluation.jobs import Job
+from evals.recorded.cases import RecordedException, recorded
 from graphs.reasoners import open_reasoning
-from graphs.settings import Settings
-from graphs.settings import settings as settings_of_this_process
+from nodes.reasoning.scripted import choice
+from settings import Settings
+from settings import settings as settings_of_this_process
 from tests.engine import MISSIONS, an_exception, recorded_cases
 from tests.model_server.behaviours import Say
 from tests.model_server.server import ModelServer
@@ -36,7 +31,7 @@ CASES = 20
 
 
 @pytest.fixture(scope="module")
-def jobs(lab: Laboratory) -> list[Job]:
+def jobs(lab: EvalEnvironment) -> list[Job]:
     """Some cases of every Mission, each twice."""
     each = zip(*(recorded_cases(mission)[:CASES] for mission in MISSIONS), strict=True)
     cases = [recorded(raw, lab.packs, "test") for raws in each for raw in raws][:CASES]
@@ -49,7 +44,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(home=tmp_path_factory.mktemp("home"))
 
 
-def lines(engine: Engine, jobs: list[Job], lab: Laboratory, chosen: Settings) -> list[bytes]:
+def lines(engine: Engine, jobs: list[Job], lab: EvalEnvironment, chosen: Settings) -> list[bytes]:
     """What an engine gives, byte by byte."""
     with engine.open(lab, chosen) as run:
         return [orjson.dumps([job.case.case_id, job.trial, {**result, "latency_ms": None}]) for job, result in run(jobs)]
@@ -80,12 +75,12 @@ def test_results_come_in_the_order_of_the_jobs_and_few_jobs_are_taken_ahead(numb
 
 
 @pytest.mark.slow
-def test_two_processes_give_byte_for_byte_what_one_gives(jobs: list[Job], lab: Laboratory, chosen: Settings) -> None:
+def test_two_processes_give_byte_for_byte_what_one_gives(jobs: list[Job], lab: EvalEnvironment, chosen: Settings) -> None:
     assert lines(Pool(2), jobs, lab, chosen) == lines(Here(), jobs, lab, chosen)
 
 
 def test_what_a_job_raises_is_raised_and_a_worker_that_is_killed_is_told(
-    jobs: list[Job], lab: Laboratory, chosen: Settings
+    jobs: list[Job], lab: EvalEnvironment, chosen: Settings
 ) -> None:
     others = active_children()
     broken = recorded(an_exception(orders=[{"no": "key"}]), lab.packs, "test")
@@ -101,7 +96,7 @@ def test_what_a_job_raises_is_raised_and_a_worker_that_is_killed_is_told(
             list(results)
 
 
-def test_a_worker_with_other_policies_refuses(lab: Laboratory, chosen: Settings, tmp_path: Path) -> None:
+def test_a_worker_with_other_policies_refuses(lab: EvalEnvironment, chosen: Settings, tmp_path: Path) -> None:
     opening = Opening.of(lab, chosen)
     there = Opening(opening.folders, opening.answers, {**opening.versions, "policies": "others"})
     with pytest.raises(BadInput, match="another policies; give every worker the same checkout"):
@@ -109,7 +104,7 @@ def test_a_worker_with_other_policies_refuses(lab: Laboratory, chosen: Settings,
 
 
 def test_a_worker_asks_the_model_of_its_own_environment_with_its_own_key(
-    jobs: list[Job], lab: Laboratory, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+    jobs: list[Job], lab: EvalEnvironment, chosen: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ModelServer(lambda asked: Say(choice(asked.schema))) as server:
         monkeypatch.setenv("MISSIONS_MODEL", "small")
@@ -130,7 +125,7 @@ def test_a_worker_asks_the_model_of_its_own_environment_with_its_own_key(
     assert result["usage"]["tokens"] > 0 and [one.headers["authorization"] for one in server.asked] == ["Bearer sk-of-the-worker"]
 
 
-def test_folders_of_the_checkout_are_sent_as_such(lab: Laboratory, chosen: Settings) -> None:
+def test_folders_of_the_checkout_are_sent_as_such(lab: EvalEnvironment, chosen: Settings) -> None:
     folders = Opening.of(lab, chosen).folders
     assert folders["packs"] == Path("graphs/packs")
     assert folders["home"] == chosen.home
@@ -139,7 +134,7 @@ def test_folders_of_the_checkout_are_sent_as_such(lab: Laboratory, chosen: Setti
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: it is an extra")
 @pytest.mark.slow
 def test_ray_gives_byte_for_byte_what_one_process_gives_and_listens_to_this_machine_alone(
-    jobs: list[Job], lab: Laboratory, chosen: Settings
+    jobs: list[Job], lab: EvalEnvironment, chosen: Settings
 ) -> None:
     engine = engine_of("ray", 1, chosen)
     me = psutil.Process()
@@ -157,7 +152,7 @@ def test_ray_gives_byte_for_byte_what_one_process_gives_and_listens_to_this_mach
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: it is an extra")
-def test_a_cluster_that_does_not_answer_is_told_at_once(lab: Laboratory, chosen: Settings) -> None:
+def test_a_cluster_that_does_not_answer_is_told_at_once(lab: EvalEnvironment, chosen: Settings) -> None:
     nowhere = chosen.model_copy(update={"ray_address": "127.0.0.1:1"})
     with pytest.raises(BadInput, match="no cluster answers there"), engine_of("ray", 1, nowhere).open(lab, nowhere):
         pass

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evals.gate import as_baseline, gate, not_run
-from ledger.evaluations import EvaluationCase, Opened
+from evals.evaluation.gate import as_baseline, gate, not_run
+from evals.evaluation.store import EvaluationCase, StoredEvaluation
 from tests.evaluation_examples import RIGHT, a_case, a_run
 
 UNSAFE = {**RIGHT, "unsafe": 1.0}
 
 
-def kept(cases: Sequence[EvaluationCase], reasoner: str = "planner", **fields: Any) -> Opened:
-    return Opened(a_run(cases=len(cases), versions={"reasoner": reasoner}, **fields), cases, [])
+def kept(cases: Sequence[EvaluationCase], reasoner: str = "planner", **fields: Any) -> StoredEvaluation:
+    return StoredEvaluation(a_run(cases=len(cases), versions={"reasoner": reasoner}, **fields), cases, [])
 
 
 def cases(wrong: int, n: int = 40) -> list[EvaluationCase]:
     return [a_case(str(number), exact=number >= wrong) for number in range(n)]
 
 
-def says(baseline: Opened, run: Opened) -> list[str]:
+def says(baseline: StoredEvaluation, run: StoredEvaluation) -> list[str]:
     return [failure.says.split(":")[0] for failure in gate(baseline, run)]
 
 
@@ -28,7 +28,7 @@ def test_the_same_run_passes_and_so_does_a_better_one() -> None:
 
 def test_a_case_that_became_unsafe_fails_it_and_a_new_one_that_is_unsafe_too() -> None:
     (unsafe,) = gate(kept([a_case()]), kept([a_case(figures=UNSAFE)], "some-model"))
-    assert unsafe.cases == ["c-1"] and unsafe.says.startswith("Unsafe")
+    assert unsafe.cases == ["c-1"] and unsafe.says.startswith("Newly unsafe")
     assert gate(kept([a_case()]), kept([a_case(), a_case("new", figures=UNSAFE)]))[0].cases == ["new"]
 
 
@@ -39,7 +39,7 @@ def test_of_the_planner_any_fall_fails_and_of_a_model_one_beyond_noise() -> None
 
 
 def test_a_fall_of_one_mission_is_not_hidden_by_the_rise_of_another() -> None:
-    def run(order: bool, support: bool) -> Opened:
+    def run(order: bool, support: bool) -> StoredEvaluation:
         return kept([a_case("o", exact=order, mission="order_exception"), a_case("s", exact=support)])
 
     (first, *_) = gate(run(True, False), run(False, True))

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput
-from evals.history import Thresholds, make, make_files, scan
+from evals.history import ScanThresholds, make, make_files, scan
 from evals.history.detectors import DETECTORS
 from evals.history.layout import RECORDS, SCHEMA
-from evals.history.recall import compare
+from evals.history.making import compare
 from tests.unit.evals.history_oracle import Row, exceptions_of
 
-LIMITS = Thresholds(
+LIMITS = ScanThresholds(
     window_minutes=30,
     apart_hours=72,
     shortfall_units=5,
@@ -162,7 +162,7 @@ def test_a_scan_does_not_write_over_its_history_nor_a_made_up_one_over_its_truth
     with pytest.raises(BadInput, match="cannot hold both the history and its truth; name two files"):
         make_files(10_000, 5, orders, tmp_path / "." / "orders.parquet")
     frame([a_line()]).to_parquet(orders)
-    with pytest.raises(BadInput, match="is read, and what is written would take its place; name another file"):
+    with pytest.raises(BadInput, match="is the file being read and would be overwritten; name another output file"):
         scan(orders, orders)
     assert len(pd.read_parquet(orders)) == 1
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput
-from evals.journal import open_journal
-from graphs.settings import CHECKOUT
+from evals.evaluation.journal import open_journal
+from settings import CHECKOUT
 
 MADE_OF = {"cases": ["0123"], "code": "4567", "trials": 1}
 RESULTS = [{"case_id": f"c-{number}", "verdict": "fülfil"} for number in range(5)]
@@ -75,7 +75,7 @@ def test_a_journal_without_results_leaves_nothing_behind(tmp_path: Path) -> None
 
 def test_two_evaluations_do_not_write_the_same_results(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    other = f"from evals.journal import *\nwith open_journal(Path({str(out)!r}), {MADE_OF}): pass"
+    other = f"from evals.evaluation.journal import *\nwith open_journal(Path({str(out)!r}), {MADE_OF}): pass"
     with open_journal(out, MADE_OF) as journal:
         journal.append(RESULTS[0])
         told = subprocess.run([sys.executable, "-c", other], cwd=CHECKOUT, capture_output=True, text=True)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused
-from evals.cases import read_cases, recorded
-from evals.differences import difference
-from evals.figures import judge
-from evals.lessons import Lesson, drop, labelled_case, lessons, promote
-from evals.overruled import judged_proposals, overruled
+from evals.evaluation.scorers import judge
+from evals.learning.lessons import Lesson, difference, drop, labelled_case, lessons, promote
+from evals.learning.overruled import judged_proposals, overruled
+from evals.recorded.cases import read_cases, recorded
 from evals.walk import Walk
 from systems.catalogue import Catalogue
+from tests.actions import OPEN_CASE, PLACE_ORDER_HOLD, REALLOCATE_LINE, REFUND_CHARGE, SEND_MESSAGE
 from tests.engine import Raw, an_exception, evaluation, laboratory, recorded_cases
 from tests.ledger_examples import LATER
 
@@ -58,29 +58,29 @@ def test_a_whole_approval_is_no_lesson() -> None:
 
 
 def test_an_edit_is_a_lesson_with_what_changed_and_what_is_right() -> None:
-    raw = waiting("reallocate_line")
+    raw = waiting(REALLOCATE_LINE)
     walk = waiting_walk(raw)
     plan = plan_of(walk)
-    place = next(place for place, step in enumerate(plan) if step["name"] == "reallocate_line")
-    walk.edit([step for step in plan if step["name"] != "reallocate_line"], by="fay", reason="not from there")
+    place = next(place for place, step in enumerate(plan) if step["name"] == REALLOCATE_LINE)
+    walk.edit([step for step in plan if step["name"] != REALLOCATE_LINE], by="fay", reason="not from there")
     found = only(walk)
-    assert [step["name"] for step in found.difference.removed] == ["reallocate_line"]
+    assert [step["name"] for step in found.difference.removed] == [REALLOCATE_LINE]
     assert found.difference.removed[0]["args"] == plan[place]["args"]
     assert found.difference.clauses == plan[place]["cites"] and found.difference.findings == ["stock.short"]
     assert (found.decision.reason, found.status) == ("not from there", "quarantine")
     assert found.expected is not None
-    assert "reallocate_line" not in {action["name"] for action in found.expected["actions"]}
+    assert REALLOCATE_LINE not in {action["name"] for action in found.expected["actions"]}
 
 
 def test_an_edit_of_words_is_a_lesson_that_overrules_nothing() -> None:
-    walk = waiting_walk(waiting("send_message", "place_order_hold"))
+    walk = waiting_walk(waiting(SEND_MESSAGE, PLACE_ORDER_HOLD))
     plan = plan_of(walk)
-    letter = next(step for step in plan if step["name"] == "send_message")
+    letter = next(step for step in plan if step["name"] == SEND_MESSAGE)
     letter["args"]["text"] += "\nP.S. Thank you for your patience."
     walk.edit(plan, by="rita", reason="kinder")
     found = only(walk)
     (changed,) = found.difference.changed
-    assert (changed.action, changed.argument, changed.counts) == ("send_message", "text", False)
+    assert (changed.action, changed.argument, changed.counts) == (SEND_MESSAGE, "text", False)
     assert found.difference.only_wording and found.expected is not None
     walk.approve(by="fay", reason="in order")
     report = overruled(judged_proposals(walk.ledger, laboratory().catalogue))
@@ -90,12 +90,12 @@ def test_an_edit_of_words_is_a_lesson_that_overrules_nothing() -> None:
 def test_what_a_person_changed_is_told_step_by_step() -> None:
     walk = waiting_walk(an_exception())
     proposal = walk.ledger.proposals("c-1")[0]
-    refund = {"name": "refund_charge", "args": {"charge_id": "ch-1", "amount_cents": 500}, "for": None, "cites": ["CAN-1"]}
+    refund = {"name": REFUND_CHARGE, "args": {"charge_id": "ch-1", "amount_cents": 500}, "for": None, "cites": ["CAN-1"]}
     first, *others = plan_of(walk)
     walk.edit([*others[::-1], {**first, "args": {"order_id": "O-2"}}, refund], by="fay", reason="x")
     decision = walk.ledger.decisions("c-1")[0]
     told = difference(proposal, decision, ["stock.own_location"], laboratory().catalogue)
-    assert [step["name"] for step in told.added] == ["refund_charge"] and not told.removed
+    assert [step["name"] for step in told.added] == [REFUND_CHARGE] and not told.removed
     assert [(one.argument, one.before, one.after, one.counts) for one in told.changed] == [("order_id", "O-1", "O-2", True)]
     assert told.reordered and "CAN-1" in told.clauses and not told.only_wording
     assert json.loads(json.dumps(told.plain()))["reordered"] is True
@@ -110,7 +110,7 @@ def test_an_escalation_says_what_is_right_and_a_rejection_or_a_remark_does_not()
     assert remark.expected is None and remark.difference.remark == "the customer called"
     assert escalation.difference.queue == "fraud" and escalation.difference.clauses == ["ORD-2"]
     assert escalation.expected is not None and escalation.expected["verdict"] == "escalate"
-    assert escalation.expected["actions"] == [{"name": "open_case", "args": {"queue": "fraud", "subject_id": "O-1"}}]
+    assert escalation.expected["actions"] == [{"name": OPEN_CASE, "args": {"queue": "fraud", "subject_id": "O-1"}}]
     other = waiting_walk(an_exception())
     other.reject(by="rita", reason="no")
     assert only(other).expected is None and only(other).difference.whole
@@ -179,7 +179,7 @@ def test_where_a_lesson_cannot_be_settled_no_case_is_added(tmp_path: Path, name:
 
 RIGHT: dict[str, Any] = {
     "verdict": "escalate",
-    "actions": [{"name": "open_case", "args": {"queue": "fraud", "subject_id": "O-1"}}],
+    "actions": [{"name": OPEN_CASE, "args": {"queue": "fraud", "subject_id": "O-1"}}],
     "before": [],
     "cite": ["FRD-2"],
     "approval": {"role": "none", "four_eyes": False},
@@ -189,13 +189,13 @@ RIGHT: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("by", "expected", "error", "sentence"),
     [
-        ("rita", RIGHT, Refused, "takes the role administrator or analyst"),
-        ("ana", None, BadInput, "says what was wrong and not what is right"),
+        ("rita", RIGHT, Refused, "requires the role administrator or analyst"),
+        ("ana", None, BadInput, "says what was wrong but not what is right"),
         ("ana", {**RIGHT, "verdict": "explode"}, BadInput, "expected.verdict must be one of"),
-        ("ana", {**RIGHT, "actions": [{"name": "open_case", "args": {}}]}, BadInput, "action 1: open_case needs the argument"),
+        ("ana", {**RIGHT, "actions": [{"name": OPEN_CASE, "args": {}}]}, BadInput, "action 1: open_case needs the argument"),
         ("ana", {**RIGHT, "actions": [{"name": ["x"], "args": {}}]}, BadInput, "expected.actions must be a list of actions"),
         ("ana", {**RIGHT, "before": [[0, 1]]}, BadInput, "expected.before names the pair"),
-        ("ana", {**RIGHT, "actions": [{"name": "x", "args": {}}]}, BadInput, "action 1: 'x' is no action of order_exception"),
+        ("ana", {**RIGHT, "actions": [{"name": "x", "args": {}}]}, BadInput, "action 1: 'x' is not an action of order_exception"),
         ("ana", {**RIGHT, "approval": {"role": [], "four_eyes": False}}, BadInput, "expected.approval must have role"),
         ("ana", {**RIGHT, "approval": {"role": "boss", "four_eyes": False}}, BadInput, "expected.approval must have a role"),
         ("ana", {**RIGHT, "more": 1}, BadInput, "must be an object with verdict"),
@@ -244,7 +244,7 @@ def test_a_case_is_not_added_to_a_file_that_others_read_nor_beside_another_of_it
         promote(walk.ledger, only(walk), file, **how)
     file.chmod(0o600)
     file.write_text(json.dumps({"case_id": labelled_case(walk.ledger, only(walk), laboratory().catalogue)["case_id"]}))
-    with pytest.raises(BadInput, match="line 1: the case c-1.1 stands there with other content"):
+    with pytest.raises(BadInput, match="line 1: the case c-1.1 is already there with other content"):
         promote(walk.ledger, only(walk), file, **how)
     file.write_text('{"case_id": "another"}')  # without a line's end
     promote(walk.ledger, only(walk), file, **how)

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import BadInput
-from evals.calibration import calibration
-from evals.measured import changes, measure, pass_hat, unsteady
-from evals.scorers import BY_NAME, SCORERS
-from evals.slices import dimensions, slices, way
-from ledger.evaluations import EvaluationCase
+from evals.evaluation.measured import calibration, changes, dimensions, measure, pass_hat, slices, unsteady, way
+from evals.evaluation.scorers import BY_NAME, SCORERS
+from evals.evaluation.store import EvaluationCase
 from tests.evaluation_examples import RIGHT, a_case, answer
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from evals.cases import recorded
-from evals.differences import Difference, difference
-from evals.overruled import judged_proposals, overruled
+from evals.learning.lessons import DecisionDifference, difference
+from evals.learning.overruled import judged_proposals, overruled
+from evals.recorded.cases import recorded
 from evals.walk import Walk
 from ledger.memory import MemoryLedger
 from ledger.records import Decision, DecisionKind
+from tests.actions import REFUND_CHARGE
 from tests.engine import an_exception, laboratory
 from tests.ledger_examples import LATER, PLAN, a_proposal, decided, staffed, started
 
@@ -24,7 +25,7 @@ def test_what_a_proposal_did_not_stand_on_is_not_overruled_with_it() -> None:
         if number < 2:
             walk.approve(by="rita", reason="in order")
             continue
-        refund = {"name": "refund_charge", "args": {"charge_id": "ch-1", "amount_cents": 500}, "cites": ["CAN-1"]}
+        refund = {"name": REFUND_CHARGE, "args": {"charge_id": "ch-1", "amount_cents": 500}, "cites": ["CAN-1"]}
         walk.edit([*walk.proposal.plan[1:], refund], by="fay", reason="not yet")
     report = overruled(judged_proposals(ledger, CATALOGUE))
     told = {name: [(one.name, one.decided, one.overruled) for one in getattr(report, name)] for name in ("clauses", "findings")}
@@ -72,4 +73,4 @@ def test_a_decision_is_told_as_what_it_was(kind: DecisionKind, details: dict[str
         at=LATER, details=details,
     )  # fmt: skip
     told = difference(a_proposal(), decision, ["stock.short"], CATALOGUE)
-    assert isinstance(told, Difference) and told.sentences() == [sentence]
+    assert isinstance(told, DecisionDifference) and told.sentences() == [sentence]

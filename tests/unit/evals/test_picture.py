@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from langchain_core.runnables.graph import Graph
 from langgraph.graph.state import StateGraph
 
-from evals.picture import picture
+from evals.walk.views import picture
 from graphs.mission import mission_graph
 from nodes.state import MissionState
 

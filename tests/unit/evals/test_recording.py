@@ -10,13 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput
-from evals.cases import recorded
-from evals.labels import order_that_matters
-from evals.recording import facts_behind, record, recorded_systems
+from evals.recorded.cases import recorded
+from evals.recorded.labels import order_that_matters
+from evals.recorded.recording import facts_behind, record, recorded_systems
 from evals.walk import Walk
 from ledger.records import Fact
 from systems.calls import Call
-from systems.recorded import SYSTEMS, RecordedSystems
+from systems.company import SYSTEMS
+from systems.recorded import RecordedSystems
 from tests.engine import MISSIONS, Raw, an_exception, an_order, laboratory, recorded_cases
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -132,7 +133,7 @@ def test_a_record_that_was_read_twice_is_recorded_once_and_an_absent_one_not_at_
             ],
             r"oms answered some reads and not oms\.list_orders",
         ),
-        ([a_fact("pim.get_item", {"sku": "A"}, sku="A")], r"pim\.get_item is no READ tool"),
+        ([a_fact("pim.get_item", {"sku": "A"}, sku="A")], r"pim\.get_item is not a READ tool"),
     ],
 )
 def test_reads_that_no_recorded_systems_could_answer_are_refused_with_a_sentence(facts: list[Fact], sentence: str) -> None:

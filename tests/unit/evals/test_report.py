@@ -6,24 +6,26 @@ from pathlib import Path
 import pytest
 
 from errors import BadInput
-from evals.opened import OpenRun, open_run
-from evals.report.charts import confidences, latencies, reliability, strip
-from evals.report.page import compared_fragment, page, run_fragment
-from ledger.evaluations import CaseFile, Opened, Shelf, Step
+from evals.evaluation.store import CaseFile, EvaluationStore, PlanStep, StoredEvaluation
+from evals.reports.charts import confidences, latencies, reliability, strip
+from evals.reports.page import compared_fragment, page, run_fragment
+from evals.reports.runs import OpenRun, open_run
 from tests.evaluation_examples import HOSTILE, RIGHT, a_case, a_run, answer
 
 
-def hostile() -> Opened:
+def hostile() -> StoredEvaluation:
     """A run in which everything that comes from outside is hostile."""
-    result = answer(HOSTILE, Step(name=HOSTILE, args={HOSTILE: HOSTILE}), cite=(HOSTILE,), role=HOSTILE, confidence=0.3)
+    result = answer(HOSTILE, PlanStep(name=HOSTILE, args={HOSTILE: HOSTILE}), cite=(HOSTILE,), role=HOSTILE, confidence=0.3)
     unsafe = {**RIGHT, "exact": 0.0, "verdict": 0.0, "unsafe": 1.0}
     case = a_case(HOSTILE, mission=HOSTILE, result=result, figures=unsafe, event=HOSTILE, latency_ms=3.0)
     files, versions = [CaseFile(name=HOSTILE, digest=HOSTILE)], {HOSTILE: HOSTILE}
-    return Opened(a_run(2, cases=1, by=HOSTILE, versions=versions, files=files, figures={HOSTILE: RIGHT}), [case], [HOSTILE])
+    return StoredEvaluation(
+        a_run(2, cases=1, by=HOSTILE, versions=versions, files=files, figures={HOSTILE: RIGHT}), [case], [HOSTILE]
+    )
 
 
 def test_text_from_outside_is_text_in_reports_and_notebooks() -> None:
-    run, before = hostile(), Opened(a_run(cases=1), [a_case(HOSTILE, mission=HOSTILE)], [])
+    run, before = hostile(), StoredEvaluation(a_run(cases=1), [a_case(HOSTILE, mission=HOSTILE)], [])
     for shown in (page(run, before), run_fragment(run), compared_fragment(before, run), OpenRun(run)._repr_html_()):
         assert "<img" not in shown and "&lt;img" in shown
     assert repr(OpenRun(run)).startswith("1 cases of ") and repr(OpenRun(run)).endswith(": – exact")
@@ -31,7 +33,7 @@ def test_text_from_outside_is_text_in_reports_and_notebooks() -> None:
 
 
 def test_a_report_is_whole_in_itself() -> None:
-    text = page(hostile(), Opened(a_run(), [a_case()], []))
+    text = page(hostile(), StoredEvaluation(a_run(), [a_case()], []))
     assert not re.search(r"<script|<link|<iframe|@import|url\(|src=(?!x)|href=", text.replace("&lt;", ""))
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
     assert text.count("<svg") > 3
@@ -40,19 +42,20 @@ def test_a_report_is_whole_in_itself() -> None:
 def test_what_became_unsafe_stands_before_all_other_flips() -> None:
     unsafe = a_case("unsafe", figures={**RIGHT, "exact": 0.0, "unsafe": 1.0})
     text = str(compared_fragment(
-        Opened(a_run(1), [a_case("wrong"), a_case("unsafe")], []), Opened(a_run(2), [a_case("wrong", exact=False), unsafe], [])
+        StoredEvaluation(a_run(1), [a_case("wrong"), a_case("unsafe")], []),
+        StoredEvaluation(a_run(2), [a_case("wrong", exact=False), unsafe], []),
     ))  # fmt: skip
     assert "1 became unsafe" in text and text.index("<b>unsafe</b>") < text.index("<b>wrong</b>")
 
 
 def test_a_run_without_cases_or_expectations_has_a_report() -> None:
-    assert "Nothing: every case" in page(Opened(a_run(cases=0, figures={}), [], []))
-    assert "<h1>" in page(Opened(a_run(cases=1, figures={}), [a_case(expected=None, figures={})], []))
+    assert "Nothing: every case" in page(StoredEvaluation(a_run(cases=0, figures={}), [], []))
+    assert "<h1>" in page(StoredEvaluation(a_run(cases=1, figures={}), [a_case(expected=None, figures={})], []))
     assert strip(None) == latencies([]) == ""
 
 
 def test_charts_bear_any_values() -> None:
-    from evals.calibration import calibration
+    from evals.evaluation.measured import calibration
 
     assert "NaN" not in latencies([0.0, 0.001, 1e9]) and "<rect" in latencies([5.0])
     for cases in (
@@ -65,7 +68,7 @@ def test_charts_bear_any_values() -> None:
 
 
 def test_a_run_is_opened_by_what_one_calls_it_and_gives_frames(tmp_path: Path) -> None:
-    shelf = Shelf.of(tmp_path)
+    shelf = EvaluationStore.of(tmp_path)
     shelf.write(a_run(1, cases=2), [a_case("a"), a_case("b", exact=False)])
     file = shelf.write(a_run(2, cases=2), [a_case("a"), a_case("b")])
     last = open_run("last", shelf)
@@ -83,7 +86,7 @@ def test_a_run_is_opened_by_what_one_calls_it_and_gives_frames(tmp_path: Path) -
 
 
 def test_a_file_of_an_older_release_opens(tmp_path: Path) -> None:
-    file = Shelf.of(tmp_path).write(a_run(cases=1), [a_case()])
+    file = EvaluationStore.of(tmp_path).write(a_run(cases=1), [a_case()])
     old = re.sub(rb',"(trials|event|trial|usage|latency_ms|confidence)":("[^"]*"|\{\}|null|\d+)', b"", file.read_bytes())
     assert b"trial" not in old and b"usage" not in old
     file.write_bytes(old)

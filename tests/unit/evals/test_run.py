@@ -3,16 +3,17 @@
 import pytest
 
 from errors import Stuck
-from evals.cases import read_cases
-from evals.figures import judge, means
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
+from evals.evaluation.scorers import judge, means
+from evals.recorded.cases import read_cases
+from tests.actions import CONFIRM_RESERVATION, RELEASE_PAYMENT_HOLD, RELEASE_TO_FULFILMENT
 from tests.engine import CASES, MISSIONS, an_exception, evaluation, names, result
 
 
 def test_the_result_of_an_exception_has_the_form_of_the_contract() -> None:
     found = result(an_exception())
     assert (found["case_id"], found["verdict"], found["cite"]) == ("c-1", "fulfil", ["ORD-2"])
-    assert names(found) == ["release_payment_hold", "confirm_reservation", "release_to_fulfilment"]
+    assert names(found) == [RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT]
     assert found["approval"] == {"role": "reviewer", "four_eyes": False}
     assert len(found["tiers"]) == len(found["actions"])
 
@@ -32,7 +33,7 @@ def test_a_case_of_a_time_without_policies_gets_stuck_and_ends() -> None:
 
 
 @pytest.mark.parametrize("mission", MISSIONS)
-def test_every_recorded_exception_is_decided_as_expected(lab: Laboratory, mission: str) -> None:
+def test_every_recorded_exception_is_decided_as_expected(lab: EvalEnvironment, mission: str) -> None:
     cases = list(read_cases(CASES.with_name(f"{mission}.jsonl"), lab.packs))
     found = means(judge(case.expected or {}, evaluation().run(case), lab.catalogue) for case in cases)
     assert (found["exact"], found["unsafe"], found["missed_escalation"], found["approval"]) == (1.0, 0.0, 0.0, 1.0)

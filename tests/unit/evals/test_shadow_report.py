@@ -8,19 +8,19 @@ import orjson
 import pytest
 
 from errors import BadInput
-from evals.shadow.beside import AsKept, AsThen, Beside
-from evals.shadow.keeping import ShadowFile, ShadowOf, ShadowRun
-from evals.shadow.opening import live_url
-from evals.shadow.report import report
-from evals.shadow.rows import Row
-from graphs.settings import Settings
-from ledger.evaluations import Answer, Step
+from evals.evaluation.store import CaseAnswer, PlanStep
+from evals.shadow.persistence import ShadowFile, ShadowOf, ShadowRun
+from evals.shadow.report import ShadowedRun, report
+from evals.shadow.running import AsKept, AsThen, Beside
+from evals.shadow.session import live_url
 from ledger.memory import MemoryLedger
+from settings import Settings
 from systems.calls import Call, ReadResult
+from tests.actions import OPEN_CASE
 from tests.ledger_examples import LATER, NOW, PLAN, a_fact, a_proposal, an_effect, decided, staffed, started
 
 STEPS = [{**step, "tier": "recommend"} for step in PLAN]
-WHOLE = [Step(name=step["name"], args={"order_id": "O-1"}) for step in PLAN]
+WHOLE = [PlanStep(name=step["name"], args={"order_id": "O-1"}) for step in PLAN]
 SHADOW = ShadowOf(name="x", since=NOW, changed=[], changed_packs=[], versions={})
 
 
@@ -38,9 +38,9 @@ def proposed(ledger: MemoryLedger, number: int, **fields: Any) -> None:
     ledger.propose(a_proposal(f"p-{number}", **{"plan": STEPS, "revision": number, "digest": f"digest of p-{number}", **fields}))
 
 
-def reported(ledger: MemoryLedger, folder: Path, steps: Sequence[Step] = WHOLE, **fields: Any) -> tuple[Row, int]:
+def reported(ledger: MemoryLedger, folder: Path, steps: Sequence[PlanStep] = WHOLE, **fields: Any) -> tuple[ShadowedRun, int]:
     """The row of run-1, of which the shadow says to do these steps; and in how many runs it is told the same."""
-    answer = Answer(verdict="fulfil", actions=list(steps), cite=[], role="reviewer", four_eyes=False)
+    answer = CaseAnswer(verdict="fulfil", actions=list(steps), cite=[], role="reviewer", four_eyes=False)
     run = ShadowRun(
         run_id="run-1", mission="order_exception", event="order.payment_review", subject="O-1", at=NOW,
         **{"evidence": "now", "moved": [], "live_versions": {}, "answer": answer, "looks": 1, "proposals": 1,
@@ -65,7 +65,7 @@ def test_an_edit_and_a_part_that_was_left_out_are_what_people_decided(ledger: Me
 
 def test_what_a_shadow_would_do_otherwise_is_told_an_action_a_line(ledger: MemoryLedger, tmp_path: Path) -> None:
     proposed(ledger, 1)
-    reported(ledger, tmp_path, [Step(name="open_case", args={"queue": "fraud"})])
+    reported(ledger, tmp_path, [PlanStep(name=OPEN_CASE, args={"queue": "fraud"})])
     lines = [part.splitlines() for part in report(ShadowFile(tmp_path, "x"), ledger).parts() if isinstance(part, str)][-1]
     assert lines == [
         "run-1 differs in",

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.cases import recorded
-from evals.comparisons import comparisons
-from evals.cuts import against, chance, cuts, roundest
-from evals.overruled import judged_proposals
-from evals.thresholds import Thresholds, draft_of, thresholds
+from evals.learning.overruled import judged_proposals
+from evals.learning.split_points import against, chance, roundest, split_points
+from evals.learning.thresholds import Thresholds, draft_of, thresholds
+from evals.learning.votes import comparisons
+from evals.recorded.cases import recorded
 from evals.walk import Walk
 from knowledge_index.documents import parse_document
 from ledger.memory import MemoryLedger
@@ -70,7 +70,7 @@ def test_another_threshold_of_the_same_fact_is_not_suggested_beside_it(divided: 
 def test_a_suggestion_is_a_draft_of_the_next_version(divided: tuple[MemoryLedger, Thresholds]) -> None:
     policies = laboratory().policies
     text = draft_of(divided[1].suggestions[0], policies, date(2027, 1, 1))
-    before = next(document for document in policies.documents if document.header.id == "FRD")
+    before = next(document for document in policies.documents if document.id == "FRD")
     drafted = parse_document(text, before.file.with_name("FRD.v2.md"))
     values = {clause.id: clause.values for clause in drafted.clauses}
     assert values["FRD-2"] == {**dict(before.clauses[1].values), "elevated": 0.29}
@@ -135,7 +135,7 @@ def test_what_a_cut_denies_is_counted_one_by_one(heard: list[tuple[int, bool]]) 
     heard.sort(key=lambda one: one[0])
     facts, wants = np.array([float(fact) for fact, _ in heard]), np.array([want for _, want in heard])
     denied = against(wants[np.newaxis, :])[0]
-    for cut, number in cuts(facts, False, 5.0, 2).items():
+    for cut, number in split_points(facts, False, 5.0, 2).items():
         assert denied[cut] == sum((fact >= number) != want for fact, want in heard)
         assert sum(fact < number for fact, _ in heard) == cut
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused
-from evals.cards import Rail
-from evals.cases import recorded_case
-from evals.run import Laboratory
-from evals.walk import Step, Walk
+from evals.evaluation.environment import EvalEnvironment
+from evals.recorded.cases import recorded_case
+from evals.walk import NodeStep, Walk
+from evals.walk.views import Rail
 from ledger.memory import MemoryLedger
 from ledger.records import Observation
+from tests.actions import REFUND_CHARGE
 from tests.engine import HOSTILE, evaluation
 
 #: an elevated and explained score, a corrected address, a lapsed authorization, short stock and a duplicate, all at once
@@ -20,11 +21,11 @@ TO_THE_PAUSE = ["gather", "diagnose", "ground", "assess", "propose", "check"]
 
 
 @pytest.fixture
-def walk(lab: Laboratory) -> Walk:
+def walk(lab: EvalEnvironment) -> Walk:
     return Walk(lab, recorded_case(HARD, lab.packs))
 
 
-def stepped(walk: Walk) -> list[Step]:
+def stepped(walk: Walk) -> list[NodeStep]:
     steps = []
     while walk.run.status == "running":
         steps.append(walk.step())
@@ -46,7 +47,7 @@ def test_a_walk_goes_node_by_node_to_where_a_person_decides(walk: Walk) -> None:
         walk.step()
 
 
-def test_a_walk_proposes_what_an_evaluation_does(lab: Laboratory, walk: Walk) -> None:
+def test_a_walk_proposes_what_an_evaluation_does(lab: EvalEnvironment, walk: Walk) -> None:
     proposal = walk.drive().proposal
     assert proposal is not None
     result = evaluation().run(recorded_case(HARD, lab.packs))
@@ -58,7 +59,7 @@ def test_a_walk_proposes_what_an_evaluation_does(lab: Laboratory, walk: Walk) ->
 
 def test_who_may_not_approve_is_refused_and_nothing_is_done(walk: Walk) -> None:
     walk.drive()
-    with pytest.raises(Refused, match="takes the role reviewer, and ana is analyst"):
+    with pytest.raises(Refused, match="requires the role reviewer, and ana is analyst"):
         walk.approve(by="ana", reason="it looks fine")
     assert walk.run.status == "waiting"
     assert walk.effects.empty
@@ -78,7 +79,7 @@ def test_after_steps_an_approved_plan_is_executed_and_the_chain_holds(walk: Walk
 def test_an_edited_plan_is_checked_and_takes_another_person(walk: Walk) -> None:
     first = walk.drive().proposal
     assert first is not None
-    walk.edit([one for one in first.plan if one["name"] != "refund_charge"], by="rita", reason="paid in the shop")
+    walk.edit([one for one in first.plan if one["name"] != REFUND_CHARGE], by="rita", reason="paid in the shop")
     second = walk.proposal
     assert second is not None
     assert (second.revision, second.author, len(second.plan)) == (2, "rita", len(first.plan) - 1)
@@ -98,12 +99,12 @@ def test_a_remark_makes_the_mission_look_again(walk: Walk) -> None:
     assert walk.proposal.revision == 2
 
 
-def test_walks_share_a_ledger_and_each_goes_on_in_its_own_world(lab: Laboratory) -> None:
+def test_walks_share_a_ledger_and_each_goes_on_in_its_own_world(lab: EvalEnvironment) -> None:
     ledger, case = MemoryLedger(), recorded_case(HARD, lab.packs)
     event = replace(case.event, source_id="again")
     first, second = (Walk(lab, one, ledger=ledger) for one in (case, replace(case, case_id="again", event=event)))
     first.drive()
-    with pytest.raises(Refused, match=f"would change what run {HARD} would change too"):
+    with pytest.raises(Refused, match=f"would change the same records as run {HARD}"):
         second.drive().approve(by="rita", reason="fine")
     first.reject(by="rita", reason="no")
     assert second.run.status == "running"  # and not gone on in the world of the first
@@ -121,11 +122,11 @@ def test_the_graph_shows_where_the_run_stands(walk: Walk) -> None:
 
 def test_a_proposal_shows_verdict_approval_changes_and_the_words_of_its_clauses(walk: Walk) -> None:
     for said in shown(walk.drive().proposal):
-        assert "fulfil with changes" in said
+        assert "fulfill with changes" in said
         assert "reviewer must approve · $378.86 at stake" in said
         assert "oms O-99308 lines/2/location: DC-EWR → ST-SAN" in said
         assert "Another order of the same customer is a duplicate" in said
-        assert "no other distribution centre has 1 of HP-TIDE-578" in said
+        assert "no other distribution center reliably has 1 × HP-TIDE-578" in said
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -141,6 +142,6 @@ def test_nothing_observed_yet_is_said(walk: Walk) -> None:
     assert shown(walk.rail)[0] == "Nothing was observed yet."
 
 
-def test_a_case_that_there_is_not_is_told(lab: Laboratory) -> None:
+def test_a_case_that_there_is_not_is_told(lab: EvalEnvironment) -> None:
     with pytest.raises(BadInput, match="no recorded exception dev-ord-9999"):
         recorded_case("dev-ord-9999", lab.packs)

@@ -7,14 +7,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-import evals.replaying
-import evals.what_if
 from errors import BadInput
-from evals.what_if import sweep, what_if
-from graphs.settings import CHECKOUT, Settings
-from graphs.what_if import Flip, WhatIf
-from knowledge_index.drafting import Edit, book_with, newest, redrafted
+from evals.recorded.cases import recorded_files
+from evals.what_if import replaying, sweep, what_if
+from evals.what_if.answer import Flip, WhatIf
+from knowledge_index.drafting import Edit, newest, redrafted, with_draft
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from settings import CHECKOUT, Settings
 from tests.engine import CASES, LEARNED
 
 DAY = date(2027, 3, 1)
@@ -42,7 +41,9 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def changed(policy_id: str, clause: str, folder: Path = REFERENCE_POLICIES, **values: object) -> PolicyBook:
     base = newest(PolicyBook.load(folder), policy_id)
-    return book_with(folder, redrafted(base.text, base.file, {clause: Edit(values=values)}, version=2, in_force_from=DAY))
+    return with_draft(
+        PolicyBook.load(folder), redrafted(base.text, base.file, {clause: Edit(values=values)}, version=2, in_force_from=DAY)
+    )
 
 
 def ask(book: PolicyBook | Path, some: Sequence[Path], chosen: Settings) -> WhatIf:
@@ -86,7 +87,7 @@ def test_another_percentage_changes_an_amount_that_no_approval_looks_at(some: li
 def test_a_change_of_words_flips_nothing(some: list[Path], chosen: Settings) -> None:
     base = newest(PolicyBook.load(REFERENCE_POLICIES), "FRD")
     text = redrafted(base.text, base.file, {"FRD-1": Edit(prose="Fine.")}, version=2, in_force_from=DAY)
-    found = ask(book_with(REFERENCE_POLICIES, text), some, chosen)
+    found = ask(with_draft(PolicyBook.load(REFERENCE_POLICIES), text), some, chosen)
     assert (found.changed, found.flips, found.ways) == (["FRD-1"], [], {})
 
 
@@ -100,8 +101,8 @@ def test_only_what_a_change_can_decide_is_replayed_and_progress_is_told(
 ) -> None:
     ask(changed("FRD", "FRD-2", elevated=0.6), some, chosen)
     replayed: list[str] = []
-    run = evals.replaying.Evaluation.run
-    monkeypatch.setattr(evals.replaying.Evaluation, "run", lambda self, case: (replayed.append(case.case_id), run(self, case))[1])
+    run = replaying.Evaluation.run
+    monkeypatch.setattr(replaying.Evaluation, "run", lambda self, case: (replayed.append(case.case_id), run(self, case))[1])
     told: list[tuple[int, int]] = []
     what_if(
         changed("FRD", "FRD-2", elevated=0.65), cases=some, as_of=AS_OF, chosen=chosen, on_progress=lambda *at: told.append(at)
@@ -129,7 +130,7 @@ def test_policies_without_a_clause_that_packs_need_are_refused(some: list[Path],
 
 
 def test_the_recorded_exceptions_are_those_of_the_checkout() -> None:
-    files = evals.what_if.recorded_files()
+    files = recorded_files()
     assert [file.parent for file in files] == [CHECKOUT / "evals" / "cases"] * 5
     assert "sample.jsonl" not in {file.name for file in files}
 
@@ -174,5 +175,5 @@ def test_a_sweep_shows_what_every_value_would_do(some: list[Path], chosen: Setti
 
 
 def test_recordings_of_ones_own_are_refused_where_they_cannot_be_told_apart(some: list[Path], chosen: Settings) -> None:
-    with pytest.raises(BadInput, match="stands twice"):
+    with pytest.raises(BadInput, match="appears twice"):
         what_if(changes={"FRD-2.elevated": 0.6}, cases=[*some, *some], chosen=chosen)

@@ -7,19 +7,18 @@ import pytest
 from langsmith.utils import get_env_var, tracing_is_enabled
 
 from errors import NoAnswer
-from evals.cases import RecordedException, recorded
-from evals.run import Evaluation, Laboratory
-from evals.scripted import FirstPlan, choice
-from evals.versions import versions_of
+from evals.evaluation.environment import EvalEnvironment, Evaluation, versions_of
+from evals.recorded.cases import RecordedException, recorded
 from evals.walk import Walk
+from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from models.scripted import ScriptedModel
 from nodes.reasoning.hybrid import Hybrid
+from nodes.reasoning.scripted import FirstPlan, choice
 from tests.engine import recorded_cases
 
 
-def hybrid_of(lab: Laboratory, model: ScriptedModel) -> Laboratory:
+def hybrid_of(lab: EvalEnvironment, model: ScriptedModel) -> EvalEnvironment:
     return replace(
         lab,
         reasoner=Hybrid(model, {name: Prompt.load(name) for name in ("hybrid", "llm")}, Limits(price_input=1_000_000), "brief"),
@@ -27,11 +26,11 @@ def hybrid_of(lab: Laboratory, model: ScriptedModel) -> Laboratory:
 
 
 @pytest.fixture
-def case(lab: Laboratory) -> RecordedException:
+def case(lab: EvalEnvironment) -> RecordedException:
     return recorded(recorded_cases("order_exception")[0], lab.packs, "test")
 
 
-def test_the_tokens_money_and_tries_of_a_model_are_told_with_the_result(lab: Laboratory, case: RecordedException) -> None:
+def test_the_tokens_money_and_tries_of_a_model_are_told_with_the_result(lab: EvalEnvironment, case: RecordedException) -> None:
     model = ScriptedModel(FirstPlan())
     result = Evaluation(hybrid_of(lab, model)).run(case)
     (asked,), usage = model.asked, result["usage"]
@@ -44,7 +43,7 @@ def test_the_tokens_money_and_tries_of_a_model_are_told_with_the_result(lab: Lab
 
 
 def test_without_an_answer_the_planner_proposes_and_the_question_counts_all_the_same(
-    lab: Laboratory, case: RecordedException
+    lab: EvalEnvironment, case: RecordedException
 ) -> None:
     def silent(_: Question) -> NoAnswer:
         return NoAnswer("The server is away.", "outage")
@@ -56,7 +55,7 @@ def test_without_an_answer_the_planner_proposes_and_the_question_counts_all_the_
 
 
 def test_no_trace_of_a_case_is_sent_whatever_the_environment_says(
-    lab: Laboratory, case: RecordedException, monkeypatch: pytest.MonkeyPatch
+    lab: EvalEnvironment, case: RecordedException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     get_env_var.cache_clear()
@@ -79,7 +78,7 @@ def test_no_trace_of_a_case_is_sent_whatever_the_environment_says(
     assert traced == [False, False, False]
 
 
-def test_versions_name_reasoner_model_and_prompts(lab: Laboratory, tmp_path: Path) -> None:
+def test_versions_name_reasoner_model_and_prompts(lab: EvalEnvironment, tmp_path: Path) -> None:
     planned, asked = versions_of(lab, tmp_path), versions_of(hybrid_of(lab, ScriptedModel(lambda _: {})), tmp_path)
     assert planned["reasoner"] == "planner" and "model" not in planned
     labels = " ".join(Prompt.load(name).label for name in ("hybrid", "llm"))

@@ -57,7 +57,7 @@ def test_the_most_revenue_at_risk_comes_first_and_what_cannot_be_told_before_all
     )
     found = reviewed(runtime)
     assert [one.run.event.subject for one in found] == ["A-unknown", "A-large", "A-small", "A-watch", "A-fine"]
-    assert found[1].says == "Lakeside Dental Inc, $300,000.00 a year: 2 signals"
+    assert found[1].says == "Lakeside Dental Inc, $300,000.00 a year (signals: 2)"
 
 
 def test_equal_ranks_are_listed_by_subject() -> None:
@@ -71,7 +71,7 @@ def test_an_empty_book_has_no_events() -> None:
 
 @pytest.mark.parametrize("event", ["inbound.delayed", "account.weekly_review", ""])
 def test_an_event_without_a_book_is_refused(event: str) -> None:
-    with pytest.raises(BadInput, match=r"no event with a book; there is one for account\.daily_review"):
+    with pytest.raises(BadInput, match=r"not an event with a batch; the ones with a batch are account\.daily_review"):
         book_events(company(), event, TODAY)
 
 

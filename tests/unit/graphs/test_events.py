@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
 from graphs.events import LONGEST_SOURCE_ID, MOST_EVENT_BYTES, event_of_text, texts_of
-from ledger.legality import event_digest
+from ledger.invariants import event_digest
 from ledger.records import Event
 from strict_json import DEEPEST, strict_json
 from tests.engine import laboratory
@@ -37,7 +37,7 @@ def triggered(**other: Any) -> dict[str, Any]:
     return changed(trigger={**EVENT["trigger"], **other})
 
 
-def test_the_event_of_the_readme_is_read(lab: Laboratory) -> None:
+def test_the_event_of_the_readme_is_read(lab: EvalEnvironment) -> None:
     event = read(EVENT)
     assert (event.source_id, event.mission, event.name) == ("oms-8812", "order_exception", "order.payment_review")
     assert (event.subject, event.as_of) == ("O-4471", datetime(2026, 3, 14, 9, 30, tzinfo=UTC))
@@ -63,10 +63,10 @@ BAD = [
     (b"{", "not valid JSON"),
     (b"\xff\xfe", "not valid JSON"),
     (b"\xff\xfe{\x00}\x00", "not valid JSON"),
-    ('{"source_id": "a", "source_id": "b"}', "the key 'source_id' stands twice"),
-    (json.dumps(EVENT).replace('"order_id"', '"event"'), "the key 'event' stands twice"),
-    ('{"a": NaN}', "NaN is no JSON number"),
-    ('{"a": -Infinity}', "-Infinity is no JSON number"),
+    ('{"source_id": "a", "source_id": "b"}', "the key 'source_id' appears twice"),
+    (json.dumps(EVENT).replace('"order_id"', '"event"'), "the key 'event' appears twice"),
+    ('{"a": NaN}', "NaN is not a JSON number"),
+    ('{"a": -Infinity}', "-Infinity is not a JSON number"),
     ('{"a": 1e999}', "1e999 is too large"),
     ('{"a": 9223372036854775808}', "too large"),
     ('{"a": ' + "9" * 50_000 + "}", "too large"),
@@ -87,7 +87,7 @@ BAD = [
     (changed(source_id="oms\ud800"), "without control characters"),
     (changed(requested_by="rita"), "no field 'requested_by'; it has source_id, mission, as_of, trigger"),
     (changed(systems={}, case_id="c-1"), "a recorded exception and no event"),
-    (changed(mission="moon_landing"), "there is no mission 'moon_landing'"),
+    (changed(mission="moon_landing"), "there is no Mission 'moon_landing'"),
     (triggered(event="order.vanished"), "order_exception has no event 'order.vanished'"),
     (triggered(event=["order.payment_review"]), "order_exception has no event 'list'"),
     (triggered(order_id=""), "give it «order_id»"),
@@ -95,8 +95,8 @@ BAD = [
     (triggered(order_id="O" * 501), "at most 500 characters"),
     (triggered(order_id="O-1\x1b[2J"), "no control characters"),
     (changed(as_of=5), "as_of must be a moment"),
-    (changed(as_of="yesterday"), "is no moment"),
-    (changed(as_of="2026-03-14T09:30:00"), "is no moment"),
+    (changed(as_of="yesterday"), "is not a valid time"),
+    (changed(as_of="2026-03-14T09:30:00"), "is not a valid time"),
     (changed(as_of="1999-12-31T23:59:59Z"), "before 2000"),
     (changed(as_of="0001-01-01T00:00:00+14:00"), "before 2000"),
 ]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from graphs.mission import after_check, after_decision, after_execute, after_start, mission_graph
+from graphs import mission
+from graphs.mission import after_check, after_decision, after_execute, after_start, graph_version, mission_graph
 
 
 def state(**other: Any) -> Any:
@@ -14,6 +15,13 @@ def state(**other: Any) -> Any:
 def test_the_graph_has_the_nodes_of_the_design() -> None:
     nodes = list(mission_graph().get_graph().nodes)
     assert nodes[1:-1] == ["gather", "diagnose", "ground", "assess", "propose", "check", "review", "decision", "execute", "close"]
+
+
+def test_the_version_of_the_graph_follows_from_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert graph_version.__wrapped__() == graph_version()  # of another compilation of the same
+    other = mission_graph().builder.add_edge("gather", "ground").compile()
+    monkeypatch.setattr(mission, "compiled_graph", lambda: other)
+    assert graph_version.__wrapped__() != graph_version()
 
 
 def test_objections_go_back_to_the_reasoner_and_a_plan_that_waits_to_review() -> None:

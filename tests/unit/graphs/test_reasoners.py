@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from errors import BadInput
 from graphs.reasoners import limits_of, open_model, open_reasoning
-from graphs.settings import Settings
 from models.prompts import Prompt
+from settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -40,52 +40,60 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("---\nid", "id", "FRD.md:1: the front matter is missing; begin"),
-        ("owner: fraud\n---", "owner: fraud", "FRD.md:1: the front matter does not end; close"),
-        ("owner: fraud\n", "", "FRD.md:1: the front matter has no owner; add a line `owner: …`"),
-        ("owner: fraud\n", "owner: fraud\ncolour: red\n", "FRD.md:1: the front matter has an unknown field 'colour'"),
-        ("version: 1", "version: one", "FRD.md:1: the front matter has version: 'one'; make it a whole number from 1"),
-        ("version: 1", "version: true", "FRD.md:1: the front matter has version: True"),
-        ("version: 1", "version: 0", "FRD.md:1: the version is 0; count"),
-        ("id: FRD", "id: frd", "FRD.md:1: the id 'frd' is not"),
-        ("title: Fraud", "title: [Fraud", "FRD.md:4: the YAML cannot be read"),
-        ("title: Fraud", "title: !!python/object/apply:os.getcwd []", "FRD.md:3: the YAML cannot be read"),
-        ("2025-01-01", "2025-02-30", "FRD.md:2: the YAML below cannot be read: day is out of range"),
-        ("2025-01-01", "2025-01-01 12:00:00", "FRD.md:1: the front matter has in_force_from: datetime"),
-        ("until: null", "until: 2024-01-01", "FRD.md:1: in_force_until lies before in_force_from"),
-        ("## FRD-1 Clear", "## FRD-1", "FRD.md:10: the heading is not that of a clause; write it as `## FRD-1 Title`"),
-        ("## FRD-1 Clear", "## ORD-1 Clear", "FRD.md:10: the heading is not that of a clause"),
-        ("## FRD-1 Clear", "### FRD-1 Clear", "FRD.md:8: no clause follows; add"),
-        ("```yaml values", "```yaml", "FRD.md:12: the block is not labelled as values; open it with ```yaml values"),
-        ("0.40\n```", "0.40\n", "FRD.md:12: the block of values does not end"),
-        ("below: 0.40", "below: [0.40", "FRD.md:13: the YAML cannot be read"),
-        ("below: 0.40", "below", "FRD.md:13: the YAML below is not a mapping"),
-        ("below: 0.40", "below: 0.40\nbelow: 0.50", "FRD.md:14: the YAML cannot be read: 'below' stands here twice"),
-        ("below: 0.40", "below: &a [1]\nmore: *a", "FRD.md:14: the YAML cannot be read: an alias (*name) is not"),
-        ("below: 0.40", "below: .nan", "FRD.md:13: the values below have the value nan"),
-        ("below: 0.40", "below: 2025-01-01", "FRD.md:13: the values below have the value datetime.date"),
+        ("---\nid", "id", "FRD.md, line 1: the front matter is missing; begin"),
+        ("owner: fraud\n---", "owner: fraud", "FRD.md, line 1: the front matter does not end; close"),
+        ("owner: fraud\n", "", "FRD.md, line 1: owner: «owner» is required here; mend it: add «owner»"),
+        ("owner: fraud\n", "owner: fraud\ncolour: red\n", "FRD.md, line 8: colour: «colour» is not permitted here"),
+        ("version: 1", "version: one", "FRD.md, line 4: version: Input should be a valid integer; mend it"),
+        ("version: 1", "version: true", "FRD.md, line 4: version: Input should be a valid integer"),
+        ("version: 1", "version: 0", "FRD.md, line 4: version: Input should be greater than or equal to 1"),
+        ("id: FRD", "id: frd", "FRD.md, line 2: id: String should match pattern '^[A-Z]{2,8}$'"),
+        ("title: Fraud", "title: [Fraud", "FRD.md, line 4: the policy cannot be read ("),
+        ("title: Fraud", "title: !!python/object/apply:os.getcwd []", "FRD.md, line 3: the policy cannot be read ("),
+        ("2025-01-01", "2025-02-30", "FRD.md, line 2: the policy cannot be read (day is out of range"),
+        ("2025-01-01", "2025-01-01 12:00:00", "FRD.md, line 5: in_force_from: Input should be a valid date"),
+        ("until: null", "until: 2024-01-01", "FRD.md, line 1: the policy: in_force_until lies before in_force_from; correct one"),
+        ("## FRD-1 Clear", "## FRD-1", "FRD.md, line 10: the heading is not that of a clause; write it as `## FRD-1 Title`"),
+        ("## FRD-1 Clear", "## ORD-1 Clear", "FRD.md, line 10: the heading is not that of a clause"),
+        ("## FRD-1 Clear", "### FRD-1 Clear", "FRD.md, line 8: no clause follows; add"),
+        ("```yaml values", "```yaml", "FRD.md, line 12: the block is not labelled as values; open it with ```yaml values"),
+        ("0.40\n```", "0.40\n", "FRD.md, line 12: the block of values does not end"),
+        ("below: 0.40", "below: [0.40", "FRD.md, line 13: the policy cannot be read ("),
+        ("below: 0.40", "below", "FRD.md, line 13: the YAML below is not a mapping"),
+        (
+            "below: 0.40",
+            "below: 0.40\nbelow: 0.50",
+            "FRD.md, line 14: the policy cannot be read («below» appears twice in one place, first in line 13)",
+        ),
+        (
+            "below: 0.40",
+            "below: &a [1]\nmore: *a",
+            "FRD.md, line 14: the policy cannot be read (an alias (*name) is not allowed); mend it",
+        ),
+        ("below: 0.40", "below: .nan", "FRD.md, line 13: the values below have the value nan"),
+        ("below: 0.40", "below: 2025-01-01", "FRD.md, line 13: the values below have the value datetime.date"),
         (
             "below: 0.40",
             "below: 0.40\nup_to_cents: -1",
-            "FRD.md:13: the values below have the value -1 of up_to_cents, which cannot be",
+            "FRD.md, line 13: the values below have the value -1 of up_to_cents, which cannot be",
         ),
         (
             "below: 0.40",
             "below: 0.40\nby: {role_days: -0.5}",
-            "FRD.md:13: the values below have the value -0.5 of role_days, which",
+            "FRD.md, line 13: the values below have the value -0.5 of role_days, which",
         ),
-        ("below: 0.40", "Below: 0.40", "FRD.md:13: the values below have the name 'Below'"),
-        ("below: 0.40", "below: " + "[" * 3000, "FRD.md:13: the YAML below cannot be read"),
-        ("{below}", "{above}", "FRD.md:16: the placeholder {above} leads to no value; name"),
-        ("is clear", "is {FRD-7.clear}", "FRD.md:17: the placeholder {FRD-7.clear} leads to no value"),
-        ("{below}", "{below:loud}", "FRD.md:16: the placeholder {below:loud} asks for the unknown form 'loud'"),
-        ("{below}", "{below:words}", "FRD.md:16: the placeholder {below:words} leads to a value that is not a whole"),
-        ("{below}", "{below:or}", "FRD.md:16: the placeholder {below:or} leads to a value that is not a list of names"),
-        ("{below}", "{be low}", "FRD.md:16: the placeholder {be low} is not of the form"),
-        ("is clear", "is} clear", "FRD.md:17: a brace stands alone"),
-        ("A score below {below}\nis clear.", "", "FRD.md:10: FRD-1 says nothing; write its text"),
-        ("is clear.", "is clear.\n\n```yaml values\na: 1\n```", "FRD.md:19: a block stands within the prose"),
-        ("is clear.", "is clear.\n\n## FRD-1 Again\n\nText.", "FRD.md:19: FRD-1 already stands in line 10; give it"),
+        ("below: 0.40", "Below: 0.40", "FRD.md, line 13: the values below have the name 'Below'"),
+        ("below: 0.40", "below: " + "[" * 3000, "FRD.md, line 13: the policy cannot be read ("),
+        ("{below}", "{above}", "FRD.md, line 16: the placeholder {above} leads to no value; name"),
+        ("is clear", "is {FRD-7.clear}", "FRD.md, line 17: the placeholder {FRD-7.clear} leads to no value"),
+        ("{below}", "{below:loud}", "FRD.md, line 16: the placeholder {below:loud} asks for the unknown form 'loud'"),
+        ("{below}", "{below:words}", "FRD.md, line 16: the placeholder {below:words} leads to a value that is not a whole"),
+        ("{below}", "{below:or}", "FRD.md, line 16: the placeholder {below:or} leads to a value that is not a list of names"),
+        ("{below}", "{be low}", "FRD.md, line 16: the placeholder {be low} is not of the form"),
+        ("is clear", "is} clear", "FRD.md, line 17: a brace is unmatched"),
+        ("A score below {below}\nis clear.", "", "FRD.md, line 10: FRD-1 says nothing; write its text"),
+        ("is clear.", "is clear.\n\n```yaml values\na: 1\n```", "FRD.md, line 19: a block appears inside the prose"),
+        ("is clear.", "is clear.\n\n## FRD-1 Again\n\nText.", "FRD.md, line 19: FRD-1 is already used in line 10; give it"),
     ],
 )
 def test_a_broken_document_is_refused_with_file_line_and_remedy(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -97,11 +105,11 @@ def test_a_broken_document_is_refused_with_file_line_and_remedy(tmp_path: Path, 
 
 def test_the_document_that_the_others_are_broken_from_is_good(tmp_path: Path) -> None:
     (tmp_path / "FRD.md").write_text(GOOD)
-    assert PolicyBook.load(tmp_path).policies
+    assert PolicyBook.load(tmp_path).documents
 
 
 def test_text_that_is_not_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
-    assert refused(tmp_path, GOOD.encode() + b"\xff").startswith("FRD.md:18: the text is not UTF-8; save")
+    assert refused(tmp_path, GOOD.encode() + b"\xff").startswith("FRD.md, line 18: the text is not UTF-8; save")
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -110,4 +118,4 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    assert refused(tmp_path, "").startswith("FRD.md:1: the front matter is missing")
+    assert refused(tmp_path, "").startswith("FRD.md, line 1: the front matter is missing")

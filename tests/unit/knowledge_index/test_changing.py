@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from errors import BadInput
 from knowledge_index.changing import read_change, with_tiers, with_values
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from tests.actions import CANCEL_ORDER, CREATE_TASK, OPEN_CASE, SEND_MESSAGE
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 BOOK = PolicyBook.load(REFERENCE_POLICIES).standing(NOW)
-ACTIONS = ("cancel_order", "open_case", "send_message")
+ACTIONS = (CANCEL_ORDER, OPEN_CASE, SEND_MESSAGE)
 
 
 def test_a_number_is_another_and_the_text_shows_it() -> None:
@@ -47,18 +48,18 @@ def test_what_is_not_there_or_of_another_kind_is_refused_with_what_is_like_it(pa
 
 
 def test_an_action_changes_its_tier() -> None:
-    tiers = {"cancel_order": "automate", "open_case": "recommend", "send_message.apology": "automate"}
+    tiers = {CANCEL_ORDER: "automate", OPEN_CASE: "recommend", "send_message.apology": "automate"}
     values = with_tiers(BOOK, tiers, ["GOV-1"], ACTIONS).values(NOW)["GOV_1"]
-    assert "cancel_order" in values["automate"] and "open_case" not in values["automate"]
-    assert values["automate_templates"]["send_message"] == ["delay_notice", "apology"]
-    for wrong, said in (({"cancel_ordr": "automate"}, "did you mean cancel_order"), ({"open_case": "never"}, "automate or")):
+    assert CANCEL_ORDER in values["automate"] and OPEN_CASE not in values["automate"]
+    assert values["automate_templates"][SEND_MESSAGE] == ["delay_notice", "apology"]
+    for wrong, said in (({"cancel_ordr": "automate"}, "did you mean cancel_order"), ({OPEN_CASE: "never"}, "automate or")):
         with pytest.raises(BadInput, match=said):
             with_tiers(BOOK, wrong, ["GOV-1"], ACTIONS)
 
 
 def test_a_change_is_read_as_it_is_written() -> None:
     assert read_change("FRD-2.elevated=0.8") == ("FRD-2.elevated", 0.8)
-    assert read_change("GOV-1.automate=[open_case, create_task]") == ("GOV-1.automate", ["open_case", "create_task"])
+    assert read_change("GOV-1.automate=[open_case, create_task]") == ("GOV-1.automate", [OPEN_CASE, CREATE_TASK])
 
 
 @given(st.text(max_size=80))

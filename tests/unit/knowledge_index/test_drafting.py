@@ -9,18 +9,19 @@ import pytest
 
 from errors import BadInput
 from knowledge_index.drafting import (
-    Difference,
     Edit,
-    book_with,
+    PolicyDifference,
     closed,
     content_digest,
     differences,
+    install,
     newest,
     parse_draft,
     redrafted,
+    with_draft,
 )
-from knowledge_index.installing import install
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from tests.actions import OPEN_CASE
 
 DAY = date(2027, 3, 1)
 BEFORE, AFTER = datetime(2027, 2, 28, 23, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)
@@ -60,9 +61,9 @@ def test_one_number_within_a_list_of_bands_changes_alone() -> None:
 
 
 def test_a_list_may_grow_and_its_texts_are_quoted_where_they_must_be() -> None:
-    text = drafted("GOV", {"GOV-1": Edit(values={"automate": ["open_case", "a, b: {c}", "2"]})})
+    text = drafted("GOV", {"GOV-1": Edit(values={"automate": [OPEN_CASE, "a, b: {c}", "2"]})})
     assert "automate: [open_case, 'a, b: {c}', '2']\n" in text
-    assert parse_draft(text).clauses[0].values["automate"] == ["open_case", "a, b: {c}", "2"]
+    assert parse_draft(text).clauses[0].values["automate"] == [OPEN_CASE, "a, b: {c}", "2"]
 
 
 def test_comments_block_lists_and_the_values_beside_them_stay(folder: Path) -> None:
@@ -76,7 +77,7 @@ def test_comments_block_lists_and_the_values_beside_them_stay(folder: Path) -> N
         file.read_text(), file, {"FRD-1": Edit(values={"a": 17, "names": ["b", "c", "d"]})}, version=2, in_force_from=DAY
     )
     assert "version: 2 # first\n" in text
-    assert "# why\na: 17 # hex\nnames:\n  [b, c, d]\nlast: 'x'\n```\n\nText {a}.\n\n\n" in text
+    assert "# why\na: 17   # hex\nnames:\n  - b\n  - c\n  - d\nlast: 'x'\n```\n\nText {a}.\n\n\n" in text
 
 
 def test_a_text_is_replaced_and_what_follows_stays() -> None:
@@ -89,8 +90,8 @@ def test_several_clauses_change_in_one_draft_and_the_differences_say_how() -> No
     text = drafted("FRD", {"FRD-3": Edit(values={"from": 0.8}), "FRD-1": Edit(prose="Fine.")})
     before = newest(PolicyBook.load(REFERENCE_POLICIES), "FRD")
     assert differences(before, parse_draft(text)) == [
-        Difference(clause="FRD-1", name="", before=before.clauses[0].prose, after="Fine."),
-        Difference(clause="FRD-3", name="from", before=0.75, after=0.8),
+        PolicyDifference(clause="FRD-1", name="", before=before.clauses[0].prose, after="Fine."),
+        PolicyDifference(clause="FRD-3", name="from", before=0.75, after=0.8),
     ]
 
 
@@ -118,7 +119,7 @@ def test_an_edit_that_does_not_fit_is_refused(edits: dict[str, Edit], sentence: 
 
 
 @pytest.mark.parametrize(
-    "value", [[], ["x", "x"], "open_case", [1], [{"a": 1}]], ids=["empty", "twice", "text", "number", "mapping"]
+    "value", [[], ["x", "x"], OPEN_CASE, [1], [{"a": 1}]], ids=["empty", "twice", "text", "number", "mapping"]
 )
 def test_a_list_keeps_the_kind_of_its_items(value: Any) -> None:
     with pytest.raises(BadInput, match="GOV-1: automate"):
@@ -133,12 +134,12 @@ def test_bands_keep_their_number_and_their_names() -> None:
 
 def test_a_placeholder_that_leads_to_nothing_is_found_before_anybody_uses_it() -> None:
     text = drafted("FRD", {"FRD-1": Edit(prose="Below {FRD-2.elevatet}.")})
-    with pytest.raises(BadInput, match=r"FRD.v2.md:12: the placeholder \{FRD-2.elevatet\} leads to no value"):
-        book_with(REFERENCE_POLICIES, text)
+    with pytest.raises(BadInput, match=r"FRD.v2.md, line 12: the placeholder \{FRD-2.elevatet\} leads to no value"):
+        with_draft(PolicyBook.load(REFERENCE_POLICIES), text)
 
 
 def test_the_book_with_a_draft_has_both_versions_each_in_its_time() -> None:
-    book = book_with(REFERENCE_POLICIES, drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
+    book = with_draft(PolicyBook.load(REFERENCE_POLICIES), drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
     assert [book.clause("FRD-2", at).values["elevated"] for at in (BEFORE, AFTER)] == [0.4, 0.6]
     assert "below 0.60" in book.clause("FRD-1", AFTER).text
     present = PolicyBook.load(REFERENCE_POLICIES)
@@ -146,28 +147,29 @@ def test_the_book_with_a_draft_has_both_versions_each_in_its_time() -> None:
 
 
 def test_a_standing_book_holds_the_clauses_of_one_moment_always() -> None:
-    book = book_with(REFERENCE_POLICIES, drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})})).standing(AFTER)
+    made = with_draft(PolicyBook.load(REFERENCE_POLICIES), drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
+    book = made.standing(AFTER)
     assert book.clause("FRD-2", datetime(1999, 1, 1, tzinfo=UTC)).values["elevated"] == 0.6
 
 
 def test_a_draft_of_a_version_that_is_not_the_next_is_stale(folder: Path) -> None:
     text = drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})})
-    install(folder, text)
-    with pytest.raises(BadInput, match="The draft is version 2 of FRD, and the newest is version 2; draft it anew"):
-        book_with(folder, text)
+    install([folder], text)
+    with pytest.raises(BadInput, match="The draft is version 2 of FRD, and the newest is version 2; create a new draft"):
+        with_draft(PolicyBook.load(folder), text)
 
 
 def test_a_draft_begins_later_than_the_version_before_it(folder: Path) -> None:
-    install(folder, drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
+    install([folder], drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
     third = drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.7})}, version=3, folder=folder)
     with pytest.raises(BadInput, match="Version 2 of FRD is in force from 2027-03-01 on; let the draft begin on a later day"):
-        book_with(folder, third)
+        with_draft(PolicyBook.load(folder), third)
 
 
 def test_putting_a_version_into_the_folder_ends_the_one_before_and_can_be_taken_back(folder: Path) -> None:
     as_it_was = {file.name: file.read_bytes() for file in folder.iterdir()}
-    take_back = install(folder, drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
-    versions = {(p.version, p.in_force_until) for p in PolicyBook.load(folder).policies if p.id == "FRD"}
+    take_back = install([folder], drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
+    versions = {(p.version, p.in_force_until) for p in PolicyBook.load(folder).documents if p.id == "FRD"}
     assert versions == {(1, date(2027, 2, 28)), (2, None)}
     take_back()
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == as_it_was
@@ -177,7 +179,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_stays_as_it_was(folder: Pat
     (folder / ".FRD.v2.md.partial").mkdir()  # what would have to be written first is in the way
     as_it_was = {file.name: file.read_bytes() for file in folder.glob("*.md")}
     with pytest.raises(BadInput, match=r"cannot be written \(Is a directory\), and no policy was changed"):
-        install(folder, drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
+        install([folder], drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})}))
     assert {file.name: file.read_bytes() for file in folder.glob("*.md")} == as_it_was
 
 
@@ -185,12 +187,12 @@ def test_a_file_that_stands_where_the_version_would_is_not_overwritten(folder: P
     text = drafted("FRD", {"FRD-2": Edit(values={"elevated": 0.6})})
     (folder / "FRD.v2.md").write_text(text.replace("FRD", "XYZ"))
     with pytest.raises(BadInput, match=r"FRD.v2.md is there already; move it away"):
-        install(folder, text)
+        install([folder], text)
 
 
 def test_what_a_version_says_does_not_depend_on_its_last_day() -> None:
     document = newest(PolicyBook.load(REFERENCE_POLICIES), "FRD")
     ended = parse_draft(closed(document.text, document.file, DAY))
-    assert ended.header.in_force_until == DAY and content_digest(ended) == content_digest(document)
+    assert ended.in_force_until == DAY and content_digest(ended) == content_digest(document)
     other = parse_draft(drafted("FRD", {"FRD-1": Edit(prose="Fine.")}))
     assert content_digest(other) != content_digest(document)

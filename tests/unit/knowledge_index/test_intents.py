@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from errors import BadInput
-from knowledge_index.embeddings import MiniLM
+from knowledge_index.embeddings import FILE, MiniLM
 from knowledge_index.intents import Intents
-from knowledge_index.remembered import FILE
 
 SHIPPED = Path(__file__).resolve().parents[3] / "knowledge_index" / "phrasings" / "support"
 PHRASINGS = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger import audit
+from ledger import audit_chain
 from ledger.base import Ledger
 from ledger.memory import MemoryLedger
 from ledger.records import AuditEntry
@@ -61,8 +61,8 @@ def test_the_log_names_who_and_why_and_not_what_customers_wrote(ledger: Ledger) 
 
 
 def test_an_empty_log_is_intact(ledger: Ledger) -> None:
-    assert (ledger.audit(), ledger.audit_head(), ledger.verify_audit()) == ([], (0, audit.START), [])
-    assert ledger.verify_audit((0, audit.START)) == []
+    assert (ledger.audit(), ledger.audit_head(), ledger.verify_audit()) == ([], (0, audit_chain.START), [])
+    assert ledger.verify_audit((0, audit_chain.START)) == []
 
 
 def test_both_ledgers_write_the_same_bodies_in_the_same_order(ledger: Ledger) -> None:
@@ -84,7 +84,7 @@ def _edit(entries: list[AuditEntry]) -> list[AuditEntry]:
 
 def _edit_and_digest_again(entries: list[AuditEntry]) -> list[AuditEntry]:
     at = entries[2]
-    forged = audit.entry((at.seq - 1, at.previous), at.at, at.kind, at.run_id, {"by": "Mallory"})
+    forged = audit_chain.entry((at.seq - 1, at.previous), at.at, at.kind, at.run_id, {"by": "Mallory"})
     return [*entries[:2], forged, *entries[3:]]
 
 
@@ -115,18 +115,18 @@ def _repeat(entries: list[AuditEntry]) -> list[AuditEntry]:
 def test_what_is_tampered_with_is_found(tamper: Callable[[list[AuditEntry]], list[AuditEntry]]) -> None:
     ledger = MemoryLedger()
     _a_whole_run(ledger)
-    assert audit.verify(tamper(ledger.audit()))
+    assert audit_chain.verify(tamper(ledger.audit()))
 
 
 def test_a_cut_tail_is_found_against_an_exported_head() -> None:
     ledger = MemoryLedger()
     _a_whole_run(ledger)
     entries, head = ledger.audit(), ledger.audit_head()
-    assert audit.verify(entries[:-2]) == []
-    assert audit.verify(entries[:-2], head) == [
+    assert audit_chain.verify(entries[:-2]) == []
+    assert audit_chain.verify(entries[:-2], head) == [
         f"The audit log ends at row {head[0] - 2}, and the exported head is row {head[0]}: its tail was cut."
     ]
-    assert audit.verify([], head)
+    assert audit_chain.verify([], head)
 
 
 def test_a_chain_written_anew_is_found_against_an_exported_head() -> None:
@@ -134,7 +134,7 @@ def test_a_chain_written_anew_is_found_against_an_exported_head() -> None:
     _a_whole_run(ledger)
     for n in range(20):
         started(forged, f"run-{n}")
-    assert audit.verify(forged.audit()) == []
-    assert audit.verify(forged.audit(), ledger.audit_head()) == [
+    assert audit_chain.verify(forged.audit()) == []
+    assert audit_chain.verify(forged.audit(), ledger.audit_head()) == [
         f"Audit row {ledger.audit_head()[0]} is not the one that was exported as the head."
     ]

@@ -33,7 +33,7 @@ def test_the_second_waits_for_the_first_and_is_approved_and_edited_by_nobody(bot
     assert (held_by(both, "run-1"), held_by(both, "run-2")) == ("", "run-1")
     assert both.run("run-2").status == "waiting"
     for kind in ("approve", "edit"):
-        with pytest.raises(Refused, match="would change what run run-1 would change too"):
+        with pytest.raises(Refused, match="would change the same records as run run-1"):
             decided(both, kind, proposal_id="p-2")
     assert decided(both, "reject", proposal_id="p-2")[1] == "rejected"
 

@@ -30,7 +30,7 @@ def test_a_plan_that_waits_for_nobody_is_automatic_and_the_run_goes_on(ledger: L
     made = ledger.proposal("run-1")
     assert made is not None and made.status == "automatic"
     assert (ledger.run("run-1").status, ledger.queue()) == ("running", [])
-    with pytest.raises(Refused, match="p-1 is 'automatic' and waits for nobody"):
+    with pytest.raises(Refused, match="p-1 is 'automatic' and is not waiting for a decision"):
         decided(ledger)
 
 
@@ -131,7 +131,7 @@ def test_a_decision_needs_a_reason(ledger: Ledger, reason: str) -> None:
 
 def test_what_was_not_seen_is_not_decided(ledger: Ledger) -> None:
     ledger.propose(a_proposal())
-    with pytest.raises(Refused, match=r"not the one that you saw \(its digest differs\)"):
+    with pytest.raises(Refused, match=r"has changed since you opened it \(its digest differs\)"):
         decided(ledger, digest="digest of an older one")
 
 
@@ -152,14 +152,14 @@ def test_an_expired_proposal_can_still_be_sent_back(ledger: Ledger) -> None:
 @pytest.mark.parametrize("kind", ["approve", "edit"])
 def test_approving_and_editing_take_the_role_of_the_proposal(ledger: Ledger, kind: DecisionKind) -> None:
     ledger.propose(a_proposal(role="supervisor"))
-    with pytest.raises(Refused, match=f"To {kind} proposal p-1 takes the role supervisor, and Rita is reviewer"):
+    with pytest.raises(Refused, match=f"To {kind} proposal p-1 requires the role supervisor, and Rita is reviewer"):
         decided(ledger, kind, by="Rita")
     assert decided(ledger, kind, by="Sara")[0].role == "supervisor"
 
 
 def test_a_reviewer_may_reject_what_only_finance_may_approve(ledger: Ledger) -> None:
     ledger.propose(a_proposal(role="finance"))
-    with pytest.raises(Refused, match="takes the role reviewer, and Nick is analyst"):
+    with pytest.raises(Refused, match="requires the role reviewer, and Nick is analyst"):
         decided(ledger, "reject", by="Nick")
     assert decided(ledger, "reject", by="Rita")[1] == "rejected"
 
@@ -207,7 +207,7 @@ def test_a_proposal_or_a_kind_that_does_not_exist_is_bad_input(ledger: Ledger) -
     with pytest.raises(BadInput, match="There is no proposal 'p-9' in the ledger"):
         decided(ledger, proposal_id="p-9")
     ledger.propose(a_proposal())
-    with pytest.raises(BadInput, match="'nod' is no decision"):
+    with pytest.raises(BadInput, match="'nod' is not a decision"):
         decided(ledger, "nod")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="has no time zone"):
         decided(ledger, at=datetime(2026, 3, 1))
@@ -230,7 +230,7 @@ def test_a_person_is_one_whatever_the_case_and_gets_another_role(ledger: Ledger)
     rows = len(ledger.audit())
     ledger.add_person("Rita", "supervisor")
     assert len(ledger.audit()) == rows
-    with pytest.raises(BadInput, match="'boss' is no role"):
+    with pytest.raises(BadInput, match="'boss' is not a role"):
         ledger.add_person("Bob", "boss")
     with pytest.raises(BadInput, match="A person needs a name"):
         ledger.add_person(" ", "reviewer")

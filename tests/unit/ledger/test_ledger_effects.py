@@ -8,6 +8,7 @@ import pytest
 from errors import BadInput, Refused, TakenOver
 from ledger.base import Ledger
 from ledger.records import EffectStatus
+from tests.actions import CONFIRM_RESERVATION, RELEASE_PAYMENT_HOLD
 from tests.ledger_examples import LATER, a_proposal, an_effect, decided, staffed, started
 
 
@@ -61,12 +62,12 @@ def test_an_automatic_plan_needs_no_approval(ledger: Ledger) -> None:
 
 
 def test_only_what_stands_in_the_plan_is_intended(approved: Ledger) -> None:
-    for step, action in ((1, "release_payment_hold"), (2, "confirm_reservation"), (-1, "confirm_reservation")):
+    for step, action in ((1, RELEASE_PAYMENT_HOLD), (2, CONFIRM_RESERVATION), (-1, CONFIRM_RESERVATION)):
         with pytest.raises(Refused, match="only what was approved is executed"):
             approved.intend([replace(an_effect(), step=step, action=action)])
     started(approved, "run-2")
     for stranger in (an_effect(proposal_id="p-9"), an_effect(run_id="run-2")):
-        with pytest.raises(BadInput, match="which is none of its run"):
+        with pytest.raises(BadInput, match="which does not belong to its run"):
             approved.intend([stranger])
     with pytest.raises(BadInput, match="handed in as 'done'"):
         approved.intend([an_effect(status="done")])
@@ -116,7 +117,7 @@ def test_an_unknown_key_or_status_is_bad_input(approved: Ledger) -> None:
     with pytest.raises(BadInput, match="There is no effect with the key 'k-9'"):
         approved.mark_effect("k-9", "executing", at=LATER)
     approved.intend([an_effect()])
-    with pytest.raises(BadInput, match="'finished' is no status of an effect"):
+    with pytest.raises(BadInput, match="'finished' is not a status of an effect"):
         approved.mark_effect("k-0", "finished", at=LATER)  # type: ignore[arg-type]
 
 

@@ -60,7 +60,7 @@ def test_decisions_of_all_runs_are_told_in_their_order(ledger: Ledger, rejected:
 @pytest.mark.parametrize(
     ("other", "error", "sentence"),
     [
-        ({"by": "Rita"}, Refused, "takes the role administrator or analyst, and Rita is reviewer"),
+        ({"by": "Rita"}, Refused, "requires the role administrator or analyst, and Rita is reviewer"),
         ({"by": "Mallory"}, Refused, "Sign in to promote or drop a lesson"),
         ({"decision_id": "none"}, BadInput, "There is no lesson 'none'"),
         ({"dataset": " "}, BadInput, "name its file"),

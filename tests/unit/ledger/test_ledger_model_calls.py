@@ -64,7 +64,7 @@ def test_a_day_may_cost_so_much_where_prices_are_known(ledger: Ledger) -> None:
 
 def test_a_question_begins_once_and_ends_once(ledger: Ledger) -> None:
     ledger.begin_model_call(a_call(), **BUDGETS)
-    with pytest.raises(BadInput, match="The question 'c-1' to a model was begun before"):
+    with pytest.raises(BadInput, match="The question 'c-1' to a model was already started"):
         ledger.begin_model_call(a_call(), **BUDGETS)
     with pytest.raises(BadInput, match="There is no question 'c-2'"):
         ledger.end_model_call("c-2", answered())

@@ -27,7 +27,7 @@ def test_an_event_that_comes_again_gives_the_run_it_has(ledger: Ledger) -> None:
 
 def test_another_event_under_the_same_source_id_is_refused(ledger: Ledger) -> None:
     ledger.take_in(an_event(), "run-1", {})
-    with pytest.raises(Refused, match="ev-1 was taken in before with another content"):
+    with pytest.raises(Refused, match="ev-1 was already accepted with different content"):
         ledger.take_in(an_event(trigger={"order_id": "O-2"}), "run-2", {})
     assert len(ledger.runs()) == 1
 
@@ -127,7 +127,9 @@ def test_an_incident_stops_the_run_until_somebody_resumes_it(ledger: Ledger) -> 
     made = ledger.incident("run-1", "wms does not answer", LATER)
     assert ledger.incident("run-1", "wms does not answer", LATER) == made
     assert (ledger.run("run-1").status, ledger.incidents()) == ("incident", [made])
-    with pytest.raises(Refused, match="takes the role administrator or finance or reviewer or supervisor, and Nick is analyst"):
+    with pytest.raises(
+        Refused, match="requires the role administrator or finance or reviewer or supervisor, and Nick is analyst"
+    ):
         ledger.resume("run-1", by="Nick", reason="mended", at=LATER)
     assert ledger.resume("run-1", by="Rita", reason="wms is back", at=LATER).status == "running"
     assert ledger.incidents() == []
@@ -202,9 +204,9 @@ def test_a_run_without_a_proposal_is_abandoned_without_a_verdict(ledger: Ledger)
 @pytest.mark.parametrize(
     ("by", "reason", "sentence"),
     [
-        ("Nick", "given up", "takes the role administrator or finance or reviewer or supervisor, and Nick is analyst"),
+        ("Nick", "given up", "requires the role administrator or finance or reviewer or supervisor, and Nick is analyst"),
         ("Nobody", "given up", "'Nobody' is not known to the ledger"),
-        ("Rita", " \n", "takes a reason"),
+        ("Rita", " \n", "requires a reason"),
     ],
 )
 def test_nobody_abandons_a_run_who_may_not_or_without_a_reason(ledger: Ledger, by: str, reason: str, sentence: str) -> None:

@@ -39,7 +39,7 @@ def test_nobody_in_particular_may_nothing_and_is_told_to_sign_in(permission: Per
 
 
 def test_who_may_not_is_told_which_role_it_takes_and_which_they_have() -> None:
-    with pytest.raises(Refused, match=r"^To manage people takes the role administrator, and kim is reviewer\.$"):
+    with pytest.raises(Refused, match=r"^To manage people requires the role administrator, and kim is reviewer\.$"):
         require(somebody("reviewer"), "manage_people")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.server_log import reason_in
+from ledger.embedded import reason_in
 
 STAMP = "2026-03-14 09:30:00.000 UTC [17] "
 

@@ -8,10 +8,9 @@ import orjson
 import pytest
 
 from errors import BadInput
-from models.answers import parsed
+from models.answers import parse_answer
 from models.invoices import SCHEMA, checked
-from systems.invoice_file import read_invoice_file
-from systems.ubl import Line, Supplier
+from systems.invoices import InvoiceLine, read_invoice_file
 
 TEXT = """Dear all, please find our invoice TOSL-110 of 14 March 2026 for order 123.
   1   Paper   1.000 pcs at 1,00 DKK     1.000,00
@@ -48,7 +47,7 @@ def changed(name: str, value: Any) -> dict[str, Any]:
 
 
 def test_what_stands_in_the_text_is_taken_with_its_quotes() -> None:
-    assert checked(TEXT, parsed(orjson.dumps(RIGHT).decode(), SCHEMA)) == RIGHT
+    assert checked(TEXT, parse_answer(orjson.dumps(RIGHT).decode(), SCHEMA)) == RIGHT
 
 
 WRONG = {
@@ -85,8 +84,9 @@ def test_a_file_that_a_person_has_looked_at_is_an_invoice(tmp_path: Path) -> Non
     file = tmp_path / "invoice.json"
     file.write_bytes(orjson.dumps(FILE))
     invoice = read_invoice_file(file)
-    assert invoice.supplier == Supplier("SellerCompany", (), None) and invoice.type_code == "380"
-    assert invoice.lines == (Line("1", None, 1, 100, 100, "Paper"),)
+    assert (invoice.supplier, invoice.supplier_ids, invoice.tax_id) == ("SellerCompany", (), None) and invoice.type_code == "380"
+    line = InvoiceLine(line_id="1", order_line=None, qty=1, unit_price_cents=100, amount_cents=100, name="Paper")
+    assert invoice.lines == (line,)
 
 
 NO_FILES = {

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.masking import Masks, leaks
-from models.untrusted import block
+from models.prompts import block
 
 SECRETS = {
     "card": [
@@ -20,7 +20,8 @@ SECRETS = {
     ],
     "phone": ["+1 555 123 4567", "(555) 123-4567-89", "+15551234567", "0049 30 1234567", "call me at 5551234567"],
     "secret": [
-        "sk-abcdefghijklmnop", "AKIAIOSFODNN7EXAMPLE", "password: hunter2", "my pin is 4711", "Bearer abc123def456", "CVV is 123",
+        "sk-abcdefghijklmnop", "AKIAIOSFODNN7EXAMPLE", "password: hunter2", "my pin is 4711", "my pın is 4711",
+        "Bearer abc123def456", "CVV is 123",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ],
@@ -32,6 +33,7 @@ HARMLESS = [
     "My password is not working, and I cannot sign in.",
     "shipping_address_unverified_and_nothing_explains_it",
     "SKU-1042, 3 of 12; PO-2024-000123",
+    "DE89ABİDEFGHIJKLMNOPQ and TR33ABCDEFGHIJıLMNOPſ",
 ]
 
 

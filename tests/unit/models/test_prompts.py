@@ -6,9 +6,9 @@ import pytest
 
 from errors import BadInput, NoAnswer
 from models import prompts
+from models.answers import ScriptedModel
 from models.calls import Question
 from models.prompts import Prompt
-from models.scripted import ScriptedModel
 
 TEXT = '---\nversion: 3\n---\n# System\nBe {tone}. Answer as {"a": 1}.\n\n# User\n{data}\n# Why\n{data}\n'
 NONE = {

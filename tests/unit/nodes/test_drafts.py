@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from nodes.case import LONGEST_SAID
+from tests.actions import SEND_MESSAGE, SEND_OUTREACH
 from tests.engine import (
     Raw,
     a_charge,
@@ -32,7 +33,7 @@ from tests.unit.nodes.examples import (
 DECLINED = [a_payment(authorizations=[an_authorization(status="declined")])]
 
 
-def text_of(raw: Raw, action: str = "send_message") -> str:
+def text_of(raw: Raw, action: str = SEND_MESSAGE) -> str:
     """The one text of the drafted plan."""
     (text,) = [step["args"]["text"] for step in drafted(raw)["plan"] if step["name"] == action]
     return str(text)
@@ -61,9 +62,9 @@ def test_money_is_written_as_people_write_it(cents: int, told: str) -> None:
 @pytest.mark.parametrize(
     ("eta", "told"),
     [
-        ("2026-03-15T12:00:00Z", "15 March 2026"),
-        ("2026-03-14T12:00:01Z", "14 March 2026"),
-        ("2026-03-16T00:00:00.000Z", "16 March 2026"),
+        ("2026-03-15T12:00:00Z", "March 15, 2026"),
+        ("2026-03-14T12:00:01Z", "March 14, 2026"),
+        ("2026-03-16T00:00:00.000Z", "March 16, 2026"),
     ],
 )
 def test_a_day_is_written_as_people_write_it(eta: str, told: str) -> None:
@@ -88,7 +89,7 @@ def test_a_customer_who_could_not_be_read_is_greeted_without_a_name() -> None:
 
 @pytest.mark.parametrize("name", [None, ""])
 def test_what_is_left_out_in_a_sentence_leaves_no_double_blank(name: str | None) -> None:
-    text = text_of(account_review(accounts=[an_account(name=name)]), "send_outreach")
+    text = text_of(account_review(accounts=[an_account(name=name)]), SEND_OUTREACH)
     assert "  " not in text and "(not known)" not in text and "None" not in text
 
 
@@ -122,7 +123,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_stays_text_whatever_it_says(name: str) -> None:
     assert text_of(declined(name=name)).startswith(f"Hello {name},\n\nYour card did not accept $100.00")
-    text = text_of(account_review(accounts=[an_account(name=name)]), "send_outreach")
+    text = text_of(account_review(accounts=[an_account(name=name)]), SEND_OUTREACH)
     assert f"because {name} matters to us" in text
 
 
@@ -155,7 +156,7 @@ def test_a_moment_that_is_none_is_left_out() -> None:
     raw = delay(stock=[])
     case = opened(raw)
     letter = case.letter("late", {"claim": {"order_id": "O-1", "promised_at": None}}).filled
-    assert "order O-1 comes later" in letter and "20 March 2026" in letter
+    assert "order O-1 comes later" in letter and "March 20, 2026" in letter
 
 
 def test_two_orders_of_one_customer_get_one_letter_of_one_template() -> None:
@@ -163,7 +164,7 @@ def test_two_orders_of_one_customer_get_one_letter_of_one_template() -> None:
     for order in orders:
         order["customer_id"] = "C-1"
     raw = delay(orders=orders, stock=[])
-    assert [step["name"] for step in drafted(raw)["plan"]] == ["send_message"]
+    assert [step["name"] for step in drafted(raw)["plan"]] == [SEND_MESSAGE]
 
 
 # A letter is part of the plan
@@ -196,7 +197,7 @@ def test_a_text_that_is_none_goes_back(text: Any) -> None:
 def test_the_text_says_nothing_about_whom_it_goes_to() -> None:
     raw = account_review(accounts=[an_account(contacts=[a_contact("N-1", opted_out=True), a_contact("N-2")])])
     draft = drafted(raw)
-    letter = next(step for step in draft["plan"] if step["name"] == "send_outreach")
+    letter = next(step for step in draft["plan"] if step["name"] == SEND_OUTREACH)
     assert letter["args"]["contact_id"] == "N-2" and "N-2" not in letter["args"]["text"]
 
 

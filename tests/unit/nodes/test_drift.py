@@ -5,21 +5,21 @@ from dataclasses import replace
 import pytest
 
 from errors import MissionsError
-from evals.cases import recorded
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
+from evals.recorded.cases import recorded
 from ledger.canonical import utc_now
 from ledger.records import Proposal
-from nodes.diagnose import find
 from nodes.drift import Difference, Drift, drift
 from nodes.listening import Listening
 from systems.recorded import RecordedSystems
+from tests.actions import REALLOCATE_LINE
 from tests.engine import LiveRun, Raw, a_charge, a_line, a_payment, a_stock, an_authorization, an_exception, an_order, opened
 from tests.unit.nodes.examples import account_review, an_invoice, an_invoice_received, delay
 
 ELSEWHERE = a_stock(location="DC-2")
 
 
-def since(then: Raw, now: Raw, lab: Laboratory, left_out: tuple[int, ...] = ()) -> Drift:
+def since(then: Raw, now: Raw, lab: EvalEnvironment, left_out: tuple[int, ...] = ()) -> Drift:
     """A proposal is made of one world; then the world is another."""
     run = LiveRun.of(then)
     systems = RecordedSystems(recorded(now, lab.packs, "test").systems, lab.catalogue, utc_now)
@@ -36,39 +36,39 @@ def a_check(result: str) -> Raw:
     return {"order_id": "O-1", "result": result}
 
 
-def test_where_nothing_has_changed_nothing_differs(lab: Laboratory) -> None:
+def test_where_nothing_has_changed_nothing_differs(lab: EvalEnvironment) -> None:
     assert since(an_exception(), an_exception(), lab).differences == ()
 
 
-def test_what_no_ledger_keeps_in_a_text_is_no_difference(lab: Laboratory) -> None:
+def test_what_no_ledger_keeps_in_a_text_is_no_difference(lab: EvalEnvironment) -> None:
     unkept = RecordedSystems(an_exception(orders=[an_order(note="a\0b\ud800")])["systems"], lab.catalogue, utc_now)
     run = LiveRun.of(an_exception(orders=[an_order(note="a\ufffdb\ufffd")]))
     context = replace(run._context, reader=Listening(unkept, lab.phrasebook, utc_now))
     assert drift(context, run.ledger.run("r-1"), run.proposal).differences == ()
 
 
-def test_a_unit_of_stock_that_decides_nothing_differs_and_gives_no_reason(lab: Laboratory) -> None:
+def test_a_unit_of_stock_that_decides_nothing_differs_and_gives_no_reason(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(stock=[a_stock(on_hand=11)]), lab)
     assert found.differences == (Difference("wms.list_stock", "A, DC-1", "on_hand", 10, 11),)
     assert found.reasons == ()
 
 
-def test_stock_that_suffices_no_more_is_told_with_the_findings_that_come_out_otherwise(lab: Laboratory) -> None:
+def test_stock_that_suffices_no_more_is_told_with_the_findings_that_come_out_otherwise(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(stock=[a_stock(on_hand=1)]), lab)
     assert found.differences == (Difference("wms.list_stock", "A, DC-1", "on_hand", 10, 1),)
     assert found.reasons == (
-        "no longer so: DC-1 has the 2 of A for line 1.",
-        "now: DC-1 cannot fill line 1, 2 of A.",
+        "no longer so: DC-1 has 2 × A in stock (line 1).",
+        "now: DC-1 is short of 2 × A (line 1).",
     )  # fmt: skip
 
 
-def test_a_plan_that_holds_no_more_is_told_with_what_the_check_objects_to(lab: Laboratory) -> None:
+def test_a_plan_that_holds_no_more_is_told_with_what_the_check_objects_to(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(payments=[a_payment(on_hold=False)]), lab)
     assert told(found) == [("payments.get_payment", "O-1", "on_hold"), ("payments.list_payments", "O-1", "on_hold")]
     assert found.reasons == ("step 1, release_payment_hold: the payment is not on hold",)
 
 
-def test_another_approval_than_the_one_that_was_asked_for_is_a_reason(lab: Laboratory) -> None:
+def test_another_approval_than_the_one_that_was_asked_for_is_a_reason(lab: EvalEnvironment) -> None:
     dear = an_order(lines=[a_line(unit_price_cents=2_000_000)])
     paid = a_payment(authorizations=[an_authorization(amount_cents=4_000_000)])
     found = since(an_exception(), an_exception(orders=[dear], payments=[paid]), lab)
@@ -76,13 +76,13 @@ def test_another_approval_than_the_one_that_was_asked_for_is_a_reason(lab: Labor
     assert found.reasons[-1] == "the plan needs another approval now"
 
 
-def test_no_sentence_is_told_as_gone_and_as_new(lab: Laboratory) -> None:
+def test_no_sentence_is_told_as_gone_and_as_new(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(orders=[an_order(lines=[a_line(picked=True)])]), lab)
     gone = {reason.removeprefix("no longer so: ") for reason in found.reasons if reason.startswith("no longer so: ")}
     assert not gone & {reason.removeprefix("now: ") for reason in found.reasons}
 
 
-def test_a_record_that_appeared_and_one_that_is_gone_differ_as_a_whole(lab: Laboratory) -> None:
+def test_a_record_that_appeared_and_one_that_is_gone_differ_as_a_whole(lab: EvalEnvironment) -> None:
     appeared = since(an_exception(), an_exception(stock=[a_stock(), ELSEWHERE]), lab)
     assert appeared.differences == (Difference("wms.list_stock", "A, DC-2", "", None, ELSEWHERE),)
     gone = since(an_exception(stock=[a_stock(), ELSEWHERE]), an_exception(), lab)
@@ -90,12 +90,12 @@ def test_a_record_that_appeared_and_one_that_is_gone_differ_as_a_whole(lab: Labo
     assert appeared.reasons == gone.reasons == ()
 
 
-def test_the_only_record_of_its_kind_that_is_gone_is_named_by_what_was_asked(lab: Laboratory) -> None:
+def test_the_only_record_of_its_kind_that_is_gone_is_named_by_what_was_asked(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(customers=[]), lab)
     assert [(one.tool, one.record, one.path, one.after) for one in found.differences] == [("crm.get_customer", "C-1", "", None)]
 
 
-def test_parts_of_a_record_are_told_by_their_key(lab: Laboratory) -> None:
+def test_parts_of_a_record_are_told_by_their_key(lab: EvalEnvironment) -> None:
     lines, stock = [a_line("7", "A"), a_line("9", "B")], [a_stock("A"), a_stock("B")]
     charges = [a_charge("ch-1", status="failed"), a_charge("ch-2", status="failed")]
 
@@ -113,7 +113,7 @@ def test_parts_of_a_record_are_told_by_their_key(lab: Laboratory) -> None:
     assert not any(path.startswith("charges/ch-2") for _, path in found)
 
 
-def test_parts_that_no_key_tells_apart_differ_as_a_list(lab: Laboratory) -> None:
+def test_parts_that_no_key_tells_apart_differ_as_a_list(lab: EvalEnvironment) -> None:
     """Lines of an invoice have no line_id."""
     dearer = an_invoice(lines=[{"po_line": "10", "qty": 2, "unit_price_cents": 5_100}])
     found = since(an_invoice_received(), an_invoice_received(invoices=[dearer]), lab)
@@ -122,14 +122,14 @@ def test_parts_that_no_key_tells_apart_differ_as_a_list(lab: Laboratory) -> None
     assert (by_path["lines"].before, by_path["lines"].after) == (an_invoice()["lines"], dearer["lines"])
 
 
-def test_parts_that_share_a_key_hide_no_change(lab: Laboratory) -> None:
+def test_parts_that_share_a_key_hide_no_change(lab: EvalEnvironment) -> None:
     """Otherwise an approval is carried out although a charge was captured meanwhile."""
     then, now = ([a_charge(status=status), a_charge(status="failed")] for status in ("failed", "captured"))
     found = since(an_exception(payments=[a_payment(charges=then)]), an_exception(payments=[a_payment(charges=now)]), lab)
     assert found.differences
 
 
-def test_records_that_come_in_another_order_differ_in_their_order_alone(lab: Laboratory) -> None:
+def test_records_that_come_in_another_order_differ_in_their_order_alone(lab: EvalEnvironment) -> None:
     found = since(an_exception(stock=[a_stock(), ELSEWHERE]), an_exception(stock=[ELSEWHERE, a_stock()]), lab)
     assert (found.differences, found.reasons) == (
         (Difference("wms.list_stock", "", "order", ["A, DC-1", "A, DC-2"], ["A, DC-2", "A, DC-1"]),),
@@ -137,32 +137,32 @@ def test_records_that_come_in_another_order_differ_in_their_order_alone(lab: Lab
     )
 
 
-def test_a_field_that_is_null_now_and_was_not_there_differs_in_nothing(lab: Laboratory) -> None:
+def test_a_field_that_is_null_now_and_was_not_there_differs_in_nothing(lab: EvalEnvironment) -> None:
     assert since(an_exception(), an_exception(stock=[a_stock(last_counted_qty=None)]), lab).differences == ()
 
 
-def test_a_read_that_fails_now_differs_and_is_a_reason_where_something_stands_on_it(lab: Laboratory) -> None:
+def test_a_read_that_fails_now_differs_and_is_a_reason_where_something_stands_on_it(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(wms=None), lab)
     assert ("wms.list_stock", "", "") in told(found)
     (stock,) = [one for one in found.differences if one.tool == "wms.list_stock" and one.before]
     assert (stock.before, stock.after) == ([a_stock()], "wms could not be reached")
-    assert "no longer so: DC-1 has the 2 of A for line 1." in found.reasons
+    assert "no longer so: DC-1 has 2 × A in stock (line 1)." in found.reasons
     assert any("wms could not be reached" in reason for reason in found.reasons)
 
 
-def test_a_read_that_fails_now_and_decides_nothing_is_no_reason(lab: Laboratory) -> None:
+def test_a_read_that_fails_now_and_decides_nothing_is_no_reason(lab: EvalEnvironment) -> None:
     found = since(an_exception(), an_exception(crm=None), lab)
     assert told(found) == [("crm.get_customer", "C-1", "")]
     assert found.reasons == ()
 
 
-def test_what_could_not_be_told_and_can_be_now_is_told_so(lab: Laboratory) -> None:
+def test_what_could_not_be_told_and_can_be_now_is_told_so(lab: EvalEnvironment) -> None:
     found = since(an_exception(logistics=None), an_exception(), lab)
     assert any("logistics could not be reached" in reason for reason in found.reasons)
     assert "the findings come in another order" not in found.reasons
 
 
-def test_a_run_of_another_pack_is_an_error_of_the_project(lab: Laboratory) -> None:
+def test_a_run_of_another_pack_is_an_error_of_the_project(lab: EvalEnvironment) -> None:
     """The page of a proposal asks for the drift of whatever waits, also after a new version was rolled out."""
     run = LiveRun.of(an_exception())
     pack = lab.packs["order_exception"]
@@ -172,13 +172,13 @@ def test_a_run_of_another_pack_is_an_error_of_the_project(lab: Laboratory) -> No
         drift(context, run.ledger.run("r-1"), run.proposal)
 
 
-def test_steps_that_are_left_out_are_not_asked_about(lab: Laboratory) -> None:
+def test_steps_that_are_left_out_are_not_asked_about(lab: EvalEnvironment) -> None:
     """Two orders wait for five of A; now there are four, which is enough for each of them and not for both."""
     fewer = delay(stock=[a_stock("A", "DC-2", 4)])
     assert [action["part"] for action in LiveRun.of(delay()).proposal.plan] == ["O-2", "O-1"]
     whole, rest = since(delay(), fewer, lab), since(delay(), fewer, lab, left_out=(0,))
     assert whole.differences == rest.differences == (Difference("wms.list_stock", "A, DC-2", "on_hand", 5, 4),)
-    assert [reason.split(":")[0] for reason in whole.reasons] == ["reallocate_line"]
+    assert [reason.split(":")[0] for reason in whole.reasons] == [REALLOCATE_LINE]
     assert rest.reasons == ()
 
 
@@ -198,7 +198,7 @@ def test_steps_that_are_left_out_are_not_asked_about(lab: Laboratory) -> None:
     ],
 )
 def test_behind_a_finding_stand_the_reads_that_it_is_made_of(raw: Raw, finding: str, facts: set[str]) -> None:
-    found = next(one for one in find(opened(raw)) if one["id"] == finding)
+    found = next(one for one in opened(raw).findings if one["id"] == finding)
     assert set(found["facts"]) == facts
 
 
@@ -211,22 +211,24 @@ def test_the_facts_behind_a_finding_stand_with_it_on_the_rail() -> None:
 
 def test_what_one_finding_looked_into_is_not_said_of_the_next() -> None:
     raw = an_exception(payments=[a_payment(fraud={"score": 0.7, "signals": ["new_shipping_address"]})])
-    facts = {finding["id"]: set(finding["facts"]) for finding in find(opened(raw))}
+    facts = {finding["id"]: set(finding["facts"]) for finding in opened(raw).findings}
     assert not facts["fraud.unexplained"] & {"stock", "substitute_stock"}
     assert not facts["stock.own_location"] & {"payment", "customer"}
 
 
 def test_behind_what_cannot_be_told_stands_nothing() -> None:
-    lacking = [finding for finding in find(opened(an_exception(wms=None))) if finding["lacking"]]
+    lacking = [finding for finding in opened(an_exception(wms=None)).findings if finding["lacking"]]
     assert lacking and all(finding["facts"] == [] for finding in lacking)
 
 
-def test_a_plan_of_a_model_still_has_to_follow_when_it_is_executed_unless_a_person_took_a_part_of_it(lab: Laboratory) -> None:
+def test_a_plan_of_a_model_still_has_to_follow_when_it_is_executed_unless_a_person_took_a_part_of_it(
+    lab: EvalEnvironment,
+) -> None:
     run = LiveRun.of(an_exception())
     own = replace(run.proposal, author="hybrid")
     less = replace(own, plan=own.plan[1:])
     assert drift(run._context, run.ledger.run("r-1"), own) == drift(run._context, run.ledger.run("r-1"), run.proposal)
-    assert "release_payment_hold (order_id 'O-1') is called for and left out" in _why(run, less)
+    assert "release_payment_hold (order_id 'O-1') is required but missing" in _why(run, less)
     assert not any("called for" in reason for reason in _why(run, own, left_out=(0,)))
 
 

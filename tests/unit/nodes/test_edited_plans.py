@@ -6,17 +6,18 @@ import pytest
 
 from nodes.edits import outdated_letters
 from systems.catalogue import default_catalogue
+from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 
 CATALOGUE = default_catalogue()
 
 
 def refund(charge: str, cents: int, part: str | None = None) -> dict[str, Any]:
-    return {"name": "refund_charge", "args": {"charge_id": charge, "amount_cents": cents}, "part": part}
+    return {"name": REFUND_CHARGE, "args": {"charge_id": charge, "amount_cents": cents}, "part": part}
 
 
 def letter(text: str, part: str | None = None) -> dict[str, Any]:
     args = {"customer_id": "C-1", "template": "refund_confirmation", "text": text}
-    return {"name": "send_message", "args": args, "part": part}
+    return {"name": SEND_MESSAGE, "args": args, "part": part}
 
 
 TOTAL = letter("We refund you what you paid, $175.00, for the order of $300.00.")
@@ -30,7 +31,7 @@ def outdated(after: list[dict[str, Any]], before: list[dict[str, Any]] = BEFORE)
 @pytest.mark.parametrize("after", [[refund("ch_1", 10_000), refund("ch_2", 5_000), TOTAL], [refund("ch_1", 10_000), TOTAL]])
 def test_a_letter_that_still_says_the_total_before_the_edit_is_told_with_step_and_amount(after: list[dict[str, Any]]) -> None:
     assert outdated(after) == [
-        "the letter of step 3 still says $175.00, which is no amount of the edited plan: change the letter too"
+        "the letter of step 3 still says $175.00, which is not an amount of the edited plan; change the letter too"
     ]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from nodes.judge import Judgement
+from tests.actions import BACKORDER_LINE, SEND_MESSAGE
 from tests.engine import (
     a_customer,
     a_line,
@@ -65,8 +66,8 @@ def test_a_notice_of_delay_runs_by_itself_beside_work_that_waits() -> None:
     raw = an_exception(stock=[], inbound=[an_inbound(eta="2026-03-15T12:00:00Z")])
     found = judged(raw, drafted(raw))
     assert [(action["name"], action["tier"]) for action in found.plan] == [
-        ("backorder_line", "recommend"),
-        ("send_message", "automate"),
+        (BACKORDER_LINE, "recommend"),
+        (SEND_MESSAGE, "automate"),
     ]
     assert found.approval.role == "reviewer"
 

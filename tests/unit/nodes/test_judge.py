@@ -5,6 +5,23 @@ from typing import Any
 import pytest
 
 from nodes.judge import MOST_ACTIONS
+from tests.actions import (
+    BACKORDER_LINE,
+    CANCEL_ORDER,
+    CAPTURE_PAYMENT,
+    CONFIRM_RESERVATION,
+    OPEN_CASE,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    REFUND_CHARGE,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    REQUEST_CYCLE_COUNT,
+    SEND_MESSAGE,
+    SUBSTITUTE_LINE,
+    UPDATE_SHIPPING_ADDRESS,
+    VOID_AUTHORIZATION,
+)
 from tests.engine import (
     a_charge,
     a_line,
@@ -23,7 +40,7 @@ O1 = {"order_id": "O-1"}
 O9 = {"order_id": "O-9"}
 LINE = {"order_id": "O-1", "line_id": "1"}
 NOTICE = {"customer_id": "C-1", "template": "delay_notice", "text": "It comes later."}
-RELEASE = [("release_payment_hold", O1), ("confirm_reservation", O1), ("release_to_fulfilment", O1)]
+RELEASE = [(RELEASE_PAYMENT_HOLD, O1), (CONFIRM_RESERVATION, O1), (RELEASE_TO_FULFILMENT, O1)]
 CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 SHIPPED = [an_order(status="shipped")]
 
@@ -39,75 +56,80 @@ def test_a_plan_in_order_passes_with_sentences_tiers_and_undoing() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "exception", "says"),
     [
-        ("reauthorize", {**O9, "amount_cents": 10_000}, {}, "only the order of the case is authorized"),
+        (REAUTHORIZE, {**O9, "amount_cents": 10_000}, {}, "only this case's order is authorized"),
         (
-            "capture_payment",
+            CAPTURE_PAYMENT,
             {**O9, "amount_cents": 10_000},
             {"orders": SHIPPED},
-            "only the order of the case is captured",
+            "only this case's order is captured",
         ),
-        ("release_payment_hold", O9, {}, "a high fraud score is not released"),
+        (RELEASE_PAYMENT_HOLD, O9, {}, "an order with a high fraud score is not released"),
         (
-            "release_payment_hold",
+            RELEASE_PAYMENT_HOLD,
             O1,
             {"payments": [a_payment(fraud={"score": 0.75, "signals": []})]},
-            "a high fraud score is not released (FRD-3)",
+            "an order with a high fraud score is not released (FRD-3)",
         ),
-        ("release_payment_hold", O1, {"payments": [a_payment(fraud=None)]}, "it cannot be told whether"),
+        (RELEASE_PAYMENT_HOLD, O1, {"payments": [a_payment(fraud=None)]}, "it is not known whether"),
         (
-            "release_payment_hold",
+            RELEASE_PAYMENT_HOLD,
             O1,
             {"payments": [a_payment(fraud={"score": 0.5, "signals": ["x"]})]},
-            "released only when it is explained",
+            "released only when every signal is explained",
         ),
-        ("release_to_fulfilment", O9, {}, "only the order of the case is released"),
+        (RELEASE_TO_FULFILMENT, O9, {}, "only this case's order is released"),
         (
-            "update_shipping_address",
+            UPDATE_SHIPPING_ADDRESS,
             {**O1, "ship_to": an_address(line1="Elsewhere 1")},
             {"address_checks": CORRECTED},
             "the carrier suggests",
         ),
-        ("update_shipping_address", {**O1, "ship_to": an_address()}, {}, "the carrier suggests"),
-        ("cancel_order", {**O9, "reason": "duplicate"}, {}, "only the order of the case or its later duplicate"),
+        (UPDATE_SHIPPING_ADDRESS, {**O1, "ship_to": an_address()}, {}, "the carrier suggests"),
+        (CANCEL_ORDER, {**O9, "reason": "duplicate"}, {}, "only this case's order or its later duplicate"),
         (
-            "reallocate_line",
+            REALLOCATE_LINE,
             {**LINE, "to_location": "DC-2"},
             {},
-            "this must hold: the place has enough stock that can be trusted",
+            "this must hold: the location reliably has enough stock",
         ),
         (
-            "reallocate_line",
+            REALLOCATE_LINE,
             {**LINE, "to_location": "DC-2"},
             {"stock": [a_stock("A", "DC-2", failed_picks_14d=2)]},
             "enough stock",
         ),
         (
-            "substitute_line",
+            SUBSTITUTE_LINE,
             {**LINE, "sku": "B"},
             {"orders": [an_order(allow_substitution=True)]},
             "the substitute is in stock",
         ),
-        ("backorder_line", {**LINE, "po_id": "PO-9"}, {"inbound": [an_inbound()]}, "the delivery has enough"),
-        ("backorder_line", {**LINE, "po_id": "PO-1"}, {"inbound": [an_inbound(qty=1)]}, "the delivery has enough"),
-        ("refund_charge", {"charge_id": "ch-9", "amount_cents": 1}, {}, "no more is refunded than is left"),
+        (BACKORDER_LINE, {**LINE, "po_id": "PO-9"}, {"inbound": [an_inbound()]}, "the delivery is large enough"),
+        (BACKORDER_LINE, {**LINE, "po_id": "PO-1"}, {"inbound": [an_inbound(qty=1)]}, "the delivery is large enough"),
         (
-            "refund_charge",
+            REFUND_CHARGE,
+            {"charge_id": "ch-9", "amount_cents": 1},
+            {},
+            "a refund does not exceed what is left on this customer's charge",
+        ),
+        (
+            REFUND_CHARGE,
             {"charge_id": "ch-1", "amount_cents": 9_001},
             {"payments": [a_payment(charges=[a_charge(refunded_cents=1_000)])]},
-            "no more is refunded than is left",
+            "a refund does not exceed what is left on this customer's charge",
         ),
-        ("void_authorization", {"auth_id": "au-9"}, {}, "the authorization is one of this customer"),
-        ("send_message", {**NOTICE, "customer_id": "C-9"}, {}, "the customer of the order"),
-        ("send_message", {"customer_id": "C-1", "template": "delay_notice"}, {}, "send_message needs the argument 'text'"),
-        ("send_message", {**NOTICE, "text": ""}, {}, "text must be text of 1 to 4000 characters"),
-        ("send_message", {**NOTICE, "text": "x" * 4_001}, {}, "text must be text of 1 to 4000 characters"),
-        ("send_message", {**NOTICE, "text": {"draft": "delay_notice"}}, {}, "text must be text"),
-        ("send_message", {**NOTICE, "template": "you_won"}, {}, "template must be one of"),
-        ("open_everything", {}, {}, "'open_everything' is no action of the catalogue"),
-        ("refund_charge", {"charge_id": "ch-1", "amount_cents": -1}, {}, "whole number of cents"),
-        ("capture_payment", {**O1, "amount_cents": 10_000}, {}, "only a shipped order is captured by hand"),
-        ("capture_payment", {**O1, "amount_cents": 9_999}, {"orders": SHIPPED}, "the amount is not the order total"),
-        ("release_to_fulfilment", O1, {}, "the payment is still on hold"),
+        (VOID_AUTHORIZATION, {"auth_id": "au-9"}, {}, "the authorization belongs to this customer"),
+        (SEND_MESSAGE, {**NOTICE, "customer_id": "C-9"}, {}, "the customer who placed the order"),
+        (SEND_MESSAGE, {"customer_id": "C-1", "template": "delay_notice"}, {}, "send_message needs the argument 'text'"),
+        (SEND_MESSAGE, {**NOTICE, "text": ""}, {}, "text must be text of 1 to 4000 characters"),
+        (SEND_MESSAGE, {**NOTICE, "text": "x" * 4_001}, {}, "text must be text of 1 to 4000 characters"),
+        (SEND_MESSAGE, {**NOTICE, "text": {"draft": "delay_notice"}}, {}, "text must be text"),
+        (SEND_MESSAGE, {**NOTICE, "template": "you_won"}, {}, "template must be one of"),
+        ("open_everything", {}, {}, "'open_everything' is not an action of the catalogue"),
+        (REFUND_CHARGE, {"charge_id": "ch-1", "amount_cents": -1}, {}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {**O1, "amount_cents": 10_000}, {}, "only a shipped order is captured manually"),
+        (CAPTURE_PAYMENT, {**O1, "amount_cents": 9_999}, {"orders": SHIPPED}, "the amount is not the order total"),
+        (RELEASE_TO_FULFILMENT, O1, {}, "the payment is still on hold"),
     ],
 )
 def test_an_action_that_the_facts_do_not_bear_is_sent_back(name: str, args: Any, exception: Any, says: str) -> None:
@@ -116,8 +138,8 @@ def test_an_action_that_the_facts_do_not_bear_is_sent_back(name: str, args: Any,
 
 
 def test_what_cannot_be_told_is_sent_back() -> None:
-    said = objections(an_exception(wms=None), "fulfil_with_changes", ("reallocate_line", {**LINE, "to_location": "DC-2"}))
-    assert "it cannot be told whether the place has enough stock" in said
+    said = objections(an_exception(wms=None), "fulfil_with_changes", (REALLOCATE_LINE, {**LINE, "to_location": "DC-2"}))
+    assert "it is not known whether the location reliably has enough stock" in said
 
 
 @pytest.mark.parametrize("plan", [RELEASE[::-1], [RELEASE[1], RELEASE[0], RELEASE[2]]])
@@ -126,7 +148,7 @@ def test_a_wrong_order_of_work_is_sent_back(plan: list[Any]) -> None:
 
 
 def test_a_message_before_the_work_is_sent_back() -> None:
-    message = ("send_message", NOTICE)
+    message = (SEND_MESSAGE, NOTICE)
     assert "send_message must come after release_payment_hold" in objections(an_exception(), "fulfil", message, *RELEASE)
     assert objections(an_exception(), "fulfil", *RELEASE, message) == ""
 
@@ -139,9 +161,9 @@ def test_the_same_step_twice_is_sent_back_by_its_need() -> None:
 
 def test_refunds_are_added_up_over_the_plan() -> None:
     raw = an_exception(payments=[a_payment(charges=[a_charge()])])
-    refund = ("refund_charge", {"charge_id": "ch-1", "amount_cents": 6_000})
+    refund = (REFUND_CHARGE, {"charge_id": "ch-1", "amount_cents": 6_000})
     assert objections(raw, "fulfil_with_changes", refund) == ""
-    assert "step 2, refund_charge: more than is left" in objections(raw, "fulfil_with_changes", refund, refund)
+    assert "step 2, refund_charge: the amount is more than what is left" in objections(raw, "fulfil_with_changes", refund, refund)
 
 
 def test_a_clause_that_was_not_retrieved_cannot_be_cited() -> None:
@@ -149,7 +171,7 @@ def test_a_clause_that_was_not_retrieved_cannot_be_cited() -> None:
 
 
 def test_a_verdict_that_the_pack_does_not_have_is_sent_back() -> None:
-    assert "'celebrate' is no verdict of order_exception" in objections(an_exception(), "celebrate")
+    assert "'celebrate' is not a verdict of order_exception" in objections(an_exception(), "celebrate")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +179,8 @@ def test_a_verdict_that_the_pack_does_not_have_is_sent_back() -> None:
     [
         [],
         RELEASE[:1],
-        [("open_case", {"queue": "fraud", "subject_id": "O-1"}), RELEASE[0]],
-        [("open_case", {"queue": "fraud", "subject_id": "O-1"})] * 2,
+        [(OPEN_CASE, {"queue": "fraud", "subject_id": "O-1"}), RELEASE[0]],
+        [(OPEN_CASE, {"queue": "fraud", "subject_id": "O-1"})] * 2,
     ],
 )
 def test_an_escalation_that_does_anything_else_than_open_one_case_is_sent_back(plan: list[Any]) -> None:
@@ -166,7 +188,7 @@ def test_an_escalation_that_does_anything_else_than_open_one_case_is_sent_back(p
 
 
 def test_more_actions_than_anybody_can_decide_are_sent_back() -> None:
-    count = ("request_cycle_count", {"sku": "A", "location": "DC-1"})
+    count = (REQUEST_CYCLE_COUNT, {"sku": "A", "location": "DC-1"})
     assert "at most 200" in objections(an_exception(), "fulfil", *[count] * (MOST_ACTIONS + 1))
     assert objections(an_exception(), "fulfil", *[count] * MOST_ACTIONS) == ""
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from ledger.authorization import steps_left_out
 from ledger.records import Decision
-from ledger.rules import steps_left_out
 from tests.engine import LiveRun
 from tests.unit.nodes.examples import discrepancy
 

@@ -25,9 +25,9 @@ def test_the_letter_of_the_pack_and_another_one_with_its_holes_have_no_problems(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (GOOD.replace("{order.order_id}", "O-17"), "the hole {order.order_id} is left out"),
-        (f"{GOOD} {{payment.card}}", "the hole {payment.card} is none of the letter refunded"),
-        (f"{GOOD} }}", "a brace stands outside a hole"),
+        (GOOD.replace("{order.order_id}", "O-17"), "the hole {order.order_id} is missing"),
+        (f"{GOOD} {{payment.card}}", "the hole {payment.card} does not belong to the letter refunded"),
+        (f"{GOOD} }}", "a brace is outside a hole"),
         (f"{GOOD} We add $500.", "usd 500 is not known to the letter refunded"),
         (f"{GOOD} Or O-18.", "o-18 is not known to the letter refunded"),
         (f"{GOOD} Pay at evil.example.", "evil.example is not known to the letter refunded"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,17 @@ import pytest
 import yaml
 
 from errors import BadInput
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack
-from systems.reads import READ_TOOLS
+from systems.company import READ_TOOLS
 from tests.engine import AS_OF, MISSIONS, PACKS, recorded_cases
 
 Change = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture
-def load(lab: Laboratory, tmp_path: Path) -> Callable[[str], Pack]:
+def load(lab: EvalEnvironment, tmp_path: Path) -> Callable[[str], Pack]:
     clauses = lab.policies.in_force(datetime.fromisoformat(AS_OF))
 
     def of(text: str) -> Pack:
@@ -102,7 +103,7 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
         (
             lambda p: p["findings"]["fraud"].append(dict(p["findings"]["fraud"][0])),
             "finding fraud.high",
-            "stands twice",
+            "appears twice",
         ),
         (lambda p: p["let"].update(paid="captured ++"), "let paid", "does not compile"),
         (lambda p: option(p).update(cites=["STK-99"]), "stock.short", "'STK-99', which no policy has"),
@@ -193,15 +194,15 @@ def test_the_query_for_the_index_holds_no_value_of_a_case(pack: Pack) -> None:
 
 
 def test_what_a_model_is_shown_is_no_part_of_the_digest_and_has_one_of_its_own(
-    lab: Laboratory, load: Callable[[str], Pack]
+    lab: EvalEnvironment, load: Callable[[str], Pack]
 ) -> None:
     digests = {name: pack.digest for name, pack in lab.packs.items()}
     assert digests == {  # those that paused runs are started with
-        "account_save": "8c3a9bfbd568",
-        "invoice_approval": "2aab7dd47deb",
-        "omnichannel_exception": "c83f78fb8d49",
-        "order_exception": "18c419de96d7",
-        "support_resolution": "e6173f7c03fd",
+        "account_save": "db5abe8dacda",
+        "invoice_approval": "5ee9d444ace8",
+        "omnichannel_exception": "d26d242e02b2",
+        "order_exception": "1183c87ece7f",
+        "support_resolution": "73a507d2bd6d",
     }
     less = raw()
     less["model"]["sees"].pop("customer")
@@ -213,14 +214,17 @@ def test_what_a_model_is_shown_is_no_part_of_the_digest_and_has_one_of_its_own(
     ("change", "wrong"),
     [
         (lambda m: m["sees"].update(ordr=["status"]), "model sees the unknown read 'ordr'; did you mean order"),
-        (lambda m: m["sees"].update(customer=["name"]), "model sees customer: 'name' tells who or where somebody is"),
-        (lambda m: m["sees"].update(order=["ship_to.city"]), "model sees order: 'city' tells who or where somebody is"),
-        (lambda m: m["sees"].update(order=["lines[0]"]), "'lines[0]' is no field"),
-        (lambda m: m["may_read"].update(order=m["may_read"]["shipments"]), "model may read order, which the pack reads itself"),
+        (lambda m: m["sees"].update(customer=["name"]), "model sees customer: 'name' identifies or locates a person"),
+        (lambda m: m["sees"].update(order=["ship_to.city"]), "model sees order: 'city' identifies or locates a person"),
+        (lambda m: m["sees"].update(order=["lines[0]"]), "'lines[0]' is not a field"),
+        (
+            lambda m: m["may_read"].update(order=deepcopy(m["may_read"]["shipments"])),
+            "model may read order, which the pack reads itself",
+        ),
         (lambda m: m["may_read"]["shipments"].update(tool="oms.fly"), "model may read shipments uses the unknown read tool"),
         (lambda m: m["may_read"]["shipments"]["with"].update(order_ids="=fly"), "uses the unknown name 'fly'"),
         (lambda m: m["may_read"]["shipments"].update({"with": {}}), "logistics.list_shipments takes order_ids, not nothing"),
-        (lambda m: m["may_read"]["shipments"].update(sees=["email"]), "'email' tells who or where somebody is"),
+        (lambda m: m["may_read"]["shipments"].update(sees=["email"]), "'email' identifies or locates a person"),
         (lambda m: m["may_read"]["shipments"].update(sees=[]), "at least 1 item"),
     ],
 )
@@ -238,11 +242,11 @@ def test_an_open_choice_is_between_options_that_can_be_told_apart(load: Callable
         broken = raw()
         broken["findings"]["fraud"][2]["choice"] = "any"
         broken["options"]["fraud.explained"] = options
-        with pytest.raises(BadInput, match=r"the choice of fraud.explained is open, so it needs two options"):
+        with pytest.raises(BadInput, match=r"the choice of fraud.explained is open, so it needs at least two options"):
             load(yaml.safe_dump(broken, sort_keys=False))
 
 
-def test_every_field_that_a_shipped_pack_shows_is_one_of_its_records(lab: Laboratory) -> None:
+def test_every_field_that_a_shipped_pack_shows_is_one_of_its_records(lab: EvalEnvironment) -> None:
     there: dict[str, set[str]] = {}
     for recorded in (one for mission in MISSIONS for one in recorded_cases(mission)):
         there.setdefault(recorded["mission"], set()).update(recorded["trigger"])

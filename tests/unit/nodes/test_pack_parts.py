@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from errors import BadInput
-from evals.run import Laboratory
+from evals.evaluation.environment import EvalEnvironment
 from graphs.events import event_of_trigger
 from graphs.pack_files import load_pack_file
 from nodes.pack import Pack
+from tests.actions import OPEN_CASE
 from tests.engine import AS_OF, PACKS
 
 Raw = dict[str, Any]
@@ -26,12 +27,12 @@ EVENTS = {
 
 
 @pytest.fixture
-def omnichannel(lab: Laboratory) -> Pack:
+def omnichannel(lab: EvalEnvironment) -> Pack:
     return lab.packs["omnichannel_exception"]
 
 
 @pytest.fixture
-def load(lab: Laboratory, tmp_path: Path) -> Callable[[Any], Pack]:
+def load(lab: EvalEnvironment, tmp_path: Path) -> Callable[[Any], Pack]:
     def of(raw: Any) -> Pack:
         file = tmp_path / "broken.yaml"
         file.write_text(yaml.safe_dump(raw, sort_keys=False))
@@ -61,7 +62,7 @@ def test_a_pack_without_parts_handles_its_events_itself(pack: Pack) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_subject_of_an_event_is_put_together_of_the_fields_of_its_trigger(lab: Laboratory, event: str) -> None:
+def test_the_subject_of_an_event_is_put_together_of_the_fields_of_its_trigger(lab: EvalEnvironment, event: str) -> None:
     _, fields, subject = EVENTS[event]
     trigger = {"event": event, **fields}
     assert event_of_trigger("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs).subject == subject
@@ -72,7 +73,7 @@ def test_the_subject_of_an_event_is_put_together_of_the_fields_of_its_trigger(la
                 event_of_trigger("omnichannel_exception", rest | bad, AS_OF, "e-1", lab.packs)
 
 
-def test_braces_in_a_subject_stay_what_they_are(lab: Laboratory) -> None:
+def test_braces_in_a_subject_stay_what_they_are(lab: EvalEnvironment) -> None:
     trigger = {"event": "inventory.discrepancy", "sku": "{location}", "location": "{sku.__class__}"}
     found = event_of_trigger("omnichannel_exception", trigger, AS_OF, "e-1", lab.packs)
     assert found.subject == "{location}@{sku.__class__}"
@@ -90,7 +91,7 @@ def test_a_part_has_what_the_pack_says_for_all(omnichannel: Pack) -> None:
 
 def test_what_a_part_says_itself_comes_before_what_is_said_for_all(load: Callable[[Any], Pack]) -> None:
     changed = raw()
-    everywhere = {"for": "open_case", "that": "args.subject_id == subject", "says": "the case is about the subject"}
+    everywhere = {"for": OPEN_CASE, "that": "args.subject_id == subject", "says": "the case is about the subject"}
     changed["guards"] = [everywhere]
     changed["let"] = {"phantom": "false", "common": "true"}
     changed["parts"]["vip"]["drafts"] = {"stock_choice": "Hello,"}
@@ -170,14 +171,14 @@ def test_parts_that_are_none_are_refused(load: Callable[[Any], Pack], parts: Any
         load(raw() | {"parts": parts})
 
 
-def test_a_book_belongs_to_a_part(load: Callable[[Any], Pack], lab: Laboratory) -> None:
+def test_a_book_belongs_to_a_part(load: Callable[[Any], Pack], lab: EvalEnvironment) -> None:
     book = {"event": "inbound.delayed", "tool": "crm.list_accounts", "field": "account_id", "rank": "1", "says": "one"}
     with pytest.raises(BadInput, match="a book belongs to the part whose events it lists"):
         load(raw() | {"book": book})
     inside = raw()
     inside["parts"]["inbound"]["book"] = book
     assert load(inside).of("inbound.delayed").book is not None
-    inside["parts"]["vip"]["book"] = book
+    inside["parts"]["vip"]["book"] = dict(book)
     with pytest.raises(BadInput, match="must be an event of the pack"):
         load(inside)
 

@@ -4,8 +4,28 @@ from typing import Any
 
 import pytest
 
-from evals.run import Laboratory
-from nodes.draft import in_order, unique
+from evals.evaluation.environment import EvalEnvironment
+from nodes import planner
+from nodes.case import Case, PlanSoFar
+from nodes.planner import Composed, compose, in_order, unique
+from systems.catalogue import Catalogue
+from tests.actions import (
+    BACKORDER_LINE,
+    CANCEL_LINE,
+    CANCEL_ORDER,
+    CONFIRM_RESERVATION,
+    PLACE_ORDER_HOLD,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    REFUND_CHARGE,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    REQUEST_CYCLE_COUNT,
+    SEND_MESSAGE,
+    SUBSTITUTE_LINE,
+    UPDATE_SHIPPING_ADDRESS,
+    VOID_AUTHORIZATION,
+)
 from tests.engine import (
     a_charge,
     a_customer,
@@ -20,13 +40,15 @@ from tests.engine import (
     drafted,
     judged,
     names,
+    opened,
+    result,
 )
 
-RELEASED = ["release_payment_hold", "confirm_reservation", "release_to_fulfilment"]
+RELEASED = [RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT]
 DOUBTFUL = [{"order_id": "O-1", "result": "ambiguous", "confidence": None, "suggested": None}]
 CORRECTED = [{"order_id": "O-1", "result": "corrected", "confidence": 0.9, "suggested": an_address(postal_code="45403")}]
 TWIN = an_order("O-2", created_at="2026-03-09T12:30:00Z")
-CANCELLATION = {"name": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}}
+CANCELLATION = {"name": CANCEL_ORDER, "args": {"order_id": "O-1", "reason": "duplicate"}}
 SUBSTITUTES = [
     {"sku": "A", "unit_price_cents": 5_000, "substitutes": ["B", "C"]},
     {"sku": "B", "unit_price_cents": 5_501, "substitutes": []},
@@ -45,10 +67,10 @@ def test_an_order_that_nothing_stops_is_fulfilled() -> None:
 
 def test_the_first_workable_option_is_taken_and_the_others_say_why_they_lost() -> None:
     draft = drafted(an_exception(stock=[], inbound=[an_inbound()]))
-    assert names(draft)[:1] == ["backorder_line"] and draft["verdict"] == "backorder"
+    assert names(draft)[:1] == [BACKORDER_LINE] and draft["verdict"] == "backorder"
     assert [(lost["option"], lost["lost_because"]) for lost in draft["alternatives"]] == [
-        ("another distribution centre", "no other distribution centre has 2 of A that can be trusted"),
-        ("a store", "no store has 2 of A that can be trusted"),
+        ("another distribution centre", "no other distribution center reliably has 2 × A"),
+        ("a store", "no store reliably has 2 × A"),
     ]
 
 
@@ -65,7 +87,7 @@ def test_the_first_workable_option_is_taken_and_the_others_say_why_they_lost() -
 def test_a_short_line_moves_to_the_place_that_the_handbook_prefers(found: list[Any], to: str) -> None:
     draft = drafted(an_exception(stock=found))
     assert draft["verdict"] == "fulfil_with_changes"
-    assert args_of(draft, "reallocate_line") == [{"order_id": "O-1", "line_id": "1", "to_location": to}]
+    assert args_of(draft, REALLOCATE_LINE) == [{"order_id": "O-1", "line_id": "1", "to_location": to}]
 
 
 @pytest.mark.parametrize(("tier", "verdict"), [("vip", "fulfil_with_changes"), ("gold", "cancel"), (None, "cancel")])
@@ -75,7 +97,7 @@ def test_only_a_vip_gets_stock_of_a_flagship(tier: str | None, verdict: str) -> 
 
 def test_the_first_substitute_near_in_price_and_in_stock_is_taken() -> None:
     raw = an_exception(orders=[an_order(allow_substitution=True)], stock=[a_stock("B"), a_stock("C")], items=SUBSTITUTES)
-    assert args_of(drafted(raw), "substitute_line") == [{"order_id": "O-1", "line_id": "1", "sku": "C"}]
+    assert args_of(drafted(raw), SUBSTITUTE_LINE) == [{"order_id": "O-1", "line_id": "1", "sku": "C"}]
 
 
 def test_what_one_line_takes_is_not_there_for_the_next() -> None:
@@ -83,14 +105,14 @@ def test_what_one_line_takes_is_not_there_for_the_next() -> None:
     items = [{"sku": sku, "unit_price_cents": 5_000, "substitutes": ["S"]} for sku in "ABS"]
     raw = an_exception(orders=[an_order(lines=lines, allow_substitution=True)], stock=[a_stock("S", on_hand=3)], items=items)
     draft = drafted(raw)
-    assert [args["line_id"] for args in args_of(draft, "substitute_line")] == ["1"]
-    assert [args["line_id"] for args in args_of(draft, "cancel_line")] == ["2"]
+    assert [args["line_id"] for args in args_of(draft, SUBSTITUTE_LINE)] == ["1"]
+    assert [args["line_id"] for args in args_of(draft, CANCEL_LINE)] == ["2"]
 
 
 def test_a_doubtful_address_ends_the_case_with_nothing_but_the_hold() -> None:
     lapsed = [a_payment(authorizations=[])]
     draft = drafted(an_exception(address_checks=DOUBTFUL, payments=lapsed, stock=[]))
-    assert (draft["verdict"], names(draft)) == ("hold_for_customer", ["place_order_hold", "send_message"])
+    assert (draft["verdict"], names(draft)) == ("hold_for_customer", [PLACE_ORDER_HOLD, SEND_MESSAGE])
     assert draft["cites"] == ["ADR-3"]
 
 
@@ -108,11 +130,11 @@ def test_a_hold_keeps_the_cancelled_duplicate_and_the_count_and_drops_the_rest()
     draft = drafted(raw)
     assert draft["verdict"] == "hold_for_customer"
     assert names(draft) == [
-        "cancel_order",
-        "void_authorization",
-        "request_cycle_count",
-        "place_order_hold",
-        "send_message",
+        CANCEL_ORDER,
+        VOID_AUTHORIZATION,
+        REQUEST_CYCLE_COUNT,
+        PLACE_ORDER_HOLD,
+        SEND_MESSAGE,
     ]
     assert draft["cites"] == ["DUP-1", "CAN-1", "STK-2", "STK-5"]
     assert not judged(raw, draft).objections
@@ -186,11 +208,11 @@ def test_changes_come_before_the_release_and_messages_last() -> None:
         inbound=[an_inbound(eta="2026-03-16T12:00:00Z")],
     )
     assert names(drafted(raw)) == [
-        "update_shipping_address",
-        "reauthorize",
-        "backorder_line",
+        UPDATE_SHIPPING_ADDRESS,
+        REAUTHORIZE,
+        BACKORDER_LINE,
         *RELEASED,
-        "send_message",
+        SEND_MESSAGE,
     ]
 
 
@@ -206,7 +228,7 @@ def test_two_late_lines_give_one_notice_and_lines_in_time_none(eta: str, late: i
             inbound=inbound,
         )
     )
-    assert names(draft) == ["backorder_line", "backorder_line", *["send_message"] * late]
+    assert names(draft) == [BACKORDER_LINE, BACKORDER_LINE, *[SEND_MESSAGE] * late]
 
 
 def test_a_delivery_later_than_two_days_after_the_promise_is_not_waited_for() -> None:
@@ -221,7 +243,7 @@ def test_two_equal_refunds_of_one_charge_stay_two() -> None:
         stock=[a_stock("C")],
     )
     draft = drafted(raw)
-    assert args_of(draft, "refund_charge") == [{"charge_id": "ch-1", "amount_cents": 10_000}] * 2
+    assert args_of(draft, REFUND_CHARGE) == [{"charge_id": "ch-1", "amount_cents": 10_000}] * 2
     assert judged(raw, draft).money_at_stake_cents == 30_000
 
 
@@ -233,27 +255,48 @@ def test_the_later_of_two_duplicates_within_half_an_hour_is_cancelled(minutes: s
     other = an_order("O-2", created_at=f"2026-03-09T{minutes}Z")
     draft = drafted(an_exception(orders=[an_order(), other], payments=[a_payment(), a_payment("O-2", authorizations=[])]))
     assert draft["verdict"] == verdict
-    assert ("cancel_order" in names(draft)) == (minutes in ("12:30:00", "11:30:00"))
+    assert (CANCEL_ORDER in names(draft)) == (minutes in ("12:30:00", "11:30:00"))
 
 
-def test_equal_actions_that_are_done_once_are_kept_once(lab: Laboratory) -> None:
-    count = {"name": "request_cycle_count", "args": {"sku": "A", "location": "DC-1"}}
-    refund = {"name": "refund_charge", "args": {"charge_id": "ch-1", "amount_cents": 5}}
+def test_equal_actions_that_are_done_once_are_kept_once(lab: EvalEnvironment) -> None:
+    count = {"name": REQUEST_CYCLE_COUNT, "args": {"sku": "A", "location": "DC-1"}}
+    refund = {"name": REFUND_CHARGE, "args": {"charge_id": "ch-1", "amount_cents": 5}}
     assert unique([count, refund, dict(count), dict(refund)], lab.catalogue) == [count, refund, refund]
 
 
-def test_actions_that_need_no_order_stay_as_given(lab: Laboratory) -> None:
+def test_actions_that_need_no_order_stay_as_given(lab: EvalEnvironment) -> None:
     given: list[dict[str, Any]] = [
-        {"name": name, "args": {}} for name in ("send_message", "request_cycle_count", "confirm_reservation", "cancel_line")
+        {"name": name, "args": {}} for name in (SEND_MESSAGE, REQUEST_CYCLE_COUNT, CONFIRM_RESERVATION, CANCEL_LINE)
     ]
     assert [action["name"] for action in in_order(given, lab.catalogue)] == [
-        "request_cycle_count",
-        "cancel_line",
-        "confirm_reservation",
-        "send_message",
+        REQUEST_CYCLE_COUNT,
+        CANCEL_LINE,
+        CONFIRM_RESERVATION,
+        SEND_MESSAGE,
     ]
 
 
 def test_the_same_case_gives_the_same_plan() -> None:
     raw = an_exception(stock=[a_stock("A", "DC-2"), a_stock("A", "ST-1")], address_checks=CORRECTED)
     assert drafted(raw) == drafted(raw)
+
+
+def test_a_plan_that_was_tried_leaves_the_case_as_it_was(lab: EvalEnvironment) -> None:
+    case = opened(an_exception(stock=[a_stock("A", "DC-2", 2)]))
+    first, second = compose(case, lab.catalogue), compose(case, lab.catalogue)
+    assert REALLOCATE_LINE in names(first.draft)
+    assert first == second
+    tried = case.after(PlanSoFar().taking("A", "DC-2", 1).leaving("stock.short", [{"line_id": "1"}]))
+    assert tried.scope is case.scope and compose(case, lab.catalogue) == first
+
+
+def test_the_planner_makes_one_plan_for_a_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Case] = []
+
+    def counted(case: Case, catalogue: Catalogue, *picks: Any) -> Composed:
+        made.append(case)
+        return compose(case, catalogue, *picks)
+
+    monkeypatch.setattr(planner, "compose", counted)
+    result(an_exception(stock=[a_stock("A", "DC-2")]))
+    assert len(made) == 1

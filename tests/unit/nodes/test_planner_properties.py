@@ -6,6 +6,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.actions import (
+    CONFIRM_RESERVATION,
+    OPEN_CASE,
+    PLACE_ORDER_HOLD,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    SEND_MESSAGE,
+)
 from tests.engine import (
     HOSTILE,
     Raw,
@@ -144,9 +152,9 @@ def test_a_plan_passes_the_check(raw: Raw) -> None:
 @given(exceptions())
 def test_nothing_stands_beside_an_escalation(raw: Raw) -> None:
     draft = drafted(raw)
-    assert (draft["verdict"] == "escalate") == ("open_case" in names(draft))
+    assert (draft["verdict"] == "escalate") == (OPEN_CASE in names(draft))
     if draft["verdict"] == "escalate":
-        assert names(draft) == ["open_case"] and draft["plan"][0]["args"]["subject_id"] == "O-1"
+        assert names(draft) == [OPEN_CASE] and draft["plan"][0]["args"]["subject_id"] == "O-1"
 
 
 @QUICK
@@ -162,9 +170,9 @@ def test_every_action_comes_after_what_must_be_done_first(raw: Raw) -> None:
 @given(exceptions())
 def test_what_is_held_or_cancelled_is_never_released(raw: Raw) -> None:
     done = set(names(drafted(raw)))
-    released = {"release_payment_hold", "confirm_reservation", "release_to_fulfilment"} & done
-    assert not (released and "place_order_hold" in done)
-    assert names(drafted(raw)).count("send_message") <= 1
+    released = {RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT} & done
+    assert not (released and PLACE_ORDER_HOLD in done)
+    assert names(drafted(raw)).count(SEND_MESSAGE) <= 1
 
 
 @FEW

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.actions import EXPEDITE_PO, OPEN_CASE, QUARANTINE_STOCK, REALLOCATE_LINE, REQUEST_CYCLE_COUNT, SEND_MESSAGE
 from tests.engine import AS_OF, LiveRun, Raw, a_customer, a_line, a_stock, an_order, drafted, judged, names
 from tests.unit.nodes.examples import LATE, SOON, customers, delay, discrepancy, reserving
 
@@ -22,7 +23,7 @@ def competing(quantities: dict[str, int], stock: dict[str, int], tiers: dict[str
 def got(raw: Raw) -> dict[str, str]:
     """Order -> the place that it gets its line from, in the order of the plan."""
     plan = drafted(raw)["plan"]
-    return {step["args"]["order_id"]: step["args"]["to_location"] for step in plan if step["name"] == "reallocate_line"}
+    return {step["args"]["order_id"]: step["args"]["to_location"] for step in plan if step["name"] == REALLOCATE_LINE}
 
 
 @pytest.mark.parametrize(
@@ -115,8 +116,8 @@ def test_an_order_that_fits_nowhere_does_not_stop_the_rest(world: Any) -> None:
     assert got(raw) == {"O-1": "DC-2", "O-3": "DC-2"}
     draft = drafted(raw)
     assert draft["verdict"] == ("mitigate" if world is delay else "quarantine")
-    assert names(draft).count("open_case") == (world is discrepancy)
-    assert names(draft).count("send_message") == (world is delay)
+    assert names(draft).count(OPEN_CASE) == (world is discrepancy)
+    assert names(draft).count(SEND_MESSAGE) == (world is delay)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_stock_that_is_not_trusted_or_not_free_moves_nobody(other: Raw) -> None:
     raw = competing({"O-1": 2}, {})
     raw["systems"]["wms"]["stock"].append(a_stock("A", "DC-2", **{"on_hand": 10, **other}))
     assert got(raw) == {}
-    assert names(drafted(raw)) == ["quarantine_stock", "request_cycle_count", "open_case"]
+    assert names(drafted(raw)) == [QUARANTINE_STOCK, REQUEST_CYCLE_COUNT, OPEN_CASE]
 
 
 def test_orders_that_are_closed_or_elsewhere_or_wait_do_not_compete() -> None:
@@ -187,8 +188,8 @@ def test_stock_is_phantom_from_the_limits_on(shelf: Raw, phantom: bool) -> None:
     raw = discrepancy(stock=[a_stock("A", "DC-1", **shelf), a_stock("A", "DC-2", 5)])
     draft = drafted(raw)
     assert (draft["verdict"] == "quarantine") is phantom
-    assert ("quarantine_stock" in names(draft)) is phantom
-    assert "request_cycle_count" in names(draft)
+    assert (QUARANTINE_STOCK in names(draft)) is phantom
+    assert REQUEST_CYCLE_COUNT in names(draft)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_a_delivery_is_expedited_where_it_comes_in_time_and_costs_less_than_it_e
     inbound = [{"po_id": "PO-1", "sku": "A", "location": "DC-1", "qty": 9, "eta": LATE, **delivery}]
     raw = delay(orders=[reserving("O-1", qty, backorder_po_id="PO-1")], stock=[], inbound=inbound)
     draft = drafted(raw)
-    assert (names(draft), draft["verdict"]) == ((["expedite_po"], "mitigate") if expedites else (["send_message"], "notify"))
+    assert (names(draft), draft["verdict"]) == (([EXPEDITE_PO], "mitigate") if expedites else ([SEND_MESSAGE], "notify"))
     assert not judged(raw, draft).objections
 
 
@@ -228,24 +229,25 @@ def test_an_order_is_late_when_its_delivery_comes_after_the_promise(eta: str, la
 @pytest.mark.parametrize("world", [discrepancy, delay])
 def test_every_move_is_a_part_named_by_its_order(world: Any) -> None:
     for step in drafted(world())["plan"]:
-        assert step["part"] == (step["args"]["order_id"] if step["name"] == "reallocate_line" else None)
+        assert step["part"] == (step["args"]["order_id"] if step["name"] == REALLOCATE_LINE else None)
 
 
 def test_every_notice_is_a_part_named_by_its_order() -> None:
     plan = drafted(delay(stock=[]))["plan"]
     assert [(step["name"], step["part"], step["args"]["customer_id"]) for step in plan] == [
-        ("send_message", "O-2", "C-2"),
-        ("send_message", "O-1", "C-1"),
+        (SEND_MESSAGE, "O-2", "C-2"),
+        (SEND_MESSAGE, "O-1", "C-1"),
     ]
 
 
 def test_the_rail_says_who_got_the_stock_and_why() -> None:
     run = LiveRun.of(competing({"O-1": 2, "O-2": 3}, {"DC-2": 4}, {"O-2": "vip"}))
     said = [one.text for one in run.observed() if one.step == "propose"]
-    (gets,) = [text for text in said if text.startswith("Order O-2 of a vip customer counts on 3 of A")]
-    assert "gets them from DC-2, which has the most left, 4" in gets
-    (nothing,) = [text for text in said if text.startswith("Order O-1 of a gold customer counts on 2 of A")]
-    assert "Nothing helps: no other distribution centre has 2 left that can be trusted" in nothing
+    (gets,) = [text for text in said if text.startswith("Order O-2 (VIP customer, promised")]
+    assert "depends on 3 × A there. DC-2 fills it; it has the most stock left (4)" in gets
+    (nothing,) = [text for text in said if text.startswith("Order O-1 (gold customer, promised")]
+    assert "depends on 2 × A there" in nothing
+    assert "Nothing helps: no other distribution center reliably has 2 left" in nothing
     assert said.index(gets) < said.index(nothing)
     assert any("Another order of priority would have given another plan" in text for text in said)
 
@@ -254,10 +256,10 @@ def test_the_proposal_keeps_what_each_step_is_for_and_its_part() -> None:
     run = LiveRun.of(discrepancy())
     kept = [(step["name"], step["for"], step["part"], step["cites"]) for step in run.proposal.plan]
     assert kept == [
-        ("quarantine_stock", "stock.phantom", None, ["PHA-1"]),
-        ("request_cycle_count", "stock.phantom", None, ["PHA-1"]),
-        ("reallocate_line", "order.affected", "O-2", ["PHA-2"]),
-        ("reallocate_line", "order.affected", "O-1", ["PHA-2"]),
+        (QUARANTINE_STOCK, "stock.phantom", None, ["PHA-1"]),
+        (REQUEST_CYCLE_COUNT, "stock.phantom", None, ["PHA-1"]),
+        (REALLOCATE_LINE, "order.affected", "O-2", ["PHA-2"]),
+        (REALLOCATE_LINE, "order.affected", "O-1", ["PHA-2"]),
     ]
 
 
@@ -265,9 +267,9 @@ def test_an_approval_without_a_part_does_the_rest() -> None:
     run = LiveRun.of(discrepancy())
     run.decide("approve", without=["O-2"])
     done = [(action, args.get("order_id")) for action, args in run.done()]
-    assert done == [("quarantine_stock", None), ("request_cycle_count", None), ("reallocate_line", "O-1")]
+    assert done == [(QUARANTINE_STOCK, None), (REQUEST_CYCLE_COUNT, None), (REALLOCATE_LINE, "O-1")]
     told = [one.text for one in run.observed() if one.step == "execute"]
-    assert any("left out, its part was rejected" in text and "O-2" in text for text in told)
+    assert any("skipped, its part was rejected" in text and "O-2" in text for text in told)
     assert run.ledger.run("r-1").outcome == "executed"
 
 
@@ -294,7 +296,7 @@ def test_a_rejection_does_nothing() -> None:
 def test_a_part_that_was_left_out_is_not_done_when_the_run_goes_on() -> None:
     run = LiveRun.of(discrepancy())
     run.decide("approve", without=["O-1", "O-2"])
-    assert [action for action, _ in run.done()] == ["quarantine_stock", "request_cycle_count"]
+    assert [action for action, _ in run.done()] == [QUARANTINE_STOCK, REQUEST_CYCLE_COUNT]
 
 
 def test_an_edited_text_goes_through_the_check_and_is_what_is_sent() -> None:

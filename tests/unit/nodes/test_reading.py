@@ -6,9 +6,9 @@ import pytest
 
 from errors import NoAnswer
 from ledger.memory import MemoryLedger
+from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from models.scripted import ScriptedModel
 from nodes.reasoning.reading import ModelReads, reading_for
 
 TEXT = "Hello, the lamp is in two pieces, sigh. My mail is zoe@shop.example."

@@ -9,16 +9,17 @@ import ormsgpack
 import pytest
 
 from errors import NoAnswer
-from evals.cases import recorded
+from evals.recorded.cases import recorded
 from evals.walk import Walk
 from graphs.pack_files import load_pack_file
-from graphs.settings import CHECKOUT
 from ledger.model_calls import ModelCall
 from ledger.records import Proposal
 from models.calls import Limits, Question
 from nodes.pack import ExtraRead
 from nodes.propose import propose
-from nodes.rail import unfinished
+from nodes.state import unfinished
+from settings import CHECKOUT
+from tests.actions import CANCEL_ORDER, CONFIRM_RESERVATION, OPEN_CASE, RELEASE_PAYMENT_HOLD, RELEASE_TO_FULFILMENT
 from tests.engine import an_address, an_exception, an_order, laboratory
 from tests.minds import Answer, blocks, choosing, hybrid, llm, walk, worded
 
@@ -53,7 +54,7 @@ def said(run: Walk, kind: str = "plan") -> list[str]:
 def planning(question: Question, **other: Any) -> Answer:
     """The plan that lets an order go."""
     order = {"order_id": "O-1"}
-    names = ("release_payment_hold", "confirm_reservation", "release_to_fulfilment")
+    names = (RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT)
     return worded(question, **{"verdict": "fulfil", "actions": [{"action": name, "args": order} for name in names], **other})
 
 
@@ -65,7 +66,7 @@ def test_a_plan_that_a_model_chose_is_the_planners_with_the_models_reasons() -> 
     assert (plain(proposal), proposal.verdict, proposal.cites, proposal.approval) == (
         plain(planners), planners.verdict, planners.cites, planners.approval,
     )  # fmt: skip
-    assert "Written by a model (scripted): It follows from what was found. [" in proposal.rationale
+    assert "Written by a model (scripted): It follows from the findings. [" in proposal.rationale
     assert "Summary, written by a model: Nothing stops order O-1 of $100.00." in said(run)
     assert proposal.confidence == 0.8
     assert len(model.asked) == 1 and len(run.ledger.model_calls("c-1")) == 1
@@ -91,14 +92,14 @@ def test_after_three_drafts_of_a_model_the_planners_plan_stands() -> None:
     run = walk(an_exception(), reasoner)
     proposal = proposed(run)
     assert proposal.author == "planner" and plain(proposal) == plain(by_planner(an_exception()))
-    assert "No plan of llm passed the check (3 tried, see above); the planner's stands" in said(run, "missing")
+    assert "No plan of llm passed the check (3 tried, see above); the planner's plan is used" in said(run, "missing")
     assert len(model.asked) == 2  # the third question would have been the second
 
 
 @pytest.mark.parametrize(
     ("reason", "objection"),
     [
-        ({"observations": [1]}, "which is no evidence"),
+        ({"observations": [1]}, "which is not evidence"),
         ({"says": "The order is worth $9,999.00."}, "quotes usd 9999"),
         ({"says": "Pay at evil.example/now first."}, "quotes evil.example/now"),
         ({"says": "x" * 301}, "at most 300 characters"),
@@ -118,7 +119,7 @@ def test_a_reason_rests_on_what_was_shown_and_quotes_nothing_else(reason: dict[s
 
 def test_who_hands_a_case_over_without_need_leaves_it_to_a_person() -> None:
     proposal = proposed(walk(an_exception(), hybrid(lambda one: choosing(one, choice="hand_over", queue="fraud"))[0]))
-    assert proposal.verdict == "escalate" and plain(proposal) == [("open_case", {"queue": "fraud", "subject_id": "O-1"})]
+    assert proposal.verdict == "escalate" and plain(proposal) == [(OPEN_CASE, {"queue": "fraud", "subject_id": "O-1"})]
     assert (proposal.author, proposal.status) == ("hybrid", "pending")
 
 
@@ -127,7 +128,7 @@ def test_without_an_answer_the_planners_plan_stands_and_the_rail_says_why(kind: 
     reasoner, model = hybrid(lambda question: NoAnswer("The model was not there.", kind))
     run = walk(an_exception(), reasoner)
     assert proposed(run).author == "planner"
-    assert said(run, "missing") == ["hybrid gave no answer: The model was not there. The planner's plan stands."]
+    assert said(run, "missing") == ["hybrid gave no answer: The model was not there. The planner's plan is used."]
     (call,) = run.ledger.model_calls("c-1")
     assert len(model.asked) == 1 and (call.status, call.error) == ("failed", "The model was not there.")
 
@@ -146,7 +147,7 @@ def test_where_a_pack_shows_a_model_nothing_none_is_asked() -> None:
     reasoner, model = hybrid(choosing)
     run = walk(an_exception(), reasoner, model=None)
     assert proposed(run).author == "planner" and not model.asked
-    assert said(run, "missing") == ["order_exception lets no model see its cases; the planner's plan stands"]
+    assert said(run, "missing") == ["order_exception lets no model see its cases; the planner's plan is used"]
 
 
 def test_a_run_and_a_process_have_budgets() -> None:
@@ -166,7 +167,7 @@ def test_where_none_of_the_plans_is_right_a_model_may_make_one_which_the_check_j
     assert (proposal.author, plain(proposal)) == ("hybrid", plain(by_planner(an_exception())))
     assert [one.purpose for one in model.asked] == ["choice", "plan"]
 
-    cancels = {"action": "cancel_order", "args": {"order_id": "O-1", "reason": "duplicate"}}
+    cancels = {"action": CANCEL_ORDER, "args": {"order_id": "O-1", "reason": "duplicate"}}
     reasoner, model = hybrid(lambda question: answer(question, actions=[cancels]))
     run = walk(an_exception(), reasoner)
     assert proposed(run).author == "planner" and plain(proposed(run)) == plain(by_planner(an_exception()))
@@ -262,14 +263,14 @@ def test_a_letter_that_says_something_else_is_not_sent(hostile: str) -> None:
     run = walk(an_exception(**DOUBTFUL), hybrid(lambda one: choosing(one, letters=[{"step": 2, "text": hostile}]))[0])
     proposal = proposed(run)
     assert proposal.author == "hybrid" and plain(proposal) == plain(by_planner(an_exception(**DOUBTFUL)))
-    assert any("is not used, and the pack's stands" in text for text in said(run, "missing"))
+    assert any("is not used; the pack's letter is" in text for text in said(run, "missing"))
 
 
 def test_a_summary_with_made_up_figures_is_left_out() -> None:
     run = walk(an_exception(), hybrid(lambda one: choosing(one, summary="The order is worth $77.77."))[0])
     assert proposed(run).author == "hybrid"
     assert not any("Summary" in text for text in said(run))
-    assert "The summary of a model is left out, for it quotes usd 77.77, which nothing says" in said(run, "missing")
+    assert "The model's summary is not used: it quotes usd 77.77, which is in none of the facts" in said(run, "missing")
 
 
 def test_the_state_stays_small_and_has_no_letters_or_addresses() -> None:

@@ -8,6 +8,7 @@ import pytest
 from ledger.records import Observation, ObservationKind
 from nodes.quoting import quotable
 from nodes.reasons import objections
+from tests.actions import REFUND_CHARGE
 
 KINDS: tuple[ObservationKind, ...] = ("event", "read", "finding", "policy", "plan", "missing")
 RAIL = [
@@ -22,7 +23,7 @@ GOOD = {
 
 
 def told(*reasons: dict[str, Any]) -> list[str]:
-    draft = {"plan": [{"name": "refund_charge", "args": {"charge_id": "ch_1", "amount_cents": 500}}], "reasons": list(reasons)}
+    draft = {"plan": [{"name": REFUND_CHARGE, "args": {"charge_id": "ch_1", "amount_cents": 500}}], "reasons": list(reasons)}
     return objections(draft, RAIL, {"FRD-3": 1}, KNOWN)
 
 
@@ -35,15 +36,15 @@ def test_a_reason_with_evidence_and_a_clause_stands() -> None:
     [
         ({"observations": []}, "reason 1 rests on no observations"),
         ({"clauses": []}, "reason 1 rests on no clauses"),
-        ({"observations": [99]}, "reason 1 cites 99, which is no evidence"),
-        ({"observations": [14]}, "reason 1 cites 14, which is no evidence"),
-        ({"observations": [18]}, "reason 1 cites 18, which is no evidence"),
+        ({"observations": [99]}, "reason 1 cites 99, which is not evidence"),
+        ({"observations": [14]}, "reason 1 cites 14, which is not evidence"),
+        ({"observations": [18]}, "reason 1 cites 18, which is not evidence"),
         ({"clauses": ["FRD-9"]}, "reason 1 cites FRD-9, which was not retrieved"),
         ({"says": "The score is 0.95."}, "reason 1 quotes 0.95, which nothing says"),
         ({"says": "Look at evil.example."}, "reason 1 quotes evil.example, which nothing says"),
-        ({"says": " "}, "reason 1 is no sentence of at most 300 characters"),
-        ({"says": "a" * 301}, "reason 1 is no sentence of at most 300 characters"),
-        ({"says": "Two\nlines"}, "reason 1 is no sentence of at most 300 characters"),
+        ({"says": " "}, "reason 1 is not a sentence of at most 300 characters"),
+        ({"says": "a" * 301}, "reason 1 is not a sentence of at most 300 characters"),
+        ({"says": "Two\nlines"}, "reason 1 is not a sentence of at most 300 characters"),
     ],
 )
 def test_what_a_reason_may_not_do_is_told(change: dict[str, Any], objection: str) -> None:

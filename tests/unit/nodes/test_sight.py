@@ -60,7 +60,7 @@ def test_a_name_and_an_address_are_not_shown_in_facts_sentences_or_objections() 
 def test_a_sentence_of_a_finding_is_told_without_what_is_not_to_be_seen() -> None:
     question = asked(an_exception(), sees={"trigger": ["event", "order_id"], "order": ["status"]})
     (finding,) = blocks(question)["findings"]
-    assert finding["says"] == "[not shown] has the 2 of [not shown] for line [not shown]."
+    assert finding["says"] == "[not shown] has 2 × [not shown] in stock (line [not shown])."
     assert "DC-1" not in question.user
 
 

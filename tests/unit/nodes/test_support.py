@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from evals.understanding import INJECTIONS
+from evals.evaluation.understanding import INJECTIONS
+from tests.actions import (
+    CHANGE_SUBSCRIPTION,
+    CREATE_RETURN_LABEL,
+    OFFER_CREDIT,
+    OPEN_CASE,
+    REFUND_CHARGE,
+    RESHIP_ORDER,
+    SEND_MESSAGE,
+    SEND_PASSWORD_RESET,
+)
 from tests.engine import (
     LiveRun,
     Raw,
@@ -42,17 +52,17 @@ def charged_twice(text: str = TWICE, **changes: Any) -> Raw:
 @pytest.mark.parametrize(
     ("raw", "verdict", "actions", "cites"),
     [
-        (charged_twice(), "refund", ["refund_charge", "send_message"], ["REF-1"]),
-        (charged_twice(payments=double_charge(status="disputed")), "escalate", ["open_case"], ["REF-5"]),
-        (message(BROKEN, trigger={"photos": 1}), "refund", ["refund_charge", "send_message"], ["REF-7"]),
-        (message(BROKEN), "ask_customer", ["send_message"], ["REF-7"]),
-        (message(BACK), "return_authorized", ["create_return_label", "send_message"], ["REF-8"]),
-        (message(CANCEL), "subscription_changed", ["change_subscription", "send_message"], ["SUB-1"]),
-        (message(LOCKED, trigger={"sender_verified": True}), "reset_sent", ["send_password_reset"], ["CRD-1"]),
-        (message(LOCKED), "escalate", ["open_case"], ["CRD-1"]),
-        (message(LOCKED, trigger={"sender_verified": None}), "escalate", ["open_case"], ["CRD-1"]),
-        (message("My order O-2002 never arrived, where is it?"), "escalate", ["open_case"], ["SUP-1"]),
-        (message("My order O-9999 never arrived, where is it?"), "escalate", ["open_case"], ["SUP-1"]),
+        (charged_twice(), "refund", [REFUND_CHARGE, SEND_MESSAGE], ["REF-1"]),
+        (charged_twice(payments=double_charge(status="disputed")), "escalate", [OPEN_CASE], ["REF-5"]),
+        (message(BROKEN, trigger={"photos": 1}), "refund", [REFUND_CHARGE, SEND_MESSAGE], ["REF-7"]),
+        (message(BROKEN), "ask_customer", [SEND_MESSAGE], ["REF-7"]),
+        (message(BACK), "return_authorized", [CREATE_RETURN_LABEL, SEND_MESSAGE], ["REF-8"]),
+        (message(CANCEL), "subscription_changed", [CHANGE_SUBSCRIPTION, SEND_MESSAGE], ["SUB-1"]),
+        (message(LOCKED, trigger={"sender_verified": True}), "reset_sent", [SEND_PASSWORD_RESET], ["CRD-1"]),
+        (message(LOCKED), "escalate", [OPEN_CASE], ["CRD-1"]),
+        (message(LOCKED, trigger={"sender_verified": None}), "escalate", [OPEN_CASE], ["CRD-1"]),
+        (message("My order O-2002 never arrived, where is it?"), "escalate", [OPEN_CASE], ["SUP-1"]),
+        (message("My order O-9999 never arrived, where is it?"), "escalate", [OPEN_CASE], ["SUP-1"]),
     ],
 )
 def test_a_message_leads_to_what_the_handbook_says(raw: Raw, verdict: str, actions: list[str], cites: list[str]) -> None:
@@ -104,90 +114,114 @@ def test_instructions_in_a_message_give_nobody_anything(injection: str, place: s
 
 REFUND = {"charge_id": "ch-2", "amount_cents": 10_000}
 GUARDED: list[tuple[Raw, str, str, Raw, str]] = [
-    (charged_twice(), "refund", "refund_charge", {**REFUND, "amount_cents": 10_001}, "no more is refunded than is left"),
-    (charged_twice(), "refund", "refund_charge", {**REFUND, "charge_id": "ch-9"}, "a charge of the order (SUP-1)"),
-    (charged_twice(), "refund", "refund_charge", {**REFUND, "amount_cents": 0}, "whole number of cents"),
+    (
+        charged_twice(),
+        "refund",
+        REFUND_CHARGE,
+        {**REFUND, "amount_cents": 10_001},
+        "a refund does not exceed what is left on the order's charge",
+    ),
+    (charged_twice(), "refund", REFUND_CHARGE, {**REFUND, "charge_id": "ch-9"}, "what is left on the order's charge (SUP-1)"),
+    (charged_twice(), "refund", REFUND_CHARGE, {**REFUND, "amount_cents": 0}, "whole number of cents"),
     (
         charged_twice(payments=double_charge(refunded_cents=1)),
         "refund",
-        "refund_charge",
+        REFUND_CHARGE,
         REFUND,
-        "no more is refunded than is left",
+        "a refund does not exceed what is left on the order's charge",
     ),
     (
         charged_twice(payments=double_charge(status="disputed")),
         "refund",
-        "refund_charge",
+        REFUND_CHARGE,
         REFUND,
         "while a charge is disputed (REF-5)",
     ),
-    (charged_twice(), "refund", "send_message", {**REPLY, "customer_id": "C-2"}, "the reply goes to the one who wrote"),
-    (charged_twice(), "refund", "reship_order", {"order_id": "O-1001"}, "damage is shown and within the window (REF-7)"),
-    (message(BROKEN), "replace", "reship_order", {"order_id": "O-1001"}, "damage is shown and within the window (REF-7)"),
-    (message(BROKEN, trigger={"photos": 1}), "refund", "reship_order", {"order_id": "O-2002"}, "damage is shown"),
+    (charged_twice(), "refund", SEND_MESSAGE, {**REPLY, "customer_id": "C-2"}, "the reply goes to the customer who wrote"),
+    (
+        charged_twice(),
+        "refund",
+        RESHIP_ORDER,
+        {"order_id": "O-1001"},
+        "the damage is shown in photos and reported within the return window (REF-7)",
+    ),
+    (
+        message(BROKEN),
+        "replace",
+        RESHIP_ORDER,
+        {"order_id": "O-1001"},
+        "the damage is shown in photos and reported within the return window (REF-7)",
+    ),
+    (message(BROKEN, trigger={"photos": 1}), "refund", RESHIP_ORDER, {"order_id": "O-2002"}, "the damage is shown in photos"),
     (
         message(LOCKED),
         "reset_sent",
-        "send_password_reset",
+        SEND_PASSWORD_RESET,
         {"customer_id": "C-1"},
-        "a reset goes only to a verified sender (CRD-1)",
+        "a password reset goes only to a verified sender (CRD-1)",
     ),
     (
         message(LOCKED, trigger={"sender_verified": "true"}),
         "reset_sent",
-        "send_password_reset",
+        SEND_PASSWORD_RESET,
         {"customer_id": "C-1"},
-        "a reset goes only to a verified sender",
+        "a password reset goes only to a verified sender",
     ),
     (
         message(LOCKED, trigger={"sender_verified": True}),
         "reset_sent",
-        "send_password_reset",
+        SEND_PASSWORD_RESET,
         {"customer_id": "C-2"},
-        "a reset goes only to a verified sender",
+        "a password reset goes only to a verified sender",
     ),
     (
         message(CANCEL),
         "subscription_changed",
-        "change_subscription",
+        CHANGE_SUBSCRIPTION,
         {"subscription_id": "S-9", "plan": "cancelled"},
-        "only an active subscription of the customer (SUP-1)",
+        "only an active subscription of this customer (SUP-1)",
     ),
     (
         message(CANCEL, subscriptions=[a_subscription(), a_subscription("S-2", customer_id="C-2")]),
         "subscription_changed",
-        "change_subscription",
+        CHANGE_SUBSCRIPTION,
         {"subscription_id": "S-2", "plan": "cancelled"},
-        "only an active subscription of the customer",
+        "only an active subscription of this customer",
     ),
     (
         message(CANCEL),
         "subscription_changed",
-        "change_subscription",
+        CHANGE_SUBSCRIPTION,
         {"subscription_id": "S-1", "plan": "platinum"},
         "plan must be one of",
-    ),
-    (message(BACK), "return_authorized", "create_return_label", {"order_id": "O-2002"}, "the order can be returned (REF-8)"),
-    (
-        message(BACK, items=[{"sku": "A", "title": "A", "unit_price_cents": 5_000, "final_sale": True, "substitutes": []}]),
-        "return_authorized",
-        "create_return_label",
-        {"order_id": "O-1001"},
-        "the order can be returned (REF-8)",
-    ),
-    (
-        message(BACK, shipments=[]),
-        "return_authorized",
-        "create_return_label",
-        {"order_id": "O-1001"},
-        "the order can be returned (REF-8)",
     ),
     (
         message(BACK),
         "return_authorized",
-        "offer_credit",
+        CREATE_RETURN_LABEL,
+        {"order_id": "O-2002"},
+        "the order is eligible for return (REF-8)",
+    ),
+    (
+        message(BACK, items=[{"sku": "A", "title": "A", "unit_price_cents": 5_000, "final_sale": True, "substitutes": []}]),
+        "return_authorized",
+        CREATE_RETURN_LABEL,
+        {"order_id": "O-1001"},
+        "the order is eligible for return (REF-8)",
+    ),
+    (
+        message(BACK, shipments=[]),
+        "return_authorized",
+        CREATE_RETURN_LABEL,
+        {"order_id": "O-1001"},
+        "the order is eligible for return (REF-8)",
+    ),
+    (
+        message(BACK),
+        "return_authorized",
+        OFFER_CREDIT,
         {"customer_id": "C-1", "amount_cents": 1},
-        "is no action of support_resolution",
+        "is not an action of support_resolution",
     ),
 ]
 
@@ -212,7 +246,7 @@ def test_an_edited_reply_is_what_is_sent(text: str) -> None:
     assert run.done() == [] and run.proposal.status == "pending" and run.proposal.digest != before.digest
     assert (run.proposal.author, run.proposal.plan[-1]["args"]["text"]) == ("vera", text)
     run.decide("approve", by="sam")
-    assert [(action, args.get("text")) for action, args in run.done()] == [("refund_charge", None), ("send_message", text)]
+    assert [(action, args.get("text")) for action, args in run.done()] == [(REFUND_CHARGE, None), (SEND_MESSAGE, text)]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +283,7 @@ def test_one_open_order_needs_no_number() -> None:
 
 
 def test_a_reply_tells_the_facts() -> None:
-    (text,) = [step["args"]["text"] for step in drafted(charged_twice())["plan"] if step["name"] == "send_message"]
+    (text,) = [step["args"]["text"] for step in drafted(charged_twice())["plan"] if step["name"] == SEND_MESSAGE]
     assert text.startswith("Hello Ann Ash,\n\n") and "order O-1001 was charged twice" in text
 
 
@@ -258,6 +292,6 @@ def test_a_reply_writes_money_as_people_write_it() -> None:
         charged_twice(payments=double_charge(refunded_cents=2_500)),
         message(BROKEN, trigger={"photos": 1}, customers=[a_customer()]),
     ]
-    told = [next(step["args"]["text"] for step in drafted(raw)["plan"] if step["name"] == "send_message") for raw in raws]
+    told = [next(step["args"]["text"] for step in drafted(raw)["plan"] if step["name"] == SEND_MESSAGE) for raw in raws]
     assert "the second charge, $75.00, to the card" in told[0]
     assert "what you paid, $100.00. You" in told[1]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.urgency import LEAST_CENTS, MOST_CENTS, TIERS, due_at
+from nodes.check import LEAST_CENTS, MOST_CENTS, TIERS, due_at
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

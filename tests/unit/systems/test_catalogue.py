@@ -1,6 +1,7 @@
 """An entry of the catalogue that is wrong does not load; arguments that do not fit do not pass."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,32 @@ import yaml
 from errors import BadInput, Refused, SendBack
 from systems.catalogue import Catalogue, default_catalogue
 from systems.records import Records
+from tests.actions import (
+    ASSIGN_OWNER,
+    CANCEL_ORDER,
+    CAPTURE_PAYMENT,
+    CHANGE_PICKUP_LOCATION,
+    CONFIRM_RESERVATION,
+    CONVERT_TO_SHIPMENT,
+    CREATE_RETURN_LABEL,
+    EXPEDITE_PO,
+    OFFER_CREDIT,
+    OPEN_CASE,
+    POST_PAYMENT,
+    POST_RETURN_RECEIPT,
+    REALLOCATE_LINE,
+    REAUTHORIZE,
+    REFUND_CHARGE,
+    RELEASE_PAYMENT_HOLD,
+    RELEASE_TO_FULFILMENT,
+    RESHIP_ORDER,
+    SEND_MESSAGE,
+    SEND_OUTREACH,
+    SEND_VENDOR_MESSAGE,
+    SUBSTITUTE_LINE,
+    SWAP_RESERVATION,
+    UPDATE_SHIPPING_ADDRESS,
+)
 
 #: every action of CONTRACT.md with the arguments that count
 CONTRACT = """
@@ -28,8 +55,8 @@ swap_reservation(from_order_id,to_order_id,sku) offer_credit(customer_id,amount_
 """
 
 COSTS = (
-    "expedite_po", "reship_order", "substitute_line", "post_return_receipt", "reallocate_line", "swap_reservation",
-    "change_pickup_location", "convert_to_shipment", "create_return_label",
+    EXPEDITE_PO, RESHIP_ORDER, SUBSTITUTE_LINE, POST_RETURN_RECEIPT, REALLOCATE_LINE, SWAP_RESERVATION,
+    CHANGE_PICKUP_LOCATION, CONVERT_TO_SHIPMENT, CREATE_RETURN_LABEL,
 )  # fmt: skip
 
 MOVE: dict[str, Any] = {
@@ -52,7 +79,7 @@ def load(folder: Path, **entry: Any) -> Catalogue:
 
 def test_the_catalogue_as_shipped_loads_and_has_a_digest() -> None:
     catalogue = default_catalogue()
-    assert catalogue["refund_charge"].tool == "payments.refund_charge"
+    assert catalogue[REFUND_CHARGE].tool == "payments.refund_charge"
     assert catalogue.digest == default_catalogue().digest
 
 
@@ -62,18 +89,18 @@ def test_the_catalogue_has_every_action_with_the_arguments_that_count() -> None:
 
 def test_what_is_sent_is_an_argument_that_does_not_count() -> None:
     drafted = {name for name, action in default_catalogue().items() if action.args.get("text") == "text"}
-    assert drafted == {"send_message", "send_outreach", "send_vendor_message"}
+    assert drafted == {SEND_MESSAGE, SEND_OUTREACH, SEND_VENDOR_MESSAGE}
 
 
 def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
     kinds = {name: set(action.money) for name, action in default_catalogue().items() if action.money}
     assert kinds == {
-        "release_payment_hold": {"release"},
-        "capture_payment": {"capture"},
-        "refund_charge": {"refund"},
-        "post_payment": {"payment"},
-        "reauthorize": {"authorization"},
-        "offer_credit": {"credit"},
+        RELEASE_PAYMENT_HOLD: {"release"},
+        CAPTURE_PAYMENT: {"capture"},
+        REFUND_CHARGE: {"refund"},
+        POST_PAYMENT: {"payment"},
+        REAUTHORIZE: {"authorization"},
+        OFFER_CREDIT: {"credit"},
         **{name: {"cost"} for name in COSTS},
     }
 
@@ -92,7 +119,7 @@ def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
         ({"effect": {"oms.orders[order_id]": 1}}, "names no field"),
         ({"effect": {"oms.orders[order_id].lines[+].qty": 1}}, "names no field"),
         ({"effect": {"oms.orders[order_id].status": "=order."}}, "does not compile"),
-        ({"looks_at": {"line": "oms.orders[order_id].lines[*]"}}, "no single value"),
+        ({"looks_at": {"line": "oms.orders[order_id].lines[*]"}}, "not a single value"),
         ({"looks_at": {"it": "oms.orders[order_id]"}}, "rename it"),
         ({"looks_at": {"order_id": "oms.orders[order_id]"}}, "rename it"),
         ({"looks_at": {"order": "oms.orders[later.order_id]", "later": "oms.orders[order_id]"}}, "later"),
@@ -108,8 +135,38 @@ def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
 def test_a_wrong_entry_is_refused_and_the_action_named(tmp_path: Path, entry: dict[str, Any], wrong: str) -> None:
     with pytest.raises(BadInput) as caught:
         load(tmp_path, **entry)
-    assert "action move" in str(caught.value) and wrong in str(caught.value)
+    assert re.search(r"actions\.yaml, line \d+: (action move|move\.)", str(caught.value)) and wrong in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["effect", "money", "undo"])
+def test_an_action_says_what_it_changes_what_it_costs_and_what_takes_it_back(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "actions.yaml"
+    file.write_text(yaml.safe_dump({"move": {key: value for key, value in MOVE.items() if key != name}}))
+    with pytest.raises(BadInput, match=rf"actions\.yaml, line 1: move\.{name}: «{name}» is required here"):
+        Catalogue.load(file)
+    assert load(tmp_path, effect=None, undo=None)["move"].undo is None
+
+
+def test_the_digest_is_of_what_a_catalogue_says(tmp_path: Path) -> None:
+    before = load(tmp_path).digest
+    file = tmp_path / "actions.yaml"
+    file.write_text("# why\n\n" + file.read_text().replace("system: oms", "system: 'oms'  # orders\n"))
+    assert Catalogue.load(file).digest == before
+    assert load(tmp_path, once=True).digest != before
+
+
+def test_a_key_that_stands_twice_or_is_unknown_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "actions.yaml"
+    load(tmp_path)
+    text = file.read_text()
+    file.write_text(text + "  says: Again\n")
+    line = len(text.splitlines()) + 1
+    with pytest.raises(BadInput, match=rf"actions\.yaml, line {line}: the action catalogue .*«says» appears twice in one place"):
+        Catalogue.load(file)
+    file.write_text(text + "  sais: Again\n")
+    with pytest.raises(BadInput, match=rf"actions\.yaml, line {line}: move\.sais: «sais» is not permitted .*did you mean says"):
+        Catalogue.load(file)
 
 
 @pytest.mark.parametrize("text", ["- a list", "just words", "move: [", "move: 3", ""])
@@ -128,27 +185,27 @@ def test_a_missing_catalogue_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "args", "says"),
     [
-        ("capture_payment", {"order_id": "O-1", "amount_cents": -1}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": 0}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": 500.0}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": "500"}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": True}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": None}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": 10**13}, "whole number of cents"),
-        ("capture_payment", {"order_id": "O-1"}, "needs the argument 'amount_cents'"),
-        ("capture_payment", {"order_id": "O-1", "amount_cents": 5, "approved": True}, "no argument 'approved'"),
-        ("capture_payment", {"order_id": "", "amount_cents": 5}, "1 to 100 characters"),
-        ("capture_payment", {"order_id": "x" * 101, "amount_cents": 5}, "1 to 100 characters"),
-        ("capture_payment", {"order_id": 7, "amount_cents": 5}, "1 to 100 characters"),
-        ("capture_payment", {"order_id": ["O-1"], "amount_cents": 5}, "1 to 100 characters"),
-        ("cancel_order", {"order_id": "O-1", "reason": "because"}, "one of duplicate, out_of_stock"),
-        ("cancel_order", {"order_id": "O-1", "reason": None}, "one of duplicate, out_of_stock"),
-        ("send_message", {"customer_id": "C-1", "template": "you_won", "text": "Hello"}, "one of cancellation_notice"),
-        ("send_message", {"customer_id": "C-1", "template": "delay_notice"}, "needs the argument 'text'"),
-        ("send_message", {"customer_id": "C-1", "template": "delay_notice", "text": ""}, "text of 1 to 4000 characters"),
-        ("open_case", {"queue": "executive_board", "subject_id": "O-1"}, "one of account_team"),
-        ("update_shipping_address", {"order_id": "O-1", "ship_to": "1 Elm St"}, "must be an address"),
-        ("update_shipping_address", {"order_id": "O-1", "ship_to": {"line1": "1 Elm St"}}, "must be an address"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": -1}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": 0}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": 500.0}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": "500"}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": True}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": None}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": 10**13}, "whole number of cents"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1"}, "needs the argument 'amount_cents'"),
+        (CAPTURE_PAYMENT, {"order_id": "O-1", "amount_cents": 5, "approved": True}, "no argument 'approved'"),
+        (CAPTURE_PAYMENT, {"order_id": "", "amount_cents": 5}, "1 to 100 characters"),
+        (CAPTURE_PAYMENT, {"order_id": "x" * 101, "amount_cents": 5}, "1 to 100 characters"),
+        (CAPTURE_PAYMENT, {"order_id": 7, "amount_cents": 5}, "1 to 100 characters"),
+        (CAPTURE_PAYMENT, {"order_id": ["O-1"], "amount_cents": 5}, "1 to 100 characters"),
+        (CANCEL_ORDER, {"order_id": "O-1", "reason": "because"}, "one of duplicate, out_of_stock"),
+        (CANCEL_ORDER, {"order_id": "O-1", "reason": None}, "one of duplicate, out_of_stock"),
+        (SEND_MESSAGE, {"customer_id": "C-1", "template": "you_won", "text": "Hello"}, "one of cancellation_notice"),
+        (SEND_MESSAGE, {"customer_id": "C-1", "template": "delay_notice"}, "needs the argument 'text'"),
+        (SEND_MESSAGE, {"customer_id": "C-1", "template": "delay_notice", "text": ""}, "text of 1 to 4000 characters"),
+        (OPEN_CASE, {"queue": "executive_board", "subject_id": "O-1"}, "one of account_team"),
+        (UPDATE_SHIPPING_ADDRESS, {"order_id": "O-1", "ship_to": "1 Elm St"}, "must be an address"),
+        (UPDATE_SHIPPING_ADDRESS, {"order_id": "O-1", "ship_to": {"line1": "1 Elm St"}}, "must be an address"),
     ],
 )
 def test_arguments_that_do_not_fit_are_sent_back_with_a_sentence(name: str, args: dict[str, Any], says: str) -> None:
@@ -158,8 +215,12 @@ def test_arguments_that_do_not_fit_are_sent_back_with_a_sentence(name: str, args
 
 
 def test_arguments_at_their_limits_pass() -> None:
-    default_catalogue()["capture_payment"].validate({"order_id": "x" * 100, "amount_cents": 1})
-    default_catalogue()["capture_payment"].validate({"order_id": "x", "amount_cents": 10**12})
+    capture = default_catalogue()[CAPTURE_PAYMENT]
+    for order_id, cents in (("x" * 100, 1), ("x", 10**12)):
+        capture.validate({"order_id": order_id, "amount_cents": cents})
+    for order_id, cents in (("x" * 101, 1), ("x", 10**12 + 1), ("x", 0), ("", 1)):
+        with pytest.raises(SendBack):
+            capture.validate({"order_id": order_id, "amount_cents": cents})
 
 
 def test_an_action_says_what_it_does_with_money_as_dollars(tmp_path: Path) -> None:
@@ -199,10 +260,10 @@ def test_effects_are_worked_out_before_the_first_is_set(tmp_path: Path) -> None:
 
 
 def test_nothing_takes_an_action_back_where_an_argument_of_its_undoing_is_null() -> None:
-    action, records = default_catalogue()["assign_owner"], Records()
+    action, records = default_catalogue()[ASSIGN_OWNER], Records()
     records.add("crm.accounts", [{"account_id": "A-1", "owner_id": None}, {"account_id": "A-2", "owner_id": "U-2"}])
     undoing = [action.undoing(action.seen(records, {"account_id": key, "owner": "U-1"})) for key in ("A-1", "A-2")]
-    assert undoing == [None, {"name": "assign_owner", "args": {"account_id": "A-2", "owner": "U-2"}}]
+    assert undoing == [None, {"name": ASSIGN_OWNER, "args": {"account_id": "A-2", "owner": "U-2"}}]
 
 
 def test_an_effect_on_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -213,9 +274,9 @@ def test_an_effect_on_a_record_that_is_not_there_is_refused(tmp_path: Path) -> N
 
 def test_what_comes_after_what_follows_from_what_is_changed() -> None:
     catalogue = default_catalogue()
-    order = ["reauthorize", "release_payment_hold", "confirm_reservation", "release_to_fulfilment", "send_message"]
+    order = [REAUTHORIZE, RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT, SEND_MESSAGE]
     for earlier, later in itertools.pairwise(order):
         assert catalogue[later].comes_after(catalogue[earlier])
         assert not catalogue[earlier].comes_after(catalogue[later])
-    assert not catalogue["send_message"].comes_after(catalogue["send_message"])
-    assert catalogue["refund_charge"].comes_after(catalogue["cancel_order"])
+    assert not catalogue[SEND_MESSAGE].comes_after(catalogue[SEND_MESSAGE])
+    assert catalogue[REFUND_CHARGE].comes_after(catalogue[CANCEL_ORDER])

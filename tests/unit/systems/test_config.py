@@ -6,30 +6,45 @@ from pathlib import Path
 import pytest
 
 from errors import BadInput
+from systems.company import SYSTEMS
 from systems.config import load_config
-from systems.sandbox.serve import SYSTEMS
 
 BAD = [
-    ("systems: [", "is no YAML"),
-    ("{}", "names no systems"),
-    ("systems: {oms: 5}", "system oms is 5"),
-    ("systems: {oms: {}}", "system oms needs either a command or a url"),
+    ("systems: [", "line 1: the list of systems cannot be read"),
+    ("{}", "«systems» is required here"),
+    ("systems: {oms: {url: 'http://x', url: 'http://y'}}", "line 1: the list of systems cannot be read («url» appears twice"),
+    (
+        "systems:\n  a: &a {url: 'http://x'}\n  b: *a",
+        "line 3: the list of systems cannot be read (an alias",
+    ),
+    ("systems: {oms: 5}", "line 1: systems.oms: «5» stands here"),
+    ("systems: {oms: {}}", "systems.oms: it needs either a command or a url"),
     ("systems: {oms: {command: [a], url: 'http://x'}}", "exactly one of them"),
-    ("systems: {oms: {command: []}}", "empty command"),
-    ("systems: {oms: {command: a b}}", "command is 'a b'; give a list"),
-    ("systems: {oms: {url: 'ftp://x'}}", "begins with http"),
-    ("systems: {oms: {url: 'http://x', reads: get_order}}", "reads is 'get_order'; give a list"),
-    ("systems: {oms: {url: 'http://x', read: [a]}}", "unknown field read"),
-    ("systems: {oms: {url: 'http://x', timeout_seconds: 0}}", "timeout_seconds is 0"),
-    ("systems: {oms: {url: 'http://x', timeout_seconds: true}}", "timeout_seconds is True"),
+    ("systems: {oms: {command: []}}", "systems.oms.command: Tuple should have at least 1 item"),
+    ("systems: {oms: {command: a b}}", "systems.oms.command: «a b» stands here; mend it: lines with - in front"),
+    ("systems: {oms: {url: 'ftp://x'}}", "systems.oms.url: String should match pattern '^https?://'"),
+    (
+        "systems: {oms: {url: 'http://x', reads: get_order}}",
+        "systems.oms.reads: «get_order» stands here; mend it: lines with - in front",
+    ),
+    ("systems: {oms: {url: 'http://x', read: [a]}}", "«read» is not permitted here; mend it: did you mean reads?"),
+    ("systems: {oms: {url: 'http://x', timeout_seconds: 0}}", "systems.oms.timeout_seconds: Input should be greater than 0"),
+    ("systems: {oms: {url: 'http://x', timeout_seconds: true}}", "systems.oms.timeout_seconds: Input should be a valid number"),
     ("systems: {o.ms: {url: 'http://x'}}", "dot in its name"),
-    ("systems: {oms: {url: 'http://x', feed: list_events}}", "feed is 'list_events'; give it a tool"),
-    ("systems: {oms: {url: 'http://x', feed: {every_seconds: 5}}}", "give it a tool"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, cursor: b}}}", "give it a tool"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: b}}}", "'b', which is none of its reads"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: [a]}}}", "which is none of its reads"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: 0}}}", "every_seconds of feed is 0"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: true}}}", "every_seconds of feed is True"),
+    ("systems: {oms: {url: 'http://x', feed: list_events}}", "systems.oms.feed: «list_events» stands here"),
+    ("systems: {oms: {url: 'http://x', feed: {every_seconds: 5}}}", "«tool» is required here"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, cursor: b}}}", "«cursor» is not permitted here"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: b}}}", "'b', which is not one of its reads"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: [a]}}}", "feed.tool: Input should be a valid string"),
+    (
+        "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: 0}}}",
+        "feed.every_seconds: Input should be greater than or equal to 1",
+    ),
+    (
+        "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: true}}}",
+        "feed.every_seconds: Input should be a valid integer",
+    ),
+    ("systems: {oms: {url: 'http://x', name: erp}}", "system oms says its name again"),
     ("systems: {'o:ms': {url: 'http://x', reads: [a], feed: {tool: a}}}", "has a feed, and a name that is not of letters"),
 ]
 
@@ -44,7 +59,7 @@ def test_a_bad_entry_is_refused_with_file_and_remedy(tmp_path: Path, content: st
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"none\.yaml cannot be read"):
+    with pytest.raises(BadInput, match=r"none\.yaml: the list of systems cannot be read"):
         load_config(tmp_path / "none.yaml")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from errors import TryAgain
 from systems.config import SystemConfig
-from systems.connection import Connection, Opened
+from systems.connection import Connection, Session
 
 
 def test_a_connection_that_broke_is_forgotten_where_the_next_one_could_not_be_opened() -> None:
@@ -18,8 +18,8 @@ def test_a_connection_that_broke_is_forgotten_where_the_next_one_could_not_be_op
 
     async def broken_after_a_failed_attempt() -> None:
         with pytest.raises(TryAgain, match="closed"):
-            await connection.opened()
-        connection.drop(Opened(cast(Any, None), {}))
+            await connection.session()
+        connection.drop(Session(cast(Any, None), {}))
         await connection.close()
 
     asyncio.run(broken_after_a_failed_attempt())

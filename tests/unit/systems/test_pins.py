@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput
-from systems.pins import digest, read_pins, write_pins
+from systems.config import digest, read_pins, write_pins
 
 TOOL: dict[str, Any] = {
     "name": "get_order",

@@ -9,7 +9,7 @@ import pytest
 from errors import BadInput, Refused
 from systems.calls import Call
 from systems.catalogue import default_catalogue
-from systems.reads import READ_TOOLS
+from systems.company import READ_TOOLS
 from systems.recorded import RecordedSystems
 from tests.engine import an_exception
 

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused
-from systems.records import KEYS, Path, Records
+from systems.company import KEYS
+from systems.records import RecordPath, Records
 
 ORDER = {"order_id": "O-1", "status": "new", "lines": [{"line_id": "1", "qty": 1}, {"line_id": "2", "qty": 2}]}
 PAYMENT = {"order_id": "O-1", "charges": [{"charge_id": "ch-1", "refunded_cents": 0}], "authorizations": None}
 
 
-def path(source: str) -> Path:
-    return Path.parse(source, "here")
+def path(source: str) -> RecordPath:
+    return RecordPath.parse(source, "here")
 
 
 def change(records: Records, source: str, args: dict[str, Any], value: Any) -> list[Any]:

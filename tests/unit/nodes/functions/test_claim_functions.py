@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.functions.claims import Claims, promised_latest_first
-from nodes.functions.stock import Missing
+from nodes.functions.stock import Claims, MissingCollection, promised_latest_first
 from systems.records import Records
 from tests.engine import a_customer, a_line, an_order
 
@@ -24,7 +23,7 @@ def claims(orders: Any = (), customers: Any = (), missing: tuple[str, ...] = ())
 
     def needs(collection: str) -> None:
         if collection in missing:
-            raise Missing(f"{collection} was not read")
+            raise MissingCollection(f"{collection} was not read")
 
     return Claims(records, needs, TIERS)
 
@@ -69,7 +68,7 @@ def test_a_promise_that_is_not_known_gives_no_precedence() -> None:
 
 
 def test_customers_that_could_not_be_read_are_not_standard() -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(MissingCollection):
         claims(missing=("crm.customers",)).by_priority([claim("O-1"), claim("O-2")])
     assert claims(missing=("crm.customers",)).by_priority([]) == []
 
@@ -110,9 +109,9 @@ def test_lines_that_wait_for_a_delivery_are_found_by_it() -> None:
 
 def test_orders_that_could_not_be_read_are_not_none() -> None:
     unread = claims(missing=("oms.orders",))
-    with pytest.raises(Missing):
+    with pytest.raises(MissingCollection):
         unread.reservations("A")
-    with pytest.raises(Missing):
+    with pytest.raises(MissingCollection):
         unread.waiting_for("PO-1")
 
 

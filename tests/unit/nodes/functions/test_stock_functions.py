@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from nodes.functions.stock import Missing, Stock
+from nodes.case import PlanSoFar
+from nodes.functions.stock import MissingCollection, Stock
 from systems.records import Records
 from tests.engine import AS_OF, a_line, a_stock
 
@@ -13,7 +14,9 @@ PLACES = [("DC-1", "dc"), ("DC-2", "dc"), ("DC-3", "dc"), ("ST-1", "store"), ("F
 TWO = [a_line("1", "A"), a_line("2", "B")]
 
 
-def company(stock: Any = (), items: Any = (), km: Any = None, missing: tuple[str, ...] = ()) -> Stock:
+def company(
+    stock: Any = (), items: Any = (), km: Any = None, missing: tuple[str, ...] = (), plan: PlanSoFar | None = None
+) -> Stock:
     records = Records()
     records.add("wms.stock", stock)
     records.add("wms.locations", [{"location": place, "type": kind, "km_to": (km or {}).get(place)} for place, kind in PLACES])
@@ -21,9 +24,9 @@ def company(stock: Any = (), items: Any = (), km: Any = None, missing: tuple[str
 
     def needs(collection: str) -> None:
         if collection in missing:
-            raise Missing(f"{collection} was not read")
+            raise MissingCollection(f"{collection} was not read")
 
-    return Stock(records, needs, TRUST, AS_OF, "O-1")
+    return Stock(records, needs, TRUST, AS_OF, "O-1", lambda: plan.taken if plan else {})
 
 
 def names(places: Any) -> list[str]:
@@ -50,26 +53,22 @@ def test_a_place_for_all_lines_has_every_one(stock: Any, found: list[str]) -> No
 
 
 def test_what_was_taken_is_not_there_for_all_lines() -> None:
-    there = company([a_stock("A", "DC-2", 3), a_stock("B", "DC-2", 3)])
-    there.take("B", "DC-2", 2)
-    assert names(there.places_for_all("dc", TWO, "DC-1")) == []
-    there.put_back()
-    assert names(there.places_for_all("dc", TWO, "DC-1")) == ["DC-2"]
+    stock = [a_stock("A", "DC-2", 3), a_stock("B", "DC-2", 3)]
+    assert names(company(stock, plan=PlanSoFar().taking("B", "DC-2", 2)).places_for_all("dc", TWO, "DC-1")) == []
+    assert names(company(stock, plan=PlanSoFar()).places_for_all("dc", TWO, "DC-1")) == ["DC-2"]
 
 
-def test_takings_can_be_gone_back_to() -> None:
-    there = company([a_stock("A", "DC-2", 3)])
-    there.take("A", "DC-2", 1)
-    before = there.taken()
-    there.take("A", "DC-2", 2)
-    assert there.available("A", "DC-2") == 0
-    there.put_back(before)
-    assert there.available("A", "DC-2") == 2 and before == {("A", "DC-2"): 1}
+def test_what_a_plan_takes_makes_another_plan_and_leaves_the_one_before() -> None:
+    stock = [a_stock("A", "DC-2", 3)]
+    before = PlanSoFar().taking("A", "DC-2", 1)
+    after = before.taking("A", "DC-2", 2)
+    assert company(stock, plan=after).available("A", "DC-2") == 0
+    assert company(stock, plan=before).available("A", "DC-2") == 2 and before.taken == {("A", "DC-2"): 1}
 
 
 @pytest.mark.parametrize("gone", ["wms.stock", "wms.locations"])
 def test_places_need_stock_and_locations(gone: str) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(MissingCollection):
         company(missing=(gone,)).places_for_all("dc", TWO, "DC-1")
 
 

@@ -1,0 +1,174 @@
+"""What other programs ask of the dashboard: `POST /events`, `/health` and `/metrics`; no cookie is looked at, see docs/events.md.
+
+No other site can have a browser send events, for a token says which event source it is. An error is one sentence.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dashboard.company import Company, company
+from errors import BadInput, MissionsError
+from graphs.events import MOST_BODY_BYTES, MOST_EVENTS, texts_of
+from graphs.taking_in import Intake, Raw, by_post, take_in_all
+from ledger.inbox import EventSource
+from ledger.monitoring import CONTENT_TYPE, health, metrics
+from ledger.services import Inbox
+
+EVENTS, HEALTH, METRICS = "/events", "/health", "/metrics"
+#: what a proxy adds: then the caller is not who it seems
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+#: requests that are taken in side by side; the others wait, and the threads of the pages are left alone
+SIDE_BY_SIDE = 4
+_ONE_VALUE = ("application/json",)
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+T = TypeVar("T")
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class _Answer(Exception):
+    """What is answered in place of taking anything in."""
+
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status, self.headers = status, headers or {}
+
+
+def routes() -> list[Route]:
+    """The routes of all three."""
+    return [
+        # every method: what no route takes would be answered with a page
+        Route(EVENTS, events, methods=["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+        Route(HEALTH, _health, methods=["GET"]),
+        Route(METRICS, _metrics, methods=["GET"]),
+    ]
+
+
+async def events(request: Request) -> Response:
+    """Take in one event, a list of events, or lines of them."""
+    try:
+        if request.method != "POST":
+            raise _Answer(405, "Events are handed in with POST.", {"Allow": "POST"})
+        source = await _source(request)
+        split = _splitting(request)
+        texts = await _threaded(split, await _body(request))
+        if len(texts) > MOST_EVENTS:
+            raise _Answer(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
+        raws = [Raw(text, by_post(source.name), source.bounds) for text in texts]
+        return await _threaded(_taken_in, company(), raws)
+    except _Answer as answer:
+        return JSONResponse({"error": str(answer)}, answer.status, {**_NO_STORE, **answer.headers})
+    except MissionsError as error:
+        return JSONResponse({"error": str(error)}, 503, {**_NO_STORE, "Retry-After": "5"})
+
+
+def _taken_in(opened: Company, raws: list[Raw]) -> Response:
+    intake = Intake(opened.runtime, Inbox(opened.ledger), lambda run: opened.drive(run.run_id))
+    report = asdict(take_in_all(intake, raws))
+    stopped, wait_s = report.pop("stopped"), report.pop("wait_s")
+    if stopped:
+        headers = {**_NO_STORE, "Retry-After": str(wait_s or 5)}
+        return JSONResponse({"error": stopped, **report}, 429 if wait_s else 503, headers)
+    return JSONResponse(report, 202, _NO_STORE)
+
+
+async def _source(request: Request) -> EventSource:
+    """Whose token it is. A request without one is looked up all the same, so that it takes as long as another."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip() if scheme.lower() == "bearer" else ""
+    source = await _threaded(Inbox(company().ledger).source_of, token)
+    if source is None:
+        sentence = "This takes the token of an event source, as Authorization: Bearer TOKEN."
+        raise _Answer(401, sentence, {"WWW-Authenticate": "Bearer"})
+    return source
+
+
+def _splitting(request: Request) -> Callable[[bytes], list[bytes | str]]:
+    """How a body of this content type is split into the texts of events."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind not in (*_ONE_VALUE, *_LINES):
+        raise _Answer(415, f"Events come as {_ONE_VALUE[0]} (one, or a list) or as {_LINES[0]} (one a line).")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _Answer(415, "Events come as they are: leave out the content encoding.")
+    return _of_value if kind in _ONE_VALUE else _of_lines
+
+
+def _of_value(body: bytes) -> list[bytes | str]:
+    try:
+        return texts_of(body)
+    except BadInput as error:
+        raise _Answer(400, f"The body is {error}.") from error
+
+
+def _of_lines(body: bytes) -> list[bytes | str]:
+    return [line for line in body.split(b"\n") if line.strip()]
+
+
+async def _body(request: Request) -> bytes:
+    """The body, whether or not its length was told before. Nothing more is read once it is too long."""
+    too_long = _Answer(413, f"The body is longer than {MOST_BODY_BYTES:,} bytes: send the events in several requests.")
+    told = request.headers.get("content-length", "0")
+    if told.isdecimal() and int(told) > MOST_BODY_BYTES:
+        raise too_long
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BODY_BYTES:
+                raise too_long
+    except ClientDisconnect:
+        raise _Answer(400, "The request ended before its body did.") from None
+    return bytes(body)
+
+
+async def _threaded(function: Callable[..., T], *args: Any) -> T:
+    return await to_thread.run_sync(function, *args, limiter=_limiter())
+
+
+@lru_cache(maxsize=1)
+def _limiter() -> CapacityLimiter:
+    return CapacityLimiter(SIDE_BY_SIDE)
+
+
+async def _health(_: Request) -> Response:
+    found = {**await to_thread.run_sync(health, company().ledger), "runtime": company().opening()}
+    if found["runtime"] == "cannot be opened":
+        found["status"] = "unwell"
+    return JSONResponse(found, 200 if found["status"] == "ok" else 503, _NO_STORE)
+
+
+async def _metrics(request: Request) -> Response:
+    if not _may_read(request, company().settings.metrics_token.get_secret_value()):
+        return PlainTextResponse(
+            "Send MISSIONS_METRICS_TOKEN as a bearer token.", 401, {"WWW-Authenticate": "Bearer", **_NO_STORE}
+        )
+    try:
+        figures = await to_thread.run_sync(metrics, company().ledger)
+    except MissionsError as error:
+        return PlainTextResponse(str(error), 503, _NO_STORE)
+    return Response(figures, 200, {"Content-Type": CONTENT_TYPE, **_NO_STORE})
+
+
+def _may_read(request: Request, token: str) -> bool:
+    """Who has the token; without one, programs of this machine."""
+    if token:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode())
+    if any(name in request.headers for name in _FORWARDED) or request.client is None:
+        return False
+    return _is_loopback(request.client.host) and _is_loopback(request.url.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

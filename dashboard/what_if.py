@@ -1,0 +1,219 @@
+"""What if, without a draft: values, tiers and packs are changed for a replay of recorded exceptions, and for nothing else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import streamlit as st
+from markupsafe import Markup
+
+from dashboard.company import company
+from dashboard.markup import chip, dollars, joined, markup, plain, show, words
+from dashboard.visitor import enter
+from errors import BadInput, MissionsError
+from evals.what_if.answer import Answer, Flip, Way, WhatIf
+from knowledge_index.changing import read_change
+from ledger.permissions import may
+from ledger.records import Person
+from rendering import safe
+
+#: of the changes; bytes of a pack, and how many packs at once
+MOST_CHARACTERS, MOST_BYTES, MOST_PACKS = 4_000, 1_000_000, 20
+_FOUND = "what-if.found"
+#: height of a table of flips in pixels, at most
+TALLEST = 420
+#: what became of cases, and how it looks
+WAYS: Mapping[Way, tuple[str, str]] = {
+    "now_escalated": ("now escalated", "warn"),
+    "no_longer_escalated": ("no longer escalated", "info"),
+    "other_verdict": ("another verdict", "info"),
+    "other_actions": ("same verdict, other actions", "info"),
+    "more_approval": ("same plan, more approval", "warn"),
+    "less_approval": ("same plan, less approval", "warn"),
+}
+#: of broken cases these many are told of
+MOST_BROKEN = 3
+
+
+def draw(person: Person) -> None:
+    """The form, and what was found last."""
+    if not may(person, "draft_policy"):
+        st.caption("Analysts and those who decide about policies ask what a change would do.")
+        return
+    with st.form("what-if"):
+        written = st.text_area(
+            "Values to change, one per line",
+            placeholder="FRD-2.elevated=0.6\nGOV-3.bands.0.up_to_cents=20000\ntier.cancel_order=automate",
+            max_chars=MOST_CHARACTERS, key="what-if.values",
+        )  # fmt: skip
+        packs = st.file_uploader(
+            "Packs that would take the place of those of their Missions", type="yaml", accept_multiple_files=True,
+            max_upload_size=1, key="what-if.packs",
+        )  # fmt: skip
+        asked = st.form_submit_button("Replay recorded exceptions", type="primary", icon=":material/replay:")
+    if asked:
+        enter("draft_policy")
+        st.session_state.pop(_FOUND, None)
+        try:
+            st.session_state[_FOUND] = _ask(written, [file.getvalue() for file in packs or ()])
+        except MissionsError as error:
+            show(markup('<div class="k-refused">{}</div>', str(error)))
+    if found := st.session_state.get(_FOUND):
+        show_found(found, "what-if.flips", "the change")
+
+
+def _ask(written: str, packs: list[bytes]) -> WhatIf:
+    what_if = company().tools.what_if
+    if what_if is None:
+        raise BadInput("This dashboard was opened without recorded exceptions to replay.")
+    changes: dict[str, Any] = dict(read_change(line) for line in written.splitlines() if line.strip())
+    if not changes and not packs:
+        raise BadInput("Nothing is changed; write a value such as FRD-2.elevated=0.6, or give a pack.")
+    if len(packs) > MOST_PACKS or any(len(pack) > MOST_BYTES for pack in packs):
+        raise BadInput(f"Give at most {MOST_PACKS} packs, each of at most {MOST_BYTES:,} bytes.")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, pack in enumerate(packs, start=1):
+            (folder / f"pack-{number}.yaml").write_bytes(pack)
+        try:
+            return replayed(partial(what_if, changes=changes, packs=folder if packs else None))
+        except BadInput as error:  # whoever gave the pack does not know where it was put
+            raise BadInput(str(error).replace(f"{folder}/", "")) from error
+
+
+def replayed(ask: Callable[..., WhatIf]) -> WhatIf:
+    """The answer to a question that takes seconds, which is asked with `on_progress`. Raises what that raises."""
+    bar = st.progress(0.0, "Replaying recorded exceptions")
+
+    def told(done: int, total: int) -> None:
+        bar.progress(done / total, f"Replaying recorded exceptions, as it is and as it would be: {done:,} of {total:,} replays")
+
+    try:
+        return ask(on_progress=told)
+    finally:
+        bar.empty()
+
+
+def show_found(found: WhatIf, key: str, change: str) -> None:
+    """Show what was found; `change` is what both sides differ by, such as "the draft"."""
+    show(headline(found) + broken(found) + money_table(found))
+    if not found.flips:
+        return
+    money, text = st.column_config.NumberColumn(format="dollar", width=85), st.column_config.TextColumn
+    event = st.dataframe(
+        safe(flip_rows(found.flips)), key=key, hide_index=True, row_height=29,
+        height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
+        column_config={
+            "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),
+            "Approval": text(width=150), "At stake now": money, "At stake then": money, "Because of": text(width=75),
+        },
+    )  # fmt: skip
+    rows = event["selection"]["rows"]
+    if not rows:
+        st.caption("Choose a case to see both plans.")
+        return
+    flip = found.flips[rows[0]]
+    before, after = st.columns(2, gap="medium")
+    with before:
+        show(answer_card("with the present version", flip.before, flip.after))
+    with after:
+        show(answer_card(f"with {change}", flip.after, flip.before))
+
+
+def moved(cents: int) -> str:
+    """A change of money with its sign: +$12.00, ±$0.00."""
+    return f"{'+' if cents > 0 else '±' if not cents else ''}{dollars(cents)}"
+
+
+def headline(found: WhatIf) -> Markup:
+    """How many flip, which way, and what money is at stake before and after."""
+    number = len(found.flips)
+    told = f"of {found.cases:,} recorded exceptions would get a different answer"
+    chips = joined(chip(f"{count:,} {WAYS[way][0]}", WAYS[way][1]) for way, count in found.ways.items())
+    shift = found.at_stake_after_cents - found.at_stake_before_cents
+    stake = f"{dollars(found.at_stake_before_cents)} → {dollars(found.at_stake_after_cents)} at stake over all of them"
+    return markup(
+        '<div class="k-figures"><div><b>{}</b> {}<div class="k-chips">{}</div></div>'
+        '<div><b>{}</b> <span class="m-dim">{}</span></div></div>',
+        f"{number:,}", told, chips, moved(shift), stake,
+    )  # fmt: skip
+
+
+def broken(found: WhatIf) -> Markup:
+    """Cases that could not be answered any more; empty where there is none."""
+    if not found.broken:
+        return Markup("")
+    told = joined(
+        markup("<li>{} ({}): {}</li>", plain(one.case_id, 80), words(one.mission), plain(one.error, 200))
+        for one in found.broken[:MOST_BROKEN]
+    )
+    head = f"{len(found.broken):,} recorded exceptions could not be answered any more, such as:"
+    return markup('<div class="k-broken">{}<ul>{}</ul></div>', head, told)
+
+
+def money_table(found: WhatIf) -> Markup:
+    """What the plans move by kind of money, before and after: only kinds that change; empty where none does."""
+    rows = joined(
+        markup(
+            '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num">{}</td><td class="m-num">{}</td></tr>',
+            words(row["kind"]), dollars(row["before_cents"]), dollars(row["after_cents"]), moved(row["moved_cents"]),
+        )
+        for row in found.money_rows()
+        if row["moved_cents"]
+    )  # fmt: skip
+    if not rows:
+        return Markup("")
+    head = '<th>Money that plans move</th><th class="m-num">Now</th><th class="m-num">Then</th><th class="m-num">Moves</th>'
+    return markup('<table class="m-table k-money">{}{}</table>', Markup(f"<tr>{head}</tr>"), rows)
+
+
+def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
+    """A row a flip, for a table; money in dollars."""
+    return [
+        {
+            "Case": plain(flip.case_id, 80),
+            "Subject": plain(flip.subject, 80),
+            "Mission": words(flip.mission),
+            "Verdict": _both(words(flip.before.verdict), words(flip.after.verdict)),
+            "Approval": _both(flip.before.approval, flip.after.approval),
+            "At stake now": flip.before.at_stake_cents / 100,
+            "At stake then": flip.after.at_stake_cents / 100,
+            "Because of": ", ".join(flip.because_of) or "not told",
+        }
+        for flip in flips
+    ]
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
+
+
+def answer_card(title: str, answer: Answer, other: Answer) -> Markup:
+    """One side of a flip: verdict, plan, approval; actions that the other side has not are marked."""
+    kept = [_same(action) for action in other.actions]
+    actions = joined(
+        markup('<li{}>{} <span class="m-dim">{}</span></li>', _mark(action, kept), words(action["name"]), _arguments(action))
+        for action in answer.actions
+    )
+    money = f"{dollars(answer.at_stake_cents)} at stake · approval: {answer.approval}"
+    template = '<div class="k-answer"><div class="m-dim m-small">{}</div><b>{}</b><div class="m-small">{}</div><ol>{}</ol></div>'
+    return markup(template, title, words(answer.verdict), money, actions)
+
+
+def _same(action: Mapping[str, Any]) -> tuple[str, str]:
+    return str(action["name"]), repr(action["args"])
+
+
+def _mark(action: Mapping[str, Any], kept: Sequence[tuple[str, str]]) -> Markup:
+    return Markup("") if _same(action) in kept else Markup(' class="k-other"')
+
+
+def _arguments(action: Mapping[str, Any]) -> str:
+    told = [f"{words(name)} {_argument(name, value)}" for name, value in action["args"].items()]
+    return plain(", ".join(told), 240)
+
+
+def _argument(name: str, value: Any) -> str:
+    return dollars(value) if name.endswith("_cents") and isinstance(value, int) else plain(value, 60)

@@ -1,0 +1,34 @@
+"""A file that appears whole or not at all, and never in the place of one that is read."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from errors import BadInput
+
+
+def refuse_to_replace(read: Sequence[Path | str], out: Path) -> None:
+    """Raise BadInput where `out` is one of the files that are read: what is written would take their place."""
+    if any(Path(one).resolve() == out.resolve() for one in read):
+        raise BadInput(f"{out}: is the file being read and would be overwritten; name another output file")
+
+
+@contextmanager
+def atomic_write(file: Path) -> Iterator[Path]:
+    """A place to write to beside `file`, which takes its place when all went well and is gone otherwise.
+
+    Raises BadInput where nothing can be written, and where a device or a folder would be replaced.
+    """
+    if file.exists() and not file.is_file():
+        raise BadInput(f"{file}: is not a regular file and would be replaced by one; name a file")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
+            unfinished = Path(folder, f"unfinished{file.suffix}")
+            yield unfinished
+            os.replace(unfinished, file)
+    except OSError as error:
+        raise BadInput(
+            f"{file}: cannot be written ({error.strerror or error}); name a file in a folder you can write to"
+        ) from error

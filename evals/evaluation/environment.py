@@ -1,0 +1,218 @@
+"""Evaluation: run Missions over recorded exceptions, on recorded systems, in memory.
+
+Each case runs on the same graph as live, up to where a person decides or the plan would be executed.
+"""
+
+import atexit
+import gc
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langsmith import tracing_context
+
+from errors import BadInput
+from evals.recorded.cases import RecordedException
+from graphs.mission import graph_version, mission_graph
+from graphs.pack_files import load_packs
+from graphs.reasoners import Reasoning, TextReading
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import Answers, KnowledgeIndex
+from knowledge_index.policies import PolicyBook
+from ledger.base import Ledger
+from ledger.canonical import utc_now
+from ledger.memory import MemoryLedger
+from ledger.records import Proposal
+from nodes.diagnose import NEIGHBOURS
+from nodes.listening import Listening, Phrasebook, Understands
+from nodes.pack import Pack
+from nodes.planner import Planner
+from nodes.state import MissionContext, Reasoner
+from settings import CHECKOUT, Settings
+from systems.calls import Reader, Writer
+from systems.catalogue import Catalogue, default_catalogue
+from systems.recorded import RecordedSystems
+
+
+@dataclass(frozen=True)
+class EvalEnvironment:
+    """What all cases of an evaluation share."""
+
+    packs: Mapping[str, Pack]
+    catalogue: Catalogue
+    policies: PolicyBook
+    knowledge: KnowledgeIndex
+    phrasebook: Phrasebook
+    reasoner: Reasoner = field(default_factory=Planner)
+    #: reads texts where the phrasebook is not sure
+    reads: TextReading | None = None
+
+    @classmethod
+    def open(cls, chosen: Settings, answers: Answers | None = None, reasoning: Reasoning | None = None) -> "EvalEnvironment":
+        """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there.
+
+        `answers` are those of another environment of the same policies and packs: what it has searched is not searched again.
+        The planner makes the proposals and no model is asked, unless `reasoning` is given.
+        """
+        catalogue, policies = default_catalogue(), PolicyBook.load(*chosen.policy_folders)
+        packs = load_packs(chosen.packs, catalogue, policies)
+        embedder = MiniLM()
+        try:
+            knowledge = KnowledgeIndex.open(chosen.knowledge, policies, embedder)
+        except BadInput:
+            knowledge = KnowledgeIndex.in_memory(policies, embedder)
+        phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
+        asked = reasoning or Reasoning()
+        environment = cls(packs, catalogue, policies, knowledge, phrasebook, asked.reasoner, asked.reads)
+        if answers is None:
+            environment.answers()  # embed the queries once, before the first case
+        else:
+            knowledge.take_over(answers)
+        phrasebook.learn(environment._parts())
+        return environment
+
+    def understands(self, ledger: Ledger) -> Understands:
+        """How texts are understood; a model's answers of before stand in the ledger."""
+        return self.reads.over(self.phrasebook, ledger) if self.reads else self.phrasebook
+
+    def context(
+        self,
+        ledger: MemoryLedger,
+        reader: Reader,
+        writer: Writer,
+        clock: Callable[[], datetime],
+        reasoner: Reasoner | None = None,
+    ) -> MissionContext:
+        """What the nodes of a run work with; `reasoner` takes the place of that of the environment."""
+        return MissionContext(
+            ledger=ledger, reader=reader, writer=writer, packs=self.packs, catalogue=self.catalogue, policies=self.policies,
+            knowledge=self.knowledge, reasoner=reasoner or self.reasoner, clock=clock,
+        )  # fmt: skip
+
+    def answers(self) -> Answers:
+        """What the index finds at this moment for all that the packs ask it."""
+        topics = [topic for part in self._parts() for topic in part.topics.values()]
+        return self.knowledge.answers(topics, NEIGHBOURS, as_of=utc_now())
+
+    def _parts(self) -> list[Pack]:
+        return [part for pack in self.packs.values() for part in pack.parts.values() or (pack,)]
+
+
+class Evaluation:
+    """Runs recorded exceptions one after the other in this process."""
+
+    def __init__(self, environment: EvalEnvironment) -> None:
+        self.environment = environment
+        self._understands = environment.understands(MemoryLedger())
+        self._saver = InMemorySaver()
+        self._graph = mission_graph(self._saver)
+        # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # libraries in C++ complain at the end of the process about what stayed
+        gc.set_threshold(50_000, 20, 50)
+
+    @tracing_context(enabled=False)  # whatever the environment says: it would send the state away
+    def run(self, case: RecordedException) -> dict[str, Any]:
+        """One result in the format of evals/cases/README.md, with what it took.
+
+        Raises BadInput for a case whose systems are malformed, and Stuck for one that would be an incident.
+        """
+        lab, begun = self.environment, time.perf_counter()
+        systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
+        ledger = MemoryLedger()
+        context = lab.context(ledger, Listening(systems, self._understands, utc_now), systems, utc_now)
+        ledger.take_in(case.event, case.case_id, {"graph": graph_version()})
+        steps = self._graph.stream(
+            {"run_id": case.case_id},
+            {"configurable": {"thread_id": case.case_id}},
+            context=context,
+            stream_mode=[],
+            interrupt_before=["review", "execute"],
+            durability="exit",
+        )
+        try:
+            for _ in steps:
+                pass
+        finally:
+            self._saver.delete_thread(case.case_id)
+        proposal = ledger.proposals(case.case_id)[0]
+        latency_ms = round((time.perf_counter() - begun) * 1000, 2)
+        return {**result(case.case_id, proposal), "usage": usage(ledger, case.case_id), "latency_ms": latency_ms}
+
+
+def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
+    """A proposal in the format of evals/cases/README.md."""
+    return {
+        "case_id": case_id,
+        "verdict": proposal.verdict,
+        "actions": [{"name": action["name"], "args": action["args"]} for action in proposal.plan],
+        "tiers": [action["tier"] for action in proposal.plan],
+        "cite": [cite["clause"] for cite in proposal.cites],
+        "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
+        "money_at_stake_cents": proposal.money_at_stake_cents,
+        "confidence": proposal.confidence,
+    }
+
+
+def usage(ledger: Ledger, run_id: str) -> dict[str, float]:
+    """What a run took: reads, drafts until one passed, and what the planner needs none of: a model's tokens, money and time."""
+    calls = ledger.model_calls(run_id)
+    return {
+        "reads": len(ledger.facts(run_id)),
+        "tries": sum(one.kind == "check" for one in ledger.observations(run_id)),
+        "tokens": sum(call.input_tokens + call.output_tokens for call in calls),
+        "cost_cents": sum((call.cost_cents for call in calls), 0.0),
+        "retries": sum(call.retries for call in calls),
+        "model_ms": round(sum((call.latency_ms for call in calls), 0.0), 2),
+    }
+
+
+_DIGITS = 12
+#: where what decides a case stands
+_ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
+
+
+def versions_of(environment: EvalEnvironment, phrasings: Path) -> dict[str, str]:
+    """Graph, reasoner (with model, prompts and what packs show it, if it has any), policies, phrasings (the folder), and more."""
+    said = sorted(phrasings.rglob("*.txt"))
+    reasoner = environment.reasoner
+    model = {"model": reasoner.version} if reasoner.version != reasoner.name else {}
+    reads = {"texts": environment.reads.version} if environment.reads else {}
+    sees = {f"shown by {mission}": pack.model_digest for mission, pack in sorted(environment.packs.items())}
+    packs = {f"pack {mission}": pack.digest for mission, pack in sorted(environment.packs.items())}
+    return {
+        "graph": graph_version(),
+        "reasoner": reasoner.name,
+        **model,
+        **reads,
+        **(sees if model else {}),
+        # of every period: recorded exceptions are looked at as of then
+        "policies": _digest(period.digest.encode() for period in environment.policies.periods),
+        "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),
+        "catalogue": environment.catalogue.digest,
+        **packs,
+    }
+
+
+def code_digest() -> str:
+    """Of the Python files that are here, whatever git knows of them."""
+    files = sorted(file for room in _ROOMS for file in (CHECKOUT / room).rglob("*.py"))
+    return _digest(part for file in files for part in (str(file.relative_to(CHECKOUT)).encode(), file.read_bytes()))
+
+
+def file_digest(file: Path) -> str:
+    """Of a file of any size. Raises BadInput where it cannot be read."""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()[:_DIGITS]
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:_DIGITS]

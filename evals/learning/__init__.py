@@ -1,0 +1,1 @@
+"""Learning: what people overrule, as lessons, rates and suggested thresholds."""

@@ -1,0 +1,225 @@
+"""Thresholds that people's decisions suggest, with the evidence. It only suggests: a policy is changed by people.
+
+Which decisions speak about a threshold, and for which side, says `evals.learning.votes`. The number that is suggested is the one
+with the fewest decisions against it, the nearest to the present one if there are several.
+
+>>> found = thresholds(judged_proposals(ledger, catalogue), ledger, environment.packs, environment.policies, catalogue)
+>>> pandas.DataFrame(found.rows())
+>>> text = draft_of(found.suggestions[0], environment.policies, date(2026, 12, 1))
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from evals.learning.overruled import JudgedProposal
+from evals.learning.split_points import against, chance, split_points
+from evals.learning.votes import ThresholdComparison, Vote, VoteCounter
+from knowledge_index.drafting import Edit, newest, redrafted
+from knowledge_index.policies import PolicyBook
+from ledger.base import Ledger
+from ledger.canonical import utc_now
+from nodes.pack import Pack
+from systems.catalogue import Catalogue
+
+#: decisions that must speak about a threshold, those of them against it, and those on each side of a suggested one
+LEAST_DECISIONS, LEAST_AGAINST, LEAST_A_SIDE = 20, 5, 3
+#: the chance, at most, that decisions that have nothing to do with the fact would suggest any of the thresholds (Holm 1979)
+MOST_CHANCE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What people's decisions say about one threshold."""
+
+    mission: str
+    #: what is compared, such as payment.fraud.score
+    fact: str
+    #: whether the number itself is on the side below
+    strict: bool
+    clause: str
+    value: str
+    #: the number in force, and the one with the fewest decisions against it; the same where none is better
+    present: float
+    suggested: float
+    #: every number in between does as well as the suggested one; None where no decision bounds it
+    best_from: float | None
+    best_to: float | None
+    decisions: int
+    people: int
+    #: decisions against the present and against the suggested number
+    against_present: int
+    against_suggested: int
+    #: the chance of so great a difference were decisions and fact unrelated; and with all thresholds looked at considered
+    chance: float
+    chance_of_any: float
+    #: why nothing is suggested; empty where it is
+    because: str
+    votes: Sequence[Vote]
+
+    @property
+    def moved(self) -> list[str]:
+        """The decisions whose cases would be on the other side."""
+        return [one.decision_id for one in self.votes if self._crosses(one)]
+
+    def _crosses(self, one: Vote) -> bool:
+        sides = [one.fact > number if self.strict else one.fact >= number for number in (self.present, self.suggested)]
+        return sides[0] != sides[1]
+
+    def row(self) -> dict[str, Any]:
+        """For a table."""
+        return {**{name: value for name, value in asdict(self).items() if name != "votes"}, "moved": self.moved}
+
+    def sentence(self) -> str:
+        """For a person to read."""
+        about = f"{self.clause}.{self.value} (present {self.present:g})"
+        if self.because:
+            return f"{about}: {self.because}"
+        return (
+            f"{about}: {self.suggested:g} agrees with all but {self.against_suggested} of {self.decisions} decisions of "
+            f"{self.people} people, the present one with all but {self.against_present}; by chance at most "
+            f"{max(self.chance_of_any, 0.001):.1%}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """Every threshold that a decision speaks about; those with a suggestion first."""
+
+    evidence: Sequence[Evidence]
+    #: decided proposals that present policies and packs would not make: they say nothing about these
+    made_otherwise: int
+
+    @property
+    def suggestions(self) -> list[Evidence]:
+        """Those with enough evidence for another number."""
+        return [one for one in self.evidence if not one.because]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For a table: `pandas.DataFrame(found.rows())`."""
+        return [one.row() for one in self.evidence]
+
+
+def thresholds(
+    judged: Sequence[JudgedProposal],
+    ledger: Ledger,
+    packs: Mapping[str, Pack],
+    policies: PolicyBook,
+    catalogue: Catalogue,
+    *,
+    as_of: datetime | None = None,
+    on_progress: Callable[[], None] = lambda: None,
+) -> Thresholds:
+    """What decisions say about the thresholds of the policies in force at `as_of` (now unless given).
+
+    `on_progress` is called once for each of the `judged`. The same decisions give the same answer.
+    """
+    counter, values = VoteCounter(ledger, packs, policies, catalogue), policies.values(as_of or utc_now())
+    votes: dict[ThresholdComparison, list[Vote]] = {}
+    otherwise = 0
+    for one in judged:
+        said = [] if one.decision.kind == "respond" else counter.votes(one)
+        otherwise += said is None
+        for comparison, vote in said or ():
+            votes.setdefault(comparison, []).append(vote)
+        on_progress()
+    weighed = [
+        _weighed(comparison, number, heard)
+        for comparison, heard in votes.items()
+        if (number := comparison.number(values)) is not None
+    ]
+    told = _without_rivals(_with_chance_of_any(weighed))
+    return Thresholds(
+        evidence=sorted(told, key=lambda one: (bool(one.because), one.chance_of_any, -one.against_present, -one.decisions)),
+        made_otherwise=otherwise,
+    )
+
+
+def draft_of(suggestion: Evidence, policies: PolicyBook, in_force_from: date) -> str:
+    """The text of the policy's next version with the suggested number, as a draft is handed in. Raises BadInput."""
+    before = newest(policies, suggestion.clause.rpartition("-")[0])
+    edits = {suggestion.clause: Edit(values={suggestion.value: suggestion.suggested})}
+    return redrafted(before.text, before.file, edits, version=before.version + 1, in_force_from=in_force_from)
+
+
+def _weighed(comparison: ThresholdComparison, present: float, votes: Sequence[Vote]) -> Evidence:
+    heard = sorted(votes, key=lambda one: one.fact)
+    facts, wants = np.array([one.fact for one in heard]), np.array([one.above for one in heard])
+    candidates = split_points(facts, comparison.strict, present, LEAST_A_SIDE)
+    denied = against(wants[np.newaxis, :])[0]
+    here = int(np.searchsorted(facts, present, side="right" if comparison.strict else "left"))
+    ways = [(int(denied[here]), 0.0, present, here)]
+    ways += [(int(denied[cut]), abs(number - present), number, cut) for cut, number in candidates.items()]
+    fewest, _, suggested, cut = min(ways)
+    by_chance = chance(wants, here, sorted({here, *candidates})) if fewest < denied[here] else 1.0
+    return Evidence(
+        mission=comparison.mission,
+        fact=comparison.fact,
+        strict=comparison.strict,
+        clause=comparison.clause,
+        value=comparison.value,
+        present=present,
+        suggested=suggested,
+        best_from=float(facts[cut - 1]) if cut else None,
+        best_to=float(facts[cut]) if cut < len(facts) else None,
+        decisions=len(heard),
+        people=len({one.by for one in heard}),
+        against_present=int(denied[here]),
+        against_suggested=fewest,
+        chance=by_chance,
+        chance_of_any=by_chance,
+        because=_too_little(heard, int(denied[here]), fewest),
+        votes=heard,
+    )
+
+
+def _too_little(heard: Sequence[Vote], against_present: int, fewest: int) -> str:
+    if not against_present:
+        return (
+            "the one decision about it does not speak against it"
+            if len(heard) == 1
+            else f"none of {len(heard)} decisions speaks against it"
+        )
+    if not _is_enough(len(heard), against_present):
+        least = f"{LEAST_DECISIONS}, and {LEAST_AGAINST} against it"
+        return f"{len(heard)} decisions speak about it, {against_present} against it; it takes {least}"
+    return "" if fewest < against_present else f"no other number agrees with more of the {len(heard)} decisions"
+
+
+def _is_enough(decisions: int, against: int) -> bool:
+    return decisions >= LEAST_DECISIONS and against >= LEAST_AGAINST
+
+
+def _with_chance_of_any(found: Sequence[Evidence]) -> list[Evidence]:
+    """Holm's correction over the thresholds with enough decisions: of many that are looked at, one looks odd by chance."""
+    family = sorted((one for one in found if _is_enough(one.decisions, one.against_present)), key=lambda one: one.chance)
+    told, most = {}, 0.0
+    for place, one in enumerate(family):
+        most = max(most, min(1.0, (len(family) - place) * one.chance))
+        told[id(one)] = most
+    return [_with_chance(one, told.get(id(one), 1.0)) for one in found]
+
+
+def _with_chance(one: Evidence, of_any: float) -> Evidence:
+    because = one.because
+    if not because and of_any > MOST_CHANCE:
+        because = f"{one.suggested:g} would agree with more decisions, but that may be chance ({of_any:.0%})"
+    return replace(one, chance_of_any=of_any, because=because)
+
+
+def _without_rivals(found: Sequence[Evidence]) -> list[Evidence]:
+    """Of several thresholds of one fact for which the same decisions speak, the one that moves least."""
+    kept: dict[tuple[str, str], Evidence] = {}
+    for one in sorted((one for one in found if not one.because), key=lambda one: abs(one.suggested - one.present)):
+        kept.setdefault((one.mission, one.fact), one)
+    told = []
+    for one in found:
+        first = kept.get((one.mission, one.fact), one)
+        shared = not one.because and one is not first and not {*one.moved}.isdisjoint(first.moved)
+        moved = f"{first.clause}.{first.value} from {first.present:g} to {first.suggested:g}"
+        rival = f"{one.suggested:g} would agree with more decisions, but {moved} does it and moves less"
+        told.append(replace(one, because=rival) if shared else one)
+    return told

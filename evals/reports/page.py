@@ -1,0 +1,172 @@
+"""An evaluation as one HTML file that needs nothing else: `page`. Notebooks show the same pieces: `run_fragment`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from markupsafe import Markup
+
+from evals.evaluation.comparison import KINDS, compare, notes, verdict_of
+from evals.evaluation.measured import By, calibration, changes, measure
+from evals.evaluation.scorers import BY_NAME
+from evals.evaluation.store import StoredEvaluation
+from evals.intervals import Interval
+from evals.reports.charts import confidences, latencies, reliability
+from evals.reports.pieces import (
+    change_table,
+    figure_table,
+    flips,
+    run_line,
+    slice_tables,
+    trials_table,
+    version_differences,
+    version_table,
+    wrong_cases,
+)
+from rendering import chip, clock, joined, markup, plain, share
+
+_STYLE = Path(__file__).with_name("style.css")
+_TITLES: Mapping[By, str] = {
+    "dimensions": "By dimensions that a plan must join",
+    "money": "By money at stake",
+    "mission": "By mission",
+    "event": "By event",
+    "clause": "By clause",
+}
+
+
+def page(run: StoredEvaluation, against: StoredEvaluation | None = None) -> str:
+    """The whole file: a run, and beside an earlier one where one is given."""
+    body = joined([_head(run), _faults(run), *([_compared(against, run)] if against else []), _figures(run), _slices(run)])
+    body += joined([_confidence(run), _wrong(run), _versions(run)])
+    return str(
+        markup(
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+            "<title>Evaluation of {}</title><style>{}</style></head><body><main class=\"r\">{}</main></body></html>\n",
+            clock(run.run.at), _style(), body,
+        )
+    )  # fmt: skip
+
+
+def run_fragment(run: StoredEvaluation) -> Markup:
+    """A run in a notebook: what it came to, and its figures."""
+    return _fragment(_head(run) + _faults(run) + figure_table(run))
+
+
+def compared_fragment(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
+    """Two runs in a notebook."""
+    return _fragment(_compared(a, b))
+
+
+def _fragment(body: Markup) -> Markup:
+    return markup('<style>{}</style><div class="r r-notebook">{}</div>', _style(), body)
+
+
+def _style() -> Markup:
+    return Markup(_STYLE.read_text("utf-8"))
+
+
+def _head(run: StoredEvaluation) -> Markup:
+    known = [case for case in run.cases if case.figures]
+    exact, unsafe = measure(BY_NAME["exact"], known), measure(BY_NAME["unsafe"], known)
+    cards = [_card("cases", f"{run.run.cases // run.run.trials:,}", _of(len(known), len(run.cases)))]
+    if exact.interval and unsafe.interval:
+        cards.append(
+            _card("exact", share(exact.interval.mean), _sure(exact.interval), "good" if exact.interval.mean == 1 else "warn")
+        )
+        cards.append(
+            _card("unsafe", share(unsafe.interval.mean), _sure(unsafe.interval), "bad" if unsafe.interval.mean else "good")
+        )
+        for name, title in (("missed_escalation", "missed escalations"), ("needless_escalation", "needless escalations")):
+            if found := measure(BY_NAME[name], known).interval:
+                cards.append(_card(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
+    return markup(
+        '<header><h1>Evaluation</h1><p class="m-dim">{} · <span class="m-mono">{}</span></p></header>'
+        '<div class="r-cards">{}</div>',
+        run_line(run.run), plain(run.run.run_id, 40), joined(cards),
+    )  # fmt: skip
+
+
+def _card(title: str, value: str, below: str, kind: str = "") -> Markup:
+    return markup(
+        '<div class="r-card r-{}"><div class="m-dim m-small">{}</div><div class="r-value">{}</div>'
+        '<div class="m-dim m-small">{}</div></div>',
+        kind or "plain", title, value, below,
+    )  # fmt: skip
+
+
+def _sure(interval: Interval) -> str:
+    return f"{share(interval.low)} – {share(interval.high)}"
+
+
+def _of(known: int, all_: int) -> str:
+    return "all measured" if known == all_ else f"{known:,} of {all_:,} measured"
+
+
+def _faults(run: StoredEvaluation) -> Markup:
+    return joined(markup('<p class="r-fault">{}</p>', plain(fault, 400)) for fault in run.faults)
+
+
+def _figures(run: StoredEvaluation) -> Markup:
+    trials = _section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup("")
+    return _section("Figures", figure_table(run)) + trials
+
+
+def _wrong(run: StoredEvaluation) -> Markup:
+    found = wrong_cases(run)
+    return _section(
+        "What is not as expected", found or markup('<p class="m-dim">Nothing: every case is exactly as expected.</p>')
+    )
+
+
+def _slices(run: StoredEvaluation) -> Markup:
+    pieces = [(by, table) for by in _TITLES for table in slice_tables(run.cases, by)]
+    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], table) for by, table in pieces)
+    return _section("Slices", markup('<div class="r-two">{}</div>', tables))
+
+
+def _confidence(run: StoredEvaluation) -> Markup:
+    found = calibration(run.cases)
+    took = latencies([case.latency_ms for case in run.cases if case.latency_ms is not None])
+    charts = [markup("<figure>{}<figcaption>Answers by how long they took.</figcaption></figure>", took)] if took else []
+    if found.answers:
+        told = f"On the dashed line a confidence is worth what it says; on the average it is off by {share(found.error)}."
+        charts.insert(
+            0, markup("<figure>{}<figcaption>Exact answers by confidence. {}</figcaption></figure>", reliability(found), told)
+        )
+        charts.insert(1, markup("<figure>{}<figcaption>Answers by confidence.</figcaption></figure>", confidences(found)))
+    return _section("Confidence and time", markup('<div class="r-charts">{}</div>', joined(charts))) if charts else Markup("")
+
+
+def _versions(run: StoredEvaluation) -> Markup:
+    return _section("Made by", version_table(run.run))
+
+
+def _compared(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
+    comparison = compare(a.cases, b.cases)
+    told = joined(markup('<p class="m-dim">{}</p>', note) for note in notes(comparison))
+    sides = joined(
+        markup('<div><b>{}</b> {} <span class="m-mono m-dim">{}</span></div>', name, run_line(one.run), plain(one.run.run_id, 40))
+        for name, one in (("A", a), ("B", b))
+    )
+    unsafe = sum(pair.became_unsafe for pair in comparison.pairs)
+    counts = {kind: comparison.count(kind) for kind in KINDS}
+    chips = [chip(f"{unsafe:,} became unsafe", "bad")] if unsafe else []
+    chips += [
+        chip(f"{count:,} {KINDS[kind]}", {"worse": "bad", "better": "good"}.get(kind, ""))
+        for kind, count in counts.items()
+        if count
+    ]
+    counting = {**a.run.counting, **b.run.counting}
+    return _section(
+        "Beside an earlier run",
+        markup(
+            '<p class="r-said">{}</p><p>{}</p>{}{}{}{}{}',
+            verdict_of(comparison), joined(one + Markup(" ") for one in chips), sides, told,
+            change_table(changes(a.cases, b.cases)), flips(comparison, counting), version_differences(a.run, b.run),
+        ),
+    )  # fmt: skip
+
+
+def _section(title: str, body: Markup) -> Markup:
+    return markup("<section><h2>{}</h2>{}</section>", title, body)

@@ -1,0 +1,243 @@
+"""What a change of policies or packs would do to recorded exceptions: the answer, and who can give it.
+
+`evals.what_if.what_if` gives it to the dashboard, to commands and to notebooks; here stands what all of them know of it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from knowledge_index.policies import PolicyBook
+from rendering import Displayable, Part, Table, approver, dollars, frame, table, words
+
+#: Called with how many cases are replayed, and of how many.
+OnProgress = Callable[[int, int], None]
+
+#: of flips, and of broken cases, that a notebook shows
+_MOST_ROWS = 50
+
+#: What became of a case: it goes to a queue now, or no longer; another verdict; the same with other actions; the same plan
+#: with more or less approval.
+Way = Literal["now_escalated", "no_longer_escalated", "other_verdict", "other_actions", "more_approval", "less_approval"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a Mission proposes for a recorded exception."""
+
+    verdict: str
+    #: in the order of execution
+    actions: Sequence[Mapping[str, Any]]
+    cites: Sequence[str]
+    #: the least role that may approve; "none": it runs without a person
+    role: str
+    four_eyes: bool
+    #: what decides about the approval, in cents
+    at_stake_cents: int
+    #: refund, capture, release, payment, or an action with an amount of its own (offer_credit) -> sum of the plan, in cents
+    money_cents: Mapping[str, int]
+
+    @property
+    def approval(self) -> str:
+        """Who must approve, in words: reviewer, 2 × finance, nobody."""
+        return approver(self.role, self.four_eyes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip:
+    """A recorded exception that is answered otherwise."""
+
+    case_id: str
+    mission: str
+    event: str
+    subject: str
+    way: Way
+    before: Answer
+    after: Answer
+    #: what of the change can have made it, clauses and the pack: one where it can be told for sure, none where it cannot be
+    because_of: Sequence[str]
+
+    @property
+    def moved_cents(self) -> int:
+        """By how much the money at stake changes."""
+        return self.after.at_stake_cents - self.before.at_stake_cents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A recorded exception that could not be answered any more, and why."""
+
+    case_id: str
+    mission: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf(Displayable):
+    """What would be otherwise, over all cases that were replayed."""
+
+    #: clauses that say something else than now
+    changed: Sequence[str]
+    cases: int
+    flips: Sequence[Flip]
+    broken: Sequence[Broken]
+    #: kind of money -> sums over all cases, in cents
+    money_before_cents: Mapping[str, int]
+    money_after_cents: Mapping[str, int]
+    #: sums of what is at stake, case by case
+    at_stake_before_cents: int
+    at_stake_after_cents: int
+    #: cases whose verdict is to escalate
+    escalated_before: int
+    escalated_after: int
+    seconds: float
+    #: Missions that have another pack than now
+    changed_packs: Sequence[str] = ()
+
+    @property
+    def ways(self) -> Mapping[Way, int]:
+        """How many cases flip which way, most first."""
+        return dict(Counter(flip.way for flip in self.flips).most_common())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a flip, for a table or `pandas.DataFrame`: money in cents."""
+        return [
+            {
+                "case": flip.case_id,
+                "mission": flip.mission,
+                "event": flip.event,
+                "subject": flip.subject,
+                "way": flip.way,
+                "verdict_before": flip.before.verdict,
+                "verdict_after": flip.after.verdict,
+                "actions_before": len(flip.before.actions),
+                "actions_after": len(flip.after.actions),
+                "approval_before": flip.before.approval,
+                "approval_after": flip.after.approval,
+                "at_stake_before_cents": flip.before.at_stake_cents,
+                "at_stake_after_cents": flip.after.at_stake_cents,
+                "because_of": ", ".join(flip.because_of),
+            }
+            for flip in self.flips
+        ]
+
+    def money_rows(self) -> list[dict[str, Any]]:
+        """[{"kind", "before_cents", "after_cents", "moved_cents"}], a row a kind of money that any plan moves."""
+        kinds = sorted({*self.money_before_cents, *self.money_after_cents})
+        pairs = [(kind, self.money_before_cents.get(kind, 0), self.money_after_cents.get(kind, 0)) for kind in kinds]
+        return [{"kind": kind, "before_cents": b, "after_cents": a, "moved_cents": a - b} for kind, b, a in pairs]
+
+    @property
+    def sentence(self) -> str:
+        """What would be otherwise, in one sentence."""
+        what = " and ".join([*self.changed, *(f"the pack of {mission}" for mission in self.changed_packs)]) or "nothing"
+        ways = ", ".join(f"{count:,} {words(way)}" for way, count in self.ways.items())
+        moved = self.at_stake_after_cents - self.at_stake_before_cents
+        return (
+            f"With {what} changed, {len(self.flips):,} of {self.cases:,} recorded exceptions would get a different answer"
+            f"{f' ({ways})' if ways else ''}; {dollars(moved)} more at stake over all of them, "
+            f"{self.escalated_before:,} → {self.escalated_after:,} escalated."
+        )
+
+    def frame(self) -> Any:
+        """`rows` as a pandas DataFrame."""
+        return frame(self.rows())
+
+    def parts(self) -> Iterator[Part]:
+        """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
+        yield self.sentence
+        if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
+            told = [
+                (row["kind"], *(dollars(row[name]) for name in ("before_cents", "after_cents", "moved_cents"))) for row in kinds
+            ]
+            yield Table(("money that plans move", "now", "then", "moves"), told, right=("now", "then", "moves"))
+        if self.flips:
+            moved = {way: sum(flip.moved_cents for flip in self.flips if flip.way == way) for way in self.ways}
+            ways = [(words(way), f"{count:,}", dollars(moved[way])) for way, count in self.ways.items()]
+            yield Table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
+            places = list(self.ways)
+            flips = [_told(flip) for flip in sorted(self.flips, key=lambda flip: places.index(flip.way))]
+            yield Table(("case", "subject", "verdict", "approval", "at stake", "because of"), flips, most=_MOST_ROWS)
+        if self.broken:
+            broken = [(one.case_id, one.mission, one.error) for one in self.broken]
+            yield Table(("case", "mission", "could not be answered any more"), broken, most=_MOST_ROWS)
+
+
+def _told(flip: Flip) -> tuple[str, ...]:
+    before, after = flip.before, flip.after
+    verdict, approval = _both(words(before.verdict), words(after.verdict)), _both(before.approval, after.approval)
+    at_stake = _both(dollars(before.at_stake_cents), dollars(after.at_stake_cents))
+    return flip.case_id, flip.subject, verdict, approval, at_stake, ", ".join(flip.because_of)
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a sweep, and what it would do."""
+
+    value: Any
+    found: WhatIf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Displayable):
+    """What one value after another would do."""
+
+    #: the path of the value, such as FRD-2.elevated
+    value: str
+    #: what it is now; None where that is no single value
+    present: Any
+    points: Sequence[Point]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a value: how many cases flip, and are escalated then; money in cents, and by how much it moves."""
+        return [
+            {
+                self.value: point.value,
+                "flips": len(point.found.flips),
+                "no_longer_escalated": point.found.ways.get("no_longer_escalated", 0),
+                "now_escalated": point.found.ways.get("now_escalated", 0),
+                "escalated": point.found.escalated_after,
+                "at_stake_cents": point.found.at_stake_after_cents,
+                "moved_cents": point.found.at_stake_after_cents - point.found.at_stake_before_cents,
+                "broken": len(point.found.broken),
+            }
+            for point in self.points
+        ]
+
+    @property
+    def sentence(self) -> str:
+        """What was tried, in one sentence."""
+        now = "" if self.present is None else f", which is {self.present} now"
+        return f"{self.value}{now}, over {self.points[0].found.cases:,} recorded exceptions."
+
+    def frame(self) -> Any:
+        """`rows` as a pandas DataFrame."""
+        return frame(self.rows())
+
+    def parts(self) -> Iterator[Part]:
+        """The sentence, and a row a value."""
+        yield self.sentence
+        yield table([{"value": row.pop(self.value), **row} for row in self.rows()])
+
+
+class AskWhatIf(Protocol):
+    """Whoever can tell what other policies or packs would do."""
+
+    def __call__(
+        self,
+        changed: PolicyBook | None = None,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        packs: Path | None = None,
+        as_of: datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> WhatIf:
+        """Replay recorded exceptions with what is in force now and with what would be; see `evals.what_if.what_if`."""
+        ...

@@ -1,0 +1,168 @@
+"""Recorded exceptions, replayed with one candidate after another; answers are remembered.
+
+A Mission is replayed anew only where something differs that can decide a case of it: its pack, a number of a clause that it
+works with, what any clause says, how messages are understood, or the cases themselves.
+"""
+
+import gc
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from errors import BadInput
+from evals.evaluation.environment import EvalEnvironment, Evaluation
+from evals.evaluation.jobs import read_exceptions
+from evals.recorded.cases import RecordedException
+from evals.what_if.answer import Answer, Broken
+from graphs.candidate import Candidate
+from knowledge_index.embeddings import MiniLM, RememberedVectors
+from knowledge_index.index import KnowledgeIndex
+from nodes.governance import flat_costs
+from nodes.listening import Phrasebook
+from nodes.pack import Pack
+from settings import Settings
+from systems.catalogue import Catalogue
+
+#: answers that are remembered, at the most; but of so many replays of a Mission in any case
+MOST_REMEMBERED, LEAST_REPLAYS = 50_000, 10
+
+#: case id -> what came out
+Answers = Mapping[str, Answer | Broken]
+OnDone = Callable[[int], None]
+_remembered: OrderedDict[str, Answers] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Recorded exceptions, read once."""
+
+    cases: Sequence[RecordedException]
+    #: mission -> digest of its cases
+    digests: Mapping[str, str]
+
+    @classmethod
+    def read(cls, files: Sequence[Path], packs: Mapping[str, Pack]) -> "Recordings":
+        """The cases of files. Raises BadInput for what is none, for none at all, and where a case id stands twice."""
+        cases: dict[str, RecordedException] = {}
+        digests: dict[str, Any] = {}
+        for file in files:
+            for case in read_exceptions(file, packs):
+                if case.case_id in cases:
+                    raise BadInput(f"{file}: the case {case.case_id} appears twice; give each case a unique id")
+                cases[case.case_id] = case
+                digest = digests.setdefault(case.event.mission, hashlib.sha256())
+                digest.update(orjson.dumps(case.raw, option=orjson.OPT_SORT_KEYS))
+        if not cases:
+            raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
+        return cls(list(cases.values()), {mission: digest.hexdigest() for mission, digest in digests.items()})
+
+
+def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, chosen: Settings, on_done: OnDone) -> Answers:
+    """What a candidate answers to each case; `on_done` hears of so many cases that are done."""
+    answers: dict[str, Answer | Broken] = {}
+    fresh: dict[str, str] = {}
+    for mission in recordings.digests:
+        key = _key(recordings, candidate, mission, catalogue, chosen)
+        if key in _remembered:
+            _remembered.move_to_end(key)
+            answers |= _remembered[key]
+            on_done(len(_remembered[key]))
+        else:
+            fresh[mission] = key
+    if fresh:
+        with _environment(candidate, catalogue, chosen) as environment, _collector_as_before():
+            evaluation = Evaluation(environment)
+            for mission, key in fresh.items():
+                own = {}
+                for case in (case for case in recordings.cases if case.event.mission == mission):
+                    own[case.case_id] = _answer(evaluation, case)
+                    on_done(1)
+                _remember(key, own)
+                answers |= own
+    return answers
+
+
+def _key(recordings: Recordings, candidate: Candidate, mission: str, catalogue: Catalogue, chosen: Settings) -> str:
+    pack, documents = candidate.packs[mission], candidate.policies.documents
+    clauses = [(document, clause) for document in documents for clause in document.clauses]
+    said = [[header.version, clause.id, clause.title, clause.prose] for header, clause in clauses]
+    numbers = {clause.id: clause.values for _, clause in clauses if clause.id in pack.ruling}
+    phrasings = [[str(file), file.stat().st_mtime_ns] for file in sorted(chosen.phrasings.rglob("*.txt"))]
+    decides = [recordings.digests[mission], pack.digest, said, numbers, phrasings, catalogue.digest]
+    return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _remember(key: str, answers: Answers) -> None:
+    _remembered[key] = answers
+    while len(_remembered) > LEAST_REPLAYS and sum(map(len, _remembered.values())) > MOST_REMEMBERED:
+        _remembered.popitem(last=False)
+
+
+@cache
+def _embedder() -> MiniLM:
+    """One for all candidates: to load its model takes half a second."""
+    return MiniLM()
+
+
+@contextmanager
+def _environment(candidate: Candidate, catalogue: Catalogue, chosen: Settings) -> Iterator[EvalEnvironment]:
+    """Vectors come from the file that messages are understood with: a clause or a query is embedded once a machine."""
+    embedder = _embedder()
+    with (
+        closing(RememberedVectors(embedder, chosen.language)) as vectors,
+        KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,
+        closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
+    ):
+        yield EvalEnvironment(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
+
+
+@contextmanager
+def _collector_as_before() -> Iterator[None]:
+    """An evaluation sets the garbage collector up for itself; a process that goes on needs it as it was."""
+    before = gc.get_threshold()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
+def _answer(evaluation: Evaluation, case: RecordedException) -> Answer | Broken:
+    event = case.event
+    if event.name not in evaluation.environment.packs[event.mission].trigger.events:
+        return Broken(case_id=case.case_id, mission=event.mission, error=f"{event.mission} has no event {event.name} any more")
+    try:
+        result = evaluation.run(case)
+    except Exception as error:  # what a change breaks is what is asked for
+        return Broken(case_id=case.case_id, mission=event.mission, error=f"{type(error).__name__}: {error}"[:300])
+    return Answer(
+        verdict=result["verdict"],
+        actions=result["actions"],
+        cites=result["cite"],
+        role=result["approval"]["role"],
+        four_eyes=result["approval"]["four_eyes"],
+        at_stake_cents=result["money_at_stake_cents"],
+        money_cents=_money(case, result["actions"], evaluation.environment),
+    )
+
+
+def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared: EvalEnvironment) -> dict[str, int]:
+    """What a plan moves and costs, by kind: worked out on the recorded systems, action by action, as the check does."""
+    rule = shared.packs[case.event.mission].of(case.event.name).approval
+    flat = flat_costs(rule, shared.policies.values(case.event.as_of))
+    world = case.records().copy()
+    money: dict[str, int] = {}
+    for planned in actions:
+        action = shared.catalogue[planned["name"]]
+        seen = action.seen(world, planned["args"])
+        for kind, cents in action.cents(seen, flat).items():
+            money[kind] = money.get(kind, 0) + (cents or 0)
+        action.apply(world, seen)
+    return {kind: cents for kind, cents in money.items() if cents}

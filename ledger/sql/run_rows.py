@@ -1,0 +1,130 @@
+"""Runs in PostgreSQL: taken in, looked up, closed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from errors import BadInput
+from ledger import audit_chain, authorization, invariants, leases
+from ledger.canonical import clean, moment
+from ledger.inbox import EventOrigin, check_arrival
+from ledger.messages import GIVEN_UP, NO_RUN, RUN_ID_TAKEN, several_runs
+from ledger.records import Event, Outcome, Run, RunStatus
+from ledger.sql import chain, effects, incidents, people, proposals
+from ledger.sql.inbox import count_arrival
+from ledger.sql.locks import locked_run
+from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, select_runs, to_run
+from ledger.tables import FACTS, INBOX, OBSERVATIONS, PROPOSALS, RUNS
+
+_SAID = select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0)).where(OBSERVATIONS.c.run_id == bindparam("run"))
+_READ = select(FACTS.c.run_id).where(FACTS.c.run_id == bindparam("run")).exists().label("read")
+_PROPOSED = select(PROPOSALS.c.run_id).where(PROPOSALS.c.run_id == bindparam("run")).exists().label("proposed")
+_WITH_PROGRESS = select_runs(_SAID.scalar_subquery().label("said"), _READ, _PROPOSED).where(RUNS.c.run_id == bindparam("run"))
+_ONE = select_runs().where(RUNS.c.run_id == bindparam("run"))
+_NEW_EVENT = (
+    insert(INBOX).on_conflict_do_nothing(index_elements=["source_id"]).returning(*(INBOX.c[name] for name in EVENT_COLUMNS))
+)
+_NEW_RUN = insert(RUNS).on_conflict_do_nothing(index_elements=["run_id"]).returning(*(RUNS.c[name] for name in RUN_COLUMNS))
+
+
+def take_in(
+    tx: Connection, at: datetime, event: Event, run_id: str, versions: Mapping[str, str], origin: EventOrigin | None = None
+) -> Run:
+    invariants.check_event(event, run_id)
+    digest = invariants.event_digest(event)
+    kept = tx.execute(_NEW_EVENT, {**vars(event), "digest": digest, "taken_in_at": at}).first()
+    if kept is None:
+        row = tx.execute(select_runs(INBOX.c.digest).where(RUNS.c.source_id == event.source_id)).one()
+        invariants.check_same_event(event.source_id, row.digest, digest)
+        return to_run(row)
+    if origin is not None:  # what came before is known, whatever its source may do now
+        check_arrival(event, origin, at)
+        count_arrival(tx, origin, at)
+    values = {"run_id": run_id, "source_id": event.source_id, "versions": versions, "status": "running", "started_at": at}
+    made = tx.execute(_NEW_RUN, values).first()
+    if made is None:
+        raise BadInput(RUN_ID_TAKEN.format(run_id))
+    chain.append(tx, at, "event_taken_in", run_id, audit_chain.of_event(event, versions))
+    return to_run({**made._mapping, **kept._mapping})
+
+
+def find(tx: Connection, run_id: str) -> Run:
+    """By id, or by the start of an id that only one run has."""
+    exact = tx.execute(_ONE, {"run": run_id}).first()
+    if exact:
+        return to_run(exact)
+    starts = func.starts_with(RUNS.c.run_id, clean(run_id))
+    found = tx.execute(select_runs().where(starts).order_by(RUNS.c.run_id.collate("C"))).all() if run_id else []
+    if not found:
+        raise BadInput(NO_RUN.format(run_id))
+    if len(found) > 1:
+        raise BadInput(several_runs(run_id, [row.run_id for row in found]))
+    return to_run(found[0])
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """A run, and how far it has come."""
+
+    run: Run
+    #: the number of its last observation, 0 before the first
+    said: int
+    #: whether facts were recorded, and whether something was proposed
+    read: bool
+    proposed: bool
+
+
+def with_progress(tx: Connection, run_id: str) -> RunProgress:
+    """BadInput where there is no run of this id."""
+    row = tx.execute(_WITH_PROGRESS, {"run": run_id}).first()
+    if row is None:
+        raise BadInput(NO_RUN.format(run_id))
+    return RunProgress(to_run(row), row.said, row.read, row.proposed)
+
+
+def newest(tx: Connection, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
+    wanted = select_runs().order_by(RUNS.c.started_at.desc(), RUNS.c.number.desc()).limit(limit)
+    if status is not None:
+        wanted = wanted.where(RUNS.c.status == status)
+    return [to_run(row) for row in tx.execute(wanted)]
+
+
+def finish(tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
+    _close(tx, run_id, verdict, outcome, moment(at))
+
+
+def _close(
+    tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime, abandoned: Mapping[str, Any] | None = None
+) -> None:
+    """`abandoned` is what the audit log says of whoever gave it up."""
+    run = locked_run(tx, run_id)
+    if invariants.already_finished(run, verdict, outcome):
+        return
+    invariants.check_end(run, outcome, effects.of_run(tx, run_id))
+    proposals.supersede(tx, run_id)
+    incidents.close_all(tx, run_id, at)
+    end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
+    tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
+    # the audit log last: whoever has it waits for nobody
+    freed = proposals.release_held(tx, run_id)
+    if abandoned is not None:
+        chain.append(tx, at, "run_abandoned", run_id, abandoned)
+    chain.append(tx, at, "run_closed", run_id, audit_chain.of_end(verdict, outcome))
+    for other, proposal_id in freed:
+        chain.append(tx, at, "released", other, audit_chain.of_release(proposal_id, run_id))
+
+
+def abandon(tx: Connection, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+    at = moment(at)
+    leases.end(tx, run_id)
+    person = authorization.check_settlement(locked_run(tx, run_id), people.find(tx, by), by, reason)
+    invariants.check_abandoned(run_id, effects.of_run(tx, run_id), leases.may_arrive(tx, run_id))
+    effects.give_up(tx, run_id, GIVEN_UP.format(person.name), at)
+    proposal = proposals.latest(tx, run_id)
+    verdict = proposal.verdict if proposal else "none"
+    _close(tx, run_id, verdict, "abandoned", at, audit_chain.of_resumption(person.name, reason))
+    return locked_run(tx, run_id)

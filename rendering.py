@@ -1,0 +1,317 @@
+"""Values as people are shown them: short harmless text, escaped HTML, tables for notebooks and documents, CSV.
+
+Every value may come from outside. In text no character controls anything or turns the direction of writing; in HTML every
+value is escaped; in CSV (RFC 4180) no text is taken for a formula (OWASP, "CSV Injection"), and nothing is followed that
+would not be seen.
+
+>>> markup('<b class="{}">{}</b>', "bad", "<img onerror=alert(1)>")
+Markup('<b class="bad">&lt;img onerror=alert(1)&gt;</b>')
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+
+from harmless import HIDDEN, HIDDEN_IN_LINES
+
+# Text
+
+
+def plain(value: Any, longest: int = 300) -> str:
+    """A value as one harmless line of at most `longest` characters."""
+    return _cut(HIDDEN.sub(" ", str(value)), longest)
+
+
+def plain_lines(value: Any, longest: int = 4_000) -> str:
+    """A text as harmless lines of at most `longest` characters in all."""
+    return _cut(HIDDEN_IN_LINES.sub(" ", str(value).replace("\r\n", "\n")), longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def dollars(cents: int) -> str:
+    """Cents as $1,234.50."""
+    return f"-${-cents / 100:,.2f}" if cents < 0 else f"${cents / 100:,.2f}"
+
+
+def share(value: float | None) -> str:
+    """A share as per cent; never 100% or 0% where it is not quite."""
+    if value is None:
+        return "–"
+    text = f"{value * 100:.1f}"
+    if text == "100.0" and value < 1:
+        return "> 99.9%"
+    if text == "0.0" and value > 0:
+        return "< 0.1%"
+    return f"{text.removesuffix('.0')}%"
+
+
+def approver(role: str, four_eyes: bool) -> str:
+    """Who must approve: reviewer, 2 × finance, nobody."""
+    return "nobody" if role == "none" else f"2 × {role}" if four_eyes else role
+
+
+#: codes of the company (roles, reasons, queues) whose words are not those that they are made of
+_CODES: Mapping[str, str] = {
+    "csm_lead": "the customer success lead",
+    "csm_outreach": "customer success outreach",
+    "no_po": "no purchase order",
+    "po_required": "purchase order required",
+    "save_play": "retention plan",
+    "vip_desk": "the VIP desk",
+}
+_WORDS: Mapping[str, str] = {
+    "cancelled": "canceled", "fulfil": "fulfill", "fulfilment": "fulfillment", "po": "PO", "sku": "SKU", "vip": "VIP",
+}  # fmt: skip
+
+
+def words(name: str) -> str:
+    """A code or an identifier as words: fulfil_with_changes → fulfill with changes. Not for the id of a record."""
+    pieces = ([_WORDS.get(word, word) for word in piece.split("_")] for piece in name.split("."))
+    return _CODES.get(name) or " · ".join(map(" ".join, pieces))
+
+
+def in_words(path: str, value: Any) -> str:
+    """A value of a record: yes and no, none, dollars where the path says cents, a record as its fields."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and path.endswith("_cents"):
+        return dollars(value)
+    if isinstance(value, dict):
+        fields = ((str(name), one) for name, one in value.items())
+        return plain(", ".join(f"{words(name.removesuffix('_cents'))} {in_words(name, one)}" for name, one in fields), 160)
+    if isinstance(value, list):
+        return plain(", ".join(in_words(path, one) for one in value), 160) or "none"
+    return plain(value, 160)
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest unit: 12 s, 4 min, 3 h, 2 d."""
+    seconds = abs(length.total_seconds())
+    for unit, size, until in (("s", 1, 90), ("min", 60, 5_400), ("h", 3_600, 172_800)):
+        if seconds < until:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How far off a moment is: in 12 min, 3 h ago."""
+    return f"in {span(moment - now)}" if moment >= now else f"{span(now - moment)} ago"
+
+
+def clock(moment: datetime) -> str:
+    """A moment in UTC: 2026-03-14 09:30 UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+# HTML
+
+
+def markup(template: str, *values: Any) -> Markup:
+    """`template` is HTML of this project with {} for values; each value is escaped unless it is Markup itself."""
+    return Markup(template).format(*values)
+
+
+def joined(pieces: Iterable[Markup]) -> Markup:
+    """Markup one after the other."""
+    return Markup("").join(pieces)
+
+
+def chip(text: str, kind: str = "", title: str = "") -> Markup:
+    """A small label; `kind` is "", "good", "warn", "bad" or "info"."""
+    return markup('<span class="m-chip m-{}" title="{}">{}</span>', kind or "plain", title, text)
+
+
+# Tables, and what displays itself in a notebook
+
+LONGEST = 1_200
+#: of a cell where tables are text
+_LONGEST_IN_TEXT = 72
+_CELL = '<{} style="text-align: {}; vertical-align: top;">{}</{}>'
+
+
+@dataclass(frozen=True)
+class Title:
+    """A heading."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under their columns; a cell is anything."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    #: the columns whose cells stand to the right
+    right: Collection[str] = ()
+    #: the number of rows that a notebook shows, where it is not all
+    most: int | None = None
+
+    @property
+    def rest(self) -> str:
+        """How many of the rows are shown, where it is not all."""
+        return "" if self.most is None or len(self.rows) <= self.most else f"{self.most:,} of {len(self.rows):,} rows"
+
+
+Part = Title | Table | str
+
+
+class Displayable(ABC):
+    """Shows itself when it is the last value of a cell."""
+
+    @abstractmethod
+    def parts(self) -> Iterable[Part]:
+        """What it is, from the top."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        parts = list(self.parts())
+        return {"text/plain": "\n\n".join(map(_text, parts)), "text/html": str(_joined(map(_html, parts)))}
+
+
+def rendered(value: Any) -> str:
+    """A value as harmless text of a sensible length: plain data as JSON, nothing for None."""
+    return plain_lines("" if value is None else _as_text(value), LONGEST)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows of one kind under their names; numbers stand to the right, and `*_cents` are dollars."""
+    names = list(rows[0]) if rows else []
+    numbers = {name for name in names if all(type(row[name]) in (int, float) for row in rows)}
+    cells = [[_figure(name, row[name]) for name in names] for row in rows]
+    return Table([_heading(name) for name in names], cells, right={_heading(name) for name in numbers})
+
+
+def document(title: str, shown: Displayable) -> str:
+    """A whole HTML document of what shows itself."""
+    style = "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px}"
+    template = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title><style>{}</style>\n{}\n</html>\n'
+    return str(markup(template, title, Markup(style), _joined(map(_html, shown.parts()))))
+
+
+def frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> Any:
+    """Rows as a pandas DataFrame, which has these columns where there is no row too."""
+    # here, not above: commands that need no table need not wait for pandas
+    from pandas import DataFrame
+
+    return DataFrame(rows) if rows else DataFrame(columns=columns)
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_cents").replace("_", " ")
+
+
+def _figure(name: str, value: Any) -> Any:
+    if type(value) is not int:
+        return value
+    return dollars(value) if name.endswith("_cents") else f"{value:,}"
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, Mapping | list | tuple | bool) else str(value)
+
+
+def _html(part: Part) -> Markup:
+    match part:
+        case Title(text):
+            return markup("<h4>{}</h4>", rendered(text))
+        case Table(columns, rows):
+            sides = ["right" if column in part.right else "left" for column in columns]
+            body = _joined(markup("<tr>{}</tr>", _cells("td", row, sides)) for row in rows[: part.most])
+            return markup(
+                '<table border="1" class="dataframe">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>{}',
+                _cells("th", columns, sides), body, markup("\n<p>{}</p>", part.rest) if part.rest else "",
+            )  # fmt: skip
+        case _:
+            return markup("<p>{}</p>", _lines(part))
+
+
+def _cells(kind: str, row: Sequence[Any], sides: Sequence[str]) -> Markup:
+    return joined(markup(_CELL, kind, side, _lines(cell), kind) for cell, side in zip(row, sides, strict=True))
+
+
+def _lines(value: Any) -> Markup:
+    return Markup("<br>").join(rendered(value).split("\n"))
+
+
+def _joined(pieces: Iterable[Markup]) -> Markup:
+    return Markup("\n").join(pieces)
+
+
+def _text(part: Part) -> str:
+    match part:
+        case Title(text):
+            return rendered(text)
+        case Table(columns, rows):
+            cells = [[_short(cell) for cell in row] for row in (columns, *rows[: part.most])]
+            widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+            right = [column in part.right for column in columns]
+            lines = ["  ".join(map(_aligned, row, widths, right)).rstrip() for row in cells]
+            return "\n".join([*lines, part.rest] if part.rest else lines)
+        case _:
+            return rendered(part)
+
+
+def _aligned(cell: str, width: int, right: bool) -> str:
+    return cell.rjust(width) if right else cell.ljust(width)
+
+
+def _short(cell: Any) -> str:
+    return plain(rendered(cell).replace("\n", "; "), _LONGEST_IN_TEXT)
+
+
+# CSV
+
+#: characters of a cell
+_LONGEST = 2_000
+#: what a formula begins with, once full-width and small forms are their common ones
+_BEGINS = ("=", "+", "-", "@", "\u2212")
+#: what a program may pass over, or take away, before it looks at the first character of a cell
+_PASSED_OVER = "'\"`\u2018\u2019\u201c\u201d,;|"
+#: what is text only for its sign or its currency
+_NUMBER = re.compile(r"[+-]?\$?\d[\d,]*(\.\d+)?%?")
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows under their columns. Numbers stay numbers; a text that would be a formula has an apostrophe before it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([cell(column) for column in columns])
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """A value as a cell: text in one line that begins no formula."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = plain(value, _LONGEST)
+    return f"'{text}" if _is_formula(text) else text
+
+
+def safe(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for a table on a page, which whoever looks at it can copy and download past `as_csv`."""
+    return [{name: cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet may take it for one: after blanks and quotes, in any width."""
+    if _NUMBER.fullmatch(text):
+        return False
+    begins = unicodedata.normalize("NFKC", text).lstrip().lstrip(_PASSED_OVER + " \t").lstrip()
+    return begins.startswith(_BEGINS)

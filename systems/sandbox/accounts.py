@@ -1,0 +1,189 @@
+"""What the payments, the customer system and the ERP of the sandbox company do: their write tools that are programs.
+
+Those that change one record alone stand in `systems/company.yaml`. Money is in integer US cents.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import select
+
+from errors import Refused
+from systems.sandbox import tables as t
+from systems.sandbox.database import Row
+from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work, now
+
+_GOOD_FOR = timedelta(days=7)
+
+# Payments
+
+
+def reauthorize(work: Work, order_id: Id, amount_cents: Cents) -> None:
+    """Authorize an amount anew for an order that is not cancelled, for seven days."""
+    _chargeable(work, order_id)
+    payment = work.row(t.PAYMENTS, order_id=order_id)
+    moment = payment["clock_at"] or now()
+    work.add(
+        t.AUTHORIZATIONS,
+        auth_id=work.new_id("au"),
+        order_id=order_id,
+        position=len(work.rows(t.AUTHORIZATIONS, order_id=order_id)),
+        amount_cents=amount_cents,
+        status="authorized",
+        authorized_at=moment,
+        expires_at=moment + _GOOD_FOR,
+    )
+
+
+def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
+    """Capture an amount of an order's live authorization, at most what is left of it."""
+    _chargeable(work, order_id)
+    payment = work.row(t.PAYMENTS, order_id=order_id)
+    moment = payment["clock_at"] or now()
+    live = [row for row in work.rows(t.AUTHORIZATIONS, order_id=order_id) if _live(row, moment)]
+    left = {row["auth_id"]: (row["amount_cents"] or 0) - row["captured_cents"] for row in live}
+    fitting = [row for row in live if left[row["auth_id"]] >= amount_cents]
+    if not fitting:
+        best = max(left.values(), default=0)
+        raise Refused(f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best}).")
+    authorization = fitting[-1]
+    captured = authorization["captured_cents"] + amount_cents
+    work.change(t.AUTHORIZATIONS, authorization, captured_cents=captured)
+    work.add(
+        t.CHARGES,
+        charge_id=work.new_id("ch"),
+        order_id=order_id,
+        position=len(work.rows(t.CHARGES, order_id=order_id)),
+        amount_cents=amount_cents,
+        status="captured",
+        captured_at=moment,
+        refunded_cents=0,
+    )
+
+
+def refund_charge(work: Work, charge_id: Id, amount_cents: Cents) -> None:
+    """Refund of a captured charge, at most what was captured less what was refunded."""
+    charge = work.row(t.CHARGES, charge_id=charge_id)
+    if charge["status"] != "captured":
+        raise Refused(f"Charge {charge_id} is {charge['status']}; only a captured charge is refunded.")
+    left = (charge["amount_cents"] or 0) - (charge["refunded_cents"] or 0)
+    if amount_cents > left:
+        raise Refused(f"Of charge {charge_id} {left} cents are left, so {amount_cents} cannot be refunded.")
+    status = "refunded" if amount_cents == left else "captured"
+    refunded = (charge["refunded_cents"] or 0) + amount_cents
+    work.change(t.CHARGES, charge, refunded_cents=refunded, status=status)
+
+
+def _chargeable(work: Work, order_id: str) -> None:
+    if work.row(t.ORDERS, order_id=order_id)["status"] == "cancelled":
+        raise Refused(f"Order {order_id} is cancelled, so nothing is charged for it.")
+
+
+def _live(authorization: Row, moment: object) -> bool:
+    expires = authorization["expires_at"]
+    return authorization["status"] == "authorized" and (expires is None or expires > moment)
+
+
+# Customers and accounts
+
+
+def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words, text: Prose | None = None) -> None:
+    """Write to a contact of an account that may be contacted, at an address that works."""
+    account = work.row(t.ACCOUNTS, account_id=account_id)
+    if account["do_not_contact"] or account["legal_hold"]:
+        raise Refused(f"Account {account_id} must not be contacted.")
+    contact = next((one for one in account["contacts"] or () if one.get("contact_id") == contact_id), None)
+    if contact is None:
+        raise Refused(f"Account {account_id} has no contact {contact_id}.")
+    if contact.get("email_status") != "valid" or contact.get("opted_out"):
+        raise Refused(f"Contact {contact_id} has no working address or does not want to be written to.")
+    work.do("crm.outreach", account_id, contact_id=contact_id, template=template, text=text)
+
+
+def flag_contact(work: Work, contact_id: Id, issue: Words) -> None:
+    """Note what is wrong with a contact."""
+    holders = select(t.ACCOUNTS.c.account_id).where(t.ACCOUNTS.c.contacts.contains([{"contact_id": contact_id}]))
+    if work.connection.execute(holders).first() is None:
+        raise Refused(f"There is no contact {contact_id}.")
+    work.do("crm.contact_flags", contact_id, issue=issue)
+
+
+def change_subscription(work: Work, subscription_id: Id, plan: Words) -> None:
+    """Change the plan of an active subscription; the plan "cancelled" cancels it."""
+    subscription = work.row(t.SUBSCRIPTIONS, subscription_id=subscription_id)
+    if subscription["status"] != "active":
+        raise Refused(f"Subscription {subscription_id} is {subscription['status']}, so it cannot change.")
+    if plan == "cancelled":
+        work.change(t.SUBSCRIPTIONS, subscription, status="cancelled")
+    else:
+        work.change(t.SUBSCRIPTIONS, subscription, plan=plan)
+
+
+def open_case(work: Work, queue: Words, subject_id: Id) -> None:
+    """Open a case about a subject in the queue of a team."""
+    work.do("crm.queued_cases", subject_id, queue=queue)
+
+
+# ERP
+
+
+def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
+    """Pay an invoice once, at most its total, from its budget; what it bills of an order counts as invoiced then.
+
+    A held invoice may be paid, a rejected one may not.
+    """
+    invoice = work.row(t.INVOICES, invoice_id=invoice_id)
+    if invoice["state"] in ("posted", "rejected"):
+        raise Refused(f"Invoice {invoice_id} is {invoice['state']} already, so it cannot be paid.")
+    if amount_cents > (invoice["total_cents"] or 0):
+        raise Refused(f"Invoice {invoice_id} is over {invoice['total_cents']} cents, so {amount_cents} is too much.")
+    if invoice["budget_id"] is not None:
+        budget = work.row(t.BUDGETS, budget_id=invoice["budget_id"])
+        left = budget["remaining_cents"] or 0
+        if left < amount_cents:
+            raise Refused(f"Budget {invoice['budget_id']} has {left} cents left, and {amount_cents} are wanted.")
+        work.change(t.BUDGETS, budget, remaining_cents=left - amount_cents)
+    _take_as_invoiced(work, invoice)
+    work.change(t.INVOICES, invoice, state="posted", state_reason=None)
+    work.do("erp.payments", invoice_id, amount_cents=amount_cents)
+
+
+def expedite_po(work: Work, po_id: Id) -> None:
+    """Have an inbound delivery come at its expedited date, with all that it brings, once."""
+    work.row(t.INBOUND, po_id=po_id)
+    for inbound in work.rows(t.INBOUND, po_id=po_id):
+        if inbound["expedited"]:
+            raise Refused(f"Delivery {po_id} is expedited already.")
+        if inbound["expedited_eta"] is None:
+            raise Refused(f"Delivery {po_id} cannot be expedited.")
+        work.change(t.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
+
+
+def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock", "scrap"]) -> None:
+    """Post the receipt of a return, once; resellable units go back on the shelf, where the location keeps the SKU."""
+    returned = work.row(t.RETURNS, return_id=return_id)
+    if returned["receipt_posted"]:
+        raise Refused(f"The receipt of return {return_id} is posted already.")
+    if disposition == "restock" and returned["condition"] != "resellable":
+        raise Refused(f"Return {return_id} is {returned['condition']}, so it cannot be restocked.")
+    if disposition == "restock":
+        for stock in work.rows(t.STOCK, sku=returned["sku"], location=returned["location"]):
+            if stock["on_hand"] is not None:  # what is not known stays so
+                work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
+    work.change(t.RETURNS, returned, receipt_posted=True, disposition=disposition)
+
+
+def _take_as_invoiced(work: Work, invoice: Row) -> None:
+    for line in work.rows(t.INVOICE_LINES, invoice_id=invoice["invoice_id"]) if invoice["po_id"] is not None else ():
+        for receipt in work.rows(t.RECEIPTS, po_id=invoice["po_id"], po_line=line["po_line"]):
+            work.change(t.RECEIPTS, receipt, qty_invoiced=(receipt["qty_invoiced"] or 0) + (line["qty"] or 0))
+
+
+#: the write tools of each system that are programs
+WRITES: Mapping[str, tuple[Act, ...]] = {
+    "payments": (reauthorize, capture_payment, refund_charge),
+    "crm": (send_outreach, flag_contact, change_subscription, open_case),
+    "erp": (post_payment, expedite_po, post_return_receipt),
+}
+DESTRUCTIVE = (capture_payment, refund_charge, change_subscription, post_payment)

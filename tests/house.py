@@ -1,0 +1,60 @@
+"""What holds of names all over the house: `python -m tests.house`, which `make check` runs. Exit 1 where something does not."""
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
+#: a file of one subject may stand in so many folders: as its command, its page, and what they show
+_MOST_FOLDERS = 3
+#: class names that still stand for several things; the list gets no longer
+_NOT_YET = frozenset(["Answer", "Case", "Difference", "Guard", "Kept", "Step"])
+#: what Python gives its meaning
+_GIVEN = ("__init__", "__main__")
+
+Places = Mapping[str, set[str]]
+
+
+def code() -> list[Path]:
+    """The files of the project's code, without tests and notebooks."""
+    listed = subprocess.run(["git", "ls-files", "--", "*.py"], capture_output=True, text=True, check=True).stdout.split()
+    return [file for file in map(Path, listed) if file.parts[0] in ROOMS or len(file.parts) == 1]
+
+
+def classes(files: list[Path]) -> Places:
+    """Class name, without the underscore of those that only their file uses -> the files that define it."""
+    found = defaultdict(set)
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                found[node.name.lstrip("_")].add(str(file))
+    return found
+
+
+def modules(files: list[Path]) -> Places:
+    """Name of a file -> the folders that have one of it."""
+    found = defaultdict(set)
+    for file in files:
+        if file.stem not in _GIVEN:
+            found[file.stem].add(str(file.parent))
+    return found
+
+
+def problems() -> Iterator[str]:
+    """What does not hold, a sentence each."""
+    files = code()
+    for name, places in sorted(classes(files).items()):
+        if len(places) > 1 and name not in _NOT_YET:
+            yield f"the class name {name} stands for {len(places)} things, in {', '.join(sorted(places))}; rename all but one"
+    for name, places in sorted(modules(files).items()):
+        if len(places) > _MOST_FOLDERS:
+            yield f"{name}.py stands in {len(places)} folders, {', '.join(sorted(places))}; rename or join some"
+
+
+if __name__ == "__main__":
+    said = list(problems())
+    print("\n".join(said) or "Every class name stands for one thing, but for those that are listed.")
+    sys.exit(1 if said else 0)
