@@ -135,6 +135,7 @@ def _make_data(folder: Path) -> None:
     if is_there(folder):
         return
     for abandoned in folder.glob("making-*"):
+        _await_end(abandoned)  # what the killed one had begun goes on without it for a moment, and writes
         shutil.rmtree(abandoned, ignore_errors=True)
     if (folder / _DATA).exists() and any((folder / _DATA).iterdir()):
         raise ValueError(f"{folder / _DATA} holds something else than a PostgreSQL")
@@ -178,14 +179,17 @@ def _forget_the_dead(data: Path) -> None:
     running = data / _RUNNING
     if not running.exists() or _is_alive(running):
         return
-    # those that it served end by themselves; a second server beside them would spoil the data
+    _await_end(data)  # those that it served end by themselves; a second server beside them would spoil the data
+    for left in (running, data / f"{_SOCKET}.lock"):
+        left.unlink(missing_ok=True)
+
+
+def _await_end(data: Path) -> None:
     until = time.monotonic() + _ENDING_SECONDS
     while any(_works_in(process, data) for process in psutil.process_iter()):
         if time.monotonic() > until:
             raise RuntimeError("processes of a server that was killed still work on it; end them")
         time.sleep(0.05)
-    for left in (running, data / f"{_SOCKET}.lock"):
-        left.unlink(missing_ok=True)
 
 
 def _is_alive(running: Path) -> bool:
@@ -201,6 +205,8 @@ def _is_alive(running: Path) -> bool:
 
 def _works_in(process: psutil.Process, data: Path) -> bool:
     try:
+        if "initdb" in process.name():
+            return any(str(data) in word for word in process.cmdline())
         return "postgres" in process.name() and Path(process.cwd()) == data.resolve()
     except psutil.Error:
         return False
