@@ -214,10 +214,10 @@ BOMBS: dict[str, tuple[Callable[[Path], object], str]] = {
     "200 MB of blanks": (lambda file: pq.write_table(
         pa.table({"order_id": [" " * 1_000_000] * 200}), file, compression="zstd", use_dictionary=False), "bytes"),
     "a text of 5 MB in each row": (lambda file: pq.write_table(history(20_000, line1="x" * 5_000_000), file), "bytes of text"),
-    "nothing": (lambda file: file.write_bytes(b""), "not a readable parquet file"),
-    "its mark alone": (lambda file: file.write_bytes(b"PAR1PAR1"), "not a readable parquet file"),
-    "a footer of 4 GB": (lambda file: file.write_bytes(b"PAR1" + b"x" * 100 + b"\xff\xff\xff\xffPAR1"), "not a readable parquet file"),
-    "a footer of zeros": (lambda file: file.write_bytes(b"PAR1" + b"\0" * 5_000 + b"\x88\x13\0\0PAR1"), "not a readable parquet file"),
+    "nothing": (lambda file: file.write_bytes(b""), "not a readable parquet"),
+    "its mark alone": (lambda file: file.write_bytes(b"PAR1PAR1"), "not a readable parquet"),
+    "a footer of 4 GB": (lambda file: file.write_bytes(b"PAR1" + b"x" * 100 + b"\xff\xff\xff\xffPAR1"), "not a readable parquet"),
+    "a footer of zeros": (lambda file: file.write_bytes(b"PAR1" + b"\0" * 5_000 + b"\x88\x13\0\0PAR1"), "not a readable parquet"),
 }  # fmt: skip
 
 

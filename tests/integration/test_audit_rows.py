@@ -103,7 +103,7 @@ TAMPER = {
     "UPDATE ledger.incidents SET reason = 'x' WHERE run_id = 'run-3'": "(reason)",
     "DELETE FROM ledger.incidents WHERE run_id = 'run-3'": "Incident",
     "UPDATE ledger.people SET role = 'finance' WHERE name = 'Nick'": "The person 'nick' is not as the audit log says (role)",
-    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance', NULL, 'x')": "The person 'mallory' is in the ledger but not",
+    "INSERT INTO ledger.people VALUES ('mallory', 'Mallory', 'finance', NULL, 'x')": "The person 'mallory' is in the ledger but",
     "DELETE FROM ledger.people WHERE name = 'Nick'": "The person 'nick' is in the audit log but missing",
     "UPDATE ledger.lessons SET status = 'promoted'": "is not as the audit log says (status)",
     "UPDATE ledger.lessons SET dataset = 'x'": "(dataset)",
