@@ -184,8 +184,8 @@ def _guards(case: Case, plan: Sequence[Mapping[str, Any]]) -> list[str]:
             try:
                 if not case.after(so_far).holds(guard.that, bound):
                     objections.append(f"{action['name']}: this must hold: {guard.says}{by}")
-                elif guard.takes:
-                    so_far = so_far.taking(**{name: case.value(raw, bound) for name, raw in guard.takes.items()})
+                elif guard.consumes:
+                    so_far = so_far.taking(**{name: case.value(raw, bound) for name, raw in guard.consumes.items()})
             except Unknown:
                 objections.append(f"{action['name']}: it is not known whether {guard.says}{by}")
     return objections

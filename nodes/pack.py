@@ -96,7 +96,7 @@ class Option(Way):
     #: said where the option is not workable
     otherwise: str = Field(default="it does not apply", alias="else")
     #: stock that the option uses up: sku, location, qty
-    takes: dict[str, Any] = {}
+    consumes: dict[str, Any] = {}
 
 
 class Conclusion(Way):
@@ -125,7 +125,7 @@ class Guard(_PackPart):
     says: str
     cites: str | None = None
     #: stock that the step uses up: sku, location, qty
-    takes: dict[str, Any] = {}
+    consumes: dict[str, Any] = {}
 
 
 class Raise(_PackPart):

@@ -172,8 +172,8 @@ class _Trial:
                     continue
                 says = self.case.sentence(option.says, bound) if option.says else ""
                 end = self._take(option, finding["id"], " ".join([finding["says"], says]).strip(), bound)
-                if option.takes:
-                    taken = {name: self.case.value(raw, bound) for name, raw in option.takes.items()}
+                if option.consumes:
+                    taken = {name: self.case.value(raw, bound) for name, raw in option.consumes.items()}
                     self._go_on(self.case, self.plan.taking(**taken))
                 if end:
                     return end

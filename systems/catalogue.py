@@ -31,18 +31,18 @@ _TRIED = ((range(3, 3_000, 7), 0), (range(3_000, 3, -7), -1))
 
 
 def uncounted(
-    args: Mapping[str, Any], looks_at: Mapping[str, RecordPath], changed: Sequence[RecordPath], money: Mapping[str, Value]
+    args: Mapping[str, Any], binds: Mapping[str, RecordPath], changed: Sequence[RecordPath], money: Mapping[str, Value]
 ) -> str | None:
     """Why the money of an entry is not all that it moves or costs; None where nothing speaks against it.
 
     Args:
         args: its arguments with their kinds; one of `cents` is an amount.
-        looks_at: the records that it looks at.
+        binds: the records that it binds to names.
         changed: what its effect sets.
         money: what it says that it moves or costs; empty of one that says `none`.
     """
     for kind, value in money.items():
-        if _is_nothing(value, args, looks_at):
+        if _is_nothing(value, args, binds):
             return f"the {kind} is always 0"
     counted = {name for value in money.values() if value.expression for name in value.expression.names}
     for name, kind in args.items():
@@ -58,22 +58,22 @@ def uncounted(
     return None
 
 
-def _is_nothing(value: Value, args: Mapping[str, Any], looks_at: Mapping[str, RecordPath]) -> bool:
+def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath]) -> bool:
     if value.expression is None:
         return value.constant != FLAT and (type(value.constant) is not int or value.constant <= 0)
-    found = [_tried(value, args, looks_at, iter(numbers), word) for numbers, word in _TRIED]
+    found = [_tried(value, args, binds, iter(numbers), word) for numbers, word in _TRIED]
     return all(one is not None and one <= 0 for one in found)
 
 
 def _tried(
-    value: Value, args: Mapping[str, Any], looks_at: Mapping[str, RecordPath], numbers: Iterator[int], word: int
+    value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath], numbers: Iterator[int], word: int
 ) -> int | None:
     """What the expression says of made-up records; None where those do not do for it."""
     assert value.expression is not None
     names: dict[str, Any] = {}
     for name, kind in args.items():
         names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
-    for name, path in looks_at.items():
+    for name, path in binds.items():
         fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
         names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
     try:
@@ -108,7 +108,7 @@ class _ActionEntry(BaseModel):
     system: str
     says: str
     args: dict[str, ArgumentType]
-    looks_at: dict[str, str] = {}
+    binds: dict[str, str] = {}
     needs: list[_Need] = []
     effect: dict[str, Any] | None
     after: list[str] = []
@@ -132,7 +132,7 @@ class Action:
     system: str
     says: str
     args: Mapping[str, ArgumentType]
-    looks_at: Mapping[str, RecordPath]
+    binds: Mapping[str, RecordPath]
     needs: Sequence[tuple[Expression, str]]
     effect: Sequence[tuple[RecordPath, Value]]
     after: frozenset[str]
@@ -180,7 +180,7 @@ class Action:
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""
         names = dict(args)
-        for name, path in self.looks_at.items():
+        for name, path in self.binds.items():
             names[name] = records.at(path, names)
         return Scope(names)
 
@@ -255,10 +255,10 @@ def default_catalogue() -> Catalogue:
 
 
 def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
-    looks_at = {key: RecordPath.parse(path, where) for key, path in entry.looks_at.items()}
-    known = {*entry.args, *looks_at}
-    if len(known) < len(entry.args) + len(looks_at) or _CHANGED in known:
-        raise BadInput(f"{where}: args and looks_at share a name, or use {_CHANGED!r}, which effects use; rename it")
+    binds = {key: RecordPath.parse(path, where) for key, path in entry.binds.items()}
+    known = {*entry.args, *binds}
+    if len(known) < len(entry.args) + len(binds) or _CHANGED in known:
+        raise BadInput(f"{where}: args and binds share a name, or use {_CHANGED!r}, which effects use; rename it")
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(RecordPath.parse(path, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()]
     named = {} if entry.money == "none" else entry.money
@@ -270,17 +270,17 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     if entry.undo:
         ((undo_name, undo_args),) = entry.undo.items()
         undo = (undo_name, {key: Value.compile(value, where) for key, value in undo_args.items()})
-    _require_paths(entry.args, looks_at, [path for path, _ in effect], where)
+    _require_paths(entry.args, binds, [path for path, _ in effect], where)
     for condition, _ in needs:
         condition.require(known, (), where)
     for value in [*money.values(), *to.values(), *(undo[1].values() if undo else ())]:
         _require(value, known, where)
     for _, value in effect:
         _require(value, {*known, _CHANGED}, where)
-    if free := uncounted(entry.args, looks_at, [path for path, _ in effect], money):
+    if free := uncounted(entry.args, binds, [path for path, _ in effect], money):
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
-        name, entry.system, entry.says, entry.args, looks_at, needs, effect,
+        name, entry.system, entry.says, entry.args, binds, needs, effect,
         frozenset(entry.after), frozenset(entry.changes), money, to, entry.automate_up_to_cents, undo, entry.once,
     )  # fmt: skip
 
@@ -290,11 +290,11 @@ def _require(value: Value, known: Collection[str], where: str) -> None:
         value.expression.require(known, (), where)
 
 
-def _require_paths(args: Collection[str], looks_at: Mapping[str, RecordPath], effect: Sequence[RecordPath], where: str) -> None:
+def _require_paths(args: Collection[str], binds: Mapping[str, RecordPath], effect: Sequence[RecordPath], where: str) -> None:
     known = set(args)
-    for name, path in looks_at.items():
+    for name, path in binds.items():
         if not path.names_one:
-            raise BadInput(f"{where}: looks_at names {path.source}, which is not a single value; name the list itself")
+            raise BadInput(f"{where}: binds names {path.source}, which is not a single value; name the list itself")
         _require_names(path, known, where)
         known.add(name)  # a path may use what stands before it
     for path in effect:

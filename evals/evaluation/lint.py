@@ -96,7 +96,7 @@ def records_are_there(case: RecordedException, expected: Expected, evaluation: E
     world = case.records()
     for planned in expected["actions"]:
         action = evaluation.environment.catalogue.get(planned["name"])
-        path = next(iter(action.looks_at.values()), None) if action else None
+        path = next(iter(action.binds.values()), None) if action else None
         if path is None or not all(name in planned["args"] for name in path.names):
             continue
         if world.at(replace(path, field=None), planned["args"]) is None:

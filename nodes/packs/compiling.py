@@ -123,7 +123,7 @@ class Compiler:
             self._action(guard.for_, "a guard")
             self._expression(guard.that, known, f"guard for {guard.for_}")
             self._cited([guard.cites] if guard.cites else [], f"guard for {guard.for_}")
-            for raw in guard.takes.values():
+            for raw in guard.consumes.values():
                 self._value(raw, known, f"guard for {guard.for_}")
         for number, rule in enumerate(pack.approval.raises):
             self._at("approval", "raises", number)
@@ -176,7 +176,7 @@ class Compiler:
         self._each(option.choose, known, where)
         here = known | option.choose.keys()
         self._says(option.says, here, where)
-        for raw in option.takes.values():
+        for raw in option.consumes.values():
             self._value(raw, here, where)
         self._way(option, here, where)
 

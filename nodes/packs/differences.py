@@ -83,7 +83,7 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
         for option in options:
             yield f"option {option.id!r} of {finding_id}", {
                 "when": _line(option.when), "choose": _each(option.choose), "says": option.says, "else": option.otherwise,
-                "takes": _args(option.takes), **_way(option),
+                "consumes": _args(option.consumes), **_way(option),
             }  # fmt: skip
     for conclusion in pack.conclusions:
         yield f"conclusion {conclusion.id}", {
