@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from threading import Event, Lock, Thread
-from typing import Any
 
 from errors import MissionsError, TryAgain, loggable
 from evals.what_if.answer import AskWhatIf
@@ -25,11 +24,11 @@ from settings import Settings, settings
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
-HANDS = 4
-#: seconds between two looks for runs that nobody works on, and looks between two sweeps over the states of all
-LOOKS, SWEEP_EVERY = 5.0, 12
+DRIVERS = 4
+#: seconds between two passes over the runs that nobody works on, and passes between two sweeps over the states of all
+PASS_SECONDS, SWEEP_EVERY = 5.0, 12
 
-#: Runs the recorded exceptions and keeps the run: (by whom, what is told how many of how many are done) to its id.
+#: Runs the recorded exceptions and keeps the run: (by whom, on_progress, called with how many of how many are done) to its id.
 Evaluate = Callable[[str, Callable[[int, int], None]], str]
 
 
@@ -53,7 +52,7 @@ class Company:
         self._stack.callback(self.ledger.close)
         self.desk, self.heads = AdminService(self.ledger), heads_outside(chosen)
         self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
-        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="drive")
+        self._drivers = ThreadPoolExecutor(DRIVERS, thread_name_prefix="drive")
         #: the runs that this process works on
         self._driving: set[str] = set()
         self._closing = Event()
@@ -67,13 +66,11 @@ class Company:
             try:
                 runtime = self._stack.enter_context(open_runtime(self.settings))
                 break
-            except TryAgain as error:  # there is nobody else who would
-                _log.warning("the runtime could not be opened: %s", error)
-                if self._closing.wait(LOOKS):
-                    raise
             except MissionsError as error:  # the pages say what is wrong, and somebody mends it
                 _log.warning("the runtime could not be opened: %s", error)
-                raise
+                # there is nobody else who would try again
+                if not isinstance(error, TryAgain) or self._closing.wait(PASS_SECONDS):
+                    raise
             except Exception:
                 _log.exception("the runtime could not be opened")
                 raise
@@ -93,9 +90,9 @@ class Company:
                 if number % SWEEP_EVERY == 0:
                     sweep(self.ledger, self.url)
                     self.heads.look(self.ledger)
-            except Exception as error:  # as with a worker: the next look comes, whatever became of this one
+            except Exception as error:  # as with a worker: the next pass comes, whatever became of this one
                 _log.warning("runs were not looked for (%s)", loggable(error))
-            if self._closing.wait(LOOKS):
+            if self._closing.wait(PASS_SECONDS):
                 return
 
     @property
@@ -123,7 +120,7 @@ class Company:
             if run_id in self._driving:
                 return
             self._driving.add(run_id)
-        self._hands.submit(self._drive, run_id)
+        self._drivers.submit(self._drive, run_id)
 
     def _drive(self, run_id: str) -> None:
         try:
@@ -147,34 +144,27 @@ class Company:
         wait([self._opening])
         if self._watching.is_alive():
             self._watching.join()
-        self._hands.shutdown(wait=True)
+        self._drivers.shutdown(wait=True)
         self._stack.close()
 
 
-@dataclass
-class _Kept:
-    company: Company | None = None
-    tools: Tools = field(default_factory=Tools)
-    lock: Any = field(default_factory=Lock)
-
-
-_kept = _Kept()
+_lock = Lock()
+#: the company of this process, and what it is opened with
+_company: Company | None = None
+_tools = Tools()
 
 
 def company() -> Company:
     """The company of this process, opened at the first call."""
-    with _kept.lock:
-        if _kept.company is None:
-            _kept.company = Company(settings(), _kept.tools)
-        return _kept.company
+    global _company
+    with _lock:
+        if _company is None:
+            _company = Company(settings(), _tools)
+        return _company
 
 
-def use(opened: Company | None) -> None:
-    """Make this the company of the process, or none."""
-    with _kept.lock:
-        _kept.company = opened
-
-
-def equip(tools: Tools) -> None:
-    """Hand in what the company of this process is opened with."""
-    _kept.tools = tools
+def use(opened: Company | None, tools: Tools | None = None) -> None:
+    """Make this the company of the process; without one, `tools` are what it is opened with."""
+    global _company, _tools
+    with _lock:
+        _company, _tools = opened, tools or _tools

@@ -4,13 +4,14 @@ No other site can have a browser send events, for a token says which event sourc
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -28,18 +29,11 @@ EVENTS, HEALTH, METRICS = "/events", "/health", "/metrics"
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 #: requests that are taken in side by side; the others wait, and the threads of the pages are left alone
 SIDE_BY_SIDE = 4
-_ONE_VALUE = ("application/json",)
+_ONE_VALUE = "application/json"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 T = TypeVar("T")
 _NO_STORE = {"Cache-Control": "no-store"}
-
-
-class _Answer(Exception):
-    """What is answered in place of taking anything in."""
-
-    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.headers = status, headers or {}
+_BEARER = {"WWW-Authenticate": "Bearer"}
 
 
 def routes() -> list[Route]:
@@ -56,16 +50,16 @@ async def events(request: Request) -> Response:
     """Take in one event, a list of events, or lines of them."""
     try:
         if request.method != "POST":
-            raise _Answer(405, "Events are handed in with POST.", {"Allow": "POST"})
+            raise HTTPException(405, "Events are handed in with POST.", {"Allow": "POST"})
         source = await _source(request)
-        split = _splitting(request)
-        texts = await _threaded(split, await _body(request))
+        split = _splitter(request)
+        texts = await _threaded(split, await read_body(request, MOST_BODY_BYTES))
         if len(texts) > MOST_EVENTS:
-            raise _Answer(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
+            raise HTTPException(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
         raws = [Raw(text, by_post(source.name), source.bounds) for text in texts]
         return await _threaded(_taken_in, company(), raws)
-    except _Answer as answer:
-        return JSONResponse({"error": str(answer)}, answer.status, {**_NO_STORE, **answer.headers})
+    except HTTPException as error:
+        return JSONResponse({"error": error.detail}, error.status_code, {**_NO_STORE, **(error.headers or {})})
     except MissionsError as error:
         return JSONResponse({"error": str(error)}, 503, {**_NO_STORE, "Retry-After": "5"})
 
@@ -80,52 +74,53 @@ def _taken_in(opened: Company, raws: list[Raw]) -> Response:
     return JSONResponse(report, 202, _NO_STORE)
 
 
+def _bearer(request: Request) -> str:
+    """The token that came with the request, or nothing."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 async def _source(request: Request) -> EventSource:
     """Whose token it is. A request without one is looked up all the same, so that it takes as long as another."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    token = token.strip() if scheme.lower() == "bearer" else ""
-    source = await _threaded(Inbox(company().ledger).source_of, token)
+    source = await _threaded(Inbox(company().ledger).source_of, _bearer(request))
     if source is None:
-        sentence = "This takes the token of an event source, as Authorization: Bearer TOKEN."
-        raise _Answer(401, sentence, {"WWW-Authenticate": "Bearer"})
+        raise HTTPException(401, "This takes the token of an event source, as Authorization: Bearer TOKEN.", _BEARER)
     return source
 
 
-def _splitting(request: Request) -> Callable[[bytes], list[bytes | str]]:
+def _splitter(request: Request) -> Callable[[bytes], list[bytes | str]]:
     """How a body of this content type is split into the texts of events."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind not in (*_ONE_VALUE, *_LINES):
-        raise _Answer(415, f"Events come as {_ONE_VALUE[0]} (one, or a list) or as {_LINES[0]} (one a line).")
+    if kind not in (_ONE_VALUE, *_LINES):
+        raise HTTPException(415, f"Events come as {_ONE_VALUE} (one, or a list) or as {_LINES[0]} (one a line).")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _Answer(415, "Events come as they are: leave out the content encoding.")
-    return _of_value if kind in _ONE_VALUE else _of_lines
+        raise HTTPException(415, "Events come as they are: leave out the content encoding.")
+    return partial(_split, kind in _LINES)
 
 
-def _of_value(body: bytes) -> list[bytes | str]:
+def _split(by_line: bool, body: bytes) -> list[bytes | str]:
+    if by_line:
+        return [line for line in body.split(b"\n") if line.strip()]
     try:
         return texts_of(body)
     except BadInput as error:
-        raise _Answer(400, f"The body is {error}.") from error
+        raise HTTPException(400, f"The body is {error}.") from error
 
 
-def _of_lines(body: bytes) -> list[bytes | str]:
-    return [line for line in body.split(b"\n") if line.strip()]
-
-
-async def _body(request: Request) -> bytes:
-    """The body, whether or not its length was told before. Nothing more is read once it is too long."""
-    too_long = _Answer(413, f"The body is longer than {MOST_BODY_BYTES:,} bytes: send the events in several requests.")
-    told = request.headers.get("content-length", "0")
-    if told.isdecimal() and int(told) > MOST_BODY_BYTES:
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """The body, whether or not its length is announced. HTTPException as soon as it is too long, or where it ends early."""
+    too_long = HTTPException(413, f"The body is longer than {most_bytes:,} bytes: send the events in several requests.")
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > most_bytes:
         raise too_long
     body = bytearray()
     try:
         async for piece in request.stream():
             body += piece
-            if len(body) > MOST_BODY_BYTES:
+            if len(body) > most_bytes:
                 raise too_long
     except ClientDisconnect:
-        raise _Answer(400, "The request ended before its body did.") from None
+        raise HTTPException(400, "The request ended before its body did.") from None
     return bytes(body)
 
 
@@ -147,9 +142,7 @@ async def _health(_: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     if not _may_read(request, company().settings.metrics_token.get_secret_value()):
-        return PlainTextResponse(
-            "Send MISSIONS_METRICS_TOKEN as a bearer token.", 401, {"WWW-Authenticate": "Bearer", **_NO_STORE}
-        )
+        return PlainTextResponse("Send MISSIONS_METRICS_TOKEN as a bearer token.", 401, {**_BEARER, **_NO_STORE})
     try:
         figures = await to_thread.run_sync(metrics, company().ledger)
     except MissionsError as error:
@@ -160,8 +153,7 @@ async def _metrics(request: Request) -> Response:
 def _may_read(request: Request, token: str) -> bool:
     """Who has the token; without one, programs of this machine."""
     if token:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode())
+        return secrets.compare_digest(_bearer(request).encode(), token.encode())
     if any(name in request.headers for name in _FORWARDED) or request.client is None:
         return False
     return _is_loopback(request.client.host) and _is_loopback(request.url.hostname or "")

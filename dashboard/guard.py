@@ -5,6 +5,7 @@ Every answer says how browsers may use it.
 
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
@@ -47,29 +48,28 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _NOT_OURS = "This is not the host of the dashboard: name it in MISSIONS_HOSTS, and have a proxy keep Host."
-#: Whether a token is that of a session
-SignedIn = Callable[[str], bool]
 
 
+@dataclass(frozen=True)
 class Site:
     """The hosts by which a browser may ask for the dashboard, as `Host` names them: `missions.example`, `127.0.0.1:8501`."""
 
-    def __init__(self, hosts: Collection[str], port: int, everywhere: bool = False) -> None:
-        self._hosts, self._port, self._everywhere = frozenset(hosts), port, everywhere
+    hosts: Collection[str]
+    port: int
+    #: whether every address of this machine in numbers is one, which nobody can have lead elsewhere
+    everywhere: bool = False
 
     def answers_for(self, headers: Headers) -> bool:
         """Whether the one `Host` is ours. A name of somebody else may lead here too: then a page of theirs would seem ours."""
         named = headers.getlist("host")
-        return len(named) == 1 and (named[0] in self._hosts or (self._everywhere and self._is_number(named[0])))
-
-    def _is_number(self, host: str) -> bool:
-        """Whether it is an address in numbers, which nobody can have lead elsewhere, with our port."""
-        name, _, port = host.rpartition(":")
+        if len(named) != 1 or named[0] in self.hosts:
+            return len(named) == 1
+        name, _, port = named[0].rpartition(":")
         try:
             ip_address(name.removeprefix("[").removesuffix("]"))
         except ValueError:
             return False
-        return port == str(self._port)
+        return self.everywhere and port == str(self.port)
 
 
 def site_of(chosen: Settings) -> Site:
@@ -78,13 +78,12 @@ def site_of(chosen: Settings) -> Site:
     for host in given:
         if not _HOST.fullmatch(host):
             raise BadInput(f"MISSIONS_HOSTS: {host!r} is no host; write missions.example, or missions.example:8443")
-    hosts = {*given, urlsplit(chosen.oidc_redirect_uri).netloc.lower()} - {""}
     address = f"[{chosen.address}]" if ":" in chosen.address else chosen.address
     everywhere = chosen.address in _EVERYWHERE
     names = _LOOPBACK if everywhere or address in _LOOPBACK else (address,)
-    hosts |= {f"{name}:{chosen.port}" for name in names}
+    hosts = {*given, urlsplit(chosen.oidc_redirect_uri).netloc.lower(), *(f"{name}:{chosen.port}" for name in names)} - {""}
     if chosen.port == 80:  # which browsers leave out
-        hosts |= set(names)
+        hosts.update(names)
     return Site(hosts, chosen.port, everywhere)
 
 
@@ -109,10 +108,12 @@ def by_https(connection: HTTPConnection) -> bool:
     return connection.scope["scheme"] in ("https", "wss") or forwarded == "https"
 
 
-class Guard:
-    """Middleware. Without `signed_in` (an OIDC provider) the pages ask who is there, as they do for every websocket."""
+class RequestGuard:
+    """Middleware. Without `signed_in`, whether a token is that of a session (it is None with an OIDC provider), the pages ask
+    who is there, as they do for every websocket.
+    """
 
-    def __init__(self, app: ASGIApp, site: Site, signed_in: SignedIn | None) -> None:
+    def __init__(self, app: ASGIApp, site: Site, signed_in: Callable[[str], bool] | None) -> None:
         self._app, self._site, self._signed_in = app, site, signed_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +142,7 @@ class Guard:
         if not (self._site.answers_for(connection.headers) and is_own_origin(connection)):
             return False
         try:
-            return self._signed_in is None or await self._has_session(connection, self._signed_in)
+            return await self._has_session(connection)
         except MissionsError:
             return False
 
@@ -154,21 +155,19 @@ class Guard:
         if self._signed_in is None or not (closed or is_page(path)):
             return None
         try:
-            known = await self._has_session(request, self._signed_in)
+            if await self._has_session(request):
+                return None
         except MissionsError as error:
             return PlainTextResponse(str(error), 503, {"Retry-After": "5"})
-        if known:
-            return None
         if closed:
             return PlainTextResponse("Sign in first.", 403)
         back = path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(
-            SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back, safe='/')}", 303, {"Cache-Control": "no-store"}
-        )
+        form = SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back, safe='/')}"
+        return RedirectResponse(form, 303, {"Cache-Control": "no-store"})
 
-    async def _has_session(self, connection: HTTPConnection, signed_in: SignedIn) -> bool:
+    async def _has_session(self, connection: HTTPConnection) -> bool:
         token = connection.cookies.get(COOKIE)
-        return await to_thread.run_sync(signed_in, token) if token else False
+        return self._signed_in is None or (await to_thread.run_sync(self._signed_in, token) if token else False)
 
 
 def is_page(path: str) -> bool:

@@ -4,17 +4,22 @@ Classes stand in `static/style.css`.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from markupsafe import Markup
 
+from errors import MissionsError
 from rendering import chip, clock, dollars, in_words, joined, markup, plain, plain_lines, share, span, until, words
 
 __all__ = [
-    "chip", "clock", "dollars", "icon", "in_words", "joined", "label", "markup", "plain", "plain_lines", "share", "show", "span",
-    "until", "use_style", "words",
+    "chip", "clock", "dollars", "html_table", "icon", "in_words", "joined", "label", "link", "markup", "plain", "plain_lines",
+    "refusals", "share", "show", "show_error", "show_refused", "span", "until", "use_style", "words",
 ]  # fmt: skip
 _STYLE = Path(__file__).parent / "static" / "style.css"
 
@@ -43,6 +48,43 @@ def show(piece: Markup) -> None:
 def icon(name: str, title: str = "") -> Markup:
     """A Material symbol, such as "bolt"."""
     return markup('<span class="m-icon" title="{}" aria-hidden="true">{}</span>', title, name)
+
+
+def link(page: str, title: str, **parameters: str) -> Markup:
+    """A link to a page of the dashboard, whose title is an id."""
+    return markup('<a class="m-mono m-link" href="/{}?{}" target="_self">{}</a>', page, urlencode(parameters), plain(title, 60))
+
+
+def html_table(
+    kind: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]], kinds: Iterable[str] = (), foot: str = ""
+) -> Markup:
+    """A table of these CSS classes; `columns` is title -> CSS class of its cells, `kinds` are CSS classes of the rows."""
+    heads = joined(markup('<th class="{}">{}</th>', css if "m-num" in css else "", title) for title, css in columns.items())
+    cells = joined(markup('<td class="{}">{{}}</td>', css) for css in columns.values())
+    body = joined(
+        markup("<tr{}>{}</tr>", markup(' class="{}"', css) if css else "", markup(cells, *row))
+        for row, css in zip_longest(rows, kinds, fillvalue="")
+    )
+    return markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>', kind, heads, body, foot)
+
+
+def show_error(sentence: object) -> None:
+    """What went wrong, in a sentence."""
+    st.error(label(sentence, 1_000), icon=":material/error:")
+
+
+def show_refused(sentence: object) -> None:
+    """The same among the drafts of policies, where one sentence may name much."""
+    show(markup('<div class="k-refused">{}</div>', str(sentence)))
+
+
+@contextmanager
+def refusals(shown: Callable[[object], None] = show_error) -> Iterator[None]:
+    """Whatever is refused inside is shown as a sentence; the page goes on after it."""
+    try:
+        yield
+    except MissionsError as error:
+        shown(error)
 
 
 def use_style() -> None:

@@ -20,8 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dashboard import endpoints, sign_in
 from dashboard.branding import accents
-from dashboard.company import Company, Tools, company, equip, use
-from dashboard.guard import Guard, site_of
+from dashboard.company import Company, Tools, company, use
+from dashboard.guard import RequestGuard, site_of
 from dashboard.markup import label
 from dashboard.visitor import auth_secrets, uses_oidc
 from errors import BadInput, MissionsError
@@ -104,11 +104,6 @@ class PunctualProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def keep_deadlines() -> None:
-    """Have the server of this process speak so: Streamlit starts it, and leaves the choice to uvicorn."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{PunctualProtocol.__name__}"
-
-
 def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     """Serve until Ctrl-C or SIGTERM. Raises BadInput, before anything is opened, for an address or a setting that is no good."""
     secrets = {"auth": auth_secrets(chosen)} if uses_oidc(chosen) else {}
@@ -118,12 +113,13 @@ def serve(chosen: Settings, tools: Tools, on_ready: Callable[[], None]) -> None:
     require_address(chosen.address, chosen.port)
     # uvicorn reads it from here alone
     os.environ["FORWARDED_ALLOW_IPS"] = chosen.proxies
-    keep_deadlines()
+    # Streamlit starts the server, and leaves to uvicorn how it speaks
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{PunctualProtocol.__name__}"
     # Streamlit would take the modules in `pages` for scripts of an app in its older form
     PagesManager.uses_pages_directory = False
     if chosen.log == "json":
         _log_as_json()
-    equip(tools)
+    use(None, tools)
     opened = company()
     # uvicorn stops by itself first, then raises the signal once more: as an exception, so that the database is closed too
     signal.signal(signal.SIGTERM, _leave)
@@ -144,13 +140,13 @@ def _app(opened: Company, chosen: Settings, secrets: dict[str, Any]) -> st.App:
         APP,
         secrets=secrets,
         routes=[*sign_in.routes(), *endpoints.routes()],
-        middleware=[Middleware(Guard, site=site_of(chosen), signed_in=signed_in)],
-        on_script_error=_told,
+        middleware=[Middleware(RequestGuard, site=site_of(chosen), signed_in=signed_in)],
+        on_script_error=_show_error,
     )
 
 
 def _log_as_json() -> None:
-    """Streamlit and uvicorn give their loggers handlers that write text; here they hand on what they are told."""
+    """Streamlit and uvicorn give their loggers handlers that write text; here they hand on what they get."""
     log_as_json()
 
     def hand_on(logger: logging.Logger) -> None:
@@ -192,7 +188,7 @@ def config(chosen: Settings) -> dict[str, Any]:
     }
 
 
-def _told(error: Exception) -> bool:
+def _show_error(error: Exception) -> bool:
     """What a page shows of an error that nobody took; Streamlit logs it."""
     if isinstance(error, MissionsError):
         st.error(label(error, 1_000), icon=":material/error:")

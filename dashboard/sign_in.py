@@ -12,15 +12,17 @@ from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import jinja2
 import segno
 from anyio import CapacityLimiter, to_thread
-from markupsafe import Markup
-from starlette.requests import ClientDisconnect, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard.branding import accent, text_on
 from dashboard.company import company
+from dashboard.endpoints import read_body
 from dashboard.guard import by_https, same_origin
 from dashboard.visitor import COOKIE, SIGN_IN, uses_oidc
 from errors import MissionsError
@@ -84,37 +86,30 @@ async def _submitted(request: Request) -> Response:
     name, password, back = given.get("name", ""), given.get("password", ""), local(given.get("next", ""))
     chosen = given.get("chosen") or None
     if chosen and chosen != given.get("again"):
-        different = SignInResult(refused="The two passwords differ: type the same one twice.", choose=True)
-        return _page(back, different, name, password)
+        return _page(
+            back, SignInResult(refused="The two passwords differ: type the same one twice.", choose=True), name, password
+        )
     lasts = timedelta(hours=company().settings.session_hours)
     if _limiter().statistics().tasks_waiting >= MOST_WAITING:
-        return _page(
-            back, SignInResult(refused="Too many are signing in at this moment: try again in a few seconds."), name, status=503
-        )
+        busy = SignInResult(refused="Too many are signing in at this moment: try again in a few seconds.")
+        return _page(back, busy, name, status=503)
+    # the address of the browser, or that which a proxy of ours names, and the browser where it is known
+    origin = SignInOrigin(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
     opens = partial(
         company().desk.sign_in, name, password, lasts, chosen, code=given.get("code", ""),
-        origin=_origin(request), second_factor=company().settings.second_factor_roles,
+        origin=origin, second_factor=company().settings.second_factor_roles,
     )  # fmt: skip
-    knock = await to_thread.run_sync(opens, limiter=_limiter())
-    if not knock.token:
+    result = await to_thread.run_sync(opens, limiter=_limiter())
+    if not result.token:
         # the one-time password opens nothing any more once another was chosen
-        return _page(back, knock, name, (chosen or password) if knock.code else password if knock.choose else "")
+        return _page(back, result, name, (chosen or password) if result.code else password if result.choose else "")
     if before := request.cookies.get(COOKIE):
         await to_thread.run_sync(company().desk.sign_out, before)
     response = RedirectResponse(back, 303)
-    response.set_cookie(
-        COOKIE, knock.token, httponly=True, samesite="lax", secure=by_https(request), max_age=int(lasts.total_seconds())
-    )
-    response.set_cookie(
-        DEVICE, knock.device, httponly=True, samesite="strict", secure=by_https(request), max_age=DEVICE_DAYS * 86_400,
-        path=SIGN_IN,
-    )  # fmt: skip
+    keep = partial(response.set_cookie, httponly=True, secure=by_https(request))
+    keep(COOKIE, result.token, samesite="lax", max_age=int(lasts.total_seconds()))
+    keep(DEVICE, result.device, samesite="strict", max_age=DEVICE_DAYS * 86_400, path=SIGN_IN)
     return response
-
-
-def _origin(request: Request) -> SignInOrigin:
-    """From where somebody tries: their address, or that which a proxy of ours tells, and the browser where it is known."""
-    return SignInOrigin(request.client.host if request.client else "nowhere", request.cookies.get(DEVICE, ""))
 
 
 def local(address: str) -> str:
@@ -128,37 +123,29 @@ def local(address: str) -> str:
 
 async def _fields(request: Request) -> dict[str, str] | None:
     """The fields of the form; None for a body that is too large or no form."""
-    body = b""
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MOST_BODY_BYTES:
-                return None
-        fields = parse_qs(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    except (ValueError, ClientDisconnect):
+        body = (await read_body(request, MOST_BODY_BYTES)).decode()
+        fields = parse_qs(body, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except (ValueError, HTTPException):
         return None
-    fields = {
-        field: values for field, values in fields.items() if field in ("name", "password", "chosen", "again", "code", "next")
-    }
     if not {"name", "password"} <= fields.keys():
         return None
-    return {field: values[0].replace("\x00", "") for field, values in fields.items()}
+    known = ("name", "password", "chosen", "again", "code", "next")
+    return {field: fields[field][0].replace("\x00", "") for field in known if field in fields}
 
 
-def _page(back: str, knock: SignInResult | None = None, name: str = "", password: str = "", status: int = 200) -> HTMLResponse:
-    chosen = company().settings
-    style, told = _style(chosen.brand_color), Markup("")
-    if knock is not None:
-        kind = "told choose" if knock.choose else "told"
-        told = Markup('<p class="{}" role="alert">{}</p>').format(kind, knock.refused)
-    page = Markup((_STATIC / "sign-in.html").read_text()).format(
-        brand=chosen.brand_name,
-        logo=_logo(chosen),
-        style=Markup(style),
-        told=told,
-        next=back,
-        fields=_fields_of(knock, name, password),
-    )
+def _page(back: str, result: SignInResult | None = None, name: str = "", password: str = "", status: int = 200) -> HTMLResponse:
+    chosen, result = company().settings, result or SignInResult()
+    color = accent(chosen.brand_color)
+    style = f":root {{ --brand: {color}; --on-brand: {text_on(color)}; }}\n{(_STATIC / 'sign-in.css').read_text()}"
+    qr_code = ""
+    if result.secret:  # for the camera of an app that does not have it yet
+        address = credentials.totp_address(result.secret, name.strip(), chosen.brand_name)
+        qr_code = segno.make(address, micro=False).svg_data_uri(scale=5, border=2, light="#ffffff")
+    page = _template().render(
+        brand=chosen.brand_name, logo=_logo(chosen), style=style, result=result, next=back, name=name, password=password,
+        qr_code=qr_code, least=LEAST_CHARACTERS, most=MOST_CHARACTERS,
+    )  # fmt: skip
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; form-action 'self'"
     headers = {
@@ -166,67 +153,7 @@ def _page(back: str, knock: SignInResult | None = None, name: str = "", password
         "X-Frame-Options": "DENY",
         "Cache-Control": "no-store",
     }
-    return HTMLResponse(str(page), status, headers)
-
-
-def _fields_of(knock: SignInResult | None, name: str, password: str) -> Markup:
-    if knock is not None and knock.choose:
-        return _choosing(name, password)
-    if knock is not None and knock.code:
-        return _coding(name, password, knock.secret)
-    return _asking(name)
-
-
-def _coding(name: str, password: str, secret: str) -> Markup:
-    """The field for a code; where an app does not have the secret yet, the secret too, for its camera and in letters."""
-    shown = Markup("")
-    if secret:
-        address = credentials.totp_address(secret, name.strip(), company().settings.brand_name)
-        picture = segno.make(address, micro=False).svg_data_uri(scale=5, border=2, light="#ffffff")
-        shown = Markup(
-            '<img src="{}" alt="QR code for the app" width="220"><p class="hint">Or type this into the app: {}</p>'
-        ).format(picture, secret)
-    return Markup(
-        '<label for="name">Name</label>'
-        '<input id="name" name="name" value="{name}" autocomplete="username" readonly>'
-        '<input type="hidden" name="password" value="{password}">'
-        "{shown}"
-        '<label for="code">Code of your app</label>'
-        '<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="12" required autofocus>'
-        "<button>Sign in</button>"
-    ).format(name=name, password=password, shown=shown)
-
-
-def _asking(name: str) -> Markup:
-    here = Markup(" autofocus")
-    return Markup(
-        '<label for="name">Name</label>'
-        '<input id="name" name="name" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false" '
-        "required{first}>"
-        '<label for="password">Password</label>'
-        '<input id="password" name="password" type="password" autocomplete="current-password" maxlength="{most}" '
-        "required{then}>"
-        "<button>Sign in</button>"
-    ).format(name=name, most=MOST_CHARACTERS, first="" if name else here, then=here if name else "")
-
-
-def _choosing(name: str, one_time: str) -> Markup:
-    return Markup(
-        '<label for="name">Name</label>'
-        '<input id="name" name="name" value="{name}" autocomplete="username" readonly>'
-        '<input type="hidden" name="password" value="{one_time}">'
-        '<label for="chosen">Your new password</label>'
-        '<input id="chosen" name="chosen" type="password" autocomplete="new-password" {lengths} required autofocus>'
-        '<p class="hint">At least {least} characters; a few words do well.</p>'
-        '<label for="again">The same once more</label>'
-        '<input id="again" name="again" type="password" autocomplete="new-password" {lengths} required>'
-        "<button>Keep it and sign in</button>"
-    ).format(
-        name=name,
-        one_time=one_time,
-        least=LEAST_CHARACTERS,
-        lengths=Markup('minlength="{}" maxlength="{}"').format(LEAST_CHARACTERS, MOST_CHARACTERS),
-    )
+    return HTMLResponse(page, status, headers)
 
 
 @lru_cache(maxsize=1)
@@ -235,14 +162,13 @@ def _limiter() -> CapacityLimiter:
 
 
 @lru_cache(maxsize=1)
-def _style(brand_color: str) -> str:
-    color = accent(brand_color)
-    return f":root {{ --brand: {color}; --on-brand: {text_on(color)}; }}\n{(_STATIC / 'sign-in.css').read_text()}"
+def _template() -> jinja2.Template:
+    strict = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return strict.from_string((_STATIC / "sign-in.html").read_text())
 
 
-def _logo(chosen: Settings) -> Markup:
+def _logo(chosen: Settings) -> str:
     if chosen.brand_logo is None:
-        return Markup("")
+        return ""
     kind = mimetypes.guess_type(chosen.brand_logo)[0] or "image/png"
-    image = base64.b64encode(chosen.brand_logo.read_bytes()).decode()
-    return Markup('<img src="data:{};base64,{}" alt="">').format(kind, image)
+    return f"data:{kind};base64,{base64.b64encode(chosen.brand_logo.read_bytes()).decode()}"

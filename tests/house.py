@@ -11,7 +11,7 @@ ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "mo
 #: a file of one subject may stand in so many folders: as its command, its page, and what they show
 _MOST_FOLDERS = 3
 #: class names that still stand for several things; the list gets no longer
-_NOT_YET = frozenset(["Answer", "Case", "Difference", "Guard", "Kept", "Step"])
+_NOT_YET = frozenset(["Difference"])
 #: what Python gives its meaning
 _GIVEN = ("__init__", "__main__")
 

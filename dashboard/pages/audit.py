@@ -5,20 +5,19 @@ A row of a kind that is not known here, or whose body is not as it should be, is
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 from markupsafe import Markup
 from pydantic import ValidationError
 
 from dashboard.company import company
-from dashboard.markup import chip, dollars, joined, label, markup, plain, show, words
+from dashboard.markup import chip, dollars, html_table, link, markup, plain, refusals, show, words
 from dashboard.visitor import enter
-from errors import BadInput, MissionsError
+from errors import BadInput
 from graphs.second_look import SecondLook
 from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
@@ -31,8 +30,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 PAGE = 50
 MOST_DOWNLOADED = 50_000
 _BATCH = 2_000
-#: broken rows that are listed
-_MOST_TOLD = 50
+#: problems that are listed
+_MOST_PROBLEMS = 50
 #: where the pages were left on the way to older rows
 _TRAIL = "audit.trail"
 
@@ -41,14 +40,15 @@ _TRAIL = "audit.trail"
 class Row:
     """A row of the log as a person reads it."""
 
-    seq: int
-    at: str
     kind: str
     mark: str
-    run_id: str
     who: str
     what: str
     digest: str
+
+
+def _reason(body: Body) -> str:
+    return f"“{body['reason']}”"
 
 
 def _event(body: Body) -> str:
@@ -107,9 +107,9 @@ KINDS: Mapping[str, _Kind] = {
     "effect_marked": _Kind("Effect", _effect),
     "run_closed": _Kind("Run closed", lambda body: f"verdict {words(body['verdict'])}: {words(body['outcome'])}"),
     "incident_opened": _Kind("Incident", lambda body: str(body["reason"]), mark="bad"),
-    "run_resumed": _Kind("Incident retried", lambda body: f"“{body['reason']}”", "by", "warn"),
-    "run_restarted": _Kind("Incident restarted", lambda body: f"“{body['reason']}”", "by", "warn"),
-    "run_abandoned": _Kind("Incident closed", lambda body: f"“{body['reason']}”", "by", "warn"),
+    "run_resumed": _Kind("Incident retried", _reason, "by", "warn"),
+    "run_restarted": _Kind("Incident restarted", _reason, "by", "warn"),
+    "run_abandoned": _Kind("Incident closed", _reason, "by", "warn"),
     "released": _Kind("Released", lambda body: f"proposal {body['proposal_id']}, after run {body['after']}"),
     "observed": _Kind("Observed", lambda body: f"up to observation {body['upto']}"),
     "policies_kept": _Kind("Policies in force", lambda body: f"book {body['book_id']}", "by", "info"),
@@ -132,7 +132,7 @@ KINDS: Mapping[str, _Kind] = {
     "policy_put_in_force": _Kind("Policy in force", _draft, "by", "info"),
     "policy_draft_withdrawn": _Kind("Draft withdrawn", _draft, "by"),
     "lesson_promoted": _Kind("Lesson promoted", lambda body: f"to {body['dataset']}", "by"),
-    "lesson_dropped": _Kind("Lesson dropped", lambda body: f"“{body['reason']}”", "by"),
+    "lesson_dropped": _Kind("Lesson dropped", _reason, "by"),
     "dead_letter_kept": _Kind("Dead letter", lambda body: f"{body['letter_id']}, from {body['source']}"),
     "dead_letter_taken_in": _Kind("Dead letter taken in", lambda body: f"{body['letter_id']}: “{body['reason']}”", "by"),
     "dead_letter_dropped": _Kind("Dead letter dropped", lambda body: f"{body['letter_id']}: “{body['reason']}”", "by"),
@@ -146,21 +146,12 @@ KINDS: Mapping[str, _Kind] = {
 
 def row(entry: AuditEntry) -> Row:
     """A row of the log in words."""
-    kind = KINDS.get(entry.kind)
+    kind = KINDS.get(entry.kind) or _Kind(plain(words(entry.kind), 60), _json)
     try:
-        what = kind.what(entry.body) if kind else _json(entry.body)
+        what = kind.what(entry.body)
     except (KeyError, TypeError, ValueError, AttributeError):
         what = _json(entry.body)
-    return Row(
-        seq=entry.seq,
-        at=f"{entry.at:%Y-%m-%d %H:%M:%S}",
-        kind=kind.label if kind else plain(words(entry.kind), 60),
-        mark=kind.mark if kind else "",
-        run_id=entry.run_id,
-        who=plain(entry.body.get(kind.who, "") if kind else "", 80),
-        what=plain(what, _LONGEST),
-        digest=entry.digest[:10],
-    )
+    return Row(kind.label, kind.mark, plain(entry.body.get(kind.who, ""), 80), plain(what, _LONGEST), entry.digest[:10])
 
 
 def _json(body: Body) -> str:
@@ -169,37 +160,20 @@ def _json(body: Body) -> str:
 
 def table(entries: Iterable[AuditEntry]) -> Markup:
     """Rows of the log as a table."""
-    rows = joined(
-        markup(
-            '<tr><td class="m-num">{:,}</td><td class="m-num m-left">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>'
-            '<td class="m-mono m-dim" title="{}">{}</td></tr>',
-            one.seq, one.at, chip(one.kind, one.mark), _link(one.run_id), one.who, one.what, entry.digest, one.digest,
-        )
-        for entry, one in ((entry, row(entry)) for entry in entries)
-    )  # fmt: skip
-    return markup(
-        '<table class="m-table m-audit"><thead><tr><th class="m-num">Row</th><th>When (UTC)</th><th>Kind</th><th>Run</th>'
-        "<th>Who</th><th>What</th><th>Digest</th></tr></thead><tbody>{}</tbody></table>",
-        rows,
-    )
+    columns = {"Row": "m-num", "When (UTC)": "m-num m-left", "Kind": "", "Run": "", "Who": "", "What": ""}
+    return html_table("m-table m-audit", {**columns, "Digest": "m-mono m-dim"}, map(_cells, entries))
 
 
-def _link(run_id: str) -> Markup:
-    if not run_id:
-        return Markup("")
-    address = urlencode({"run": run_id})
-    return markup('<a class="m-mono m-link" href="/run?{}" target="_self">{}</a>', address, plain(run_id, 40))
+def _cells(entry: AuditEntry) -> Sequence[Any]:
+    one = row(entry)
+    run = link("run", entry.run_id, run=entry.run_id) if entry.run_id else ""
+    digest = markup('<span title="{}">{}</span>', entry.digest, one.digest)
+    return f"{entry.seq:,}", f"{entry.at:%Y-%m-%d %H:%M:%S}", chip(one.kind, one.mark), run, one.who, one.what, digest
 
 
 def line(entry: AuditEntry) -> str:
     """A row as a line of JSON, with everything that its digest covers."""
-    return json.dumps(
-        {
-            "seq": entry.seq, "at": entry.at.isoformat(), "kind": entry.kind, "run_id": entry.run_id, "body": entry.body,
-            "previous": entry.previous, "digest": entry.digest,
-        },
-        ensure_ascii=False,
-    )  # fmt: skip
+    return json.dumps({**asdict(entry), "at": entry.at.isoformat()}, ensure_ascii=False)
 
 
 def head_text(head: tuple[int, str]) -> str:
@@ -223,7 +197,7 @@ def parse_head(text: str) -> tuple[int, str] | None:
     return int(numbers[0]), digests[0]
 
 
-def told(problems: list[str], head: tuple[int, str], against: tuple[int, str] | None) -> str:
+def result_of(problems: list[str], head: tuple[int, str], against: tuple[int, str] | None) -> str:
     """The result of a verification, in a sentence."""
     if not problems:
         until = f", and row {against[0]:,} is the exported one" if against else ""
@@ -237,8 +211,9 @@ def draw() -> None:
     head = company().ledger.audit_head()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.selectbox(
-            "Kind", ["", *KINDS], format_func=_kind_label, key="kind", bind="query-params", on_change=_newest, width=220
-        )
+            "Kind", ["", *KINDS], format_func=lambda kind: KINDS[kind].label if kind else "Every kind", key="kind",
+            bind="query-params", on_change=_newest, width=220,
+        )  # fmt: skip
         text = st.text_input("Run", key="run", bind="query-params", on_change=_newest, icon=":material/search:", width=240)
         st.space("stretch")
         _verification(head)
@@ -250,10 +225,6 @@ def draw() -> None:
     else:
         st.caption("The audit log has no such row." if before or kind or text else "The audit log is empty.")
     _pager(rows, before)
-
-
-def _kind_label(kind: str) -> str:
-    return KINDS[kind].label if kind else "Every kind"
 
 
 def _run_id(text: str) -> str:
@@ -275,9 +246,8 @@ def _pager(rows: list[AuditEntry], before: int | None) -> None:
         return
     with st.container(horizontal=True):
         st.button("Newest", icon=":material/first_page:", disabled=before is None, on_click=_newest)
-        st.button(
-            "Newer", icon=":material/chevron_left:", disabled=before is None or not st.session_state.get(_TRAIL), on_click=_newer
-        )
+        newest = before is None or not st.session_state.get(_TRAIL)
+        st.button("Newer", icon=":material/chevron_left:", disabled=newest, on_click=_newer)
         st.button(
             "Older", icon=":material/chevron_right:", icon_position="right", disabled=not older,
             on_click=_older, args=(before, rows[PAGE - 1].seq if older else 0),
@@ -315,25 +285,22 @@ def _verification(head: tuple[int, str]) -> None:
 
 def _verify(pasted: str) -> None:
     enter("search_audit")
-    try:
+    with refusals():
         against = parse_head(pasted)
         with st.spinner("Verifying every row…", show_time=True):
             here = company()
-            look = SecondLook.of(here.settings, here.desk.policies_kept(limit=None))
-            examined = examine(here.ledger, against, also=look)
+            also = SecondLook.of(here.settings, here.desk.policies_kept(limit=None))
+            examined = examine(here.ledger, against, also=also)
             outside, compared = here.heads.compare(here.ledger)
-    except MissionsError as error:
-        st.error(label(error, 500), icon=":material/error:")
-        return
-    st.caption(f"{look.sentence()} {compared}")
-    problems = [*outside, *examined.problems]
-    sentence = told(problems, examined.end, against)
-    if not problems:
-        st.success(sentence, icon=":material/verified:")
-        return
-    st.error(sentence, icon=":material/gpp_bad:")
-    for problem in problems[:_MOST_TOLD]:
-        st.text(problem)
+        st.caption(f"{also.sentence()} {compared}")
+        problems = [*outside, *examined.problems]
+        sentence = result_of(problems, examined.end, against)
+        if not problems:
+            st.success(sentence, icon=":material/verified:")
+            return
+        st.error(sentence, icon=":material/gpp_bad:")
+        for problem in problems[:_MOST_PROBLEMS]:
+            st.text(problem)
 
 
 def _downloads(head: tuple[int, str], name: str) -> None:
@@ -355,11 +322,8 @@ def _downloads(head: tuple[int, str], name: str) -> None:
 def _file(name: str, first: int, last: int) -> bytes:
     """Rows as JSONL: made when it is asked for, if the person may search the log then."""
     company().desk.require(name, "search_audit")
-    return b"".join(line(entry).encode() + b"\n" for entry in _rows(first, last))
-
-
-def _rows(first: int, last: int) -> Iterator[AuditEntry]:
-    """Rows by number, in order, a batch at a time; numbers that were deleted are left out."""
-    for start in range(first, last + 1, _BATCH):
+    lines = []
+    for start in range(first, last + 1, _BATCH):  # numbers that were deleted are left out
         batch = company().desk.audit_page(min(start + _BATCH, last + 1), _BATCH)
-        yield from (entry for entry in reversed(batch) if entry.seq >= start)
+        lines += [line(entry).encode() + b"\n" for entry in reversed(batch) if entry.seq >= start]
+    return b"".join(lines)

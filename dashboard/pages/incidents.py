@@ -9,10 +9,9 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import chip, clock, icon, joined, label, markup, plain, plain_lines, show, span, words
+from dashboard.markup import chip, clock, html_table, icon, joined, link, markup, plain, plain_lines, refusals, show, span, words
 from dashboard.pages import audit
 from dashboard.visitor import enter
-from errors import MissionsError
 from ledger.incident_resolution import Resolution, settle
 from ledger.permissions import may
 from ledger.queries import RunFilter
@@ -33,11 +32,11 @@ _STEP: Mapping[EffectStatus, tuple[str, str]] = {
 #: cases on a page, and silent runs that are listed
 PAGE = 10
 MOST_SILENT = 20
-#: seconds between looks at runs that were just settled
+#: seconds between reads of runs that were just settled
 TICK = 1.5
 #: ways out of an incident, and out of one with a step whose outcome is not known
-_AFTER: Mapping[Resolution | Literal["anew"], str] = {"retry": "Retry", "anew": "Restart", "close": "Close for good"}
-_AFTER_UNKNOWN: Mapping[Resolution | Literal["anew"], str] = {
+_AFTER: Mapping[Resolution | Literal["restart"], str] = {"retry": "Retry", "restart": "Restart", "close": "Close for good"}
+_AFTER_UNKNOWN: Mapping[Resolution | Literal["restart"], str] = {
     "done": "It was done: go on",
     "failed": "It was not done: read everything again",
     "close": "Close for good",
@@ -47,7 +46,7 @@ _SETTLED = "incidents.settled"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class StuckRun:
     """A run that cannot go on, with everything that is open about it."""
 
     run: Run
@@ -57,10 +56,9 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class StuckStep:
     """A step of the plan that was being executed."""
 
-    key: str
     #: from 1
     number: int
     says: str
@@ -70,14 +68,14 @@ class Step:
     at: datetime
 
 
-def cases(pairs: Iterable[tuple[Incident, Run]], text: str = "") -> list[Case]:
+def cases(pairs: Iterable[tuple[Incident, Run]], text: str = "") -> list[StuckRun]:
     """One case a run, in the order of their oldest incidents; `text` is part of a subject or begins a run's id."""
     found: dict[str, list[tuple[Incident, Run]]] = {}
     for incident, run in pairs:
         if text.lower() in run.event.subject.lower() or run.run_id.startswith(text):
             found.setdefault(run.run_id, []).append((incident, run))
     return [
-        Case(
+        StuckRun(
             run=many[0][1],
             reasons=tuple(dict.fromkeys(incident.reason for incident, _ in many)),
             since=min(incident.at for incident, _ in many),
@@ -86,15 +84,14 @@ def cases(pairs: Iterable[tuple[Incident, Run]], text: str = "") -> list[Case]:
     ]
 
 
-def steps(effects: Sequence[Effect], proposals: Iterable[Proposal]) -> list[Step]:
+def steps(effects: Sequence[Effect], proposals: Iterable[Proposal]) -> list[StuckStep]:
     """The steps of the plan that was executed last, in order; none where nothing was begun."""
     if not effects:
         return []
     last = effects[-1].proposal_id
     plan: Sequence[Mapping[str, object]] = next((one.plan for one in proposals if one.proposal_id == last), ())
     return [
-        Step(
-            key=effect.key,
+        StuckStep(
             number=effect.step + 1,
             says=plain(plan[effect.step].get("says") if effect.step < len(plan) else words(effect.action)),
             system=effect.tool.split(".")[0],
@@ -113,48 +110,33 @@ def silent(run: Run, rail: Sequence[Observation], now: datetime) -> datetime | N
     return last if now - last > SILENT else None
 
 
-def head(case: Case, now: datetime) -> Markup:
+def head(case: StuckRun, now: datetime) -> Markup:
     """The first line of a case, and its reasons."""
-    return markup(
-        '<div class="m-case-head">{}<span class="m-case-since" title="{}">stuck for {}</span></div>{}',
-        subject_line(case.run), clock(case.since), span(now - case.since),
-        joined(markup('<div class="m-case-reason m-text">{}</div>', plain_lines(reason)) for reason in case.reasons),
-    )  # fmt: skip
+    reasons = joined(markup('<div class="m-case-reason m-text">{}</div>', plain_lines(reason)) for reason in case.reasons)
+    return quiet(case.run, case.since, now, "stuck") + reasons
 
 
-def quiet(run: Run, since: datetime, now: datetime) -> Markup:
+def quiet(run: Run, since: datetime, now: datetime, how: str = "silent") -> Markup:
     """A run that nobody works on, in a line."""
-    return markup(
-        '<div class="m-case-head">{}<span class="m-case-since" title="{}">silent for {}</span></div>',
-        subject_line(run), clock(since), span(now - since),
-    )  # fmt: skip
+    template = '<div class="m-case-head">{}<span class="m-case-since" title="{}">{} for {}</span></div>'
+    return markup(template, subject_line(run), clock(since), how, span(now - since))
 
 
 def subject_line(run: Run) -> Markup:
     """Subject, mission and event of a run, with a link to it."""
-    return markup(
-        '<span class="m-case-subject">{}</span>{}<span class="m-dim m-small">{}</span>'
-        '<a class="m-mono m-link" href="/run?run={}" target="_self">{}</a>',
-        plain(run.event.subject, 80), chip(words(run.event.mission)), plain(words(run.event.name), 80), run.run_id, run.run_id,
-    )  # fmt: skip
+    template = '<span class="m-case-subject">{}</span>{}<span class="m-dim m-small">{}</span>{}'
+    subject, mission, event = plain(run.event.subject, 80), chip(words(run.event.mission)), plain(words(run.event.name), 80)
+    return markup(template, subject, mission, event, link("run", run.run_id, run=run.run_id))
 
 
-def step_table(found: Sequence[Step]) -> Markup:
+def step_table(found: Sequence[StuckStep]) -> Markup:
     """What of the plan was done, as a table."""
-    rows = joined(
-        markup(
-            '<tr class="m-step-{}"><td class="m-num">{}</td><td>{}</td><td>{}</td><td>{}</td>'
-            '<td class="m-num m-dim">{}</td></tr>',
-            one.status, one.number, one.says, one.system, chip(*_STEP[one.status]),
-            Markup("") if one.status == "intended" else _at(one.at),
-        )
+    columns = {"Step": "m-num", "What": "", "System": "", "Status": "", "At (UTC)": "m-num m-dim"}
+    rows = (
+        (one.number, one.says, one.system, chip(*_STEP[one.status]), "" if one.status == "intended" else _at(one.at))
         for one in found
-    )  # fmt: skip
-    return markup(
-        '<table class="m-table m-steps"><thead><tr><th class="m-num">Step</th><th>What</th><th>System</th><th>Status</th>'
-        '<th class="m-num">At (UTC)</th></tr></thead><tbody>{}</tbody></table>',
-        rows,
     )
+    return html_table("m-table m-steps", columns, rows, kinds=[f"m-step-{one.status}" for one in found])
 
 
 def _at(moment: datetime) -> str:
@@ -163,26 +145,21 @@ def _at(moment: datetime) -> str:
 
 def rail_end(rail: Sequence[Observation]) -> Markup:
     """The last observations of a run."""
-    rows = joined(
-        markup(
-            '<li><span class="m-num m-dim">{}</span><span class="m-num m-dim">{}</span><span class="m-dim">{}</span>'
-            '<span class="m-text">{}</span></li>',
-            one.seq, _at(one.at), one.step, plain(one.text),
-        )
-        for one in rail[-LAST:]
-    )  # fmt: skip
-    return markup('<ol class="m-rail-end">{}</ol>', rows)
+    row = '<li><span class="m-num m-dim">{}</span><span class="m-num m-dim">{}</span><span class="m-dim">{}</span>{}</li>'
+    text = '<span class="m-text">{}</span>'
+    rows = (markup(row, one.seq, _at(one.at), one.step, markup(text, plain(one.text))) for one in rail[-LAST:])
+    return markup('<ol class="m-rail-end">{}</ol>', joined(rows))
 
 
 def fate(run: Run, driven: bool) -> Markup:
     """What became of a run that somebody has just settled, in a line."""
-    told = {
+    status = {
         "running": ("goes on", "info") if driven else ("waits to be driven", "warn"),
         "waiting": ("waits for a person", "info"),
         "incident": ("is stuck again", "bad"),
         "closed": (f"closed: {words(run.outcome or '')}", "good"),
     }[run.status]
-    return markup('<div class="m-case-head">{}{}{}</div>', icon("history"), subject_line(run), chip(*told))
+    return markup('<div class="m-case-head">{}{}{}</div>', icon("history"), subject_line(run), chip(*status))
 
 
 def draw() -> None:
@@ -227,7 +204,7 @@ def _count(number: int) -> str:
     return "No run that is stuck has this subject or id." if not number else f"{number:,} run{'s' * (number > 1)} stuck"
 
 
-def _case(case: Case, settles: bool, now: datetime) -> None:
+def _case(case: StuckRun, settles: bool, now: datetime) -> None:
     ledger, run_id = company().ledger, case.run.run_id
     effects = ledger.effects(run_id)
     begun = steps(effects, ledger.proposals(run_id) if effects else ())
@@ -245,31 +222,27 @@ def _case(case: Case, settles: bool, now: datetime) -> None:
             _settling(run_id, next((step for step in begun if step.status == "unknown"), None))
 
 
-def _settling(run_id: str, unknown: Step | None) -> None:
+def _settling(run_id: str, unknown: StuckStep | None) -> None:
     """The ways out of an incident. Where it is not known whether a step was done, somebody says so who has looked."""
     with st.form(f"settle-{run_id}", border=False, enter_to_submit=False):
         if unknown:
             st.caption(f"Look up in {unknown.system} whether step {unknown.number} was done, then say so.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            reason = st.text_input(
-                "Reason", key=f"reason-{run_id}", max_chars=500, placeholder="What was mended, or why it is closed"
-            )
+            hint = "What was mended, or why it is closed"
+            reason = st.text_input("Reason", key=f"reason-{run_id}", max_chars=500, placeholder=hint)
             ways = _AFTER_UNKNOWN if unknown else _AFTER
             pressed = [how for how, says in ways.items() if st.form_submit_button(says, key=f"{how}-{run_id}")]
     if pressed:
-        try:
+        with refusals():
             _settle(run_id, pressed[0], reason or "")
-        except MissionsError as error:
-            st.error(label(error, 500), icon=":material/error:")
-        else:
             _remember(run_id)
             st.rerun()
 
 
-def _settle(run_id: str, how: Resolution | Literal["anew"], reason: str) -> None:
+def _settle(run_id: str, how: Resolution | Literal["restart"], reason: str) -> None:
     """Do what somebody decided about an incident. The ledger says whether they may."""
     person = enter("settle_incident")
-    if how == "anew":
+    if how == "restart":
         company().runtime.restart(run_id, person.name, reason)
         company().drive(run_id)
     elif settle(company().ledger, run_id, how, person.name, reason, datetime.now(UTC)).status == "running":

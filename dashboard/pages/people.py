@@ -3,24 +3,23 @@
 For administrators, who never change their own role; supervisor and finance see only what they may confirm.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import label, markup, plain, show, span, words
+from dashboard.markup import markup, plain, refusals, show, span, words
 from dashboard.visitor import enter, uses_oidc
-from errors import MissionsError
-from ledger.admissions import Admission, AdmissionRequest, AdmissionResult
+from ledger.admissions import Admission, AdmissionRequest
 from ledger.permissions import may, permissions
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.auth import ONE_TIME_DAYS, Account
 from rendering import safe
 
-#: what each permission lets a person do, in the order in which it is told
+#: what each permission lets a person do, in the order in which it is listed
 _MAY = {
     "read": "see runs and their evidence",
     "decide": "decide about proposals",
@@ -51,35 +50,25 @@ def row(account: Account, now: datetime) -> dict[str, Any]:
 
 def state(account: Account) -> str:
     """How somebody signs in, and what stands in their way."""
-    told = {
-        "none": "nothing yet",
-        "one-time": "one-time, unused",
-        "lapsed": "one-time, lapsed",
-        "own": "own password",
-    }[account.state]
-    return f"{told} and codes" if account.second_factor else told
+    password = {
+        "none": "nothing yet", "one-time": "one-time, unused", "lapsed": "one-time, lapsed", "own": "own password",
+    }[account.state]  # fmt: skip
+    return f"{password} and codes" if account.second_factor else password
 
 
 def change(admission: Admission) -> str:
     """What somebody asked for, in a sentence."""
-    if admission.kind == "role":
-        of = f" of {admission.customer_id}" if admission.customer_id else ""
-        return f"{plain(admission.name, 80)} is to be {words(admission.role)}{of}"
-    if admission.kind == "password":
-        return f"{plain(admission.name, 80)} is to have a new one-time password"
-    return f"{plain(admission.name, 80)} is to have no second factor any more"
+    of = f" of {admission.customer_id}" if admission.customer_id else ""
+    becomes = {"role": f"be {words(admission.role)}{of}", "password": "have a new one-time password"}
+    return f"{plain(admission.name, 80)} is to {becomes.get(admission.kind, 'have no second factor any more')}"
 
 
 def allowed(role: str) -> str:
     """What a role may, in a sentence."""
     customer = "C" if role == "customer" else None
     may = permissions(Person(name="somebody", role=role, customer_id=customer))
-    return f"May {listed([told for permission, told in _MAY.items() if permission in may])}."
-
-
-def listed(things: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join(filter(None, (", ".join(things[:-1]), things[-1])))
+    *first, last = [what for permission, what in _MAY.items() if permission in may]
+    return f"May {' and '.join(filter(None, (', '.join(first), last)))}."
 
 
 def draw() -> None:
@@ -112,14 +101,12 @@ def _waiting(me: Person) -> None:
             )
             # whose button it is, is looked at in the ledger
             if st.button("Confirm", icon=":material/check:", key=f"confirm-{one.admission_id}"):
-                _do(partial(_confirmed, one, me))
+                with _redrawn():
+                    half = company().desk.confirm(one.admission_id, me.name).one_time
+                    _keep_once(f"Second half of the one-time password of {one.name}", half)
             if st.button("Refuse", icon=":material/close:", key=f"refuse-{one.admission_id}"):
-                _do(partial(company().desk.refuse, one.admission_id, me.name))
-
-
-def _confirmed(admission: Admission, me: Person) -> None:
-    if half := company().desk.confirm(admission.admission_id, me.name).one_time:
-        _keep_once(f"Second half of the one-time password of {admission.name}", half)
+                with _redrawn():
+                    company().desk.refuse(one.admission_id, me.name)
 
 
 def _list(me: Person) -> Account | None:
@@ -149,13 +136,9 @@ def _table(found: list[Account]) -> None:
     # the key holds what is listed: a choice of a row means nothing in another list
     key = f"people-{hash(tuple(names))}-{st.session_state.get('people-turn', 0)}"
     event = st.dataframe(
-        safe(row(one, now) for one in found),
-        key=key,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
+        safe(row(one, now) for one in found), key=key, hide_index=True, on_select="rerun", selection_mode="single-row",
         column_config={column: st.column_config.TextColumn(width=pixels) for column, pixels in WIDTHS.items()},
-    )
+    )  # fmt: skip
     rows = event["selection"]["rows"]
     if rows and rows[0] < len(names) and st.session_state.get("people-chosen") != (key, rows[0]):
         st.session_state["people-chosen"] = (key, rows[0])
@@ -182,36 +165,43 @@ def _person(me: Person, account: Account) -> None:
         return
     with st.container(horizontal=True):
         if st.button("New one-time password", icon=":material/key:", help="The old password and every session end."):
-            _do(lambda: _ask(AdmissionRequest(kind="password", name=person.name), me))
+            _ask(AdmissionRequest(kind="password", name=person.name), me)
         if account.second_factor and st.button("Forget the second factor", icon=":material/phonelink_erase:"):
-            _do(lambda: _ask(AdmissionRequest(kind="second_factor", name=person.name), me))
-        if account.sessions and st.button(
-            f"End {account.sessions} session{'s' * (account.sessions > 1)}", icon=":material/logout:"
-        ):
-            _do(lambda: company().desk.end_sessions(person.name, me.name))
+            _ask(AdmissionRequest(kind="second_factor", name=person.name), me)
+        sessions = f"End {account.sessions} session{'s' * (account.sessions > 1)}"
+        if account.sessions and st.button(sessions, icon=":material/logout:"):
+            with _redrawn():
+                company().desk.end_sessions(person.name, me.name)
 
 
 def _role(me: Person, person: Person) -> None:
-    role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index(person.role), format_func=words, key=f"role-{person.name}")
-    customer = _customer(role, person.customer_id or "", person.name)
-    st.caption(allowed(role))
-    unchanged = (role, customer or None) == (person.role, person.customer_id)
+    role, customer = _role_fields(person.role, person.customer_id or "", person.name)
+    unchanged = (role, customer) == (person.role, person.customer_id)
     if st.button("Change the role", type="primary", disabled=unchanged):
-        _do(lambda: _ask(_role_of(person.name, role, customer), me))
+        _ask(_role_request(person.name, role, customer), me)
 
 
-def _role_of(name: str, role: str, customer: str) -> AdmissionRequest:
-    account = not uses_oidc(company().settings)
-    return AdmissionRequest(kind="role", name=name, role=role, customer_id=customer or None, account=account)
+def _role_fields(role: str, customer: str, key: str) -> tuple[str, str | None]:
+    """A role and, of a customer, whose records they see; with what the role allows."""
+    role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index(role), format_func=words, key=f"role-{key}")
+    if role == "customer":
+        customer = st.text_input("Customer id", customer, placeholder="C-45130", max_chars=100, key=f"customer-{key}").strip()
+    st.caption(allowed(role))
+    return role, (customer or None) if role == "customer" else None
 
 
-def _ask(wanted: AdmissionRequest, me: Person) -> AdmissionResult:
-    """Make the change, or have it wait for a second person; what is told once is kept for the next drawing."""
-    changed = company().desk.ask(wanted, me.name)
-    if changed.one_time:
+def _role_request(name: str, role: str, customer: str | None) -> AdmissionRequest:
+    return AdmissionRequest(kind="role", name=name, role=role, customer_id=customer, account=not uses_oidc(company().settings))
+
+
+def _ask(wanted: AdmissionRequest, me: Person, adds: bool = False) -> None:
+    """Make the change, or have it wait for a second person; a password that is shown once is kept for the next drawing."""
+    with _redrawn():
+        changed = company().desk.ask(wanted, me.name)
         half = "First half of the one-time" if changed.waits else "One-time"
         _keep_once(f"{half} password of {wanted.name.strip()}", changed.one_time)
-    return changed
+        if adds:
+            _open("" if changed.waits or changed.person is None else changed.person.name)
 
 
 def _new(me: Person) -> None:
@@ -220,25 +210,12 @@ def _new(me: Person) -> None:
     provider = uses_oidc(company().settings)
     turn = st.session_state.get("people-turn", 0)
     name = st.text_input("E-mail address, as the provider verifies it" if provider else "Name", max_chars=100, key=f"new-{turn}")
-    role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index("reviewer"), format_func=words, key=f"new-role-{turn}")
-    customer = _customer(role, "", f"new-{turn}")
-    st.caption(allowed(role))
+    role, customer = _role_fields("reviewer", "", f"new-{turn}")
     if st.button("Add", type="primary", icon=":material/person_add:"):
-        _do(lambda: _add(me, name, role, customer))
-
-
-def _add(me: Person, name: str, role: str, customer: str) -> None:
-    if company().ledger.person(name) is not None:
-        _open(name.strip())
-        return
-    changed = _ask(_role_of(name, role, customer), me)
-    _open("" if changed.waits or changed.person is None else changed.person.name)
-
-
-def _customer(role: str, known: str, key: str) -> str:
-    if role != "customer":
-        return ""
-    return st.text_input("Customer id", known, placeholder="C-45130", max_chars=100, key=f"customer-{key}").strip()
+        with refusals():
+            if company().ledger.person(name) is not None:
+                _open(name.strip())
+            _ask(_role_request(name, role, customer), me, adds=True)
 
 
 def _open(name: str) -> None:
@@ -251,18 +228,17 @@ def _open(name: str) -> None:
     st.rerun()
 
 
-def _do(act: Callable[[], object]) -> None:
-    """Do it, then draw the page anew; what is refused is said."""
-    try:
-        act()
-    except MissionsError as error:
-        st.error(label(error, 400), icon=":material/error:")
-        return
-    st.rerun()
+@contextmanager
+def _redrawn() -> Iterator[None]:
+    """Draw the page again after what is done inside; what is refused is shown."""
+    with refusals():
+        yield
+        st.rerun()
 
 
 def _keep_once(what: str, one_time: str) -> None:
-    st.session_state["people-once"] = (what, one_time)
+    if one_time:
+        st.session_state["people-once"] = (what, one_time)
 
 
 def _shown_once() -> None:

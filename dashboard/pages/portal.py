@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from dashboard.branding import accent
 from dashboard.company import company
-from dashboard.markup import dollars, icon, joined, label, markup, plain, plain_lines, show, span
+from dashboard.markup import dollars, icon, joined, markup, plain, plain_lines, refusals, show, span
 from dashboard.portal_message import MOST_PHOTOS, customer_message
 from dashboard.visitor import enter
-from errors import MissionsError, Refused
+from errors import Refused
 from ledger.inbox import EventOrigin, SourceBounds
 from ledger.records import Effect, Person, Run
 
@@ -24,7 +24,7 @@ Stage = Literal["looking", "deciding", "delayed", "answered", "handed_over", "de
 #: messages that a customer may send within an hour
 MOST_AN_HOUR = 10
 
-#: What was done, in a customer's words, by action. An action that is not here is told to no customer.
+#: What was done, in a customer's words, by action. An action that is not here is shown to no customer.
 _DONE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "refund_charge": lambda args: f"Refund of {dollars(args['amount_cents'])}",
     "reship_order": lambda args: f"Order {args['order_id']} is sent again",
@@ -51,7 +51,7 @@ _ICONS: Mapping[Stage, str] = {
 }  # fmt: skip
 #: messages that are shown at first, and more at each click
 PAGE = 10
-#: seconds between looks while something is open
+#: seconds between drawings while something is open
 TICK = 1.5
 #: Session state. What is sent under one submission is one message, however often it arrives.
 _SUBMISSION, _DRAFT, _SHOWN, _CLOSED = "portal.submission", "portal.draft", "portal.shown", "portal.closed"
@@ -92,7 +92,7 @@ def conversation(run: Run, effects: Iterable[Effect], customer_id: str) -> Conve
     return Conversation(
         ticket=plain(run.event.subject, 60),
         wrote=plain_lines(trigger.get("text") or ""),
-        photos=_count(trigger.get("photos")),
+        photos=photos if isinstance(photos := trigger.get("photos"), int) and photos > 0 else 0,
         at=run.started_at,
         stage=_stage(run),
         done=tuple(plain(_DONE[effect.action](effect.args), 200) for effect in done if effect.action in _DONE),
@@ -108,10 +108,6 @@ def _stage(run: Run) -> Stage:
     if run.outcome == "escalated":
         return "handed_over"
     return "answered" if run.outcome in ("executed", "nothing_to_do") else "declined"
-
-
-def _count(photos: object) -> int:
-    return photos if isinstance(photos, int) and photos > 0 else 0
 
 
 def wait_of(runs: Iterable[Run], now: datetime) -> timedelta | None:
@@ -139,32 +135,22 @@ def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
 
 def drawn(one: Conversation, brand: str, now: datetime, zone: tzinfo) -> Markup:
     """A conversation as HTML; every value of it is escaped."""
-    photos = markup(" · {} photo{}", one.photos, "" if one.photos == 1 else "s") if one.photos else Markup("")
+    photos = f" · {one.photos} photo{'s' * (one.photos != 1)}" if one.photos else ""
     head = markup('<div class="m-talk-head">{}<span>{}{}</span></div>', one.ticket, moment(one.at, now, zone), photos)
     mine = markup('<div class="m-said m-said-mine"><div class="m-text">{}</div></div>', one.wrote)
     done = joined(markup("<li>{}<span>{}</span></li>", icon("check_circle"), what) for what in one.done)
-    deeds = markup('<ul class="m-deeds">{}</ul>', done) if one.done else Markup("")
-    replies = joined(
-        markup('<div class="m-said m-said-theirs"><div class="m-said-by">{}</div><div class="m-text">{}</div></div>', brand, text)
-        for text in one.replies
-    )
-    state = markup(
-        '<div class="m-stage m-stage-{}" role="status">{}<span>{}</span></div>', one.stage, icon(_ICONS[one.stage]), one.says
-    )
-    return markup('<article class="m-talk">{}{}{}{}{}</article>', head, mine, replies, deeds, state if one.says else Markup(""))
+    deeds = markup('<ul class="m-deeds">{}</ul>', done) if one.done else ""
+    reply = '<div class="m-said m-said-theirs"><div class="m-said-by">{}</div><div class="m-text">{}</div></div>'
+    replies = joined(markup(reply, brand, text) for text in one.replies)
+    stage = '<div class="m-stage m-stage-{}" role="status">{}<span>{}</span></div>'
+    state = markup(stage, one.stage, icon(_ICONS[one.stage]), one.says) if one.says else ""
+    return markup('<article class="m-talk">{}{}{}{}{}</article>', head, mine, replies, deeds, state)
 
 
 def heading(brand: str, name: str) -> Markup:
     """The greeting of the page."""
-    return markup(
-        '<header class="m-portal-head"><div class="m-portal-brand">{}</div><h1>How can we help, {}?</h1></header>',
-        brand, plain(name, 60),
-    )  # fmt: skip
-
-
-def brand_style(color: str) -> Markup:
-    """The colour of the company, #rrggbb, for the style sheet."""
-    return markup("<style>:root {{ --m-brand: {}; }}</style>", color)
+    template = '<header class="m-portal-head"><div class="m-portal-brand">{}</div><h1>How can we help, {}?</h1></header>'
+    return markup(template, brand, plain(name, 60))
 
 
 def draw() -> None:
@@ -172,7 +158,8 @@ def draw() -> None:
     person = enter("write_in")
     brand = company().settings
     with st.container(key="portal"):
-        show(brand_style(accent(brand.brand_color)) + heading(brand.brand_name, person.name))
+        style = markup("<style>:root {{ --m-brand: {}; }}</style>", accent(brand.brand_color))
+        show(style + heading(brand.brand_name, person.name))
         _write(person)
         live = any(one.is_open for one in _conversations(person))
         st.fragment(_follow, run_every=TICK if live else None)(live)
@@ -184,12 +171,9 @@ def _write(person: Person) -> None:
     draft: Conversation | None = st.session_state.get(_DRAFT)
     with st.form(f"write-{submission}", border=False):
         text = st.text_area(  # without max_chars, which would cut what is pasted, and not say so
-            "Your message",
-            value=f"{draft.wrote}\n\n" if draft else "",
-            placeholder="I was charged twice for order #4471",
-            height=130,
-            key=f"text-{submission}",
-        )
+            "Your message", value=f"{draft.wrote}\n\n" if draft else "", placeholder="I was charged twice for order #4471",
+            height=130, key=f"text-{submission}",
+        )  # fmt: skip
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
             photos = st.number_input(
                 "Photos you have of it", 0, MOST_PHOTOS, draft.photos if draft else 0, key=f"photos-{submission}", width=150
@@ -197,12 +181,9 @@ def _write(person: Person) -> None:
             sent = st.form_submit_button("Send", type="primary", icon=":material/send:")
     if not sent:
         return
-    try:
+    with refusals():
         with st.spinner("Sending your message…"):
             _send(enter("write_in"), text or "", int(photos or 0), submission)
-    except MissionsError as error:
-        st.error(label(error, 500), icon=":material/error:")
-    else:
         _new_form(None)
         st.rerun()
 

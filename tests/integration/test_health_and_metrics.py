@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from dashboard import company as kept
 from dashboard.company import Company, Tools
 from dashboard.endpoints import routes
-from dashboard.guard import Guard, site_of
+from dashboard.guard import RequestGuard, site_of
 from errors import BadInput
 from ledger.canonical import utc_now
 from ledger.migrate import migrate
@@ -56,7 +56,7 @@ def watched(ledger_url: str) -> Iterator[Watched]:
 
 def client(host: str = "127.0.0.1") -> TestClient:
     """A browser nobody is signed in with, behind the guard."""
-    guard = Middleware(Guard, site=site_of(Settings()), signed_in=lambda _: False)
+    guard = Middleware(RequestGuard, site=site_of(Settings()), signed_in=lambda _: False)
     app = Starlette(routes=routes(), middleware=[guard])
     return TestClient(app, base_url="http://localhost:8501", client=(host, 50_000), follow_redirects=False)
 

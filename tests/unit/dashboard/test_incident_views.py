@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.pages.audit import KINDS, head_text, line, parse_head, row, table, told
+from dashboard.pages.audit import KINDS, head_text, line, parse_head, result_of, row, table
 from dashboard.pages.incidents import cases, fate, head, quiet, rail_end, silent, step_table, steps
 from errors import BadInput
 from ledger import audit_chain
@@ -256,6 +256,6 @@ def test_what_is_no_head_is_refused(text: str) -> None:
 
 
 def test_the_result_of_a_verification_is_a_sentence() -> None:
-    assert told([], (1_234, "d"), None) == "The audit log is intact: 1,234 rows."
-    assert told([], (1_234, "d"), (12, "e")) == "The audit log is intact: 1,234 rows, and row 12 is the exported one."
-    assert told(["x"], (5, "d"), None) == "The audit log is not intact: 1 thing found."
+    assert result_of([], (1_234, "d"), None) == "The audit log is intact: 1,234 rows."
+    assert result_of([], (1_234, "d"), (12, "e")) == "The audit log is intact: 1,234 rows, and row 12 is the exported one."
+    assert result_of(["x"], (5, "d"), None) == "The audit log is not intact: 1 thing found."
