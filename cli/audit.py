@@ -9,9 +9,9 @@ import typer
 from cli.screen import say
 from cli.session import open_ledger
 from errors import BadInput
+from graphs.approval_audit import ApprovalAudit
 from graphs.ledgers import heads_outside
-from graphs.policies_in_force import compared
-from graphs.second_look import SecondLook
+from graphs.policy_versions import read_policies_in_force
 from ledger.audit_export import HEAD, KEY, Examined, examine, examine_export, examine_head, own_key, read_head
 from ledger.audit_export import export as export_log
 from ledger.canonical import utc_now
@@ -70,16 +70,16 @@ def export_audit(
     say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where no one who works here can write.")
 
 
-def _second_look(desk: AdminService) -> SecondLook:
+def _second_look(desk: AdminService) -> ApprovalAudit:
     """By the policies that decided; where packs or policies do not load, it is told, and the rest is verified."""
     try:
         kept = desk.policies_kept(limit=None)
-        for sentence in compared(settings(), kept[:1]).sentences():
+        for sentence in read_policies_in_force(settings(), kept[:1]).messages():
             say(sentence)
-        return SecondLook.of(settings(), kept)
+        return ApprovalAudit.of(settings(), kept)
     except BadInput as error:
         say(f"Policies and packs do not load, so no plan was recomputed: {error}")
-        return SecondLook({}, default_catalogue(), [])
+        return ApprovalAudit({}, default_catalogue(), [])
 
 
 def _tell(examined: Examined, sentence: str) -> None:

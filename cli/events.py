@@ -13,9 +13,9 @@ from cli.user import manager
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
 from graphs.feeds import bounds_of
+from graphs.ingestion import Intake, RawEvent, by_feed, ingest, ingest_dead_letter
 from graphs.pack_files import load_packs
 from graphs.runtime import Runtime, open_runtime
-from graphs.taking_in import Intake, Raw, by_feed, take_in_again, take_in_all
 from knowledge_index.policies import PolicyBook
 from ledger.inbox import SourceBounds, check_bounds
 from ledger.services import AdminService, Inbox
@@ -44,7 +44,7 @@ def take(file: Annotated[Path, typer.Argument(help="FILE.jsonl: one event per li
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of events, one per line") from error
     with lines, open_runtime(settings()) as runtime, open_ledger() as ledger, progress("events", None) as advance:
         intake = Intake(runtime, Inbox(ledger), as_of_days=settings().as_of_days)
-        report = take_in_all(intake, _counted(_raws(lines, file, intake.of_files), advance))
+        report = ingest(intake, _counted(_raws(lines, file, intake.of_files), advance))
     taken, known, dead = len(report.taken_in), len(report.known), len(report.dead_letters)
     say(f"{taken} accepted, {known} already known, {dead} dead letters.")
     if taken:
@@ -83,7 +83,7 @@ def again(
         inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
             intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime))
-            run = take_in_again(intake, letter, by, reason)
+            run = ingest_dead_letter(intake, letter, by, reason)
     say(f"{letter} was accepted: run {run.run_id} for {run.event.subject}.")
     if run.status == "running":
         say("Start `missions worker` to run its Mission.", style="dim")
@@ -104,7 +104,7 @@ def _feeds(runtime: Runtime) -> dict[str, SourceBounds]:
     return {by_feed(feed.name): bounds_of(feed, runtime.context.packs, chosen.as_of_days) for feed in feeds}
 
 
-def _raws(lines: BinaryIO, file: Path, bounds: SourceBounds) -> Iterator[Raw]:
+def _raws(lines: BinaryIO, file: Path, bounds: SourceBounds) -> Iterator[RawEvent]:
     """The events of a file: a .json holds one or a list of them, another file one a line.
 
     No more is read of a line than an event may have; what is longer is told as too long. Raises BadInput for a .json that is
@@ -119,20 +119,20 @@ def _raws(lines: BinaryIO, file: Path, bounds: SourceBounds) -> Iterator[Raw]:
         except BadInput as error:
             raise BadInput(f"{file}: {error}; fix the file") from error
         for place, text in enumerate(texts, start=1):
-            yield Raw(text, f"{file.name}, event {place}", bounds)
+            yield RawEvent(text, f"{file.name}, event {place}", bounds)
         return
     number, pieces = 0, 0
     while piece := lines.readline(MOST_EVENT_BYTES + 1):
         if pieces == 0:
             number += 1
             if piece.strip():
-                yield Raw(piece, f"{file.name}, line {number}", bounds)
+                yield RawEvent(piece, f"{file.name}, line {number}", bounds)
         pieces = 0 if piece.endswith(b"\n") else pieces + 1
         if pieces > _MOST_PIECES:
             raise BadInput(f"{file}, line {number}: has no end; give a file of events, one per line")
 
 
-def _counted(raws: Iterator[Raw], advance: Callable[[], None]) -> Iterator[Raw]:
+def _counted(raws: Iterator[RawEvent], advance: Callable[[], None]) -> Iterator[RawEvent]:
     for raw in raws:
         yield raw
         advance()

@@ -7,7 +7,7 @@ import typer
 
 from cli.screen import moment, progress, say, table
 from cli.session import open_ledger
-from graphs.policies_in_force import ASIDE, compared, restore
+from graphs.policy_versions import ASIDE, read_policies_in_force, restore
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import BuildReport, KnowledgeIndex, build
 from knowledge_index.intents import Intents, shipped
@@ -47,13 +47,13 @@ def show_status() -> None:
     chosen = settings()
     with open_ledger() as ledger:
         kept = AdminService(ledger).policies_kept()
-    deciding = compared(chosen, kept)
+    current = read_policies_in_force(chosen, kept)
     if kept:
         say(f"The policies in force were saved on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}.")
     else:
         say("No policies are in force yet: the first start takes those of the folder.")
-    for sentence in deciding.sentences() or ["Nothing in the folder is held back."]:
-        say(sentence)
+    for message in current.messages() or ["Nothing in the folder is held back."]:
+        say(message)
 
 
 @app.command("restore")
@@ -62,11 +62,11 @@ def restore_policies() -> None:
     chosen = settings()
     with open_ledger() as ledger:
         kept = AdminService(ledger).policies_kept()
-    deciding = compared(chosen, kept)
-    if not deciding.held_back:
+    current = read_policies_in_force(chosen, kept)
+    if not current.held_back:
         say("Nothing in the folder is held back.")
         return
-    put_back = restore(chosen, kept[0], deciding)
+    put_back = restore(chosen, kept[0], current)
     say(f"{', '.join(put_back)} restored; the files that were there now have names that end with {ASIDE}.")
 
 

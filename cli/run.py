@@ -12,7 +12,7 @@ from cli.screen import counted, moment, progress, say, table
 from cli.show import who
 from errors import BadInput
 from evals.recorded.cases import read_objects, recorded
-from graphs.books import book_events, ranked
+from graphs.batches import batch_events, ranked
 from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
 from ledger.canonical import utc_now
@@ -36,7 +36,7 @@ def run_targets(
 ) -> None:
     """Run what a file holds: events, an invoice, or recorded exceptions, which are put into the sandbox company first."""
     if every:
-        _run_book(target, as_of)
+        _run_batch(target, as_of)
         return
     if as_of:
         raise BadInput("--as-of belongs to --all; an event of a file has its own as_of")
@@ -58,11 +58,11 @@ def run_targets(
         summary(runtime, runs)
 
 
-def _run_book(event: str, as_of: str) -> None:
+def _run_batch(event: str, as_of: str) -> None:
     """Run the Mission of an event on every subject, and print them with the most urgent first."""
     with open_runtime(settings()) as runtime:
         left_out: list[str] = []
-        runs = run_events(runtime, book_events(runtime, event, moment(as_of), left_out.append))
+        runs = run_events(runtime, batch_events(runtime, event, moment(as_of), left_out.append))
         rows = []
         for place, one in enumerate(ranked(runtime, runs), start=1):
             proposal = runtime.ledger.proposal(one.run.run_id)
@@ -87,7 +87,7 @@ def run_invoice(file: Path) -> None:
 def read_targets(target: str) -> list[tuple[Mapping[str, Any], str]]:
     """The JSON objects of FILE or FILE#CASE, each with where it stands. Raises BadInput."""
     name, _, wanted = target.partition("#")
-    hint = "give a file of events or recorded exceptions, or an event of a book with --all"
+    hint = "give a file of events or recorded exceptions, or an event with a batch and --all"
     raws: list[tuple[Mapping[str, Any], str]] = list(read_objects(Path(name), hint, one=name.endswith(".json")))
     if wanted:
         raws = [(raw, where) for raw, where in raws if wanted in (raw.get("case_id"), raw.get("source_id"))]

@@ -8,10 +8,10 @@ import typer
 
 from cli.screen import say
 from cli.session import open_ledger
+from graphs.ingestion import Intake
 from graphs.ledgers import heads_outside
 from graphs.runtime import open_database, open_runtime
-from graphs.taking_in import Intake
-from graphs.working import MissionsWorker
+from graphs.worker import MissionsWorker
 from ledger.jobs import open_jobs
 from ledger.services import Inbox
 from ledger.sweeping import look

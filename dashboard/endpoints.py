@@ -19,7 +19,7 @@ from starlette.routing import Route
 from dashboard.company import Company, company
 from errors import BadInput, MissionsError
 from graphs.events import MOST_BODY_BYTES, MOST_EVENTS, texts_of
-from graphs.taking_in import Intake, Raw, by_post, take_in_all
+from graphs.ingestion import Intake, RawEvent, by_post, ingest
 from ledger.inbox import EventSource
 from ledger.monitoring import CONTENT_TYPE, health, metrics
 from ledger.services import Inbox
@@ -56,7 +56,7 @@ async def events(request: Request) -> Response:
         texts = await _threaded(split, await read_body(request, MOST_BODY_BYTES))
         if len(texts) > MOST_EVENTS:
             raise HTTPException(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
-        raws = [Raw(text, by_post(source.name), source.bounds) for text in texts]
+        raws = [RawEvent(text, by_post(source.name), source.bounds) for text in texts]
         return await _threaded(_taken_in, company(), raws)
     except HTTPException as error:
         return JSONResponse({"error": error.detail}, error.status_code, {**_NO_STORE, **(error.headers or {})})
@@ -64,9 +64,9 @@ async def events(request: Request) -> Response:
         return JSONResponse({"error": str(error)}, 503, {**_NO_STORE, "Retry-After": "5"})
 
 
-def _taken_in(opened: Company, raws: list[Raw]) -> Response:
+def _taken_in(opened: Company, raws: list[RawEvent]) -> Response:
     intake = Intake(opened.runtime, Inbox(opened.ledger), lambda run: opened.drive(run.run_id))
-    report = asdict(take_in_all(intake, raws))
+    report = asdict(ingest(intake, raws))
     stopped, wait_s = report.pop("stopped"), report.pop("wait_s")
     if stopped:
         headers = {**_NO_STORE, "Retry-After": str(wait_s or 5)}

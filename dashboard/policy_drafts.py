@@ -14,7 +14,7 @@ from dashboard.visitor import enter
 from dashboard.what_if import replayed, show_found
 from errors import MissionsError
 from evals.what_if.answer import WhatIf
-from graphs.policy_changes import approval_of, check, first_moment, is_stale, new_draft, put_in_force
+from graphs.policy_versions import approval_of, check, first_moment, is_stale, new_draft, put_in_force
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.drafting import Edit, differences, newest, parse_draft, redrafted
 from ledger.permissions import may

@@ -11,7 +11,7 @@ from typing import Any
 
 from errors import BadInput
 from graphs.pack_files import load_packs
-from graphs.policy_changes import check_roles
+from graphs.policy_versions import check_roles
 from knowledge_index.changing import with_tiers, with_values
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from errors import MissionsError, TryAgain
-from graphs.taking_in import Intake, Raw, Report, by_feed, take_in_all
+from graphs.ingestion import IngestionReport, Intake, RawEvent, by_feed, ingest
 from ledger.inbox import LONGEST_CURSOR, SourceBounds
 from ledger.invariants import nameable
 from nodes.pack import Pack
@@ -27,13 +27,13 @@ class _Page:
     cursor: str
 
 
-def poll(intake: Intake, feed: FeedConfig) -> Report:
+def poll(intake: Intake, feed: FeedConfig) -> IngestionReport:
     """Take in what a feed tells since its cursor, until it tells nothing more or `MOST_PAGES` were read.
 
-    What goes wrong with the feed is noted in its row and stands in `Report.stopped`; the cursor then stays where it is.
+    What goes wrong with the feed is noted in its row and stands in `IngestionReport.stopped`; the cursor then stays where it is.
     Raises TryAgain where the database cannot even note that.
     """
-    report = Report()
+    report = IngestionReport()
     position = intake.inbox.feed(feed.name)
     cursor = position.cursor if position else ""
     for _ in range(MOST_PAGES):
@@ -77,11 +77,11 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
     return _Page(events, after)
 
 
-def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report: Report) -> None:
+def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report: IngestionReport) -> None:
     """Raise TryAgain where the cursor may not be moved on after this page."""
     bounds = bounds_of(feed, intake.runtime.context.packs, intake.as_of_days)
-    raws = [Raw(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in page.events]
-    if take_in_all(intake, raws, report).stopped:
+    raws = [RawEvent(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in page.events]
+    if ingest(intake, raws, report).stopped:
         raise TryAgain(report.stopped)
     if page.events and page.cursor == cursor:
         raise TryAgain(f"{feed.name} answered with events but the same cursor, so the feed cannot advance")

@@ -23,7 +23,7 @@ from graphs.checkpoints import Checkpoints, open_pool
 from graphs.ledgers import database_address, database_logins, open_ledgers, set_up_checkpoints
 from graphs.mission import compiled_graph, graph_version
 from graphs.pack_files import load_packs
-from graphs.policies_in_force import Deciding, policies_in_force
+from graphs.policy_versions import PoliciesInForce, load_policies_in_force
 from graphs.reasoners import open_reasoning
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex, build
@@ -91,7 +91,7 @@ class Runtime:
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
         #: the policies that decide, beside what their folder holds
-        self.deciding = Deciding(context.policies)
+        self.policies_in_force = PoliciesInForce(context.policies)
         self.saver = saver
         self._graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
@@ -105,13 +105,13 @@ class Runtime:
 
         What is being driven goes on with those it has. Raises BadInput or TryAgain; then everything stays as it was.
         """
-        deciding, embedder = policies_in_force(settings, desk), MiniLM()
-        policies = deciding.book
+        current, embedder = load_policies_in_force(settings, desk), MiniLM()
+        policies = current.book
         packs = load_packs(settings.packs, self.context.catalogue, policies)
-        if not deciding.held_back:
+        if not current.held_back:
             build(policies, settings.knowledge, embedder)
-        knowledge = self._reopened.enter_context(_knowledge(settings, deciding, embedder))
-        self.deciding = deciding
+        knowledge = self._reopened.enter_context(_knowledge(settings, current, embedder))
+        self.policies_in_force = current
         # another context, not this one changed: a drive that is under way must not see two books
         self.context = replace(self.context, policies=policies, packs=packs, knowledge=knowledge, _cases={})
 
@@ -363,11 +363,11 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     with ExitStack() as stack:
         url = open_database(settings)
         ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
-        catalogue, deciding = default_catalogue(), policies_in_force(settings, AdminService(ledgers.front))
-        policies = deciding.book
+        catalogue, current = default_catalogue(), load_policies_in_force(settings, AdminService(ledgers.front))
+        policies = current.book
         packs = load_packs(settings.packs, catalogue, policies)
         embedder = MiniLM()
-        knowledge = stack.enter_context(_knowledge(settings, deciding, embedder))
+        knowledge = stack.enter_context(_knowledge(settings, current, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
         systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
@@ -387,17 +387,17 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             proposal_hours=settings.proposal_hours,
         )
         with closing(Runtime(context, checkpoints, url, ledgers.front)) as runtime:
-            runtime.deciding = deciding
-            for sentence in deciding.sentences():
-                _log.warning(sentence)
+            runtime.policies_in_force = current
+            for message in current.messages():
+                _log.warning(message)
             yield runtime
 
 
-def _knowledge(settings: Settings, deciding: Deciding, embedder: MiniLM) -> KnowledgeIndex:
+def _knowledge(settings: Settings, current: PoliciesInForce, embedder: MiniLM) -> KnowledgeIndex:
     """The index of the policies that decide; the one in its folder is of what the folder of policies holds."""
-    if deciding.held_back:
-        return KnowledgeIndex.in_memory(deciding.book, embedder)
-    return KnowledgeIndex.open(settings.knowledge, deciding.book, embedder)
+    if current.held_back:
+        return KnowledgeIndex.in_memory(current.book, embedder)
+    return KnowledgeIndex.open(settings.knowledge, current.book, embedder)
 
 
 def open_database(settings: Settings) -> str:

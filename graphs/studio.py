@@ -23,9 +23,9 @@ from starlette.applications import Starlette
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from graphs.hitl import response_of
-from graphs.served import Served, lifespan, served
+from graphs.ingestion import Intake, RawEvent, by_post, ingest
 from graphs.studio_auth import Caller, caller
-from graphs.taking_in import Intake, Raw, by_post, take_in_all
+from graphs.studio_server import Served, lifespan, served
 from ledger.records import Run
 from nodes.review import request, standings
 
@@ -141,8 +141,8 @@ def _handed_in(opened: Served, event: Mapping[str, Any] | None, name: str) -> st
     source = opened.inbox.source_named(name)
     if source is None or source.ended_at is not None:
         raise Refused(f"the token of {name} is good for nothing any more")
-    raw = Raw(json.dumps(event, ensure_ascii=False), by_post(name), source.bounds)
-    report = take_in_all(Intake(opened.runtime, opened.inbox), [raw])
+    raw = RawEvent(json.dumps(event, ensure_ascii=False), by_post(name), source.bounds)
+    report = ingest(Intake(opened.runtime, opened.inbox), [raw])
     if report.stopped:
         raise TryAgain(report.stopped)
     if report.dead_letters:

@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_sdk import Auth
 
 from errors import MissionsError, Refused
-from graphs.served import served
+from graphs.studio_server import served
 from ledger.permissions import may
 
 auth = Auth()

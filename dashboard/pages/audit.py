@@ -18,7 +18,7 @@ from dashboard.company import company
 from dashboard.markup import chip, dollars, html_table, link, markup, plain, refusals, show, words
 from dashboard.visitor import enter
 from errors import BadInput
-from graphs.second_look import SecondLook
+from graphs.approval_audit import ApprovalAudit
 from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
 
@@ -289,7 +289,7 @@ def _verify(pasted: str) -> None:
         against = parse_head(pasted)
         with st.spinner("Verifying every row…", show_time=True):
             here = company()
-            also = SecondLook.of(here.settings, here.desk.policies_kept(limit=None))
+            also = ApprovalAudit.of(here.settings, here.desk.policies_kept(limit=None))
             examined = examine(here.ledger, against, also=also)
             outside, compared = here.heads.compare(here.ledger)
         st.caption(f"{also.sentence()} {compared}")

@@ -26,7 +26,7 @@ from dashboard.views.knowledge import (
 )
 from dashboard.visitor import enter
 from errors import MissionsError
-from graphs.policy_changes import first_moment
+from graphs.policy_versions import first_moment
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.policies import Clause, PolicyBook
 from ledger.permissions import may
@@ -67,7 +67,7 @@ def draw() -> None:
 
 def _policies(person: Person) -> None:
     book, today = company().runtime.context.policies, datetime.now(UTC).date()
-    for sentence in company().runtime.deciding.sentences():
+    for sentence in company().runtime.policies_in_force.messages():
         show(markup('<div class="k-refused">{}</div>', sentence))
     left, right = st.columns([10, 17], gap="medium")
     with left:

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from errors import Refused
-from graphs.policies_in_force import Deciding, compared, policies_in_force
-from graphs.policy_changes import new_draft, put_in_force
+from graphs.policy_versions import PoliciesInForce, load_policies_in_force, new_draft, put_in_force, read_policies_in_force
 from graphs.runtime import open_database, open_runtime
 from knowledge_index.drafting import Edit, newest
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
@@ -48,9 +47,9 @@ class Place:
         assert change(text) != text
         file.write_text(change(text), "utf-8")
 
-    def start(self) -> Deciding:
+    def start(self) -> PoliciesInForce:
         """What decides after a start."""
-        return policies_in_force(self.chosen, self.desk)
+        return load_policies_in_force(self.chosen, self.desk)
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def place(server_url: str, tmp_path: Path) -> Iterator[Place]:
             yield made
 
 
-def gov(deciding: Deciding) -> object:
+def gov(deciding: PoliciesInForce) -> object:
     return deciding.book.values(NOW)["GOV_1"], deciding.book.values(NOW)["GOV_3"]
 
 
@@ -100,7 +99,7 @@ def test_a_file_is_edited_so_that_plans_run_with_less_approval(what: str, place:
     place.edit(name, change)
     found = place.start()
     assert set(found.held_back) == {name} and gov(found) == before
-    assert "is not the one in force" in found.sentences()[0]
+    assert "is not the one in force" in found.messages()[0]
     assert place.start().held_back == found.held_back, "however often it starts"
     assert len(place.desk.policies_kept(None)) == 1
 
@@ -151,14 +150,14 @@ def test_a_lax_file_makes_a_draft_look_as_if_it_took_nothing_away(place: Place) 
     told = missions("knowledge", "status", DATABASE_URL=url, MISSIONS_POLICIES=place.chosen.policies)
     assert "GOV in the folder is not the one in force" in " ".join(told.stdout.split())
     with open_runtime(place.chosen) as runtime:
-        assert set(runtime.deciding.held_back) == {"GOV"}
+        assert set(runtime.policies_in_force.held_back) == {"GOV"}
         bands = runtime.context.policies.values(NOW)["GOV_3"]["bands"]
         assert bands[-1] == {"role": "finance", "four_eyes": True}
         assert runtime.context.knowledge.search("who approves", 3, as_of=NOW)
     told = missions("knowledge", "restore", DATABASE_URL=url, MISSIONS_POLICIES=place.chosen.policies)
     assert "GOV.md restored" in told.stdout
     with open_runtime(place.chosen) as runtime:
-        assert runtime.deciding.held_back == {}
+        assert runtime.policies_in_force.held_back == {}
         done = put_in_force(runtime, place.desk, place.chosen, draft.draft_id, "fay", "agreed")
         assert (done.draft.status, done.left_undone) == ("in_force", "")
     assert place.start().held_back == {}
@@ -209,7 +208,7 @@ def test_packs_of_a_new_release_speak_of_a_clause_that_is_new(place: Place) -> N
     place.edit("GOV", lambda text: text + "\n## GOV-10 New\n\n```yaml values\nlimit_cents: 1\n```\n\nNew: {limit_cents}.\n")
     assert place.start().held_back == {}
     kept = place.desk.policies_kept()
-    assert compared(replace_folder(place.chosen, REFERENCE_POLICIES), kept).held_back == {}
+    assert read_policies_in_force(replace_folder(place.chosen, REFERENCE_POLICIES), kept).held_back == {}
 
 
 def replace_folder(chosen: Settings, folder: Path) -> Settings:

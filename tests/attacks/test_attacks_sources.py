@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused, TooMany
-from graphs import taking_in
+from graphs import ingestion
+from graphs.batches import run_schedule
 from graphs.feeds import bounds_of
-from graphs.schedules import run_schedule
-from graphs.taking_in import Raw, by_feed, by_post, take_in_again, take_in_all
+from graphs.ingestion import RawEvent, by_feed, by_post, ingest, ingest_dead_letter
 from ledger import inbox
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds
@@ -39,7 +39,7 @@ MOMENTS = {
 }  # fmt: skip
 
 
-def handed_in(*values: Any, bounds: SourceBounds = OMS, source: str = by_post("oms")) -> list[Raw]:
+def handed_in(*values: Any, bounds: SourceBounds = OMS, source: str = by_post("oms")) -> list[RawEvent]:
     return [replace(raw, bounds=bounds) for raw in raws(*values, source=source)]
 
 
@@ -49,7 +49,7 @@ def test_an_event_chooses_the_moment_at_which_its_case_is_looked_at(
     arriving: Arriving, off: timedelta, may: bool, source: str
 ) -> None:
     event = an_event("1") | {"as_of": (utc_now() + off).isoformat()}
-    report = take_in_all(arriving.intake, handed_in(event, source=source))
+    report = ingest(arriving.intake, handed_in(event, source=source))
     assert (len(report.taken_in), len(report.dead_letters)) == ((1, 0) if may else (0, 1))
     assert may or "as_of" in report.dead_letters[0].reason
 
@@ -57,7 +57,7 @@ def test_an_event_chooses_the_moment_at_which_its_case_is_looked_at(
 @pytest.mark.parametrize("zone", ["+14:00", "-14:00", "+23:59", "-23:59"])
 def test_a_zone_moves_an_event_out_of_its_day(arriving: Arriving, zone: str) -> None:
     local = (utc_now() - DAY + timedelta(minutes=1)).replace(tzinfo=None)
-    report = take_in_all(arriving.intake, handed_in(an_event("1") | {"as_of": f"{local.isoformat()}{zone}"}))
+    report = ingest(arriving.intake, handed_in(an_event("1") | {"as_of": f"{local.isoformat()}{zone}"}))
     run = arriving.ledger.runs()[:1]
     assert report.dead_letters or abs(run[0].event.as_of - utc_now()) <= DAY
 
@@ -65,7 +65,7 @@ def test_a_zone_moves_an_event_out_of_its_day(arriving: Arriving, zone: str) -> 
 def test_without_a_moment_an_event_is_looked_at_now(arriving: Arriving) -> None:
     event = an_event("1")
     del event["as_of"]
-    take_in_all(arriving.intake, handed_in(event))
+    ingest(arriving.intake, handed_in(event))
     assert abs(arriving.ledger.runs()[0].event.as_of - utc_now()) < timedelta(minutes=1)
 
 
@@ -75,16 +75,16 @@ def test_a_source_starts_a_mission_that_is_none_of_its(arriving: Arriving, missi
     name = next(iter(pack.trigger.events))
     trigger = {"event": name, **dict.fromkeys(pack.trigger.fields(name), "X-1")}
     event = {"source_id": "1", "mission": mission, "trigger": trigger}
-    report = take_in_all(arriving.intake, handed_in(event))
+    report = ingest(arriving.intake, handed_in(event))
     assert arriving.ledger.runs() == [] and f"may not start the mission {mission}" in report.dead_letters[0].reason
-    may = take_in_all(arriving.intake, handed_in(event, bounds=SourceBounds(missions=(mission,))))
+    may = ingest(arriving.intake, handed_in(event, bounds=SourceBounds(missions=(mission,))))
     assert len(may.taken_in) == 1
 
 
 def test_a_new_source_of_which_nothing_was_said_starts_a_mission(arriving: Arriving) -> None:
     source = arriving.inbox.source_of(arriving.inbox.add_source("oms"))
     assert source is not None
-    report = take_in_all(arriving.intake, handed_in(an_event("1"), bounds=source.bounds))
+    report = ingest(arriving.intake, handed_in(an_event("1"), bounds=source.bounds))
     assert report.taken_in == [] and "it may start none" in report.dead_letters[0].reason
 
 
@@ -98,12 +98,12 @@ def test_a_feed_of_which_nothing_is_said_starts_missions_that_do_not_read_its_sy
 
 def test_more_events_than_an_hour_has_room_for_come_one_after_another(arriving: Arriving) -> None:
     few = replace(OMS, hourly=3)
-    report = take_in_all(arriving.intake, handed_in(*(an_event(str(number)) for number in range(5)), bounds=few))
+    report = ingest(arriving.intake, handed_in(*(an_event(str(number)) for number in range(5)), bounds=few))
     assert (len(report.taken_in), len(report.dead_letters)) == (3, 0)
     assert "3 that it may in an hour" in report.stopped and 0 < report.wait_s <= 3_600
-    again = take_in_all(arriving.intake, handed_in(an_event("0"), an_event("9"), bounds=few))
+    again = ingest(arriving.intake, handed_in(an_event("0"), an_event("9"), bounds=few))
     assert (len(again.known), again.taken_in) == (1, []), "what came before is known, and nothing else is kept"
-    other = take_in_all(arriving.intake, handed_in(an_event("0"), bounds=few, source=by_post("shop")))
+    other = ingest(arriving.intake, handed_in(an_event("0"), bounds=few, source=by_post("shop")))
     assert len(other.taken_in) == 1, "a source uses up its own hour and nobody else's"
 
 
@@ -111,15 +111,15 @@ def test_more_events_than_an_hour_has_room_for_come_side_by_side(arriving: Arriv
     few = replace(OMS, hourly=7)
     batches = [handed_in(*(an_event(f"{place}-{number}") for number in range(4)), bounds=few) for place in range(6)]
     with ThreadPoolExecutor(6) as hands:
-        list(hands.map(lambda batch: take_in_all(arriving.intake, batch), batches))
+        list(hands.map(lambda batch: ingest(arriving.intake, batch), batches))
     assert len(arriving.ledger.runs()) == 7
 
 
 def test_a_flood_of_what_is_no_event_fills_the_dead_letters(arriving: Arriving) -> None:
     few = replace(OMS, hourly=5)
-    report = take_in_all(arriving.intake, handed_in(*(f"{{{number}" for number in range(50)), bounds=few))
+    report = ingest(arriving.intake, handed_in(*(f"{{{number}" for number in range(50)), bounds=few))
     assert (len(report.dead_letters), arriving.inbox.open_letters()[1]) == (5, 5) and report.wait_s
-    assert take_in_all(arriving.intake, handed_in(an_event("1"), bounds=few)).taken_in == []
+    assert ingest(arriving.intake, handed_in(an_event("1"), bounds=few)).taken_in == []
 
 
 @pytest.mark.parametrize(("bound", "most"), [("MOST_OPEN", 4), ("MOST_OPEN_BYTES", 400)])
@@ -127,7 +127,7 @@ def test_dead_letters_of_many_hours_fill_the_disk(
     arriving: Arriving, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
     monkeypatch.setattr(inbox, bound, most)
-    report = take_in_all(arriving.intake, handed_in(*(f"{number} {'x' * 96}" for number in range(10, 30))))
+    report = ingest(arriving.intake, handed_in(*(f"{number} {'x' * 96}" for number in range(10, 30))))
     assert (len(report.dead_letters), arriving.inbox.open_letters()[1]) == (4, 4)
     assert "has too many dead letters" in report.stopped
 
@@ -136,10 +136,10 @@ def test_a_dead_letter_that_is_taken_in_later_gets_past_the_bounds_of_its_source
     arriving.inbox.add_source("oms", bounds=OMS)
     old = an_event("1") | {"as_of": (utc_now() - 335 * DAY).isoformat()}
     other = an_event("2") | {"mission": "account_save", "trigger": {"event": "account.daily_review", "account_id": "A-1"}}
-    dead = take_in_all(arriving.intake, handed_in(old, other)).dead_letters
+    dead = ingest(arriving.intake, handed_in(old, other)).dead_letters
     for letter, says in zip(dead, ("as_of", "may not start"), strict=True):
         with pytest.raises(BadInput, match=says):
-            take_in_again(arriving.intake, letter.letter_id, "rita", "it looks fine")
+            ingest_dead_letter(arriving.intake, letter.letter_id, "rita", "it looks fine")
     assert arriving.ledger.runs() == []
 
 
@@ -182,7 +182,7 @@ def test_a_file_of_events_asks_for_the_policies_of_another_year(database_url: st
 def test_a_book_has_more_subjects_than_a_schedule_may_take_in_within_an_hour(
     arriving: Arriving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking_in, "SourceBounds", partial(SourceBounds, hourly=3))
+    monkeypatch.setattr(ingestion, "SourceBounds", partial(SourceBounds, hourly=3))
     accounts = [an_account(account_id=f"A-{number}") for number in range(5)]
     systems = account_review(accounts=accounts)["systems"]
     arriving.reads(RecordedSystems(systems, laboratory().catalogue, utc_now))

@@ -15,11 +15,11 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import graphs.runtime
-import graphs.working
+import graphs.worker
 from errors import Refused, TakenOver
+from graphs.ingestion import Intake
 from graphs.runtime import Runtime, open_runtime
-from graphs.taking_in import Intake
-from graphs.working import MissionsWorker
+from graphs.worker import MissionsWorker
 from ledger.jobs import open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.records import Decision, Event
@@ -56,7 +56,7 @@ class Life:
 def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
     """A worker, until it is killed; tells when it has opened everything."""
     _begin()
-    graphs.working.LOOKS = SWEEPS
+    graphs.worker.LOOKS = SWEEPS
     if wandering:
         wander()
     with (

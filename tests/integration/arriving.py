@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
+from graphs.ingestion import Intake, RawEvent
 from graphs.runtime import Runtime
-from graphs.taking_in import Intake, Raw
 from ledger.canonical import utc_now
 from ledger.inbox import SourceBounds
 from ledger.postgres import PostgresLedger
@@ -33,9 +33,9 @@ def an_event(source_id: str, order_id: str = "O-4471", **other: Any) -> dict[str
     return {"source_id": source_id, "mission": "order_exception", "as_of": utc_now().isoformat(), "trigger": trigger}
 
 
-def raws(*values: Any, source: str = "POST /events by oms") -> list[Raw]:
+def raws(*values: Any, source: str = "POST /events by oms") -> list[RawEvent]:
     """What came: values as JSON, texts as they are."""
-    return [Raw(one if isinstance(one, bytes | str) else json.dumps(one), source) for one in values]
+    return [RawEvent(one if isinstance(one, bytes | str) else json.dumps(one), source) for one in values]
 
 
 class Arriving:

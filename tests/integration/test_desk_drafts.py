@@ -10,8 +10,7 @@ from threading import Barrier, Thread
 import pytest
 
 from errors import BadInput, MissionsError, Refused
-from graphs.policies_in_force import policies_in_force, restore
-from graphs.policy_changes import first_moment, is_stale, new_draft, put_in_force
+from graphs.policy_versions import first_moment, is_stale, load_policies_in_force, new_draft, put_in_force, restore
 from graphs.runtime import Runtime, open_runtime
 from knowledge_index.drafting import Edit, install, newest
 from knowledge_index.embeddings import MiniLM
@@ -233,7 +232,7 @@ def test_what_is_put_in_force_stands_in_the_home_and_leaves_the_checkout_as_it_i
     assert {file.name: file.read_bytes() for file in SHIPPED_POLICIES.iterdir() if file.is_file()} == texts
     assert git_status() == before
     with open_runtime(shipped) as runtime:
-        assert runtime.deciding.held_back == {}
+        assert runtime.policies_in_force.held_back == {}
         assert runtime.context.policies.clause("FRD-2", first_moment(SOON)).values["elevated"] == 0.6
     # the next version follows on it, and one that cannot be written leaves it as it was
     base = newest(PolicyBook.load(*shipped.policy_folders), "FRD")
@@ -251,15 +250,15 @@ def test_a_file_of_the_home_that_is_loosened_is_held_back_and_put_back(
 ) -> None:
     create_schema(ledger_url)
     shipped = Settings(home=chosen.home, DATABASE_URL=ledger_url)
-    assert policies_in_force(shipped, desk).held_back == {}
+    assert load_policies_in_force(shipped, desk).held_back == {}
     own = chosen.home / "policies"
     own.mkdir()
     lax = (SHIPPED_POLICIES / "GOV.md").read_text("utf-8").replace("up_to_cents: 50000,", "up_to_cents: 90000,")
     (own / "GOV.md").write_text(lax, "utf-8")
-    deciding, before = policies_in_force(shipped, desk), git_status()
+    deciding, before = load_policies_in_force(shipped, desk), git_status()
     assert set(deciding.held_back) == {"GOV"}
     assert restore(shipped, desk.policies_kept()[0], deciding) == ["GOV.md"]
-    assert policies_in_force(shipped, desk).held_back == {} and git_status() == before
+    assert load_policies_in_force(shipped, desk).held_back == {} and git_status() == before
     assert sorted(file.name for file in own.iterdir()) == ["GOV.md", "GOV.md.held-back"]
 
 

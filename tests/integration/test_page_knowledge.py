@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import company as kept
 from dashboard.company import Company, Tools
 from evals.what_if import what_if
-from graphs.policy_changes import first_moment
+from graphs.policy_versions import first_moment
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
 from settings import Settings
 from systems.sandbox.database import create_schema

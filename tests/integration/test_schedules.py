@@ -10,9 +10,9 @@ import pytest
 
 from errors import BadInput, TryAgain
 from evals.evaluation.environment import EvalEnvironment
+from graphs.batches import Schedule, run_schedule, schedules
+from graphs.ingestion import ingest
 from graphs.pack_files import load_pack_file
-from graphs.schedules import Schedule, run_schedule, schedules
-from graphs.taking_in import take_in_all
 from ledger.canonical import utc_now
 from nodes.packs.cron import check_cron
 from systems.calls import Call, ReadResult
@@ -75,7 +75,7 @@ def test_what_is_no_account_stops_nobody_else_and_what_is_no_book_is_read_again_
 
 
 def test_a_subject_whose_source_id_was_used_for_another_event_stops_nobody_else(arriving: Arriving) -> None:
-    take_in_all(arriving.intake, raws(an_event(f"{EVENT}/2026-03-10/A-1"), source="events.jsonl, line 1"))
+    ingest(arriving.intake, raws(an_event(f"{EVENT}/2026-03-10/A-1"), source="events.jsonl, line 1"))
     books(arriving, an_account(), an_account(account_id="A-2"))
     report = run_schedule(arriving.intake, EVENT, MORNING)
     assert [one.source_id for one in report.taken_in] == [f"{EVENT}/2026-03-10/A-2"]

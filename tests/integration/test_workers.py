@@ -12,8 +12,8 @@ import psycopg
 
 from dashboard.company import Company as Dashboard
 from dashboard.company import Tools
-from graphs.taking_in import Intake
-from graphs.working import MissionsWorker
+from graphs.ingestion import Intake
+from graphs.worker import MissionsWorker
 from ledger.audit_heads import Heads
 from ledger.canonical import utc_now
 from ledger.jobs import forgotten, open_jobs

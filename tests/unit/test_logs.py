@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import Stuck, TryAgain
-from graphs.working import MissionsWorker
+from graphs.worker import MissionsWorker
 from logs import JsonLines, masked
 
 CANARY = "Zebulon Quarkfeather"

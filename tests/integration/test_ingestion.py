@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from errors import BadInput, Refused, TryAgain
-from graphs.taking_in import Raw, by_feed, by_post, take_in_again, take_in_all
+from graphs.ingestion import RawEvent, by_feed, by_post, ingest, ingest_dead_letter
 from ledger.inbox import MOST_BODY_BYTES
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
@@ -20,7 +20,7 @@ pytest_plugins = ["tests.integration.arriving"]
 
 
 def test_a_batch_is_taken_in_one_by_one_in_its_order(arriving: Arriving) -> None:
-    report = take_in_all(arriving.intake, raws(an_event("1"), "{", an_event("2"), an_event("1")))
+    report = ingest(arriving.intake, raws(an_event("1"), "{", an_event("2"), an_event("1")))
     assert [one.source_id for one in report.taken_in] == ["1", "2"]
     assert [one.source_id for one in report.known] == ["1"]
     assert report.known[0].run_id == report.taken_in[0].run_id
@@ -34,28 +34,28 @@ def test_a_batch_is_taken_in_one_by_one_in_its_order(arriving: Arriving) -> None
 
 def test_the_same_batch_again_takes_nothing_in_and_begins_nothing(arriving: Arriving) -> None:
     batch = raws(an_event("1"), an_event("2"))
-    first = take_in_all(arriving.intake, batch)
-    again = take_in_all(arriving.intake, batch)
+    first = ingest(arriving.intake, batch)
+    again = ingest(arriving.intake, batch)
     assert (again.taken_in, again.known) == ([], first.taken_in)
     assert len(arriving.begun) == 2
 
 
 def test_another_content_under_a_source_id_is_a_dead_letter(arriving: Arriving) -> None:
-    report = take_in_all(arriving.intake, raws(an_event("1"), an_event("1", "O-9")))
+    report = ingest(arriving.intake, raws(an_event("1"), an_event("1", "O-9")))
     assert "already accepted with different content" in report.dead_letters[0].reason
     assert [run.event.subject for run in arriving.ledger.runs()] == ["O-4471"]
 
 
 def test_a_feed_and_posts_under_its_name_are_one_source_and_others_are_not(arriving: Arriving) -> None:
     sources = (by_post("oms"), by_feed("oms.list_events"), by_post("shop"), "events.jsonl, line 1", "POST /events by oms, line 1")
-    reports = [take_in_all(arriving.intake, raws(an_event("1"), source=source)) for source in sources]
+    reports = [ingest(arriving.intake, raws(an_event("1"), source=source)) for source in sources]
     assert [len(report.taken_in) for report in reports] == [1, 0, 1, 1, 0]
     assert {run.event.source_id for run in arriving.ledger.runs()} == {"oms:1", "shop:1", "1"}
 
 
 def test_a_feed_whose_tool_has_dots_or_strokes_in_its_name_is_of_its_system(arriving: Arriving) -> None:
     for name in ("oms.events.list", "oms.orders/changes"):
-        take_in_all(arriving.intake, raws(an_event(name), source=by_feed(name)))
+        ingest(arriving.intake, raws(an_event(name), source=by_feed(name)))
     assert {run.event.source_id for run in arriving.ledger.runs()} == {"oms:oms.events.list", "oms:oms.orders/changes"}
 
 
@@ -64,26 +64,26 @@ def test_a_value_that_no_index_can_hold_is_a_dead_letter_and_stops_nobody_behind
     customer = "".join(chance.choices(ascii_letters, k=20_000))
     asked = {"event": "support.message", "ticket_id": "T-1", "customer_id": customer, "text": "Hello"}
     huge = {**an_event("huge"), "mission": "support_resolution", "trigger": asked}
-    report = take_in_all(arriving.intake, raws(huge, an_event("2")))
+    report = ingest(arriving.intake, raws(huge, an_event("2")))
     assert report.stopped == "" and "cannot hold" in report.dead_letters[0].reason
     assert [one.source_id for one in report.taken_in] == ["2"]
 
 
 def test_the_same_bad_text_of_a_source_is_one_letter_while_nobody_has_settled_it(arriving: Arriving) -> None:
     bad = raws("{", "{", source=by_post("oms"))
-    letters = {one.letter_id for _ in range(3) for one in take_in_all(arriving.intake, bad).dead_letters}
-    other = take_in_all(arriving.intake, raws("{", source=by_post("shop"))).dead_letters[0]
+    letters = {one.letter_id for _ in range(3) for one in ingest(arriving.intake, bad).dead_letters}
+    other = ingest(arriving.intake, raws("{", source=by_post("shop"))).dead_letters[0]
     assert len(letters) == 1 and other.letter_id not in letters
     (first,) = letters
     arriving.inbox.settle_letter(first, "rita", "a test")
-    again = take_in_all(arriving.intake, bad).dead_letters
+    again = ingest(arriving.intake, bad).dead_letters
     assert len({one.letter_id for one in again}) == 1 and again[0].letter_id not in letters
     found, total = arriving.inbox.open_letters()
     assert total == 2 and {letter.source for letter in found} == {by_post("oms"), by_post("shop")}
 
 
 def test_a_letter_keeps_the_beginning_of_what_came_as_the_database_can_hold_it(arriving: Arriving) -> None:
-    take_in_all(arriving.intake, raws(b"\xff\0" + "ü".encode() * 200_000, "\ud800"))
+    ingest(arriving.intake, raws(b"\xff\0" + "ü".encode() * 200_000, "\ud800"))
     long, half = arriving.bodies()
     assert long.startswith("\ufffd\ufffdüü") and MOST_BODY_BYTES - 2 < len(long.encode()) <= MOST_BODY_BYTES
     assert half == "\ufffd"
@@ -101,12 +101,12 @@ def test_a_batch_stops_where_the_database_does_not_answer_and_tells_what_was_don
         raise TryAgain("The database of the ledger did not answer.")
 
     intake = type(arriving.intake)(arriving.intake.runtime, arriving.inbox, then_down)
-    report = take_in_all(intake, raws(an_event("1"), an_event("2")))
+    report = ingest(intake, raws(an_event("1"), an_event("2")))
     assert ([one.source_id for one in report.taken_in], report.stopped) == (["1"], "The database of the ledger did not answer.")
     with PostgresLedger.open("postgresql://nobody@127.0.0.1:1/none") as nowhere:
         runtime = arriving.intake.runtime
         runtime.ledger = nowhere
-        report = take_in_all(type(intake)(runtime, Inbox(nowhere)), raws("{", an_event("3")))
+        report = ingest(type(intake)(runtime, Inbox(nowhere)), raws("{", an_event("3")))
     assert "did not answer" in report.stopped
     assert (report.taken_in, report.dead_letters) == ([], [])
 
@@ -120,13 +120,13 @@ def test_a_letter_is_taken_in_again_when_it_can_be(arriving: Arriving) -> None:
     packs = arriving.intake.runtime.context.packs
     lacking = {name: pack for name, pack in packs.items() if name != "order_exception"}
     arriving.intake.runtime.context.packs = lacking
-    (dead,) = take_in_all(arriving.intake, raws(an_event("1"))).dead_letters
+    (dead,) = ingest(arriving.intake, raws(an_event("1"))).dead_letters
     assert "there is no Mission 'order_exception'" in dead.reason
     with pytest.raises(BadInput, match="there is no Mission"):
-        take_in_again(arriving.intake, dead.letter_id, "rita", "perhaps now")
+        ingest_dead_letter(arriving.intake, dead.letter_id, "rita", "perhaps now")
     arriving.intake.runtime.context.packs = packs
     assert arriving.inbox.open_letters()[1] == 1
-    run = take_in_again(arriving.intake, dead.letter_id, "rita", "the pack is there")
+    run = ingest_dead_letter(arriving.intake, dead.letter_id, "rita", "the pack is there")
     assert (run.event.source_id, run.event.requested_by) == ("oms:1", "")
     assert arriving.begun == [run]
     assert arriving.inbox.open_letters() == ([], 0)
@@ -134,7 +134,7 @@ def test_a_letter_is_taken_in_again_when_it_can_be(arriving: Arriving) -> None:
     assert (entry.body["by"], entry.body["reason"], entry.body["source"]) == ("rita", "the pack is there", by_post("oms"))
     assert "O-4471" not in str(entry.body), "what came from outside stands in the audit log as a digest"
     with pytest.raises(Refused, match="was settled by rita already"):
-        take_in_again(arriving.intake, dead.letter_id, "rita", "once more")
+        ingest_dead_letter(arriving.intake, dead.letter_id, "rita", "once more")
     assert arriving.ledger.verify_audit() == []
 
 
@@ -153,7 +153,7 @@ def test_a_letter_is_settled_by_whoever_may_and_with_a_reason(
     with pytest.raises(error, match=says):
         arriving.inbox.settle_letter(letter, by, reason)
     with pytest.raises(error, match=says):
-        take_in_again(arriving.intake, letter, by, reason)
+        ingest_dead_letter(arriving.intake, letter, by, reason)
     assert arriving.inbox.open_letters()[1] == 1 and kinds(arriving) == ["dead_letter_kept"]
 
 
@@ -205,5 +205,7 @@ def test_sources_are_managed_by_administrators(arriving: Arriving) -> None:
 
 
 def test_where_an_event_came_from_tells_whose_source_id_it_is() -> None:
-    assert Raw("", by_post("oms")).namespace == Raw("", by_feed("oms.list_events")).namespace == "oms"
-    assert [Raw("", source).namespace for source in ("feed oms.jsonl, line 3", "POST /events by o ms", "x feed a.b")] == [""] * 3
+    assert RawEvent("", by_post("oms")).namespace == RawEvent("", by_feed("oms.list_events")).namespace == "oms"
+    assert [RawEvent("", source).namespace for source in ("feed oms.jsonl, line 3", "POST /events by o ms", "x feed a.b")] == [
+        ""
+    ] * 3

@@ -13,8 +13,8 @@ from ledger.records import ROLES, Approval
 from nodes.governance import GIVEN, Values, of
 from nodes.pack import Pack
 
-#: where a clause is gone that says who approves: nothing would be left to hold its place
-_ALL = Approval(role=ROLES[-1], four_eyes=True)
+#: where a clause is gone that says who approves, nothing would be left to hold its place; also of what does not fit at all
+HIGHEST = Approval(role=ROLES[-1], four_eyes=True)
 #: cents above every band
 _MOST = 10**15
 
@@ -38,7 +38,7 @@ def _lost(part: Pack, old: Values, new: Values) -> Iterator[Approval]:
     rule = part.approval
     known = [clause for clause in part.rules if clause.replace("-", "_") in old]
     if any(clause.replace("-", "_") not in new for clause in known):
-        yield _ALL
+        yield HIGHEST
         return
     if len(known) < len(part.rules) or all(of(clause, old) == of(clause, new) for clause in _ruling(part, known)):
         return
@@ -51,9 +51,9 @@ def _lost(part: Pack, old: Values, new: Values) -> Iterator[Approval]:
         named = {one.clause, *_clauses(part.expressions[one.that].names)}
         if any(_otherwise(clause, old, new) for clause in named):
             yield Approval(role=of(one.clause, old)["role"], four_eyes=False)
-    told = {rule.automate, rule.base, rule.bands, rule.costs, *rule.limits, *(one.clause for one in rule.raises)}
-    if any(of(clause, old) != of(clause, new) for clause in part.rules - told):
-        yield _ALL
+    compared = {rule.automate, rule.base, rule.bands, rule.costs, *rule.limits, *(one.clause for one in rule.raises)}
+    if any(of(clause, old) != of(clause, new) for clause in part.rules - compared):
+        yield HIGHEST
 
 
 def _ruling(part: Pack, known: Collection[str]) -> list[str]:

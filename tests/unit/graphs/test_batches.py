@@ -7,7 +7,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput, TryAgain
-from graphs.books import Ranked, book_events, ranked
+from graphs.batches import Ranked, batch_events, ranked
 from graphs.runtime import Runtime
 from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
@@ -32,17 +32,17 @@ def company(*accounts: Raw, **systems: Any) -> Runtime:
 
 
 def reviewed(runtime: Runtime) -> list[Ranked]:
-    runs = [runtime.drive(runtime.take_in(event).run_id) for event in book_events(runtime, "account.daily_review", TODAY)]
+    runs = [runtime.drive(runtime.take_in(event).run_id) for event in batch_events(runtime, "account.daily_review", TODAY)]
     return ranked(runtime, runs)
 
 
 def test_every_account_gets_one_event_a_day() -> None:
     runtime = company(an_account(), an_account(account_id="A-2"))
-    events = book_events(runtime, "account.daily_review", TODAY)
+    events = batch_events(runtime, "account.daily_review", TODAY)
     assert [event.subject for event in events] == ["A-1", "A-2"]
-    again = book_events(runtime, "account.daily_review", TODAY.replace(hour=23))
+    again = batch_events(runtime, "account.daily_review", TODAY.replace(hour=23))
     assert [event.source_id for event in again] == [event.source_id for event in events]
-    assert {event.source_id for event in book_events(runtime, "account.daily_review", TODAY.replace(day=11))}.isdisjoint(
+    assert {event.source_id for event in batch_events(runtime, "account.daily_review", TODAY.replace(day=11))}.isdisjoint(
         event.source_id for event in events
     )
 
@@ -66,15 +66,15 @@ def test_equal_ranks_are_listed_by_subject() -> None:
 
 
 def test_an_empty_book_has_no_events() -> None:
-    assert book_events(company(), "account.daily_review", TODAY) == []
+    assert batch_events(company(), "account.daily_review", TODAY) == []
 
 
 @pytest.mark.parametrize("event", ["inbound.delayed", "account.weekly_review", ""])
 def test_an_event_without_a_book_is_refused(event: str) -> None:
     with pytest.raises(BadInput, match=r"not an event with a batch; the ones with a batch are account\.daily_review"):
-        book_events(company(), event, TODAY)
+        batch_events(company(), event, TODAY)
 
 
 def test_a_book_that_cannot_be_read_is_not_empty() -> None:
     with pytest.raises(TryAgain, match=r"the book of account\.daily_review cannot be read: crm could not be reached"):
-        book_events(company(crm=None), "account.daily_review", TODAY)
+        batch_events(company(crm=None), "account.daily_review", TODAY)

@@ -12,7 +12,7 @@ from datetime import datetime
 from errors import MissionsError, Stuck
 from graphs.mission import graph_version
 from graphs.pack_files import load_packs
-from graphs.policies_in_force import book_of
+from graphs.policy_versions import book_of
 from knowledge_index.policies import PolicyBook
 from ledger.authorization import person_key, unapproved
 from ledger.canonical import canonical
@@ -33,7 +33,7 @@ _NEEDED = ("graph", "pack", "policies", "catalogue")
 
 
 @dataclass
-class SecondLook:
+class ApprovalAudit:
     """Handed to `ledger.audit_export.examine`, which shows it every run; afterwards it says what it could not look at."""
 
     packs: Mapping[str, Pack]
@@ -46,7 +46,7 @@ class SecondLook:
     left_out: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, chosen: Settings, kept: Sequence[PolicySnapshot]) -> "SecondLook":
+    def of(cls, chosen: Settings, kept: Sequence[PolicySnapshot]) -> "ApprovalAudit":
         """By the packs of the settings, and every book of policies that was kept, the newest first.
 
         Raises BadInput for what does not load.

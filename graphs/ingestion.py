@@ -1,4 +1,4 @@
-"""Taking events in, however they come: each once, and what is none is kept as a dead letter with the reason.
+"""Ingestion of events, however they come: each once, and what is none is kept as a dead letter with the reason.
 
     POST /events ─────────┐
     missions events take ─┤   raw text      event                        ┌→ on_taken: the work begins
@@ -46,19 +46,16 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawEvent:
     """What came as one event, with where it came from: "POST /events by oms", "events.jsonl, line 3"."""
 
     text: bytes | str
     source: str
     bounds: SourceBounds = ANY
-    #: when it came; now, unless it is taken in later
+    #: when it came; now, unless it is ingested later
     came_at: datetime | None = None
-
-    @property
-    def origin(self) -> EventOrigin:
-        """Where it came from, and what its source may do."""
-        return EventOrigin(self.source, self.bounds, self.came_at)
+    #: the event itself, where a schedule made it; then the text is its source id
+    event: Event | None = None
 
     @property
     def namespace(self) -> str:
@@ -71,7 +68,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Taken:
+class IngestedEvent:
     """An event that the inbox holds."""
 
     #: as its source gave it
@@ -80,7 +77,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Dead:
+class RejectedEvent:
     """What is no event, or another one under a source id that was used."""
 
     letter_id: str
@@ -88,14 +85,14 @@ class Dead:
 
 
 @dataclass
-class Report:
+class IngestionReport:
     """What became of a batch. A batch that was `stopped` can be given again as a whole."""
 
-    taken_in: list[Taken] = field(default_factory=list)
+    taken_in: list[IngestedEvent] = field(default_factory=list)
     #: taken in before, with the same content
-    known: list[Taken] = field(default_factory=list)
-    dead_letters: list[Dead] = field(default_factory=list)
-    #: why the rest was not looked at (the database did not answer, the source handed in too much); empty where all of it was
+    known: list[IngestedEvent] = field(default_factory=list)
+    dead_letters: list[RejectedEvent] = field(default_factory=list)
+    #: why the rest was not read (the database did not answer, the source handed in too much); empty where all of it was
     stopped: str = ""
     #: seconds after which a source that handed in too much may go on; 0 where it did not
     wait_s: int = 0
@@ -107,71 +104,57 @@ def by_post(source: str) -> str:
 
 
 def by_feed(name: str) -> str:
-    """Where an event comes from that a system's feed told of; `name` as "oms.list_events"."""
+    """Where an event comes from that a system's feed reported; `name` as "oms.list_events"."""
     return f"feed {name}"
 
 
 def by_schedule(event: str) -> str:
-    """Where the subjects of a book come from."""
+    """Where the subjects of a batch come from."""
     return f"schedule {event}"
 
 
-def take_in_all(intake: Intake, raws: Iterable[Raw], report: Report | None = None) -> Report:
+def scheduled(event: Event) -> RawEvent:
+    """An event that a schedule made: of its own Mission, and no more in an hour than any source hands in."""
+    bounds = SourceBounds(missions=(event.mission,))
+    return RawEvent(event.source_id, by_schedule(event.name), bounds, came_at=event.as_of, event=event)
+
+
+def ingest(intake: Intake, raws: Iterable[RawEvent], report: IngestionReport | None = None) -> IngestionReport:
     """Take events in, one after the other; `report` grows with each. Only errors that are defects are raised."""
-    report = report or Report()
+    report = report or IngestionReport()
     try:
         for raw in raws:
             try:
-                run, is_new = _kept(intake, _event(intake, raw), raw.origin)
+                run, is_new = _take_in(intake, raw)
             except (BadInput, Refused) as error:
-                bury(intake, raw, str(error), report)
-            else:
-                _tell(intake, run, is_new, raw.namespace, report)
+                keep_dead_letter(intake, raw, str(error), report)
+                continue
+            source_id = run.event.source_id.removeprefix(f"{raw.namespace}:") if raw.namespace else run.event.source_id
+            (report.taken_in if is_new else report.known).append(IngestedEvent(source_id, run.run_id))
+            if is_new:
+                intake.on_taken(run)
     except TryAgain as error:
-        _stop(report, error)
+        report.stopped, report.wait_s = str(error), error.after_s if isinstance(error, TooMany) else 0
     return report
 
 
-def take_in_made(intake: Intake, events: Iterable[Event], report: Report) -> Report:
-    """Take in events that a schedule made: of its own Mission, and no more in an hour than any source hands in."""
-    try:
-        for event in events:
-            bounds = SourceBounds(missions=(event.mission,))
-            origin = EventOrigin(by_schedule(event.name), bounds, came_at=event.as_of)
-            try:
-                run, is_new = _kept(intake, event, origin)
-            except Refused as error:  # somebody else used its source id
-                bury(intake, Raw(event.source_id, by_schedule(event.name)), str(error), report)
-            else:
-                _tell(intake, run, is_new, "", report)
-    except TryAgain as error:
-        _stop(report, error)
-    return report
+def ingest_dead_letter(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
+    """Take in what a dead letter holds, now that it can be, and settle the letter; the run of its event.
 
-
-def _stop(report: Report, error: TryAgain) -> None:
-    report.stopped = str(error)
-    report.wait_s = error.after_s if isinstance(error, TooMany) else 0
-
-
-def take_in_again(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
-    """Take in what a dead letter says, now that it can be, and settle the letter; the run of its event.
-
-    Raises BadInput where it is no event still, Refused to who may not, or where its source id belongs to another event.
+    Raises BadInput where it is still no event, Refused to who may not, or where its source id belongs to another event.
     """
     letter = intake.inbox.letter_to_settle(letter_id, by, reason)
-    raw = Raw(letter.body, letter.source, _bounds_of(intake, letter), letter.at)
-    run, is_new = _kept(intake, _event(intake, raw), raw.origin)
+    run, is_new = _take_in(intake, RawEvent(letter.body, letter.source, _bounds_of(intake, letter), letter.at))
     intake.inbox.settle_letter(letter.letter_id, by, reason, run.run_id)
     if is_new:
         intake.on_taken(run)
     return run
 
 
-def bury(intake: Intake, raw: Raw, reason: str, report: Report) -> None:
+def keep_dead_letter(intake: Intake, raw: RawEvent, reason: str, report: IngestionReport) -> None:
     """Keep a dead letter."""
     body = raw.text.decode("utf-8", "replace") if isinstance(raw.text, bytes) else raw.text
-    report.dead_letters.append(Dead(intake.inbox.keep_letter(raw.source, body, reason, raw.bounds), reason))
+    report.dead_letters.append(RejectedEvent(intake.inbox.keep_letter(raw.source, body, reason, raw.bounds), reason))
 
 
 def _bounds_of(intake: Intake, letter: DeadLetter) -> SourceBounds:
@@ -187,19 +170,10 @@ def _bounds_of(intake: Intake, letter: DeadLetter) -> SourceBounds:
     return replace(bounds, hourly=None)
 
 
-def _event(intake: Intake, raw: Raw) -> Event:
-    return event_of_text(raw.text, intake.runtime.context.packs, raw.came_at or utc_now(), raw.namespace)
-
-
-def _kept(intake: Intake, event: Event, origin: EventOrigin | None = None) -> tuple[Run, bool]:
+def _take_in(intake: Intake, raw: RawEvent) -> tuple[Run, bool]:
     """The run of an event, and whether it is new."""
-    run_id = new_run_id()
-    run = intake.runtime.take_in(event, run_id, origin)
+    runtime, run_id = intake.runtime, new_run_id()
+    came_at = raw.came_at or utc_now()
+    event = raw.event or event_of_text(raw.text, runtime.context.packs, came_at, raw.namespace)
+    run = runtime.take_in(event, run_id, EventOrigin(raw.source, raw.bounds, raw.came_at))
     return run, run.run_id == run_id
-
-
-def _tell(intake: Intake, run: Run, is_new: bool, namespace: str, report: Report) -> None:
-    source_id = run.event.source_id.removeprefix(f"{namespace}:") if namespace else run.event.source_id
-    (report.taken_in if is_new else report.known).append(Taken(source_id, run.run_id))
-    if is_new:
-        intake.on_taken(run)

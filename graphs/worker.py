@@ -22,9 +22,9 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from errors import Refused, TakenOver, TryAgain, loggable
+from graphs.batches import run_schedule, schedules
 from graphs.feeds import poll
-from graphs.schedules import run_schedule, schedules
-from graphs.taking_in import Intake
+from graphs.ingestion import Intake
 from ledger.jobs import DRIVE, forgotten
 from ledger.roles import patient
 from ledger.sweeping import sweep

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nodes.execute
-from graphs.second_look import SecondLook
+from graphs.approval_audit import ApprovalAudit
 from knowledge_index.policies import PolicyBook
 from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
@@ -44,10 +44,10 @@ def company(server_url: str) -> Iterator[Company]:
         yield made
 
 
-def second_look(company: Company) -> SecondLook:
+def second_look(company: Company) -> ApprovalAudit:
     """As an installation has it that runs what the company runs."""
     context = company.runtime.context
-    return SecondLook(context.packs, context.catalogue, [context.policies])
+    return ApprovalAudit(context.packs, context.catalogue, [context.policies])
 
 
 def found(company: Company, run: Run) -> list[str]:
@@ -138,9 +138,9 @@ def test_a_plan_of_policies_that_are_known_no_more_is_told_of(company: Company) 
     run = company.approve(company.propose(SHORT))
     assert isinstance(company.ledger, PostgresLedger)
     context = company.runtime.context
-    look = SecondLook(context.packs, context.catalogue, [PolicyBook([])])
+    look = ApprovalAudit(context.packs, context.catalogue, [PolicyBook([])])
     examine(company.ledger, also=look)
     assert look.looked_at == 0 and "of another policies" in look.sentence()
-    look = SecondLook({}, context.catalogue, [PolicyBook([]), context.policies])
+    look = ApprovalAudit({}, context.catalogue, [PolicyBook([]), context.policies])
     examine(company.ledger, also=look)
     assert look.left_out and company.effects(run)

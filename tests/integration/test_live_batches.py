@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from errors import BadInput, TryAgain
-from graphs.books import Ranked, book_events, ranked
+from graphs.batches import Ranked, batch_events, ranked
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from settings import CHECKOUT
@@ -62,7 +62,7 @@ BOOK = {
 
 def reviewed(company: Company, moment: datetime) -> list[Ranked]:
     """What `missions run account.daily_review --all` does, in the company that is open."""
-    events = book_events(company.runtime, EVENT, moment)
+    events = batch_events(company.runtime, EVENT, moment)
     return ranked(company.runtime, [company.runtime.drive(company.runtime.take_in(event).run_id) for event in events])
 
 
@@ -128,13 +128,13 @@ def test_an_empty_book_has_no_runs(company: Company) -> None:
 @pytest.mark.parametrize("event", ["invoice.received", "account.yearly_review", ""])
 def test_an_event_without_a_book_is_one_sentence(company: Company, event: str) -> None:
     with pytest.raises(BadInput, match=f"'{event}' is not an event with a batch; the ones with a batch are {EVENT}"):
-        book_events(company.runtime, event, morning())
+        batch_events(company.runtime, event, morning())
 
 
 def test_a_book_that_cannot_be_read_is_one_sentence_and_makes_no_runs(company: Company) -> None:
     runs = len(company.ledger.runs(limit=10_000))
     with company.without_systems("crm"), pytest.raises(TryAgain, match=f"the book of {EVENT} cannot be read: .*crm"):
-        book_events(company.runtime, EVENT, morning())
+        batch_events(company.runtime, EVENT, morning())
     assert len(company.ledger.runs(limit=10_000)) == runs
 
 
