@@ -62,7 +62,8 @@ _Graph = CompiledStateGraph[MissionState, MissionContext, MissionState, MissionS
 OnObservation = Callable[[Mapping[str, Any]], None]
 
 
-def _thread(run_id: str) -> RunnableConfig:
+def thread(run_id: str) -> RunnableConfig:
+    """The checkpoints of a run, as LangGraph names them."""
     return {"configurable": {"thread_id": run_id}}
 
 
@@ -93,7 +94,7 @@ class Runtime:
         #: the policies that decide, beside what their folder holds
         self.policies_in_force = PoliciesInForce(context.policies)
         self.saver = saver
-        self._graph = compiled_graph().copy({"checkpointer": saver})
+        self.graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
 
     def close(self) -> None:
@@ -193,7 +194,7 @@ class Runtime:
             check_restart(run, self.ledger.effects(run.run_id))
             saver = self._under(held)
             saver.delete_thread(run.run_id)
-            self._graph.copy({"checkpointer": saver}).update_state(_thread(run.run_id), {"run_id": run.run_id}, as_node=START)
+            self.graph.copy({"checkpointer": saver}).update_state(thread(run.run_id), {"run_id": run.run_id}, as_node=START)
             return self.ledger.under(held).restart(
                 run.run_id, self.versions(run.event), by=by, reason=reason, at=self.context.clock()
             )
@@ -323,9 +324,11 @@ class Runtime:
     def _drive_once(self, run: Run, held: Lease, context: MissionContext, on_observation: OnObservation | None) -> None:
         self._refuse_other_versions(run)
         saver = self._under(held)
-        graph = self._graph.copy({"checkpointer": saver})
-        given = self._given(run, held, graph, proposed=bool(context.ledger.proposals(run.run_id)))
-        config = _thread(run.run_id)
+        graph = self.graph.copy({"checkpointer": saver})
+        proposed = bool(context.ledger.proposals(run.run_id))
+        is_new = not proposed and held.token == 1 and self._durability == "exit"
+        given = _graph_input(graph, run.run_id, proposed=proposed, is_new=is_new)
+        config = thread(run.run_id)
         # where nobody watches, the nodes need no threads beside this one
         watched: Any = "custom" if on_observation else []
         with saver.together() if isinstance(saver, Checkpoints) else nullcontext():
@@ -333,16 +336,13 @@ class Runtime:
                 if on_observation:
                     on_observation(observation)
 
-    def _given(self, run: Run, held: Lease, graph: _Graph, *, proposed: bool) -> Any:
-        """What the graph is to go on with: checkpoints are of where it paused, and what the ledger has since counts."""
-        if not proposed and held.token == 1 and self._durability == "exit":
-            return {"run_id": run.run_id}
-        paused = graph.get_state(_thread(run.run_id))
-        if paused.values and paused.values.get("run_id") != run.run_id:
-            raise Stuck(f"the checkpoint of run {run.run_id} belongs to another run; restart the run, or close it")
-        if paused.interrupts:
-            return Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
-        return None if paused.next else {"run_id": run.run_id, "proposed": proposed}
+    @tracing_context(enabled=False)
+    def step(self, run_id: str) -> tuple[str, Mapping[str, Any]]:
+        """Run the next node alone, without a lease: its name, and its update of the state. With durability "sync" only."""
+        given = _graph_input(self.graph, run_id, proposed=bool(self.ledger.proposals(run_id)))
+        steps = self.graph.stream(given, thread(run_id), context=self.context, stream_mode="updates", interrupt_after="*")
+        ((node, update),) = next(step for step in steps if "__interrupt__" not in step).items()
+        return node, update or {}
 
     def _under(self, held: Lease) -> BaseCheckpointSaver[Any]:
         return self.saver.under(held) if isinstance(self.saver, Checkpoints) else self.saver
@@ -355,6 +355,18 @@ class Runtime:
                 f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; "
                 "start it anew, or close it"
             )
+
+
+def _graph_input(graph: _Graph, run_id: str, *, proposed: bool, is_new: bool = False) -> Any:
+    """What the graph goes on with: checkpoints are of where it paused, and what the ledger has since counts."""
+    if is_new:
+        return {"run_id": run_id}
+    paused = graph.get_state(thread(run_id))
+    if paused.values and paused.values.get("run_id") != run_id:
+        raise Stuck(f"the checkpoint of run {run_id} belongs to another run; restart the run, or close it")
+    if paused.interrupts:
+        return Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
+    return None if paused.next else {"run_id": run_id, "proposed": proposed}
 
 
 @contextmanager

@@ -11,17 +11,14 @@ from datetime import timedelta
 from itertools import count, takewhile
 from typing import Any, Literal
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
-from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, TryAgain
 from evals.evaluation.store import CaseAnswer, PlanStep
 from evals.recorded.recording import looks_behind
 from evals.shadow.persistence import ShadowFile, ShadowRun, ShadowWriter, SimulatedStep
 from evals.shadow.session import Shadow
-from graphs.mission import compiled_graph, graph_version
+from graphs.runtime import Runtime
 from ledger.base import Ledger
 from ledger.canonical import canonical, storable, utc_now
 from ledger.memory import MemoryLedger
@@ -154,13 +151,12 @@ def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int
     )
 
 
-@tracing_context(enabled=False)
 def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]:
     """Drive it to its end, every approval assumed: its ledger, and why it got stuck, or nothing."""
     memory = MemoryLedger()
-    memory.take_in(run.event, run.run_id, {"graph": graph_version()})
     pack = shadow.candidate.packs.get(run.event.mission)
     if pack is None or run.event.name not in pack.trigger.events:
+        memory.take_in(run.event, run.run_id, {})
         return memory, f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
     systems = SimulatedSystems(beside.reader(shadow.reader), shadow.catalogue)
     context = MissionContext(
@@ -168,18 +164,14 @@ def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]
         packs=shadow.candidate.packs, catalogue=shadow.catalogue, policies=shadow.candidate.policies,
         knowledge=shadow.knowledge, reasoner=Planner(), clock=utc_now,
     )  # fmt: skip
-    graph = compiled_graph().copy({"checkpointer": InMemorySaver()})
-    config: RunnableConfig = {"configurable": {"thread_id": run.run_id}}
-    given: Any = {"run_id": run.run_id}
+    runtime = Runtime(context, InMemorySaver(), "", memory)
+    runtime.take_in(run.event, run.run_id)
     try:
         for _ in range(MOST_APPROVALS + 1):
-            for _ in graph.stream(given, config, context=context, stream_mode=[], durability="exit"):
-                pass
-            paused = graph.get_state(config)
-            if not paused.interrupts:
-                return memory, "" if memory.run(run.run_id).status == "closed" else "the graph stopped without an end"
+            status = runtime.drive_one(run.run_id).status
+            if status != "waiting":
+                return memory, "" if status == "closed" else memory.incidents()[-1].reason[:500]
             _approve(memory, run.run_id)
-            given = Command(resume={paused.interrupts[0].id: "assumed"})
     except MissionsError as stuck:
         return memory, str(stuck)[:500]
     except Exception as defect:  # its words may hold what was read

@@ -18,17 +18,13 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
-from langsmith import tracing_context
 
 from errors import Refused
 from evals.evaluation.environment import EvalEnvironment
 from evals.recorded.cases import RecordedException
 from evals.walk.views import Picture, ProposalCard, Rail, before_and_after, picture
-from graphs.mission import compiled_graph
-from graphs.runtime import Runtime
+from graphs.runtime import Runtime, thread
 from knowledge_index.policies import Clause
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
@@ -86,27 +82,18 @@ class Walk(Displayable):
             self.ledger.add_person(name, role)
         reader = Listening(self.systems, environment.understands(self.ledger), self._now)
         self._context = environment.context(self.ledger, reader, self.systems, self._now, reasoner)
-        saver = InMemorySaver()
-        self._graph = compiled_graph().copy({"checkpointer": saver})
-        self._runtime = Runtime(self._context, saver, "", self.ledger, durability="sync")
+        self._runtime = Runtime(self._context, InMemorySaver(), "", self.ledger, durability="sync")
         self._run_id = self._runtime.take_in(case.event, case.case_id).run_id
-        self._config: RunnableConfig = {"configurable": {"thread_id": self._run_id}}
 
     # Going on
 
-    @tracing_context(enabled=False)
     def step(self) -> NodeStep:
         """Run the next node. Raises Refused where the run waits for a person, or is over."""
         if self.run.status != "running":
             raise Refused(f"run {self._run_id} {self._standing()}; there is no next node")
         before = len(self.rail)
-        paused = self._graph.get_state(self._config)
-        given: Any = None if paused.values else {"run_id": self._run_id}
-        if paused.interrupts:
-            given = Command(resume={paused.interrupts[0].id: "the ledger holds the decision"})
-        steps = self._graph.stream(given, self._config, context=self._context, stream_mode="updates", interrupt_after="*")
-        ((node, update),) = next(step for step in steps if "__interrupt__" not in step).items()
-        return NodeStep(node, Rail(self.rail[before:]), update or {})
+        node, update = self._runtime.step(self._run_id)
+        return NodeStep(node, Rail(self.rail[before:]), update)
 
     def drive(self) -> "Walk":
         """Go on until the run waits for a person, is closed or an incident."""
@@ -165,10 +152,10 @@ class Walk(Displayable):
     @property
     def graph(self) -> Picture:
         """The graph, with the nodes that have run and the one that comes next."""
-        history = list(self._graph.get_state_history(self._config))
+        history = list(self._runtime.graph.get_state_history(thread(self._run_id)))
         been = {name for earlier in history[1:] for name in earlier.next}
         here = set(history[0].next) if history else {"gather"}
-        return picture(self._graph.get_graph(), been - here, here)
+        return picture(self._runtime.graph.get_graph(), been - here, here)
 
     @property
     def observations(self) -> pd.DataFrame:
@@ -187,7 +174,7 @@ class Walk(Displayable):
     @property
     def findings(self) -> pd.DataFrame:
         """What the facts mean: a row a finding, with the reads that it is made of, and why one cannot be told."""
-        look = self._graph.get_state(self._config).values.get("look", 1)
+        look = self._runtime.graph.get_state(thread(self._run_id)).values.get("look", 1)
         found = self._context.case(self.run, look).findings
         columns = ["id", "dimension", "says", "facts", "lacking"]
         return pd.DataFrame([{name: one[name] for name in columns} for one in found], columns=columns)

@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command[Any]] = {
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_command_made_up_for_the_graph_executes_nothing(what: str, company: Company) -> None:
     run = company.propose(SHORT)
-    before, graph = company.snapshot(), company.runtime._graph
+    before, graph = company.snapshot(), company.runtime.graph
     with suppress(Exception):  # whatever it is told; what counts is what was done
         graph.invoke(COMMANDS[what], {"configurable": {"thread_id": run.run_id}}, context=company.runtime.context)
     with suppress(MissionsError):

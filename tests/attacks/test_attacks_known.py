@@ -77,7 +77,7 @@ def test_what_was_rejected_is_brought_to_run_all_the_same(then: str, company: Co
     with suppress(Exception):  # whatever it is told; what counts is what was done
         if then in jumps:
             config = {"configurable": {"thread_id": run.run_id}}
-            company.runtime._graph.invoke(jumps[then], config, context=company.runtime.context)
+            company.runtime.graph.invoke(jumps[then], config, context=company.runtime.context)
         elif then == "approve":
             company.runtime.decide(run.run_id, "approve", "sara", "after all", digest=proposal.digest)
         elif then == "take in again":
@@ -99,7 +99,7 @@ def test_one_approval_is_used_twice(company: Company) -> None:
     company.runtime.drive(run.run_id)
     with suppress(Exception):
         config = {"configurable": {"thread_id": run.run_id}}
-        company.runtime._graph.invoke(Command(goto="execute"), config, context=company.runtime.context)
+        company.runtime.graph.invoke(Command(goto="execute"), config, context=company.runtime.context)
     assert (company.effects(run), company.snapshot()) == (done, after)
     assert len(company.ledger.decisions(run.run_id)) == 1
 
@@ -172,7 +172,7 @@ def test_a_paused_run_is_changed_before_it_goes_on(what: str, company: Company) 
     elif what == "the decision in the checkpoint":
         state = {"decision": {"id": "d", "kind": "approve", "by": "rita"}, "waits": False}
         with suppress(Exception):
-            company.runtime._graph.update_state(config, state, as_node="review")
+            company.runtime.graph.update_state(config, state, as_node="review")
     else:
         company.sql("DELETE FROM checkpoints WHERE thread_id = %s", run.run_id)
         company.sql("UPDATE checkpoints SET thread_id = %s WHERE thread_id = %s", run.run_id, other.run_id)

@@ -250,7 +250,7 @@ def test_a_real_decision_after_a_forged_one_counts(company: Company, kind: str, 
 
 def resume_behind_the_ledger(company: Company, run_id: str, value: dict[str, Any]) -> None:
     """What a client with access to the checkpoints (Studio, a script) can do: resume the interrupt by its id."""
-    graph: Any = company.runtime._graph
+    graph: Any = company.runtime.graph
     config = {"configurable": {"thread_id": run_id}}
     paused = graph.get_state(config)
     with suppress(MissionsError):  # that it is told is fine; what counts is what was done

@@ -49,7 +49,7 @@ def test_observations_are_in_the_ledger_in_order_and_streamed_as_they_arise(comp
 
 @pytest.mark.slow
 def test_the_state_of_every_case_of_the_sample_stays_under_20_kb(company: Company, all_runs: dict[str, str]) -> None:
-    graph: Any = company.runtime._graph
+    graph: Any = company.runtime.graph
     for case_id, run_id in all_runs.items():
         for snapshot in graph.get_state_history({"configurable": {"thread_id": run_id}}):
             assert len(ormsgpack.packb(snapshot.values)) < LARGEST_STATE, case_id
@@ -72,7 +72,7 @@ def test_every_checkpoint_loads_where_only_plain_data_may(
 
 @pytest.mark.slow
 def test_the_checkpoint_and_the_ledger_agree_about_what_waits(company: Company, all_runs: dict[str, str]) -> None:
-    graph: Any = company.runtime._graph
+    graph: Any = company.runtime.graph
     for run_id in all_runs.values():
         paused = bool(graph.get_state({"configurable": {"thread_id": run_id}}).interrupts)
         assert paused == (company.ledger.run(run_id).status == "waiting")
