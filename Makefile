@@ -4,8 +4,8 @@ BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 SHELL := bash
-# pip, with a line that shows how far it is: PIP LOCK; a lock names all that is needed
-PIP = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --require-hashes -r $(1) | \
+# pip, with a line that shows how far it is: PIP LOCK; a lock names all that is needed, and what is imported is compiled then
+PIP = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile --no-deps --require-hashes -r $(1) | \
   awk '/^(Collecting|Requirement already)/ { printf "\r  %d packages", ++n; fflush() } \
   /^Installing/ { printf "\r  %d packages, unpacking\n", n; fflush() }'
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
