@@ -94,8 +94,8 @@ screenshots: install-dev  ## take the pictures of docs/ anew (needs Chromium)
 
 bench: install-dev  ## speed and memory beside a baseline of the same run, in a company of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
-	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m evals.bench && $(BIN)/python -m evals.bench_batch && \
-	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m evals.history.bench
+	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m tests.bench.missions && $(BIN)/python -m tests.bench.batch && \
+	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m tests.bench.history
 
 sbom: install-dev  ## what an installation for use is made of, in build/: CycloneDX with hashes, and the licenses, which must be allowed
 	@mkdir -p build

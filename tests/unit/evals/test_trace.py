@@ -3,7 +3,7 @@
 import pytest
 
 from errors import BadInput
-from evals.trace import Route, trace
+from tests.bench.trace import Route, trace
 
 MOST_FILES, MOST_FUNCTIONS, MOST_CHANGES = 43, 346, 203
 

@@ -1,4 +1,4 @@
-"""The way of one exception through the code, from its event to the closed run: `python -m evals.trace O-99308`.
+"""The way of one exception through the code, from its event to the closed run: `python -m tests.bench.trace O-99308`.
 
 The recorded exception of this subject runs in memory, is approved and executed, twice: what is made once a process (packs,
 compiled conditions, what was embedded) is no part of the way. Traced is the second run, with the code of this project that

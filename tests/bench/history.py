@@ -1,7 +1,7 @@
-"""`python -m evals.history.bench --lines 10000000`: speed and memory of a scan, recall and precision, by kind.
+"""`python -m tests.bench.history --lines 10000000`: speed and memory of a scan, recall and precision, by kind.
 
 The baseline is the same engine that reads the same columns of the same file, in the same run: machines are shared and noisy.
-Both are told by wall clock, and by the time that processors worked, which other processes change less. Scans run in
+Both are measured by wall clock, and by the time that processors worked, which other processes change less. Scans run in
 processes of their own, so that the greatest memory of each is known.
 """
 
@@ -66,7 +66,7 @@ def _measure(history: Path, truth: Path, out: Path, rounds: int) -> None:
 
 
 def _once(what: str, history: Path, out: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "evals.history.bench", "--once", what, "--history", str(history), "--truth", str(out)]
+    command = [sys.executable, "-m", "tests.bench.history", "--once", what, "--history", str(history), "--truth", str(out)]
     said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=CHECKOUT).stdout
     figures: dict[str, float] = json.loads(said.splitlines()[-1])
     return figures

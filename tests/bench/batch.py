@@ -1,6 +1,6 @@
 """Batches: cases a second with one process, with two, and with Ray, each after its start, and how long the start takes.
 
-`python -m evals.bench_batch [CASES]`. In every round each engine runs the same cases, so that what else the machine does
+`python -m tests.bench.batch [CASES]`. In every round each engine runs the same cases, so that what else the machine does
 meets all of them; the figures are medians of rounds, and the ratios medians of the ratios of a round.
 """
 
