@@ -52,7 +52,7 @@ def prune_all(
     kept = chosen.retention_days if days is None else days
     url = open_database(chosen)
     # as the account itself: the roles may delete none of it
-    with PostgresLedger.open(url) as ledger, PostgresSaver.from_conn_string(url) as saver, progress("pruning", None):
+    with PostgresLedger.open(url) as ledger, PostgresSaver.from_conn_string(url) as saver, progress("pruning"):
         done = prune(ledger, saver, utc_now() - timedelta(days=kept))
     say(
         f"Deleted what ended more than {kept:g} days: the checkpoints of {done.runs} runs, {done.leases} leases, "
@@ -63,7 +63,7 @@ def prune_all(
 @app.command("backup")
 def back_up(file: Path) -> None:
     """Write the whole database into a new file, while everybody goes on working."""
-    with progress("backing up", None):
+    with progress("backing up"):
         size = backup.back_up(_url(), file)
     say(f"The database is in {file}, {size / 1_000_000:.1f} MB. Keep the keys of {settings().home} too.")
 
@@ -71,7 +71,7 @@ def back_up(file: Path) -> None:
 @app.command("restore")
 def restore(file: Path) -> None:
     """Put a backup into the database, which must be empty."""
-    with progress("restoring", None):
+    with progress("restoring"):
         backup.restore(_url(), file)
     open_database(settings())
     say(f"{file} was restored. Run `missions audit verify` to check it and `missions knowledge build` to build the index.")

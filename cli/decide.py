@@ -5,12 +5,12 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from cli.screen import say, say_after
+from cli.screen import Reason, RunId, say, say_after
 from cli.session import decider, open_ledger
+from cli.show import ended
 from errors import BadInput, Refused
 from graphs.runtime import open_runtime
-from ledger.records import DecisionKind, Proposal
-from ledger.services import AdminService
+from ledger.records import DecisionKind
 from nodes.judge import what_follows
 from settings import settings
 
@@ -18,9 +18,9 @@ KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 
 def decide_run(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    run_id: RunId,
     kind: Annotated[str, typer.Argument(metavar="approve|edit|reject|respond|escalate")],
-    reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")],
+    reason: Reason,
     set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
     drop: Annotated[list[int] | None, typer.Option(help="edit: remove this step.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
@@ -28,30 +28,34 @@ def decide_run(
     digest: Annotated[str | None, typer.Option(help="Refuse if the waiting proposal does not have this digest.")] = None,
 ) -> None:
     """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
-    chosen = _kind(kind)
+    if kind not in KINDS:
+        raise BadInput(f"{kind!r} is not a decision; choose one of {', '.join(KINDS)}")
     with open_ledger() as ledger:  # before the runtime, which takes its time
-        by = decider(AdminService(ledger)).name
+        by = decider(ledger)
     with open_runtime(settings()) as runtime:
         run = runtime.ledger.run(run_id)
         proposal = runtime.ledger.proposal(run.run_id)
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide; see `missions show {run.run_id}`")
-        details = _details(kind, proposal, set_ or [], drop or [], queue_name, reason)
+        if kind != "edit" and (set_ or drop):
+            raise BadInput(f"--set and --drop belong to an edit, not to {kind}")
+        details: dict[str, Any] = {"remark": reason} if kind == "respond" else {"queue": queue_name} if kind == "escalate" else {}
         if kind == "edit":
+            details["plan"] = edited(proposal.plan, set_ or [], drop or [])
             judgement = runtime.preview(run.run_id, details["plan"], by)
             if judgement.objections:
                 raise BadInput(f"the plan does not pass the checks, so nothing was decided: {'; '.join(judgement.objections)}")
             say(what_follows(judgement))
         if without:
             details["without"] = without
-        _, status = runtime.decide(run.run_id, chosen, by, reason, digest, details)
+        _, status = runtime.decide(run.run_id, kind, by, reason, digest, details)
         if status == "pending":
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")
             return
         say(f"{by}: {kind} {run.event.subject} ({proposal.verdict}).")
-        after = runtime.drive(run.run_id, _tell)
+        after = runtime.drive(run.run_id, _print_observation)
         if after.status == "closed":
-            say(f"{run.event.subject}: {after.verdict}, {str(after.outcome).replace('_', ' ')}.")
+            say(f"{run.event.subject}: {ended(after)}.")
         elif after.status == "waiting":
             say(f"{run.event.subject} is waiting for a decision again; see `missions show {run.run_id}`.")
         else:
@@ -59,28 +63,9 @@ def decide_run(
             raise Refused(f"the decision is recorded, but the run is now an incident: {'; '.join(reasons)}")
 
 
-def _tell(observation: Mapping[str, Any]) -> None:
+def _print_observation(observation: Mapping[str, Any]) -> None:
     if observation["kind"] != "verdict":  # it is the last line, with what became of it
         say_after("  ", observation["text"])
-
-
-def _kind(word: str) -> DecisionKind:
-    for kind in KINDS:
-        if kind == word:
-            return kind
-    raise BadInput(f"{word!r} is not a decision; choose one of {', '.join(KINDS)}")
-
-
-def _details(
-    kind: str, proposal: Proposal, edits: Sequence[str], drops: Sequence[int], queue: str, reason: str
-) -> dict[str, Any]:
-    if kind == "edit":
-        return {"plan": edited(proposal.plan, edits, drops)}
-    if edits or drops:
-        raise BadInput(f"--set and --drop belong to an edit, not to {kind}")
-    if kind == "respond":
-        return {"remark": reason}
-    return {"queue": queue} if kind == "escalate" else {}
 
 
 def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Sequence[int]) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
 """`missions events` and `missions source`: events of a file, what could not be taken in, and the systems that hand events in."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from cli.screen import Json, print_json, progress, say, table
+from cli.screen import Json, Reason, print_json, progress, say, table
 from cli.session import decider, open_ledger
 from cli.user import manager
 from errors import BadInput, TryAgain
@@ -18,7 +18,7 @@ from graphs.pack_files import load_packs
 from graphs.runtime import Runtime, open_runtime
 from knowledge_index.policies import PolicyBook
 from ledger.inbox import SourceBounds, check_bounds
-from ledger.services import AdminService, Inbox
+from ledger.services import Inbox
 from settings import settings
 from systems.catalogue import default_catalogue
 from systems.config import load_config
@@ -42,7 +42,7 @@ def take(file: Annotated[Path, typer.Argument(help="FILE.jsonl: one event per li
         lines = file.open("rb")
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of events, one per line") from error
-    with lines, open_runtime(settings()) as runtime, open_ledger() as ledger, progress("events", None) as advance:
+    with lines, open_runtime(settings()) as runtime, open_ledger() as ledger, progress("events") as advance:
         intake = Intake(runtime, Inbox(ledger), as_of_days=settings().as_of_days)
         report = ingest(intake, _counted(_raws(lines, file, intake.of_files), advance))
     taken, known, dead = len(report.taken_in), len(report.known), len(report.dead_letters)
@@ -79,7 +79,7 @@ def again(
 ) -> None:
     """Take a dead letter in now, as the person who is signed in."""
     with open_ledger() as ledger:
-        by, inbox = decider(AdminService(ledger)).name, Inbox(ledger)
+        by, inbox = decider(ledger), Inbox(ledger)
         inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
             intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime))
@@ -90,10 +90,10 @@ def again(
 
 
 @app.command("drop")
-def drop(letter: str, reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")]) -> None:
+def drop(letter: str, reason: Reason) -> None:
     """Settle a dead letter and take nothing in, as the person who is signed in."""
     with open_ledger() as ledger:
-        settled = Inbox(ledger).settle_letter(letter, decider(AdminService(ledger)).name, reason)
+        settled = Inbox(ledger).settle_letter(letter, decider(ledger), reason)
     say(f"{settled.letter_id} is dropped.")
 
 
@@ -146,10 +146,9 @@ def add_source(
     per_hour: _PerHour = 3_600,
 ) -> None:
     """Add an event source and print its token, once. Takes an administrator."""
-    bounds = SourceBounds(missions=_listed(missions), as_of_days=as_of_days, hourly=per_hour)
-    check_bounds(bounds, _known_missions())
+    bounds = _bounds(SourceBounds(), missions, as_of_days, per_hour)
     with open_ledger() as ledger:
-        token = Inbox(ledger).add_source(name, manager(ledger, AdminService(ledger), what="manage_sources"), bounds)
+        token = Inbox(ledger).add_source(name, manager(ledger, what="manage_sources"), bounds)
     say(f"Token of {name}, shown now and never again:")
     say(token)
     say("It goes with each request: POST /events, Authorization: Bearer TOKEN (docs/events.md).", style="dim")
@@ -161,21 +160,15 @@ def bound_source(
 ) -> None:
     """Let an event source do something else from now on; what is not named stays. Takes an administrator."""
     with open_ledger() as ledger:
-        by, inbox = manager(ledger, AdminService(ledger), what="manage_sources"), Inbox(ledger)
+        by, inbox = manager(ledger, what="manage_sources"), Inbox(ledger)
         source = inbox.source_named(name)
         if source is None:
             raise BadInput(f"There is no event source '{name}'; see `missions source list`.")
-        now = source.bounds
-        bounds = SourceBounds(
-            missions=now.missions if missions is None else _listed(missions),
-            as_of_days=now.as_of_days if as_of_days is None else as_of_days,
-            hourly=now.hourly if per_hour is None else per_hour,
-        )
-        check_bounds(bounds, _known_missions())
+        bounds = _bounds(source.bounds, missions, as_of_days, per_hour)
         inbox.bound_source(name, bounds, by)
-    said = "every Mission" if bounds.missions is None else ", ".join(bounds.missions)
+    names = "every Mission" if bounds.missions is None else ", ".join(bounds.missions)
     back = f"{bounds.as_of_days} day{'' if bounds.as_of_days == 1 else 's'} back"
-    say(f"{name}: {said}; {back}; {'any number of' if bounds.hourly is None else format(bounds.hourly, ',')} events an hour.")
+    say(f"{name}: {names}; {back}; {'any number of' if bounds.hourly is None else format(bounds.hourly, ',')} events an hour.")
 
 
 @sources.command("list")
@@ -198,14 +191,16 @@ def list_sources() -> None:
 def end_source(name: str) -> None:
     """End an event source: its token is good for nothing any more. Takes an administrator."""
     with open_ledger() as ledger:
-        Inbox(ledger).end_source(name, manager(ledger, AdminService(ledger), what="manage_sources"))
+        Inbox(ledger).end_source(name, manager(ledger, what="manage_sources"))
     say(f"{name} can no longer send events.")
 
 
-def _listed(missions: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
-
-
-def _known_missions() -> list[str]:
+def _bounds(now: SourceBounds, missions: str | None, as_of_days: int | None, per_hour: int | None) -> SourceBounds:
+    """Bounds with what is named. Raises BadInput for a Mission that there is not."""
+    given: dict[str, Any] = {"as_of_days": as_of_days, "hourly": per_hour}
+    if missions is not None:
+        given["missions"] = tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
+    bounds = replace(now, **{name: value for name, value in given.items() if value is not None})
     chosen = settings()
-    return list(load_packs(chosen.packs, default_catalogue(), PolicyBook.load(*chosen.policy_folders)))
+    check_bounds(bounds, list(load_packs(chosen.packs, default_catalogue(), PolicyBook.load(*chosen.policy_folders))))
+    return bounds

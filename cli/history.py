@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.screen import progress_told, say, table
+from cli.screen import progress, say, table
 from evals.history import make_files, scan
 from rendering import plain
 
@@ -25,7 +25,7 @@ def scan_history(
     ] = False,
 ) -> None:
     """Find the exceptions in a history of orders: double orders and charges, wrong prices, late promises and more."""
-    with progress_told("scanning") as advance:
+    with progress("scanning") as advance:
         found = scan(orders, out, memory_mb=memory_mb, trusted=trusted, on_progress=advance)
     rows: list[tuple[object, ...]] = [
         (kind, f"{number:,}", f"{found.cases.get(kind, 0):,}") for kind, number in found.counts.items()
@@ -48,6 +48,6 @@ def make_history(
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same history.")] = 0,
 ) -> None:
     """Make a history up, with exceptions, and with what looks like one and is none."""
-    with progress_told("making") as advance:
+    with progress("making") as advance:
         exceptions = make_files(lines, seed, out, truth, on_progress=advance)
     say(f"About {lines:,} order lines in {out}; the {exceptions:,} exceptions in them are listed in {truth}.")

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.screen import Json, moment, print_json, say, table
+from cli.screen import Json, Reason, RunId, moment, print_json, say, table
 from cli.session import decider, open_ledger
+from cli.show import ended
 from errors import BadInput
 from ledger.incident_resolution import Resolution, in_doubt, settle
 from ledger.services import AdminService
@@ -39,43 +40,35 @@ def list_incidents(as_json: Json = False) -> None:
 
 @app.command("retry")
 def retry(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    run_id: RunId,
     reason: Annotated[str, typer.Option(help="What you fixed; recorded in the audit log.")],
     step: Annotated[str, typer.Option(help="What you found in the system for the step in doubt: done or failed.")] = "",
-    anew: Annotated[bool, typer.Option("--anew", help="Restart from the beginning, with today's pack and policies.")] = False,
+    restart: Annotated[bool, typer.Option("--anew", help="Restart from the beginning, with today's pack and policies.")] = False,
 ) -> None:
     """Let a run go on, as the person who is signed in."""
-    if step not in _STEP or (step and anew):
+    if step not in _STEP or (step and restart):
         raise BadInput(f"--step {step!r} is not an outcome; give done or failed, without --anew")
     with open_ledger() as ledger:
-        by = decider(AdminService(ledger)).name
-        after = ledger.run(run_id) if anew else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
-    if anew or after.status == "running":
+        by = decider(ledger)
+        after = ledger.run(run_id) if restart else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
+    if restart or after.status == "running":
         from graphs.runtime import open_runtime
         from settings import settings
 
         with open_runtime(settings()) as runtime:
-            if anew:
+            if restart:
                 runtime.restart(after.run_id, by, reason)
             after = runtime.drive(after.run_id, lambda observation: say(f"  {observation['text']}"))
             stuck = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == after.run_id]
         if stuck:
             say(f"{after.event.subject} is stuck again: {stuck[-1]}")
             return
-    ended = (
-        f"is closed: {after.verdict}, {str(after.outcome).replace('_', ' ')}"
-        if after.status == "closed"
-        else "waits for a decision"
-    )
-    say(f"{after.event.subject} {ended}.")
+    say(f"{after.event.subject} {f'is closed: {ended(after)}' if after.status == 'closed' else 'waits for a decision'}.")
 
 
 @app.command("close")
-def close(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
-    reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")],
-) -> None:
+def close(run_id: RunId, reason: Reason) -> None:
     """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
     with open_ledger() as ledger:
-        after = settle(ledger, run_id, "close", decider(AdminService(ledger)).name, reason, moment(""))
+        after = settle(ledger, run_id, "close", decider(ledger), reason, moment(""))
     say(f"{after.event.subject} is closed: {after.outcome!s}.")

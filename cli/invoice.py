@@ -76,11 +76,11 @@ def _text(file: Path) -> str:
 
 def _values(read: Mapping[str, Any]) -> dict[str, Any]:
     """As `systems.invoices` reads it; amounts that the text does not name are none."""
-    told = {name: field and field["value"] for name, field in read.items() if name not in ("kind", "lines")}
+    values = {name: field and field["value"] for name, field in read.items() if name not in ("kind", "lines")}
     lines = [{name: field and field["value"] for name, field in line.items()} for line in read["lines"]]
     for line in lines:
         line["name"] = line["name"] or ""
-    return {**told, "freight_cents": told["freight_cents"] or 0, "tax_cents": told["tax_cents"] or 0, "lines": lines}
+    return {**values, "freight_cents": values["freight_cents"] or 0, "tax_cents": values["tax_cents"] or 0, "lines": lines}
 
 
 def _rows(read: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -30,28 +30,25 @@ def build_index() -> None:
 
 def build_knowledge(chosen: Settings) -> BuildReport:
     """Build the index of the settings, with a progress bar."""
-    with progress("knowledge", None) as advance:
-        return build(PolicyBook.load(*chosen.policy_folders), chosen.knowledge, MiniLM(), on_progress=lambda *_: advance())
+    with progress("knowledge") as advance:
+        return build(PolicyBook.load(*chosen.policy_folders), chosen.knowledge, MiniLM(), on_progress=advance)
 
 
 def learn_phrasings(chosen: Settings) -> None:
     """Have at hand what messages ask for, from every folder of phrasings; with a progress bar where it must be learned."""
     for folder in _phrasings(chosen):
-        with progress(f"phrasings: {folder.name}", None) as advance:
-            Intents.open(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance()).close()
+        with progress(f"phrasings: {folder.name}") as advance:
+            Intents.open(folder, MiniLM(), chosen.language, on_progress=advance).close()
 
 
 @app.command("status")
 def show_status() -> None:
     """Which policies decide, and which files of the folder say something else and are not in force."""
-    chosen = settings()
     with open_ledger() as ledger:
         kept = AdminService(ledger).policies_kept()
-    current = read_policies_in_force(chosen, kept)
-    if kept:
-        say(f"The policies in force were saved on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}.")
-    else:
-        say("No policies are in force yet: the first start takes those of the folder.")
+    current = read_policies_in_force(settings(), kept)
+    saved = f"The policies in force were saved on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}." if kept else ""
+    say(saved or "No policies are in force yet: the first start takes those of the folder.")
     for message in current.messages() or ["Nothing in the folder is held back."]:
         say(message)
 
@@ -75,8 +72,8 @@ def ship_phrasings() -> None:
     """Learn what messages ask for from the phrasings, and keep it beside them for everybody (a minute)."""
     chosen = settings()
     for folder in _phrasings(chosen):
-        with progress(f"phrasings: {folder.name}", None) as advance:
-            fresh = Intents.ship(folder, MiniLM(), chosen.language, on_progress=lambda *_: advance())
+        with progress(f"phrasings: {folder.name}") as advance:
+            fresh = Intents.ship(folder, MiniLM(), chosen.language, on_progress=advance)
         say(f"{shipped(folder)} {'was rebuilt; commit it with the phrasings' if fresh else 'is already up to date'}.")
 
 

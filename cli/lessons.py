@@ -17,7 +17,6 @@ from evals.recorded.recording import record
 from graphs.pack_files import load_packs
 from harmless import escaped
 from knowledge_index.policies import PolicyBook
-from ledger.services import AdminService
 from rendering import plain
 from settings import settings
 from strict_json import strict_json
@@ -102,7 +101,7 @@ def promote_lesson(
     catalogue, chosen = default_catalogue(), settings()
     expected = None if expect is None else _expected(expect)
     with open_ledger() as ledger:
-        by = decider(AdminService(ledger)).name
+        by = decider(ledger)
         one = lessons.lesson(ledger, lesson, catalogue)
         # what the person says is right is looked at with the pack
         packs = {} if expected is None else load_packs(chosen.packs, catalogue, PolicyBook.load(*chosen.policy_folders))
@@ -114,7 +113,7 @@ def promote_lesson(
 def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="The reason, recorded in the audit log.")]) -> None:
     """Nothing is to be learned from it, says the person who is signed in."""
     with open_ledger() as ledger:
-        by = decider(AdminService(ledger)).name
+        by = decider(ledger)
         one = lessons.lesson(ledger, lesson, default_catalogue())
         lessons.drop(ledger, one, by=by, reason=reason)
     say(f"{one.lesson_id[:8]} is dropped.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -58,24 +58,38 @@ def run_targets(
         summary(runtime, runs)
 
 
+class _Result(NamedTuple):
+    """What a list of runs says of one."""
+
+    verdict: str
+    actions: int
+    waits_for: str
+    cents: int
+
+    @classmethod
+    def of(cls, runtime: Runtime, run: Run) -> "_Result":
+        proposal = runtime.ledger.proposal(run.run_id)
+        if proposal is None:
+            return cls(run.status, 0, "nobody", 0)
+        waits_for = who(proposal, runtime.ledger.decisions(run.run_id)) if run.status == "waiting" else "nobody"
+        return cls(proposal.verdict, len(proposal.plan), waits_for, proposal.money_at_stake_cents)
+
+
 def _run_batch(event: str, as_of: str) -> None:
     """Run the Mission of an event on every subject, and print them with the most urgent first."""
     with open_runtime(settings()) as runtime:
         left_out: list[str] = []
         runs = run_events(runtime, batch_events(runtime, event, moment(as_of), left_out.append))
-        rows = []
-        for place, one in enumerate(ranked(runtime, runs), start=1):
-            proposal = runtime.ledger.proposal(one.run.run_id)
-            waiting = proposal is not None and one.run.status == "waiting"
-            waits = who(proposal, runtime.ledger.decisions(one.run.run_id)) if proposal and waiting else "nobody"
-            verdict = proposal.verdict if proposal else one.run.status
-            rows.append((place, one.run.run_id, one.run.event.subject, verdict, waits, one.says))
+        ranking = [(one, _Result.of(runtime, one.run)) for one in ranked(runtime, runs)]
+        rows = [
+            (place, one.run.run_id, one.run.event.subject, result.verdict, result.waits_for, one.says)
+            for place, (one, result) in enumerate(ranking, start=1)
+        ]
         table(("", "run", "subject", "verdict", "waits for", "because"), rows, right=("",))
         for subject in left_out:
             say(f"Skipped, because its name cannot be stored: {subject[:60]}")
-        waiting_runs = [run for run in runs if run.status == "waiting"]
-        at_stake = sum(p.money_at_stake_cents for run in waiting_runs if (p := runtime.ledger.proposal(run.run_id)))
-        say(f"{len(runs)} subjects, {len(waiting_runs)} wait for a person, {dollars(at_stake)} at stake.")
+        waiting = [result.cents for one, result in ranking if one.run.status == "waiting"]
+        say(f"{len(runs)} subjects, {len(waiting)} wait for a person, {dollars(sum(waiting))} at stake.")
 
 
 def run_invoice(file: Path) -> None:
@@ -108,18 +122,13 @@ def run_events(runtime: Runtime, events: Sequence[Event]) -> list[Run]:
 
 def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
     """Print what was found: subject, verdict, what waits for whom, money at stake."""
-    rows, at_stake, waiting = [], 0, 0
-    for run in runs:
-        proposal = runtime.ledger.proposal(run.run_id)
-        cents = proposal.money_at_stake_cents if proposal else 0
-        waits = who(proposal, runtime.ledger.decisions(run.run_id)) if proposal and run.status == "waiting" else "nobody"
-        waiting, at_stake = waiting + (run.status == "waiting"), at_stake + (cents if run.status == "waiting" else 0)
-        verdict = proposal.verdict if proposal else run.status
-        rows.append((run.run_id, run.event.subject, verdict, len(proposal.plan) if proposal else 0, waits, dollars(cents)))
+    found = [(run, _Result.of(runtime, run)) for run in runs]
+    rows = [(run.run_id, run.event.subject, one.verdict, one.actions, one.waits_for, dollars(one.cents)) for run, one in found]
     columns = ("run", "subject", "verdict", "actions", "waits for", "at stake")
     table(columns, rows, right=("actions", "at stake"), whole=("run", "verdict", "waits for"))
-    exceptions, wait = counted(len(runs), "exception", "exceptions"), counted(waiting, "waits", "wait")
-    say(f"{exceptions}, {wait} for a person, {dollars(at_stake)} at stake.")
+    waiting = [one.cents for run, one in found if run.status == "waiting"]
+    exceptions, wait = counted(len(runs), "exception", "exceptions"), counted(len(waiting), "waits", "wait")
+    say(f"{exceptions}, {wait} for a person, {dollars(sum(waiting))} at stake.")
 
 
 def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Event:

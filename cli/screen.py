@@ -1,6 +1,6 @@
 """What commands print. Text from outside is shown as text: no markup, no control characters, no escape sequences."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Annotated, Any
@@ -28,6 +28,8 @@ from harmless import Harmless, escaped, harmless
 from rendering import Displayable, Title, plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN")]
+Reason = Annotated[str, typer.Option(help="The reason, recorded in the audit log.")]
 #: a column that may be folded is not made narrower than this for the screen
 _NARROW = 8
 
@@ -118,10 +120,9 @@ def _widths(cells: Sequence[Sequence[str]], whole: Sequence[bool], room: int) ->
     return 1, least
 
 
-def say_after(lead: str, *pieces: Any) -> None:
+def say_after(lead: str, text: str) -> None:
     """Print a line of plain text after what leads it; where it is folded, it goes on under itself."""
-    said = Text(" ".join(plain(piece, 2_000) for piece in pieces))
-    for number, line in enumerate(said.wrap(console, max(20, console.width - cell_len(lead)))):
+    for number, line in enumerate(Text(plain(text, 2_000)).wrap(console, max(20, console.width - cell_len(lead)))):
         console.print(Text(lead if number == 0 else " " * cell_len(lead)).append_text(line))
 
 
@@ -147,25 +148,13 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int | None, done: int = 0) -> Iterator[Any]:
-    """A progress bar with rate, time and time left; call what it gives once for every finished piece.
+def progress(what: str, total: int | None = None, done: int = 0) -> Iterator[Any]:
+    """A progress bar with rate, time and time left; call what it gives for every finished piece, or with (done, of how many).
 
     `done` pieces are finished already. Nothing is shown where no terminal is.
     """
-    with _bar() as bar:
-        task = bar.add_task(what, total=total, completed=done)
-        yield lambda: bar.advance(task)
-
-
-@contextmanager
-def progress_told(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar; call what it gives with how many pieces are done, and of how many."""
-    with _bar() as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn())
     screen = Screen(stderr=True)
-    return Progress(*columns, TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal)
+    with Progress(*columns, TimeRemainingColumn(), console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=total, completed=done)
+        yield lambda done=None, of=None: bar.update(task, advance=1 if done is None else None, completed=done, total=of)

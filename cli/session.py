@@ -51,13 +51,15 @@ def sign_in(name: str) -> None:
         knock = desk.sign_in(name, password, lasts, second_factor=roles)
         if knock.choose:
             say("This was a one-time password: choose one of your own, of at least 12 characters.")
-            own = _choose()
+            own = _ask("New password: ")
+            if _ask("The same again: ") != own:
+                raise BadInput("the two passwords differ: sign in again")
             knock = desk.sign_in(name, password, lasts, own, second_factor=roles)
             password = own if knock.code else password
         if knock.code:
             knock = desk.sign_in(name, password, lasts, code=_code(knock, name), second_factor=roles)
         if not knock.token:
-            raise Refused(_lowered(knock.refused))
+            raise Refused(knock.refused[:1].lower() + knock.refused[1:].rstrip("."))
         _end(desk, chosen)
         keep(knock.token, chosen)
         person = desk.who(knock.token)
@@ -83,12 +85,12 @@ def signed_in(desk: AdminService) -> Person | None:
     return desk.who(token, chosen.second_factor_roles) if token else None
 
 
-def decider(desk: AdminService) -> Person:
-    """The person who is signed in here. Raises Refused with the way in."""
-    person = signed_in(desk)
+def decider(ledger: PostgresLedger) -> str:
+    """Who is signed in here. Raises Refused with the way in."""
+    person = signed_in(AdminService(ledger))
     if person is None:
         raise Refused("no one is signed in, or the session has ended; run `missions sign-in NAME` first")
-    return person
+    return person.name
 
 
 def keep(token: str, chosen: Settings) -> None:
@@ -132,14 +134,3 @@ def _code(knock: SignInResult, name: str) -> str:
         say("You sign in with a second factor from now on. Add this to an app for codes (TOTP):")
         typer.echo(credentials.totp_address(knock.secret, name, settings().brand_name))  # whole, however wide the terminal is
     return _ask("Code of your app: ")
-
-
-def _choose() -> str:
-    chosen = _ask("New password: ")
-    if _ask("The same again: ") != chosen:
-        raise BadInput("the two passwords differ: sign in again")
-    return chosen
-
-
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:].rstrip(".")

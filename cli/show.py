@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from cli.screen import Json, console, counted, print_json, say, say_after, table
+from cli.screen import Json, RunId, console, counted, print_json, say, say_after, table
 from cli.session import open_ledger
 from ledger import model_calls
 from ledger.limits import Standing, shown
@@ -21,7 +18,7 @@ MARKS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Json = False) -> None:
+def show_run(run_id: RunId, as_json: Json = False) -> None:
     """Print a run: its Explain rail, its last proposal, decisions and effects."""
     with open_ledger() as ledger:
         run = ledger.run(run_id)
@@ -32,15 +29,9 @@ def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Jso
         limits = ledger.standings(run.run_id, asked_of(last, last.approval.limits, decisions)) if last else []
         incidents = [incident for incident in ledger.incidents() if incident.run_id == run.run_id]
     if as_json:
-        whole = {
-            "run": run,
-            "observations": observations,
-            "facts": facts,
-            "proposals": proposals,
-            "decisions": decisions,
-            "effects": effects,
-        }
-        print_json(whole, indented=True)
+        names = ("run", "observations", "facts", "proposals", "decisions", "effects")
+        values = (run, observations, facts, proposals, decisions, effects)
+        print_json(dict(zip(names, values, strict=True)), indented=True)
         return
     say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
     say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
@@ -51,8 +42,10 @@ def show_run(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: Jso
     _rail(run, observations)
     if proposals:
         _proposal(proposals[-1], shown(limits))
-    _decisions(decisions)
-    _effects(effects)
+    for decision in decisions:
+        say(f"{decision.at:%Y-%m-%d %H:%M}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
+    if effects:
+        table(("#", "tool", "arguments", "status", "receipt"), map(_effect, effects))
     for incident in incidents:
         say(f"Incident since {incident.at:%Y-%m-%d %H:%M}: {incident.reason}", style="bold")
 
@@ -85,9 +78,14 @@ def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
     return approver(approval.role, approval.four_eyes)
 
 
+def ended(run: Run) -> str:
+    """How a run that is closed ended."""
+    return f"{run.verdict}, {str(run.outcome).replace('_', ' ')}"
+
+
 def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
     if run.status == "closed":
-        return f"closed: {run.verdict}, {str(run.outcome).replace('_', ' ')}"
+        return f"closed: {ended(run)}"
     if run.status == "waiting" and proposals:
         return f"waits for {who(proposals[-1])}"
     return str(run.status)
@@ -95,20 +93,17 @@ def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
 
 def _rail(run: Run, observations: Sequence[Observation]) -> None:
     for observation in observations:
-        seconds = _seconds(observation.at, run.started_at)
+        seconds = f"{(observation.at - run.started_at).total_seconds():.2f} s"
         say_after(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} ", plain(observation.text, 500))
     console.print()
-
-
-def _seconds(at: datetime, since: datetime) -> str:
-    return f"{(at - since).total_seconds():.2f} s"
 
 
 def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
     say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
     say(proposal.rationale)
     cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
-    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {_stake(proposal)}")
+    stake, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"
+    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {stake} at stake; can be approved until {until}")
     if proposal.status == "pending":
         for one in limits:
             say(f"it {one.says}" if one.is_over else f"with this one {one.of} for {one.whose}")
@@ -121,10 +116,7 @@ def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
         _letters(proposal.plan)
     if proposal.changes:
         console.print()
-        table(
-            ("system", "record", "field", "before", "after"),
-            [row for change in proposal.changes for row in _changed(change)],
-        )
+        table(("system", "record", "field", "before", "after"), [row for change in proposal.changes for row in _changed(change)])
     if proposal.alternatives:
         console.print()
         say("Looked at and left:", style="bold")
@@ -157,10 +149,6 @@ def _letters(plan: Sequence[Mapping[str, Any]]) -> None:
                 say_after("   ", line)
 
 
-def _stake(proposal: Proposal) -> str:
-    return f"{dollars(proposal.money_at_stake_cents)} at stake; can be approved until {proposal.expires_at:%Y-%m-%d %H:%M} UTC"
-
-
 def _undo(action: Mapping[str, Any]) -> str:
     undo = action.get("undo")
     if not undo:
@@ -168,21 +156,6 @@ def _undo(action: Mapping[str, Any]) -> str:
     return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values() if not isinstance(value, dict))})"
 
 
-def _decisions(decisions: Sequence[Decision]) -> None:
-    for decision in decisions:
-        say(f"{decision.at:%Y-%m-%d %H:%M}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
-
-
-def _effects(effects: Sequence[Effect]) -> None:
-    if effects:
-        rows = [
-            (
-                e.step + 1,
-                e.tool,
-                ", ".join(plain(in_words(name, v), 40) for name, v in e.args.items()),
-                e.status,
-                (e.receipt or {}).get("receipt_id", e.error or ""),
-            )
-            for e in effects
-        ]
-        table(("#", "tool", "arguments", "status", "receipt"), rows)
+def _effect(one: Effect) -> tuple[Any, ...]:
+    args = ", ".join(plain(in_words(name, value), 40) for name, value in one.args.items())
+    return one.step + 1, one.tool, args, one.status, (one.receipt or {}).get("receipt_id", one.error or "")

@@ -32,9 +32,9 @@ def add_person(
     Whoever may decide, and an administrator, is admitted by two people: one asks, another confirms.
     """
     with open_ledger() as ledger:
-        desk = AdminService(ledger)
-        wanted = AdmissionRequest(kind="role", name=name, role=role, customer_id=customer_id or None, account=_local())
-        changed = desk.ask(wanted, manager(ledger, desk))
+        account = not settings().oidc_metadata_url
+        wanted = AdmissionRequest(kind="role", name=name, role=role, customer_id=customer_id or None, account=account)
+        changed = AdminService(ledger).ask(wanted, manager(ledger))
     if changed.waits:
         _show_waiting(changed)
         return
@@ -52,8 +52,7 @@ def give_password(name: str) -> None:
     Of somebody who may decide, and of an administrator, it takes two people.
     """
     with open_ledger() as ledger:
-        desk = AdminService(ledger)
-        changed = desk.ask(AdmissionRequest(kind="password", name=name), manager(ledger, desk, name))
+        changed = AdminService(ledger).ask(AdmissionRequest(kind="password", name=name), manager(ledger, name))
     _show_waiting(changed) if changed.waits else _show(name, changed.one_time)
 
 
@@ -64,33 +63,20 @@ def forget_factor(name: str) -> None:
     Of somebody who may decide, and of an administrator, it takes two people.
     """
     with open_ledger() as ledger:
-        desk = AdminService(ledger)
-        changed = desk.ask(AdmissionRequest(kind="second_factor", name=name), manager(ledger, desk, name))
+        changed = AdminService(ledger).ask(AdmissionRequest(kind="second_factor", name=name), manager(ledger, name))
     _show_waiting(changed) if changed.waits else say(f"The second factor of {name} was removed.")
 
 
 @app.command("confirm")
 def confirm_change(name: str) -> None:
     """Confirm what somebody else asked for about a person. Takes a second administrator, or supervisor or finance without one."""
-    with open_ledger() as ledger:
-        desk = AdminService(ledger)
-        by = _confirmer(desk)
-        for admission in _about(desk, name):
-            changed = desk.confirm(admission.admission_id, by)
-            say(f"Confirmed: {told(admission)}.")
-            if changed.one_time:
-                say(f"Second half of the one-time password of {admission.name}, shown now and never again: {changed.one_time}")
+    _settle(name, confirm=True)
 
 
 @app.command("refuse")
 def refuse_change(name: str) -> None:
     """Give up what was asked for about a person."""
-    with open_ledger() as ledger:
-        desk = AdminService(ledger)
-        by = _confirmer(desk)
-        for admission in _about(desk, name):
-            desk.refuse(admission.admission_id, by)
-            say(f"Refused: {told(admission)}.")
+    _settle(name, confirm=False)
 
 
 @app.command("waiting")
@@ -98,7 +84,7 @@ def list_waiting() -> None:
     """What was asked for about people, and waits for a second person."""
     with open_ledger() as ledger:
         found = AdminService(ledger).admissions()
-    table(("change", "asked by", "until"), [(told(one), one.asked_by, f"{one.lapses_at:%d %b %H:%M} UTC") for one in found])
+    table(("change", "asked by", "until"), [(described(one), one.asked_by, f"{one.lapses_at:%d %b %H:%M} UTC") for one in found])
 
 
 @app.command("list")
@@ -113,7 +99,7 @@ def list_people() -> None:
         say(f"{total - len(found)} more: search for them on the dashboard, under People.")
 
 
-def told(admission: Admission) -> str:
+def described(admission: Admission) -> str:
     """What is asked for."""
     if admission.kind == "role":
         return f"{admission.name} is to be {admission.role}"
@@ -121,27 +107,30 @@ def told(admission: Admission) -> str:
     return f"{admission.name} is to have {kind}"
 
 
-def _about(desk: AdminService, name: str) -> list[Admission]:
-    found = [one for one in desk.admissions() if person_key(one.name) == person_key(name)]
-    if not found:
-        raise BadInput(f"no request about {name} is waiting; see `missions user waiting`")
-    return found
-
-
-def _confirmer(desk: AdminService) -> str:
-    """Who is signed in; the command line where nobody is, which may stand in only for people that there are not."""
-    person = None if settings().oidc_metadata_url else signed_in(desk)
-    return person.name if person else COMMAND_LINE
-
-
-def _local() -> bool:
-    return not settings().oidc_metadata_url
+def _settle(name: str, *, confirm: bool) -> None:
+    """As who is signed in; as the command line where nobody is, which may stand in only for people that there are not."""
+    with open_ledger() as ledger:
+        desk = AdminService(ledger)
+        person = None if settings().oidc_metadata_url else signed_in(desk)
+        by = person.name if person else COMMAND_LINE
+        found = [one for one in desk.admissions() if person_key(one.name) == person_key(name)]
+        if not found:
+            raise BadInput(f"no request about {name} is waiting; see `missions user waiting`")
+        for one in found:
+            if not confirm:
+                desk.refuse(one.admission_id, by)
+                say(f"Refused: {described(one)}.")
+                continue
+            changed = desk.confirm(one.admission_id, by)
+            say(f"Confirmed: {described(one)}.")
+            if changed.one_time:
+                say(f"Second half of the one-time password of {one.name}, shown now and never again: {changed.one_time}")
 
 
 def _show_waiting(changed: AdmissionResult) -> None:
     assert changed.waits is not None
     name = changed.waits.name
-    say(f"{told(changed.waits)}: this needs a second person, who confirms it on the dashboard under People, or with")
+    say(f"{described(changed.waits)}: this needs a second person, who confirms it on the dashboard under People, or with")
     say(f"`missions user confirm {name}`, until {changed.waits.lapses_at:%d %b %H:%M} UTC.")
     if changed.one_time:
         say(f"First half of the one-time password of {name}, shown now and never again: {changed.one_time}")
@@ -153,7 +142,7 @@ def _show(name: str, one_time: str) -> None:
     say(f"It is valid for 7 days: use `missions sign-in {name}` or the dashboard.", style="dim")
 
 
-def manager(ledger: PostgresLedger, desk: AdminService, lost: str = "", what: Permission = "manage_people") -> str:
+def manager(ledger: PostgresLedger, lost: str = "", what: Permission = "manage_people") -> str:
     """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
 
     That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is
@@ -161,6 +150,7 @@ def manager(ledger: PostgresLedger, desk: AdminService, lost: str = "", what: Pe
     """
     if settings().oidc_metadata_url:
         return COMMAND_LINE
+    desk = AdminService(ledger)
     person = signed_in(desk)
     if person is not None:
         return require(person, what).name

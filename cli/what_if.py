@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from cli.screen import Json, moment, print_json, progress_told, say, say_all
+from cli.screen import Json, moment, print_json, progress, say, say_all
 from errors import BadInput
 from evals.atomic_write import atomic_write
 from evals.shadow.persistence import ShadowFile, ShadowRun
@@ -53,7 +53,7 @@ def ask(
     values = read_changes(set_ or [])
     at = moment(as_of)
     found: WhatIf | Sweep
-    with progress_told("replaying") as told:
+    with progress("replaying") as told:
         if sweep:
             if policies or packs:
                 raise BadInput("--sweep tries values of the present policies; omit --policies and --packs")
