@@ -36,25 +36,25 @@ def verify_audit(
         if head is not None:
             raise BadInput("--export is verified with its own head; omit --head")
         trusted = public_key(key or export / KEY)
-        _tell(examine_export(export, trusted), f"The export is intact, and signed by the key {fingerprint(trusted)}")
+        _print_result(examine_export(export, trusted), f"The export is intact, and signed by the key {fingerprint(trusted)}")
         return
     heads, theirs = heads_outside(settings()), public_key(key) if key else None
     if key is not None and head is None and heads.folder is None:
         raise BadInput("--key verifies the signature of a head; name the head with --head")
     with open_ledger() as ledger:
-        look, goes_on = _second_look(AdminService(ledger)), ""
+        audit, goes_on = _approval_audit(AdminService(ledger)), ""
         if head is None:
-            examined = examine(ledger, also=look)
+            examined = examine(ledger, also=audit)
         else:
             kept = read_head(head)
-            examined = examine_head(ledger, kept, theirs or own_key(heads.key), also=look)
+            examined = examine_head(ledger, kept, theirs or own_key(heads.key), also=audit)
             goes_on = f" it continues from row {kept.seq} of the head,"
         problems, compared = heads.compare(ledger, theirs)
-        say(look.sentence())
+        say(audit.summary())
         if compared:
             say(compared)
         examined = replace(examined, problems=[*problems, *examined.problems])
-        _tell(examined, f"The audit log is intact,{goes_on} and the ledger is as it says")
+        _print_result(examined, f"The audit log is intact,{goes_on} and the ledger is as it says")
         heads.keep(ledger)
 
 
@@ -70,8 +70,8 @@ def export_audit(
     say(f"{HEAD} is signed with the key {head.key}, whose public half is {KEY}. Keep both where no one who works here can write.")
 
 
-def _second_look(desk: AdminService) -> ApprovalAudit:
-    """By the policies that decided; where packs or policies do not load, it is told, and the rest is verified."""
+def _approval_audit(desk: AdminService) -> ApprovalAudit:
+    """By the policies that decided; where packs or policies do not load, it says so, and the rest is verified."""
     try:
         kept = desk.policies_kept(limit=None)
         for sentence in read_policies_in_force(settings(), kept[:1]).messages():
@@ -82,7 +82,7 @@ def _second_look(desk: AdminService) -> ApprovalAudit:
         return ApprovalAudit({}, default_catalogue(), [])
 
 
-def _tell(examined: Examined, sentence: str) -> None:
+def _print_result(examined: Examined, sentence: str) -> None:
     for problem in examined.problems:
         say(problem)
     if examined.problems:

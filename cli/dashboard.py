@@ -1,6 +1,6 @@
 """`missions dashboard`, and the evaluation beside it: in a process of its own, so that the pages stay quick.
 
-`python -m cli.dashboard NAME` is that process: it tells what it does as lines of JSON.
+`python -m cli.dashboard NAME` is that process: it reports what it does as lines of JSON.
 """
 
 import json
@@ -25,7 +25,7 @@ from settings import CHECKOUT, settings
 
 _CASES = CHECKOUT / "evals" / "cases"
 #: a line for so many cases
-_TOLD_EVERY = 10
+_REPORT_EVERY = 10
 
 
 def open_dashboard() -> None:
@@ -39,8 +39,8 @@ def open_dashboard() -> None:
     say("The dashboard is stopped.")
 
 
-def evaluate_recorded(by: str, told: Callable[[int, int], None]) -> str:
-    """Run the recorded exceptions of the checkout and keep the run: its id. `told` hears how many of how many are done.
+def evaluate_recorded(by: str, on_progress: Callable[[int, int], None]) -> str:
+    """Run the recorded exceptions of the checkout and keep the run: its id. `on_progress` is called with (done, of how many).
 
     Raises BadInput with what the evaluation said, and TryAgain where its process ended without a word.
     """
@@ -48,27 +48,27 @@ def evaluate_recorded(by: str, told: Callable[[int, int], None]) -> str:
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            said = _said(line)
-            if "done" in said:
-                told(said["done"], said["of"])
-            if "failed" in said:
-                raise BadInput(said["failed"])
-            if "kept" in said:
-                return str(said["kept"])
+            report = _parsed(line)
+            if "done" in report:
+                on_progress(report["done"], report["of"])
+            if "failed" in report:
+                raise BadInput(report["failed"])
+            if "kept" in report:
+                return str(report["kept"])
     raise TryAgain("The evaluation stopped without an error message, and nothing was saved; run it again.")
 
 
-def _said(line: str) -> dict[str, Any]:
-    """What a line tells; nothing where a library printed it."""
+def _parsed(line: str) -> dict[str, Any]:
+    """The report of a line; nothing where a library printed it."""
     try:
-        said = json.loads(line)
+        report = json.loads(line)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
-def _tell(**said: Any) -> None:
-    print(json.dumps(said), flush=True)
+def _report(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
 
 
 def _run(by: str) -> str:
@@ -80,8 +80,8 @@ def _run(by: str) -> str:
     with Here().open(environment, chosen) as run_all:
         for job, result in run_all(read_jobs(files, environment.packs)):
             judged.append(judged_case(job.case, result, environment))
-            if len(judged) % _TOLD_EVERY == 0:
-                _tell(done=len(judged), of=cases)
+            if len(judged) % _REPORT_EVERY == 0:
+                _report(done=len(judged), of=cases)
     run = run_of(environment, chosen.phrasings, files, judged, time.perf_counter() - begun, by)
     EvaluationStore.of(chosen.home).write(run, judged)
     return run.run_id
@@ -90,9 +90,9 @@ def _run(by: str) -> str:
 def main() -> None:
     """The process."""
     try:
-        _tell(kept=_run(sys.argv[1]))
+        _report(kept=_run(sys.argv[1]))
     except MissionsError as error:
-        _tell(failed=str(error))
+        _report(failed=str(error))
 
 
 if __name__ == "__main__":

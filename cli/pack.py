@@ -15,7 +15,7 @@ from errors import BadInput
 from graphs.pack_files import load_pack_file
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
-from nodes.packs.differences import Difference, Told, differences
+from nodes.packs.differences import Difference, differences
 from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
 from nodes.packs.mermaid import flowchart
@@ -38,9 +38,9 @@ def validate_pack(target: Annotated[str, typer.Argument(metavar="FILE", help="Th
     """Load a pack as the Missions do: what it is, and hints; or the first mistake, with its place and remedy."""
     file = _file(target)
     pack = _load(file)
-    _refuse_twin(file, pack)
+    of_file = list(_file_hints(file, pack))
     _line(f"{pack.mission} is valid: {pack.title}, version {pack.version}, digest {pack.digest}; {_counts(pack)}.")
-    for hint in (*_about_file(file), *hints(pack, default_catalogue())):
+    for hint in (*of_file, *hints(pack, default_catalogue())):
         _line(f"hint: {hint}", "yellow")
 
 
@@ -59,9 +59,8 @@ def show_pack(
     whole = outline(pack, flow_lines(), default_catalogue(), values)
     if console.is_terminal:
         console.print(_tree(whole))
-        return
-    for line in _indented(whole):
-        print(line)
+    else:
+        print("\n".join(_indented(whole)))
 
 
 @app.command("diff")
@@ -79,8 +78,8 @@ def diff_packs(
     for difference in found:
         _difference(difference)
     counts = {kind: sum(one.kind == kind for one in found) for kind in _SIGNS}
-    told = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
-    _line(f"{new.mission}, from {old.digest} to {new.digest}: {told}.")
+    summary = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
+    _line(f"{new.mission}, from {old.digest} to {new.digest}: {summary}.")
 
 
 def _load(file: Path) -> Pack:
@@ -91,46 +90,38 @@ def _file(target: str) -> Path:
     """The file of a pack: TARGET itself, or where the pack of the mission TARGET stands."""
     if Path(target).suffix in (".yaml", ".yml") or Path(target).is_file():
         return Path(target)
-    missions = _missions()
+    missions = dict(_missions())
     if target not in missions:
         raise BadInput(f"there is no Mission or file {target!r}; the Missions are {', '.join(missions) or 'none'}")
     return missions[target]
 
 
-def _missions() -> dict[str, Path]:
-    """Mission -> its file. A file that does not load has a name too, for it is the one that somebody wants to see."""
-    found = {}
+def _missions() -> Iterator[tuple[str, Path]]:
+    """(mission, its file). A file that does not load has a name too, for it is the one that somebody wants to see."""
     for file in pack_files(settings().packs):
-        match = _MISSION.search(file.read_text(encoding="utf-8", errors="replace"))
-        if match:
-            found[match[1]] = file
-    return found
+        if match := _MISSION.search(file.read_text(encoding="utf-8", errors="replace")):
+            yield match[1], file
 
 
 def _with_loaded(file: Path) -> tuple[Path, Path]:
     pack = _load(file)
-    loaded = _missions().get(pack.mission)
+    loaded = dict(_missions()).get(pack.mission)
     if loaded is None:
         raise BadInput(f"there is no loaded pack of {pack.mission} to compare {file} with; name another file")
     return loaded, file
 
 
-def _refuse_twin(file: Path, pack: Pack) -> None:
-    folder = settings().packs.resolve()
-    if file.resolve().parent != folder:
-        return
-    for other in pack_files(folder):
-        match = _MISSION.search(other.read_text(encoding="utf-8", errors="replace"))
-        if other.name != file.name and match and match[1] == pack.mission:
-            raise BadInput(f"{file}: {other.name} is a pack of {pack.mission} too; rename the mission of one of them")
-
-
-def _about_file(file: Path) -> Iterator[str]:
+def _file_hints(file: Path, pack: Pack) -> Iterator[str]:
+    """What to know of the place of a pack. Raises BadInput where another file beside it is a pack of its Mission too."""
     folder = settings().packs.resolve()
     if file.suffix != ".yaml":
         yield f"only files whose names end in .yaml are loaded; rename {file.name}"
     if file.resolve().parent != folder:
         yield f"Missions load the packs of {folder}; move it there to run it"
+        return
+    for mission, other in _missions():
+        if other.name != file.name and mission == pack.mission:
+            raise BadInput(f"{file}: {other.name} is a pack of {pack.mission} too; rename the mission of one of them")
 
 
 def _counts(pack: Pack) -> str:
@@ -172,19 +163,12 @@ def _difference(one: Difference) -> None:
     for field, before, after in one.fields:
         if one.kind == "changed":
             _line(f"    {field}")
-            _told("before", before)
-            _told("after ", after)
+            for when, value in (("before", before), ("after ", after)):
+                for text in (value,) if isinstance(value, str) else value or ("(nothing)",):
+                    _line(f"      {when}  {text}")
         else:
-            _line(f"    {field}: {_joined(before if after is None else after)}")
-
-
-def _told(when: str, told: Told | None) -> None:
-    for text in (told,) if isinstance(told, str) else told or ("(nothing)",):
-        _line(f"      {when}  {text}")
-
-
-def _joined(told: Told | None) -> str:
-    return told if isinstance(told, str) else " / ".join(told or ())
+            value = before if after is None else after
+            _line(f"    {field}: {value if isinstance(value, str) else ' / '.join(value or ())}")
 
 
 def _line(text: str, style: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -48,31 +48,19 @@ def run_targets(
         events = [_event(raw, where, runtime.context.packs) for raw, where in raws]
         if any(read.tool == UNDERSTAND for event in events for read in runtime.context.pack(event).reads.values()):
             learn_phrasings(settings())
-        cases = [raw for raw, _ in raws if "systems" in raw]
-        if cases:
-            report = load_cases(runtime.database_url, cases)
-            if report.refused:
-                case_id, sentence = next(iter(report.refused.items()))
-                raise BadInput(f"{case_id}: {sentence}")
-        runs = run_events(runtime, events)
-        summary(runtime, runs)
+        if cases := [raw for raw, _ in raws if "systems" in raw]:
+            for case_id, reason in load_cases(runtime.database_url, cases).refused.items():
+                raise BadInput(f"{case_id}: {reason}")
+        summary(runtime, run_events(runtime, events))
 
 
-class _Result(NamedTuple):
-    """What a list of runs says of one."""
-
-    verdict: str
-    actions: int
-    waits_for: str
-    cents: int
-
-    @classmethod
-    def of(cls, runtime: Runtime, run: Run) -> "_Result":
-        proposal = runtime.ledger.proposal(run.run_id)
-        if proposal is None:
-            return cls(run.status, 0, "nobody", 0)
-        waits_for = who(proposal, runtime.ledger.decisions(run.run_id)) if run.status == "waiting" else "nobody"
-        return cls(proposal.verdict, len(proposal.plan), waits_for, proposal.money_at_stake_cents)
+def _row(runtime: Runtime, run: Run) -> tuple[str, int, str, int]:
+    """(verdict, number of actions, whom it waits for, cents at stake) of a run."""
+    proposal = runtime.ledger.proposal(run.run_id)
+    if proposal is None:
+        return run.status, 0, "nobody", 0
+    waits_for = who(proposal, runtime.ledger.decisions(run.run_id)) if run.status == "waiting" else "nobody"
+    return proposal.verdict, len(proposal.plan), waits_for, proposal.money_at_stake_cents
 
 
 def _run_batch(event: str, as_of: str) -> None:
@@ -80,16 +68,15 @@ def _run_batch(event: str, as_of: str) -> None:
     with open_runtime(settings()) as runtime:
         left_out: list[str] = []
         runs = run_events(runtime, batch_events(runtime, event, moment(as_of), left_out.append))
-        ranking = [(one, _Result.of(runtime, one.run)) for one in ranked(runtime, runs)]
-        rows = [
-            (place, one.run.run_id, one.run.event.subject, result.verdict, result.waits_for, one.says)
-            for place, (one, result) in enumerate(ranking, start=1)
-        ]
+        rows, stakes = [], []
+        for place, one in enumerate(ranked(runtime, runs), start=1):
+            verdict, _, waits_for, cents = _row(runtime, one.run)
+            rows.append((place, one.run.run_id, one.run.event.subject, verdict, waits_for, one.says))
+            stakes += [cents] if one.run.status == "waiting" else []
         table(("", "run", "subject", "verdict", "waits for", "because"), rows, right=("",))
         for subject in left_out:
             say(f"Skipped, because its name cannot be stored: {subject[:60]}")
-        waiting = [result.cents for one, result in ranking if one.run.status == "waiting"]
-        say(f"{len(runs)} subjects, {len(waiting)} wait for a person, {dollars(sum(waiting))} at stake.")
+        say(f"{len(runs)} subjects, {len(stakes)} wait for a person, {dollars(sum(stakes))} at stake.")
 
 
 def run_invoice(file: Path) -> None:
@@ -122,13 +109,15 @@ def run_events(runtime: Runtime, events: Sequence[Event]) -> list[Run]:
 
 def summary(runtime: Runtime, runs: Sequence[Run]) -> None:
     """Print what was found: subject, verdict, what waits for whom, money at stake."""
-    found = [(run, _Result.of(runtime, run)) for run in runs]
-    rows = [(run.run_id, run.event.subject, one.verdict, one.actions, one.waits_for, dollars(one.cents)) for run, one in found]
+    rows, stakes = [], []
+    for run in runs:
+        verdict, actions, waits_for, cents = _row(runtime, run)
+        rows.append((run.run_id, run.event.subject, verdict, actions, waits_for, dollars(cents)))
+        stakes += [cents] if run.status == "waiting" else []
     columns = ("run", "subject", "verdict", "actions", "waits for", "at stake")
     table(columns, rows, right=("actions", "at stake"), whole=("run", "verdict", "waits for"))
-    waiting = [one.cents for run, one in found if run.status == "waiting"]
-    exceptions, wait = counted(len(runs), "exception", "exceptions"), counted(len(waiting), "waits", "wait")
-    say(f"{exceptions}, {wait} for a person, {dollars(sum(waiting))} at stake.")
+    exceptions, wait = counted(len(runs), "exception", "exceptions"), counted(len(stakes), "waits", "wait")
+    say(f"{exceptions}, {wait} for a person, {dollars(sum(stakes))} at stake.")
 
 
 def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Event:

@@ -20,7 +20,6 @@ from ledger.records import Proposal
 from ledger.services import AdminService
 from ledger.sql.auth import ONE_TIME_DAYS
 from settings import CHECKOUT, settings
-from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
@@ -43,14 +42,13 @@ def start_all(
         require_address(chosen.address, chosen.port)
     say(f"Data in {chosen.home}" if not chosen.database_url else "Data in the database that DATABASE_URL names")
     url = open_database(chosen)
-    create_schema(url)
     report = build_knowledge(chosen)
     say(f"Knowledge: {report.added + report.updated + report.unchanged} clauses in the index.")
     learn_phrasings(chosen)
     raws = [raw for raw, _ in read_targets(str(SAMPLE))]
     loaded = load_cases(url, raws)
-    for case_id, sentence in loaded.refused.items():
-        say(f"{case_id} is skipped: {sentence}")
+    for case_id, reason in loaded.refused.items():
+        say(f"{case_id} is skipped: {reason}")
     with open_runtime(chosen) as runtime:
         events = [recorded(raw, runtime.context.packs, str(SAMPLE)).event for raw in raws if raw["case_id"] in loaded.loaded]
         runs = run_events(runtime, events)

@@ -43,11 +43,10 @@ def load(
     """Put recorded exceptions into the sandbox company."""
     raws = [raw for file in cases for raw, _ in read_objects(file)]
     url = open_database(settings())
-    create_schema(url)
     with progress("loading", len(raws)) as advance:
         report = load_cases(url, raws, feed=feed, on_progress=lambda *_: advance())
-    for case_id, sentence in report.refused.items():
-        say(f"{case_id} was not loaded: {sentence}")
+    for case_id, reason in report.refused.items():
+        say(f"{case_id} was not loaded: {reason}")
     say(f"The sandbox company holds {len(report.loaded)} of these {len(raws)} recorded exceptions.")
     if len(report.loaded) < max(len(raws), 1):
         raise typer.Exit(1)
@@ -56,9 +55,7 @@ def load(
 @sandbox.command("reset")
 def reset_all() -> None:
     """Empty the sandbox company."""
-    url = open_database(settings())
-    create_schema(url)
-    reset(url)
+    reset(open_database(settings()))
     say("The sandbox company is empty.")
 
 

@@ -78,7 +78,7 @@ class ApprovalAudit:
                     f"it should not have been: {'; '.join(wrong)}. It was authorized in violation of the policies."
                 )
 
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """What was looked at and what was not."""
         told = f"The approval of {self.looked_at:,} executed plans was worked out again from policies, plans and facts"
         if not self.left_out:

@@ -292,7 +292,7 @@ def _verify(pasted: str) -> None:
             also = ApprovalAudit.of(here.settings, here.desk.policies_kept(limit=None))
             examined = examine(here.ledger, against, also=also)
             outside, compared = here.heads.compare(here.ledger)
-        st.caption(f"{also.sentence()} {compared}")
+        st.caption(f"{also.summary()} {compared}")
         problems = [*outside, *examined.problems]
         sentence = result_of(problems, examined.end, against)
         if not problems:

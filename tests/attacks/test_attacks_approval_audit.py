@@ -140,7 +140,7 @@ def test_a_plan_of_policies_that_are_known_no_more_is_told_of(company: Company) 
     context = company.runtime.context
     look = ApprovalAudit(context.packs, context.catalogue, [PolicyBook([])])
     examine(company.ledger, also=look)
-    assert look.looked_at == 0 and "of another policies" in look.sentence()
+    assert look.looked_at == 0 and "of another policies" in look.summary()
     look = ApprovalAudit({}, context.catalogue, [PolicyBook([]), context.policies])
     examine(company.ledger, also=look)
     assert look.left_out and company.effects(run)
