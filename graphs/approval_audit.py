@@ -1,7 +1,7 @@
 """What every plan took that was carried out, worked out again from plan, facts, policies, pack and catalogue.
 
 The rows of the ledger and its log may agree and both be wrong, where whoever executes writes what it likes. What a plan
-takes follows from what was read; a run whose pack, policies or catalogue are known no more is counted and told of.
+takes follows from what was read; a run whose pack, policies or catalogue are known no more is counted and named.
 """
 
 from collections import Counter
@@ -63,9 +63,9 @@ class ApprovalAudit:
         carried_out = {one.proposal_id for one in rows.authorizations}
         carried_out |= {one.proposal_id for one in rows.effects}
         plans = [one for one in rows.proposals if one.proposal_id in carried_out]
-        told = _told(entries) if plans else {}
+        origins = _origins(entries) if plans else {}
         for proposal in plans:
-            versions, looks = told.get(proposal.proposal_id, ({}, 0))
+            versions, looks = origins.get(proposal.proposal_id, ({}, 0))
             book = self._book(rows.run, versions)
             if book is None:
                 self.left_out[self._unknown(rows.run, versions)] += 1
@@ -80,11 +80,11 @@ class ApprovalAudit:
 
     def summary(self) -> str:
         """What was looked at and what was not."""
-        told = f"The approval of {self.looked_at:,} executed plans was worked out again from policies, plans and facts"
+        summary = f"The approval of {self.looked_at:,} executed plans was worked out again from policies, plans and facts"
         if not self.left_out:
-            return f"{told}."
+            return f"{summary}."
         why = "; ".join(f"{count:,} of another {what}" for what, count in sorted(self.left_out.items()))
-        return f"{told}. It could not be for {self.left_out.total():,}, because the data is no longer available: {why}."
+        return f"{summary}. It could not be for {self.left_out.total():,}, because the data is no longer available: {why}."
 
     def _book(self, run: Run, versions: Mapping[str, str]) -> PolicyBook | None:
         """The policies that a run had; None where anything of it is known no more."""
@@ -102,16 +102,16 @@ class ApprovalAudit:
         return " and ".join(self._differing(run, versions)) or "policies"
 
 
-def _told(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str], int]]:
+def _origins(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str], int]]:
     """Proposal -> the versions that its run had then, and how often the world had been looked at."""
     versions: Mapping[str, str] = {}
-    told = {}
+    origins = {}
     for entry in entries:
         if entry.kind in ("event_taken_in", "run_restarted"):
             versions = entry.body.get("versions", {})
         elif entry.kind == "proposed":
-            told[entry.body["proposal_id"]] = (versions, len(entry.body.get("evidence", ())))
-    return told
+            origins[entry.body["proposal_id"]] = (versions, len(entry.body.get("evidence", ())))
+    return origins
 
 
 def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:

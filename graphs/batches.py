@@ -10,7 +10,6 @@ from graphs.ingestion import IngestionReport, Intake, RawEvent, by_schedule, ing
 from graphs.runtime import Runtime
 from ledger.invariants import nameable
 from ledger.records import Event, Run
-from nodes.case import Case
 from nodes.pack import Book, Pack
 from systems.calls import Call
 
@@ -67,9 +66,8 @@ def ranked(runtime: Runtime, runs: Sequence[Run]) -> list[Ranked]:
     """Runs of a batch, the highest rank first; one whose rank is unknown comes before all, for it needs a look too."""
     found = []
     for run in runs:
-        pack, book = _book(runtime, run.event.name)
-        facts, values = runtime.ledger.facts(run.run_id), runtime.context.policies.values(run.event.as_of)
-        case = Case(pack, run.event, facts, values)
+        _, book = _book(runtime, run.event.name)
+        case = runtime.context.case_on(run, runtime.ledger.facts(run.run_id))
         known = case.known(book.rank)
         found.append(Ranked(run, float("inf") if known is None else float(known), case.sentence(book.says)))
     return sorted(found, key=lambda one: (-one.rank, one.run.event.subject))

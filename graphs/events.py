@@ -37,14 +37,14 @@ def texts_of(body: bytes) -> list[bytes | str]:
 
 
 def event_of_text(text: bytes | str, packs: Mapping[str, Pack], at: datetime, source: str = "") -> Event:
-    """The event that a JSON text tells of; see `event_of`. Raises BadInput for what is longer than an event, or no JSON."""
+    """The event in a JSON text; see `event_of`. Raises BadInput for what is longer than an event, or no JSON."""
     if size(text) > MOST_EVENT_BYTES:
         raise BadInput(f"longer than {MOST_EVENT_BYTES:,} bytes; an event names its subject, and the systems tell the rest")
     return event_of(strict_json(text), packs, at, source)
 
 
 def event_of(raw: Any, packs: Mapping[str, Pack], at: datetime, source: str = "") -> Event:
-    """The event that a JSON value tells of.
+    """The event in a JSON value.
 
     Args:
         packs: by mission.
@@ -89,8 +89,8 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
         )
     name = trigger.get("event")
     if not isinstance(name, str) or name not in pack.trigger.events:
-        told = name[:60] if isinstance(name, str) else name if name is None else type(name).__name__
-        raise BadInput(f"{mission} has no event {told!r}; it has {', '.join(pack.trigger.events)}")
+        given = name[:60] if isinstance(name, str) else name if name is None else type(name).__name__
+        raise BadInput(f"{mission} has no event {given!r}; it has {', '.join(pack.trigger.events)}")
     fields = pack.trigger.fields(name)
     for field in fields:
         value = trigger.get(field)

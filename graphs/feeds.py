@@ -1,11 +1,10 @@
-"""The change feed of a system, read through MCP: what happened there since the last look, taken in as events.
+"""The change feed of a system, read through MCP: what happened there since the last poll, taken in as events.
 
 At least once and never skipping: a cursor is moved on after the events before it are in the inbox.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from errors import MissionsError, TryAgain
@@ -21,14 +20,8 @@ AT_ONCE = 100
 MOST_PAGES = 20
 
 
-@dataclass(frozen=True)
-class _Page:
-    events: list[Any]
-    cursor: str
-
-
 def poll(intake: Intake, feed: FeedConfig) -> IngestionReport:
-    """Take in what a feed tells since its cursor, until it tells nothing more or `MOST_PAGES` were read.
+    """Take in what a feed has since its cursor, until it has nothing more or `MOST_PAGES` were read.
 
     What goes wrong with the feed is noted in its row and stands in `IngestionReport.stopped`; the cursor then stays where it is.
     Raises TryAgain where the database cannot even note that.
@@ -38,15 +31,15 @@ def poll(intake: Intake, feed: FeedConfig) -> IngestionReport:
     cursor = position.cursor if position else ""
     for _ in range(MOST_PAGES):
         try:
-            page = _read(intake, feed, cursor)
-            _take_in(intake, feed, page, cursor, report)
+            events, after = _read(intake, feed, cursor)
+            _take_in(intake, feed, events, after == cursor, report)
         except MissionsError as error:
             report.stopped = str(error)
             intake.inbox.feed_failed(feed.name, report.stopped)
             return report
-        if not intake.inbox.advance(feed.name, cursor, page.cursor) or not page.events:
+        if not intake.inbox.advance(feed.name, cursor, after) or not events:
             return report
-        cursor = page.cursor
+        cursor = after
     return report
 
 
@@ -60,7 +53,8 @@ def bounds_of(feed: FeedConfig, packs: Mapping[str, Pack], as_of_days: int) -> S
     return SourceBounds(missions=missions, as_of_days=days, hourly=feed.per_hour)
 
 
-def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
+def _read(intake: Intake, feed: FeedConfig, cursor: str) -> tuple[list[Any], str]:
+    """The next events, and the cursor after them."""
     (answer,) = intake.runtime.context.reader.read_all([Call(feed.name, {"after": cursor, "limit": AT_ONCE})])
     if answer.status != "ok":
         raise TryAgain(answer.error or f"{feed.name} answered nothing; see docs/events.md for what it must")
@@ -74,14 +68,14 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> _Page:
         raise TryAgain(
             f"{feed.name} answered with a cursor that cannot be stored: at most {LONGEST_CURSOR} characters, none of them NUL"
         )
-    return _Page(events, after)
+    return events, after
 
 
-def _take_in(intake: Intake, feed: FeedConfig, page: _Page, cursor: str, report: IngestionReport) -> None:
+def _take_in(intake: Intake, feed: FeedConfig, events: list[Any], stands: bool, report: IngestionReport) -> None:
     """Raise TryAgain where the cursor may not be moved on after this page."""
     bounds = bounds_of(feed, intake.runtime.context.packs, intake.as_of_days)
-    raws = [RawEvent(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in page.events]
+    raws = [RawEvent(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in events]
     if ingest(intake, raws, report).stopped:
         raise TryAgain(report.stopped)
-    if page.events and page.cursor == cursor:
+    if events and stands:
         raise TryAgain(f"{feed.name} answered with events but the same cursor, so the feed cannot advance")

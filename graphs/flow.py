@@ -27,18 +27,15 @@ def flow() -> Flow:
 
 def flow_lines() -> list[str]:
     """The way from the first step to the last, then every other way that a step may take."""
-    edges = _edges()
-    path = _longest(edges, START)
-    steps = path[1:-1]
-    lines = [" → ".join(steps)]
-    for step in steps:
-        on = path[path.index(step) + 1]
-        others = [to for to in edges[step] if to != on]
-        back = [to for to in others if to in steps and steps.index(to) < steps.index(step)]
+    found = flow()
+    lines = [" → ".join(found.steps)]
+    for place, step in enumerate(found.steps):
+        others = [to for one, to in found.edges if one == step and [to] != found.steps[place + 1 : place + 2]]
+        back = [to for to in others if found.steps.index(to) < place]
         ahead = [to for to in others if to not in back]
-        told = [f"{way} {' or '.join(to)}" for way, to in (("back to", back), ("straight to", ahead)) if to]
-        if told:
-            lines.append(f"{step} may also go {' or '.join(told)}")
+        ways = [f"{way} {' or '.join(to)}" for way, to in (("back to", back), ("straight to", ahead)) if to]
+        if ways:
+            lines.append(f"{step} may also go {' or '.join(ways)}")
     return lines
 
 

@@ -76,12 +76,8 @@ def open_model(chosen: Settings) -> Iterator[Model | None]:
         return
     from models.client import open_chat_model
 
-    endpoint = Endpoint(
-        model=chosen.model,
-        url=chosen.model_url,
-        key=chosen.model_key.get_secret_value(),
-        structure=chosen.model_structure,
-    )
+    key = chosen.model_key.get_secret_value()
+    endpoint = Endpoint(model=chosen.model, url=chosen.model_url, key=key, structure=chosen.model_structure)
     with open_chat_model(endpoint, limits_of(chosen)) as model:
         yield model
 
@@ -105,25 +101,15 @@ def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str,
 def try_model(model: Model) -> Reply:
     """Ask a model a question without any case: which is more, 2 or 3. Its answer is {"more"}. Raises NoAnswer."""
     numbers = {"type": "object", "properties": {"more": {"type": "integer", "enum": [2, 3]}}}
-    return model.ask(
-        Question(
-            purpose="choice",
-            prompt="check",
-            system="You answer with one JSON object, and nothing else.",
-            user='Which is more, 2 or 3? Answer {"more": …}.',
-            schema={**numbers, "required": ["more"], "additionalProperties": False},
-        )
-    )
+    system, user = "You answer with one JSON object, and nothing else.", 'Which is more, 2 or 3? Answer {"more": …}.'
+    schema = {**numbers, "required": ["more"], "additionalProperties": False}
+    return model.ask(Question(purpose="choice", prompt="check", system=system, user=user, schema=schema))
 
 
 def limits_of(chosen: Settings) -> Limits:
     """What questions to a model may take, by the settings."""
     return Limits(
-        seconds=chosen.model_seconds,
-        output_tokens=chosen.model_max_tokens,
-        run_tokens=chosen.model_run_tokens,
-        day_tokens=chosen.model_day_tokens,
-        day_cents=chosen.model_day_cents,
-        price_input=chosen.model_price_input,
-        price_output=chosen.model_price_output,
-    )
+        seconds=chosen.model_seconds, output_tokens=chosen.model_max_tokens, run_tokens=chosen.model_run_tokens,
+        day_tokens=chosen.model_day_tokens, day_cents=chosen.model_day_cents,
+        price_input=chosen.model_price_input, price_output=chosen.model_price_output,
+    )  # fmt: skip

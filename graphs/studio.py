@@ -6,12 +6,16 @@
 `work` takes an event in and has the engine drive its run (`graphs/mission.py`): under the run's lease, with the
 checkpoints of the ledger's database, as every worker does, so that a run that this server and a worker drive is one run.
 The server's own checkpoints hold what this thread shows, and nothing is believed that stands there: resuming by hand
-makes it look into the ledger again. What a person decides goes to the ledger with the name of who signed in.
+makes it look into the ledger again. What a person decides goes to the ledger with the name of who signed in: as LangChain's
+`HITLResponse`, with the reason that every decision needs and the digest of the proposal that was seen,
+{"decisions": [{"type": "approve"}], "reason": "…", "digest": "…"}. There is one decision for the whole plan, or one for each
+step; of a plan whose steps are decided differently, what is rejected is left out: that is an edit.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypedDict
 
@@ -22,11 +26,10 @@ from langgraph.types import StreamWriter, interrupt
 from starlette.applications import Starlette
 
 from errors import BadInput, Refused, TakenOver, TryAgain
-from graphs.hitl import response_of
 from graphs.ingestion import Intake, RawEvent, by_post, ingest
 from graphs.studio_auth import Caller, caller
-from graphs.studio_server import Served, lifespan, served
-from ledger.records import Run
+from graphs.studio_server import StudioServer, lifespan, studio_server
+from ledger.records import DecisionKind, Proposal, Run
 from nodes.review import request, standings
 
 #: opened and closed with the server; it has no pages
@@ -41,7 +44,7 @@ class Asked(TypedDict, total=False):
 
 
 class Shown(TypedDict, total=False):
-    """What a thread shows of its run, as the ledger said when it was last looked at."""
+    """What a thread shows of its run, as the ledger said when it was last read."""
 
     run_id: str
     status: str
@@ -50,7 +53,7 @@ class Shown(TypedDict, total=False):
     #: [{"step", "action", "status"}] of the steps that were begun
     effects: list[dict[str, Any]]
     #: what became of the last answer; empty before the first
-    told: str
+    message: str
 
 
 class Thread(Asked, Shown, total=False):
@@ -80,9 +83,9 @@ def work(state: Thread, config: RunnableConfig, writer: StreamWriter) -> Thread:
     """Take the event in, if there is one, and drive the run until it waits or is closed.
 
     A source of events learns what `POST /events` tells it too, and no more; a person sees the run.
-    What is refused is told as the end of the thread: the server keeps errors to its own log.
+    What is refused is the message at the end of the thread: the server keeps errors to its own log.
     """
-    opened = served()
+    opened = studio_server()
     try:
         asking = caller(config)
         if asking.kind == "source":
@@ -92,8 +95,8 @@ def work(state: Thread, config: RunnableConfig, writer: StreamWriter) -> Thread:
             raise Refused("an event comes with the token of its source; a person names a run_id")
         run = opened.runtime.drive(str(state.get("run_id", "")), writer)
     except (BadInput, Refused, TakenOver, TryAgain) as error:
-        return {"told": str(error), "asks": False}
-    return {**_shown(opened, run), "told": state.get("told", ""), "asks": run.status == "waiting"}
+        return {"message": str(error), "asks": False}
+    return {**_shown(opened, run), "message": state.get("message", ""), "asks": run.status == "waiting"}
 
 
 def after_work(state: Thread) -> Literal["review", "__end__"]:
@@ -103,11 +106,11 @@ def after_work(state: Thread) -> Literal["review", "__end__"]:
 
 def review(state: Thread) -> Thread:
     """Interrupt with a HITLRequest, and what became of the answer before."""
-    context = served().runtime.context
+    context = studio_server().runtime.context
     proposal = context.ledger.proposal(state["run_id"])
     return {
         "answer": interrupt(
-            {**request(proposal, context.catalogue, standings(context.ledger, proposal)), "told": state.get("told", "")}
+            {**request(proposal, context.catalogue, standings(context.ledger, proposal)), "message": state.get("message", "")}
         )
     }
 
@@ -115,12 +118,12 @@ def review(state: Thread) -> Thread:
 def decide(state: Thread, config: RunnableConfig) -> Thread:
     """Hand the answer to the ledger as the decision of whoever signed in; what it says where it takes none."""
     try:
-        return {"told": _decided(served(), state, caller(config)), "answer": None}
+        return {"message": _decided(studio_server(), state, caller(config)), "answer": None}
     except (Refused, BadInput) as error:
-        return {"told": f"Nothing is decided: {error}", "answer": None}
+        return {"message": f"Nothing is decided: {error}", "answer": None}
 
 
-def _decided(opened: Served, state: Thread, asking: Caller) -> str:
+def _decided(opened: StudioServer, state: Thread, asking: Caller) -> str:
     runtime, run_id = opened.runtime, state["run_id"]
     if asking.kind != "person":
         raise Refused("a person who signed in decides")
@@ -136,7 +139,7 @@ def _decided(opened: Served, state: Thread, asking: Caller) -> str:
     return f"{asking.name}: {given.kind}."
 
 
-def _handed_in(opened: Served, event: Mapping[str, Any] | None, name: str) -> str:
+def _handed_in(opened: StudioServer, event: Mapping[str, Any] | None, name: str) -> str:
     """The id of the run of an event that a source handed in, within what that source may do."""
     source = opened.inbox.source_named(name)
     if source is None or source.ended_at is not None:
@@ -153,7 +156,7 @@ def _handed_in(opened: Served, event: Mapping[str, Any] | None, name: str) -> st
     return run_id
 
 
-def _shown(opened: Served, run: Run) -> Thread:
+def _shown(opened: StudioServer, run: Run) -> Thread:
     effects = opened.runtime.ledger.effects(run.run_id)
     return {
         "run_id": run.run_id,
@@ -162,3 +165,81 @@ def _shown(opened: Served, run: Run) -> Thread:
         "outcome": run.outcome,
         "effects": [{"step": one.step, "action": one.action, "status": one.status} for one in effects],
     }
+
+
+#: what an edited plan keeps of a step
+_KEPT_OF_STEP = ("name", "for", "part", "cites")
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "approve": frozenset({"type"}),
+    "reject": frozenset({"type", "message"}),
+    "respond": frozenset({"type", "message"}),
+    "edit": frozenset({"type", "edited_action"}),
+}
+
+
+@dataclass(frozen=True)
+class Response:
+    """A decision as a person words it, which the ledger has yet to take."""
+
+    kind: DecisionKind
+    reason: str
+    digest: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def response_of(answer: Any, proposal: Proposal) -> Response:
+    """The decision that an answer means. Raises BadInput for whatever is not wholly one."""
+    if not isinstance(answer, dict) or not set(answer) <= {"decisions", "reason", "digest"}:
+        raise BadInput("a decision is {decisions, reason, digest} and nothing else; see docs/studio.md")
+    decisions = _decisions(answer.get("decisions"), len(proposal.plan))
+    reason, digest = answer.get("reason", _message(decisions)), answer.get("digest")
+    if not isinstance(reason, str) or not reason.strip():
+        raise BadInput("every decision needs a reason; give «reason»")
+    if not isinstance(digest, str) or not digest:
+        raise BadInput("give the «digest» of the proposal that you saw, as the request names it")
+    kinds = {decision["type"] for decision in decisions}
+    if kinds == {"approve"}:
+        return Response("approve", reason, digest)
+    if kinds == {"reject"}:
+        return Response("reject", reason, digest)
+    if kinds == {"respond"}:
+        return Response("respond", reason, digest, {"remark": reason})
+    if "respond" in kinds or len(decisions) != len(proposal.plan):
+        raise BadInput("to edit or skip steps, give one decision for each step, in order")
+    return Response("edit", reason, digest, {"plan": _edited(proposal, decisions)})
+
+
+def _decisions(given: Any, steps: int) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(given, list) or len(given) not in (1, steps):
+        raise BadInput(f"«decisions» is a list of one decision for the plan, or of {steps}, one for each step")
+    for decision in given:
+        kind = decision.get("type") if isinstance(decision, dict) else None
+        if not isinstance(kind, str) or kind not in _FIELDS or not set(decision) <= _FIELDS[kind]:
+            raise BadInput(f"the type of a decision is {', '.join(_FIELDS)}, and it has no other fields than its type takes")
+    return given
+
+
+def _message(decisions: Sequence[Mapping[str, Any]]) -> Any:
+    """The messages of those that reject or ask, where they all say the same."""
+    messages = [decision["message"] for decision in decisions if "message" in decision]
+    return messages[0] if messages and all(message == messages[0] for message in messages) else None
+
+
+def _edited(proposal: Proposal, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    plan = []
+    for step, decision in zip(proposal.plan, decisions, strict=True):
+        if decision["type"] != "reject":
+            plan.append({**{key: step[key] for key in _KEPT_OF_STEP}, "args": _args(step, decision.get("edited_action"))})
+    return plan
+
+
+def _args(step: Mapping[str, Any], edited: Any) -> dict[str, Any]:
+    """The arguments of a step with those that were edited; letters and addresses, which a request does not show, stay."""
+    if edited is None:
+        return dict(step["args"])
+    args = edited.get("args") if isinstance(edited, dict) else None
+    if not isinstance(args, dict) or edited.get("name") != step["name"] or not set(edited) <= {"name", "args"}:
+        raise BadInput(f"an edit of {step['name']} must keep its name; give {{name, args}}")
+    if unknown := [name for name in args if name not in step["args"]]:
+        raise BadInput(f"{step['name']} has no argument {str(unknown[0])[:60]!r}; it has {', '.join(step['args'])}")
+    return {**step["args"], **args}

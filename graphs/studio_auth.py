@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph_sdk import Auth
 
 from errors import MissionsError, Refused
-from graphs.studio_server import served
+from graphs.studio_server import studio_server
 from ledger.permissions import may
 
 auth = Auth()
@@ -52,7 +52,7 @@ async def authenticate(authorization: str | None) -> Auth.types.MinimalUserDict:
 
 
 def _identity(token: str) -> str:
-    opened = served()
+    opened = studio_server()
     if person := opened.desk.who(token, opened.second_factor):
         return f"person:{person.name}" if may(person, "read") else ""
     source = opened.inbox.source_of(token)

@@ -15,7 +15,7 @@ from settings import settings
 
 
 @dataclass(frozen=True)
-class Served:
+class StudioServer:
     """The runtime, and the doors of the ledger that its callers come in by."""
 
     runtime: Runtime
@@ -25,10 +25,10 @@ class Served:
     second_factor: frozenset[str]
 
 
-_OPEN: list[Served] = []
+_OPEN: list[StudioServer] = []
 
 
-def served() -> Served:
+def studio_server() -> StudioServer:
     """What the server has open. Raises TryAgain before its start and after its end."""
     if not _OPEN:
         raise TryAgain("The server is starting or stopping; ask again in a moment")
@@ -44,6 +44,6 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
         stack.push_async_callback(to_thread.run_sync, opened.__exit__, None, None, None)
         ledger = runtime.ledger
         assert isinstance(ledger, PostgresLedger)
-        _OPEN.append(Served(runtime, AdminService(ledger), Inbox(ledger), settings().second_factor_roles))
+        _OPEN.append(StudioServer(runtime, AdminService(ledger), Inbox(ledger), settings().second_factor_roles))
         stack.callback(_OPEN.clear)
         yield

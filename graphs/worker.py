@@ -2,7 +2,7 @@
 
 Any number may work, on any number of machines that share the PostgreSQL. A job is tried again while a system or the
 database does not answer; a job whose worker has died is taken over when it gave no sign of life for as long as a lease
-is good. Told to stop, a worker takes no new job and finishes what it has; what it cannot finish in time is found by the
+is good. Asked to stop, a worker takes no new job and finishes what it has; what it cannot finish in time is found by the
 others.
 """
 
@@ -31,9 +31,9 @@ from ledger.sweeping import sweep
 from systems.config import FeedConfig
 
 _log = logging.getLogger(__name__)
-#: seconds between two looks for runs that nobody works on, and between two sweeps over the states of all
-LOOKS, SWEEPS = 5.0, 60.0
-#: seconds for which a worker that was told to stop goes on with what it has
+#: seconds between two passes over the runs that nobody works on, and between two sweeps over the states of all
+PASSES, SWEEPS = 5.0, 60.0
+#: seconds for which a worker that was asked to stop goes on with what it has
 GRACE = 60.0
 #: of the seconds between two tries of a job, which double
 LONGEST_PAUSE = 60
@@ -71,18 +71,18 @@ class MissionsWorker:
         self._runtime, self._hands, self._lease_seconds = intake.runtime, hands, lease_seconds
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [
-            (LOOKS, self._find),
+            (PASSES, self._find),
             (SWEEPS, self._sweep),
             *([(SWEEPS, partial(asyncio.to_thread, keep_head))] if keep_head else []),
             *polls,
         ]
         self._app = _app(intake)
         self._worker: Worker | None = None
-        #: jobs that this process does; and those that are told to be its own, and were not, at the last look
+        #: jobs that this process does; and those that were listed as its own at the last pass, and were not
         self._at_hand: set[int] = set()
         self._astray: set[int] = set()
-        #: told by another thread, which may be earlier than there is a loop
-        self._told, self._stopping = threading.Event(), asyncio.Event()
+        #: set by another thread, which may be earlier than there is a loop
+        self._asked_to_stop, self._stopping = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self) -> None:
@@ -91,13 +91,13 @@ class MissionsWorker:
 
     def stop(self) -> None:
         """Take no new job, finish what is under way, and end."""
-        self._told.set()
+        self._asked_to_stop.set()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        if self._told.is_set():
+        if self._asked_to_stop.is_set():
             return
         # the loops find a thread also while every hand waits for a system
         self._loop.set_default_executor(ThreadPoolExecutor(self._hands + len(self._periodic)))
@@ -118,7 +118,7 @@ class MissionsWorker:
             await asyncio.gather(*others, return_exceptions=True)
 
     async def _work(self) -> None:
-        """Until told to stop, or until the database is lost."""
+        """Until asked to stop, or until the database is lost."""
         async with self._app.open_async():
             worker = self._worker = Worker(
                 self._app,
@@ -135,7 +135,7 @@ class MissionsWorker:
             stopping = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            worker.stop()  # type: ignore[no-untyped-call]  # once it runs: it forgets what it was told before
+            worker.stop()  # type: ignore[no-untyped-call]  # once it runs: it forgets what it was asked before
             await running
 
     async def _again_and_again(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
@@ -172,7 +172,7 @@ class MissionsWorker:
     async def _gone_astray(self) -> list[Job]:
         """Jobs of this worker that it does not do, because the database was lost as it took or ended them.
 
-        Whoever waits for their subject would wait as long as this process lives. One look is not enough to tell: a job
+        Whoever waits for their subject would wait as long as this process lives. One pass is not enough to know: a job
         that was just taken is not at hand yet, and one that was just done is not ended yet.
         """
         if self._worker is None or self._worker.worker_id is None:

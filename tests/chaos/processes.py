@@ -56,7 +56,7 @@ class Life:
 def work(chosen: Mapping[str, Any], told: Connection, wandering: bool) -> None:
     """A worker, until it is killed; tells when it has opened everything."""
     _begin()
-    graphs.worker.LOOKS = SWEEPS
+    graphs.worker.PASSES = SWEEPS
     if wandering:
         wander()
     with (

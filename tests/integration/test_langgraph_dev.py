@@ -156,7 +156,7 @@ def test_an_event_runs_to_its_interrupt_and_a_person_who_signed_in_decides_and_s
     by_hand = rita.runs.wait(thread, "mission", command={"resume": "approve"})
     assert by_hand["status"] == "waiting" and by_hand["effects"] == []
     again = _asked(rita, thread)
-    assert again["proposal"] == request["proposal"] and again["told"].startswith("Nothing is decided")
+    assert again["proposal"] == request["proposal"] and again["message"].startswith("Nothing is decided")
 
     done = rita.runs.wait(thread, "mission", command={"resume": _answer(request)})
     assert (done["status"], done["outcome"]) == ("closed", "executed")
@@ -202,10 +202,10 @@ def test_an_edit_is_approved_by_somebody_else_and_not_by_whoever_made_it(server:
     edit = _answer(_asked(rita, thread), decisions=steps)
     rita.runs.wait(thread, "mission", command={"resume": edit})
     request = _asked(rita, thread)
-    assert request["told"] == "rita: edit." and len(request["action_requests"]) == 1
+    assert request["message"] == "rita: edit." and len(request["action_requests"]) == 1
 
     rita.runs.wait(thread, "mission", command={"resume": _answer(request)})
-    assert "another person must" in _asked(rita, thread)["told"]
+    assert "another person must" in _asked(rita, thread)["message"]
     assert server.company.ledger.effects(run_id) == []
 
     other, ron = server.thread(run_id, "ron"), server.client("ron")
@@ -221,7 +221,7 @@ def test_a_remark_makes_the_mission_look_again(server: Server) -> None:
     first = _asked(rita, thread)
     rita.runs.wait(thread, "mission", command={"resume": _answer(first, "respond")})
     again = _asked(rita, thread)
-    assert again["told"] == "rita: respond." and again["proposal"] != first["proposal"]
+    assert again["message"] == "rita: respond." and again["proposal"] != first["proposal"]
     assert server.company.ledger.effects(run_id) == []
 
 
@@ -229,13 +229,13 @@ def test_four_eyes_are_two_people_and_the_same_one_twice_is_not(server: Server) 
     run_id = server.handed_in(FOUR_EYES)
     reviewer, rita = server.thread(run_id, "rita"), server.client("rita")
     rita.runs.wait(reviewer, "mission", command={"resume": _answer(_asked(rita, reviewer))})
-    assert "requires the role finance" in _asked(rita, reviewer)["told"]
+    assert "requires the role finance" in _asked(rita, reviewer)["message"]
 
     thread, fay = server.thread(run_id, "fay"), server.client("fay")
     fay.runs.wait(thread, "mission", command={"resume": _answer(_asked(fay, thread))})
-    assert "a second person must approve" in _asked(fay, thread)["told"]
+    assert "a second person must approve" in _asked(fay, thread)["message"]
     fay.runs.wait(thread, "mission", command={"resume": _answer(_asked(fay, thread))})
-    assert "takes another person" in _asked(fay, thread)["told"]
+    assert "takes another person" in _asked(fay, thread)["message"]
     assert server.company.ledger.effects(run_id) == []
 
     other, finn = server.thread(run_id, "finn"), server.client("finn")
@@ -248,7 +248,7 @@ def test_four_eyes_are_two_people_and_the_same_one_twice_is_not(server: Server) 
 def test_the_state_of_a_thread_decides_nothing(server: Server, name: str) -> None:
     run_id = server.handed_in()
     thread, client = server.thread(run_id, name), server.client(name)
-    made_up = {"status": "closed", "outcome": "executed", "told": "ron: approve.", "asks": False}
+    made_up = {"status": "closed", "outcome": "executed", "message": "ron: approve.", "asks": False}
     tried = (
         lambda: client.threads.update_state(thread, made_up),
         lambda: client.threads.update_state(thread, {"answer": {"decisions": []}}, as_node="review"),
