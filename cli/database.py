@@ -64,7 +64,7 @@ def prune_all(
 def back_up(file: Path) -> None:
     """Write the whole database into a new file, while everybody goes on working."""
     with progress("backing up"):
-        size = backup.back_up(_url(), file)
+        size = backup.back_up(database_address(settings()), file)
     say(f"The database is in {file}, {size / 1_000_000:.1f} MB. Keep the keys of {settings().home} too.")
 
 
@@ -72,14 +72,9 @@ def back_up(file: Path) -> None:
 def restore(file: Path) -> None:
     """Put a backup into the database, which must be empty."""
     with progress("restoring"):
-        backup.restore(_url(), file)
+        backup.restore(database_address(settings()), file)  # not migrated: it must be empty
     open_database(settings())
     say(f"{file} was restored. Run `missions audit verify` to check it and `missions knowledge build` to build the index.")
-
-
-def _url() -> str:
-    """Not migrated: an empty database is to stay so until a backup is in it."""
-    return database_address(settings())
 
 
 def clean_home() -> None:

@@ -9,7 +9,7 @@ from cli.session import open_ledger
 from ledger import model_calls
 from ledger.limits import Standing, shown
 from ledger.limits import asked as asked_of
-from ledger.records import Decision, Effect, Observation, Proposal, Run
+from ledger.records import Decision, Effect, Proposal, Run
 from rendering import approver, dollars, in_words, plain
 
 MARKS: Mapping[str, str] = {
@@ -39,7 +39,10 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
     if asked:
         say(asked, style="dim")
     console.print()
-    _rail(run, observations)
+    for one in observations:
+        seconds = f"{(one.at - run.started_at).total_seconds():.2f} s"
+        say_after(f"{seconds:>8}  {MARKS.get(one.kind, ' ')} {one.step:<9} ", plain(one.text, 500))
+    console.print()
     if proposals:
         _proposal(proposals[-1], shown(limits))
     for decision in decisions:
@@ -91,13 +94,6 @@ def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
     return str(run.status)
 
 
-def _rail(run: Run, observations: Sequence[Observation]) -> None:
-    for observation in observations:
-        seconds = f"{(observation.at - run.started_at).total_seconds():.2f} s"
-        say_after(f"{seconds:>8}  {MARKS.get(observation.kind, ' ')} {observation.step:<9} ", plain(observation.text, 500))
-    console.print()
-
-
 def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
     say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
     say(proposal.rationale)
@@ -108,10 +104,8 @@ def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
         for one in limits:
             say(f"it {one.says}" if one.is_over else f"with this one {one.of} for {one.whose}")
     if proposal.plan:
-        rows = [
-            (i, action["says"], action.get("part") or "", action["tier"], _undo(action))
-            for i, action in enumerate(proposal.plan, start=1)
-        ]
+        steps = enumerate(proposal.plan, start=1)
+        rows = [(number, one["says"], one.get("part") or "", one["tier"], _undo(one)) for number, one in steps]
         table(("#", "action", "part", "tier", "undo"), rows)
         _letters(proposal.plan)
     if proposal.changes:

@@ -20,7 +20,7 @@ from evals.shadow.session import live_url, open_shadow
 from evals.what_if import sweep as sweep_values
 from evals.what_if import what_if
 from evals.what_if.answer import Sweep, WhatIf
-from graphs.candidate import Change, require_change
+from graphs.candidate import Change
 from graphs.ledgers import database_logins
 from knowledge_index.changing import read_change
 from ledger.postgres import PostgresLedger
@@ -60,7 +60,7 @@ def ask(
             path, tried = read_change(sweep if "[" in sweep else _as_list(sweep))
             found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=told)
         else:
-            require_change(Change(policies, packs, values))
+            Change(policies, packs, values).require()
             found = what_if(
                 policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=told
             )  # fmt: skip
@@ -117,7 +117,7 @@ def run_shadow(
     if follow == (last is not None):
         raise BadInput("say which runs: --follow for new ones, or --last N for the latest")
     change = Change(policies, packs, read_changes(set_ or []))
-    require_change(change)
+    change.require()
     file = ShadowFile(settings().home, name)
     if hasattr(os, "nice"):
         os.nice(_NICE)

@@ -34,14 +34,14 @@ _NEEDED = ("graph", "pack", "policies", "catalogue")
 
 @dataclass
 class ApprovalAudit:
-    """Handed to `ledger.audit_export.examine`, which shows it every run; afterwards it says what it could not look at."""
+    """Handed to `ledger.audit_export.examine`, which shows it every run; afterwards it says what it could not recompute."""
 
     packs: Mapping[str, Pack]
     catalogue: Catalogue
     #: those in force now, and before; where one says what a run's policies said, it is judged by it
     books: Sequence[PolicyBook]
     #: plans that were worked out again
-    looked_at: int = 0
+    recomputed: int = 0
     #: which of _NEEDED are known no more -> plans that could not be
     left_out: Counter[str] = field(default_factory=Counter)
 
@@ -60,18 +60,17 @@ class ApprovalAudit:
 
         `entries` are the run's rows of the log; `known_since` tells since when there is a person, by key.
         """
-        carried_out = {one.proposal_id for one in rows.authorizations}
-        carried_out |= {one.proposal_id for one in rows.effects}
+        carried_out = {one.proposal_id for one in rows.authorizations} | {one.proposal_id for one in rows.effects}
         plans = [one for one in rows.proposals if one.proposal_id in carried_out]
         origins = _origins(entries) if plans else {}
         for proposal in plans:
-            versions, looks = origins.get(proposal.proposal_id, ({}, 0))
+            versions, attempts = origins.get(proposal.proposal_id, ({}, 0))
             book = self._book(rows.run, versions)
             if book is None:
-                self.left_out[self._unknown(rows.run, versions)] += 1
+                self.left_out[" and ".join(self._differing(rows.run, versions)) or "policies"] += 1
                 continue
-            self.looked_at += 1
-            then = _Then(rows, proposal, looks, known_since, self.packs, self.catalogue, book)
+            self.recomputed += 1
+            then = _Then(rows, proposal, attempts, known_since, self.packs, self.catalogue, book)
             if wrong := _wrong(then, replace(rows.run, versions=versions), proposal):
                 yield (
                     f"Proposal {proposal.proposal_id} of run {rows.run.run_id} was carried out, and worked out again "
@@ -79,8 +78,8 @@ class ApprovalAudit:
                 )
 
     def summary(self) -> str:
-        """What was looked at and what was not."""
-        summary = f"The approval of {self.looked_at:,} executed plans was worked out again from policies, plans and facts"
+        """What was recomputed and what was not."""
+        summary = f"The approval of {self.recomputed:,} executed plans was worked out again from policies, plans and facts"
         if not self.left_out:
             return f"{summary}."
         why = "; ".join(f"{count:,} of another {what}" for what, count in sorted(self.left_out.items()))
@@ -98,12 +97,9 @@ class ApprovalAudit:
         now = {"graph": graph_version(), "pack": pack and pack.digest, "catalogue": self.catalogue.digest}
         return [name for name in _NEEDED if name in now and versions.get(name) != now[name]]
 
-    def _unknown(self, run: Run, versions: Mapping[str, str]) -> str:
-        return " and ".join(self._differing(run, versions)) or "policies"
-
 
 def _origins(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str], int]]:
-    """Proposal -> the versions that its run had then, and how often the world had been looked at."""
+    """Proposal -> the versions that its run had then, and how often the systems had been read."""
     versions: Mapping[str, str] = {}
     origins = {}
     for entry in entries:
@@ -140,7 +136,7 @@ def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:
 class _Past:
     """The ledger as it was for one proposal: what came later has not happened. See `ledger.base.History`."""
 
-    def __init__(self, rows: Rows, proposal: Proposal, looks: int, known_since: Mapping[str, datetime]) -> None:
+    def __init__(self, rows: Rows, proposal: Proposal, attempts: int, known_since: Mapping[str, datetime]) -> None:
         self._rows, self._at, self._known_since = rows, proposal.created_at, known_since
         earlier = [one for one in rows.proposals if one.revision < proposal.revision]
         self._proposals = [*earlier, proposal]
@@ -148,8 +144,8 @@ class _Past:
         self._effects = [one for one in rows.effects if one.proposal_id in ids]
         # the latest of each name, in the order in which they were recorded
         latest: dict[str, Fact] = {}
-        for look in rows.looks[:looks]:
-            for fact in look:
+        for attempt in rows.looks[:attempts]:
+            for fact in attempt:
                 latest.pop(fact.name, None)
                 latest[fact.name] = fact
         self._facts = list(latest.values())
@@ -179,23 +175,23 @@ class _Recalled:
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """See Reader. What was not read then is not known."""
-        return [self._read(call) for call in calls]
-
-    def _read(self, call: Call) -> ReadResult:
-        fact = self._facts.get((call.tool, canonical(call.args)))
-        if fact is None:
-            return ReadResult(call, "failed", None, datetime.min, f"{call.tool} was not read then")
-        return ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
+        found = [(call, self._facts.get((call.tool, canonical(call.args)))) for call in calls]
+        return [
+            ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
+            if fact
+            else ReadResult(call, "failed", None, datetime.min, f"{call.tool} was not read then")
+            for call, fact in found
+        ]
 
 
 class _Then:
     """What a plan is worked out again by, as it was when it was proposed. See `nodes.drift.Judging`."""
 
     def __init__(
-        self, rows: Rows, proposal: Proposal, looks: int, known_since: Mapping[str, datetime],
+        self, rows: Rows, proposal: Proposal, attempts: int, known_since: Mapping[str, datetime],
         packs: Mapping[str, Pack], catalogue: Catalogue, policies: PolicyBook,
     ) -> None:  # fmt: skip
-        self.ledger = _Past(rows, proposal, looks, known_since)
+        self.ledger = _Past(rows, proposal, attempts, known_since)
         self.reader: Reader = _Recalled(self.ledger.facts(rows.run.run_id))
         self.clock: Callable[[], datetime] = lambda: proposal.created_at
         self.catalogue, self.policies, self._packs = catalogue, policies, packs

@@ -36,10 +36,10 @@ class Change:
     packs: Path | None = None
     values: Mapping[str, Any] | None = None
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing is said that could be otherwise."""
-        return self.policies is None and self.packs is None and not self.values
+    def require(self) -> None:
+        """Raise BadInput where nothing is said that could be otherwise."""
+        if self.policies is None and self.packs is None and not self.values:
+            raise BadInput("Nothing is changed; give --set CLAUSE.VALUE=…, a folder of policies, or a folder of packs.")
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,6 @@ def differing_clauses(before: PolicyBook, after: PolicyBook) -> list[str]:
 def differing_packs(before: Mapping[str, Pack], after: Mapping[str, Pack]) -> list[str]:
     """Missions whose pack is another one."""
     return [name for name, pack in after.items() if name not in before or before[name].digest != pack.digest]
-
-
-def require_change(change: Change) -> None:
-    """Raise BadInput where nothing is said that could be otherwise."""
-    if change.is_nothing:
-        raise BadInput("Nothing is changed; give --set CLAUSE.VALUE=…, a folder of policies, or a folder of packs.")
 
 
 def _book(policies: PolicyBook | Path | None, chosen: Settings) -> PolicyBook:

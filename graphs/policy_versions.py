@@ -73,7 +73,8 @@ def read_policies_in_force(chosen: Settings, kept: list[PolicySnapshot]) -> Poli
     for policy_id in sorted(one for one in {*before, *after} if before.get(one) != after.get(one)):
         try:
             packs = load_packs(chosen.packs, default_catalogue(), folder).values()
-            changed = _with(book, folder, policy_id)
+            others = [one for one in book.documents if one.id != policy_id]
+            changed = PolicyBook([*others, *(one for one in folder.documents if one.id == policy_id)])
             needed = taken_away(packs, book, changed, date.min)
         except BadInput:
             changed, needed = book, HIGHEST
@@ -109,12 +110,6 @@ def book_of(kept: PolicySnapshot) -> PolicyBook:
     return PolicyBook([parse_document(text, Path(name)) for name, text in kept.documents])
 
 
-def _with(book: PolicyBook, folder: PolicyBook, policy_id: str) -> PolicyBook:
-    """A book with one policy as the folder has it."""
-    others = [one for one in book.documents if one.id != policy_id]
-    return PolicyBook([*others, *(one for one in folder.documents if one.id == policy_id)])
-
-
 def _texts(documents: Documents) -> dict[str, list[str]]:
     """The versions of each policy, whatever their files are called."""
     found: dict[str, list[str]] = {}
@@ -142,14 +137,9 @@ def new_draft(chosen: Settings, base: Document, edits: Mapping[str, Edit], in_fo
     text = redrafted(base.text, base.file, edits, version=version, in_force_from=in_force_from)
     check(chosen, text)
     return NewDraft(
-        policy_id=base.id,
-        base_version=base.version,
-        base_digest=content_digest(base),
-        version=version,
-        in_force_from=in_force_from,
-        text=text,
-        reason=reason,
-    )
+        policy_id=base.id, base_version=base.version, base_digest=content_digest(base), version=version,
+        in_force_from=in_force_from, text=text, reason=reason,
+    )  # fmt: skip
 
 
 def check(chosen: Settings, drafted: str) -> PolicyBook:

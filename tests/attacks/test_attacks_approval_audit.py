@@ -44,7 +44,7 @@ def company(server_url: str) -> Iterator[Company]:
         yield made
 
 
-def second_look(company: Company) -> ApprovalAudit:
+def approval_audit(company: Company) -> ApprovalAudit:
     """As an installation has it that runs what the company runs."""
     context = company.runtime.context
     return ApprovalAudit(context.packs, context.catalogue, [context.policies])
@@ -53,7 +53,7 @@ def second_look(company: Company) -> ApprovalAudit:
 def found(company: Company, run: Run) -> list[str]:
     """What the audit says of a run beyond what its rows and the log say of each other."""
     assert isinstance(company.ledger, PostgresLedger)
-    problems = examine(company.ledger, also=second_look(company)).problems
+    problems = examine(company.ledger, also=approval_audit(company)).problems
     assert not [one for one in examine(company.ledger).problems if run.run_id in one]
     return [one for one in problems if run.run_id in one]
 
@@ -131,16 +131,16 @@ def test_what_was_done_as_it_should_be_is_found_to_be_so(company: Company) -> No
     for case in (SHORT, FOUR_EYES, "dev-ord-0010", "dev-ord-0007"):
         run = company.approve(company.propose(case))
         assert company.effects(run) and found(company, run) == []
-    assert second_look(company).looked_at == 0
+    assert approval_audit(company).recomputed == 0
 
 
 def test_a_plan_of_policies_that_are_known_no_more_is_told_of(company: Company) -> None:
     run = company.approve(company.propose(SHORT))
     assert isinstance(company.ledger, PostgresLedger)
     context = company.runtime.context
-    look = ApprovalAudit(context.packs, context.catalogue, [PolicyBook([])])
-    examine(company.ledger, also=look)
-    assert look.looked_at == 0 and "of another policies" in look.summary()
-    look = ApprovalAudit({}, context.catalogue, [PolicyBook([]), context.policies])
-    examine(company.ledger, also=look)
-    assert look.left_out and company.effects(run)
+    audit = ApprovalAudit(context.packs, context.catalogue, [PolicyBook([])])
+    examine(company.ledger, also=audit)
+    assert audit.recomputed == 0 and "of another policies" in audit.summary()
+    audit = ApprovalAudit({}, context.catalogue, [PolicyBook([]), context.policies])
+    examine(company.ledger, also=audit)
+    assert audit.left_out and company.effects(run)
