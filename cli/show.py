@@ -23,7 +23,7 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
     with open_ledger() as ledger:
         run = ledger.run(run_id)
         observations, proposals = ledger.observations(run.run_id), ledger.proposals(run.run_id)
-        asked = model_calls.told(ledger.model_calls(run.run_id))
+        asked = model_calls.summary(ledger.model_calls(run.run_id))
         decisions, effects, facts = ledger.decisions(run.run_id), ledger.effects(run.run_id), ledger.facts(run.run_id)
         last = proposals[-1] if proposals else None
         limits = ledger.standings(run.run_id, asked_of(last, last.approval.limits, decisions)) if last else []

@@ -57,7 +57,7 @@ class AdmissionResult:
     """What came of a change."""
 
     person: Person | None
-    #: what is told now and never again: a one-time password, or half of one; empty where there is none
+    #: what is shown now and never again: a one-time password, or half of one; empty where there is none
     one_time: str = ""
     #: that waits for a second person; None where the change is made
     waits: Admission | None = None

@@ -123,7 +123,7 @@ def of_decision(decision: Decision, proposal_status: str, adds: Sequence[Commitm
 
 
 def of_effect(effect: Effect, allowed: Authorization | None = None, adds: Sequence[Commitment] = ()) -> dict[str, Any]:
-    """`allowed` is what allows it, and `adds` what its plan adds to totals: told where it was intended."""
+    """`allowed` is what allows it, and `adds` what its plan adds to totals: given where it was intended."""
     return {
         **_of_commitments(adds),
         **({"authorized": of_authorization(allowed)} if allowed else {}),
@@ -140,8 +140,8 @@ def _of_commitments(adds: Sequence[Commitment]) -> dict[str, Any]:
 
 
 def of_authorization(allowed: Authorization) -> dict[str, Any]:
-    told = {"decisions": list(allowed.decisions), "at": moment(allowed.at).isoformat()}
-    return {**_fields(allowed, "digest role four_eyes"), **told}
+    body = {"decisions": list(allowed.decisions), "at": moment(allowed.at).isoformat()}
+    return {**_fields(allowed, "digest role four_eyes"), **body}
 
 
 def of_incident(incident: Incident, reopens: str = "") -> dict[str, Any]:

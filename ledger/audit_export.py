@@ -223,7 +223,7 @@ def _entry(line: bytes, where: str) -> AuditEntry:
         row["at"] = datetime.fromisoformat(row["at"])
         entry = AuditEntry(**row)
         sound = type(entry.seq) is int and isinstance(entry.body, dict) and entry.at.tzinfo is not None
-        sound &= all(isinstance(told, str) for told in (entry.kind, entry.run_id, entry.previous, entry.digest))
+        sound &= all(isinstance(text, str) for text in (entry.kind, entry.run_id, entry.previous, entry.digest))
     except (ValueError, TypeError, KeyError, RecursionError):
         sound = False
     if not sound:

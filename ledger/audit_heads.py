@@ -1,7 +1,7 @@
 """Heads of the audit log, kept where whoever writes to the database does not: in a folder, by a command, or both.
 
 A head says where the log ended at a moment, signed like that of an export. Against those in the folder a log is found
-that was cut, or written anew from some row on.
+that was cut, or rewritten from some row on.
 """
 
 import logging
@@ -46,21 +46,21 @@ class Heads:
     folder: Path | None
     command: str = field(repr=False)
     key: Path
-    #: what the command took last, and what was told last
+    #: what the command took last, and what was logged last
     _handed: tuple[int, str] = field(default=(0, audit_chain.START), init=False)
-    _told: str = field(default="", init=False)
+    _warned: str = field(default="", init=False)
 
     def look(self, ledger: PostgresLedger) -> None:
         """Keep the head of now, unless one was kept a moment ago. What goes wrong is a warning, once until it changes."""
         try:
             if not self._kept_just_now():
                 self.keep(ledger)
-            told = ""
+            warning = ""
         except MissionsError as error:
-            told = str(error)
-        if told and told != self._told:
-            _log.warning("%s", told)
-        self._told = told
+            warning = str(error)
+        if warning and warning != self._warned:
+            _log.warning("%s", warning)
+        self._warned = warning
 
     def keep(self, ledger: PostgresLedger) -> None:
         """Keep where the log ends now, where that is not kept already. Raises BadInput where it cannot be kept."""
@@ -97,12 +97,12 @@ class Heads:
         heads = {name: _read(self.folder / name, trusted) for name in names} if trusted else {}
         sound = {name: head for name, head in heads.items() if head is not None}
         cut = [name for name, head in sound.items() if head.seq > end]
-        anew = [name for name, head in sound.items() if head.seq <= end and rows.get(head.seq) != head.digest]
+        rewritten = [name for name, head in sound.items() if head.seq <= end and rows.get(head.seq) != head.digest]
         damaged = [name for name in names if name not in sound]
         problems = [
-            *_told(cut, f"The audit log was cut: it ends at row {end}, but it reached row {{seq}} when {{name}} was saved"),
-            *_told(anew, "The audit log was rewritten: row {seq} does not match {name}, which was saved outside"),
-            *_told(
+            *_problems(cut, f"The audit log was cut: it ends at row {end}, but it reached row {{seq}} when {{name}} was saved"),
+            *_problems(rewritten, "The audit log was rewritten: row {seq} does not match {name}, which was saved outside"),
+            *_problems(
                 damaged, f"The head {{name}} is damaged or edited, or not signed by the key {trusted and fingerprint(trusted)}"
             ),
         ]
@@ -120,7 +120,7 @@ class Heads:
     def _kept_just_now(self) -> bool:
         now = utc_now()
         since, until = f"{now - _RECENT:{_MOMENT}}", f"{now:{_MOMENT}}"
-        with suppress(BadInput):  # which is told when it is written to
+        with suppress(BadInput):  # which is reported when it is written to
             return any(since < _NAME.sub(r"\g<at>", name) <= until for name in self._names())
         return False
 
@@ -199,7 +199,7 @@ def _read(file: Path, key: Ed25519PublicKey) -> Head | None:
     return head if sound else None
 
 
-def _told(names: Iterable[str], sentence: str) -> Iterable[str]:
+def _problems(names: Iterable[str], sentence: str) -> Iterable[str]:
     """One sentence, about the first row, however many say so."""
     if found := sorted(names):
         others = f"; {len(found) - 1} more say so" if len(found) > 1 else ""

@@ -167,7 +167,7 @@ def _still_open(proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> No
 
 
 def already(last: Decision) -> str:
-    """What somebody is told whom another person forestalled."""
+    """The message for somebody whom another person forestalled."""
     return f"Proposal {last.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {_clock(last.at)}."
 
 
@@ -183,7 +183,7 @@ def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> No
 def edited_by(plan: Plan, revision: int, proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> frozenset[str]:
     """The keys of those whose words a plan may have: who edited it, and who edited what it was edited from.
 
-    `revision` is that of its proposal; `proposals` and `decisions` are of the run. It is told by what was decided, not by what
+    `revision` is that of its proposal; `proposals` and `decisions` are of the run. It follows from what was decided, not by what
     the proposal says of its author.
     """
     before = max((one for one in proposals if one.revision < revision), key=lambda one: one.revision, default=None)

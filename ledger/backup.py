@@ -77,8 +77,8 @@ def _of_path(name: str, release: int) -> str | None:
     found = shutil.which(name)
     if found is None:
         return None
-    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-    return found if re.search(rf"\(PostgreSQL\) {release}\b", told) else None
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    return found if re.search(rf"\(PostgreSQL\) {release}\b", version) else None
 
 
 def _brought_along(name: str) -> str:
@@ -101,7 +101,7 @@ def _call(program: str, url: str, words: Sequence[str]) -> None:
     line = [own or _brought_along(program), f"--dbname={named}", "--no-password"]
     done = subprocess.run([*line, *words], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = [told for told in done.stderr.splitlines() if told.strip()] or ["it did not say why"]
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it did not say why"]
         over_network = not str(address.get("host", "")).startswith("/")
         remedy = (
             f"; have the {program} of PostgreSQL {release}, as the server is, on the PATH" if over_network and not own else ""

@@ -34,22 +34,22 @@ _MOST = 2**63
 def check_form(kind: object, by: object, reason: object, digest: object, details: object, at: object) -> None:
     """Whether this is a decision by its form, so far as every ledger asks: types and sizes."""
     if not isinstance(kind, str) or kind not in get_args(DecisionKind):
-        raise BadInput(f"{_told(kind)} is not a decision; choose one of {', '.join(get_args(DecisionKind))}.")
+        raise BadInput(f"{_shown(kind)} is not a decision; choose one of {', '.join(get_args(DecisionKind))}.")
     _check_length("The name of who decides", by, LONGEST_NAME)
     _check_length("The reason", reason, LONGEST_TEXT)
     _check_length("The digest of the proposal", digest, LONGEST_NAME)
     if not isinstance(at, datetime):
-        raise BadInput(f"The moment of a decision is a datetime in UTC, and not {_told(at)}.")
+        raise BadInput(f"The moment of a decision is a datetime in UTC, and not {_shown(at)}.")
     if not isinstance(details, Mapping):
-        raise BadInput(f"The details of a decision are an object, and not {_told(details)}.")
+        raise BadInput(f"The details of a decision are an object, and not {_shown(details)}.")
     for name, value in details.items():
         if name not in _OF_KIND.values():
-            raise BadInput(f"{_told(name)} goes with no decision: leave it out.")
+            raise BadInput(f"{_shown(name)} goes with no decision: leave it out.")
         if name == "plan":
             check_plan(value)
         elif name == "without":
             if not isinstance(value, list | tuple) or len(value) > MOST_STEPS:
-                raise BadInput(f"The parts to leave out must be a list of at most {MOST_STEPS} names, and not {_told(value)}.")
+                raise BadInput(f"The parts to leave out must be a list of at most {MOST_STEPS} names, and not {_shown(value)}.")
             for part in value:
                 _check_length("A part to leave out", part, LONGEST_NAME)
         else:
@@ -100,7 +100,7 @@ def check_run_id(run_id: object) -> None:
 def check_plan(plan: object) -> None:
     """Whether this is a plan by its form: steps with a name and arguments."""
     if not isinstance(plan, Sequence) or isinstance(plan, str | bytes | bytearray):
-        raise BadInput(f"A plan is a list of steps, and not {_told(plan)}.")
+        raise BadInput(f"A plan is a list of steps, and not {_shown(plan)}.")
     if len(plan) > MOST_STEPS:
         raise BadInput(f"The plan has {len(plan):,} steps, more than {MOST_STEPS} that can be decided at once: leave some out.")
     for number, step in enumerate(plan, start=1):
@@ -109,13 +109,13 @@ def check_plan(plan: object) -> None:
 
 def _check_step(what: str, step: object) -> None:
     if not isinstance(step, Mapping):
-        raise BadInput(f"{what} is {_told(step)}: give an object with «name» and «args».")
+        raise BadInput(f"{what} is {_shown(step)}: give an object with «name» and «args».")
     for key in step:
         if key not in _OF_STEP:
-            raise BadInput(f"{what} has no field {_told(key)}: it has {', '.join(_OF_STEP)}.")
+            raise BadInput(f"{what} has no field {_shown(key)}: it has {', '.join(_OF_STEP)}.")
     _check_name(f"{what}: the name", step.get("name"))
     if not isinstance(step.get("args"), Mapping):
-        raise BadInput(f"{what} has {_told(step.get('args'))} for its arguments: give an object.")
+        raise BadInput(f"{what} has {_shown(step.get('args'))} for its arguments: give an object.")
     _check_plain(what, step)
 
 
@@ -151,17 +151,17 @@ def _size(what: str, value: object) -> int:
     whole = isinstance(value, int) and -_MOST <= value < _MOST
     if value is None or whole or (isinstance(value, float) and math.isfinite(value)):
         return 1
-    raise BadInput(f"{what} holds {_told(value)}: a step has texts, finite numbers of 64 bits, lists and objects.")
+    raise BadInput(f"{what} holds {_shown(value)}: a step has texts, finite numbers of 64 bits, lists and objects.")
 
 
 def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str) or not _is_seen(name) or len(name) > LONGEST_NAME or not _keepable(name):
-        raise BadInput(f"{what} is {_told(name)}: give text of 1 to {LONGEST_NAME} characters.")
+        raise BadInput(f"{what} is {_shown(name)}: give text of 1 to {LONGEST_NAME} characters.")
 
 
 def _check_length(what: str, text: object, longest: int) -> None:
     if not isinstance(text, str):
-        raise BadInput(f"{what} is {_told(text)}: give a text.")
+        raise BadInput(f"{what} is {_shown(text)}: give a text.")
     if len(text) > longest:
         raise BadInput(f"{what} has {len(text):,} characters, more than {longest:,}: say it shorter.")
 
@@ -175,7 +175,7 @@ def _keepable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     """What was handed in, in a few words: never the whole of it, and nothing that a terminal follows."""
     if isinstance(value, str):
         return ascii(value[:40])

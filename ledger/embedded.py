@@ -41,7 +41,7 @@ _MEGABYTES = 100
 _ROOM = "max_connections = 400"
 #: how long a server that was killed may take to come up again
 _RECOVERY_SECONDS = 120
-#: after which a server that comes up has told its number
+#: after which a server that comes up has written its number
 _WRITING_SECONDS = 5
 #: for which those that a killed server served may go on
 _ENDING_SECONDS = 20
@@ -142,7 +142,7 @@ def _make_data(folder: Path) -> None:
     made = _server(Path(tempfile.mkdtemp(prefix="making-", dir=folder)))
     try:
         made.ensure_pgdata_inited()
-        # a dashboard, workers and six systems hold more connections between them than PostgreSQL allows unless told
+        # a dashboard, workers and six systems hold more connections between them than PostgreSQL allows by default
         with (made.pgdata / "postgresql.conf").open("a") as file:
             file.write(f"\n{_ROOM}\n")
         with suppress(FileNotFoundError):
@@ -309,7 +309,7 @@ _BAD = re.compile(
     r"(?:(?:FATAL|PANIC|ERROR):|(?:LOG|WARNING):(?=\s+(?:could not|invalid|unrecognized|syntax|.+ is outside ))"
     r"|\w+: error:)\s*(?P<said>.+)"
 )
-_MORE = re.compile(r"DETAIL:\s*(?P<said>.+)|\w+: detail:\s*(?P<told>.+)")
+_MORE = re.compile(r"DETAIL:\s*(?P<said>.+)|\w+: detail:\s*(?P<detail>.+)")
 #: characters of a reason
 _LONGEST_REASON = 400
 
@@ -328,7 +328,7 @@ def _reasons(lines: Iterable[str]) -> Iterable[str]:
             bad = True
             yield found["said"].strip().rstrip(".")
         elif bad and (more := _MORE.search(line)):
-            yield (more["said"] or more["told"]).strip().rstrip(".")
+            yield (more["said"] or more["detail"]).strip().rstrip(".")
 
 
 def _printable(line: str) -> str:

@@ -42,7 +42,7 @@ class SourceBounds:
     hourly: int | None = 3_600
 
 
-#: of a source that is not told what it may do, and of one that starts every Mission
+#: of a source whose bounds are not named, and of one that starts every Mission
 NOTHING, ANY = SourceBounds(missions=()), SourceBounds()
 
 
@@ -170,8 +170,8 @@ def cut(body: str) -> str:
 
 def letter_id(source: str, body: str, times: int) -> str:
     """The id of what came from a source; `times` is how often the very same was settled before."""
-    told = f"{times}\n{clean(source)}\n{body}"
-    return f"l-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    content = f"{times}\n{clean(source)}\n{body}"
+    return f"l-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def of_letter(letter: DeadLetter, by: str, reason: str) -> dict[str, Any]:

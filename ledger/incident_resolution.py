@@ -42,8 +42,8 @@ def _say(ledger: Ledger, run: Run, effect: Effect, done: bool, who: str, reason:
         ledger.mark_effect(effect.key, "done", {"found": found}, at=at)
     else:
         ledger.mark_effect(effect.key, "failed", error=found, at=at)
-    told = f"{effect.step + 1}. {effect.action.replace('_', ' ')}: {found}"
-    ledger.observe(run.run_id, [NewObservation("execute", "effect", told, {"key": effect.key})])
+    text = f"{effect.step + 1}. {effect.action.replace('_', ' ')}: {found}"
+    ledger.observe(run.run_id, [NewObservation("execute", "effect", text, {"key": effect.key})])
 
 
 def _unfitting(run: Run, effect: Effect | None) -> str:

@@ -64,11 +64,11 @@ def check_open(decision: Decision, known: Settlement | None) -> None:
 
 
 def no_lesson(decision_id: str) -> str:
-    """What a person is told who names a lesson that is none."""
+    """The message for a person who names a lesson that is none."""
     return f"There is no lesson '{decision_id}' in the ledger: `missions lessons list` shows them."
 
 
 def audited(settled: Settlement) -> dict[str, Any]:
     """What the audit log says of a settlement."""
-    told: Mapping[str, Any] = {name: value for name, value in vars(settled).items() if name not in ("status", "at")}
-    return dict(told)
+    values: Mapping[str, Any] = {name: value for name, value in vars(settled).items() if name not in ("status", "at")}
+    return dict(values)

@@ -92,12 +92,12 @@ def standings(limits: Sequence[Limit], before: Sequence[int]) -> list[Standing]:
 
 
 def shown(found: Iterable[Standing]) -> list[Standing]:
-    """What a person is told who decides: of who receives it, and of every other total that would be passed."""
-    told: dict[tuple[Total, int], Standing] = {}
+    """What is shown to the person who decides: of who receives it, and of every other total that would be passed."""
+    shown: dict[tuple[Total, int], Standing] = {}
     for one in found:
-        if one.is_over or (one.limit.per not in (APPROVER, SOURCE, DAY) and (total(one.limit), one.limit.days) not in told):
-            told[total(one.limit), one.limit.days] = one
-    return list(told.values())
+        if one.is_over or (one.limit.per not in (APPROVER, SOURCE, DAY) and (total(one.limit), one.limit.days) not in shown):
+            shown[total(one.limit), one.limit.days] = one
+    return list(shown.values())
 
 
 def highest(found: Iterable[Standing]) -> Standing | None:

@@ -1,4 +1,4 @@
-"""What a person is told when a record is not there, or somebody else has it: the same words in every ledger."""
+"""The messages for when a record is not there, or somebody else has it: the same words in every ledger."""
 
 from collections.abc import Sequence
 

@@ -101,7 +101,7 @@ def ended(call: ModelCall | None, call_id: str, end: ModelCallEnd) -> ModelCall:
     return replace(call, **vars(end))
 
 
-def told(calls: Sequence[ModelCall]) -> str:
+def summary(calls: Sequence[ModelCall]) -> str:
     """What the questions of a run took, in a line; empty where nothing was asked."""
     if not calls:
         return ""

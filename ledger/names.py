@@ -51,8 +51,8 @@ def skeleton(name: str) -> str:
     """
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
     seen = (_plain(sign) for sign in folded if unicodedata.category(sign) not in (*_NEVER, "Zs") and not _is_accent(sign))
-    told = _UNSEEN.sub("", "".join(seen)).translate(_ALIKE)
-    return told.replace("rn", "m").replace("vv", "w")
+    plain = _UNSEEN.sub("", "".join(seen)).translate(_ALIKE)
+    return plain.replace("rn", "m").replace("vv", "w")
 
 
 def _loose_marks(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Whether the rows of the ledger are what the audit chain says of them: pure functions over one run, or over people.
 
-The chain is the witness: what it says of a row, the row must still say, and every row must have been told of. A field
+The chain is the witness: what it says of a row, the row must still say, and every row must stand in it. A field
 that an older row of the chain does not mention is not compared.
 """
 
@@ -27,7 +27,7 @@ from ledger.records import (
     Run,
 )
 
-Told = dict[str, Any]
+RowData = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +48,13 @@ class Rows:
 class _Telling:
     """What the chain says of one run, read from its first row to its last."""
 
-    run: Told = field(default_factory=dict)
-    proposals: dict[str, Told] = field(default_factory=dict)
-    decisions: dict[str, Told] = field(default_factory=dict)
-    effects: dict[str, Told] = field(default_factory=dict)
-    authorizations: dict[str, Told] = field(default_factory=dict)
-    commitments: dict[str, Told] = field(default_factory=dict)
-    incidents: dict[str, Told] = field(default_factory=dict)
+    run: RowData = field(default_factory=dict)
+    proposals: dict[str, RowData] = field(default_factory=dict)
+    decisions: dict[str, RowData] = field(default_factory=dict)
+    effects: dict[str, RowData] = field(default_factory=dict)
+    authorizations: dict[str, RowData] = field(default_factory=dict)
+    commitments: dict[str, RowData] = field(default_factory=dict)
+    incidents: dict[str, RowData] = field(default_factory=dict)
     #: sentences about effects after the end of the run
     late: list[str] = field(default_factory=list)
     #: the effect because of which the run was reopened, until somebody settles it
@@ -108,11 +108,11 @@ class _Telling:
                     proposal["status"] = "superseded"
                 self.run |= {"status": "closed", **body, "ended_at": at}
 
-    def _commit(self, body: Told) -> None:
+    def _commit(self, body: RowData) -> None:
         for step, *named, cents, at in body.pop("adds", ()):
             self.commitments[_named(body["proposal_id"], step, *named)] = {"cents": cents, "at": at}
 
-    def _pending(self) -> list[Told]:
+    def _pending(self) -> list[RowData]:
         return [proposal for proposal in self.proposals.values() if proposal["status"] == "pending"]
 
     def _close_incidents(self, entry: AuditEntry) -> None:
@@ -196,50 +196,50 @@ def _undecided(proposal: Proposal, rows: Rows, given: Authorization | None) -> s
     return unapproved(proposal, rows.run, rows.decisions, least, lambda name: Person(name=name, role=roles[name]))
 
 
-def _proposal(proposal: Proposal, looks: Sequence[Sequence[Fact]], told: Mapping[str, Told]) -> Told:
+def _proposal(proposal: Proposal, looks: Sequence[Sequence[Fact]], logged: Mapping[str, RowData]) -> RowData:
     """With the evidence that there was when it was proposed: later looks belong to later proposals."""
-    seen = len(told.get(proposal.proposal_id, {}).get("evidence", ()))
+    seen = len(logged.get(proposal.proposal_id, {}).get("evidence", ()))
     return audit_chain.of_proposal(proposal, None, [audit_chain.look_digest(look) for look in looks[:seen]])
 
 
 def people_differences(people: Iterable[Person], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for people and their roles; `entries` are those of the kind "person_added"."""
-    told = {person_key(entry.body["name"]): dict(entry.body) for entry in entries}
+    logged = {person_key(entry.body["name"]): dict(entry.body) for entry in entries}
     rows = {person_key(person.name): audit_chain.of_person(person) for person in people}
-    yield from _compared("The person '{}'", rows, told)
+    yield from _compared("The person '{}'", rows, logged)
 
 
 def draft_differences(kept: Iterable[PolicyDraft], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for drafts of policies and what became of them; `entries` are those of DRAFT_KINDS."""
-    told: dict[str, Told] = {}
+    logged: dict[str, RowData] = {}
     for entry in entries:
         key, status = entry.body["draft_id"], DRAFT_KINDS[entry.kind]
-        agreed = told.get(key, {}).get("agreed", [])
+        agreed = logged.get(key, {}).get("agreed", [])
         if entry.kind == "policy_draft_agreed":
-            told[key] = {**told.get(key, {}), "agreed": [*agreed, entry.body["by"]]}
+            logged[key] = {**logged.get(key, {}), "agreed": [*agreed, entry.body["by"]]}
             continue
         settled_at = None if status == "draft" else entry.at
-        told[key] = {**entry.body, "status": status, "settled_at": settled_at, "agreed": agreed}
+        logged[key] = {**entry.body, "status": status, "settled_at": settled_at, "agreed": agreed}
     rows = {}
     for draft in kept:
         last = (draft.drafted_by, draft.reason) if draft.status == "draft" else (draft.settled_by, draft.settled_reason)
         shown = {**policies.audited_draft(draft, *last), "status": draft.status, "settled_at": draft.settled_at}
         rows[draft.draft_id] = {**shown, "agreed": [one["by"] for one in draft.agreed]}
-    yield from _compared("The policy draft {}", rows, told)
+    yield from _compared("The policy draft {}", rows, logged)
 
 
 def book_differences(kept: Iterable[PolicySnapshot], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for the policies in force; `entries` are those of the kind "policies_kept"."""
-    told = {one.body["book_id"]: {**one.body, "at": one.at} for one in entries}
+    logged = {one.body["book_id"]: {**one.body, "at": one.at} for one in entries}
     rows = {one.book_id: {**policies.audited_policies(one), "at": one.at} for one in kept}
-    yield from _compared("The book of policies {}", rows, told)
+    yield from _compared("The book of policies {}", rows, logged)
 
 
 def lesson_differences(kept: Iterable[Settlement], entries: Iterable[AuditEntry]) -> Iterator[str]:
     """The same for what became of lessons; `entries` are those of LESSON_KINDS."""
-    told = {one.body["decision_id"]: {**one.body, "status": LESSON_KINDS[one.kind], "at": one.at} for one in entries}
+    logged = {one.body["decision_id"]: {**one.body, "status": LESSON_KINDS[one.kind], "at": one.at} for one in entries}
     rows = {one.decision_id: {**lessons.audited(one), "status": one.status, "at": one.at} for one in kept}
-    yield from _compared("The settled lesson {}", rows, told)
+    yield from _compared("The settled lesson {}", rows, logged)
 
 
 #: kinds of audit rows about a lesson, and its status after each
@@ -254,21 +254,21 @@ DRAFT_KINDS: Mapping[str, str] = {
 }
 
 
-def _compared(name: str, rows: Mapping[str, Told], told: Mapping[str, Told]) -> Iterator[str]:
+def _compared(name: str, rows: Mapping[str, RowData], logged: Mapping[str, RowData]) -> Iterator[str]:
     for key, row in rows.items():
-        if key not in told:
+        if key not in logged:
             yield f"{name.format(key)} is in the ledger but not in the audit log: it was added, bypassing the audit log."
         else:
-            yield from _differing(name.format(key), row, told[key])
-    for key in told.keys() - rows.keys():
+            yield from _differing(name.format(key), row, logged[key])
+    for key in logged.keys() - rows.keys():
         yield f"{name.format(key)} is in the audit log but missing from the ledger: it was deleted, bypassing the audit log."
 
 
-def _differing(name: str, row: Told, told: Told) -> Iterator[str]:
-    if not told:
+def _differing(name: str, row: RowData, logged: RowData) -> Iterator[str]:
+    if not logged:
         yield f"{name} is in the ledger but not in the audit log: it was added, bypassing the audit log."
         return
-    fields = [_WORDS.get(field, field) for field in told if field in row and storable(row[field]) != storable(told[field])]
+    fields = [_WORDS.get(field, field) for field in logged if field in row and storable(row[field]) != storable(logged[field])]
     if fields:
         yield f"{name} is not as the audit log says ({', '.join(fields)}): it was changed, bypassing the audit log."
 

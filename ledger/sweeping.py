@@ -36,7 +36,7 @@ def look(url: str) -> Swept:
 
 
 def sweep(ledger: Ledger, url: str) -> Swept:
-    """`look`, and make each run that is not what its status says an incident. One that is closed stays closed, and is told."""
+    """`look`, and make each run that is not what its status says an incident; one that is closed stays so, and is reported."""
     found = look(url)
     for run_id, reason in found.broken:
         if ledger.run(run_id).status != "closed":

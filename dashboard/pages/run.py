@@ -14,7 +14,7 @@ from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.flow import Flow, flow
 from ledger.canonical import utc_now
-from ledger.model_calls import told
+from ledger.model_calls import summary
 from ledger.permissions import may
 from ledger.records import AuditEntry, Decision, Observation, Person, Run
 
@@ -96,7 +96,7 @@ def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Dec
     with timing:
         if timing.open:
             show(timing_table(timings(observations, run.started_at)))
-            if asked := told(ledger.model_calls(run.run_id)):
+            if asked := summary(ledger.model_calls(run.run_id)):
                 st.text(label(asked, 400))
     with stops:
         if stops.open:

@@ -57,8 +57,8 @@ def ask(tx: Connection, at: datetime, wanted: AdmissionRequest, by: str) -> Admi
         raise Refused(f"{by} may not ask for this about {by}: another administrator must.")
     tx.execute(ADMISSIONS.insert().values(**vars(admission), half=half, status="asked"))
     for one in lapsed:
-        chain.append(tx, at, "admission_lapsed", "", _told(one, one.asked_by))
-    chain.append(tx, at, "admission_asked", "", _told(admission, by))
+        chain.append(tx, at, "admission_lapsed", "", _log_body(one, one.asked_by))
+    chain.append(tx, at, "admission_asked", "", _log_body(admission, by))
     return AdmissionResult(person, half, admission)
 
 
@@ -214,7 +214,7 @@ def _admission(row: Row[*tuple[Any, ...]]) -> Admission:
 def _settle(tx: Connection, admission: Admission, status: AdmissionStatus, by: str, at: datetime) -> None:
     settled = {"status": status, "settled_by": by, "settled_at": at, "half": ""}
     tx.execute(update(ADMISSIONS).where(_A.admission_id == admission.admission_id).values(**settled))
-    chain.append(tx, at, f"admission_{status}", "", {**_told(admission, by), "asked_by": admission.asked_by})
+    chain.append(tx, at, f"admission_{status}", "", {**_log_body(admission, by), "asked_by": admission.asked_by})
 
 
 def _lapse(tx: Connection, at: datetime) -> list[Admission]:
@@ -223,6 +223,6 @@ def _lapse(tx: Connection, at: datetime) -> list[Admission]:
     return [_admission(row) for row in tx.execute(lapsed)]
 
 
-def _told(admission: Admission, by: str) -> dict[str, str]:
-    told = {"kind": admission.kind, "name": admission.name, "role": admission.role, "by": by}
-    return {**told, "admission_id": admission.admission_id}
+def _log_body(admission: Admission, by: str) -> dict[str, str]:
+    asked = {"kind": admission.kind, "name": admission.name, "role": admission.role, "by": by}
+    return {**asked, "admission_id": admission.admission_id}

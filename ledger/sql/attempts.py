@@ -74,7 +74,7 @@ def begin(tx: Connection, key: str, origin: SignInOrigin, at: datetime) -> Attem
 
 def failed(tx: Connection, attempt: Attempt, at: datetime) -> int:
     """Count it. How many there were in a row where this one begins a wait for this name; 0 otherwise."""
-    told = 0
+    begins_wait = 0
     for bucket in attempt.buckets:
         failures, until = bucket.failures, bucket.until
         if not attempt.waits:
@@ -82,10 +82,10 @@ def failed(tx: Connection, attempt: Attempt, at: datetime) -> int:
             if failures >= bucket.limit.most:
                 doubled = _FIRST_WAIT_SECONDS * 2 ** min(failures - bucket.limit.most, 10)
                 until = at + timedelta(seconds=min(doubled, _LONGEST_WAIT_SECONDS))
-                told = failures if bucket.limit is _BY_NAME else told
+                begins_wait = failures if bucket.limit is _BY_NAME else begins_wait
         values = {"failures": failures, "until": until, "at": at}
         tx.execute(update(ATTEMPTS).where(ATTEMPTS.c.bucket == bucket.digest).values(**values))
-    return told
+    return begins_wait
 
 
 def succeeded(tx: Connection, attempt: Attempt, at: datetime) -> None:

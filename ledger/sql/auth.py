@@ -86,16 +86,16 @@ def reset_password(tx: Connection, at: datetime, name: str, by: str, half: str =
     person = people.find(tx, name)
     if person is None:
         raise BadInput(f"There is no person '{name}' in the ledger; add this person first.")
-    told, key = credentials.half_password() if half else credentials.one_time_password(), person_key(name)
+    secret, key = credentials.half_password() if half else credentials.one_time_password(), person_key(name)
     values = {
-        "password_hash": credentials.hash_password(f"{half}-{told}" if half else told),
+        "password_hash": credentials.hash_password(f"{half}-{secret}" if half else secret),
         "one_time_until": at + timedelta(days=ONE_TIME_DAYS),
     }
     made = insert_or(ACCOUNTS).values(key=key, **values)
     tx.execute(made.on_conflict_do_update(index_elements=["key"], set_=values))
     tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
     chain.append(tx, at, "password_reset", "", {"name": person.name, "by": by})
-    return told
+    return secret
 
 
 def has_account(tx: Connection, name: str) -> bool:
@@ -129,8 +129,8 @@ def sign_in(
     session = {"digest": _digest(token), "key": key, "started_at": at, "expires_at": at + lasts}
     tx.execute(SESSIONS.insert().values(**session))
     _tell(tx, account.name, changes, at)
-    told = {"session": session["digest"], "device": f"{_digest(device)} {key}", "until": moment(at + lasts).isoformat()}
-    chain.append(tx, at, "signed_in", "", {"name": account.name, **told})
+    details = {"session": session["digest"], "device": f"{_digest(device)} {key}", "until": moment(at + lasts).isoformat()}
+    chain.append(tx, at, "signed_in", "", {"name": account.name, **details})
     return SignInResult(token=token, device=device)
 
 

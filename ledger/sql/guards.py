@@ -83,7 +83,7 @@ def _function(name: str) -> str:
 
 #: What superusers, owners, event triggers and settings of roles do, no grant says and no guard prevents. Which there are
 #: differs from one PostgreSQL to the next, so they are kept in the log with `missions database roles`, and when an embedded
-#: database is made: whatever came since is told.
+#: database is made: whatever came since is reported.
 _POWERS_KEPT = "powers_kept"
 
 

@@ -23,7 +23,7 @@ _SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S
 
 
 def add_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE, bounds: SourceBounds = NOTHING) -> str:
-    """The token of a new source, told now and never again; `by` is an administrator, or the command line.
+    """The token of a new source, shown now and never again; `by` is an administrator, or the command line.
 
     Of one that had ended, too. BadInput for a name that is no good or in use.
     """
@@ -80,10 +80,10 @@ def source_of(tx: Connection, token: str) -> EventSource | None:
 
 
 def _source(row: Row[*tuple[Any, ...]]) -> EventSource:
-    told = fields(row)
-    missions, days, hourly = (told.pop(name) for name in ("missions", "as_of_days", "hourly"))
+    values = fields(row)
+    missions, days, hourly = (values.pop(name) for name in ("missions", "as_of_days", "hourly"))
     bounds = SourceBounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)
-    return EventSource(**told, bounds=bounds)
+    return EventSource(**values, bounds=bounds)
 
 
 def keep_letter(tx: Connection, at: datetime, source: str, body: str, reason: str, bounds: SourceBounds = ANY) -> str:
@@ -106,8 +106,8 @@ def keep_letter(tx: Connection, at: datetime, source: str, body: str, reason: st
             count_arrival(tx, origin, at)
             _require_room(tx, origin)
         if is_new:
-            told = {"letter_id": letter_id, "source": clean(source)}
-            chain.append(tx, at, "dead_letter_kept", "", told)
+            body = {"letter_id": letter_id, "source": clean(source)}
+            chain.append(tx, at, "dead_letter_kept", "", body)
         if is_new is not None:
             return letter_id
         times += 1

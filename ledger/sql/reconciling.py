@@ -82,7 +82,7 @@ def differences(tx: Connection, also: AlsoLooks = nobody_else) -> Iterator[str]:
 
 
 def _known_since(added: Sequence[AuditEntry]) -> dict[str, datetime]:
-    """Since when there is a person, by key; a row that says no name is told of elsewhere."""
+    """Since when there is a person, by key; a row that says no name is reported elsewhere."""
     since = dict[str, datetime]()
     for one in reversed(added):
         with suppress(MissionsError, LookupError, TypeError, AttributeError):
@@ -105,21 +105,21 @@ def _compared(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since:
         )
 
     for run in runs:
-        told = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
-        look = partial(_run_differences, partial(rows_of, run), told, also, known_since)
+        logged = [AuditEntry(**fields(row)) for row in entries[run.run_id]]
+        look = partial(_run_differences, partial(rows_of, run), logged, also, known_since)
         said = list(_read(f"Run {run.run_id}", look))
         yield from said or broken[run.run_id]
 
 
 def _run_differences(
     rows_of: Callable[[], Rows],
-    told: Sequence[AuditEntry],
+    logged: Sequence[AuditEntry],
     also: AlsoLooks,
     known_since: Mapping[str, datetime],
 ) -> Iterator[str]:
     rows = rows_of()
-    yield from run_differences(rows, told)
-    yield from also(rows, told, known_since)
+    yield from run_differences(rows, logged)
+    yield from also(rows, logged, known_since)
 
 
 def _read(name: str, differences: Callable[[], Iterable[str]]) -> Iterator[str]:

@@ -35,7 +35,7 @@ _ROWS: Mapping[str, tuple[str, str, str]] = {
     "admissions": ("admission_id FROM ledger.admissions", "admission_id", "What was asked for as {}"),
     "event_sources": ("name FROM ledger.event_sources", "name", "The event source {}"),
     "dead_letters": ("letter_id FROM ledger.dead_letters", "letter_id", "The dead letter {}"),
-    # one that has told nothing yet has no place to read on from
+    # one that has said nothing yet has no place to read on from
     "feeds": ("name FROM ledger.feeds WHERE cursor <> ''", "name", "The feed {}"),
     "policy_drafts": ("draft_id FROM ledger.policy_drafts", "draft_id", "The policy draft {}"),
     "lessons": ("decision_id FROM ledger.lessons", "decision_id", "The settled lesson {}"),
@@ -72,44 +72,44 @@ def broken(tx: Connection, run_ids: Sequence[str]) -> dict[str, list[str]]:
 
 def differences(tx: Connection) -> Iterator[str]:
     """A sentence for each single row that was added, deleted or changed."""
-    told: dict[tuple[str, str], _Last] = {}
+    known: dict[tuple[str, str], _Last] = {}
     for entry in tx.execute(_SQL["single"], {"names": list(_ROWS), "leaving": list(_LEAVING)}):
-        yield from _hear(entry, told)
+        yield from _hear(entry, known)
     now = max(filter(None, (tx.scalar(select(func.now())), tx.scalar(select(func.max(AUDIT.c.at))))))
     for table, (listed, _, name_of) in _ROWS.items():
         seen: set[str] = set()
         for whose, found in tx.execute(
             text(f"SELECT whose, ledger.seal('{table}', whose) FROM (SELECT {listed}) AS one (whose)")
         ):
-            name, last = name_of.format(whose), told.get((table, whose))
+            name, last = name_of.format(whose), known.get((table, whose))
             if last is None or last.ended or whose in seen:
                 yield f"{name} is in the ledger but not in the audit log: it was added, bypassing the audit log."
             elif last.seal != found:
                 yield f"{name} is not as the audit log says: it was changed, bypassing the audit log."
             seen.add(whose)
-        for (kept_in, whose), last in told.items():
+        for (kept_in, whose), last in known.items():
             may_be_gone = last.ended or (last.until is not None and last.until <= now)
             if kept_in == table and whose not in seen and not may_be_gone:
                 yield (
-                    f"{name_of.format(whose)} is told of in the audit log, and gone from the ledger: "
+                    f"{name_of.format(whose)} is in the audit log, but gone from the ledger: "
                     "it was deleted bypassing the audit log."
                 )
 
 
-def _hear(entry: Row[*tuple[Any, ...]], told: dict[tuple[str, str], _Last]) -> Iterator[str]:
+def _hear(entry: Row[*tuple[Any, ...]], known: dict[tuple[str, str], _Last]) -> Iterator[str]:
     """Take one row of the log in; a sentence where it is the first that shows a change."""
     body = entry.body
     for table, seal in body.get("rows", {}).items():
         if table not in _ROWS:
             continue
         whose = body[_ROWS[table][1]]
-        before = told.get((table, whose))
+        before = known.get((table, whose))
         # who signs in proves a password, and changes none
         if (table, entry.kind) == ("accounts", "signed_in") and before is not None and before.seal != seal:
             yield f"{_ROWS[table][2].format(whose)} was changed bypassing the audit log before row {entry.seq} of the audit log."
-        told[table, whose] = _Last(seal, _until(table, entry), body.get("name", ""))
+        known[table, whose] = _Last(seal, _until(table, entry), body.get("name", ""))
     if entry.kind in _LEAVING:
-        for (table, whose), last in told.items():
+        for (table, whose), last in known.items():
             ends = whose == body["session"] if "session" in body else last.name == body["name"]
             last.ended |= table == "sessions" and ends
 
