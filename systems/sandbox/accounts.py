@@ -4,7 +4,7 @@ Those that change one record alone stand in `systems/company.yaml`. Money is in 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from errors import Refused
 from systems.sandbox import tables as t
 from systems.sandbox.database import Row
-from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work, now
+from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work
 
 _GOOD_FOR = timedelta(days=7)
 
@@ -21,45 +21,23 @@ _GOOD_FOR = timedelta(days=7)
 
 def reauthorize(work: Work, order_id: Id, amount_cents: Cents) -> None:
     """Authorize an amount anew for an order that is not cancelled, for seven days."""
-    _chargeable(work, order_id)
-    payment = work.row(t.PAYMENTS, order_id=order_id)
-    moment = payment["clock_at"] or now()
-    work.add(
-        t.AUTHORIZATIONS,
-        auth_id=work.new_id("au"),
-        order_id=order_id,
-        position=len(work.rows(t.AUTHORIZATIONS, order_id=order_id)),
-        amount_cents=amount_cents,
-        status="authorized",
-        authorized_at=moment,
-        expires_at=moment + _GOOD_FOR,
-    )
+    moment = _chargeable(work, order_id)
+    granted = {"amount_cents": amount_cents, "status": "authorized", "authorized_at": moment, "expires_at": moment + _GOOD_FOR}
+    work.add(t.AUTHORIZATIONS, auth_id=work.new_id("au"), order_id=order_id, **granted)
 
 
 def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
     """Capture an amount of an order's live authorization, at most what is left of it."""
-    _chargeable(work, order_id)
-    payment = work.row(t.PAYMENTS, order_id=order_id)
-    moment = payment["clock_at"] or now()
+    moment = _chargeable(work, order_id)
     live = [row for row in work.rows(t.AUTHORIZATIONS, order_id=order_id) if _live(row, moment)]
     left = {row["auth_id"]: (row["amount_cents"] or 0) - row["captured_cents"] for row in live}
     fitting = [row for row in live if left[row["auth_id"]] >= amount_cents]
     if not fitting:
         best = max(left.values(), default=0)
         raise Refused(f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best}).")
-    authorization = fitting[-1]
-    captured = authorization["captured_cents"] + amount_cents
-    work.change(t.AUTHORIZATIONS, authorization, captured_cents=captured)
-    work.add(
-        t.CHARGES,
-        charge_id=work.new_id("ch"),
-        order_id=order_id,
-        position=len(work.rows(t.CHARGES, order_id=order_id)),
-        amount_cents=amount_cents,
-        status="captured",
-        captured_at=moment,
-        refunded_cents=0,
-    )
+    work.change(t.AUTHORIZATIONS, fitting[-1], captured_cents=fitting[-1]["captured_cents"] + amount_cents)
+    charge = {"amount_cents": amount_cents, "status": "captured", "captured_at": moment, "refunded_cents": 0}
+    work.add(t.CHARGES, charge_id=work.new_id("ch"), order_id=order_id, **charge)
 
 
 def refund_charge(work: Work, charge_id: Id, amount_cents: Cents) -> None:
@@ -70,17 +48,18 @@ def refund_charge(work: Work, charge_id: Id, amount_cents: Cents) -> None:
     left = (charge["amount_cents"] or 0) - (charge["refunded_cents"] or 0)
     if amount_cents > left:
         raise Refused(f"Of charge {charge_id} {left} cents are left, so {amount_cents} cannot be refunded.")
-    status = "refunded" if amount_cents == left else "captured"
     refunded = (charge["refunded_cents"] or 0) + amount_cents
-    work.change(t.CHARGES, charge, refunded_cents=refunded, status=status)
+    work.change(t.CHARGES, charge, refunded_cents=refunded, status="refunded" if amount_cents == left else "captured")
 
 
-def _chargeable(work: Work, order_id: str) -> None:
+def _chargeable(work: Work, order_id: str) -> datetime:
+    """The moment by which the order's payment lives, locked. Raises Refused for a cancelled order."""
     if work.row(t.ORDERS, order_id=order_id)["status"] == "cancelled":
         raise Refused(f"Order {order_id} is cancelled, so nothing is charged for it.")
+    return work.row(t.PAYMENTS, order_id=order_id)["clock_at"] or datetime.now(UTC)
 
 
-def _live(authorization: Row, moment: object) -> bool:
+def _live(authorization: Row, moment: datetime) -> bool:
     expires = authorization["expires_at"]
     return authorization["status"] == "authorized" and (expires is None or expires > moment)
 
@@ -114,10 +93,7 @@ def change_subscription(work: Work, subscription_id: Id, plan: Words) -> None:
     subscription = work.row(t.SUBSCRIPTIONS, subscription_id=subscription_id)
     if subscription["status"] != "active":
         raise Refused(f"Subscription {subscription_id} is {subscription['status']}, so it cannot change.")
-    if plan == "cancelled":
-        work.change(t.SUBSCRIPTIONS, subscription, status="cancelled")
-    else:
-        work.change(t.SUBSCRIPTIONS, subscription, plan=plan)
+    work.change(t.SUBSCRIPTIONS, subscription, **{"status" if plan == "cancelled" else "plan": plan})
 
 
 def open_case(work: Work, queue: Words, subject_id: Id) -> None:
@@ -167,10 +143,10 @@ def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock
         raise Refused(f"The receipt of return {return_id} is posted already.")
     if disposition == "restock" and returned["condition"] != "resellable":
         raise Refused(f"Return {return_id} is {returned['condition']}, so it cannot be restocked.")
-    if disposition == "restock":
-        for stock in work.rows(t.STOCK, sku=returned["sku"], location=returned["location"]):
-            if stock["on_hand"] is not None:  # what is not known stays so
-                work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
+    restocked = {"sku": returned["sku"], "location": returned["location"]}
+    for stock in work.rows(t.STOCK, **restocked) if disposition == "restock" else ():
+        if stock["on_hand"] is not None:  # what is not known stays so
+            work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
     work.change(t.RETURNS, returned, receipt_posted=True, disposition=disposition)
 
 

@@ -21,19 +21,16 @@ from systems.sandbox.tables import METADATA, SCHEMA, TABLES
 Row = dict[str, Any]
 
 
-def open_engine(url: str) -> sa.Engine:
+def open_engine(url: str, **options: Any) -> sa.Engine:
     """A pool of connections that survives a restart of the server; the driver that `url` names does not matter."""
-    return sa.create_engine(_address(url), pool_size=5, pool_pre_ping=True, hide_parameters=True)
+    options = options or {"pool_size": 5, "pool_pre_ping": True}
+    return sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"), hide_parameters=True, **options)
 
 
 @lru_cache(maxsize=8)
 def engine_of(url: str) -> sa.Engine:
     """For one thing now and then: it keeps no connection, but what it has compiled."""
-    return sa.create_engine(_address(url), poolclass=sa.NullPool, hide_parameters=True)
-
-
-def _address(url: str) -> sa.URL:
-    return make_url(url).set(drivername="postgresql+psycopg")
+    return open_engine(url, poolclass=sa.NullPool)
 
 
 def create_schema(url: str) -> None:
@@ -62,37 +59,26 @@ def find_records(connection: sa.Connection, collection: str, *conditions: sa.Col
     Wants a REPEATABLE READ transaction: the lists inside the records are a second statement.
     """
     table, parts = TABLES[collection]
-    query = sa.select(table).where(*conditions).order_by(table.c.seq)
-    rows = connection.execute(query).mappings().all()
+    rows = connection.execute(sa.select(table).where(*conditions).order_by(table.c.seq)).mappings().all()
     found = [record_of(table, dict(row)) for row in rows]
     for name, part in parts.items():
-        of_parent = _elements(connection, part, rows, everything=not conditions)
+        owner = part.c[part.info["parent_key"][0]]
+        query = sa.select(part).order_by(part.c.position)
+        if conditions:
+            query = query.where(owner.in_([row[owner.name] for row in rows]))
+        of_parent: dict[str, list[Row]] = defaultdict(list)
+        for element in connection.execute(query).mappings() if rows else ():
+            of_parent[element[owner.name]].append(record_of(part, dict(element)))
         for record, row in zip(found, rows, strict=True):
-            record[name] = of_parent.get(row[part.info["parent_key"][0]], [])
+            record[name] = of_parent.get(row[owner.name], [])
     return found
-
-
-def _elements(connection: sa.Connection, part: sa.Table, rows: Any, *, everything: bool) -> Mapping[str, list[Row]]:
-    owner = part.c[part.info["parent_key"][0]]
-    query = sa.select(part).order_by(part.c.position)
-    if not everything:
-        query = query.where(owner.in_([row[owner.name] for row in rows]))
-    of_parent: dict[str, list[Row]] = defaultdict(list)
-    for row in connection.execute(query).mappings() if rows else ():
-        of_parent[row[owner.name]].append(record_of(part, dict(row)))
-    return of_parent
-
-
-def fields(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns that are fields of a loaded record."""
-    return [column for column in table.columns if "kind" not in column.info]
 
 
 def rows_of(collection: str, record: Mapping[str, Any]) -> dict[sa.Table, list[Row]]:
     """The rows of one record. Raises BadInput, naming record and field, when a value has the wrong type."""
     table, parts = TABLES[collection]
     own = _row(table, record, collection)
-    where = f"{collection} {identity(table, own)}"
+    where = f"{collection} {'/'.join(str(own.get(column.name, '')) for column in table.primary_key)}"
     rows = {table: [own]}
     for name, part in parts.items():
         elements = record.get(name)
@@ -104,12 +90,6 @@ def rows_of(collection: str, record: Mapping[str, Any]) -> dict[sa.Table, list[R
             for place, element in enumerate(elements)
         ]
     return rows
-
-
-def identity(table: sa.Table, row: Mapping[str, Any]) -> str:
-    """The name of a record in sentences and receipts: its key, parts joined by a slash."""
-    names = table.info.get("parent_key") or [column.name for column in table.primary_key]
-    return "/".join(str(row.get(name, "")) for name in names)
 
 
 def record_of(table: sa.Table, row: Mapping[str, Any]) -> Row:
@@ -153,9 +133,9 @@ def clean(value: Any) -> Any:
 def _row(table: sa.Table, record: Any, where: str) -> Row:
     if not isinstance(record, Mapping):
         raise BadInput(f"{where}: {str(record)[:60]!r} is not a record; give a JSON object")
-    row: Row = {column.name: _stored(column, record.get(column.name), where) for column in fields(table)}
-    unsaid = [column.name for column in fields(table) if column.name not in record]
-    return {**row, "unsaid": unsaid or None}
+    fields = [column for column in table.columns if "kind" not in column.info]
+    row: Row = {column.name: _stored(column, record.get(column.name), where) for column in fields}
+    return {**row, "unsaid": [name for name in row if name not in record] or None}
 
 
 def _stored(column: sa.Column[Any], value: Any, where: str) -> Any:
@@ -167,9 +147,7 @@ def _stored(column: sa.Column[Any], value: Any, where: str) -> Any:
     wanted, fits = _VALUES[type(column.type)]
     if not fits(value):
         raise BadInput(f"{where}: {column.name} is {str(value)[:60]!r}, which is not a valid {wanted}; correct the record")
-    if isinstance(column.type, sa.DateTime):
-        return datetime.fromisoformat(value)
-    return value
+    return datetime.fromisoformat(value) if isinstance(column.type, sa.DateTime) else value
 
 
 def digest(value: Any) -> str:
@@ -185,15 +163,11 @@ def is_moment(value: str) -> bool:
         return False
 
 
-def _is_whole(value: Any) -> bool:
-    return type(value) is int and abs(value) < 2**63
-
-
 #: kind of a column -> what a sentence calls its values, and which those are
 _VALUES: Mapping[type[Any], tuple[str, Callable[[Any], bool]]] = {
     sa.Text: ("text", lambda value: isinstance(value, str)),
     sa.Boolean: ("true or false", lambda value: isinstance(value, bool)),
-    sa.BigInteger: ("whole number", _is_whole),
+    sa.BigInteger: ("whole number", lambda value: type(value) is int and abs(value) < 2**63),
     sa.Double: ("number", lambda value: type(value) in (int, float)),
     sa.DateTime: ("moment such as 2026-03-07T00:53:46Z", lambda value: isinstance(value, str) and is_moment(value)),
     JSONB: ("object or list", lambda value: isinstance(value, dict | list)),

@@ -32,13 +32,9 @@ class LoadReport:
 
 
 def load_cases(
-    url: str,
-    cases: Iterable[Mapping[str, Any]],
-    *,
-    feed: bool = False,
-    on_progress: Callable[[str], None] | None = None,
+    url: str, cases: Iterable[Mapping[str, Any]], *, feed: bool = False, on_progress: Callable[[str], None] | None = None
 ) -> LoadReport:
-    """Load recorded exceptions (the objects of CONTRACT.md); `on_progress` is called with each case id when it is done.
+    """Load recorded exceptions (evals/cases/README.md); `on_progress` is called with each case id when it is done.
 
     With `feed` their events are put on the company's feed, from which Missions take them in.
     A case is refused when a system of it is null, when its records are malformed, or when another case has already said
@@ -53,7 +49,7 @@ def load_cases(
                 with connection.begin():
                     _load(connection, case_id, case)
                     if feed:
-                        publish_event(connection, case_id, case)
+                        _publish_event(connection, case_id, case)
                 report.loaded.append(case_id)
             except BadInput as refusal:
                 report.refused[case_id] = str(refusal)
@@ -76,13 +72,19 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
         raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
     # One load at a time, so that two cannot claim the same SKU.
     connection.execute(text(f"lock table {t.CLAIMS.fullname} in share row exclusive mode"))
-    if _is_loaded(connection, case_id, records):
+    known = connection.execute(select(t.LOADED.c.digest).where(t.LOADED.c.case_id == case_id)).scalar()
+    if known == digest(records):
         return
+    if known is not None:
+        raise BadInput(f"Another case {case_id} is in the sandbox; give this one another id, or reset the sandbox.")
+    connection.execute(insert(t.LOADED).values(case_id=case_id, digest=digest(records)))
     fresh = _claim(connection, case_id, records)
     pickups = {str(order.get("pickup_location")) for order in records.get("oms.orders", ())}
-    _merge_locations(connection, case_id, records.pop("wms.locations", []), pickups)
+    for location in records.pop("wms.locations", []):
+        _merge_location(connection, case_id, location, pickups)
     for collection, found in records.items():
-        _insert(connection, case_id, collection, [record for record in found if _is_fresh(collection, record, fresh)])
+        # what another case has brought already, it has claimed with all that it speaks of
+        _insert(connection, case_id, collection, [one for one in found if _claims({collection: [one]}).keys() & fresh])
     _complete(connection, as_of, records)
 
 
@@ -98,92 +100,69 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
                 "replay it with recorded systems instead."
             )
         for name, found in collections.items() if isinstance(collections, Mapping) else ():
-            if f"{system}.{name}" in COLLECTIONS and found:
-                records[f"{system}.{name}"] = _listed(case_id, f"{system}.{name}", found)
+            collection = f"{system}.{name}"
+            if collection not in COLLECTIONS or not found:
+                continue
+            if not isinstance(found, list) or not all(isinstance(record, Mapping) for record in found):
+                raise BadInput(f"Case {case_id}: {collection} is not a list of records; correct the case.")
+            records[collection] = clean(found)
     return records
-
-
-def _listed(case_id: str, collection: str, found: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(record, Mapping) for record in found):
-        raise BadInput(f"Case {case_id}: {collection} is not a list of records; correct the case.")
-    cleaned: list[Mapping[str, Any]] = clean(found)
-    return cleaned
-
-
-def _is_loaded(connection: Connection, case_id: str, records: Records) -> bool:
-    loaded = t.LOADED
-    known = connection.execute(select(loaded.c.digest).where(loaded.c.case_id == case_id)).scalar()
-    if known is None:
-        connection.execute(insert(loaded).values(case_id=case_id, digest=digest(records)))
-    elif known != digest(records):
-        raise BadInput(f"Another case {case_id} is in the sandbox; give this one another id, or reset the sandbox.")
-    return known is not None
 
 
 def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[str, str]]:
     """Claim what the case speaks of; returns what no other case has spoken of yet."""
-    said = claims_of(records)
-    claims = t.CLAIMS
-    if not said:
-        return set()
-    query = select(claims).where(tuple_(claims.c.kind, claims.c.id).in_(list(said)))
-    known = {(row["kind"], row["id"]): row for row in connection.execute(query).mappings()}
+    claims = _claims(records)
+    query = select(t.CLAIMS).where(tuple_(t.CLAIMS.c.kind, t.CLAIMS.c.id).in_(list(claims)))
+    known = {(row["kind"], row["id"]): row for row in connection.execute(query).mappings()} if claims else {}
     for about, row in known.items():
-        if row["digest"] != said[about]:
+        if row["digest"] != claims[about]:
             raise BadInput(
                 f"Case {case_id} says something else about {about[0]} {about[1]} than case {row['case_id']}, which is "
                 "in the sandbox already; a case says all there is about what it names, its orders and tickets too. Give both "
                 f"cases the same records of it, name another {about[0]}, or reset the sandbox."
             )
-    fresh = said.keys() - known.keys()
+    fresh = claims.keys() - known.keys()
     if fresh:
-        rows = [{"kind": kind, "id": id_, "digest": said[kind, id_], "case_id": case_id} for kind, id_ in fresh]
-        connection.execute(insert(claims), rows)
+        rows = [{"kind": kind, "id": id_, "digest": claims[kind, id_], "case_id": case_id} for kind, id_ in fresh]
+        connection.execute(insert(t.CLAIMS), rows)
     return set(fresh)
 
 
-def _is_fresh(collection: str, record: Mapping[str, Any], fresh: set[tuple[str, str]]) -> bool:
-    """Whether no other case has brought this very record: if it had, it would have claimed all that it speaks of."""
-    return bool(claims_of({collection: [record]}).keys() & fresh)
-
-
-def _merge_locations(connection: Connection, case_id: str, found: list[Mapping[str, Any]], pickups: set[str]) -> None:
-    for record in found:
-        row = rows_of("wms.locations", record)[t.LOCATIONS][0]
-        known = connection.execute(select(t.LOCATIONS).where(t.LOCATIONS.c.location == row["location"])).mappings().first()
-        if known is None:
-            connection.execute(insert(t.LOCATIONS).values(row))
-            continue
-        if known["type"] != row["type"]:
-            raise BadInput(
-                f"Case {case_id} calls location {row['location']} a {row['type']}, and the sandbox knows it as a "
-                f"{known['type']}; reset the sandbox to load this one."
-            )
-        # A distance that is known stays, so that loading never changes an answer given before.
-        merged = {**(row["km_to"] or {}), **(known["km_to"] or {})}
-        if row["location"] in pickups and any(merged[place] != km for place, km in (row["km_to"] or {}).items()):
-            raise BadInput(
-                f"Case {case_id} knows other distances from its pickup store {row['location']} than the sandbox, and "
-                "they decide about it; reset the sandbox to load this one."
-            )
-        if merged != known["km_to"]:
-            connection.execute(update(t.LOCATIONS).where(t.LOCATIONS.c.location == row["location"]).values(km_to=merged))
+def _merge_location(connection: Connection, case_id: str, record: Mapping[str, Any], pickups: set[str]) -> None:
+    row = rows_of("wms.locations", record)[t.LOCATIONS][0]
+    this = t.LOCATIONS.c.location == row["location"]
+    known = connection.execute(select(t.LOCATIONS).where(this)).mappings().first()
+    if known is None:
+        connection.execute(insert(t.LOCATIONS).values(row))
+        return
+    if known["type"] != row["type"]:
+        raise BadInput(
+            f"Case {case_id} calls location {row['location']} a {row['type']}, and the sandbox knows it as a "
+            f"{known['type']}; reset the sandbox to load this one."
+        )
+    # A distance that is known stays, so that loading never changes an answer given before.
+    merged = {**(row["km_to"] or {}), **(known["km_to"] or {})}
+    if row["location"] in pickups and any(merged[place] != km for place, km in (row["km_to"] or {}).items()):
+        raise BadInput(
+            f"Case {case_id} knows other distances from its pickup store {row['location']} than the sandbox, and "
+            "they decide about it; reset the sandbox to load this one."
+        )
+    if merged != known["km_to"]:
+        connection.execute(update(t.LOCATIONS).where(this).values(km_to=merged))
 
 
 def _insert(connection: Connection, case_id: str, collection: str, found: list[Mapping[str, Any]]) -> None:
-    by_table: dict[Any, list[Row]] = {}
+    by_table: dict[Any, list[Row]] = defaultdict(list)
     for record in found:
         for table, rows in rows_of(collection, record).items():
-            by_table.setdefault(table, []).extend(rows)
-    for table, rows in by_table.items():
-        if not rows:
-            continue
-        try:
-            connection.execute(insert(table), rows)
-        except DBAPIError as error:
-            problem = str(error.orig).partition("\n")[0]
-            what = f"Case {case_id} has {collection} that no company could have"
-            raise BadInput(f"{what} ({problem}); mend the case.") from error
+            by_table[table] += rows
+    try:
+        for table, rows in by_table.items():
+            if rows:
+                connection.execute(insert(table), rows)
+    except DBAPIError as error:
+        problem = str(error.orig).partition("\n")[0]
+        raise BadInput(f"Case {case_id} has {collection} that no company could have ({problem}); mend the case.") from error
 
 
 def _complete(connection: Connection, as_of: str, records: Records) -> None:
@@ -191,33 +170,30 @@ def _complete(connection: Connection, as_of: str, records: Records) -> None:
     orders = [record["order_id"] for record in records.get("oms.orders", ())]
     released = select(t.ORDERS.c.order_id).where(t.ORDERS.c.order_id.in_(orders), t.ORDERS.c.status == "ready")
     # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
-    not_late = t.ORDER_LINES.c.backorder_po_id.is_(None)
-    connection.execute(update(t.ORDER_LINES).where(t.ORDER_LINES.c.order_id.in_(released) & not_late).values(reserved=True))
-    paid = [record["order_id"] for record in records.get("payments.payments", ())]
-    connection.execute(
-        update(t.PAYMENTS).where(t.PAYMENTS.c.order_id.in_(paid) & t.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of)
-    )
+    in_stock = t.ORDER_LINES.c.order_id.in_(released) & t.ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(t.ORDER_LINES).where(in_stock).values(reserved=True))
+    paid = t.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
+    connection.execute(update(t.PAYMENTS).where(paid & t.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
-def publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
+def _publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
     """Put the event of a recorded exception on the feed, once. Whoever calls this is the only one who does meanwhile.
 
     Otherwise one event could be seen before another with a lower number, which would never be read.
     """
     event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
-    row = {"source_id": case_id, "event": clean(event)}
-    connection.execute(upsert(t.EVENTS).values(row).on_conflict_do_nothing(index_elements=["source_id"]))
+    row = upsert(t.EVENTS).values(source_id=case_id, event=clean(event))
+    connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
 
 
-def claims_of(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
+def _claims(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
     """(kind, id) -> digest of all that the records say about it."""
-    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    statements: dict[tuple[str, str], list[str]] = defaultdict(list)
     for collection, found in records.items():
         for record in found:
-            statement = f"{collection} {json.dumps(record, sort_keys=True)}"
             for about in set(_subjects(collection, record)):
-                said[about].append(statement)
-    return {about: digest(sorted(statements)) for about, statements in said.items()}
+                statements[about].append(f"{collection} {json.dumps(record, sort_keys=True)}")
+    return {about: digest(sorted(all_of_it)) for about, all_of_it in statements.items()}
 
 
 def _subjects(collection: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

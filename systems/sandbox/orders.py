@@ -27,29 +27,29 @@ def lines_of(work: Work, order_id: str) -> list[Row]:
     return work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False)
 
 
-def line_of(work: Work, order_id: str, line_id: str) -> Row:
-    """The line, locked. Raises Refused when the order has no such line any more."""
-    found = work.rows(t.ORDER_LINES, order_id=order_id, line_id=line_id, cancelled=False)
+def line_of(work: Work, order_id: str, called: str, **by: str) -> Row:
+    """The first line with these values, locked. Raises Refused when the order has no such line any more."""
+    found = work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False, **by)
     if not found:
-        raise Refused(f"Order {order_id} has no line {line_id}.")
+        raise Refused(f"Order {order_id} has no line {called}.")
     return found[0]
+
+
+def free_stock(work: Work, sku: str, location: str | None, qty: int) -> Row:
+    """The stock, locked. Raises Refused when it has fewer than `qty` units that are not reserved."""
+    stock = work.row(t.STOCK, sku=sku, location=location)
+    if stock["quarantined"]:
+        raise Refused(f"The stock of {sku} at {location} is in quarantine; take it from elsewhere.")
+    free = (stock["on_hand"] or 0) - (stock["reserved"] or 0)
+    if free < qty:
+        raise Refused(f"{location} has {max(free, 0)} unreserved units of {sku}, and {qty} are wanted.")
+    return stock
 
 
 def reserve(work: Work, sku: str, location: str | None, qty: int) -> None:
     """Add to what is reserved. Raises Refused when it is more than lies there free."""
     stock = free_stock(work, sku, location, qty)
     work.change(t.STOCK, stock, reserved=(stock["reserved"] or 0) + qty)
-
-
-def free_stock(work: Work, sku: str, location: str | None, qty: int) -> Row:
-    """The stock, locked. Raises Refused when it has fewer than `qty` units that are not reserved."""
-    stock = work.row(t.STOCK, sku=sku, location=location)
-    free = (stock["on_hand"] or 0) - (stock["reserved"] or 0)
-    if stock["quarantined"]:
-        raise Refused(f"The stock of {sku} at {location} is in quarantine; take it from elsewhere.")
-    if free < qty:
-        raise Refused(f"{location} has {max(free, 0)} unreserved units of {sku}, and {qty} are wanted.")
-    return stock
 
 
 def unreserve(work: Work, line: Row) -> None:
@@ -61,16 +61,14 @@ def unreserve(work: Work, line: Row) -> None:
         work.change(t.STOCK, stock, reserved=max((stock["reserved"] or 0) - line["qty"], 0))
 
 
-def move_line(work: Work, order: Row, line: Row, **values: Any) -> None:
+def move_line(work: Work, line: Row, **values: Any) -> None:
     """Give a line another SKU, place or delivery; reserved units follow it where it still takes stock."""
-    held, after = line["reserved"], {**line, **values}
+    after = {**line, **values}
     takes_stock = after["backorder_po_id"] is None
     unreserve(work, line)
     if takes_stock:
-        free_stock(work, after["sku"], after["location"], line["qty"])
-    if takes_stock and held:
-        reserve(work, after["sku"], after["location"], line["qty"])
-    work.change(t.ORDER_LINES, {**line, "reserved": False}, **values, reserved=takes_stock and held)
+        (reserve if line["reserved"] else free_stock)(work, after["sku"], after["location"], line["qty"])
+    work.change(t.ORDER_LINES, {**line, "reserved": False}, **values, reserved=takes_stock and line["reserved"])
 
 
 # Order management
@@ -90,7 +88,7 @@ def cancel_order(work: Work, order_id: Id, reason: Words) -> None:
 def cancel_line(work: Work, order_id: Id, line_id: Id) -> None:
     """Cancel one line of an open order; the last line cannot be cancelled, the order must be. The total stays."""
     open_order(work, order_id, "lose a line")
-    line = line_of(work, order_id, line_id)
+    line = line_of(work, order_id, line_id, line_id=line_id)
     if len(lines_of(work, order_id)) == 1:
         raise Refused(f"Line {line_id} is the last of order {order_id}; cancel the order instead.")
     unreserve(work, line)
@@ -100,14 +98,14 @@ def cancel_line(work: Work, order_id: Id, line_id: Id) -> None:
 def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
     """Send a substitute of the item in its place, if the order allows it and the line's location has enough."""
     order = open_order(work, order_id, "be substituted")
-    line = line_of(work, order_id, line_id)
+    line = line_of(work, order_id, line_id, line_id=line_id)
     if not order["allow_substitution"]:
         raise Refused(f"Order {order_id} does not allow substitution.")
     if sku not in (work.row(t.ITEMS, sku=line["sku"])["substitutes"] or ()):
         raise Refused(f"{sku} is not a substitute for {line['sku']}.")
     if any(other["sku"] == sku for other in lines_of(work, order_id)):
         raise Refused(f"Order {order_id} has a line of {sku} already.")
-    move_line(work, order, line, sku=sku, backorder_po_id=None)
+    move_line(work, line, sku=sku, backorder_po_id=None)
 
 
 def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -> None:
@@ -152,12 +150,11 @@ def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
 
 
 def _move_all(work: Work, order_id: str, location: str) -> None:
-    order = work.row(t.ORDERS, order_id=order_id)
     for line in lines_of(work, order_id):
         if line["location"] == location and line["backorder_po_id"] is None:
             free_stock(work, line["sku"], location, 0 if line["reserved"] else line["qty"])
         else:
-            move_line(work, order, line, location=location, backorder_po_id=None)
+            move_line(work, line, location=location, backorder_po_id=None)
 
 
 # Warehouse
@@ -180,18 +177,18 @@ def confirm_reservation(work: Work, order_id: Id) -> None:
 
 def reallocate_line(work: Work, order_id: Id, line_id: Id, to_location: Id) -> None:
     """Ship a line of an order that has not shipped from another location that has enough unreserved units."""
-    order = open_order(work, order_id, "be reallocated", or_ready=True)
-    line = line_of(work, order_id, line_id)
+    open_order(work, order_id, "be reallocated", or_ready=True)
+    line = line_of(work, order_id, line_id, line_id=line_id)
     if line["location"] == to_location and line["backorder_po_id"] is None:
         raise Refused(f"Line {line_id} of order {order_id} ships from {to_location} already.")
     work.row(t.LOCATIONS, location=to_location)
-    move_line(work, order, line, location=to_location, backorder_po_id=None)
+    move_line(work, line, location=to_location, backorder_po_id=None)
 
 
 def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
     """Let a line of an open order wait for an inbound delivery to its location that is not promised to others."""
     order = open_order(work, order_id, "be backordered")
-    line = line_of(work, order_id, line_id)
+    line = line_of(work, order_id, line_id, line_id=line_id)
     work.row(t.INBOUND, po_id=po_id)
     inbound = work.rows(t.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
     if not inbound:
@@ -199,7 +196,7 @@ def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
     left = (inbound[0]["qty"] or 0) - _promised(work, po_id, line, order_id)
     if left < line["qty"]:
         raise Refused(f"Delivery {po_id} has {left} units that are not promised, and {line['qty']} are wanted.")
-    move_line(work, order, line, backorder_po_id=po_id)
+    move_line(work, line, backorder_po_id=po_id)
     if all(other["backorder_po_id"] for other in lines_of(work, order_id)):
         work.change(t.ORDERS, order, status="backordered")
 
@@ -216,12 +213,11 @@ def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) ->
     if from_order_id == to_order_id:
         raise Refused(f"Order {to_order_id} cannot take its own reservation.")
     # In the order of their ids, so that two swaps never wait for each other.
-    first, second = sorted((from_order_id, to_order_id))
     orders = {
         order_id: open_order(work, order_id, "swap its reservation", or_ready=order_id == to_order_id)
-        for order_id in (first, second)
+        for order_id in sorted((from_order_id, to_order_id))
     }
-    giving, taking = (_line_with(work, order_id, sku) for order_id in (from_order_id, to_order_id))
+    giving, taking = (line_of(work, order_id, f"of {sku}", sku=sku) for order_id in (from_order_id, to_order_id))
     if giving["picked"]:
         raise Refused(f"The line of {sku} of order {from_order_id} is picked already.")
     if giving["qty"] < taking["qty"]:
@@ -232,33 +228,19 @@ def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) ->
     unreserve(work, taking)
     if giving["reserved"]:
         reserve(work, sku, giving["location"], taking["qty"])
-    freed = {**taking, "reserved": False}
-    work.change(t.ORDER_LINES, freed, location=giving["location"], backorder_po_id=None, reserved=giving["reserved"])
+    moved = {"location": giving["location"], "backorder_po_id": None, "reserved": giving["reserved"]}
+    work.change(t.ORDER_LINES, {**taking, "reserved": False}, **moved)
     work.change(t.ORDERS, orders[from_order_id], reservation=None)
     work.do("wms.reservation_swaps", to_order_id, from_order_id=from_order_id, sku=sku, location=giving["location"])
 
 
-def _line_with(work: Work, order_id: str, sku: str) -> Row:
-    found = [line for line in lines_of(work, order_id) if line["sku"] == sku]
-    if not found:
-        raise Refused(f"Order {order_id} has no line of {sku}.")
-    return found[0]
-
-
 def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
-    lines = t.ORDER_LINES.join(t.ORDERS, t.ORDERS.c.order_id == t.ORDER_LINES.c.order_id)
-    query = (
-        select(func.coalesce(func.sum(t.ORDER_LINES.c.qty), 0))
-        .select_from(lines)
-        .where(
-            t.ORDER_LINES.c.backorder_po_id == po_id,
-            t.ORDER_LINES.c.sku == like["sku"],
-            t.ORDER_LINES.c.location == like["location"],
-            t.ORDER_LINES.c.order_id != except_order,
-            t.ORDER_LINES.c.cancelled.is_(False),
-            t.ORDERS.c.status.in_((*t.OPEN, "ready")),
-        )
+    line, order = t.ORDER_LINES.c, t.ORDERS.c
+    query = select(func.coalesce(func.sum(line.qty), 0)).select_from(
+        t.ORDER_LINES.join(t.ORDERS, order.order_id == line.order_id)
     )
+    same = (line.backorder_po_id == po_id, line.sku == like["sku"], line.location == like["location"], line.cancelled.is_(False))
+    query = query.where(*same, line.order_id != except_order, order.status.in_((*t.OPEN, "ready")))
     return int(work.connection.execute(query).scalar_one())
 
 

@@ -11,7 +11,7 @@ from systems.company import SYSTEMS
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-#: the system that tells what happened in the whole company
+#: the system that reports what happened in the whole company
 FEEDING = "oms"
 _HOST = "127.0.0.1"
 Transport = Literal["stdio", "http"]
@@ -50,14 +50,11 @@ def build(system: str, database_url: str) -> "MCPServer":
     def writing() -> Engine:
         return open_engine(database_url)
 
-    @cache
-    def reading() -> Engine:
-        # A record and the lists inside it are two statements of one moment.
+    def reading() -> Engine:  # a record and the lists inside it are two statements of one moment
         return writing().execution_options(isolation_level="REPEATABLE READ")
 
-    tools = [read_tool(read, reading) for read in reads_of(system)]
-    if system == FEEDING:
-        tools.append(read_tool(EventsFeed(), reading))
+    feeds = [EventsFeed()] if system == FEEDING else []
+    tools = [read_tool(read, reading) for read in (*reads_of(system), *feeds)]
     tools += [write_tool(system, write, writing) for write in writes_of(system)]
     return MCPServer(f"sandbox-{system}", tools=tools, log_level="ERROR", subscriptions=False)
 

@@ -2,7 +2,7 @@
 
 Columns are the fields of `systems/company.yaml` in their order. Three kinds of columns are not:
 
-- `inner` columns are the company's own bookkeeping: never read back, never told in a receipt
+- `inner` columns are the company's own bookkeeping: never read back, never shown in a receipt
 - `mark` columns are false until a write sets them, and appear in a record only when they are true
 - `extra` columns appear in a record only once a write has set them, so that what was loaded reads back as it was
 
@@ -34,6 +34,10 @@ def _inner(name: str, *more: Any, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, *more, info={"kind": "inner"}, **options)
 
 
+def _key(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, primary_key=True)
+
+
 def _own(table: str) -> Iterator[SchemaItem]:
     """What the company keeps in a table besides the fields of its records, and rules of its own."""
     match table:
@@ -45,7 +49,7 @@ def _own(table: str) -> Iterator[SchemaItem]:
             standing = sa.Column("cancelled").is_(False)
             yield sa.Index("one_line_a_sku", "order_id", "sku", unique=True, postgresql_where=standing)
         case "payments_payments":
-            # the moment at which the case was recorded: what is live or expired is told by it, not by today's clock
+            # the moment at which the case was recorded: what is live or expired is decided by it, not by today's clock
             yield _inner("clock_at", sa.DateTime(timezone=True))
         case "payments_payments_authorizations":
             yield _inner("captured_cents", sa.BigInteger, nullable=False, server_default="0")
@@ -76,17 +80,12 @@ def _records(name: str, one: Collection) -> sa.Table:
     """A table of records. `seq` keeps the order in which they came."""
     table = name.replace(".", "_")
     return sa.Table(
-        table,
-        METADATA,
-        *(sa.Column(field, sa.Text, primary_key=True) for field in one.key if field not in one.fields),
-        *_fields(one.fields),
+        table, METADATA, *(_key(field) for field in one.key if field not in one.fields), *_fields(one.fields),
         *(sa.Column(part, _TYPES["nested"]) for part, inside in one.parts.items() if not inside.fields),
-        *_fields(one.written, kind="extra"),
-        *_common(table, one),
-        _inner("unsaid", sa.ARRAY(sa.Text)),
+        *_fields(one.written, kind="extra"), *_common(table, one), _inner("unsaid", sa.ARRAY(sa.Text)),
         _inner("seq", sa.BigInteger, sa.Identity()),
         info={"collection": name, "noun": one.noun, "part": None, "writes": one.writes},
-    )
+    )  # fmt: skip
 
 
 def _elements(parent: sa.Table, part: str, one: RecordPart) -> sa.Table:
@@ -96,17 +95,12 @@ def _elements(parent: sa.Table, part: str, one: RecordPart) -> sa.Table:
     """
     keys, table = [column.name for column in parent.primary_key], f"{parent.name}_{part}"
     return sa.Table(
-        table,
-        METADATA,
-        *(_inner(column, sa.Text, primary_key=not one.unique) for column in keys),
-        *([sa.Column(one.key, sa.Text, primary_key=True)] if one.key else []),
-        *_fields(one.fields),
-        *_common(table, one),
+        table, METADATA, *(_inner(column, sa.Text, primary_key=not one.unique) for column in keys),
+        *([_key(one.key)] if one.key else []), *_fields(one.fields), *_common(table, one),
         _inner("position", sa.BigInteger, primary_key=one.key is None, autoincrement=False, nullable=False),
-        _inner("unsaid", sa.ARRAY(sa.Text)),
-        sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{parent.name}.{column}" for column in keys]),
+        _inner("unsaid", sa.ARRAY(sa.Text)), sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{parent.name}.{name}" for name in keys]),
         info={"collection": parent.info["collection"], "noun": one.noun, "part": part, "parent_key": keys, "writes": one.writes},
-    )
+    )  # fmt: skip
 
 
 def _tables() -> Iterator[tuple[str, tuple[sa.Table, Mapping[str, sa.Table]]]]:
@@ -120,47 +114,36 @@ TABLES: Mapping[str, tuple[sa.Table, Mapping[str, sa.Table]]] = dict(_tables())
 ORDERS, ORDER_LINES = TABLES["oms.orders"][0], TABLES["oms.orders"][1]["lines"]
 PAYMENTS, AUTHORIZATIONS, CHARGES = TABLES["payments.payments"][0], *TABLES["payments.payments"][1].values()
 STOCK, LOCATIONS, INBOUND = (TABLES[f"wms.{name}"][0] for name in ("stock", "locations", "inbound"))
-CUSTOMERS, ACCOUNTS = TABLES["crm.customers"][0], TABLES["crm.accounts"][0]
-SUBSCRIPTIONS, OPPORTUNITIES = TABLES["crm.subscriptions"][0], TABLES["crm.opportunities"][0]
-RETURNS, ITEMS, VENDORS, BUDGETS, RECEIPTS = (
-    TABLES[name][0] for name in ("oms.returns", "erp.items", "erp.vendors", "erp.budgets", "erp.receipts")
-)
+ACCOUNTS, SUBSCRIPTIONS, RETURNS = (TABLES[name][0] for name in ("crm.accounts", "crm.subscriptions", "oms.returns"))
+ITEMS, BUDGETS, RECEIPTS = (TABLES[f"erp.{name}"][0] for name in ("items", "budgets", "receipts"))
 INVOICES, INVOICE_LINES = TABLES["erp.invoices"][0], TABLES["erp.invoices"][1]["lines"]
 
 
 # What the company did and what was loaded into it; no fields of a record.
 
 
-def _journal(name: str, *parts: SchemaItem) -> sa.Table:
-    return sa.Table(name, METADATA, *parts)
-
-
-def _said(name: str, kind: str = "text", **options: Any) -> sa.Column[Any]:
+def _required(name: str, kind: str = "text", **options: Any) -> sa.Column[Any]:
     return sa.Column(name, _TYPES[kind], nullable=False, **options)
 
 
-def _key(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, primary_key=True)
-
-
 #: One row a write: the same key again gives the same answer.
-WRITES = _journal(
-    "receipts", _key("key"), _said("tool"), _said("args_digest"), sa.Column("answer", JSONB),
-    _said("done_at", "moment", server_default=sa.func.now()),
+WRITES = sa.Table(
+    "receipts", METADATA, _key("key"), _required("tool"), _required("args_digest"), sa.Column("answer", JSONB),
+    _required("done_at", "moment", server_default=sa.func.now()),
 )  # fmt: skip
 #: The newest holder that wrote, by what it held: an older one was replaced since.
-FENCES = _journal("fences", _key("scope"), _said("token", "whole"))
+FENCES = sa.Table("fences", METADATA, _key("scope"), _required("token", "whole"))
 #: What has no record of its own: messages sent, tasks, counts asked for, labels, credits, cases opened.
-DEEDS = _journal(
-    "deeds", _key("deed_id"), _said("collection"), _said("subject"), _said("body", "nested"),
-    _said("done_at", "moment", server_default=sa.func.now()), sa.Column("seq", sa.BigInteger, sa.Identity()),
+DEEDS = sa.Table(
+    "deeds", METADATA, _key("deed_id"), _required("collection"), _required("subject"), _required("body", "nested"),
+    _required("done_at", "moment", server_default=sa.func.now()), sa.Column("seq", sa.BigInteger, sa.Identity()),
 )  # fmt: skip
 #: Which recorded exceptions were loaded, by the digest of their systems.
-LOADED = _journal("loaded", _key("case_id"), _said("digest"))
+LOADED = sa.Table("loaded", METADATA, _key("case_id"), _required("digest"))
 #: What a loaded case says about an order, a customer, a SKU …: no other case may say something else about it.
-CLAIMS = _journal("claims", _said("kind"), _said("id"), _said("digest"), _said("case_id"), sa.UniqueConstraint("kind", "id"))
-#: What happened, as the feed of events tells it: the events of recorded exceptions that were loaded with it.
-EVENTS = _journal(
-    "events", sa.Column("number", sa.BigInteger, sa.Identity(), primary_key=True), _said("source_id", unique=True),
-    _said("event", "nested"),
+CLAIMS = sa.Table("claims", METADATA, *map(_required, ("kind", "id", "digest", "case_id")), sa.UniqueConstraint("kind", "id"))
+#: What happened, as the feed of events reports it: the events of recorded exceptions that were loaded with it.
+EVENTS = sa.Table(
+    "events", METADATA, sa.Column("number", sa.BigInteger, sa.Identity(), primary_key=True),
+    _required("source_id", unique=True), _required("event", "nested"),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
 from systems.sandbox import accounts, orders
 from systems.sandbox import tables as t
 from systems.sandbox.database import Row, clean, find_records
-from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work, run_once
+from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work, not_done, run_once
 
 Run = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -59,7 +59,7 @@ class CollectionRead:
     @property
     def takes(self) -> Mapping[str, Any]:
         """Its arguments with their types, in order."""
-        return {argument: list[str] if _is_list(argument, field) else Id for argument, field in self.tool.by.items()}
+        return {argument: Id if argument == field else list[str] for argument, field in self.tool.by.items()}
 
     @property
     def says(self) -> str:
@@ -71,7 +71,7 @@ class CollectionRead:
             part, _, inner = field.partition(".")
             if inner:
                 return f"All orders, whatever their status, that have a line whose {inner} is one of these."
-            what = f"whose {part} is one of these" if _is_list(argument, field) else f"with this {argument}"
+            what = f"with this {argument}" if argument == field else f"whose {part} is one of these"
             return f"All records of {collection} {what}."
         return f"All records of {collection}."
 
@@ -80,19 +80,17 @@ class CollectionRead:
         with engine.connect() as connection:
             where = [self._selects(field, args[argument]) for argument, field in self.tool.by.items()]
             found = find_records(connection, self.tool.collection, *where)
-        if not self.tool.one:
-            return {"records": found}
-        return {"record": found[-1] if found else None}
+        return {"record": found[-1] if found else None} if self.tool.one else {"records": found}
 
     def _selects(self, field: str, wanted: Any) -> ColumnElement[bool]:
         part, _, inner = field.partition(".")
         table, parts = t.TABLES[self.tool.collection]
         column = parts[part].c[inner] if inner else table.c[part]
         fits: ColumnElement[bool] = column.in_(wanted) if isinstance(wanted, list) else column == wanted
-        if inner:
-            (owner,) = parts[part].info["parent_key"]
-            of_line = select(parts[part].c[owner]).where(fits & parts[part].c.cancelled.is_(False))
-            fits = table.c[owner].in_(of_line)
+        if not inner:
+            return fits
+        (owner,) = parts[part].info["parent_key"]
+        fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits & parts[part].c.cancelled.is_(False)))
         return fits
 
 
@@ -102,19 +100,12 @@ def reads_of(system: str) -> tuple[CollectionRead, ...]:
     return tuple(CollectionRead(name.removeprefix(whose), tool) for name, tool in READ_TOOLS.items() if name.startswith(whose))
 
 
-def _is_list(argument: str, field: str) -> bool:
-    return argument != field
-
-
 class EventsFeed:
     """A read tool. It answers {"events": [...], "cursor": "..."}; the cursor is where to read on."""
 
     name = "list_events"
     says = "What happened after a cursor, oldest first, and the cursor to read on from; an empty cursor is the beginning."
-    takes: Mapping[str, Any] = {
-        "after": Annotated[str, Field(max_length=500)],
-        "limit": Annotated[int, Field(ge=1, le=1000)],
-    }
+    takes: Mapping[str, Any] = {"after": Annotated[str, Field(max_length=500)], "limit": Annotated[int, Field(ge=1, le=1000)]}
 
     def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
         """The answer, from one moment of the database."""
@@ -163,21 +154,21 @@ _ARGUMENTS = {"id": (Id, ...), "words": (Words, ...), "text": (Prose | None, Non
 
 
 def writes_of(system: str) -> list[WriteAct]:
-    """The write tools of one system: those that company.yaml tells, and the programs."""
+    """The write tools of one system: those that company.yaml declares, and the programs."""
     tables = [one for one in t.METADATA.tables.values() if one.info.get("collection", "").startswith(f"{system}.")]
-    told = [_told(table, name, tool) for table in tables for name, tool in table.info["writes"].items()]
-    destructive = (*orders.DESTRUCTIVE, *accounts.DESTRUCTIVE)
-    programs = {**orders.WRITES, **accounts.WRITES}.get(system, ())
-    return [*told, *(WriteAct(act.__name__, act.__doc__ or "", _arguments(act), act, act in destructive) for act in programs)]
+    declared = [_declared(table, name, tool) for table in tables for name, tool in table.info["writes"].items()]
+    return [*declared, *map(_programmed, {**orders.WRITES, **accounts.WRITES}.get(system, ()))]
 
 
-def _arguments(act: Act) -> dict[str, tuple[Any, Any]]:
+def _programmed(act: Act) -> WriteAct:
+    """A write tool that is a program: its name, docstring and parameters are the tool's."""
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
-    return {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
+    takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
+    return WriteAct(act.__name__, act.__doc__ or "", takes, act, act in (*orders.DESTRUCTIVE, *accounts.DESTRUCTIVE))
 
 
-def _told(table: Table, name: str, tool: WriteTool) -> WriteAct:
+def _declared(table: Table, name: str, tool: WriteTool) -> WriteAct:
     """A write tool of company.yaml; the records are locked in the order in which it names them."""
 
     def act(work: Work, **args: Any) -> None:
@@ -217,43 +208,24 @@ def _tool(name: str, says: str, takes: Mapping[str, Any], run: Run, annotations:
 
     def answered(given: dict[str, Any]) -> CallToolResult:
         try:
-            return _result(run(arguments.model_validate(given).model_dump_one_level()))
+            answer = run(arguments.model_validate(given).model_dump_one_level())
+            return _result(answer, json.dumps(answer, ensure_ascii=False))
         except ValidationError as error:
-            return _failure("refused", _sentence(name, error))
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            kind, message = "refused", f"{name} does not take this {field}: {first['msg'][:1].lower()}{first['msg'][1:]}."
         except (Refused, BadInput) as refusal:
-            return _failure("refused", str(refusal))
-        except TryAgain as failure:
-            return _failure("try_again", str(failure))
-        except DBAPIError as failure:
-            problem = str(failure.orig).strip().partition("\n")[0]
-            return _failure("try_again", f"The sandbox company's database did not do {name} ({problem}); try again.")
+            kind, message = "refused", str(refusal)
+        except (TryAgain, DBAPIError) as failure:
+            kind, message = "try_again", str(not_done(name, failure) if isinstance(failure, DBAPIError) else failure)
+        return _result({"error": kind, "message": message}, message, is_error=True)
 
     return Tool(
-        fn=answered,
-        name=name,
-        title=None,
-        description=says,
-        parameters=arguments.model_json_schema(),
-        fn_metadata=_AsGiven(arg_model=arguments),
-        is_async=False,
-        context_kwarg=None,
-        annotations=annotations,
-    )
+        fn=answered, name=name, title=None, description=says, parameters=arguments.model_json_schema(),
+        fn_metadata=_AsGiven(arg_model=arguments), is_async=False, context_kwarg=None, annotations=annotations,
+    )  # fmt: skip
 
 
-def _sentence(name: str, error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(map(str, first["loc"]))
-    return f"{name} does not take this {field}: {first['msg'][:1].lower()}{first['msg'][1:]}."
-
-
-def _failure(kind: str, sentence: str) -> CallToolResult:
-    """An error whose kind the client can tell."""
-    content: list[Any] = [TextContent(type="text", text=sentence)]
-    return CallToolResult(content=content, structured_content={"error": kind, "message": sentence}, is_error=True)
-
-
-def _result(answer: dict[str, Any]) -> CallToolResult:
+def _result(answer: dict[str, Any], text: str, *, is_error: bool = False) -> CallToolResult:
     """The answer as structured content and, for clients that know no other, as text."""
-    content: list[Any] = [TextContent(type="text", text=json.dumps(answer, ensure_ascii=False))]
-    return CallToolResult(content=content, structured_content=answer)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=answer, is_error=is_error)

@@ -7,7 +7,7 @@ Idempotency keys are those of the IETF draft draft-ietf-httpapi-idempotency-key-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -32,7 +32,7 @@ Cents = Annotated[int, Field(gt=0, le=10**12)]
 
 @dataclass
 class Work:
-    """What a write tool works with: locked rows, changes that are told in the answer."""
+    """What a write tool works with: locked rows, and changes that its answer reports."""
 
     connection: Connection
     key: str
@@ -52,7 +52,7 @@ class Work:
         return [dict(row) for row in found.mappings()]
 
     def change(self, table: Table, row: Mapping[str, Any], **values: Any) -> None:
-        """Set fields of a row; those that really change are told."""
+        """Set fields of a row; those that really change are reported."""
         fresh = {name: value for name, value in values.items() if row[name] != value}
         if fresh:
             keys = [column == row[column.name] for column in table.primary_key]
@@ -60,51 +60,38 @@ class Work:
         for name, value in fresh.items():
             kind = table.c[name].info.get("kind")
             if kind != "inner":
-                self._tell(table, row, name, None if kind == "mark" and not row[name] else row[name], value)
+                self._report(table, row, name, None if kind == "mark" and not row[name] else row[name], value)
 
     def add(self, table: Table, **values: Any) -> None:
-        """Add an element to a list of a record."""
-        self.connection.execute(insert(table).values(values))
+        """Add an element at the end of a list of a record."""
+        place = len(self.rows(table, **{name: values[name] for name in table.info["parent_key"]}))
+        self.connection.execute(insert(table).values(**values, position=place))
         shown = {column.name: json_value(values.get(column.name)) for column in table.columns if "kind" not in column.info}
-        self._tell(table, values, None, None, shown)
+        self._report(table, values, None, None, shown)
 
     def do(self, collection: str, subject: str, **body: Any) -> None:
-        """Note a deed that no record of CONTRACT.md shows: a message sent, a task, a label."""
+        """Note a deed that no record shows: a message sent, a task, a label."""
         deed_id = self.new_id("d")
-        row = {"deed_id": deed_id, "collection": collection, "subject": subject, "body": body}
-        self.connection.execute(insert(t.DEEDS).values(row))
+        self.connection.execute(insert(t.DEEDS).values(deed_id=deed_id, collection=collection, subject=subject, body=body))
         self.changed.append({"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body})
 
     def new_id(self, prefix: str) -> str:
         """An id that the same key always gives: the first of this write, the second of this write, …"""
-        seed = f"{self.key} {len(self.changed)}"
-        return f"{prefix}_{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+        return f"{prefix}_{hashlib.sha256(f'{self.key} {len(self.changed)}'.encode()).hexdigest()[:12]}"
 
-    def _tell(self, table: Table, row: Mapping[str, Any], name: str | None, before: Any, after: Any) -> None:
-        part, parent = table.info["part"], table.info.get("parent_key")
-        own = [column.name for column in table.primary_key if column.name not in (parent or ())]
-        record = "/".join(str(row[column]) for column in parent or own)
-        path = [part, *[str(row[column]) for column in own]] if part else []
-        self.changed.append(
-            {
-                "collection": table.info["collection"],
-                "record": record,
-                "field": "/".join([*path, *([name] if name else [])]),
-                "before": json_value(before),
-                "after": json_value(after),
-            }
-        )
+    def _report(self, table: Table, row: Mapping[str, Any], name: str | None, before: Any, after: Any) -> None:
+        part, parent = table.info["part"], table.info.get("parent_key", ())
+        own = [str(row[column.name]) for column in table.primary_key if column.name not in parent]
+        record = "/".join([str(row[column]) for column in parent] or own)
+        field = "/".join([*([part, *own] if part else []), *([name] if name else [])])
+        change = {"collection": table.info["collection"], "record": record, "field": field}
+        self.changed.append({**change, "before": json_value(before), "after": json_value(after)})
 
 
 def run_once(
-    engine: Engine,
-    tool: str,
-    args: Mapping[str, Any],
-    key: str,
-    act: Act,
-    expects: Sequence[Mapping[str, Any]] = (),
-    fence: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    engine: Engine, tool: str, args: Mapping[str, Any], key: str, act: Act,
+    expects: Sequence[Mapping[str, Any]] = (), fence: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Do `act(work, **args)` in one transaction, or give the first answer again if `key` was used before.
 
     `expects` is [{"system", "record", "field", "before"}]: where a field that is changed was something else before,
@@ -117,16 +104,19 @@ def run_once(
             if fence is not None:
                 _require_newest(connection, tool, fence)
             # A concurrent call with the same key waits here until the first one is committed or rolled back.
-            writes = t.WRITES
             row = {"key": key, "tool": tool, "args_digest": digest(args)}
-            mine = connection.execute(upsert(writes).values(row).on_conflict_do_nothing().returning(writes.c.key)).scalar()
+            mine = connection.execute(upsert(t.WRITES).values(row).on_conflict_do_nothing().returning(t.WRITES.c.key)).scalar()
             if mine is None:
-                return _first_answer(connection, tool, args, key)
+                first = connection.execute(select(t.WRITES).where(t.WRITES.c.key == key)).mappings().one()
+                if (first["tool"], first["args_digest"]) != (tool, digest(args)):
+                    used = f"was already used for another call ({first['tool']})"
+                    raise Refused(f"The idempotency key {key} {used}; give {tool} a new key.")
+                return {**first["answer"], "replayed": True}
             work = Work(connection, key)
             act(work, **args)
             _require_expected(work, expects)
             answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
-            connection.execute(update(writes).where(writes.c.key == key).values(answer=answer))
+            connection.execute(update(t.WRITES).where(t.WRITES.c.key == key).values(answer=answer))
             if fence is not None:  # last: it may have waited for others until now
                 _require_in_time(connection, tool, fence)
             return answer
@@ -134,8 +124,13 @@ def run_once(
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise Refused(f"The records do not allow {tool}: it would break the rule {rule}; nothing was changed.") from error
     except DBAPIError as error:
-        problem = str(error.orig).strip().partition("\n")[0]
-        raise TryAgain(f"The sandbox company's database did not do {tool} ({problem}); try again.") from error
+        raise not_done(tool, error) from error
+
+
+def not_done(tool: str, error: DBAPIError) -> TryAgain:
+    """The database did not do what a tool asked of it."""
+    problem = str(error.orig).strip().partition("\n")[0]
+    return TryAgain(f"The sandbox company's database did not do {tool} ({problem}); try again.")
 
 
 def _require_expected(work: Work, expects: Sequence[Mapping[str, Any]]) -> None:
@@ -163,16 +158,3 @@ def _require_in_time(connection: Connection, tool: str, fence: Mapping[str, Any]
     until = datetime.fromisoformat(fence["valid_until"])
     if connection.execute(select(func.clock_timestamp())).scalar_one() > until:
         raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")
-
-
-def _first_answer(connection: Connection, tool: str, args: Mapping[str, Any], key: str) -> dict[str, Any]:
-    writes = t.WRITES
-    first = connection.execute(select(writes).where(writes.c.key == key)).mappings().one()
-    if (first["tool"], first["args_digest"]) != (tool, digest(args)):
-        raise Refused(f"The idempotency key {key} was already used for another call ({first['tool']}); give {tool} a new key.")
-    return {**first["answer"], "replayed": True}
-
-
-def now() -> datetime:
-    """The company's clock, in UTC."""
-    return datetime.now(UTC)
