@@ -27,7 +27,7 @@ def pin_tools() -> None:
     if any(system.is_sandbox for system in config.systems.values()):
         create_schema(url)
     with McpSystems(config, extra_env={"DATABASE_URL": url}) as systems:
-        pins = pin(systems)
+        pins = pin(systems.tools())
     file = chosen.systems.with_name("pins.json")
     write_pins(file, pins)
     say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are now pinned in {file.name}.")

@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
@@ -41,7 +42,7 @@ class McpReads:
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Self:
-        # What goes wrong is told in sentences; the library's tracebacks would quote what a system wrote.
+        # What goes wrong is reported in sentences; the library's tracebacks would quote what a system wrote.
         logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
@@ -88,46 +89,38 @@ class McpReads:
         return [tool for one in sessions for tool in one.tools.values()]
 
     async def _read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        sessions = await self._open_all(call.system for call in calls)
-        self._require_reads(calls, sessions)
+        sessions = await self._open_all(calls, list(dict.fromkeys(call.system for call in calls)))
         results = await asyncio.gather(*[self._read(call, sessions[call.system]) for call in calls])
-        said = [system for system, session in sessions.items() if isinstance(session, Session) and session.changed.is_set()]
-        if said:  # while it answered: what its tools are now decides whether that is taken
-            self._require_reads(calls, await self._open_all(said))
+        changed = [system for system, session in sessions.items() if isinstance(session, Session) and session.changed.is_set()]
+        if changed:  # while it answered: what its tools are now decides whether that is taken
+            await self._open_all(calls, changed)
         return results
 
-    def _require_reads(self, calls: Sequence[Call], sessions: Mapping[str, Session | TryAgain]) -> None:
-        for call in calls:
-            session = sessions.get(call.system)
-            if isinstance(session, Session):
-                require_read(self._config, session.tools, call)
+    async def _open_all(self, calls: Sequence[Call], systems: Sequence[str]) -> dict[str, Session | TryAgain]:
+        """Connections whose tools are listed as they are. Raises Refused where one of the calls does not read."""
 
-    async def _open_all(self, systems: Iterable[str]) -> dict[str, Session | TryAgain]:
-        async def attempt(system: str) -> Session | TryAgain:
+        async def current(system: str) -> Session | TryAgain:
+            connection = self._connection(system)
             try:
-                return await self._current(system)
+                session = await connection.session()
+                try:
+                    await connection.refresh_tools(session, always=False)
+                except Exception:  # the system ended since it was last called; a new connection lists them again
+                    connection.drop(session)
+                    session = await connection.session()
+                return session
             except TryAgain as failure:
                 return failure
 
-        names = list(dict.fromkeys(systems))
-        return dict(zip(names, await asyncio.gather(*map(attempt, names)), strict=True))
-
-    async def _current(self, system: str) -> Session:
-        """A connection whose tools are listed as they are. Raises TryAgain where they cannot be."""
-        connection = self._connection(system)
-        session = await connection.session()
-        try:
-            await connection.current_tools(session)
-        except Exception:  # the system ended since it was last called; on a new connection they are listed anew
-            connection.drop(session)
-            session = await connection.session()
-        return session
+        opened = dict(zip(systems, await asyncio.gather(*map(current, systems)), strict=True))
+        for call in calls:
+            if isinstance(session := opened.get(call.system), Session):
+                require_read(self._config, session.tools, call)
+        return opened
 
     async def _read(self, call: Call, session: Session | TryAgain) -> ReadResult:
         try:
-            wrong = unsendable(call)
-            if wrong:
-                raise Refused(wrong)
+            require_sendable(call)
             if isinstance(session, TryAgain):
                 raise session
             value = await self._value(call, session)
@@ -172,20 +165,17 @@ class McpReads:
         return str(inside)[:300] or type(inside).__name__
 
 
-def unsendable(call: Call) -> str | None:
-    """Why a call cannot be sent, or None."""
+def require_sendable(call: Call) -> None:
+    """Raise Refused for a call that cannot be sent."""
     try:
         json.dumps(dict(call.args), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
-        return f"{call.tool} was not sent: its arguments are not JSON ({error}); give plain finite values."
-    return None
+        sentence = f"{call.tool} was not sent: its arguments are not JSON ({error}); give plain finite values."
+        raise Refused(sentence) from error
 
 
 def _unwrapped(answer: dict[str, Any]) -> Any:
-    for name in ("record", "records"):
-        if answer.keys() == {name}:
-            return answer[name]
-    return answer
+    return next(iter(answer.values())) if answer.keys() in ({"record"}, {"records"}) else answer
 
 
 class McpSystems(McpReads):
@@ -201,24 +191,22 @@ class McpSystems(McpReads):
 
     def honours_keys(self, call: Call) -> bool:
         """See Writer."""
-        return self._wait(self._ready_to_write(call))[1].takes_key
+        return "idempotency_key" in self._wait(self._ready_to_write(call))[1].takes
 
     def reader(self) -> Reader:
         """Reads, and nothing else: what a reasoner is given."""
-        return _OnlyReads(self)
+        return _OnlyReads(lambda calls: self.read_all(calls))  # a bound method would lead to what writes
 
     async def _write(self, call: Call, key: str) -> Receipt:
-        wrong = unsendable(call)
-        if wrong:
-            raise Refused(wrong)
+        require_sendable(call)
         session, tool = await self._ready_to_write(call)
-        args = {**call.args, **({"idempotency_key": key} if tool.takes_key else {})}
-        if call.expects and tool.takes_conditions:
+        args = {**call.args, **({"idempotency_key": key} if "idempotency_key" in tool.takes else {})}
+        if call.expects and "expects" in tool.takes:
             args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
         if call.leave is not None:
             # the last thing before it is sent, at every try; whoever is stopped after it is met by the fence
             fence = await asyncio.to_thread(call.leave, self._config.systems[call.system].timeout_seconds)
-            if tool.takes_fence:
+            if "fencing_token" in tool.takes:
                 args["fencing_token"] = {**vars(fence), "valid_until": fence.valid_until.isoformat()}
         if session.changed.is_set():
             raise TryAgain(f"{call.tool} was not sent, for {call.system} says that its tools have changed; try again.")
@@ -261,15 +249,8 @@ class McpSystems(McpReads):
         raise AssertionError("unreachable")
 
 
+@dataclass(frozen=True)
 class _OnlyReads:
     """A Reader that holds no way to write."""
 
-    def __init__(self, systems: McpSystems) -> None:
-        def read_all(calls: Sequence[Call]) -> list[ReadResult]:
-            return systems.read_all(calls)
-
-        self._read_all = read_all
-
-    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        """See Reader."""
-        return self._read_all(calls)
+    read_all: Callable[[Sequence[Call]], list[ReadResult]]

@@ -7,7 +7,7 @@
         reads: [get_order]           # its READ tools; every other tool is a WRITE
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
-        feed: {tool: list_events, every_seconds: 30}    # where it tells of events, if it does: one of its READ tools;
+        feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools;
                                      # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
 {python} stands for the interpreter that runs now.
@@ -24,9 +24,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from errors import BadInput, Refused
 from strict_json import strict_json
@@ -35,6 +35,7 @@ from systems.calls import Call
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
+_PINS = TypeAdapter(dict[str, dict[str, str]])
 #: What a server says about a tool and a pin covers.
 _PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
@@ -47,18 +48,9 @@ class ListedTool:
     name: str
     reads: bool
     digest: str
-    takes_key: bool
-    #: whether it can be told what it is to find before it writes
-    takes_conditions: bool
-    #: whether it can be told who writes, and until when
-    takes_fence: bool
+    #: the names of its arguments
+    takes: frozenset[str]
     definition: Mapping[str, Any]
-
-
-class HasTools(Protocol):
-    """Something that can list the tools of its systems."""
-
-    def tools(self) -> Iterable[ListedTool]: ...
 
 
 def digest(definition: Mapping[str, Any]) -> str:
@@ -67,10 +59,10 @@ def digest(definition: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def pin(systems: HasTools) -> Pins:
-    """The pins of all tools as the systems list them now."""
+def pin(tools: Iterable[ListedTool]) -> Pins:
+    """The pins of tools as they are listed now."""
     pins: dict[str, dict[str, str]] = {}
-    for tool in systems.tools():
+    for tool in tools:
         pins.setdefault(tool.system, {})[tool.name] = tool.digest
     return pins
 
@@ -78,23 +70,18 @@ def pin(systems: HasTools) -> Pins:
 def read_pins(path: Path) -> Pins:
     """The pins in a file; none when there is no file. Raises BadInput when it is not what `write_pins` writes."""
     try:
-        pins = strict_json(path.read_bytes())
+        return _PINS.validate_python(strict_json(path.read_bytes()), strict=True)
     except FileNotFoundError:
         return {}
     except (OSError, BadInput) as error:
         raise BadInput(f"{path} cannot be read ({error}); recreate it with `missions systems pin`.") from error
-    if not isinstance(pins, dict) or not all(_is_pinned(tools) for tools in pins.values()):
-        raise BadInput(f"{path} holds no pins of tools; recreate it with `missions systems pin`.")
-    return pins
+    except ValidationError as error:
+        raise BadInput(f"{path} holds no pins of tools; recreate it with `missions systems pin`.") from error
 
 
 def write_pins(path: Path, pins: Pins) -> None:
     """Write the pins, sorted, so that a change of one tool is a change of one line."""
     path.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _is_pinned(tools: Any) -> bool:
-    return isinstance(tools, dict) and all(isinstance(value, str) for value in tools.values())
 
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
@@ -112,12 +99,13 @@ def _with_interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.replace("{python}", sys.executable) for word in command)
 
 
-Words = tuple[Annotated[str, Field(min_length=1)], ...]
+Word = Annotated[str, Field(min_length=1)]
+Words = tuple[Word, ...]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=3600)]
 
 
 class FeedConfig(BaseModel):
-    """A READ tool by which a system tells what happened; see docs/events.md for what it answers."""
+    """A READ tool by which a system reports what happened; see docs/events.md for what it answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -130,7 +118,7 @@ class FeedConfig(BaseModel):
     missions: Words | None = None
     #: how many days the `as_of` of its events may lie back; None for MISSIONS_AS_OF_DAYS
     as_of_days: int | None = Field(default=None, strict=True, ge=0, le=36_500)
-    #: events that it may tell of in an hour
+    #: events that it may report in an hour
     per_hour: int = Field(default=3_600, strict=True, ge=1, le=1_000_000)
 
     @property
@@ -150,7 +138,7 @@ class SystemConfig(BaseModel):
     url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
     env: Words = ()
-    reads: frozenset[Annotated[str, Field(min_length=1)]] = frozenset()
+    reads: frozenset[Word] = frozenset()
     timeout_seconds: Seconds = 10.0
     start_seconds: Seconds = 30.0
     feed: FeedConfig | None = None
@@ -216,20 +204,11 @@ def listed_tool(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTo
 
     The configuration makes it a READ; its annotations may only raise it to a WRITE.
     """
-    annotations = definition.get("annotations") or {}
+    annotations, name = definition.get("annotations") or {}, str(definition.get("name"))
     says_write = annotations.get("readOnlyHint") is False or annotations.get("destructiveHint") is True
-    name = str(definition.get("name"))
-    properties = (definition.get("inputSchema") or {}).get("properties") or {}
-    return ListedTool(
-        system=config.name,
-        name=name,
-        reads=name in config.reads and not says_write,
-        digest=digest(definition),
-        takes_key="idempotency_key" in properties,
-        takes_conditions="expects" in properties,
-        takes_fence="fencing_token" in properties,
-        definition=definition,
-    )
+    arguments = frozenset(map(str, (definition.get("inputSchema") or {}).get("properties") or ()))
+    reads = name in config.reads and not says_write
+    return ListedTool(config.name, name, reads, digest(definition), arguments, definition)
 
 
 def require_configured_read(config: SystemsConfig, call: Call) -> None:

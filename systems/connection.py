@@ -19,7 +19,7 @@ from systems.config import ListedTool, SystemConfig, listed_tool
 
 #: characters; what is shorter stands in many words
 _SHORTEST_SECRET = 6
-#: seconds after which the tools of a connection are listed anew before they read, said or unsaid that they changed
+#: seconds after which the tools of a connection are listed again before they read, whether or not they changed
 LISTED_FOR = 30.0
 #: in an address
 _PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
@@ -89,20 +89,15 @@ class Connection:
         async with asyncio.timeout(limit + 1):
             return await session.client.call_tool(name, dict(args), read_timeout_seconds=limit)
 
-    async def current_tools(self, session: Session) -> Mapping[str, ListedTool]:
-        """The tools as they are: listed anew where the system says that they changed, or it was long ago."""
-        if session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
-            await self.refresh_tools(session)
-        return session.tools
-
-    async def refresh_tools(self, session: Session) -> Mapping[str, ListedTool]:
-        """The tools as the system lists them now."""
-        session.changed.clear()  # first: what changes while they are listed counts again
-        session.tools, session.listed_at = await self._list_tools(session.client), time.monotonic()
+    async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
+        """The tools as the system lists them now; unless `always`, listed again only if they changed or it was long ago."""
+        if always or session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
+            session.changed.clear()  # first: what changes while they are listed counts again
+            session.tools, session.listed_at = await self._list_tools(session.client), time.monotonic()
         return session.tools
 
     async def _list_tools(self, client: Client) -> Mapping[str, ListedTool]:
-        """All tools that the system lists now. A name that it lists twice is no tool that can be told."""
+        """All tools that the system lists now, but for names that it lists twice."""
         found: dict[str, ListedTool] = {}
         doubled: set[str] = set()
         cursor = None

@@ -23,8 +23,8 @@ from strict_json import strict_json
 
 BY_HAND = "enter this invoice by hand"
 FROM_SUPPLIER = "ask the supplier for a corrected invoice"
-MAX_ID_CHARACTERS = 100
-MAX_NAME_CHARACTERS = 200
+MAX_ID = 100
+MAX_NAME = 200
 #: quantity times price stays below 2**63
 MAX_QTY, MAX_CENTS = 1_000_000, 10**12
 MAX_LINES = 2_000
@@ -55,8 +55,8 @@ def _hundredths(code: str) -> str:
     return code
 
 
-Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS), AfterValidator(_identifier)]
-Name = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_name)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(_identifier)]
+Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_name)]
 Cents = Annotated[int, Field(ge=0, lt=MAX_CENTS)]
 
 
@@ -118,61 +118,37 @@ def read_invoice_file(file: Path) -> Invoice:
 
 
 def record(
-    invoice: Invoice,
-    *,
-    vendor_id: str,
-    purchase_order: Mapping[str, Any] | None,
-    received_at: str,
-    invoice_id: str,
-    budget_id: str | None,
-    category: str | None,
-) -> dict[str, Any]:
+    invoice: Invoice, *, vendor_id: str, purchase_order: Mapping[str, Any] | None, received_at: str, invoice_id: str,
+    budget_id: str | None, category: str | None,
+) -> dict[str, Any]:  # fmt: skip
     """The invoice as a record of `erp.invoices`.
 
     `purchase_order` is the record of the order that the invoice refers to, or None if there is none; `received_at` is a
     moment such as 2026-03-14T09:30:00Z. Raises BadInput when order, vendor and lines do not belong together.
     """
-    where = f"Invoice {quoted(invoice.number)}"
+    where, ordered = f"Invoice {quoted(invoice.number)}", quoted(invoice.order_reference or "")
     if purchase_order is not None:
-        _refuse_other_order(invoice, purchase_order, vendor_id, where)
-    known = None if purchase_order is None else {line["po_line"] for line in purchase_order["lines"]}
-    order_lines = [_order_line(invoice, line, known, where) for line in invoice.lines]
-    often = [order_line for order_line, times in Counter(order_lines).items() if times > 1]
-    if often:
-        # Each could bill no more than was received, and all together more.
-        raise BadInput(f"{where} bills line {quoted(often[0])} more than once; {FROM_SUPPLIER} with one line for it")
+        po_id = purchase_order["po_id"]
+        if po_id != invoice.order_reference:
+            what = f"refers to {f'order {ordered}' if invoice.order_reference else 'no order'}, and was given with order {po_id}"
+            raise BadInput(f"{where} {what}; give the order that it refers to, or none")
+        if purchase_order["vendor_id"] != vendor_id:
+            raise BadInput(f"{where} refers to order {po_id}, which vendor {vendor_id} was not given; {FROM_SUPPLIER}")
+        known = {line["po_line"] for line in purchase_order["lines"]}
+        for line in invoice.lines:
+            if line.order_line is None and line.line_id not in known:
+                what = f"does not say which line of order {ordered} its line {quoted(line.line_id)} is for"
+                raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
+    lines = [
+        {"po_line": line.line_id if line.order_line is None else line.order_line, "qty": line.qty,
+         "unit_price_cents": line.unit_price_cents}
+        for line in invoice.lines
+    ]  # fmt: skip
+    for po_line, times in Counter(line["po_line"] for line in lines).items():
+        if times > 1:  # each could bill no more than was received, and all together more
+            raise BadInput(f"{where} bills line {quoted(str(po_line))} more than once; {FROM_SUPPLIER} with one line for it")
     return {
-        "invoice_id": invoice_id,
-        "vendor_id": vendor_id,
-        "vendor_invoice_no": invoice.number,
-        "po_id": invoice.order_reference,
-        "category": category,
-        "currency": invoice.currency,
-        "lines": [
-            {"po_line": order_line, "qty": line.qty, "unit_price_cents": line.unit_price_cents}
-            for order_line, line in zip(order_lines, invoice.lines, strict=True)
-        ],
-        "freight_cents": invoice.freight_cents,
-        "tax_cents": invoice.tax_cents,
-        "total_cents": invoice.total_cents,
-        "received_at": received_at,
-        "budget_id": budget_id,
-    }
-
-
-def _refuse_other_order(invoice: Invoice, purchase_order: Mapping[str, Any], vendor_id: str, where: str) -> None:
-    po_id = purchase_order["po_id"]
-    if po_id != invoice.order_reference:
-        named = f"order {quoted(invoice.order_reference)}" if invoice.order_reference else "no order"
-        raise BadInput(f"{where} refers to {named}, and was given with order {po_id}; give the order that it refers to, or none")
-    if purchase_order["vendor_id"] != vendor_id:
-        raise BadInput(f"{where} refers to order {po_id}, which vendor {vendor_id} was not given; {FROM_SUPPLIER}")
-
-
-def _order_line(invoice: Invoice, line: InvoiceLine, known: set[str] | None, where: str) -> str:
-    if line.order_line is not None:
-        return line.order_line
-    if known is None or line.line_id in known:
-        return line.line_id
-    what = f"does not say which line of order {quoted(invoice.order_reference or '')} its line {quoted(line.line_id)} is for"
-    raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
+        "invoice_id": invoice_id, "vendor_id": vendor_id, "vendor_invoice_no": invoice.number, "po_id": invoice.order_reference,
+        "category": category, "currency": invoice.currency, "lines": lines, "freight_cents": invoice.freight_cents,
+        "tax_cents": invoice.tax_cents, "total_cents": invoice.total_cents, "received_at": received_at, "budget_id": budget_id,
+    }  # fmt: skip

@@ -27,9 +27,9 @@ from errors import BadInput
 from systems.invoices import (
     BY_HAND,
     FROM_SUPPLIER,
-    MAX_ID_CHARACTERS,
+    MAX_ID,
     MAX_LINES,
-    MAX_NAME_CHARACTERS,
+    MAX_NAME,
     MAX_QTY,
     Invoice,
     InvoiceLine,
@@ -62,32 +62,16 @@ def open_document(file: Path) -> "UblElement":
         raise BadInput(f"{file}: is not in UTF-8 (byte {error.start:,}); ask the supplier for the file in UTF-8") from error
     if declares_types:
         raise BadInput(f"{file}: has a document type declaration (DTD), which may hide an attack; {FROM_SUPPLIER} without one")
+    # comments are removed since an amount with a comment in it would otherwise end at the comment
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, load_dtd=False, dtd_validation=False, attribute_defaults=False,
+        no_network=True, huge_tree=False, recover=False, remove_comments=True, remove_pis=True,
+    )  # fmt: skip
     try:
-        root = etree.fromstring(content, _parser())
-    except etree.ParseError as error:
-        raise BadInput(f"{file}: is not well-formed XML ({_why(error)}); {FROM_SUPPLIER}") from error
-    return UblElement(root, str(file), "")
-
-
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        no_network=True,
-        huge_tree=False,
-        recover=False,
-        # An amount with a comment in it would otherwise end at the comment.
-        remove_comments=True,
-        remove_pis=True,
-    )
-
-
-def _why(error: etree.ParseError) -> str:
-    """What libxml2 says, which may quote the file, on one short line."""
-    return "".join(character for character in " ".join(str(error.msg).split()) if character.isprintable())[:150]
+        return UblElement(etree.fromstring(content, parser), str(file), "")
+    except etree.ParseError as error:  # its text may quote the file
+        why = "".join(filter(str.isprintable, " ".join(str(error.msg).split())))[:150]
+        raise BadInput(f"{file}: is not well-formed XML ({why}); {FROM_SUPPLIER}") from error
 
 
 @dataclass(frozen=True)
@@ -104,10 +88,9 @@ class UblElement:
 
     def all(self, path: str) -> "list[UblElement]":
         """The elements at a path such as `cac:Party/cbc:Name`, in the order of the document."""
-        called = "/".join(part for part in (self.path, re.sub(r"\w+:", "", path)) if part)
+        name = "/".join(part for part in (self.path, re.sub(r"\w+:", "", path)) if part)
         found = self.element.findall(path, _NAMESPACES)
-        many = len(found) > 1
-        return [UblElement(element, self.file, f"{called} {n}" if many else called) for n, element in enumerate(found, start=1)]
+        return [UblElement(one, self.file, f"{name} {n}" if len(found) > 1 else name) for n, one in enumerate(found, start=1)]
 
     def one(self, path: str) -> "UblElement | None":
         """The element at a path, or none. Several are refused: two readers could take different ones."""
@@ -135,18 +118,17 @@ class UblElement:
         It is compared, so it must have a letter or digit, and no characters that nobody sees.
         """
         text = unicodedata.normalize("NFKC", self.text())
-        if len(text) > MAX_ID_CHARACTERS or not text.isprintable():
-            what = f"must be at most {MAX_ID_CHARACTERS} characters that can be seen, and is {quoted(text)}"
-            raise self.bad(what, FROM_SUPPLIER)
-        if not any(character.isalnum() for character in text):
+        if len(text) > MAX_ID or not text.isprintable():
+            raise self.bad(f"must be at most {MAX_ID} characters that can be seen, and is {quoted(text)}", FROM_SUPPLIER)
+        if not any(map(str.isalnum, text)):
             raise self.bad(f"must have a letter or a digit, and is {quoted(text)}", FROM_SUPPLIER)
         return text
 
     def name(self) -> str:
         """A text for people: on one line, without invisible characters, cut where it is very long."""
         text = " ".join(self.text().split())
-        visible = "".join(character for character in text[: MAX_NAME_CHARACTERS + 1] if character.isprintable())
-        return visible if len(visible) <= MAX_NAME_CHARACTERS else f"{visible[: MAX_NAME_CHARACTERS - 1]}…"
+        visible = "".join(filter(str.isprintable, text[: MAX_NAME + 1]))
+        return visible if len(visible) <= MAX_NAME else f"{visible[: MAX_NAME - 1]}…"
 
     def attribute(self, name: str) -> str | None:
         """An attribute as it stands."""
@@ -162,25 +144,35 @@ class UblElement:
 
     def amount(self, currency: str) -> Fraction:
         """An amount of money in the currency of the invoice, exactly."""
-        said = self.attribute("currencyID")
-        if said != currency:
-            what = f"is in {quoted(said)}" if said else "does not say its currency"
+        given = self.attribute("currencyID")
+        if given != currency:
+            what = f"is in {quoted(given)}" if given else "does not say its currency"
             raise self.bad(f"{what}, and the invoice is in {currency}", FROM_SUPPLIER)
         return self.number()
 
-    def cents(self, currency: str) -> int:
-        """An amount of money of at least zero, in whole cents."""
-        return whole_cents(self, self.amount(currency), currency)
+    def cents(self, currency: str, units: Fraction = Fraction(1)) -> int:
+        """An amount of money for one of `units`, of at least zero, in whole cents."""
+        cents = self.amount(currency) / units * 100
+        if cents < 0:
+            raise self.bad(f"is negative ({self.text()} {currency}), which only credits are", BY_HAND)
+        if cents.denominator != 1:
+            raise self.bad(f"gives no whole cents ({self.text()} {currency})", BY_HAND)
+        return cents.numerator
 
+    def truth(self) -> bool:
+        """Yes or no, as xs:boolean writes it."""
+        text = self.text()
+        if text not in ("true", "false", "1", "0"):
+            raise self.bad(f"must be true or false, and is {quoted(text)}", FROM_SUPPLIER)
+        return text in ("true", "1")
 
-def whole_cents(node: UblElement, amount: Fraction, currency: str) -> int:
-    """An amount that stands in a node as cents; one that is negative or has parts of a cent is refused."""
-    if amount < 0:
-        raise node.bad(f"is negative ({node.text()} {currency}), which only credits are", BY_HAND)
-    cents = amount * 100
-    if cents.denominator != 1:
-        raise node.bad(f"gives no whole cents ({node.text()} {currency})", BY_HAND)
-    return cents.numerator
+    def day(self) -> date:
+        """A day, as xs:date writes it: a time zone may stand behind it."""
+        text = self.text()
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", text, re.ASCII):
+            with suppress(ValueError):
+                return date.fromisoformat(text[:10])
+        raise self.bad(f"must be a date such as 2026-03-14, and is {quoted(text)}", FROM_SUPPLIER)
 
 
 #: UN/EDIFACT 1001, the codes of documents that take money back
@@ -206,18 +198,16 @@ def _require_commercial_invoice(root: UblElement) -> None:
     if root.element.tag == CREDIT_NOTE:
         raise BadInput(f"{root.file}: is a credit note, and {_NEVER_PAID}")
     if root.element.tag != INVOICE:
-        found = quoted(str(root.element.tag), 120)
-        raise BadInput(
-            f"{root.file}: is not a UBL 2 invoice (its root element is {found}); ask the supplier for the invoice as UBL"
-        )
-    code = root.need("cbc:InvoiceTypeCode")
-    said = code.identifier()
-    if said in CREDIT_NOTES:
-        raise code.bad(f"{said} makes it a credit note", _NEVER_PAID)
-    if said != "380":
-        raise code.bad(f"must be 380, a commercial invoice, and is {quoted(said)}", BY_HAND)
+        what = f"is not a UBL 2 invoice (its root element is {quoted(str(root.element.tag), 120)})"
+        raise BadInput(f"{root.file}: {what}; ask the supplier for the invoice as UBL")
+    node = root.need("cbc:InvoiceTypeCode")
+    code = node.identifier()
+    if code in CREDIT_NOTES:
+        raise node.bad(f"{code} makes it a credit note", _NEVER_PAID)
+    if code != "380":
+        raise node.bad(f"must be 380, a commercial invoice, and is {quoted(code)}", BY_HAND)
     copy = root.one("cbc:CopyIndicator")
-    if copy and _truth(copy):
+    if copy and copy.truth():
         raise copy.bad("says that this is a copy", "ask the supplier for the original")
 
 
@@ -254,32 +244,24 @@ def _freight(root: UblElement, currency: str) -> int:
         if not amount.amount(currency):
             continue
         why, code = node.one("cbc:AllowanceChargeReason"), node.one("cbc:AllowanceChargeReasonCode")
-        said = f"of {amount.text()} {currency} ({quoted(why.name()) if why else 'no reason given'})"
-        if not _truth(node.need("cbc:ChargeIndicator")):
-            raise node.bad(f"is an allowance {said}", BY_HAND)
-        freight = code.identifier() == FREIGHT_CODE if code else bool(why and FREIGHT_WORDS.fullmatch(why.name()))
-        if not freight:
-            raise node.bad(f"is a charge {said} that is not freight", BY_HAND)
+        reason = f"of {amount.text()} {currency} ({quoted(why.name()) if why else 'no reason given'})"
+        if not node.need("cbc:ChargeIndicator").truth():
+            raise node.bad(f"is an allowance {reason}", BY_HAND)
+        if not (code.identifier() == FREIGHT_CODE if code else why and FREIGHT_WORDS.fullmatch(why.name())):
+            raise node.bad(f"is a charge {reason} that is not freight", BY_HAND)
         cents += amount.cents(currency)
     return cents
 
 
 def _tax(root: UblElement, currency: str) -> int:
-    """The tax in cents, once: it may be told again in the currency of the tax office (EN 16931, BT-111)."""
+    """The tax in cents, once: it may be repeated in the currency of the tax office (EN 16931, BT-111)."""
     other = root.one("cbc:TaxCurrencyCode")
-    told_again = other.identifier() if other else currency
+    repeated_in = other.identifier() if other else currency
     amounts = [node.need("cbc:TaxAmount") for node in root.all("cac:TaxTotal")]
-    amounts = [amount for amount in amounts if told_again == currency or amount.attribute("currencyID") != told_again]
+    amounts = [amount for amount in amounts if repeated_in == currency or amount.attribute("currencyID") != repeated_in]
     if len(amounts) > 1:
         raise amounts[1].bad("is a second total of the tax", BY_HAND)
     return amounts[0].cents(currency) if amounts else 0
-
-
-def _truth(node: UblElement) -> bool:
-    said = node.text()
-    if said not in ("true", "false", "1", "0"):
-        raise node.bad(f"must be true or false, and is {quoted(said)}", FROM_SUPPLIER)
-    return said in ("true", "1")
 
 
 def read_invoice(file: Path) -> Invoice:
@@ -290,16 +272,11 @@ def read_invoice(file: Path) -> Invoice:
     _refuse_what_no_record_says(root, currency)
     try:
         return Invoice(
-            number=root.need("cbc:ID").identifier(),
-            currency=currency,
-            issue_date=_date(root.need("cbc:IssueDate")),
-            **_supplier(root.need("cac:AccountingSupplierParty/cac:Party")),
-            order_reference=_order_reference(root),
-            freight_cents=_freight(root, currency),
-            lines=_lines(root, currency),
-            tax_cents=_tax(root, currency),
+            number=root.need("cbc:ID").identifier(), currency=currency, issue_date=root.need("cbc:IssueDate").day(),
+            **_supplier(root.need("cac:AccountingSupplierParty/cac:Party")), order_reference=_order_reference(root),
+            freight_cents=_freight(root, currency), lines=_lines(root, currency), tax_cents=_tax(root, currency),
             total_cents=root.need("cac:LegalMonetaryTotal/cbc:PayableAmount").cents(currency),
-        )
+        )  # fmt: skip
     except ValidationError as error:  # amounts that are too large together, or by the price of one
         raise root.bad(f"cannot be accepted ({first_fault(error)})", BY_HAND) from error
 
@@ -319,23 +296,16 @@ def _line(node: UblElement, currency: str) -> InvoiceLine:
     for amount in node.all("cac:AllowanceCharge/cbc:Amount"):
         if amount.amount(currency):
             raise amount.bad(f"of {amount.text()} {currency} is an allowance or charge on one line", BY_HAND)
-    order_line = node.one("cac:OrderLineReference/cbc:LineID")
-    name = node.one("cac:Item/cbc:Name")
-    return InvoiceLine(
-        line_id=node.need("cbc:ID").identifier(),
-        order_line=order_line.identifier() if order_line and order_line.text() else None,
-        qty=_qty(node.need("cbc:InvoicedQuantity")),
-        unit_price_cents=_unit_price_cents(node, currency),
-        amount_cents=node.need("cbc:LineExtensionAmount").cents(currency),
-        name=name.name() if name else "",
-    )
-
-
-def _qty(node: UblElement) -> int:
-    qty = node.number()
+    order_line, name = node.one("cac:OrderLineReference/cbc:LineID"), node.one("cac:Item/cbc:Name")
+    line_id, quantity = node.need("cbc:ID").identifier(), node.need("cbc:InvoicedQuantity")
+    order_line_id = order_line.identifier() if order_line and order_line.text() else None
+    qty = quantity.number()
     if qty.denominator != 1 or not 0 < qty <= MAX_QTY:
-        raise node.bad(f"must be a whole number from 1 to {MAX_QTY:,}, and is {node.text()}", BY_HAND)
-    return qty.numerator
+        raise quantity.bad(f"must be a whole number from 1 to {MAX_QTY:,}, and is {quantity.text()}", BY_HAND)
+    return InvoiceLine(
+        line_id=line_id, order_line=order_line_id, qty=qty.numerator, unit_price_cents=_unit_price_cents(node, currency),
+        amount_cents=node.need("cbc:LineExtensionAmount").cents(currency), name=name.name() if name else "",
+    )  # fmt: skip
 
 
 def _unit_price_cents(line: UblElement, currency: str) -> int:
@@ -349,12 +319,12 @@ def _unit_price_cents(line: UblElement, currency: str) -> int:
         raise base.bad("is in another unit than the quantity", BY_HAND)
     if base.number() <= 0:
         raise base.bad(f"must be above 0, and is {base.text()}", FROM_SUPPLIER)
-    return whole_cents(price, price.amount(currency) / base.number(), currency)
+    return price.cents(currency, base.number())
 
 
 def _supplier(party: UblElement) -> dict[str, Any]:
-    called = [*party.all("cac:PartyName/cbc:Name"), *party.all("cac:PartyLegalEntity/cbc:RegistrationName")]
-    name = next(filter(None, (node.name() for node in called)), None)
+    names = [*party.all("cac:PartyName/cbc:Name"), *party.all("cac:PartyLegalEntity/cbc:RegistrationName")]
+    name = next(filter(None, (node.name() for node in names)), None)
     if name is None:
         raise party.bad("has no name", FROM_SUPPLIER)
     paths = ("cac:PartyIdentification/cbc:ID", "cac:PartyLegalEntity/cbc:CompanyID", "cbc:EndpointID")
@@ -374,12 +344,3 @@ def _order_reference(root: UblElement) -> str | None:
         named = ", ".join(map(quoted, list(orders)[:3]))
         raise root.bad(f"refers to {len(orders)} orders ({named})", "ask the supplier for one invoice an order")
     return next(iter(orders), None)
-
-
-def _date(node: UblElement) -> date:
-    text = node.text()
-    # xs:date allows a time zone behind the day.
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", text, re.ASCII):
-        with suppress(ValueError):
-            return date.fromisoformat(text[:10])
-    raise node.bad(f"must be a date such as 2026-03-14, and is {quoted(text)}", FROM_SUPPLIER)

@@ -87,10 +87,9 @@ class CollectionRead:
         table, parts = t.TABLES[self.tool.collection]
         column = parts[part].c[inner] if inner else table.c[part]
         fits: ColumnElement[bool] = column.in_(wanted) if isinstance(wanted, list) else column == wanted
-        if not inner:
-            return fits
-        (owner,) = parts[part].info["parent_key"]
-        fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits & parts[part].c.cancelled.is_(False)))
+        if inner:
+            (owner,) = parts[part].info["parent_key"]
+            fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits & parts[part].c.cancelled.is_(False)))
         return fits
 
 

@@ -330,4 +330,4 @@ def test_what_a_tool_or_a_server_says_of_itself_goes_to_nobody(evil: Evil) -> No
     assert result.status == "ok" and "IMPORTANT" not in repr(result)
     (tool,) = systems.tools()
     assert tool.definition["description"] == orders, "kept for a person's review"
-    assert (tool.reads, tool.takes_key) == (True, False)
+    assert (tool.reads, "idempotency_key" in tool.takes) == (True, False)

@@ -233,7 +233,7 @@ def opened_world(
         company, ports = _company(url, {}, keyless)
         settings["systems"] = systems_file(folder, ports, timeout_seconds)
         with McpSystems(load_config(settings["systems"])) as systems:
-            write_pins(settings["systems"].with_name("pins.json"), pin(systems))
+            write_pins(settings["systems"].with_name("pins.json"), pin(systems.tools()))
         desk = stack.enter_context(open_runtime(Settings(**settings)))
         for name, role in PEOPLE.items():
             desk.ledger.add_person(name, role)

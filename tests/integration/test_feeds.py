@@ -78,7 +78,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     (folder / "systems.yaml").write_text(json.dumps({"systems": {"shop": entry}}))
     environment = {"ANSWERS": str(folder / "answers")}
     with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
-        write_pins(folder / "pins.json", pin(systems))
+        write_pins(folder / "pins.json", pin(systems.tools()))
     with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
         yield Shop(systems, folder / "answers")
 

@@ -74,7 +74,7 @@ def test_hostile_text_goes_through_unchanged(systems: McpSystems, company: Compa
 
 
 def test_the_pins_that_ship_are_those_of_the_sandbox(systems: McpSystems) -> None:
-    assert pin(systems) == load_config().pins
+    assert pin(systems.tools()) == load_config().pins
 
 
 def test_every_tool_is_annotated_as_the_configuration_says(systems: McpSystems) -> None:
@@ -83,7 +83,7 @@ def test_every_tool_is_annotated_as_the_configuration_says(systems: McpSystems) 
     for tool in tools:
         annotations = tool.definition["annotations"]
         assert annotations["readOnlyHint"] is tool.reads, tool.name
-        assert tool.takes_key is not tool.reads, tool.name
+        assert ("idempotency_key" in tool.takes) is not tool.reads, tool.name
 
 
 def test_a_database_that_is_away_fails_reads_and_leaves_writes_unsent() -> None:
