@@ -19,12 +19,10 @@ from rendering import dollars, words
 from strict_yaml import read_yaml
 from systems.company import COLLECTIONS
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.records import RecordChange, RecordPath, Records, Spot
+from systems.records import RecordChange, RecordPath, Records
 
 #: in place of an expression: the policy says what one costs
 FLAT = "flat"
-_AMOUNT = "_cents"
-_COST = "cost_cents"
 #: what amounts and counts are tried with, and which of the words of an argument: rising and falling, so that a difference
 #: shows in one of the two
 _TRIED = ((range(3, 3_000, 7), 0), (range(3_000, 3, -7), -1))
@@ -48,12 +46,10 @@ def uncounted(
     for name, kind in args.items():
         if kind == "cents" and name not in counted:
             return f"the amount {name} is not counted"
-    if money:
-        return None
-    for path in changed:
-        if (path.field or "").endswith(_AMOUNT):
+    for path in () if money else changed:
+        if (path.field or "").endswith("_cents"):
             return f"it changes {path.source}, an amount, and counts none"
-        if any(field.endswith(_COST) for field in COLLECTIONS[path.collection].optional):
+        if any(field.endswith("cost_cents") for field in COLLECTIONS[path.collection].optional):
             return f"a record of {path.collection} says what it costs, and it counts none"
     return None
 
@@ -69,17 +65,13 @@ def _tried(
     value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath], numbers: Iterator[int], word: int
 ) -> int | None:
     """What the expression says of made-up records; None where those do not do for it."""
-    assert value.expression is not None
-    names: dict[str, Any] = {}
+    source, names = value.expression.source if value.expression else "", dict[str, Any]()
     for name, kind in args.items():
         names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
     for name, path in binds.items():
-        fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
+        fields = re.findall(rf"\b{name}\.(\w+)", source)
         names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
-    try:
-        cents = value.expression.evaluate(Scope(names))
-    except Unknown:
-        return None
+    cents = _known(value, Scope(names))
     return cents if type(cents) is int else None
 
 
@@ -97,14 +89,16 @@ _FREE = ("address", "text")
 _CHANGED = "it"
 
 
-class _Need(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class _Need(_Strict):
     that: str
     otherwise: str = Field(alias="else")
 
 
-class _ActionEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _ActionEntry(_Strict):
     system: str
     says: str
     args: dict[str, ArgumentType]
@@ -169,8 +163,7 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            problem = _problem(args[name], kind)
-            if problem:
+            if problem := _problem(args[name], kind):
                 raise SendBack(f"{self.name}: {name} {problem}")
 
     def sentence(self, args: Mapping[str, Any]) -> str:
@@ -199,7 +192,11 @@ class Action:
 
         Every value is worked out before the first one is set, so that an effect never sees another of the same action.
         """
-        wanted = [(spot, _worth(value, seen, spot)) for path, value in self.effect for spot in records.spots(path, seen.names)]
+        wanted = []
+        for path, value in self.effect:
+            for spot in records.spots(path, seen.names):
+                with seen.binding({_CHANGED: spot.holder}):
+                    wanted.append((spot, value.of(lambda e: e.evaluate(seen))))
         return [change for spot, value in wanted if (change := spot.set(value))]
 
     @property
@@ -208,17 +205,16 @@ class Action:
         return any(value.constant == FLAT for value in self.money.values())
 
     def cents(self, seen: Scope, flat: Mapping[str, int]) -> Mapping[str, int | None]:
-        """What it moves or costs, by kind, in cents; None where that cannot be told. `flat`: action -> what one costs."""
-        return {str(kind): self._worth(value, seen, flat) for kind, value in self.money.items()}
+        """What it moves or costs, by kind, in cents; None where that is not known. `flat`: action -> what one costs."""
+        worth = {
+            kind: flat.get(self.name) if value.constant == FLAT else _known(value, seen) for kind, value in self.money.items()
+        }
+        return {str(kind): cents if type(cents) is int and cents >= 0 else None for kind, cents in worth.items()}
 
     def receivers(self, seen: Scope) -> Mapping[str, str]:
-        """Who receives what it costs, by what they are; the id is empty where it cannot be told."""
+        """Who receives what it costs, by what they are; the id is empty where it is not known."""
         found = {what: _known(value, seen) for what, value in self.to.items()}
         return {what: one if isinstance(one, str) else "" for what, one in found.items()}
-
-    def _worth(self, value: Value, seen: Scope, flat: Mapping[str, int]) -> int | None:
-        cents = flat.get(self.name) if value.constant == FLAT else _known(value, seen)
-        return cents if type(cents) is int and cents >= 0 else None
 
     def undoing(self, seen: Scope) -> dict[str, Any] | None:
         """The action that takes it back, as {"name", "args"}; None where there is none, as where an argument is null."""
@@ -271,12 +267,13 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
         ((undo_name, undo_args),) = entry.undo.items()
         undo = (undo_name, {key: Value.compile(value, where) for key, value in undo_args.items()})
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
-    for condition, _ in needs:
-        condition.require(known, (), where)
-    for value in [*money.values(), *to.values(), *(undo[1].values() if undo else ())]:
-        _require(value, known, where)
+    values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
+    for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:
+        if expression:
+            expression.require(known, (), where)
     for _, value in effect:
-        _require(value, {*known, _CHANGED}, where)
+        if value.expression:
+            value.expression.require({*known, _CHANGED}, (), where)
     if free := uncounted(entry.args, binds, [path for path, _ in effect], money):
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
@@ -285,40 +282,24 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     )  # fmt: skip
 
 
-def _require(value: Value, known: Collection[str], where: str) -> None:
-    if value.expression:
-        value.expression.require(known, (), where)
-
-
 def _require_paths(args: Collection[str], binds: Mapping[str, RecordPath], effect: Sequence[RecordPath], where: str) -> None:
     known = set(args)
-    for name, path in binds.items():
-        if not path.names_one:
+    for name, path in [*binds.items(), *(("", path) for path in effect)]:
+        if name and not path.names_one:
             raise BadInput(f"{where}: binds names {path.source}, which is not a single value; name the list itself")
-        _require_names(path, known, where)
-        known.add(name)  # a path may use what stands before it
-    for path in effect:
-        if (path.field is None) != (path.part_by == "+"):
+        if not name and (path.field is None) != (path.part_by == "+"):
             raise BadInput(f"{where}: the effect on {path.source} names no field to be set; add one")
-        _require_names(path, known, where)
-
-
-def _require_names(path: RecordPath, known: Collection[str], where: str) -> None:
-    if unknown := set(path.names) - set(known):
-        raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+        if unknown := set(path.names) - known:
+            raise BadInput(f"{where}: the path {path.source} uses the unknown argument {sorted(unknown)[0]!r}")
+        known.add(name)  # a path may use what stands before it
 
 
 def _known(value: Value, seen: Scope) -> Any:
-    """The value, None where it cannot be told."""
+    """The value, None where it is not known."""
     try:
         return value.of(lambda e: e.evaluate(seen))
     except Unknown:
         return None
-
-
-def _worth(value: Value, seen: Scope, spot: Spot) -> Any:
-    with seen.binding({_CHANGED: spot.holder}):
-        return value.of(lambda e: e.evaluate(seen))
 
 
 def _problem(value: Any, kind: ArgumentType) -> str | None:

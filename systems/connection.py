@@ -4,9 +4,11 @@ import asyncio
 import re
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TextIO
 
 from mcp import Client, StdioServerParameters, stdio_client
@@ -98,24 +100,22 @@ class Connection:
 
     async def _list_tools(self, client: Client) -> Mapping[str, ListedTool]:
         """All tools that the system lists now, but for names that it lists twice."""
-        found: dict[str, ListedTool] = {}
-        doubled: set[str] = set()
-        cursor = None
+        found: list[ListedTool] = []
+        cursor, first = None, True
         async with asyncio.timeout(self._config.timeout_seconds):
-            while True:
+            while first or cursor:
                 page = await client.list_tools(cursor=cursor, cache_mode="bypass")
-                for tool in page.tools:
-                    definition = tool.model_dump(mode="json", by_alias=True, exclude_none=True)
-                    doubled |= {tool.name} & found.keys()
-                    found[tool.name] = listed_tool(self._config, definition)
-                cursor = page.next_cursor
-                if not cursor:
-                    return {name: tool for name, tool in found.items() if name not in doubled}
+                definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
+                found += [listed_tool(self._config, definition) for definition in definitions]
+                cursor, first = page.next_cursor, False
+        times = Counter(tool.name for tool in found)
+        return {tool.name: tool for tool in found if times[tool.name] == 1}
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
-        said, changed = "", asyncio.Event()
+        last_line, changed = "", asyncio.Event()
+        scratch = partial(tempfile.TemporaryFile, "w+", encoding="utf-8", errors="replace")
         try:
-            with await asyncio.to_thread(_scratch) as stderr:  # a disk may let one wait
+            with await asyncio.to_thread(scratch) as stderr:  # a disk may let one wait
                 try:
                     async with (
                         asyncio.timeout(self._config.start_seconds) as start,
@@ -127,11 +127,14 @@ class Connection:
                         pending.set_result(session)
                         await stop.wait()
                 finally:
-                    said = _last_line(stderr)
+                    stderr.seek(0)
+                    last_line = (stderr.read()[-4000:].strip().splitlines() or [""])[-1].strip()[:300]
         except (Exception, asyncio.CancelledError) as error:
             # After the connection was open, whoever called has seen the failure already.
             if not pending.done():
-                pending.set_exception(TryAgain(self._sentence(error, said)))
+                reason = _without(self._env, last_line) or _reason(error, self._config.start_seconds)
+                remedy = f"start it, or correct its entry in {self._source}"
+                pending.set_exception(TryAgain(f"{self._config.name} cannot be reached ({reason}); {remedy}."))
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
@@ -149,19 +152,10 @@ class Connection:
         parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
         return Client(stdio_client(parameters, errlog=stderr), message_handler=hear)
 
-    def _sentence(self, error: BaseException, said: str) -> str:
-        reason = _without(self._env, said) or _reason(error, self._config.start_seconds)
-        return f"{self._config.name} cannot be reached ({reason}); start it, or correct its entry in {self._source}."
-
-
-def _scratch() -> TextIO:
-    """A file that is gone when it is closed."""
-    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-
 
 @asynccontextmanager
 async def _listening(client: Client, changed: asyncio.Event) -> AsyncIterator[None]:
-    """A system of the newer protocol says that its tools changed only to whoever listens; an older one tells everybody."""
+    """A system of the newer protocol says that its tools changed only to whoever listens; an older one notifies everybody."""
 
     async def listen() -> None:
         with suppress(Exception):  # it does not offer it, or ended it: then the tools are listed by the clock
@@ -182,18 +176,12 @@ async def _listening(client: Client, changed: asyncio.Event) -> AsyncIterator[No
             await task
 
 
-def _last_line(stderr: TextIO) -> str:
-    stderr.seek(0)
-    said = [line.strip() for line in stderr.read()[-4000:].splitlines() if line.strip()]
-    return said[-1][:300] if said else ""
-
-
-def _without(env: Mapping[str, str], said: str) -> str:
-    """What a system said, with the names of the variables that it was given in the place of their values and passwords."""
+def _without(env: Mapping[str, str], text: str) -> str:
+    """What a system wrote, with the names of the variables that it was given in the place of their values and passwords."""
     for name, value in env.items():
         for secret in (value, *_PASSWORD.findall(value)):
-            said = said.replace(secret, f"[{name}]") if len(secret) >= _SHORTEST_SECRET else said
-    return said
+            text = text.replace(secret, f"[{name}]") if len(secret) >= _SHORTEST_SECRET else text
+    return text
 
 
 def leaf(error: BaseException) -> BaseException:

@@ -139,15 +139,15 @@ class SimulatedSystems(_SimulatedWrites):
         """See Reader: what the systems say, with what was simulated on top of it."""
         results = self._reads.read_all(calls)
         for result in results:
-            self._keep(result)
+            self._remember(result)
         if not self._done:
             return results
         world = self._world()
-        return [self._on_top(result, world) for result in results]
+        return [_on_top(result, world) for result in results]
 
-    def _keep(self, result: ReadResult) -> None:
-        tool = READ_TOOLS.get(result.call.tool)
-        if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys():
+    def _remember(self, result: ReadResult) -> None:
+        tool = _known_tool(result)
+        if tool is None:
             return
         rows = self._read.setdefault(tool.collection, {})
         for key in [key for key, record in rows.items() if tool.selects(record, result.call.args)]:
@@ -172,24 +172,32 @@ class SimulatedSystems(_SimulatedWrites):
                 continue
         return world
 
-    def _on_top(self, result: ReadResult, world: Records) -> ReadResult:
-        tool = READ_TOOLS.get(result.call.tool)
-        if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys():
-            return result
-        args, now = result.call.args, {_key(tool.collection, record): record for record in world.all(tool.collection)}
-        places = {_key(tool.collection, record): place for place, record in enumerate(_records(result, tool))}
-        found = []
-        # in the order in which the system told them; what fits by now comes after
-        for place, record in enumerate(_records(result, tool)):
-            key = _key(tool.collection, record)
-            if places[key] != place:  # of those that share a key, the last is the one that is written to
-                found.append(record)
-            elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # told though it never fitted
-                found.append(now.get(key, record))
-        found += [record for key, record in now.items() if key not in places and tool.selects(record, args)]
-        if not tool.one:
-            return replace(result, value=found)
-        return replace(result, status="ok" if found else "absent", value=found[0] if found else None)
+
+def _on_top(result: ReadResult, world: Records) -> ReadResult:
+    """The result with what was simulated."""
+    tool = _known_tool(result)
+    if tool is None:
+        return result
+    args, now = result.call.args, {_key(tool.collection, record): record for record in world.all(tool.collection)}
+    places = {_key(tool.collection, record): place for place, record in enumerate(_records(result, tool))}
+    found = []
+    # in the order in which the system answered; what fits by now comes after
+    for place, record in enumerate(_records(result, tool)):
+        key = _key(tool.collection, record)
+        if places[key] != place:  # of those that share a key, the last is the one that is written to
+            found.append(record)
+        elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # returned though it never fitted
+            found.append(now.get(key, record))
+    found += [record for key, record in now.items() if key not in places and tool.selects(record, args)]
+    if not tool.one:
+        return replace(result, value=found)
+    return replace(result, status="ok" if found else "absent", value=found[0] if found else None)
+
+
+def _known_tool(result: ReadResult) -> ReadTool | None:
+    """The tool whose answer this is; None where it failed, or nobody knows what it answers."""
+    tool = READ_TOOLS.get(result.call.tool)
+    return None if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys() else tool
 
 
 def _records(result: ReadResult, tool: ReadTool) -> Sequence[Record]:

@@ -34,11 +34,8 @@ def completed(collection: str, record: Record) -> Record:
 def standing(record: Record) -> Record:
     """The record without the elements of its lists that were cancelled: they are part of it no more."""
     gone = [part for part in PART_KEYS if any(one.get("cancelled") is True for one in record.get(part) or ())]
-    return (
-        {**record, **{part: [one for one in record[part] if one.get("cancelled") is not True] for part in gone}}
-        if gone
-        else record
-    )
+    left = {part: [one for one in record[part] if one.get("cancelled") is not True] for part in gone}
+    return {**record, **left} if gone else record
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class RecordChange:
 
     def plain(self) -> dict[str, Any]:
         """As plain data for the ledger and for screens."""
-        return {"system": self.system, "record": self.record, "field": self.field, "before": self.before, "after": self.after}
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -115,12 +112,9 @@ class Spot:
     def set(self, value: Any) -> RecordChange | None:
         """Set it, or add to the list; None when that changes nothing."""
         before = None if self.grows else self.holder.get(self.field)
-        if self.grows:
-            self.holder[self.field] = [*(self.holder.get(self.field) or []), value]
-        elif before == value:
+        if before == value and not self.grows:
             return None
-        else:
-            self.holder[self.field] = value
+        self.holder[self.field] = [*(self.holder.get(self.field) or []), value] if self.grows else value
         return RecordChange(self.system, self.record, self.label, before, value)
 
 
@@ -161,11 +155,8 @@ class Records:
 
     def find_by_part(self, collection: str, part: str, part_id: Any) -> Record | None:
         """The record that has an element with this id in its list `part`, or None."""
-        field = PART_KEYS[part]
-        for record in self.all(collection):
-            if any(element.get(field) == part_id for element in record.get(part) or ()):
-                return record
-        return None
+        key = PART_KEYS[part]
+        return next((one for one in self.all(collection) if any(e.get(key) == part_id for e in one.get(part) or ())), None)
 
     def at(self, path: RecordPath, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
@@ -186,13 +177,13 @@ class Records:
             elif path.part is None:
                 spots.append(Spot(own, str(path.field), system, name, str(path.field)))
             else:
-                own_key = PART_KEYS[path.part]
-                spots += [
-                    Spot(element, str(path.field), system, name, f"{path.part}/{element.get(own_key)}/{path.field}")
-                    for element in _elements(own, path, names)
-                ]
+                for element in _elements(own, path, names):
+                    label = f"{path.part}/{element.get(PART_KEYS[path.part])}/{path.field}"
+                    spots.append(Spot(element, str(path.field), system, name, label))
         if not spots and not path.optional:
-            raise Refused(f"there is no record {_filled(path, names)}")
+            key = "/".join(str(_value(word, names)) for word in path.by)
+            part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
+            raise Refused(f"there is no record {key} in {path.collection}{part}")
         return spots
 
     def _found(self, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
@@ -216,10 +207,8 @@ def found(record: Mapping[str, Any], label: str) -> Any:
     if not rest:
         return record.get(part)
     element_id, _, field = rest.rpartition("/")
-    for element in record.get(part) or ():
-        if str(element.get(PART_KEYS.get(part, ""))) == element_id:
-            return element.get(field)
-    return None
+    key = PART_KEYS.get(part, "")
+    return next((one.get(field) for one in record.get(part) or () if str(one.get(key)) == element_id), None)
 
 
 def added(before: Mapping[str, Any], now: Mapping[str, Any], part: str) -> list[Record]:
@@ -252,9 +241,3 @@ def _elements(record: Record, path: RecordPath, names: Mapping[str, Any]) -> lis
         return [element for element in elements if not element.get("cancelled")]
     wanted = names.get(str(path.part_by))
     return [element for element in elements if element.get(path.part_field) == wanted]
-
-
-def _filled(path: RecordPath, names: Mapping[str, Any]) -> str:
-    key = "/".join(str(_value(word, names)) for word in path.by)
-    part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
-    return f"{key} in {path.collection}{part}"
