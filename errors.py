@@ -27,8 +27,8 @@ class MissionsError(Exception):
     """Root of every error that this project raises on purpose. Its text is one line, whatever of outside it quotes."""
 
     def __str__(self) -> str:
-        said = super().__str__()
-        return HIDDEN.sub(" ", said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…")
+        text = super().__str__()
+        return HIDDEN.sub(" ", text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def loggable(error: Exception) -> str:

@@ -29,12 +29,9 @@ def escaped(json: str) -> str:
 
 
 def _as_json(character: str) -> str:
-    """A character as JSON writes what it does not show."""
-    code = ord(character)
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    high, low = divmod(code - 0x10000, 0x400)
-    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+    """A character as JSON writes what it does not show: by its UTF-16 units."""
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 class Harmless:

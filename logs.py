@@ -45,13 +45,13 @@ def log_as_json() -> None:
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
     log = logging.getLogger("logs")
+
+    def log_error(message: str, args: Any) -> None:
+        log.error(message, exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback))
+
     sys.excepthook = lambda kind, error, trace: log.critical("an error ended the process", exc_info=(kind, error, trace))
-    threading.excepthook = lambda args: log.error(
-        "an error ended a thread", exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
-    )
-    sys.unraisablehook = lambda args: log.error(
-        "an unhandled error", exc_info=(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
-    )
+    threading.excepthook = lambda args: log_error("an error ended a thread", args)
+    sys.unraisablehook = lambda args: log_error("an unhandled error", args)
 
 
 class JsonLines(logging.Formatter):
@@ -73,7 +73,7 @@ class JsonLines(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The template with its arguments, as far as they may be told."""
+    """The template with its arguments, as far as they may be logged."""
     template = record.msg
     if not isinstance(template, str) or not (record.args or record.name.split(".")[0] in _OURS):
         return ""

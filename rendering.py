@@ -50,11 +50,8 @@ def share(value: float | None) -> str:
     if value is None:
         return "–"
     text = f"{value * 100:.1f}"
-    if text == "100.0" and value < 1:
-        return "> 99.9%"
-    if text == "0.0" and value > 0:
-        return "< 0.1%"
-    return f"{text.removesuffix('.0')}%"
+    almost = "> 99.9%" if text == "100.0" and value < 1 else "< 0.1%" if text == "0.0" and value > 0 else ""
+    return almost or f"{text.removesuffix('.0')}%"
 
 
 def approver(role: str, four_eyes: bool) -> str:
@@ -64,13 +61,9 @@ def approver(role: str, four_eyes: bool) -> str:
 
 #: codes of the company (roles, reasons, queues) whose words are not those that they are made of
 _CODES: Mapping[str, str] = {
-    "csm_lead": "the customer success lead",
-    "csm_outreach": "customer success outreach",
-    "no_po": "no purchase order",
-    "po_required": "purchase order required",
-    "save_play": "retention plan",
-    "vip_desk": "the VIP desk",
-}
+    "csm_lead": "the customer success lead", "csm_outreach": "customer success outreach", "no_po": "no purchase order",
+    "po_required": "purchase order required", "save_play": "retention plan", "vip_desk": "the VIP desk",
+}  # fmt: skip
 _WORDS: Mapping[str, str] = {
     "cancelled": "canceled", "fulfil": "fulfill", "fulfilment": "fulfillment", "po": "PO", "sku": "SKU", "vip": "VIP",
 }  # fmt: skip
@@ -179,27 +172,28 @@ class Displayable(ABC):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         parts = list(self.parts())
-        return {"text/plain": "\n\n".join(map(_text, parts)), "text/html": str(_joined(map(_html, parts)))}
+        return {"text/plain": "\n\n".join(map(_text, parts)), "text/html": str(_lines_of(map(_html, parts)))}
 
 
 def rendered(value: Any) -> str:
     """A value as harmless text of a sensible length: plain data as JSON, nothing for None."""
-    return plain_lines("" if value is None else _as_text(value), LONGEST)
+    if isinstance(value, Mapping | list | tuple | bool):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    return plain_lines("" if value is None else value, LONGEST)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Rows of one kind under their names; numbers stand to the right, and `*_cents` are dollars."""
-    names = list(rows[0]) if rows else []
-    numbers = {name for name in names if all(type(row[name]) in (int, float) for row in rows)}
-    cells = [[_figure(name, row[name]) for name in names] for row in rows]
-    return Table([_heading(name) for name in names], cells, right={_heading(name) for name in numbers})
+    names = {name: name.removesuffix("_cents").replace("_", " ") for name in (rows[0] if rows else ())}
+    right = {heading for name, heading in names.items() if all(type(row[name]) in (int, float) for row in rows)}
+    return Table(list(names.values()), [[_figure(name, row[name]) for name in names] for row in rows], right)
 
 
 def document(title: str, shown: Displayable) -> str:
     """A whole HTML document of what shows itself."""
     style = "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{padding:2px 10px}"
     template = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title><style>{}</style>\n{}\n</html>\n'
-    return str(markup(template, title, Markup(style), _joined(map(_html, shown.parts()))))
+    return str(markup(template, title, Markup(style), _lines_of(map(_html, shown.parts()))))
 
 
 def frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> Any:
@@ -210,18 +204,10 @@ def frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> Any
     return DataFrame(rows) if rows else DataFrame(columns=columns)
 
 
-def _heading(name: str) -> str:
-    return name.removesuffix("_cents").replace("_", " ")
-
-
 def _figure(name: str, value: Any) -> Any:
     if type(value) is not int:
         return value
     return dollars(value) if name.endswith("_cents") else f"{value:,}"
-
-
-def _as_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, Mapping | list | tuple | bool) else str(value)
 
 
 def _html(part: Part) -> Markup:
@@ -230,24 +216,24 @@ def _html(part: Part) -> Markup:
             return markup("<h4>{}</h4>", rendered(text))
         case Table(columns, rows):
             sides = ["right" if column in part.right else "left" for column in columns]
-            body = _joined(markup("<tr>{}</tr>", _cells("td", row, sides)) for row in rows[: part.most])
+            body = _lines_of(markup("<tr>{}</tr>", _cells("td", row, sides)) for row in rows[: part.most])
             return markup(
                 '<table border="1" class="dataframe">\n<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>{}',
                 _cells("th", columns, sides), body, markup("\n<p>{}</p>", part.rest) if part.rest else "",
             )  # fmt: skip
         case _:
-            return markup("<p>{}</p>", _lines(part))
+            return markup("<p>{}</p>", _with_breaks(part))
 
 
 def _cells(kind: str, row: Sequence[Any], sides: Sequence[str]) -> Markup:
-    return joined(markup(_CELL, kind, side, _lines(cell), kind) for cell, side in zip(row, sides, strict=True))
+    return joined(markup(_CELL, kind, side, _with_breaks(cell), kind) for cell, side in zip(row, sides, strict=True))
 
 
-def _lines(value: Any) -> Markup:
+def _with_breaks(value: Any) -> Markup:
     return Markup("<br>").join(rendered(value).split("\n"))
 
 
-def _joined(pieces: Iterable[Markup]) -> Markup:
+def _lines_of(pieces: Iterable[Markup]) -> Markup:
     return Markup("\n").join(pieces)
 
 
@@ -256,21 +242,16 @@ def _text(part: Part) -> str:
         case Title(text):
             return rendered(text)
         case Table(columns, rows):
-            cells = [[_short(cell) for cell in row] for row in (columns, *rows[: part.most])]
+            cells = [
+                [plain(rendered(one).replace("\n", "; "), _LONGEST_IN_TEXT) for one in row]
+                for row in (columns, *rows[: part.most])
+            ]
             widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-            right = [column in part.right for column in columns]
-            lines = ["  ".join(map(_aligned, row, widths, right)).rstrip() for row in cells]
+            forms = [f"{{:{'>' if column in part.right else '<'}{width}}}" for column, width in zip(columns, widths, strict=True)]
+            lines = ["  ".join(form.format(one) for form, one in zip(forms, row, strict=True)).rstrip() for row in cells]
             return "\n".join([*lines, part.rest] if part.rest else lines)
         case _:
             return rendered(part)
-
-
-def _aligned(cell: str, width: int, right: bool) -> str:
-    return cell.rjust(width) if right else cell.ljust(width)
-
-
-def _short(cell: Any) -> str:
-    return plain(rendered(cell).replace("\n", "; "), _LONGEST_IN_TEXT)
 
 
 # CSV
@@ -301,17 +282,10 @@ def cell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = plain(value, _LONGEST)
-    return f"'{text}" if _is_formula(text) else text
+    begins = unicodedata.normalize("NFKC", text).lstrip().lstrip(_PASSED_OVER + " \t").lstrip()
+    return f"'{text}" if begins.startswith(_BEGINS) and not _NUMBER.fullmatch(text) else text
 
 
 def safe(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows for a table on a page, which whoever looks at it can copy and download past `as_csv`."""
     return [{name: cell(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows]
-
-
-def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet may take it for one: after blanks and quotes, in any width."""
-    if _NUMBER.fullmatch(text):
-        return False
-    begins = unicodedata.normalize("NFKC", text).lstrip().lstrip(_PASSED_OVER + " \t").lstrip()
-    return begins.startswith(_BEGINS)

@@ -62,8 +62,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
+    if not math.isfinite(number := float(digits)):
         raise ValueError(f"{digits[:30]} is too large a number")
     return number
 

@@ -23,37 +23,29 @@ Model = TypeVar("Model", bound=BaseModel)
 #: pydantic's names of what is no list and should be one
 _LISTS = ("list_type", "tuple_type", "frozen_set_type")
 #: more names than these do not help
-_MOST_TOLD = 40
+_MOST_NAMES = 40
 
-#: part of what the parser says -> what to do about it; the first that fits is told
+#: part of what the parser says -> what to do about it; the first that fits is reported
 _REMEDIES = (
     (r"'\\t' that cannot start", "indent with spaces, not with tabs"),
     (r"character '(.)' that cannot start", "a text that begins with {0} needs quotes around it"),
-    (
-        r"mapping values are not allowed",
-        "a text with a colon in it needs quotes around it; else this line is indented too far, or a colon above lacks its space",
-    ),
+    (r"mapping values are not allowed",
+     "a text with a colon in it needs quotes around it; else this line is indented too far, or a colon above lacks its space"),
     (r"found '(?:-|\?|<block \w+ start>)'", "indent the line like the lines beside it"),
-    (
-        r"found '(?:<scalar>|,|\}|\])'",
-        "a text that begins with { or [, or with quotes that end early, needs quotes around it; every bracket needs its partner",
-    ),
+    (r"found '(?:<scalar>|,|\}|\])'",
+     "a text that begins with { or [, or with quotes that end early, needs quotes around it; every bracket needs its partner"),
     (r"constructor for the tag '(!)", "a text or condition that begins with ! needs quotes around it"),
     (r"constructor for the tag '.*:value'", "write the expression to compute after the ="),
-    (
-        r"expected alphabetic or numeric|undefined alias|an alias",
-        "a text or condition that begins with !, & or * needs quotes around it",
-    ),
-    (
-        r"expected ',' or",
-        "inside { } and [ ] a text with a comma, colon, question mark or bracket needs quotes, and every bracket its partner",
-    ),
+    (r"expected alphabetic or numeric|undefined alias|an alias",
+     "a text or condition that begins with !, & or * needs quotes around it"),
+    (r"expected ',' or",
+     "inside { } and [ ] a text with a comma, colon, question mark or bracket needs quotes, and every bracket its partner"),
     (r"unexpected end of stream|quoted scalar", "close the quote that begins in line {opened}"),
     (r"could not find expected ':'", "write `name: value`, with a space behind the colon"),
     (r"expected a comment or a line break", "a text that begins with > or | needs quotes around it"),
     (r"another document", "take out the line with ---"),
     (r"appears twice", "join the two, or remove one"),
-)
+)  # fmt: skip
 
 
 class _WithoutAliases(Composer):
@@ -111,7 +103,7 @@ class YamlDocument:
     def as_model(
         self, model: type[Model], see: str, data: Any = None, line: Callable[[Sequence[str | int]], int] | None = None
     ) -> Model:
-        """Its data as a model that forbids what it does not know; `see` names where its fields are told.
+        """Its data as a model that forbids what it does not know; `see` names where its fields are described.
 
         `data` takes the place of its own where it was made of it, and `line` finds the lines of that.
         Raises BadInput with file, line and remedy.
@@ -121,8 +113,8 @@ class YamlDocument:
         except ValidationError as error:
             first = _first(error)
             place = f"{self.file}, line {(line or self.line)(first['loc'])}"
-            said = _schema_sentence(model, first, self.what, see)
-            raise BadInput(f"{place}: {said}{'' if said.endswith('?') else '.'}") from error
+            sentence = _schema_sentence(model, first, self.what, see)
+            raise BadInput(f"{place}: {sentence}{'' if sentence.endswith('?') else '.'}") from error
 
 
 def read_yaml(file: Path, what: str) -> YamlDocument:
@@ -130,8 +122,7 @@ def read_yaml(file: Path, what: str) -> YamlDocument:
     try:
         return parse_yaml(file.read_bytes(), file, what)
     except OSError as error:
-        said = f"the {what} cannot be read ({error.strerror})"
-        raise BadInput(f"{file}: {said}; mend it: name one that you may read") from error
+        raise BadInput(f"{file}: the {what} cannot be read ({error.strerror}); mend it: name one that you may read") from error
 
 
 def parse_yaml(text: bytes | str, file: Path, what: str, first_line: int = 1) -> YamlDocument:
@@ -159,7 +150,10 @@ def _fault(error: Exception, file: Path, what: str, first_line: int) -> BadInput
     line = mark.line + 1 if mark else first_line
     place = f"{file}, line {line}" if mark or first_line > 1 else str(file)
     if isinstance(error, yaml.MarkedYAMLError):
-        why, remedy = error.problem, _remedy(error)
+        opened = str(error.context_mark.line + 1 if error.context_mark else 1)
+        matches = ((re.search(pattern, f"{error.problem} {error.context}"), remedy) for pattern, remedy in _REMEDIES)
+        fitting = (remedy.replace("{opened}", opened).replace("{0}", (*one.groups(), "")[0]) for one, remedy in matches if one)
+        why, remedy = error.problem, next(fitting, "look at this line and the one above it")
     elif isinstance(error, yaml.YAMLError | UnicodeDecodeError):
         why, remedy = "it is not plain text", "save it as UTF-8 text"
     else:
@@ -167,21 +161,12 @@ def _fault(error: Exception, file: Path, what: str, first_line: int) -> BadInput
     return BadInput(f"{place}: the {what} cannot be read ({why}); mend it: {remedy}.")
 
 
-def _remedy(error: yaml.MarkedYAMLError) -> str:
-    said = f"{error.problem} {error.context}"
-    opened = str(error.context_mark.line + 1 if error.context_mark else 1)
-    for pattern, remedy in _REMEDIES:
-        if match := re.search(pattern, said):
-            return remedy.replace("{opened}", opened).replace("{0}", (*match.groups(), "")[0])
-    return "look at this line and the one above it"
-
-
 def instead(word: str, known: Collection[str]) -> str:
     """What to say after an unknown word: «did you mean x?» or what there is."""
     near = get_close_matches(word, known, n=2, cutoff=0.7)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    names = sorted(known)[:_MOST_TOLD]
+    names = sorted(known)[:_MOST_NAMES]
     return f"known are {', '.join(names)}{' …' if len(known) > len(names) else ''}" if names else "there is none"
 
 
@@ -202,11 +187,14 @@ def _schema_sentence(model: type[BaseModel], error: ErrorDetails, what: str, see
         return f"{place}: «{name}» is not permitted here; mend it{comma or ': ' + instead(name, fields)}"
     if error["type"] == "missing":
         return f"{place}: «{name}» is required here; mend it: add «{name}», as {see} tells"
-    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float | None):
-        return f"{place}: {error['msg']}, and {_as_yaml(error['input'])} is none; mend it: put it in quotes"
+    value = error["input"]
+    if error["type"] == "string_type" and isinstance(value, bool | int | float | None):
+        written = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        return f"{place}: {error['msg']}, and {written} is none; mend it: put it in quotes"
     if error["type"] in ("dict_type", "model_type", *_LISTS):
         shape = "lines with - in front" if error["type"] in _LISTS else "lines of the form `name: value`"
-        return f"{place}: {_of_what(error['input'])} stands here; mend it: {shape} are expected, see {see}"
+        kinds = {list: "a list", type(None): "nothing", dict: "a mapping"}
+        return f"{place}: {kinds.get(type(value), f'«{str(value)[:60]}»')} stands here; mend it: {shape} are expected, see {see}"
     return f"{place}: {error['msg'].removeprefix('Value error, ')}; mend it"
 
 
@@ -227,16 +215,6 @@ def _fields_at(kind: Any, path: Sequence[str | int]) -> list[str]:
 
 def _without_none(kind: Any) -> Any:
     return next((one for one in get_args(kind) if one is not type(None)), kind) if type(None) in get_args(kind) else kind
-
-
-def _as_yaml(value: Any) -> str:
-    return "nothing" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _of_what(value: Any) -> str:
-    if isinstance(value, list):
-        return "a list"
-    return "nothing" if value is None else "a mapping" if isinstance(value, dict) else f"«{str(value)[:60]}»"
 
 
 def _inner(node: yaml.Node | None, step: str | int) -> tuple[int, yaml.Node] | None:

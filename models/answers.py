@@ -43,9 +43,6 @@ def _validator(schema: bytes) -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema))
 
 
-_LIMITS = Limits()
-
-
 class ScriptedModel:
     """Answers what `answer` gives for a question, under the same checks as a model behind an endpoint."""
 
@@ -57,15 +54,12 @@ class ScriptedModel:
         self.asked: list[Question] = []
 
     def ask(self, question: Question) -> Reply:
-        """See Model. Tokens are told as a third of the characters."""
-        refuse_what_must_not_leave(question, _LIMITS)
+        """See Model. Tokens are counted as a third of the characters."""
+        refuse_what_must_not_leave(question, Limits())
         self.asked.append(question)
         answer = self._answer(question)
         if isinstance(answer, NoAnswer):
             raise answer
-        text = orjson.dumps(answer).decode()
-        sent = len(question.system) + len(question.user)
-        return Reply(
-            answer=parse_answer(text, question.schema), structure="json_schema",
-            input_tokens=sent // 3, output_tokens=len(text) // 3, latency_ms=0.0,
-        )  # fmt: skip
+        text, sent = orjson.dumps(answer).decode(), len(question.system) + len(question.user)
+        read = parse_answer(text, question.schema)
+        return Reply(answer=read, structure="json_schema", input_tokens=sent // 3, output_tokens=len(text) // 3, latency_ms=0.0)

@@ -30,13 +30,11 @@ _PAUSE = 0.5
 #: questions at once
 _AT_ONCE = 4
 #: failures in a row, after which the endpoint is left alone for so many seconds
-_BREAKS_AFTER = 3
-_REST = 60.0
+_BREAKS_AFTER, _REST = 3, 60.0
 #: a longer answer is none of so many tokens
 _MOST_CHARACTERS_A_TOKEN = 12
 #: of a token, where the server does not count them
 _CHARACTERS_A_TOKEN = 3
-_BROKEN = "The model failed several times in a row and is left alone for a minute."
 
 
 @contextmanager
@@ -69,8 +67,10 @@ def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
     thread = threading.Thread(target=loop.run_forever, name="model", daemon=True)
     thread.start()
     ways = _WAYS if endpoint.structure == "auto" else (endpoint.structure,)
+    # OpenAI, and Azure's, take no other parameter than they know
+    is_openai = (urlsplit(url).hostname or "").endswith(("openai.com", "openai.azure.com"))
     try:
-        yield _ChatModel(endpoint.model, chat, limits, loop, ways, both_limits=not is_openai(url))
+        yield _ChatModel(endpoint.model, chat, limits, loop, ways, both_limits=not is_openai)
     finally:
         asyncio.run_coroutine_threadsafe(_close(http), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -87,7 +87,7 @@ async def _close(http: Any) -> None:
 
 
 @dataclass
-class _Said:
+class _Streamed:
     """What has come of an answer, piece by piece."""
 
     text: str = ""
@@ -106,8 +106,8 @@ class _Said:
         self.output_tokens = _count(usage.get("output_tokens")) or self.output_tokens
 
 
-def _count(said: Any) -> int:
-    return said if isinstance(said, int) and 0 < said < 1_000_000_000 else 0
+def _count(tokens: Any) -> int:
+    return tokens if isinstance(tokens, int) and 0 < tokens < 1_000_000_000 else 0
 
 
 @dataclass
@@ -141,7 +141,7 @@ class _ChatModel:
     async def _ask(self, question: Question) -> Reply:
         begun = time.monotonic()
         if begun < self._rests_until:
-            raise NoAnswer(_BROKEN, "outage")
+            raise NoAnswer("The model failed several times in a row and is left alone for a minute.", "outage")
         try:
             async with asyncio.timeout(self._limits.seconds), self._slots:
                 reply = await self._reply(question, begun)
@@ -161,26 +161,28 @@ class _ChatModel:
             self._rests_until = time.monotonic() + _REST
 
     async def _reply(self, question: Question, begun: float) -> Reply:
-        said, way, retries = await self._said(question, begun + self._limits.seconds)
-        if said.finish not in ("", "stop", "tool_calls"):
-            cut = f"was cut off at {self._limits.output_tokens:,} tokens" if said.finish == "length" else "was held back"
+        streamed, way, retries = await self._try_ways(question, begun + self._limits.seconds)
+        if streamed.finish not in ("", "stop", "tool_calls"):
+            cut = f"was cut off at {self._limits.output_tokens:,} tokens" if streamed.finish == "length" else "was held back"
             raise NoAnswer(f"The answer of the model {cut}.", "malformed")
         sent = len(question.system) + len(question.user) + len(orjson.dumps(question.schema))
         return Reply(
-            answer=parse_answer(said.text, question.schema), structure=way, retries=retries,
-            input_tokens=said.input_tokens or sent // _CHARACTERS_A_TOKEN,
-            output_tokens=said.output_tokens or len(said.text) // _CHARACTERS_A_TOKEN,
+            answer=parse_answer(streamed.text, question.schema), structure=way, retries=retries,
+            input_tokens=streamed.input_tokens or sent // _CHARACTERS_A_TOKEN,
+            output_tokens=streamed.output_tokens or len(streamed.text) // _CHARACTERS_A_TOKEN,
             latency_ms=(time.monotonic() - begun) * 1000,
         )  # fmt: skip
 
-    async def _said(self, question: Question, until: float) -> tuple[_Said, str, int]:
-        """(what the model said, the way in which it was made to, how often it was asked again)"""
+    async def _try_ways(self, question: Question, until: float) -> tuple[_Streamed, str, int]:
+        """(what the model wrote, the way in which it was made to, how often it was asked again)"""
         from models.transport import failure_of
 
         ways, retries = list(self._ways), 0
         while True:
             try:
-                said = await self._listen(question, ways[0])
+                streamed = await self._stream(question, ways[0])
+                self._ways = (ways[0],)
+                return streamed, ways[0], retries
             except NoAnswer:
                 raise
             except Exception as error:  # of three libraries, and of what a server makes them stumble over
@@ -197,31 +199,30 @@ class _ChatModel:
                     await asyncio.sleep(pause)
                 else:
                     raise failure.no_answer from None
-            else:
-                self._ways = (ways[0],)
-                return said, ways[0], retries
 
-    async def _listen(self, question: Question, way: str) -> _Said:
+    async def _stream(self, question: Question, way: str) -> _Streamed:
         from langsmith import tracing_context
 
-        said, most = _Said(), self._limits.output_tokens * _MOST_CHARACTERS_A_TOKEN
+        streamed, most = _Streamed(), self._limits.output_tokens * _MOST_CHARACTERS_A_TOKEN
+        messages, parameters = self._request(question, way)
         with tracing_context(enabled=False):
-            chunks = self._chat.astream(_messages(question, way), **self._parameters(question, way))
+            chunks = self._chat.astream(messages, **parameters)
             # an iterator that is left is closed here and now, and its connection with it
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", chunks)):
                 async for chunk in chunks:
-                    said.take(chunk)
-                    if len(said.text) > most:
+                    streamed.take(chunk)
+                    if len(streamed.text) > most:
                         raise NoAnswer("The answer of the model is longer than it was asked to be.", "malformed")
-        return said
+        return streamed
 
-    def _parameters(self, question: Question, way: str) -> dict[str, Any]:
+    def _request(self, question: Question, way: str) -> tuple[list[tuple[str, str]], dict[str, Any]]:
+        """(messages, parameters) by which the answer is structured in a way."""
         # response_format goes as it is, since langchain-openai streams it without usage otherwise
         body: dict[str, Any] = {"max_tokens": self._limits.output_tokens} if self.both_limits else {}
         parameters: dict[str, Any] = {"extra_body": body}
         if self._temperature is not None:
             parameters["temperature"] = self._temperature
-        name, schema = question.purpose, question.schema
+        system, name, schema = question.system, question.purpose, question.schema
         if way == "json_schema":
             body["response_format"] = {"type": way, "json_schema": {"name": name, "strict": True, "schema": schema}}
         elif way == "tools":
@@ -230,15 +231,9 @@ class _ChatModel:
             parameters["tool_choice"] = {"type": "function", "function": {"name": name}}
         else:
             body["response_format"] = {"type": "json_object"}
-        return parameters
-
-
-def _messages(question: Question, way: str) -> list[tuple[str, str]]:
-    system = question.system
-    if way == "json":
-        schema = orjson.dumps(question.schema).decode()
-        system += f"\n\nAnswer with one JSON object of this JSON Schema, and with nothing else:\n{schema}"
-    return [("system", system), ("user", question.user)]
+            text = orjson.dumps(schema).decode()
+            system += f"\n\nAnswer with one JSON object of this JSON Schema, and with nothing else:\n{text}"
+        return [("system", system), ("user", question.user)], parameters
 
 
 OPENAI = "https://api.openai.com/v1"
@@ -262,12 +257,6 @@ def address_of(endpoint: Endpoint) -> str:
     if not (endpoint.key.isascii() and endpoint.key.isprintable()):
         raise BadInput("MISSIONS_MODEL_KEY contains characters that are not allowed in a key; copy it again")
     return url.rstrip("/")
-
-
-def is_openai(url: str) -> bool:
-    """Whether the address is OpenAI's own, or Azure's, which take no other parameter than they know."""
-    host = urlsplit(url).hostname or ""
-    return host.endswith(("openai.com", "openai.azure.com"))
 
 
 def _near(host: str) -> bool:

@@ -52,14 +52,15 @@ def _plain(text: str) -> tuple[str, Sequence[int]]:
         return text, range(len(text))
     pieces, places = list[str](), list[int]()
     for run in _RUNS.finditer(text):
-        made = run[0] if _ORDINARY.match(run[0]) else _plain_character(run[0])
-        pieces.append(made)
-        places.extend(range(*run.span()) if len(run[0]) == len(made) else [run.start()] * len(made))
+        pieces.append(run[0] if _ORDINARY.match(run[0]) else _plain_character(run[0]))
+        places.extend(range(*run.span()) if len(run[0]) == len(pieces[-1]) else [run.start()] * len(pieces[-1]))
     return "".join(pieces), places
 
 
 #: is written in one way already
 _ORDINARY = re.compile(r"[ -~\n]+")
+#: of a category of characters: nothing for zero-width blanks, soft hyphens and the circle of a key cap
+_INSTEAD = {"Pd": "-", **dict.fromkeys(("Cc", "Cf", "Cs", "Mn", "Me"), ""), **dict.fromkeys(("Zs", "Zl", "Zp"), " ")}
 _RUNS = re.compile(rf"{_ORDINARY.pattern}|.", re.DOTALL)
 
 
@@ -68,27 +69,14 @@ def _plain_character(character: str) -> str:
     normal = unicodedata.normalize("NFKC", character)
     if len(normal) > 1:
         return "".join(map(_plain_character, normal))
-    return _one_plain_character(normal)
-
-
-def _one_plain_character(character: str) -> str:
-    if _ORDINARY.match(character):
-        return character
-    if character in "\t\r":
+    if _ORDINARY.match(normal):
+        return normal
+    if normal in "\t\r":
         return " "
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
-    match unicodedata.category(character):
-        case "Pd":
-            return "-"
-        case "Cc" | "Cf" | "Cs" | "Mn" | "Me":  # zero-width blanks, soft hyphens, the circle of a key cap
-            return ""
-        case "Zs" | "Zl" | "Zp":
-            return " "
-    return character
+    if normal.isdecimal():
+        return str(unicodedata.decimal(normal))
+    return _INSTEAD.get(unicodedata.category(normal), normal)
 
-
-Finder = Callable[[str], Iterator[tuple[int, int]]]
 
 #: Days, moments and fractions, whose digits would otherwise look like those of a card or a telephone.
 _HARMLESS = re.compile(
@@ -228,22 +216,13 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
 
 
 #: the gravest first
-_FINDERS: list[tuple[Kind, Finder]] = [
-    ("secret", _secrets),
-    ("card", _cards),
-    ("account", _accounts),
-    ("address", _addresses),
-    ("phone", _phones),
-]
-
-
+_FINDERS: list[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]]]] = [
+    ("secret", _secrets), ("card", _cards), ("account", _accounts), ("address", _addresses), ("phone", _phones),
+]  # fmt: skip
 _NAMES: dict[Kind, str] = {
-    "card": "a card number",
-    "account": "an account number",
-    "address": "an e-mail address",
-    "phone": "a telephone number",
+    "card": "a card number", "account": "an account number", "address": "an e-mail address", "phone": "a telephone number",
     "secret": "a key or password",
-}
+}  # fmt: skip
 #: what a letter may hold again
 _RESTORED = ("address", "phone")
 #: a mark in the place of letters or digits may free what stood beside them; what is left after so many is not sent
@@ -290,13 +269,11 @@ class Masks:
         return MARK.sub(lambda mark: self._restored.get(mark[0], mark[0]), text)
 
     def _mark(self, kind: Kind, said: str) -> str:
-        mark = self._marks.get((kind, said))
-        if mark is None:
-            number = 1 + sum(other == kind for other, _ in self._marks)
-            mark = self._marks[kind, said] = f"[{kind} {number}]"
+        if (kind, said) not in self._marks:
+            mark = self._marks[kind, said] = f"[{kind} {1 + sum(other == kind for other, _ in self._marks)}]"
             if kind in _RESTORED:
                 self._restored[mark] = said
-        return mark
+        return self._marks[kind, said]
 
 
 def leaks(text: str) -> list[str]:
@@ -311,14 +288,12 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 def refuse_what_must_not_leave(question: Question, limits: Limits) -> None:
     """Raises NoAnswer for a question that is too long, or in which a card, an address, a telephone or a key stands."""
-    size = len(question.system) + len(question.user)
-    if size > limits.prompt_characters:
-        says = f"The case is too large for a model ({size:,} characters, and {limits.prompt_characters:,} are the most)."
-        raise NoAnswer(says, "limit")
-    found = sorted({*_leaks_of_system(question.system), *leaks(question.user)})
-    if found:
-        says = f"Nothing was sent to a model, since {found[0]} would have left; the prompt {question.prompt} must mask it."
-        raise NoAnswer(says, "blocked")
+    size, most = len(question.system) + len(question.user), limits.prompt_characters
+    if size > most:
+        raise NoAnswer(f"The case is too large for a model ({size:,} characters, and {most:,} are the most).", "limit")
+    if found := sorted({*_leaks_of_system(question.system), *leaks(question.user)}):
+        what = f"Nothing was sent to a model, since {found[0]} would have left"
+        raise NoAnswer(f"{what}; the prompt {question.prompt} must mask it.", "blocked")
 
 
 #: what a pack and a prompt say is the same for every case

@@ -49,8 +49,7 @@ class Prompt:
         if folder == SHIPPED or not own.exists():
             return shipped
         prompt = cls._read(name, own)
-        unknown = sorted(prompt.holes - shipped.holes)
-        if unknown:
+        if unknown := sorted(prompt.holes - shipped.holes):
             known = ", ".join(f"{{{hole}}}" for hole in sorted(shipped.holes))
             raise BadInput(f"{own}: nothing fills {{{unknown[0]}}}; the prompt {name} may have {known}")
         return prompt
@@ -85,8 +84,7 @@ class Prompt:
 
         Raises KeyError where a hole has no text: whoever asks fills all that the shipped prompt has.
         """
-        system, user = (_HOLE.sub(lambda hole: texts[hole[1]], text) for text in (self.system, self.user))
-        return system, user
+        return _HOLE.sub(lambda hole: texts[hole[1]], self.system), _HOLE.sub(lambda hole: texts[hole[1]], self.user)
 
 
 _MARKS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})

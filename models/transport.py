@@ -55,10 +55,6 @@ class _CountedStream(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-#: what servers say to a way of structuring that they do not know
-_UNSUPPORTED = (400, 404, 422, 501)
-
-
 @dataclass(frozen=True)
 class RequestFailure:
     """One try that gave no answer."""
@@ -77,35 +73,29 @@ class RequestFailure:
 def failure_of(error: Exception) -> RequestFailure:
     """What an exception of the client or its libraries means."""
     if _is_too_much(error):
-        return RequestFailure(
-            NoAnswer("The model's server sent more than an answer can be, or something else than one.", "malformed")
-        )
+        message = "The model's server sent more than an answer can be, or something else than one."
+        return RequestFailure(NoAnswer(message, "malformed"))
     match error:
         case openai.RateLimitError():
-            says = "The model server is not accepting requests right now (429)."
-            return RequestFailure(NoAnswer(says, "limit"), again=True, wait=_wait(error.response))
-        case openai.APIStatusError():
-            return _refusal(error, error.status_code)
+            message = "The model server is not accepting requests right now (429)."
+            return RequestFailure(NoAnswer(message, "limit"), again=True, wait=_wait(error.response))
+        case openai.APIStatusError(status_code=401 | 403 as status):
+            message = f"The model's server refuses the key ({status}); look at MISSIONS_MODEL_KEY."
+            return RequestFailure(NoAnswer(message, "outage"))
+        case openai.APIStatusError(status_code=400 | 404 | 422 | 501 as status):  # to a way of structuring that it does not know
+            message = f"The model's server refuses the question ({status}); look at MISSIONS_MODEL and MISSIONS_MODEL_URL."
+            return RequestFailure(NoAnswer(message, "outage"), other_way=True, no_temperature=error.param == "temperature")
+        case openai.APIStatusError(status_code=status):
+            message = f"The model's server failed ({status})."
+            return RequestFailure(NoAnswer(message, "outage"), again=status >= 500, wait=_wait(error.response))
         case openai.APIError() | httpx2.HTTPError():
             return RequestFailure(NoAnswer("The model's server cannot be reached, or broke off.", "outage"), again=True)
     return RequestFailure(NoAnswer("The model server sent an invalid answer.", "malformed"))
 
 
-def _refusal(error: openai.APIStatusError, status: int) -> RequestFailure:
-    if status in (401, 403):
-        return RequestFailure(NoAnswer(f"The model's server refuses the key ({status}); look at MISSIONS_MODEL_KEY.", "outage"))
-    if status in _UNSUPPORTED:
-        says = f"The model's server refuses the question ({status}); look at MISSIONS_MODEL and MISSIONS_MODEL_URL."
-        return RequestFailure(NoAnswer(says, "outage"), other_way=True, no_temperature=error.param == "temperature")
-    return RequestFailure(
-        NoAnswer(f"The model's server failed ({status}).", "outage"), again=status >= 500, wait=_wait(error.response)
-    )
-
-
 def _wait(response: httpx2.Response) -> float:
-    said = response.headers.get("retry-after", "0")
     try:
-        seconds = float(said)
+        seconds = float(response.headers.get("retry-after", "0"))
     except ValueError:
         return math.inf
     return seconds if seconds >= 0 else math.inf
