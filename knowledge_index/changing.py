@@ -22,13 +22,14 @@ TIERS = ("automate", "recommend")
 
 def read_change(text: str) -> tuple[str, Any]:
     """A change as it is written in one word: "FRD-2.elevated=0.8", "GOV-1.automate=[open_case]". Raises BadInput."""
-    path, mark, written = text.partition("=")
-    if not mark or not path.strip() or not written.strip() or len(path) > _LONGEST_PATH or len(written) > _LONGEST_VALUE:
+    before, _, written = text.partition("=")
+    path = before.strip()
+    if not path or not written.strip() or len(before) > _LONGEST_PATH or len(written) > _LONGEST_VALUE:
         raise BadInput(f"{text[:_LONGEST_PATH]!r} is not a change; write it as FRD-2.elevated=0.8")
-    read = parse_yaml(f"value: {written}", Path(path.strip()), "value").data
+    read = parse_yaml(f"value: {written}", Path(path), "value").data
     if read.keys() != {"value"}:
-        raise BadInput(f"{path.strip()} is given more than one value; write it as FRD-2.elevated=0.8")
-    return path.strip(), read["value"]
+        raise BadInput(f"{path} is given more than one value; write it as FRD-2.elevated=0.8")
+    return path, read["value"]
 
 
 def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
@@ -56,7 +57,9 @@ def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
         wanted = _placed(clause.values, way.split("."), value) if way else None
         if wanted is None:
             raise BadInput(f"{clause_id} has no value {way!r}{like(way, known)}; it has {', '.join(known)}.")
-        _require_finite(value, path)
+        for one in (item for _, leaf in leaves(value) for item in (leaf if isinstance(leaf, list) else [leaf])):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise BadInput(f"{path} is {one}; make it a number.")
         edited[clause_id] = replace(clause, values=fitting(clause.values, wanted, clause_id))
     return _with_clauses(book, edited)
 
@@ -121,10 +124,3 @@ def _placed(before: Any, way: Sequence[str], value: Any) -> Any:
 def _listed(names: Sequence[str], name: str, wanted: bool) -> list[str]:
     others = [one for one in names if one != name]
     return [*others, name] if wanted and name not in names else list(names) if wanted else others
-
-
-def _require_finite(value: Any, path: str) -> None:
-    for _, leaf in leaves(value):
-        for one in leaf if isinstance(leaf, list) else [leaf]:
-            if isinstance(one, float) and not math.isfinite(one):
-                raise BadInput(f"{path} is {one}; make it a number.")

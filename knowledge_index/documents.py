@@ -98,14 +98,22 @@ def parse_document(text: str, file: Path) -> Document:
     for number, line in enumerate(lines, start=1):
         if unruly := UNRULY.search(line):
             raise fault(file, number, f"a control character (U+{ord(unruly[0]):04X}) is not allowed", "take it out")
-    end = _end_of_front_matter(lines, file)
+    if lines[0].rstrip() != "---":
+        raise fault(file, 1, "the front matter is missing", "begin the file with a line `---`")
+    end = _find(lines, "---", 1, len(lines))
+    if end is None:
+        raise fault(file, 1, "the front matter does not end", "close it with a line `---`")
     header = parse_yaml("\n".join(lines[1:end]), file, "policy", 2).as_model(Header, "knowledge_index/policies/README.md")
     headings = [number for number in range(end + 1, len(lines)) if lines[number].startswith("## ")]
     if not headings:
         raise fault(file, end + 1, "no clause follows", f"add headings such as `## {header.id}-1 Title`")
     stops = [*headings[1:], len(lines)]
     clauses = tuple(_clause(lines, start, stop, header, file) for start, stop in zip(headings, stops, strict=True))
-    _refuse_repeated(clauses, file)
+    used: dict[str, int] = {}
+    for clause in clauses:
+        if clause.id in used:
+            raise fault(file, clause.line, f"{clause.id} is already used in line {used[clause.id]}", "give it a unique id")
+        used[clause.id] = clause.line
     intro = "\n".join(lines[end + 1 : headings[0]]).strip()
     return Document(**vars(header), file=file, intro=intro, clauses=clauses, text=text)
 
@@ -128,15 +136,6 @@ def read_text(file: Path) -> str:
         raise fault(file, line, "the text is not UTF-8", "save the file as UTF-8") from error
 
 
-def _end_of_front_matter(lines: list[str], file: Path) -> int:
-    if lines[0].rstrip() != "---":
-        raise fault(file, 1, "the front matter is missing", "begin the file with a line `---`")
-    for number, line in enumerate(lines[1:], start=1):
-        if line.rstrip() == "---":
-            return number
-    raise fault(file, 1, "the front matter does not end", "close it with a line `---`")
-
-
 def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path) -> RawClause:
     heading = _HEADING.fullmatch(lines[start].rstrip())
     if heading is None or heading["policy"] != header.id:
@@ -144,7 +143,11 @@ def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path)
     body = _skip_blank(lines, start + 1, stop)
     values: Mapping[str, Any] = {}
     if body < stop and lines[body].startswith("```"):
-        end = _end_of_values(lines, body, stop, file)
+        if lines[body].split() != ["```yaml", "values"]:
+            raise fault(file, body + 1, "the block is not labelled as values", "open it with ```yaml values")
+        end = _find(lines, "```", body + 1, stop)
+        if end is None:
+            raise fault(file, body + 1, "the block of values does not end", "close it with ```")
         values = _values(lines[body + 1 : end], file, body + 2)
         body = _skip_blank(lines, end + 1, stop)
     prose = "\n".join(lines[body:stop]).rstrip()
@@ -160,13 +163,9 @@ def _skip_blank(lines: list[str], start: int, stop: int) -> int:
     return next((number for number in range(start, stop) if lines[number].strip()), stop)
 
 
-def _end_of_values(lines: list[str], start: int, stop: int, file: Path) -> int:
-    if lines[start].split() != ["```yaml", "values"]:
-        raise fault(file, start + 1, "the block is not labelled as values", "open it with ```yaml values")
-    for number in range(start + 1, stop):
-        if lines[number].rstrip() == "```":
-            return number
-    raise fault(file, start + 1, "the block of values does not end", "close it with ```")
+def _find(lines: list[str], mark: str, start: int, stop: int) -> int | None:
+    """The first line that is this mark."""
+    return next((number for number in range(start, stop) if lines[number].rstrip() == mark), None)
 
 
 def _values(lines: list[str], file: Path, first_line: int) -> Mapping[str, Any]:
@@ -200,12 +199,3 @@ def _is_unruly(value: Any) -> bool:
 
 def _is_kept(value: Any) -> bool:
     return not isinstance(value, int | float) or (math.isfinite(value) and -_MOST <= value < _MOST)
-
-
-def _refuse_repeated(clauses: tuple[RawClause, ...], file: Path) -> None:
-    lines: dict[str, int] = {}
-    for clause in clauses:
-        if clause.id in lines:
-            problem = f"{clause.id} is already used in line {lines[clause.id]}"
-            raise fault(file, clause.line, problem, "give it a unique id")
-        lines[clause.id] = clause.line

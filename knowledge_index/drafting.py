@@ -1,6 +1,6 @@
 """Drafts of policies: the text of a next version made from the present one, checked, and put into the folder of policies.
 
-Only what changes is written anew; every other line stays as it was, comments and line breaks too. Texts have line ends as \\n.
+Only what changes is rewritten; every other line stays as it was, comments and line breaks too. Texts have line ends as \\n.
 
 >>> edits = {"FRD-2": Edit(values={"elevated": 0.6})}
 >>> drafted = redrafted(text, file, edits, version=2, in_force_from=date(2026, 6, 1))
@@ -32,12 +32,7 @@ from knowledge_index.rendering import paragraphs
 _MUST_BE: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text of one line"}
 
 
-def clause_of(text: str, file: Path, clause_id: str) -> RawClause:
-    """A clause of a document that has it."""
-    return next(clause for clause in parse_document(text, file).clauses if clause.id == clause_id)
-
-
-def written(prose: str, clause_id: str) -> str:
+def _written(prose: str, clause_id: str) -> str:
     """A text as it will stand in the document. Raises BadInput for an empty one, or one with invisible characters."""
     prose = prose.replace("\r\n", "\n").strip("\n").rstrip()
     if not prose.strip():
@@ -47,14 +42,7 @@ def written(prose: str, clause_id: str) -> str:
     return prose
 
 
-def with_prose(text: str, clause: RawClause, prose: str) -> str:
-    """The document's text with another text of a clause of it."""
-    lines = text.split("\n")
-    start = clause.prose_line - 1
-    return "\n".join([*lines[:start], *prose.split("\n"), *lines[start + clause.prose.count("\n") + 1 :]])
-
-
-def with_value(text: str, clause: RawClause, name: str, value: Any) -> str:
+def _with_value(text: str, clause: RawClause, name: str, value: Any) -> str:
     """The document's text with another value of a clause; every line that says what it said stays as it is.
 
     Raises BadInput for a name that the clause has not, or a value of another kind.
@@ -75,19 +63,18 @@ def _edited(lines: list[str], name: str, value: Any) -> list[str]:
     if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in lines):
         yaml.indent(mapping=2, sequence=4, offset=2)
     values = yaml.load("\n".join(lines))
-    before = _dumped(yaml, values)
+
+    def dumped() -> list[str]:
+        yaml.dump(values, out := StringIO())
+        return out.getvalue().removeprefix("%YAML 1.1\n---\n").removesuffix("\n").split("\n")
+
+    before = dumped()
     values[name] = _put_into(values[name], value)
-    after = _dumped(yaml, values)
+    after = dumped()
     if len(before) != len(lines):
         return after
     matched = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     return [line for tag, i, j, k, m in matched for line in (lines[i:j] if tag == "equal" else after[k:m])]
-
-
-def _dumped(yaml: YAML, values: Any) -> list[str]:
-    out = StringIO()
-    yaml.dump(values, out)
-    return out.getvalue().removeprefix("%YAML 1.1\n---\n").removesuffix("\n").split("\n")
 
 
 def _put_into(node: Any, value: Any) -> Any:
@@ -110,7 +97,17 @@ def fitting(before: Any, after: Any, where: str) -> Any:
             raise BadInput(f"{where} must keep its names {', '.join(before)}; change their values only.")
         return {name: fitting(before[name], after[name], f"{where}.{name}") for name in before}
     if isinstance(before, list):
-        return _fitting_list(before, after, where)
+        if not isinstance(after, Sequence) or isinstance(after, str) or not after:
+            raise BadInput(f"{where} is {after!r}; make it a list of at least one item.")
+        fixed = any(isinstance(item, Mapping | list) for item in before)
+        if fixed and len(after) != len(before):
+            raise BadInput(f"{where} must keep its {len(before)} items; change their values only.")
+        like = before if fixed else before[:1] * len(after)
+        fitted = [fitting(was, now, f"{where}.{number}") for number, (was, now) in enumerate(zip(like, after, strict=False))]
+        fitted = fitted if before else list(after)
+        if not fixed and len(set(fitted)) != len(fitted):
+            raise BadInput(f"{where} has an item twice; remove one of the two.")
+        return fitted
     if isinstance(before, float) and isinstance(after, int) and not isinstance(after, bool):
         return float(after)
     if isinstance(before, int) and isinstance(after, float) and after.is_integer():
@@ -121,26 +118,13 @@ def fitting(before: Any, after: Any, where: str) -> Any:
     return after
 
 
-def with_field(text: str, name: str, value: str, file: Path) -> str:
+def _with_field(text: str, name: str, value: str, file: Path) -> str:
     """The document's text with another value of a field of its front matter. Raises BadInput where it has no such line."""
     head, mark, rest = text.partition("\n---")
     changed, count = re.subn(rf"(?m)^({name}[ \t]*:[ \t]*)[^#\n]*?([ \t]*(?:#.*)?)$", rf"\g<1>{value}\g<2>", head, count=1)
     if count != 1 or not mark:
         raise BadInput(f"{file} has no line `{name}: …` in its front matter; add one, with each field on its own line.")
     return changed + mark + rest
-
-
-def _fitting_list(before: Sequence[Any], after: Any, where: str) -> list[Any]:
-    if not isinstance(after, Sequence) or isinstance(after, str) or not after:
-        raise BadInput(f"{where} is {after!r}; make it a list of at least one item.")
-    if any(isinstance(item, Mapping | list) for item in before):
-        if len(after) != len(before):
-            raise BadInput(f"{where} must keep its {len(before)} items; change their values only.")
-        return [fitting(was, now, f"{where}.{number}") for number, (was, now) in enumerate(zip(before, after, strict=True))]
-    fitted = [fitting(before[0], item, f"{where}.{number}") for number, item in enumerate(after)] if before else list(after)
-    if len(set(fitted)) != len(fitted):
-        raise BadInput(f"{where} has an item twice; remove one of the two.")
-    return fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,14 +159,21 @@ def redrafted(text: str, file: Path, edits: Mapping[str, Edit], *, version: int,
     for clause_id in edits:
         if clause_id not in known:
             raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(known))}.")
+
+    def clause_now(clause_id: str) -> RawClause:
+        return next(clause for clause in parse_document(text, file).clauses if clause.id == clause_id)
+
     for clause_id, edit in edits.items():
         if edit.prose is not None:
-            text = with_prose(text, clause_of(text, file, clause_id), written(edit.prose, clause_id))
+            lines, clause = text.split("\n"), clause_now(clause_id)
+            start = clause.prose_line - 1
+            stop = start + clause.prose.count("\n") + 1
+            text = "\n".join([*lines[:start], *_written(edit.prose, clause_id).split("\n"), *lines[stop:]])
         for name, value in edit.values.items():
-            text = with_value(text, clause_of(text, file, clause_id), name, value)
-    text = with_field(text, "version", str(version), file)
-    text = with_field(text, "in_force_from", in_force_from.isoformat(), file)
-    text = with_field(text, "in_force_until", "null", file)
+            text = _with_value(text, clause_now(clause_id), name, value)
+    fields = {"version": str(version), "in_force_from": in_force_from.isoformat(), "in_force_until": "null"}
+    for name, value in fields.items():
+        text = _with_field(text, name, value, file)
     drafted = parse_document(text, file.with_name(file_name(before.id, version)))
     _refuse_more(before, drafted, edits)
     if not differences(before, drafted):
@@ -192,7 +183,7 @@ def redrafted(text: str, file: Path, edits: Mapping[str, Edit], *, version: int,
 
 def closed(text: str, file: Path, until: date) -> str:
     """The text of a version that ends with the day `until`. Raises BadInput if that lies before its first day."""
-    text = with_field(text.replace("\r\n", "\n"), "in_force_until", until.isoformat(), file)
+    text = _with_field(text.replace("\r\n", "\n"), "in_force_until", until.isoformat(), file)
     parse_document(text, file)
     return text
 
@@ -213,8 +204,8 @@ def newest(book: PolicyBook, policy_id: str) -> Document:
 def content_digest(document: Document) -> str:
     """64 hexadecimal digits of what a version says, whatever its period, its comments and where its lines end."""
     clauses = [[clause.id, clause.title, clause.values, paragraphs(clause.prose)] for clause in document.clauses]
-    said = [document.id, document.version, document.title, document.owner, paragraphs(document.intro), clauses]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    content = [document.id, document.version, document.title, document.owner, paragraphs(document.intro), clauses]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def with_draft(book: PolicyBook, drafted: str) -> PolicyBook:
@@ -225,17 +216,14 @@ def with_draft(book: PolicyBook, drafted: str) -> PolicyBook:
     draft = parse_draft(drafted)
     before = newest(book, draft.id)
     if draft.version != before.version + 1:
-        raise BadInput(
-            f"The draft is version {draft.version} of {draft.id}, and the newest is version "
-            f"{before.version}; create a new draft from that one."
-        )
+        what = f"The draft is version {draft.version} of {draft.id}, and the newest is version {before.version}"
+        raise BadInput(f"{what}; create a new draft from that one.")
     if draft.in_force_from <= before.in_force_from:
-        raise BadInput(
-            f"Version {before.version} of {draft.id} is in force from {before.in_force_from} on; "
-            "let the draft begin on a later day."
-        )
-    others = [document for document in book.documents if document is not before]
-    return PolicyBook([*others, _ended(before, draft.in_force_from), draft])
+        what = f"Version {before.version} of {draft.id} is in force from {before.in_force_from} on"
+        raise BadInput(f"{what}; let the draft begin on a later day.")
+    until, others = ends_before(before, draft.in_force_from), [one for one in book.documents if one is not before]
+    ended = before if until is None else parse_document(closed(before.text, before.file, until), before.file)
+    return PolicyBook([*others, ended, draft])
 
 
 def parse_draft(drafted: str) -> Document:
@@ -252,16 +240,15 @@ def ends_before(document: Document, day: date) -> date | None:
 
 def differences(before: Document, after: Document) -> list[PolicyDifference]:
     """What two versions of a policy say differently, clause by clause."""
-    old = {clause.id: clause for clause in before.clauses}
-    new = {clause.id: clause for clause in after.clauses}
+    old, new = ({clause.id: clause for clause in document.clauses} for document in (before, after))
     found: list[PolicyDifference] = []
     for clause_id in dict.fromkeys([*old, *new]):
-        was, now = old.get(clause_id), new.get(clause_id)
-        values = (dict(was.values) if was else {}, dict(now.values) if now else {})
-        found += [PolicyDifference(clause=clause_id, name=name, before=b, after=a) for name, b, a in _apart("", *values)]
-        texts = (was.prose if was else None, now.prose if now else None)
-        if texts[0] != texts[1]:
-            found.append(PolicyDifference(clause=clause_id, name="", before=texts[0], after=texts[1]))
+        was, now = (
+            {**dict(leaves(one.values)), "": one.prose} if one else {} for one in (old.get(clause_id), new.get(clause_id))
+        )
+        names = [name for name in dict.fromkeys([*was, *now]) if name]
+        changed = [name for name in (*names, "") if name not in was or name not in now or was[name] != now[name]]
+        found += [PolicyDifference(clause=clause_id, name=one, before=was.get(one), after=now.get(one)) for one in changed]
     return found
 
 
@@ -277,44 +264,22 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _apart(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    old, new = dict(leaves(before, path)), dict(leaves(after, path))
-    for name in dict.fromkeys([*old, *new]):
-        if name not in old or name not in new or old[name] != new[name]:
-            yield name, old.get(name), new.get(name)
-
-
-def _ended(document: Document, day: date) -> Document:
-    until = ends_before(document, day)
-    if until is None:
-        return document
-    return parse_document(closed(document.text, document.file, until), document.file)
-
-
 def _refuse_more(before: Document, after: Document, edits: Mapping[str, Edit]) -> None:
     """Raise BadInput unless the draft differs in what was edited only: a text with a heading in it makes a clause."""
     wanted = []
     for clause in before.clauses:
         edit = edits.get(clause.id, Edit())
-        prose = clause.prose if edit.prose is None else written(edit.prose, clause.id)
-        values = {
-            name: fitting(value, edit.values[name], name) if name in edit.values else value
-            for name, value in clause.values.items()
-        }
-        wanted.append((clause.id, clause.title, values, prose))
+        prose = clause.prose if edit.prose is None else _written(edit.prose, clause.id)
+        edited = {name: fitting(clause.values[name], value, name) for name, value in edit.values.items()}
+        wanted.append((clause.id, clause.title, {**clause.values, **edited}, prose))
     made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in after.clauses]
     if made != wanted or after.intro != before.intro:
-        raise BadInput(
-            f"The edit of {' and '.join(edits)} changes more than these clauses; leave out lines that begin with ## or ``` there."
-        )
+        what = f"The edit of {' and '.join(edits)} changes more than these clauses"
+        raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")
 
 
-#: Takes an installation back, as if it had not been.
-TakeBack = Callable[[], None]
-
-
-def install(folders: Sequence[Path], drafted: str) -> TakeBack:
-    """Write the version `drafted` into the last of the folders of policies. Returns what takes it back.
+def install(folders: Sequence[Path], drafted: str) -> Callable[[], None]:
+    """Write the version `drafted` into the last of the folders of policies. Returns what takes it back, as if it had not been.
 
     Raises BadInput for a draft that does not fit them, or a folder that cannot be written; nothing is changed then.
     """
@@ -343,11 +308,8 @@ def install(folders: Sequence[Path], drafted: str) -> TakeBack:
     except OSError as error:
         with suppress(OSError):
             take_back()
-        reason = error.strerror or error
-        raise BadInput(
-            f"The folder {folder} cannot be written ({reason}), and no policy was changed; give the account that runs this "
-            "the right to write there."
-        ) from error
+        what = f"The folder {folder} cannot be written ({error.strerror or error}), and no policy was changed"
+        raise BadInput(f"{what}; give the account that runs this the right to write there.") from error
     return take_back
 
 

@@ -59,12 +59,9 @@ class MiniLM:
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         # a lone surrogate can come out of JSON, and the tokenizer does not take it
-        encoding = _tokenizer().encode(text.encode("utf-8", "replace").decode("utf-8"))
-        inputs = {
-            "input_ids": np.array([encoding.ids], dtype=np.int64),
-            "attention_mask": np.array([encoding.attention_mask], dtype=np.int64),
-            "token_type_ids": np.array([encoding.type_ids], dtype=np.int64),
-        }
+        one = _tokenizer().encode(text.encode("utf-8", "replace").decode("utf-8"))
+        arrays = {"input_ids": one.ids, "attention_mask": one.attention_mask, "token_type_ids": one.type_ids}
+        inputs = {name: np.array([numbers], dtype=np.int64) for name, numbers in arrays.items()}
         hidden = np.asarray(_session().run(["last_hidden_state"], inputs)[0])
         mean: NDArray[np.float32] = hidden[0].mean(axis=0)
         return mean / np.linalg.norm(mean)
@@ -104,10 +101,7 @@ class RememberedVectors:
 
     def __init__(self, embedder: Embedder, folder: Path) -> None:
         """`folder` is made if it is not there."""
-        self.name = embedder.name
-        self._embedder = embedder
-        self._lock = Lock()
-        self._file = _open(folder)
+        self.name, self._embedder, self._lock, self._file = embedder.name, embedder, Lock(), _open(folder)
         #: what this process computed and the file does not have yet
         self._fresh: dict[bytes, bytes] = {}
         self._vector = lru_cache(maxsize=MAX_IN_PROCESS)(self._read_or_embed)
@@ -116,7 +110,7 @@ class RememberedVectors:
         """One normalised row per text."""
         with self._lock:
             rows = [self._vector(text) for text in texts]
-            self._keep()
+            self._write_fresh()
         return np.array(rows, dtype=np.float32) if rows else self._embedder.embed([])
 
     def close(self) -> None:
@@ -128,24 +122,16 @@ class RememberedVectors:
 
     def _read_or_embed(self, text: str) -> NDArray[np.float32]:
         key = hashlib.sha256(f"{self.name}\n{text}".encode("utf-8", "replace")).digest()
-        kept = self._read(key)
-        if kept is not None:
-            return kept
-        self._fresh[key] = self._embedder.embed([text])[0].astype(np.float16).tobytes()
-        return _vector(self._fresh[key])
+        raw: bytes | None = None
+        with suppress(sqlite3.Error):  # a cache that cannot be read is none
+            query = "SELECT vector, digest FROM vectors WHERE key = ?"
+            raw, digest = (self._file and self._file.execute(query, (key,)).fetchone()) or (None, None)
+            raw = raw if isinstance(raw, bytes) and digest == _digest(key, raw) else None
+        if raw is None:
+            raw = self._fresh[key] = self._embedder.embed([text])[0].astype(np.float16).tobytes()
+        return _vector(raw)
 
-    def _read(self, key: bytes) -> NDArray[np.float32] | None:
-        if self._file is None:
-            return None
-        try:
-            row = self._file.execute("SELECT vector, digest FROM vectors WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error:  # a cache that cannot be read is none
-            return None
-        if row is None or not isinstance(row[0], bytes) or row[1] != _digest(key, row[0]):
-            return None
-        return _vector(row[0])
-
-    def _keep(self) -> None:
+    def _write_fresh(self) -> None:
         """Write what is fresh in one short transaction, so that other processes hardly wait."""
         fresh, self._fresh = self._fresh, {}
         if self._file is None or not fresh:
@@ -166,7 +152,7 @@ def _digest(key: bytes, raw: bytes) -> bytes:
 
 
 def _open(folder: Path) -> sqlite3.Connection | None:
-    """The file of `folder`; a broken one is made anew. None where there can be none."""
+    """The file of `folder`; a broken one is replaced. None where there can be none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -60,22 +60,17 @@ def entry_id(clause: Clause) -> str:
 def index_entries(book: PolicyBook, embedder_name: str) -> dict[str, IndexEntry]:
     """What the collection must hold, by id: every version of every clause of `book`."""
     wanted: dict[str, IndexEntry] = {}
-    for period in book.periods:
-        for clause in period.clauses.values():
-            # a number of another policy may change the text within one version: the first text stands for the version
-            wanted.setdefault(entry_id(clause), _entry(clause, embedder_name))
+    for clause in (clause for period in book.periods for clause in period.clauses.values()):
+        # "High" says little by itself: with the policy's title before it, 27 instead of 23 of 50 questions found their
+        # clause first
+        text = f"{clause.policy_title}: {clause.title}. {clause.text}"
+        digest = hashlib.sha256(f"{embedder_name}\n{text}".encode()).hexdigest()
+        # a number of another policy may change the text within one version: the first text stands for the version
+        wanted.setdefault(entry_id(clause), IndexEntry(id=entry_id(clause), text=text, digest=digest))
     return wanted
 
 
-def _entry(clause: Clause, embedder_name: str) -> IndexEntry:
-    # "High" says little by itself: with the policy's title before it, 27 instead of 23 of 50 questions found their
-    # clause first
-    text = f"{clause.policy_title}: {clause.title}. {clause.text}"
-    digest = hashlib.sha256(f"{embedder_name}\n{text}".encode()).hexdigest()
-    return IndexEntry(id=entry_id(clause), text=text, digest=digest)
-
-
-def _held(collection: chromadb.Collection) -> dict[str, str]:
+def _held(collection: Collection) -> dict[str, str]:
     """Digests of what the collection holds, by id."""
     found = collection.get(include=["metadatas"])
     digests = [str((metadata or {}).get("digest")) for metadata in found["metadatas"] or []]
@@ -98,14 +93,14 @@ def _open(folder: Path) -> Client:
         return cast(Client, chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False)))
 
 
-def _get(client: Client) -> chromadb.Collection | None:
+def _get(client: Client) -> Collection | None:
     """The collection of clauses, or None if this Chroma has none."""
     if COLLECTION not in {collection.name for collection in client.list_collections()}:
         return None
     return client.get_collection(COLLECTION, embedding_function=None)
 
 
-def _create(client: Client, embedder_name: str, name: str = COLLECTION) -> chromadb.Collection:
+def _create(client: Client, embedder_name: str, name: str = COLLECTION) -> Collection:
     """A new collection for vectors of `embedder_name`, compared by cosine."""
     return client.create_collection(
         name, configuration={"hnsw": {"space": "cosine"}}, metadata={"embedder": embedder_name}, embedding_function=None
@@ -114,11 +109,10 @@ def _create(client: Client, embedder_name: str, name: str = COLLECTION) -> chrom
 
 @contextmanager
 def _one_sentence(folder: Path, *also: type[Exception]) -> Iterator[None]:
-    """Tells Chroma's own errors, and those of `also`, as one sentence about `folder`."""
-    kinds: tuple[type[Exception], ...] = (ChromaError, *also)
+    """Turns Chroma's own errors, and those of `also`, into one sentence about `folder`."""
     try:
         yield
-    except kinds as error:
+    except (ChromaError, *also) as error:
         remedy = "delete that folder and build it with `missions knowledge build`"
         raise BadInput(f"The knowledge index in {folder} cannot be used ({error}); {remedy}.") from error
 
@@ -148,7 +142,15 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
     index, TryAgain if another build does not end.
     """
     wanted = index_entries(book, embedder.name)
-    _make_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        what = f"The knowledge index cannot be built in {folder} ({error.strerror})"
+        raise BadInput(f"{what}; name a folder that you may write.") from error
+    if names and not names & {_LOCK, DATABASE}:
+        raise BadInput(f"{folder} holds other files than a knowledge index; name an empty or a new folder.")
+    _require_writable(folder)
     with _alone(folder), _one_sentence(folder), closing(_open(folder)) as client:
         collection, before = _collection_for(client, folder, embedder.name)
         stale = [entry for entry in wanted.values() if before.get(entry.id) != entry.digest]
@@ -158,18 +160,6 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
             collection.delete(ids=gone)
     updated = sum(entry.id in before for entry in stale)
     return BuildReport(added=len(stale) - updated, updated=updated, removed=len(gone), unchanged=len(wanted) - len(stale))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        names = {path.name for path in folder.iterdir()}
-    except OSError as error:
-        remedy = "name a folder that you may write"
-        raise BadInput(f"The knowledge index cannot be built in {folder} ({error.strerror}); {remedy}.") from error
-    if names and not names & {_LOCK, DATABASE}:
-        raise BadInput(f"{folder} holds other files than a knowledge index; name an empty or a new folder.")
-    _require_writable(folder)
 
 
 @contextmanager
@@ -196,23 +186,22 @@ def _collection_for(client: Client, folder: Path, embedder_name: str) -> tuple[C
             raise BadInput(f"{folder} holds another Chroma database; name an empty or a new folder.")
         return _create(client, embedder_name), {}
     before = _held(collection)
-    if (collection.metadata or {}).get("embedder") == embedder_name:
-        return collection, before
-    # a collection takes vectors of one length only, and those of two models do not compare
-    client.delete_collection(collection.name)
-    return _create(client, embedder_name), before
+    if (collection.metadata or {}).get("embedder") != embedder_name:
+        # a collection takes vectors of one length only, and those of two models do not compare
+        client.delete_collection(collection.name)
+        collection = _create(client, embedder_name)
+    return collection, before
 
 
 def embed_into(collection: Collection, stale: Sequence[IndexEntry], embedder: Embedder, on_progress: OnProgress | None) -> None:
     """Adds or replaces the `stale` entries of `collection`."""
     for start in range(0, len(stale), _BATCH):
         batch = stale[start : start + _BATCH]
+        texts = [entry.text for entry in batch]
         collection.upsert(
-            ids=[entry.id for entry in batch],
-            embeddings=embedder.embed([entry.text for entry in batch]),
-            documents=[entry.text for entry in batch],
+            ids=[entry.id for entry in batch], embeddings=embedder.embed(texts), documents=texts,
             metadatas=[{"digest": entry.digest} for entry in batch],
-        )
+        )  # fmt: skip
         if on_progress:
             on_progress(start + len(batch), len(stale))
 
@@ -245,10 +234,7 @@ class KnowledgeIndex:
         self, book: PolicyBook, embedder: Embedder, collection: Callable[[], Collection], close: Callable[[], None]
     ) -> None:
         """Use `open` or `in_memory`. `collection` is called at the first search, `close` at the end."""
-        self._book = book
-        self._embedder = embedder
-        self._collection = collection
-        self._close = close
+        self._book, self._embedder, self._collection, self._close = book, embedder, collection, close
         self._given: Answers = {}
         self._remembered = lru_cache(maxsize=4_096)(self._ranked)
 
@@ -321,24 +307,16 @@ class KnowledgeIndex:
         if not clauses:
             return ()
         found = self._collection().query(
-            query_embeddings=self._embedder.embed([query]),
-            ids=list(clauses),
-            n_results=min(k, len(clauses)),
+            query_embeddings=self._embedder.embed([query]), ids=list(clauses), n_results=min(k, len(clauses)),
             include=["distances"],
-        )
-        distances = found["distances"] or [[]]
+        )  # fmt: skip
+        hits = [(clauses[id_], distance) for id_, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True)]
+        # rounding takes a distance a hair below 0, and opposite vectors have one of 2
         return tuple(
-            Hit(
-                clause_id=clauses[id_].id,
-                policy_id=clauses[id_].policy_id,
-                version=clauses[id_].version,
-                title=clauses[id_].title,
-                text=clauses[id_].text,
-                # rounding takes a distance a hair below 0, and opposite vectors have one of 2
-                score=min(1.0, max(0.0, 1.0 - distance)),
-            )
-            for id_, distance in zip(found["ids"][0], distances[0], strict=True)
-        )
+            Hit(clause_id=clause.id, policy_id=clause.policy_id, version=clause.version, title=clause.title, text=clause.text,
+                score=min(1.0, max(0.0, 1.0 - distance)))
+            for clause, distance in hits
+        )  # fmt: skip
 
     def close(self) -> None:
         """Gives Chroma's files free. The index cannot be searched any more."""

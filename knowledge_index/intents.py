@@ -76,7 +76,7 @@ class Intents:
         """Take what was learned from `folder`/<intent>.txt: shipped beside the folder, or kept in `cache`; or learn it.
 
         To learn takes a minute (`on_progress` is called with examples embedded, of how many). What is broken, or of other
-        phrasings, model or code, is learned anew; without a cache that can be written all works, slower.
+        phrasings, model or code, is learned again; without a cache that can be written all works, slower.
         Raises BadInput for a folder without phrasings.
         """
         examples = _read_examples(folder)
@@ -108,37 +108,36 @@ class Intents:
         """
         every = [mended(sentence, self._known) for sentence in sentences.sentences(text)]
         english = [sentence for sentence in every if self._is_english(sentence)]
-        language = _language(every, english)
-        if not english:
-            return {"intent": None, "confidence": 0.0, "said": "".join(every[:1])[:SAID_CHARACTERS], "language": language,
-                    "nearest": []}  # fmt: skip
-        intent, confidence, said = self._decide(english)
+        words, of_english = (sum(len(sentence.split()) for sentence in texts) for texts in (every, english))
+        language = "none" if not words else "en" if of_english > words / 2 else "other"
+        intent, confidence, decisive = self._decide(english) if english else (None, 0.0, "".join(every[:1]))
         if intent == OTHER and language != "en":
             intent = None
+        nearest = [
+            {"intent": self._examples[at].intent, "likeness": round(likeness, 3), "example": self._examples[at].line}
+            for likeness, at in (self._judged(decisive)[1] if english else ())
+        ]
         return {
-            "intent": intent,
-            "confidence": round(confidence, 3),
-            "said": said[:SAID_CHARACTERS],
-            "language": language,
-            "nearest": self._nearest(said),
-        }
+            "intent": intent, "confidence": round(confidence, 3), "said": decisive[:SAID_CHARACTERS], "language": language,
+            "nearest": nearest,
+        }  # fmt: skip
 
-    def _decide(self, said: list[str]) -> tuple[str | None, float, str]:
+    def _decide(self, message: list[str]) -> tuple[str | None, float, str]:
         """(intent, how sure, the sentence that decided), sentence by sentence, or else in the other ways to read it."""
-        plainly = self._read(said, SURE)
+        plainly = self._read(message, SURE)
         if plainly[0] not in (None, OTHER):
             return plainly
         for other_way in (self._joined, sentences.stretches):
-            texts = other_way(said)
-            if texts != said and (found := self._read(texts, SURE_OTHERWISE))[0] not in (None, OTHER):
+            texts = other_way(message)
+            if texts != message and (found := self._read(texts, SURE_OTHERWISE))[0] not in (None, OTHER):
                 return found
         return plainly
 
-    def _read(self, said: list[str], sure: float) -> tuple[str | None, float, str]:
-        rows = np.array([self._probabilities(sentence) for sentence in said])
+    def _read(self, texts: list[str], sure: float) -> tuple[str | None, float, str]:
+        rows = self._probabilities(texts)
         each, none = self._of_message(rows)
         at, surest = self._asked[int(each.argmax())], float(each.max())
-        sentence = said[int(rows[:, at].argmax())]
+        sentence = texts[int(rows[:, at].argmax())]
         if surest >= sure:
             return self._names[at], surest, sentence
         return (OTHER, none, sentence) if none >= SURE_OF_NONE else (None, surest, sentence)
@@ -156,15 +155,15 @@ class Intents:
         whole = none + each.sum() + TWO_REQUESTS * max(0.0, 1 - none - each.sum())
         return each / whole, float(none / whole)
 
-    def _joined(self, said: list[str]) -> list[str]:
+    def _joined(self, message: list[str]) -> list[str]:
         """With the two neighbours made one that say most together: "It was due on Monday. Still nothing."."""
-        rows = np.array([self._probabilities(sentence) for sentence in said])
+        rows = self._probabilities(message)
         weak = (rows[:, self._chatter] < CHATS) & (rows[:, self._asked].max(axis=1) < SAYS_ENOUGH)
-        pairs = {i: f"{said[i]} {said[i + 1]}" for i in range(len(said) - 1) if weak[i] and weak[i + 1]}
+        pairs = {i: f"{message[i]} {message[i + 1]}" for i in range(len(message) - 1) if weak[i] and weak[i + 1]}
         if not pairs:
-            return said
-        at = max(pairs, key=lambda i: self._probabilities(pairs[i])[self._asked].max())
-        return [*said[:at], pairs[at], *said[at + 2 :]]
+            return message
+        at = max(pairs, key=lambda i: self._judged(pairs[i])[0][self._asked].max())
+        return [*message[:at], pairs[at], *message[at + 2 :]]
 
     def close(self) -> None:
         """Gives the files of the cache free."""
@@ -176,14 +175,8 @@ class Intents:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _probabilities(self, sentence: str) -> Floats:
-        return self._judged(sentence)[0]
-
-    def _nearest(self, sentence: str) -> list[dict[str, Any]]:
-        return [
-            {"intent": self._examples[at].intent, "likeness": round(likeness, 3), "example": self._examples[at].line}
-            for likeness, at in self._judged(sentence)[1]
-        ]
+    def _probabilities(self, texts: Sequence[str]) -> Floats:
+        return np.array([self._judged(text)[0] for text in texts])
 
     def _judge(self, sentence: str) -> tuple[Floats, list[tuple[float, int]]]:
         """Probabilities, and the nearest example of each of the nearest intents: (likeness, which), the nearest first."""
@@ -201,13 +194,6 @@ def shipped(folder: Path) -> Path:
     return folder.with_suffix(".npz")
 
 
-def _language(every: Sequence[str], english: Sequence[str]) -> str:
-    words = sum(len(sentence.split()) for sentence in every)
-    if not words:
-        return "none"
-    return "en" if sum(len(sentence.split()) for sentence in english) > words / 2 else "other"
-
-
 def _read_examples(folder: Path) -> list[Example]:
     """All files of the folder, each phrasing once."""
     try:
@@ -215,11 +201,9 @@ def _read_examples(folder: Path) -> list[Example]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The phrasings in {folder} cannot be read ({error}); give UTF-8 files, one phrasing a line.") from error
     examples: dict[str, Example] = {}
-    for intent, lines in texts.items():
-        for line in map(str.strip, lines.splitlines()):
-            text = " ".join(sentences.sentences(line.replace(ORDER_PLACEHOLDER, ORDER)))
-            if text:
-                examples.setdefault(text, Example(intent, line, text))
+    for intent, line in ((intent, line.strip()) for intent, lines in texts.items() for line in lines.splitlines()):
+        if text := " ".join(sentences.sentences(line.replace(ORDER_PLACEHOLDER, ORDER))):
+            examples.setdefault(text, Example(intent, line, text))
     intents = {example.intent for example in examples.values()}
     if len(intents) < 4 or not {OTHER, CHATTER} <= intents:
         raise BadInput(f"{folder} holds too few phrasings; it needs {OTHER}.txt, {CHATTER}.txt and files of two intents or more.")

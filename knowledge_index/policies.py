@@ -59,7 +59,9 @@ class PolicyBook:
     def __init__(self, documents: Sequence[Document]) -> None:
         _refuse_overlaps(documents)
         self.documents = tuple(documents)
-        days = _days_of_change(documents)
+        begins = {document.in_force_from for document in documents}
+        ends = {end + timedelta(days=1) for one in documents if (end := one.in_force_until) and end != date.max}
+        days = sorted(begins | ends)
         self._starts = [datetime.combine(day, time(), UTC) for day in days]
         # one more period than starts: the one before the first policy
         self.periods = (_period([]), *(_period([d for d in documents if _holds(d, day)]) for day in days))
@@ -120,30 +122,23 @@ def _holds(document: Document, day: date) -> bool:
     return document.in_force_from <= day <= (document.in_force_until or date.max)
 
 
-def _days_of_change(documents: Iterable[Document]) -> list[date]:
-    begins = {document.in_force_from for document in documents}
-    ends = {document.in_force_until for document in documents} - {None, date.max}
-    return sorted(begins | {end + timedelta(days=1) for end in ends if end})
-
-
 def _refuse_overlaps(documents: Iterable[Document]) -> None:
     ordered = sorted(documents, key=lambda d: (d.id, d.in_force_from, d.version))
     for one, next_one in pairwise(ordered):
         if one.id != next_one.id:
             continue
+        both = f"{one.file} and {next_one.file} are both"
         if one.version == next_one.version:
-            problem = f"are both version {one.version} of {one.id}; give one of them another version"
-            raise BadInput(f"{one.file} and {next_one.file} {problem}.")
+            raise BadInput(f"{both} version {one.version} of {one.id}; give one of them another version.")
         if _holds(one, next_one.in_force_from):
-            problem = f"are both in force on {next_one.in_force_from}; end the older one the day before"
-            raise BadInput(f"{one.file} and {next_one.file} {problem}.")
+            raise BadInput(f"{both} in force on {next_one.in_force_from}; end the older one the day before.")
 
 
 def _period(documents: Sequence[Document]) -> Period:
     values = {raw.id: raw.values for document in documents for raw in document.clauses}
     clauses = {raw.id: _clause(raw, document, values) for document in documents for raw in document.clauses}
-    said = [[c.id, c.version, c.title, c.text, c.values] for _, c in sorted(clauses.items())]
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+    content = [[c.id, c.version, c.title, c.text, c.values] for _, c in sorted(clauses.items())]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
     named = {clause_id.replace("-", "_"): own for clause_id, own in values.items() if own}
     return Period(digest, clauses, named)
 
@@ -156,14 +151,6 @@ def _clause(raw: RawClause, document: Document, values: Values) -> Clause:
         remedy = "name a value of this clause, or of another clause in force at the same time"
         raise fault(document.file, line, str(error), remedy) from error
     return Clause(
-        id=raw.id,
-        policy_id=document.id,
-        policy_title=document.title,
-        title=raw.title,
-        version=document.version,
-        text=text,
-        values=raw.values,
-        in_force_from=document.in_force_from,
-        in_force_until=document.in_force_until,
-        owner=document.owner,
-    )
+        id=raw.id, policy_id=document.id, policy_title=document.title, title=raw.title, version=document.version, text=text,
+        values=raw.values, in_force_from=document.in_force_from, in_force_until=document.in_force_until, owner=document.owner,
+    )  # fmt: skip

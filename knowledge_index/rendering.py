@@ -110,10 +110,6 @@ def _in_words(value: Any) -> str:
     return _WORDS[value] if value < len(_WORDS) else f"{value:,}"
 
 
-def _times(value: Any) -> str:
-    return {1: "once", 2: "twice"}.get(value) or f"{_in_words(value)} times"
-
-
 _FORMS: Mapping[str, Callable[[Any], str]] = {
     "default": _default,
     "dollars": _dollars,
@@ -121,5 +117,5 @@ _FORMS: Mapping[str, Callable[[Any], str]] = {
     "or": _joined("or"),
     "and": _joined("and"),
     "words": _in_words,
-    "times": _times,
+    "times": lambda value: {1: "once", 2: "twice"}.get(value) or f"{_in_words(value)} times",
 }
