@@ -110,9 +110,10 @@ def _create(client: Client, embedder_name: str, name: str = COLLECTION) -> Colle
 @contextmanager
 def _one_sentence(folder: Path, *also: type[Exception]) -> Iterator[None]:
     """Turns Chroma's own errors, and those of `also`, into one sentence about `folder`."""
+    kinds: tuple[type[Exception], ...] = (ChromaError, *also)
     try:
         yield
-    except (ChromaError, *also) as error:
+    except kinds as error:
         remedy = "delete that folder and build it with `missions knowledge build`"
         raise BadInput(f"The knowledge index in {folder} cannot be used ({error}); {remedy}.") from error
 

@@ -53,8 +53,8 @@ def build(system: str, database_url: str) -> "MCPServer":
     def reading() -> Engine:  # a record and the lists inside it are two statements of one moment
         return writing().execution_options(isolation_level="REPEATABLE READ")
 
-    feeds = [EventsFeed()] if system == FEEDING else []
-    tools = [read_tool(read, reading) for read in (*reads_of(system), *feeds)]
+    tools = [read_tool(read, reading) for read in reads_of(system)]
+    tools += [read_tool(EventsFeed(), reading)] if system == FEEDING else []
     tools += [write_tool(system, write, writing) for write in writes_of(system)]
     return MCPServer(f"sandbox-{system}", tools=tools, log_level="ERROR", subscriptions=False)
 
