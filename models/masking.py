@@ -268,12 +268,12 @@ class Masks:
         """The text with addresses and telephones in the place of their marks; cards, accounts and keys stay marks."""
         return MARK.sub(lambda mark: self._restored.get(mark[0], mark[0]), text)
 
-    def _mark(self, kind: Kind, said: str) -> str:
-        if (kind, said) not in self._marks:
-            mark = self._marks[kind, said] = f"[{kind} {1 + sum(other == kind for other, _ in self._marks)}]"
+    def _mark(self, kind: Kind, text: str) -> str:
+        if (kind, text) not in self._marks:
+            mark = self._marks[kind, text] = f"[{kind} {1 + sum(other == kind for other, _ in self._marks)}]"
             if kind in _RESTORED:
-                self._restored[mark] = said
-        return self._marks[kind, said]
+                self._restored[mark] = text
+        return self._marks[kind, text]
 
 
 def leaks(text: str) -> list[str]:

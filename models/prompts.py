@@ -31,7 +31,7 @@ _MOST_CHARACTERS = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What a model is told in every question of one kind; the data of the case fill its holes."""
+    """What a model is given in every question of one kind; the data of the case fill its holes."""
 
     name: str
     version: int

@@ -63,8 +63,7 @@ _NOT_YET = ("rejected", "refused", "denied", "pending", "queued", "skipped", "ca
 
 def denial(answer: Mapping[str, Any]) -> str | None:
     """What an answer to a write says against its having been done; None where it says nothing of the kind."""
-    fields = {str(name).casefold(): value for name, value in answer.items()}
-    for name, value in fields.items():
+    for name, value in {str(name).casefold(): value for name, value in answer.items()}.items():
         against = (
             (name in _VERDICTS and value is not True)
             or (name in ("error", "errors") and bool(value))
@@ -82,5 +81,5 @@ def says_done(answer: Mapping[str, Any]) -> bool:
     """Whether an answer to a write says that it was done: it has a receipt, or a word for it, and nothing speaks against it."""
     receipt = answer.get("receipt_id")
     has_receipt = (isinstance(receipt, str) and bool(receipt.strip())) or type(receipt) is int
-    said = has_receipt or any(answer.get(name) is True for name in _VERDICTS)
-    return said and denial(answer) is None and str(answer.get("status")).casefold() not in _NOT_YET
+    confirmed = has_receipt or any(answer.get(name) is True for name in _VERDICTS)
+    return confirmed and denial(answer) is None and str(answer.get("status")).casefold() not in _NOT_YET

@@ -114,10 +114,6 @@ class _ActionEntry(_Strict):
     undo: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None
 
 
-class _CatalogueFile(RootModel[dict[str, _ActionEntry]]):
-    pass
-
-
 @dataclass(frozen=True)
 class Action:
     """One entry of the catalogue, compiled."""
@@ -234,7 +230,7 @@ class Catalogue(dict[str, Action]):
     def load(cls, file: Path) -> "Catalogue":
         """Read and compile a catalogue. Raises BadInput with file, line, action and remedy."""
         read = read_yaml(file, "action catalogue")
-        entries = read.as_model(_CatalogueFile, "the head of actions.yaml").root
+        entries = read.as_model(RootModel[dict[str, _ActionEntry]], "the head of actions.yaml").root
         where = {name: f"{file}, line {read.line([name])}: action {name}" for name in entries}
         catalogue = cls({name: _compile(name, entry, where[name]) for name, entry in entries.items()})
         for action in catalogue.values():

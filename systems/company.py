@@ -70,10 +70,6 @@ class Collection(_Fields):
         return {name: dict(zip(by, by, strict=True)) if isinstance(by, list) else by for name, by in reads.items()}
 
 
-class _CompanyFile(RootModel[dict[str, dict[str, Collection]]]):
-    pass
-
-
 @dataclass(frozen=True)
 class ReadTool:
     """A READ tool: `one` record or a list of a collection; `by` maps an argument to the field it selects by.
@@ -110,7 +106,8 @@ class ReadTool:
         return None if fits else "its answer is about a different record than requested"
 
 
-_SYSTEMS = read_yaml(Path(__file__).with_name("company.yaml"), "company").as_model(_CompanyFile, "its head").root
+_FILE = read_yaml(Path(__file__).with_name("company.yaml"), "company")
+_SYSTEMS = _FILE.as_model(RootModel[dict[str, dict[str, Collection]]], "its head").root
 SYSTEMS = tuple(_SYSTEMS)
 #: "oms.orders" -> what it holds
 COLLECTIONS: Mapping[str, Collection] = {

@@ -32,7 +32,7 @@ logging.getLogger("cel").setLevel(logging.CRITICAL)
 
 
 class Unknown(Exception):
-    """A value cannot be told from what is known; `names` are the variables it would have needed."""
+    """A value does not follow from what is known; `names` are the variables it would have needed."""
 
     def __init__(self, expression: "Expression", reason: str) -> None:
         super().__init__(reason)
@@ -111,25 +111,18 @@ class Expression:
             raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); mend it") from error
         bound = set(_BOUND_BY_MACRO.findall(source))
         functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
-        return cls(
-            source,
-            program,
-            frozenset(program.variables()) - bound,
-            frozenset(functions),
-            _plain(source, functions),
-        )
+        names = frozenset(program.variables()) - bound
+        return cls(source, program, names, frozenset(functions), _plain(source, functions))
 
     def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
         """Raise BadInput when the expression uses a variable or a function that does not exist `where` it stands."""
-        for kind, unknown in (("name", self.names - set(variables)), ("function", self.functions - set(functions))):
-            if unknown:
-                raise BadInput(
-                    f"{where}: «{self.source}» uses the unknown {kind} {sorted(unknown)[0]!r}; "
-                    f"known are {', '.join(sorted(variables if kind == 'name' else functions))}"
-                )
+        for kind, used, known in (("name", self.names, variables), ("function", self.functions, functions)):
+            if unknown := used - set(known):
+                what = f"«{self.source}» uses the unknown {kind} {sorted(unknown)[0]!r}"
+                raise BadInput(f"{where}: {what}; known are {', '.join(sorted(known))}")
 
     def evaluate(self, scope: Scope) -> Any:
-        """Its value. Raises Unknown when it cannot be told: a name has no value, or a value is null."""
+        """Its value. Raises Unknown when it is not known: a name has no value, or a value is null."""
         try:
             return self.program.execute(scope.context) if self.plain is None else self.plain(scope)
         except (RuntimeError, TypeError, LookupError, ValueError) as error:
@@ -142,23 +135,22 @@ def _plain(source: str, functions: Collection[str]) -> Plain | None:
     if _PATH.fullmatch(source):
         return _path(source)
     if match := _FIELD_OF_EACH.fullmatch(source):
-        return _field_of_each(_path(match[1]), match[3])
+        path, field = _path(match[1]), match[3]
+        return lambda scope: [element[field] for element in path(scope)]
     if (match := _CALL.fullmatch(source)) and match[1] in functions:
-        words = [word.strip() for word in match[2].split(",")] if match[2] else []
-        found = [_ARGUMENT.fullmatch(word) for word in words]
-        arguments = [_argument(one) for one in found if one]
-        return _call(match[1], arguments) if len(arguments) == len(words) else None
+        function, words = match[1], [word.strip() for word in match[2].split(",")] if match[2] else []
+        arguments = [_argument(one) for word in words if (one := _ARGUMENT.fullmatch(word))]
+        if len(arguments) == len(words):
+            return lambda scope: scope.functions[function](*[argument(scope) for argument in arguments])
     return None
 
 
 def _argument(match: re.Match[str]) -> Plain:
     text, number, path = match.groups()
-    if path in ("true", "false", "null"):
-        constant = {"true": True, "false": False, "null": None}[path]
-        return lambda _: constant
-    if path is not None:
+    constants = {"true": True, "false": False, "null": None}
+    if path is not None and path not in constants:
         return _path(path)
-    value = int(number) if number is not None else text
+    value = constants[path] if path else int(number) if number is not None else text
     return lambda _: value
 
 
@@ -174,14 +166,6 @@ def _path(source: str) -> Plain:
         return value
 
     return look_up
-
-
-def _field_of_each(path: Plain, field: str) -> Plain:
-    return lambda scope: [element[field] for element in path(scope)]
-
-
-def _call(function: str, arguments: list[Plain]) -> Plain:
-    return lambda scope: scope.functions[function](*[argument(scope) for argument in arguments])
 
 
 @dataclass(frozen=True)

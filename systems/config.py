@@ -217,30 +217,24 @@ def require_configured_read(config: SystemsConfig, call: Call) -> None:
     if system is None:
         raise Refused(f"{call.tool} belongs to no system of {config.source}; correct its name or add it.")
     if call.name not in system.reads:
-        raise Refused(
-            f"{call.tool} is not among the READ tools of {call.system} in {config.source}, so it counts as a WRITE; "
-            "correct the name, or list it there if it only reads."
-        )
+        what = f"{call.tool} is not among the READ tools of {call.system} in {config.source}, so it counts as a WRITE"
+        raise Refused(f"{what}; correct the name, or list it there if it only reads.")
 
 
 def require_known(config: SystemsConfig, tools: Mapping[str, ListedTool], call: Call) -> ListedTool:
     """The tool of a call. Raises Refused when nobody has looked at its system, or it is not listed as it was pinned."""
     pins = config.pins.get(call.system)
     if pins is None:
-        raise Refused(
-            f"{call.system} has no pins, so nothing is taken from it and nothing sent to it; "
-            "review its tools and run `missions systems pin`."
-        )
+        what = f"{call.system} has no pins, so nothing is taken from it and nothing sent to it"
+        raise Refused(f"{what}; review its tools and run `missions systems pin`.")
     tool = tools.get(call.name)
     if tool is None:
         raise Refused(f"{call.system} has no tool {call.name}; correct the name or look at the system.")
     if call.name not in pins:
         raise Refused(f"{call.tool} was never pinned; review it and run `missions systems pin`.")
     if pins[call.name] != tool.digest:
-        raise Refused(
-            f"{call.tool} is not as it was when it was pinned: its description, schema or annotations changed; "
-            "review it and run `missions systems pin`."
-        )
+        what = f"{call.tool} is not as it was when it was pinned: its description, schema or annotations changed"
+        raise Refused(f"{what}; review it and run `missions systems pin`.")
     return tool
 
 

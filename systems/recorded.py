@@ -1,7 +1,7 @@
 """Systems that are not written to: a recorded exception answers reads, or real systems do; writes are simulated.
 
 A write changes a copy of what is at hand, by its effect in the action catalogue, and every later read sees it: so a plan goes
-to its end, with its second looks, and nothing is sent. What is not recorded is refused or cannot be read.
+to its end, with its second reads, and nothing is sent. What is not recorded is refused or cannot be read.
 """
 
 from abc import ABC, abstractmethod
@@ -108,20 +108,16 @@ def _collections(systems: Mapping[str, Any]) -> list[tuple[str, list[Record]]]:
     for system, collections in systems.items():
         if system not in SYSTEMS:
             raise BadInput(f"systems.{system} is unknown; known are {', '.join(SYSTEMS)}")
-        if collections is None:
-            continue
-        if not isinstance(collections, dict):
+        if not isinstance(collections, dict | None):
             raise BadInput(f"systems.{system} must be an object of collections, or null for a system that is down")
-        for name, records in collections.items():
+        for name, records in (collections or {}).items():
             collection = f"{system}.{name}"
             if collection not in KEYS:
                 continue  # no tool reads it: it means nothing
             if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
                 raise BadInput(f"systems.{collection} must be a list of records")
-            for record in records:
-                for field in KEYS[collection]:
-                    if field not in record:
-                        raise BadInput(f"a record of systems.{collection} has no {field}")
+            for missing in (field for record in records for field in KEYS[collection] if field not in record):
+                raise BadInput(f"a record of systems.{collection} has no {missing}")
             found.append((collection, records))
     return found
 
