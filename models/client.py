@@ -48,13 +48,13 @@ def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
     from langchain_openai import ChatOpenAI
     from pydantic import SecretStr
 
-    from models.transport import Bounded
+    from models.transport import bounded
 
     for name in ("openai", "httpx2", "httpcore2", "langchain_openai"):
         # at DEBUG they write down what is asked
         logging.getLogger(name).setLevel(logging.WARNING)
     http = httpx2.AsyncClient(
-        transport=Bounded(httpx2.AsyncHTTPTransport(), limits.most_bytes), trust_env=False, follow_redirects=False,
+        event_hooks={"response": [bounded(limits.most_bytes)]}, trust_env=False, follow_redirects=False,
         headers={"accept-encoding": "identity"}, timeout=httpx2.Timeout(limits.seconds, connect=5.0),
     )  # fmt: skip
     # all is named here that the environment or the model's name would choose otherwise

@@ -1,7 +1,7 @@
 """What comes from a model's server: bounded (so many bytes, plain, from nowhere else than asked), and what goes wrong."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx2
@@ -14,35 +14,10 @@ class TooMuch(Exception):
     """A server sends more than an answer can be, or something else than an answer."""
 
 
-class Bounded(httpx2.AsyncBaseTransport):
-    """Another transport, whose answers end with TooMuch after `most_bytes`; redirects and compressed answers are none.
-
-    An answer is counted as it comes, so that neither a flood nor a bomb is ever held.
-    """
-
-    def __init__(self, inner: httpx2.AsyncBaseTransport, most_bytes: int) -> None:
-        self._inner = inner
-        self._most_bytes = most_bytes
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """See AsyncBaseTransport."""
-        response = await self._inner.handle_async_request(request)
-        counted = _CountedStream(response.stream, self._most_bytes)
-        if 300 <= response.status_code < 400 or response.headers.get("content-encoding", "identity") != "identity":
-            await counted.aclose()
-            raise TooMuch
-        return httpx2.Response(response.status_code, headers=response.headers, stream=counted, extensions=response.extensions)
-
-    async def aclose(self) -> None:
-        """See AsyncBaseTransport."""
-        await self._inner.aclose()
-
-
 class _CountedStream(httpx2.AsyncByteStream):
     def __init__(self, inner: object, most_bytes: int) -> None:
         assert isinstance(inner, httpx2.AsyncByteStream)
-        self._inner = inner
-        self._left = most_bytes
+        self._inner, self._left = inner, most_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._inner:
@@ -53,6 +28,20 @@ class _CountedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def bounded(most_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """A hook after which responses end with TooMuch after so many bytes; redirects and compressed answers are refused.
+
+    An answer is counted as it comes, so that neither a flood nor a bomb is ever held.
+    """
+
+    async def bound(response: httpx2.Response) -> None:
+        if 300 <= response.status_code < 400 or response.headers.get("content-encoding", "identity") != "identity":
+            raise TooMuch
+        response.stream = _CountedStream(response.stream, most_bytes)
+
+    return bound
 
 
 @dataclass(frozen=True)
