@@ -15,11 +15,10 @@ from errors import BadInput
 from graphs.pack_files import load_pack_file
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
+from nodes.packs.description import Branch, flowchart, outline
 from nodes.packs.differences import Difference, differences
 from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
-from nodes.packs.mermaid import flowchart
-from nodes.packs.outline import Branch, outline
 from rendering import plain
 from settings import settings
 from systems.catalogue import default_catalogue

@@ -18,8 +18,8 @@ from graphs.runtime import Runtime, open_runtime
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run
-from nodes.listening import UNDERSTAND
 from nodes.pack import Pack
+from nodes.understanding import UNDERSTAND
 from rendering import dollars
 from settings import settings
 from systems.sandbox.loader import load_cases

@@ -10,7 +10,7 @@ from typing import Any
 
 from knowledge_index.policies import PolicyBook
 from ledger.records import ROLES, Approval
-from nodes.governance import GIVEN, Values, of
+from nodes.governance import GIVEN_AWAY, Values, of
 from nodes.pack import Pack
 
 #: where a clause is gone that says who approves, nothing would be left to hold its place; also of what does not fit at all
@@ -134,7 +134,7 @@ def _looser(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) 
 
 def _holds(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether a limit lets nothing pass that the other one would not."""
-    about = [(limit["per"], limit.get("counts", GIVEN)) for limit in (one, other)]
+    about = [(limit["per"], limit.get("counts", GIVEN_AWAY)) for limit in (one, other)]
     as_much = one["days"] >= other["days"] and one["most_cents"] <= other["most_cents"]
     roles = ROLES.index(one["role"]) >= ROLES.index(other["role"])
     return about[0] == about[1] and as_much and roles and one.get("four_eyes", False) >= other.get("four_eyes", False)

@@ -14,13 +14,11 @@ from models.calls import Endpoint, Limits, Model, Question, Reply
 from models.invoices import SCHEMA, checked
 from models.masking import Masks
 from models.prompts import Prompt, block
-from nodes.listening import Understands
 from nodes.planner import Planner
-from nodes.reasoning.asking import Asker
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.llm import Llm
-from nodes.reasoning.reading import ModelReads
+from nodes.reasoning.model_client import Asker
+from nodes.reasoning.reasoners import Hybrid, Llm
 from nodes.state import Reasoner
+from nodes.understanding import ModelReads, Understands
 from settings import Settings
 
 

@@ -44,8 +44,8 @@ from nodes.case import Case
 from nodes.drift import Drift, drift
 from nodes.edits import outdated_letters
 from nodes.judge import Judgement, judge
-from nodes.listening import Listening, Phrasebook
 from nodes.state import MissionContext, MissionState, unfinished
+from nodes.understanding import Listening, Phrasebook
 from nodes.undo import to_take_back
 from settings import Settings
 from systems.catalogue import default_catalogue

@@ -13,8 +13,8 @@ from typing import Any
 
 from ledger.records import Event, Fact
 from nodes.functions import PLAIN_FUNCTIONS
+from nodes.functions.plain import moment
 from nodes.functions.stock import Claims, MissingCollection, Stock
-from nodes.functions.times import moment
 from nodes.letters import Letter
 from nodes.pack import Pack
 from rendering import words

@@ -21,7 +21,7 @@ from nodes.authorship import editors_of
 from nodes.case import Case
 from nodes.derivation import feasible
 from nodes.judge import Judgement, judge
-from nodes.reasoning.seeing import see
+from nodes.reasoning.prompt_context import see
 from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import half_done, to_take_back
 

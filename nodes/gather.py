@@ -15,10 +15,9 @@ from ledger.canonical import storable
 from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
-from nodes.listening import UNDERSTAND
 from nodes.pack import GIVEN, Pack, Read
-from nodes.reasoning.reading import reading_for
 from nodes.state import MissionContext, MissionState, observe
+from nodes.understanding import UNDERSTAND, reading_for
 from nodes.undo import left_to_undo
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown

@@ -11,8 +11,8 @@ from ledger.inbox import source_of
 from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
-from nodes.listening import UNDERSTAND
 from nodes.pack import ApprovalRule
+from nodes.understanding import UNDERSTAND
 from systems.catalogue import Action
 
 Plan = Sequence[Mapping[str, Any]]
@@ -26,7 +26,7 @@ _MOVED = ("refund", "capture", "release", "payment")
 _GIVEN = ("refund", "credit", "cost")
 #: what limits over runs count
 COUNTED: Mapping[str, Sequence[str]] = {"given": _GIVEN, "paid": ("payment",)}
-GIVEN = "given"
+GIVEN_AWAY = "given"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def limits(case: Case, steps: Sequence[Gift], values: Values) -> tuple[Limit, ..
     found = []
     for clause in case.pack.approval.limits:
         for one in of(clause, values)["limits"]:
-            kind, per = one.get("counts", GIVEN), one["per"]
+            kind, per = one.get("counts", GIVEN_AWAY), one["per"]
             adds: dict[str, list[tuple[int, int]]] = {}
             keys: dict[str, str] = {}
             for step, (money, receivers) in enumerate(steps):

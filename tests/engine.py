@@ -26,9 +26,9 @@ from ledger.records import DecisionKind, Observation, Proposal
 from nodes.case import Case
 from nodes.gather import read_facts
 from nodes.judge import Judgement, judge
-from nodes.listening import Listening, Phrasebook
 from nodes.planner import Planner
 from nodes.state import MissionContext, Task
+from nodes.understanding import Listening, Phrasebook
 from settings import CHECKOUT
 from systems.catalogue import default_catalogue
 from systems.recorded import RecordedSystems

@@ -13,8 +13,7 @@ from graphs.reasoners import TextReading
 from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.llm import Llm
+from nodes.reasoning.reasoners import Hybrid, Llm
 from tests.engine import laboratory
 
 Answer = dict[str, Any]

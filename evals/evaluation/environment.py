@@ -29,10 +29,10 @@ from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.diagnose import NEIGHBOURS
-from nodes.listening import Listening, Phrasebook, Understands
 from nodes.pack import Pack
 from nodes.planner import Planner
 from nodes.state import MissionContext, Reasoner
+from nodes.understanding import Listening, Phrasebook, Understands
 from settings import CHECKOUT, Settings
 from systems.calls import Reader, Writer
 from systems.catalogue import Catalogue, default_catalogue

@@ -24,9 +24,9 @@ from ledger.canonical import canonical, storable, utc_now
 from ledger.memory import MemoryLedger
 from ledger.queries import RunFilter
 from ledger.records import Effect, Fact, Proposal, Run
-from nodes.listening import UNDERSTAND, Listening
 from nodes.planner import Planner
 from nodes.state import MissionContext
+from nodes.understanding import UNDERSTAND, Listening
 from systems.calls import Call, Reader, ReadResult
 from systems.catalogue import Catalogue
 from systems.recorded import SimulatedSystems

@@ -23,8 +23,8 @@ from ledger.migrate import is_migrated
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading, without_writes
 from ledger.services import AdminService
-from nodes.listening import UNDERSTAND, Phrasebook
 from nodes.planner import Planner
+from nodes.understanding import UNDERSTAND, Phrasebook
 from settings import Settings, settings
 from systems.calls import Call, Reader
 from systems.catalogue import Catalogue, default_catalogue

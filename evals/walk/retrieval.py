@@ -16,7 +16,7 @@ from ledger.canonical import utc_now
 from nodes.case import Case
 from nodes.diagnose import by_id, by_meaning
 from nodes.gather import read_facts
-from nodes.listening import Listening
+from nodes.understanding import Listening
 from strict_yaml import read_yaml
 from systems.recorded import RecordedSystems
 

@@ -28,8 +28,8 @@ from graphs.runtime import Runtime, thread
 from knowledge_index.policies import Clause
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
-from nodes.listening import Listening
 from nodes.state import Reasoner
+from nodes.understanding import Listening
 from rendering import Displayable, Part, Title, approver, words
 from systems.recorded import RecordedSystems
 

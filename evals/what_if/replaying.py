@@ -25,8 +25,8 @@ from graphs.candidate import Candidate
 from knowledge_index.embeddings import MiniLM, RememberedVectors
 from knowledge_index.index import KnowledgeIndex
 from nodes.governance import flat_costs
-from nodes.listening import Phrasebook
 from nodes.pack import Pack
+from nodes.understanding import Phrasebook
 from settings import Settings
 from systems.catalogue import Catalogue
 

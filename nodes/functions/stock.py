@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from nodes.functions.times import days_between, moment
+from nodes.functions.plain import days_between, moment
 from systems.records import Records
 
 Record = Mapping[str, Any]

@@ -1,11 +1,15 @@
-"""Compiling a condition of a pack; where it does not compile, what people mostly mean instead.
+"""Compiling a condition of a pack, and checking what it names; where it is wrong, what was probably meant.
 
 The parser's own sentence lists the tokens that it expected, which helps nobody who is no programmer.
 """
 
 import re
+from collections.abc import Collection, Mapping
 
 from errors import BadInput
+from knowledge_index.policies import Clause
+from nodes.functions import FUNCTION_NAMES
+from strict_yaml import instead
 from systems.conditions import Expression
 
 _PLACE = re.compile(r"<input>:\d+:(\d+)")
@@ -61,3 +65,28 @@ def _unclosed(bare: str) -> str:
                 return f"{mark} has no partner"
             open_ = open_[:-1]
     return f"close the {open_[-1]}" if open_ else ""
+
+
+_CLAUSE_VALUE = re.compile(r"\b([A-Z]+_\d+)\.(\w+)")
+_CLAUSE = re.compile(r"[A-Z]+_\d+")
+_QUOTED = re.compile(r"'[^']*'")
+
+
+def unknown_name(expression: Expression, known: Collection[str], clauses: Mapping[str, Clause]) -> str | None:
+    """Why an expression names something that is not there where it stands, or None.
+
+    Clause values are looked up as well: a misspelt one would make every case undecidable.
+    """
+    source = expression.source
+    for name in sorted(expression.names - set(known)):
+        own = {one for one in known if not _CLAUSE.fullmatch(one)}
+        if _CLAUSE.fullmatch(name):
+            return f"«{source}» uses the unknown name {name!r}, and no policy in force has the clause {name.replace('_', '-')}"
+        return f"«{source}» uses the unknown name {name!r}; {instead(name, own)}; a clause is named as in FRD_2.elevated"
+    for name in sorted(expression.functions - FUNCTION_NAMES):
+        return f"«{source}» uses the unknown function {name!r}; {instead(name, FUNCTION_NAMES)}"
+    for clause, value in _CLAUSE_VALUE.findall(_QUOTED.sub("''", source)):
+        values = clauses[clause.replace("_", "-")].values
+        if value not in values:
+            return f"«{source}» uses {clause}.{value}, and {clause.replace('_', '-')} has no such value; {instead(value, values)}"
+    return None

@@ -26,10 +26,6 @@ def hints(pack: Pack, catalogue: Catalogue) -> list[str]:
     return [*told, *_unused([part for _, part in parts])]
 
 
-def _of_part(part: Pack, catalogue: Catalogue) -> Iterator[str]:
-    yield from chain(_silent(part), _behind(part), _without_end(part), _unguarded(part, catalogue))
-
-
 def ways(pack: Pack) -> Iterator[Way]:
     """Every option and conclusion of a pack."""
     yield from chain(*pack.options.values())

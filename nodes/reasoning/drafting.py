@@ -14,8 +14,8 @@ from nodes.governance import tier
 from nodes.letters import filled, problems
 from nodes.planner import Planner, escalation
 from nodes.quoting import contacts, foreign
-from nodes.reasoning.schema import HAND_OVER
-from nodes.reasoning.sight import Sight
+from nodes.reasoning.answers import HAND_OVER
+from nodes.reasoning.prompt_context import Sight
 from nodes.reasons import LONGEST
 from nodes.state import Task
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH

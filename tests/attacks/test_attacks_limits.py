@@ -29,10 +29,10 @@ from ledger.memory import MemoryLedger
 from ledger.postgres import PostgresLedger
 from ledger.records import Limit
 from ledger.roles import Role, _with_option, as_role, grant_roles
-from nodes.listening import Listening
 from nodes.planner import Planner
 from nodes.review import request, standings
 from nodes.state import MissionContext
+from nodes.understanding import Listening
 from settings import CHECKOUT
 from systems.catalogue import Catalogue
 from systems.recorded import RecordedSystems

@@ -26,7 +26,7 @@ from evals.recorded.cases import RecordedException, read_cases, recorded_files
 from graphs.runtime import Runtime
 from ledger.memory import MemoryLedger
 from ledger.records import ROLES
-from nodes.listening import Listening
+from nodes.understanding import Listening
 from settings import CHECKOUT, settings
 from systems.recorded import RecordedSystems
 

@@ -19,8 +19,7 @@ from models.calls import Endpoint, Limits, Question
 from models.client import open_chat_model
 from models.prompts import Prompt
 from nodes.letters import MOST_CHARACTERS
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.llm import Llm
+from nodes.reasoning.reasoners import Hybrid, Llm
 from tests.actions import OPEN_CASE
 from tests.engine import MISSIONS, recorded_cases, result
 from tests.minds import hybrid, llm, walk

@@ -17,9 +17,8 @@ from models.calls import Endpoint, Limits
 from models.client import open_chat_model
 from models.prompts import Prompt
 from nodes.pack import Pack
-from nodes.reasoning.allowing import texts
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.llm import Llm
+from nodes.reasoning.prompt_context import texts
+from nodes.reasoning.reasoners import Hybrid, Llm
 from tests.engine import MISSIONS, laboratory, recorded_cases
 from tests.integration.live_company import Company, built_home, edited
 from tests.minds import walk

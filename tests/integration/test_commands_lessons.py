@@ -17,7 +17,7 @@ from evals.walk import Walk
 from knowledge_index.embeddings import MiniLM
 from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
-from nodes.listening import Phrasebook
+from nodes.understanding import Phrasebook
 from settings import settings
 from tests.integration.live_company import CASES, Company, built_home
 from tests.integration.sessions import home_of

@@ -8,8 +8,7 @@ import pytest
 from models.calls import Endpoint, Limits, Model
 from models.client import open_chat_model
 from models.prompts import Prompt
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.llm import Llm
+from nodes.reasoning.reasoners import Hybrid, Llm
 from tests.engine import MISSIONS, recorded_cases, result
 from tests.minds import hybrid, llm, walk
 from tests.model_server.behaviours import Asked, Say

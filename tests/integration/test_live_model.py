@@ -5,8 +5,8 @@ import pytest
 from models.answers import ScriptedModel
 from models.calls import Limits
 from models.prompts import Prompt
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.scripted import FirstPlan
+from nodes.reasoning.answers import FirstPlan
+from nodes.reasoning.reasoners import Hybrid
 from tests.integration.commands import missions
 from tests.integration.live_company import Company
 

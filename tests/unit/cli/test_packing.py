@@ -16,7 +16,7 @@ from graphs.flow import flow_lines
 from graphs.mission import mission_graph
 from nodes import pack as schema
 from nodes.packs.conditions import compile_condition
-from nodes.packs.mermaid import label
+from nodes.packs.description import label
 from settings import CHECKOUT
 from tests.actions import OPEN_CASE, REAUTHORIZE
 

@@ -20,7 +20,7 @@ from evals.evaluation.environment import EvalEnvironment
 from evals.evaluation.jobs import Job
 from evals.recorded.cases import RecordedException, recorded
 from graphs.reasoners import open_reasoning
-from nodes.reasoning.scripted import choice
+from nodes.reasoning.answers import choice
 from settings import Settings
 from settings import settings as settings_of_this_process
 from tests.engine import MISSIONS, an_exception, recorded_cases

@@ -13,8 +13,8 @@ from evals.walk import Walk
 from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from nodes.reasoning.hybrid import Hybrid
-from nodes.reasoning.scripted import FirstPlan, choice
+from nodes.reasoning.answers import FirstPlan, choice
+from nodes.reasoning.reasoners import Hybrid
 from tests.engine import recorded_cases
 
 

@@ -10,7 +10,7 @@ from evals.recorded.cases import recorded
 from ledger.canonical import utc_now
 from ledger.records import Proposal
 from nodes.drift import Difference, Drift, drift
-from nodes.listening import Listening
+from nodes.understanding import Listening
 from systems.recorded import RecordedSystems
 from tests.actions import REALLOCATE_LINE
 from tests.engine import LiveRun, Raw, a_charge, a_line, a_payment, a_stock, an_authorization, an_exception, an_order, opened

@@ -9,7 +9,7 @@ from ledger.memory import MemoryLedger
 from models.answers import ScriptedModel
 from models.calls import Limits, Question
 from models.prompts import Prompt
-from nodes.reasoning.reading import ModelReads, reading_for
+from nodes.understanding import ModelReads, reading_for
 
 TEXT = "Hello, the lamp is in two pieces, sigh. My mail is zoe@shop.example."
 RIGHT = {"intent": "damaged", "quote": "the lamp is in two pieces"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from models.calls import Question
-from nodes.reasoning.allowing import MOST_ELEMENTS, allowed, texts
+from nodes.reasoning.prompt_context import MOST_ELEMENTS, allowed, texts
 from tests.engine import HOSTILE, MISSIONS, a_customer, an_address, an_exception, an_order, laboratory, recorded_cases
 from tests.minds import blocks, choosing, hybrid, llm, walk
 

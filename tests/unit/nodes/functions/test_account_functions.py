@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.functions.accounts import fallen_by
+from nodes.functions.plain import fallen_by
 
 OLDEST = [900, 0, 900, 0]
 

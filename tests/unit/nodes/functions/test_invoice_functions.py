@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.functions.invoices import billed_beyond_receipt, priced_otherwise, repeated_invoices
+from nodes.functions.plain import billed_beyond_receipt, priced_otherwise, repeated_invoices
 from tests.unit.nodes.examples import a_purchase_order, an_invoice
 
 BEFORE, AFTER = "2026-03-01T12:00:00Z", "2026-03-09T12:00:01Z"

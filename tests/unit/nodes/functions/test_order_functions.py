@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.functions.orders import charged_cents, newest_charge, refundable, skus_of
-from nodes.functions.times import earliest, latest
+from nodes.functions.plain import charged_cents, earliest, latest, newest_charge, refundable, skus_of
 from tests.engine import a_charge, a_line, an_order
 
 NOON, ONE = "2026-03-09T12:00:00Z", "2026-03-09T13:00:00Z"

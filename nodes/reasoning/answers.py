@@ -1,13 +1,15 @@
-"""The JSON schema of a model's answer, made anew for every case from what the model may see of it.
+"""The JSON schema of a model's answer, made for every case from what the model may see of it; and a scripted answer.
 
 Strict: every property is required, none besides them is allowed. What the schema does not let a model say it cannot say:
 an action that the pack does not know, a clause that was not retrieved, an address that nobody wrote.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
-from nodes.reasoning.sight import Sight
+from models.calls import Question
+from nodes.reasoning.prompt_context import Sight
 
 Schema = dict[str, Any]
 
@@ -90,3 +92,33 @@ def _list(of: Schema, most: int = 20, least: int = 0) -> Schema:
 
 def _object(properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+class FirstPlan:
+    """Takes the first plan, which is the planner's, and hands one case in so many over to people; never one in 0."""
+
+    def __init__(self, hands_over_every: int = 0) -> None:
+        self._every, self._number = hands_over_every, count(1)
+
+    def __call__(self, question: Question) -> Mapping[str, Any]:
+        """The answer to a question of `hybrid`."""
+        hands_over = bool(self._every) and next(self._number) % self._every == 0
+        return choice(question.schema, -1 if hands_over else 0)
+
+
+def choice(schema: Mapping[str, Any], which: int = 0) -> dict[str, Any]:
+    """An answer of this schema that chooses what stands in this place: 0 for the first plan, -1 to hand the case over."""
+    asked = schema["properties"]
+    about = asked["reasons"]["items"]["properties"]
+    cited = {name: [about[name]["items"]["enum"][0]] for name in ("observations", "clauses")}
+    answer = {
+        "reasons": [{"says": "It follows from the findings.", **cited}],
+        "choice": asked["choice"]["enum"][which],
+        "queue": asked["queue"]["enum"][0] if which else None,
+        "summary": "The rules leave this way.",
+        "confidence": 0.9,
+        "letters": [],
+        "alternatives": [],
+        "read": None,
+    }
+    return {name: answer[name] for name in schema["required"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 from knowledge_index.policies import Clause
 from ledger.records import APPROVER, DAY, ROLES, SOURCE
-from nodes.governance import COUNTED, GIVEN
+from nodes.governance import COUNTED, GIVEN_AWAY
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
 
@@ -83,7 +83,7 @@ def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Ite
             yield f"a limit of {clause} has {surplus[0]!r}, which means nothing"
         if one.get("per") not in known:
             yield f"a limit of {clause} must be per one of {', '.join(sorted(known))}"
-        if one.get("counts", GIVEN) not in COUNTED:
+        if one.get("counts", GIVEN_AWAY) not in COUNTED:
             yield f"a limit of {clause} must count one of {', '.join(COUNTED)}"
         for name, most in (("days", MOST_DAYS), ("most_cents", MOST_CENTS)):
             if type(one.get(name)) is not int or not 1 <= one[name] <= most:
@@ -95,7 +95,7 @@ def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Ite
 def _unlimited(pack: Pack, catalogue: Catalogue, limits: Iterable[Any]) -> Iterator[str]:
     """What the actions of the pack give away and no limit of its clauses counts."""
     counted = {
-        one.get("counts", GIVEN) for listed in limits if isinstance(listed, list) for one in listed if isinstance(one, dict)
+        one.get("counts", GIVEN_AWAY) for listed in limits if isinstance(listed, list) for one in listed if isinstance(one, dict)
     }
     money = {kind for name in pack.actions if name in catalogue for kind in catalogue[name].money}
     for kind in COUNTED.keys() - counted:

@@ -1,25 +1,188 @@
-"""What a model may see of a case is put together: what the pack names, told in sentences without the rest, and masked.
+"""What a model may see of a case, as labeled blocks of data for its prompt: only what the pack names, and masked.
 
 Sentences of the pack are told anew, since they may hold what is not to be seen. Sentences that nobody can tell anew, such as
 objections, are gone through for it.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
-from ledger.records import Observation
+import orjson
+
+from ledger.records import NewObservation, Observation, ObservationKind
 from models.masking import Masks, leaks
+from models.prompts import block
 from nodes.case import LONGEST_SAID, ShownAs, shown
 from nodes.derivation import Plan, queues
-from nodes.pack import ModelSight, Option, Way
-from nodes.reasoning.allowing import allowed, texts
-from nodes.reasoning.reading_more import may_read
-from nodes.reasoning.sight import Sight
+from nodes.pack import ExtraRead, ModelSight, Option, Way
+from nodes.quoting import quotable
 from nodes.state import Task
+from systems.calls import Call
 from systems.catalogue import ADDRESS_FIELDS, ArgumentType
-from systems.conditions import Expression
+from systems.conditions import Expression, Unknown
+
+MOST_ELEMENTS = 40
+MOST_CHARACTERS = 1_500
+
+#: field -> the fields inside it; none inside: it is shown if it is no record
+Fields = dict[str, "Fields"]
+
+
+def allowed(value: Any, fields: Iterable[str]) -> Any:
+    """A fact with nothing but these fields, dotted into records and lists: `lines.sku`. None where nothing is left.
+
+    A list with more elements than fit ends with a text that says so.
+    """
+    tree: Fields = {}
+    for path in fields:
+        inside = tree
+        for name in path.split("."):
+            inside = inside.setdefault(name, {})
+    return _allowed(value, tree)
+
+
+def texts(value: Any) -> Iterable[str]:
+    """Every text in a value, but the names of fields."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for inner in value.values():
+                yield from texts(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from texts(inner)
+
+
+def _allowed(value: Any, fields: Fields) -> Any:
+    if isinstance(value, list):
+        more = [f"and {len(value) - MOST_ELEMENTS} more"] if len(value) > MOST_ELEMENTS else []
+        return [*(_allowed(one, fields) for one in value[:MOST_ELEMENTS]), *more]
+    if isinstance(value, Mapping):
+        return {name: _allowed(value[name], inner) for name, inner in fields.items() if name in value} if fields else None
+    if fields:
+        return None  # something else than the record that the pack speaks of
+    return value[:MOST_CHARACTERS] if isinstance(value, str) else value
+
+
+#: bytes of what was read, on the rail
+MOST_BYTES = 4_000
+
+
+def may_read(task: Task) -> dict[str, Call]:
+    """What a model may ask for: in a look once, and what the arguments are known of."""
+    model = task.case.pack.model
+    if model is None or task.reader is None or any("read" in one.evidence for one in task.rail):
+        return {}
+    calls = {name: Call(read.tool, args) for name, read in model.may_read.items() if (args := _args(task, read))}
+    return {name: call for name, call in calls.items() if None not in call.args.values() and [] not in call.args.values()}
+
+
+def read_more(task: Task, name: str) -> Task:
+    """The task with what was read on its rail, where a reason can cite it. The findings stay as they are."""
+    assert task.case.pack.model and task.reader and task.ledger, "what may be read depends on them"
+    call, read = may_read(task)[name], task.case.pack.model.may_read[name]
+    (result,) = task.reader.read_all([call])
+    value = _fitting(allowed(result.value, read.sees))
+    found = {"ok": "read", "absent": "no record", "failed": "could not be read"}[result.status]
+    kind: ObservationKind = "missing" if result.status == "failed" else "read"
+    evidence = {"tool": call.tool, "read": name, "value": value}
+    said = NewObservation("propose", kind, f"A model asked for {name}, {call.tool}: {found}", evidence)
+    return replace(task, rail=[*task.rail, *task.ledger.observe(task.run_id, [said])])
+
+
+def _args(task: Task, read: ExtraRead) -> Mapping[str, Any] | None:
+    try:
+        return {key: task.case.value(raw) for key, raw in read.args.items()}
+    except Unknown:
+        return None
+
+
+def _fitting(value: Any) -> Any:
+    while isinstance(value, list) and len(value) > 1 and len(orjson.dumps(value)) > MOST_BYTES:
+        value = value[: len(value) // 2]
+    return value if len(orjson.dumps(value)) <= MOST_BYTES else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What a model may see of a case. Everything is plain data, filtered by the pack and masked."""
+
+    #: {"mission", "event", "as_of", "subject": where it is made of what may be seen}
+    case: Mapping[str, Any]
+    #: read -> the fields of it that the pack lets a model see
+    facts: Mapping[str, Any]
+    #: [{"id", "says", "options": [{"option", "if_it_does_not_work"}]}]
+    findings: Sequence[Mapping[str, Any]]
+    #: [{"seq", "kind", "says"}]: what a reason may cite
+    evidence: Sequence[Mapping[str, Any]]
+    #: [{"id", "version", "text", "values": its numbers, units in their names}]: what a reason may cite
+    clauses: Sequence[Mapping[str, Any]]
+    #: where a case may be handed over to
+    queues: Sequence[str]
+    #: to choose from, the planner's first: [{"id", "says", "verdict", "steps", "cites", "options_that_lost"}], of a step
+    #: {"step": from 1, "action", "args", "for", "letter": where it sends one}
+    plans: Sequence[Mapping[str, Any]] = ()
+    #: to make a plan of: verdict -> what it means
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    #: [{"name", "says", "args": {name: kind}}]; the kinds are those of the catalogue
+    actions: Sequence[Mapping[str, Any]] = ()
+    #: what the pack says may be done about what was found, in its own words
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    #: facts that are addresses, by reference: "order.ship_to"; what stands in them is not shown
+    addresses: Sequence[str] = ()
+    #: name -> the letter of the pack, with its holes
+    letters: Mapping[str, str] = field(default_factory=dict)
+    risks: Mapping[str, float] = field(default_factory=dict)
+    #: name -> what may be read once more: {"tool", "fields"}
+    reads: Mapping[str, Any] = field(default_factory=dict)
+    #: words of the pack, which a sentence may have in it as they are
+    names: frozenset[str] = frozenset()
+    #: texts that were read and are not to be seen
+    hidden: Sequence[str] = ()
+    #: sentence of a finding -> what a model is told instead
+    told: Mapping[str, str] = field(default_factory=dict)
+    #: which mark stands for what
+    masks: Masks = field(default_factory=Masks)
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """What a sentence of the model may quote; see `nodes.quoting`."""
+        values = [clause["values"] for clause in self.clauses]
+        quoted = quotable(self.case, self.facts, self.findings, self.evidence, self.plans, self.risks, values)
+        said = [*(clause["text"] for clause in self.clauses), *self.letters.values()]
+        words = [*self.names, *(one["id"] for one in (*self.findings, *self.clauses, *self.plans))]
+        return quoted.union(*map(_quotable, said)) | {word.lower() for word in words}
+
+    def text(self) -> str:
+        """The blocks of the prompt, in the order of the fields; what there is nothing of is left out."""
+        shown = {
+            "case": self.case,
+            "facts": self.facts,
+            "findings": self.findings,
+            "evidence": self.evidence,
+            "clauses": self.clauses,
+            "verdicts": self.verdicts,
+            "actions": self.actions,
+            "rules": self.rules,
+            "queues": self.queues,
+            "plans": self.plans,
+            "addresses": self.addresses,
+            "letters": self.letters,
+            "risks": self.risks,
+            "reads": self.reads,
+        }
+        return "\n\n".join(block(name, value) for name, value in shown.items() if value)
+
+
+@lru_cache(maxsize=1_000)
+def _quotable(text: str) -> frozenset[str]:
+    """Of texts that are the same in case after case."""
+    return quotable(text)
+
 
 NOT_SHOWN = "[not shown]"
 #: computed by what is called, whatever it is computed from
