@@ -11,7 +11,7 @@ from cli.show import ended
 from errors import BadInput, Refused
 from graphs.runtime import open_runtime
 from ledger.records import DecisionKind
-from nodes.judge import what_follows
+from nodes.check import what_follows
 from settings import settings
 
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)

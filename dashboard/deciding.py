@@ -18,8 +18,8 @@ from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
-from nodes.edits import before_edit
-from nodes.judge import what_follows
+from nodes.authorship import before_edit
+from nodes.check import what_follows
 from nodes.review import standings
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 

@@ -19,8 +19,7 @@ from ledger.canonical import canonical
 from ledger.policies import PolicySnapshot
 from ledger.reconciling import Rows
 from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Person, Proposal, Run
-from nodes.authority import authors
-from nodes.authorship import editors_of
+from nodes.authorship import authors, editors_of
 from nodes.case import Case
 from nodes.drift import drift
 from nodes.pack import Pack

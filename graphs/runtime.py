@@ -39,11 +39,10 @@ from ledger.migrate import migrate
 from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
 from ledger.roles import grant_roles
 from ledger.services import AdminService
-from nodes.authorship import NOBODY, editors_with
+from nodes.authorship import NO_EDITORS, editors_with, outdated_letters
 from nodes.case import Case
+from nodes.check import Judgement, judge
 from nodes.drift import Drift, drift
-from nodes.edits import outdated_letters
-from nodes.judge import Judgement, judge
 from nodes.state import MissionContext, MissionState, unfinished
 from nodes.understanding import Listening, Phrasebook
 from nodes.undo import to_take_back
@@ -274,7 +273,7 @@ class Runtime:
         case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
         back = to_take_back(self.ledger, run.run_id, proposal.undoes)
         draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
-        editors = editors_with(self.ledger, proposal, by) if by else NOBODY
+        editors = editors_with(self.ledger, proposal, by) if by else NO_EDITORS
         return judge(case, draft, {}, self.context.catalogue, values, back, editors=editors)
 
     def _refuse_edit(self, plan: Sequence[Mapping[str, Any]]) -> None:

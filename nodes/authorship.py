@@ -1,22 +1,101 @@
-"""Whose words a plan has, and whether they may approve them.
+"""Whose plan a proposal is, whether they may approve it, what an edit made of it, and what an approval binds.
 
-What follows from the case nobody has worded. Whatever else a person has put into a plan waits for somebody who did not; where a
-clause leaves the tone of a letter to the owner of the account, the owner may approve it, as long as it says nothing new.
+Whoever writes proposals is not whoever executes them, so nothing that stands in the row is believed: a plan must be of whoever is
+named as its author. What follows from the case nobody has worded. Whatever else a person has put into a plan waits for somebody
+who did not; where a clause leaves the tone of a letter to the owner of the account, the owner may approve it, as long as it says
+nothing new.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from ledger.authorization import edited_by, person_key
 from ledger.base import History
-from ledger.records import Proposal
+from ledger.canonical import canonical
+from ledger.records import MODELS, ROLES, Approval, Decision, Fact, Proposal
 from nodes.case import Case
-from nodes.planner import Composed
+from nodes.planner import Composed, Planner, plan_of_rules
+from nodes.quoting import quotable
 from nodes.tone import new_words
+from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
 Step = Mapping[str, Any]
+
+
+def plan_digest(verdict: str, plan: Sequence[Step], evidence: str, policies: str) -> str:
+    """What an approval binds: verdict, actions with their arguments, evidence and policy version."""
+    bound = [verdict, [[action["name"], action["args"]] for action in plan], evidence, policies]
+    return hashlib.sha256(orjson.dumps(bound, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def evidence_digest(facts: Sequence[Fact]) -> str:
+    """Of what was read: names, arguments, outcome and values; not when."""
+    read = [[fact.name, fact.args, fact.status, fact.value] for fact in facts]
+    return hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def covers(given: Approval, needed: Approval) -> bool:
+    """Whether who approves under `given` may approve what takes `needed`."""
+    return ROLES.index(needed.role) <= ROLES.index(given.role) and needed.four_eyes <= given.four_eyes
+
+
+def not_of_its_author(proposal: Proposal, case: Case, decisions: Sequence[Decision], catalogue: Catalogue) -> str | None:
+    """Why a plan is not of whoever is named as its author; None where it is. What takes steps back is judged by itself.
+
+    A model's plan must follow from the case, which `judge` sees to.
+    """
+    if proposal.author in MODELS:
+        return None
+    if proposal.author != Planner.name:
+        return None if _wrote(proposal, case, decisions) else f"no decision of {proposal.author} made this plan"
+    if proposal.undoes or handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate:
+        return None
+    own = plan_of_rules(case, catalogue).draft
+    follows = own["verdict"] == proposal.verdict and same(_actions(own["plan"]), _actions(proposal.plan))
+    return None if follows else "it is not the plan that follows from the case"
+
+
+def authors(proposal: Proposal, decisions: Sequence[Decision]) -> set[str]:
+    """Who made a plan, whatever name stands under it: everybody whose edit in this run is this very plan."""
+    edits = [one for one in decisions if one.kind == "edit" and one.proposal_id != proposal.proposal_id]
+    plans = [(one.by, [[step["name"], step["args"]] for step in one.details.get("plan", ())]) for one in edits]
+    own = [[step["name"], step["args"]] for step in proposal.plan]
+    return {proposal.author, *(by for by, plan in plans if same(plan, own))}
+
+
+def handed_over_to(verdict: str, plan: Sequence[Step], case: Case) -> str:
+    """The queue of a plan that does nothing but hand the case over; empty for any other plan."""
+    if verdict != "escalate" or len(plan) != 1 or plan[0]["name"] != case.pack.escalation.action:
+        return ""
+    named = [name for name, raw in case.pack.escalation.args.items() if raw == "=queue"]
+    return str(plan[0]["args"].get(named[0], "")) if named else case.pack.missing.escalate
+
+
+def _wrote(proposal: Proposal, case: Case, decisions: Sequence[Decision]) -> bool:
+    """Whether a person's edit, or word to hand the case over, is this plan."""
+    for one in decisions:
+        if one.by != proposal.author or one.proposal_id == proposal.proposal_id:
+            continue
+        if one.kind == "edit" and same(_actions(one.details.get("plan", ())), _actions(proposal.plan)):
+            return True
+        queue = one.details.get("queue", case.pack.missing.escalate)
+        if one.kind == "escalate" and handed_over_to(proposal.verdict, proposal.plan, case) == queue:
+            return True
+    return False
+
+
+def _actions(plan: Sequence[Step]) -> list[Any]:
+    return [[action["name"], action["args"], action.get("part")] for action in plan]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as the ledger keeps them: what comes back from the database has lists where tuples were."""
+    return one == other or canonical(one) == canonical(other)
 
 
 @dataclass(frozen=True)
@@ -29,13 +108,13 @@ class Editors:
     is_person: Callable[[str], bool] = lambda name: False
 
 
-NOBODY = Editors()
+NO_EDITORS = Editors()
 
 
 def editors_of(ledger: History, run_id: str, plan: Sequence[Step], revision: int) -> Editors:
     """Those of a plan that is, or is going to be, the proposal of this revision."""
     if revision == 1:
-        return NOBODY
+        return NO_EDITORS
     keys = edited_by(plan, revision, ledger.proposals(run_id), ledger.decisions(run_id))
     return Editors(keys, lambda name: ledger.person(name) is not None)
 
@@ -92,3 +171,57 @@ def _said(step: Step) -> str:
 def _without(step: Step, names: set[str]) -> tuple[Any, dict[str, Any], Any]:
     args = {name: value for name, value in step.get("args", {}).items() if name not in names}
     return step.get("name"), args, step.get("part")
+
+
+def before_edit(proposal: Proposal, proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> Proposal | None:
+    """The proposal that its author edited into this one; None where it is no edit."""
+    edited = {one.proposal_id for one in decisions if one.kind == "edit" and one.by == proposal.author}
+    before = (one for one in proposals if one.revision == proposal.revision - 1 and one.proposal_id in edited)
+    return next(before, None)
+
+
+def pairs(before: Sequence[Step], after: Sequence[Step]) -> list[tuple[int, int]]:
+    """Which step became which, by their places: first those that are the same, then of each name those that are most alike."""
+    free, found = list(range(len(after))), {}
+    for least in ("same", "alike"):
+        for i, step in enumerate(before):
+            named = [j for j in free if after[j]["name"] == step["name"]] if i not in found else []
+            best = max(named, key=lambda j: (_alike(step, after[j]), -abs(i - j)), default=None)
+            if best is not None and (least == "alike" or dict(step["args"]) == dict(after[best]["args"])):
+                found[i] = best
+                free.remove(best)
+    return sorted(found.items())
+
+
+def outdated_letters(before: Sequence[Step], after: Sequence[Step], catalogue: Catalogue) -> list[str]:
+    """A sentence for each letter that an edit left as it was and that names an amount which it took away; steps as before it.
+
+    The actions of the plan after it must be known to the catalogue, and their arguments valid.
+    """
+    found = []
+    for i, j in pairs(before, after):
+        letters = [name for name, kind in catalogue[before[i]["name"]].args.items() if kind == "text"]
+        kept = [before[i]["args"][name] for name in letters if before[i]["args"][name] == after[j]["args"][name]]
+        part = before[i].get("part")
+        gone = _amounts(before, part, catalogue) - _amounts(after, part, catalogue)
+        for amount in (f"${cents / 100:,.2f}" for cents in sorted(gone)):
+            if any(quotable(amount) <= quotable(text) for text in kept):
+                says = f"the letter of step {i + 1} still says {amount}"
+                found.append(f"{says}, which is not an amount of the edited plan; change the letter too")
+    return found
+
+
+def _amounts(plan: Sequence[Step], part: str | None, catalogue: Catalogue) -> set[int]:
+    """The amounts in cents of a part of a plan, or of all where that is None, and of the actions of each name their sum."""
+    amounts: dict[tuple[str, str], list[int]] = {}
+    for step in plan:
+        if part not in (None, step.get("part")) or step["name"] not in catalogue:
+            continue
+        for name, kind in catalogue[step["name"]].args.items():
+            if kind == "cents":
+                amounts.setdefault((step["name"], name), []).append(step["args"][name])
+    return {one for group in amounts.values() for one in (*group, sum(group))}
+
+
+def _alike(one: Step, other: Step) -> int:
+    return sum(value == other["args"].get(name) for name, value in one["args"].items())

@@ -13,19 +13,10 @@ from errors import Stuck
 from knowledge_index.policies import PolicyBook
 from ledger.base import History
 from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run
-from nodes.authority import (
-    covers,
-    evidence_digest,
-    handed_over_to,
-    misshown,
-    not_of_its_author,
-    otherwise_now,
-    plan_digest,
-)
-from nodes.authorship import editors_of
+from nodes.authorship import covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
 from nodes.case import Case
+from nodes.check import Judgement, judge
 from nodes.gather import read_facts
-from nodes.judge import judge
 from nodes.pack import Pack
 from nodes.undo import half_done, to_take_back
 from systems.calls import Reader
@@ -249,3 +240,37 @@ def _asked(fact: Fact) -> str:
 
 def _told(fact: Fact) -> Any:
     return {"ok": fact.value, "absent": None, "failed": fact.error}[fact.status]
+
+
+def misshown(proposal: Proposal, judgement: Judgement, steps: Sequence[int], *, whole: bool) -> Iterator[str]:
+    """What the proposal shows of its plan and is not so. `steps` are the places of those that were judged.
+
+    `whole` where all steps were judged on the evidence of the proposal: then its changes, its money and what would take
+    its steps back are what was worked out too.
+    """
+    fields = ("says", "tool", "tier", "undo") if whole else ("says", "tool", "tier")
+    for place, worked_out in zip(steps, judgement.plan, strict=True):
+        shown = proposal.plan[place]
+        wrong = [name for name in fields if not same(shown.get(name), worked_out[name])]
+        if wrong:
+            yield f"step {place + 1} is shown with another {' and '.join(wrong)} than it has"
+    if whole and not same(proposal.changes, judgement.changes):
+        yield "it shows other changes than it makes"
+    if whole and proposal.money_at_stake_cents != judgement.money_at_stake_cents:
+        yield "it shows another amount at stake than there is"
+    if whole and proposal.approval.limits != judgement.approval.limits:
+        yield "it shows other limits than those that it adds to"
+
+
+def otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:
+    """What was shown of a plan and would be otherwise in the world as it is now."""
+    if proposal.money_at_stake_cents != judgement.money_at_stake_cents:
+        yield "another amount is at stake now"
+    if [_where(one) for one in proposal.changes] != [_where(one) for one in judgement.changes]:
+        yield "it would change other records now"
+    if any(not same(shown.get("undo"), now["undo"]) for shown, now in zip(proposal.plan, judgement.plan, strict=True)):
+        yield "what would take its steps back is another now"
+
+
+def _where(change: Mapping[str, Any]) -> list[Any]:
+    return [change[name] for name in ("step", "system", "record", "field")]

@@ -19,8 +19,7 @@ from langgraph.runtime import Runtime
 from errors import OverLimit, Stuck
 from ledger.authorization import steps_left_out, unapproved
 from ledger.records import Approval, Decision, Effect, NewObservation, Outcome, Proposal, Run
-from nodes.authority import authors, covers
-from nodes.authorship import editors_of
+from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.effects import do
 from nodes.state import MissionContext, MissionState, observe

@@ -13,12 +13,11 @@ from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
 from nodes.pack import ApprovalRule
 from nodes.understanding import UNDERSTAND
-from systems.catalogue import Action
 
 Plan = Sequence[Mapping[str, Any]]
 #: clause id with an underscore -> its values
 Values = Mapping[str, Mapping[str, Any]]
-#: what a step moves or costs, by kind, None where it cannot be told; and who receives it, by what they are
+#: what a step moves or costs, by kind, None where it is not known; and who receives it, by what they are
 Gift = tuple[Mapping[str, int | None], Mapping[str, str]]
 
 #: kinds of money of which the largest sum is what a plan's bands are about, and those that are given away
@@ -31,7 +30,7 @@ GIVEN_AWAY = "given"
 
 @dataclass(frozen=True)
 class Stake:
-    """What a plan moves and gives away, in cents."""
+    """What a plan moves and gives away, in cents; the larger of the two is at stake."""
 
     #: the largest of its refunds, its captures, what it releases, what it pays
     moved_cents: int
@@ -40,14 +39,9 @@ class Stake:
     #: whether all that it gives away is known
     known: bool
 
-    @property
-    def at_stake_cents(self) -> int:
-        """The larger of the two: what stands on the card and in the queue."""
-        return max(self.moved_cents, self.given_cents)
-
 
 def stake(money: Iterable[Mapping[str, int | None]]) -> Stake:
-    """What steps move and give away; `money` of each, by kind, None where it cannot be told."""
+    """What steps move and give away; `money` of each, by kind, None where it is not known."""
     moved, given, known = dict.fromkeys(_MOVED, 0), 0, True
     for step in money:
         for kind, cents in step.items():
@@ -96,7 +90,7 @@ def of(clause: str, values: Values) -> Mapping[str, Any]:
 def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     """`automate` if the clause lets such an action run without a person (values automate, automate_templates), else `recommend`.
 
-    That goes for the action as the pack plans it, with the words of the pack: `nodes.judge` holds every other to a person.
+    That goes for the action as the pack plans it, with the words of the pack: `nodes.check` holds every other to a person.
     """
     if action.get("written_by"):
         return "recommend"
@@ -112,34 +106,27 @@ def automatic(case: Case, plan: Plan, values: Mapping[str, Mapping[str, Any]]) -
     return automate is not None and all(tier(action, automate) == "automate" for action in plan)
 
 
-def may_automate(entry: Action, money: Mapping[str, int | None]) -> bool:
-    """Whether a clause may let it run without a person at all: the catalogue says up to which amount, whatever clauses say."""
-    most = entry.automate_up_to_cents
-    return most is not None and all(cents is not None for cents in money.values()) and sum(filter(None, money.values())) <= most
-
-
-def read_by_a_model(case: Case) -> bool:
-    """Whether the case stands on how a model understood a text."""
-    return any(fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts)
-
-
 def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: bool = False, own: bool = False) -> Approval:
     """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
 
     `plan` has the tier of every action. `seen` asks for a person whatever the clauses let run without one; `own` where
     whoever worded it may be that person.
-    Raises Unknown when a rule cannot be told from the facts.
+    Raises Unknown when the facts do not decide a rule.
     """
     rule: ApprovalRule = case.pack.approval
+    # on how a model understood a text, too
+    seen = seen or any(
+        fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts
+    )
     if not seen and all(action["tier"] == "automate" for action in plan):
         return Approval(role="none", four_eyes=False)
     base = of(rule.base, values)["role"]
-    asked = [_asked(rule.bands, stakes.moved_cents, values)]
+    asked = [_band(rule.bands, stakes.moved_cents, values)]
     for one in rule.raises:
         hit = any(action["name"] == one.for_ and case.holds(one.that, {"args": action["args"]}) for action in plan)
         if hit:
             asked.append((one.clause, of(one.clause, values)["role"], False))
-    costs = _asked(rule.costs, stakes.given_cents if stakes.known else None, values)
+    costs = _band(rule.costs, stakes.given_cents if stakes.known else None, values)
     if all(ROLES.index(costs[1]) > ROLES.index(role) for _, role, _ in asked) or costs[2]:
         asked.append(costs)  # cited where it raises what the others ask for
     role = max([base, *(role for _, role, _ in asked)], key=ROLES.index)
@@ -151,7 +138,7 @@ def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: boo
     )
 
 
-def _asked(clause: str, cents: int | None, values: Values) -> tuple[str, str, bool]:
+def _band(clause: str, cents: int | None, values: Values) -> tuple[str, str, bool]:
     """What the bands of a clause ask for: the clause, the role, whether two must approve. What is not known is in the last."""
     bands = of(clause, values)["bands"]
     band = next((one for one in bands if cents is not None and cents <= one.get("up_to_cents", cents)), bands[-1])

@@ -25,7 +25,7 @@ from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Observation, Proposal
 from nodes.case import Case
 from nodes.gather import read_facts
-from nodes.judge import Judgement, judge
+from nodes.check import Judgement, judge
 from nodes.planner import Planner
 from nodes.state import MissionContext, Task
 from nodes.understanding import Listening, Phrasebook

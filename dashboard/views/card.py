@@ -17,7 +17,7 @@ from knowledge_index.policies import Clause
 from ledger.limits import Standing, highest
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
 from nodes.drift import Drift
-from nodes.edits import pairs
+from nodes.authorship import pairs
 
 #: of a raw record; the whole stands on the page of the run
 LONGEST_RAW = 6_000

@@ -12,7 +12,7 @@ from dashboard.rail import long_text, took
 from dashboard.views.card import steps
 from ledger.authorization import steps_left_out
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Proposal, Run
-from nodes.edits import before_edit
+from nodes.authorship import before_edit
 
 OUTCOME_KINDS: Mapping[str, str] = {
     "executed": "good", "nothing_to_do": "plain", "rejected": "plain", "escalated": "warn", "abandoned": "bad",

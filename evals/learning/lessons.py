@@ -23,7 +23,7 @@ from ledger.base import Ledger
 from ledger.canonical import utc_now
 from ledger.lessons import Settlement, is_lesson, no_lesson
 from ledger.records import Decision, Observation, Proposal, Run
-from nodes.edits import Step, pairs
+from nodes.authorship import Step, pairs
 from nodes.pack import Pack
 from systems.catalogue import Catalogue
 

@@ -13,10 +13,9 @@ from nodes.derivation import Plan, derived
 from nodes.governance import tier
 from nodes.letters import filled, problems
 from nodes.planner import Planner, escalation
-from nodes.quoting import contacts, foreign
+from nodes.quoting import LONGEST, contacts, foreign
 from nodes.reasoning.answers import HAND_OVER
 from nodes.reasoning.prompt_context import Sight
-from nodes.reasons import LONGEST
 from nodes.state import Task
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH
 

@@ -13,7 +13,7 @@ from ledger.connections import parse, plain
 from ledger.postgres import PostgresLedger
 from ledger.records import Approval, Fact, Proposal, Run
 from ledger.roles import Role, as_role
-from nodes.authority import evidence_digest, plan_digest
+from nodes.authorship import evidence_digest, plan_digest
 from tests.actions import CANCEL_ORDER, OPEN_CASE
 from tests.conftest import _database
 from tests.integration.live_company import Company, opened

@@ -12,7 +12,7 @@ from graphs.pack_files import load_packs
 from knowledge_index.policies import PolicyBook
 from ledger.records import ROLES
 from nodes.governance import approval, stake
-from nodes.judge import Judgement
+from nodes.check import Judgement
 from settings import CHECKOUT
 from systems.catalogue import Catalogue
 from tests.actions import (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from graphs.pack_files import load_pack_file
 from nodes.case import Case
 from nodes.derivation import derived, feasible, queues
-from nodes.judge import Judgement, judge
+from nodes.check import Judgement, judge
 from nodes.letters import filled
 from nodes.pack import Pack
 from nodes.planner import escalation

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.edits import outdated_letters
+from nodes.authorship import outdated_letters
 from systems.catalogue import default_catalogue
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 

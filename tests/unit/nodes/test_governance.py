@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.judge import Judgement
+from nodes.check import Judgement
 from tests.actions import BACKORDER_LINE, SEND_MESSAGE
 from tests.engine import (
     a_customer,

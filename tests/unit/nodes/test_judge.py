@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.judge import MOST_ACTIONS
+from nodes.check import MOST_ACTIONS
 from tests.actions import (
     BACKORDER_LINE,
     CANCEL_ORDER,

@@ -7,7 +7,7 @@ import pytest
 
 from ledger.records import Observation, ObservationKind
 from nodes.quoting import quotable
-from nodes.reasons import objections
+from nodes.quoting import objections
 from tests.actions import REFUND_CHARGE
 
 KINDS: tuple[ObservationKind, ...] = ("event", "read", "finding", "policy", "plan", "missing")
