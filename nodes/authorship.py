@@ -44,20 +44,20 @@ def covers(given: Approval, needed: Approval) -> bool:
     return ROLES.index(needed.role) <= ROLES.index(given.role) and needed.four_eyes <= given.four_eyes
 
 
-def not_of_its_author(proposal: Proposal, case: Case, decisions: Sequence[Decision], catalogue: Catalogue) -> str | None:
-    """Why a plan is not of whoever is named as its author; None where it is. What takes steps back is judged by itself.
+def not_of_its_author(proposal: Proposal, case: Case, decisions: Sequence[Decision], catalogue: Catalogue) -> list[str]:
+    """Why a plan is not of whoever is named as its author; empty where it is. What takes steps back is judged by itself.
 
     A model's plan must follow from the case, which `judge` sees to.
     """
     if proposal.author in MODELS:
-        return None
+        return []
     if proposal.author != Planner.name:
-        return None if _wrote(proposal, case, decisions) else f"no decision of {proposal.author} made this plan"
+        return [] if _wrote(proposal, case, decisions) else [f"no decision of {proposal.author} made this plan"]
     if proposal.undoes or handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate:
-        return None
+        return []
     own = plan_of_rules(case, catalogue).draft
     follows = own["verdict"] == proposal.verdict and same(_actions(own["plan"]), _actions(proposal.plan))
-    return None if follows else "it is not the plan that follows from the case"
+    return [] if follows else ["it is not the plan that follows from the case"]
 
 
 def authors(proposal: Proposal, decisions: Sequence[Decision]) -> set[str]:

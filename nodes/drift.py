@@ -96,63 +96,79 @@ def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[i
     if proposal.plan and not steps:
         return Drift(reasons=("the approvals leave out every step",))
     draft = {"verdict": proposal.verdict, "plan": [proposal.plan[step] for step in steps], "cites": []}
-    if _by_a_model(proposal, case) and not left_out:  # a person's part of a plan is that person's
+    # where no plan of a model passes, the Mission hands the case over in its place; a person's part of a plan is that person's
+    nobody = proposal.approval.role == NOBODY.role
+    given_up = nobody and handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate
+    if proposal.author in MODELS and not (proposal.undoes or given_up or left_out):
         draft["by"] = "model"
     back, left = to_take_back(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
     editors = editors_of(context.ledger, run.run_id, proposal.plan, proposal.revision)
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left), editors=editors)
-    whole = not differences and not left_out
-    untrue = [*_unlike_its_digest(context, run, proposal, before), *_wrongly_undone(context, proposal)]
+    needed, decisions = judgement.approval, context.ledger.decisions(run.run_id)
+    untrue = list[str]()
+    digest = plan_digest(proposal.verdict, proposal.plan, evidence_digest(before), context.policies.digest(run.event.as_of))
+    if digest != proposal.digest:
+        untrue.append("its digest is not that of its plan and its evidence")
+    if proposal.undoes and not any(
+        one.proposal_id == proposal.undoes and one.status == "failed" for one in context.ledger.effects(run.run_id)
+    ):
+        untrue.append(f"it takes back the steps of {proposal.undoes}, of which none has failed")
     if not judgement.objections:
-        untrue += misshown(proposal, judgement, steps, whole=whole)
+        untrue += _misshown(proposal, judgement, steps, whole=not differences and not left_out)
     reasons = [*(_other_findings(then.findings, case.findings) if differences else ()), *judgement.objections]
     if differences and not left_out and not judgement.objections:
-        reasons += otherwise_now(proposal, judgement)
-    same = _as_approved(judgement.approval, proposal.approval, less=bool(left) or not differences)
-    if not judgement.objections and not same:
+        reasons += _otherwise_now(proposal, judgement)
+    # what is left of a plan may take a lesser approval; what adds up over runs is counted where the effects are written
+    as_approved = covers(proposal.approval, needed)
+    if differences and not left:
+        as_approved = replace(needed, limits=()) == replace(proposal.approval, limits=())
+    if not judgement.objections and not as_approved:
         reasons.append("the plan needs another approval now")
-    decisions = context.ledger.decisions(run.run_id)
     if proposal.status != "automatic":
-        wrong = not_of_its_author(proposal, then, decisions, context.catalogue)
-        untrue += [wrong] if wrong else []
+        untrue += not_of_its_author(proposal, then, decisions, context.catalogue)
     elif not judgement.objections:  # what nobody looks at follows from the world as it is now
-        wrong = not_of_its_author(proposal, case, decisions, context.catalogue)
-        reasons += [wrong] if wrong else []
+        reasons += not_of_its_author(proposal, case, decisions, context.catalogue)
     if proposal.status == "automatic" and not differences:
         untrue += reasons  # on the same evidence nothing else can have come out
+    # said of the places of the steps in the whole plan
     changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
-    needed = _in_places(judgement.approval, steps)
+    limits = (replace(one, adds=tuple((steps[step], cents) for step, cents in one.adds)) for one in needed.limits)
+    needed = replace(needed, limits=tuple(limits))
     return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), changes, tuple(untrue), needed)
 
 
-def _in_places(approval: Approval, steps: Sequence[int]) -> Approval:
-    """What was judged of some steps, told of their places in the whole plan."""
-    return replace(
-        approval,
-        limits=tuple(replace(one, adds=tuple((steps[step], cents) for step, cents in one.adds)) for one in approval.limits),
-    )
+def _misshown(proposal: Proposal, judgement: Judgement, steps: Sequence[int], *, whole: bool) -> Iterator[str]:
+    """What the proposal shows of its plan and is not so. `steps` are the places of those that were judged.
+
+    `whole` where all steps were judged on the evidence of the proposal: then its changes, its money and what would take
+    its steps back are what was worked out too.
+    """
+    fields = ("says", "tool", "tier", "undo") if whole else ("says", "tool", "tier")
+    for place, worked_out in zip(steps, judgement.plan, strict=True):
+        shown = proposal.plan[place]
+        wrong = [name for name in fields if not same(shown.get(name), worked_out[name])]
+        if wrong:
+            yield f"step {place + 1} is shown with another {' and '.join(wrong)} than it has"
+    if whole and not same(proposal.changes, judgement.changes):
+        yield "it shows other changes than it makes"
+    if whole and proposal.money_at_stake_cents != judgement.money_at_stake_cents:
+        yield "it shows another amount at stake than there is"
+    if whole and proposal.approval.limits != judgement.approval.limits:
+        yield "it shows other limits than those that it adds to"
 
 
-def _by_a_model(proposal: Proposal, case: Case) -> bool:
-    """Whether a model made it, and not the Mission in its place, which hands a case over where no plan of it passes."""
-    if proposal.author not in MODELS or proposal.undoes:
-        return False
-    given_up = handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate
-    return not (given_up and proposal.approval.role == "none")
+def _otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:
+    """What was shown of a plan and would be otherwise in the world as it is now."""
+    if proposal.money_at_stake_cents != judgement.money_at_stake_cents:
+        yield "another amount is at stake now"
+    if [_where(one) for one in proposal.changes] != [_where(one) for one in judgement.changes]:
+        yield "it would change other records now"
+    if any(not same(shown.get("undo"), now["undo"]) for shown, now in zip(proposal.plan, judgement.plan, strict=True)):
+        yield "what would take its steps back is another now"
 
 
-def _unlike_its_digest(context: Judging, run: Run, proposal: Proposal, facts: Sequence[Fact]) -> Iterator[str]:
-    policies = context.policies.digest(run.event.as_of)
-    if plan_digest(proposal.verdict, proposal.plan, evidence_digest(facts), policies) != proposal.digest:
-        yield "its digest is not that of its plan and its evidence"
-
-
-def _wrongly_undone(context: Judging, proposal: Proposal) -> Iterator[str]:
-    """A plan takes the steps of another back once one of those has failed, and at no other time."""
-    if proposal.undoes and not any(
-        one.proposal_id == proposal.undoes and one.status == "failed" for one in context.ledger.effects(proposal.run_id)
-    ):
-        yield f"it takes back the steps of {proposal.undoes}, of which none has failed"
+def _where(change: Mapping[str, Any]) -> list[Any]:
+    return [change[name] for name in ("step", "system", "record", "field")]
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
@@ -166,20 +182,12 @@ def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
     return [f"still so, of a record that has changed: {one}" for one in dict.fromkeys(about)]
 
 
-def _as_approved(now: Approval, then: Approval, *, less: bool) -> bool:
-    """Whether the approval still is the one asked for, or (what is left of a plan) may be a lesser one.
-
-    What adds up over runs is counted where the effects are written.
-    """
-    return covers(then, now) if less else replace(now, limits=()) == replace(then, limits=())
-
-
 def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
     if (old.status, old.value) == (new.status, new.value):
         return
     if old.status != new.status or type(old.value) is not type(new.value):
         unread: Literal["", "then", "now"] = "now" if new.status == "failed" else "then" if old.status == "failed" else ""
-        yield Difference(new.tool, _asked(new), _WHOLE, _told(old), _told(new), unread)
+        yield Difference(new.tool, _asked(new), _WHOLE, _outcome(old), _outcome(new), unread)
     elif isinstance(new.value, list):
         yield from _between_lists(new.tool, old.value, new.value)
     else:
@@ -238,39 +246,5 @@ def _asked(fact: Fact) -> str:
     return ", ".join(str(value) for value in fact.args.values() if isinstance(value, str))
 
 
-def _told(fact: Fact) -> Any:
+def _outcome(fact: Fact) -> Any:
     return {"ok": fact.value, "absent": None, "failed": fact.error}[fact.status]
-
-
-def misshown(proposal: Proposal, judgement: Judgement, steps: Sequence[int], *, whole: bool) -> Iterator[str]:
-    """What the proposal shows of its plan and is not so. `steps` are the places of those that were judged.
-
-    `whole` where all steps were judged on the evidence of the proposal: then its changes, its money and what would take
-    its steps back are what was worked out too.
-    """
-    fields = ("says", "tool", "tier", "undo") if whole else ("says", "tool", "tier")
-    for place, worked_out in zip(steps, judgement.plan, strict=True):
-        shown = proposal.plan[place]
-        wrong = [name for name in fields if not same(shown.get(name), worked_out[name])]
-        if wrong:
-            yield f"step {place + 1} is shown with another {' and '.join(wrong)} than it has"
-    if whole and not same(proposal.changes, judgement.changes):
-        yield "it shows other changes than it makes"
-    if whole and proposal.money_at_stake_cents != judgement.money_at_stake_cents:
-        yield "it shows another amount at stake than there is"
-    if whole and proposal.approval.limits != judgement.approval.limits:
-        yield "it shows other limits than those that it adds to"
-
-
-def otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:
-    """What was shown of a plan and would be otherwise in the world as it is now."""
-    if proposal.money_at_stake_cents != judgement.money_at_stake_cents:
-        yield "another amount is at stake now"
-    if [_where(one) for one in proposal.changes] != [_where(one) for one in judgement.changes]:
-        yield "it would change other records now"
-    if any(not same(shown.get("undo"), now["undo"]) for shown, now in zip(proposal.plan, judgement.plan, strict=True)):
-        yield "what would take its steps back is another now"
-
-
-def _where(change: Mapping[str, Any]) -> list[Any]:
-    return [change[name] for name in ("step", "system", "record", "field")]

@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 from errors import OutcomeUnknown, Refused, Stuck, TakenOver, TryAgain
 from ledger.base import Ledger
 from ledger.canonical import canonical
-from ledger.records import Effect, EffectStatus, Fact, NewObservation
+from ledger.records import Effect, EffectStatus, NewObservation
 from nodes.state import MissionContext, commit, observe
 from systems.answers import denial, says_done
 from systems.calls import Call, Fence, Receipt, Writer
@@ -52,20 +52,20 @@ def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: W
         if not first:
             return _look_up(effect, says, runtime, str(error))
         refused = "refused, " if isinstance(error, Refused) else ""
-        _mark(effect, "failed", f"{says}: {refused}{error}", runtime)
+        _record(effect, "failed", f"{says}: {refused}{error}", runtime)
         return False
     except OutcomeUnknown as error:
         if first and _honours_keys(effect, writer):
-            _mark(effect, "unknown", f"{says}: {error}", runtime)
+            _record(effect, "unknown", f"{says}: {error}", runtime)
             unknown = replace(effect, status="unknown")
-            return _told(unknown, says, runtime) or _send(unknown, says, runtime, writer, first=False)
+            return _found_done(unknown, says, runtime) or _send(unknown, says, runtime, writer, first=False)
         return _look_up(effect, says, runtime, str(error))
     wrong = _not_as_promised(effect, receipt, runtime.context)
     if wrong:
         sentence = f"{says}: it is not as {effect.tool.split('.')[0]} promised: {wrong}."
-        _mark(effect, "unknown", sentence, runtime, receipt.answer)
+        _record(effect, "unknown", sentence, runtime, receipt.answer)
         raise Stuck(f"{sentence} Either the system did not do it, or it was changed at the same moment; check the record.")
-    _done(effect, says, "done", dict(receipt.answer), runtime)
+    _record(effect, "done", f"{says}: done", runtime, receipt.answer)
     return True
 
 
@@ -98,18 +98,19 @@ def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) 
 
 def _look_up(effect: Effect, says: str, runtime: Runtime[MissionContext], why: str) -> bool:
     """Read whether it was done; where that does not tell, it is an incident."""
-    _mark(effect, "unknown", f"{says}: {why}", runtime)
-    if _told(effect, says, runtime):
+    _record(effect, "unknown", f"{says}: {why}", runtime)
+    if _found_done(effect, says, runtime):
         return True
     system = effect.tool.split(".")[0]
     raise Stuck(f"{says}: {why} The records do not tell whether it was done; look into {system} for it.")
 
 
-def _told(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
+def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
     """Whether every record that the step changes is found as the step leaves it; then it is done."""
     shown = bool(effect.expects) and bool(look(effect, runtime.context))
     if shown:
-        _done(effect, says, "done, as the records show", {"found": "its records are as it leaves them"}, runtime)
+        receipt = {"found": "its records are as it leaves them"}
+        _record(effect, "done", f"{says}: done, as the records show", runtime, receipt)
     return shown
 
 
@@ -120,41 +121,30 @@ def _honours_keys(effect: Effect, writer: Writer) -> bool:
         return False
 
 
-def _done(effect: Effect, says: str, how: str, receipt: Mapping[str, Any], runtime: Runtime[MissionContext]) -> None:
-    text = f"{effect.step + 1}. {says}: {how}"
-    observe(runtime, effect.run_id, [NewObservation("execute", "effect", text, {"key": effect.key, "receipt": dict(receipt)})])
-    _keep(effect, "done", "", runtime.context, receipt)
-    commit(runtime, effect.run_id)
-
-
-def _mark(
+def _record(
     effect: Effect,
     status: EffectStatus,
     sentence: str,
     runtime: Runtime[MissionContext],
     receipt: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write down what became of it. Whoever has lost the run meanwhile says so all the same: it is news."""
     if effect.status == status:  # as it is known already
         return
-    observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}")])
-    _keep(effect, status, sentence, runtime.context, receipt)
+    context, done = runtime.context, status == "done"
+    evidence = {"key": effect.key, "receipt": dict(receipt or {})} if done else {}
+    observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}", evidence)])
+    error, at = "" if done else sentence, context.clock()
+    try:
+        context.ledger.mark_effect(effect.key, status, None if receipt is None else dict(receipt), error or None, at=at)
+    except Refused:
+        if status != "failed":  # nothing was done
+            context.ledger.late(effect.key, receipt if done else None, error, at)
+        raise
     commit(runtime, effect.run_id)
 
 
-def _keep(
-    effect: Effect, status: EffectStatus, error: str, context: MissionContext, receipt: Mapping[str, Any] | None = None
-) -> None:
-    """Write down what became of it. Whoever has lost the run meanwhile says so all the same: it is news."""
-    at = context.clock()
-    try:
-        context.ledger.mark_effect(effect.key, status, receipt, error or None, at=at)
-    except Refused:
-        if status != "failed":  # nothing was done
-            context.ledger.late(effect.key, receipt if status == "done" else None, error, at)
-        raise
-
-
-#: seconds between looks at what does not show it yet: a system may take a moment
+#: seconds between reads of what does not show it yet: a system may take a moment
 PATIENCE = (0.2, 0.8)
 #: what names a record: its collection, and its key as in a proposal ("O-17")
 _Name = tuple[str, str]
@@ -176,30 +166,59 @@ class Kept:
 
 def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()) -> Kept:
     """Read the records that a step was to change, and no others, and compare each field with what was promised."""
-    promises, before = effect.expects or (), _known(context.ledger.facts(effect.run_id))
-    names = [_name(change, before, effect, context) for change in promises]
-    calls = {name: _read_of(name, before, promises) for name in names if name is not None}
-    unknown = [
-        f"{change['system']} {change['record']} is in nothing that was read"
-        for change, name in zip(promises, names, strict=True)
-        if name is None or calls[name] is None
-    ]
+    before: dict[_Name, Record] = {}
+    for fact in context.ledger.facts(effect.run_id):
+        tool = READ_TOOLS.get(fact.tool)
+        if tool is not None and fact.status == "ok" and fact.value is not None:
+            records = [fact.value] if tool.one else fact.value
+            before |= {(tool.collection, _key(tool.collection, record)): record for record in records}
+    reads = [(change, *_read_of(change, before, effect, context)) for change in effect.expects or ()]
+    unknown = [f"{change['system']} {change['record']} is in nothing that was read" for change, _, call in reads if call is None]
     if unknown:
         return Kept(unread=unknown)
-    asked = {name: call for name, call in calls.items() if call is not None}
     kept = Kept()
     for seconds in (0.0, *patience):
         time.sleep(seconds)
-        kept = _compared(effect, [name for name in names if name is not None], asked, before, context)
-        if kept:
+        kept = _compared(effect, [(change, name, call) for change, name, call in reads if call is not None], before, context)
+        if not (kept.broken or kept.unread):
             break
     return kept
 
 
+def _read_of(
+    change: _Change, before: Mapping[_Name, Record], effect: Effect, context: MissionContext
+) -> tuple[_Name, Call | None]:
+    """The record of a change, and the read that tells of it; None where nothing that was read is this record.
+
+    Of the system's records with this key, it is the one in a collection that the action changes. It is read by its key where
+    there is one, and by nothing that the step changes.
+    """
+    action = context.catalogue.get(effect.action)
+    changed = [path.collection for path, _ in action.effect] if action else list(KEYS)
+    same = ((collection, str(change["record"])) for collection in dict.fromkeys(changed))
+    name = next((name for name in same if name in before and name[0].split(".")[0] == change["system"]), None)
+    if name is None:
+        return ("", ""), None
+    collection, record = name[0], before[name]
+    touched = {str(one["field"]).partition("/")[0] for one in effect.expects or ()}
+    fitting = [
+        (tool_name, tool)
+        for tool_name, tool in READ_TOOLS.items()
+        if tool.collection == collection
+        and all(record.get(by) is not None and by not in touched for by in tool.by.values())
+        and (not tool.one or set(tool.by.values()) == set(KEYS[collection]))
+    ]
+    if not fitting:
+        return name, None
+    chosen, tool = min(fitting, key=lambda one: (not one[1].one, not one[1].by))
+    return name, Call(chosen, {arg: [record[by]] if arg != by else record[by] for arg, by in tool.by.items()})
+
+
 def _compared(
-    effect: Effect, names: Sequence[_Name], calls: Mapping[_Name, Call], before: Mapping[_Name, Record], context: MissionContext
+    effect: Effect, reads: Sequence[tuple[_Change, _Name, Call]], before: Mapping[_Name, Record], context: MissionContext
 ) -> Kept:
     kept, now = Kept(), dict[_Name, Record]()
+    calls = {name: call for _, name, call in reads}
     try:
         results = context.reader.read_all(list(calls.values()))
     except Refused as refusal:
@@ -208,9 +227,9 @@ def _compared(
         if result.status == "failed":
             kept.unread.append(result.error or f"{result.call.tool} could not be read")
             continue
-        told = result.value if isinstance(result.value, list) else [result.value] if result.value else []
-        now[name] = next((one for one in told if _key(name[0], one) == name[1]), {})
-    for name, change in zip(names, effect.expects or (), strict=True):
+        records = result.value if isinstance(result.value, list) else [result.value] if result.value else []
+        now[name] = next((one for one in records if _key(name[0], one) == name[1]), {})
+    for change, name, _ in reads:
         if name in now:
             kept.broken.extend(_broken(name, change, before[name], now[name], effect, context))
     return kept
@@ -221,62 +240,22 @@ def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: E
     if label in PART_KEYS and isinstance(promised, Mapping):
         new = added(before, now, label)
         fitting = [one for one in new if is_like(one, label, promised)]
-        if len(fitting) < 1 + _promised_before(effect, change, context):
-            shown = _said(new) if new else "nothing new"
-            yield f"{' '.join(name)} {label}: promised {_said(promised)} to be added, found {shown}"
+        # steps of the same plan that were done may have added the same already
+        plan = [one for one in context.ledger.effects(effect.run_id) if one.proposal_id == effect.proposal_id]
+        done = [one for one in plan if one.step < effect.step and one.status == "done"]
+        already = sum(canonical(dict(change)) == canonical(dict(other)) for one in done for other in one.expects or ())
+        if len(fitting) < 1 + already:
+            shown = _short(new) if new else "nothing new"
+            yield f"{' '.join(name)} {label}: promised {_short(promised)} to be added, found {shown}"
         return
     value = found(now, label)
     if canonical(value) != canonical(promised):
-        yield f"{' '.join(name)} {label}: promised {_said(promised)}, found {_said(value)}"
-
-
-def _promised_before(effect: Effect, change: _Change, context: MissionContext) -> int:
-    """How often steps of the same plan that were done added the same already."""
-    plan = [one for one in context.ledger.effects(effect.run_id) if one.proposal_id == effect.proposal_id]
-    done = [one for one in plan if one.step < effect.step and one.status == "done"]
-    return sum(canonical(dict(change)) == canonical(dict(other)) for one in done for other in one.expects or ())
-
-
-def _known(facts: Sequence[Fact]) -> dict[_Name, Record]:
-    """Every record that was read, as it was then."""
-    records: dict[_Name, Record] = {}
-    for fact in facts:
-        tool = READ_TOOLS.get(fact.tool)
-        if tool is None or fact.status != "ok" or fact.value is None:
-            continue
-        for record in [fact.value] if tool.one else fact.value:
-            records[tool.collection, _key(tool.collection, record)] = record
-    return records
-
-
-def _name(change: _Change, before: Mapping[_Name, Record], effect: Effect, context: MissionContext) -> _Name | None:
-    """The record of a change: of the system's records with this key, the one in a collection that the action changes."""
-    action = context.catalogue.get(effect.action)
-    changed = [path.collection for path, _ in action.effect] if action else list(KEYS)
-    same = ((collection, str(change["record"])) for collection in dict.fromkeys(changed))
-    return next((name for name in same if name in before and name[0].split(".")[0] == change["system"]), None)
-
-
-def _read_of(name: _Name, before: Mapping[_Name, Record], promises: Sequence[_Change]) -> Call | None:
-    """The read that tells of one record: by its key where there is one, and by nothing that the step changes."""
-    collection, record = name[0], before[name]
-    touched = {str(change["field"]).partition("/")[0] for change in promises}
-    fitting = [
-        (tool_name, tool)
-        for tool_name, tool in READ_TOOLS.items()
-        if tool.collection == collection
-        and all(record.get(by) is not None and by not in touched for by in tool.by.values())
-        and (not tool.one or set(tool.by.values()) == set(KEYS[collection]))
-    ]
-    if not fitting:
-        return None
-    chosen, tool = min(fitting, key=lambda one: (not one[1].one, not one[1].by))
-    return Call(chosen, {name: [record[by]] if name != by else record[by] for name, by in tool.by.items()})
+        yield f"{' '.join(name)} {label}: promised {_short(promised)}, found {_short(value)}"
 
 
 def _key(collection: str, record: Mapping[str, Any]) -> str:
     return "/".join(str(record.get(part)) for part in KEYS[collection])
 
 
-def _said(value: Any) -> str:
+def _short(value: Any) -> str:
     return f"{value!r:.300}"

@@ -9,10 +9,9 @@ close: write verdict and outcome. A run is finished when its ledger row says so.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from langgraph.runtime import Runtime
 
@@ -34,7 +33,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
     begun = _begun(proposal, context)
     if any(effect.status == "failed" for effect in begun):
-        return _after_failure(proposal, begun, runtime, looked_at=True)
+        return _after_failure(proposal, begun, runtime, seen_by_person=True)
     if all(effect.status == "intended" for effect in begun):  # or there is none yet
         again = _begin(run, proposal, runtime)
         if again is not None:
@@ -43,7 +42,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
         return {"outcome": "nothing_to_do"}
     for effect in _begun(proposal, context):
         if effect.status != "done" and not do(effect, proposal.plan[effect.step]["says"], runtime):
-            return _after_failure(proposal, _begun(proposal, context), runtime, looked_at=False)
+            return _after_failure(proposal, _begun(proposal, context), runtime, seen_by_person=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 
 
@@ -61,14 +60,24 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
         said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
-    intended = [effect for effect in _intended(proposal, changed.changes, context.clock()) if effect.step not in left_out]
+    now = context.clock()
+    intended = [
+        Effect(
+            run_id=run.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"], tool=action["tool"],
+            args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest), status="intended",
+            at=now,
+            expects=[{name: value for name, value in one.items() if name != "step"}
+                     for one in changed.changes if one["step"] == step + 1],
+        )
+        for step, action in enumerate(proposal.plan) if step not in left_out
+    ]  # fmt: skip
     try:
         context.ledger.intend(intended, changed.approval)
     except OverLimit as over:  # what went out since it was approved, or proposed
         observe(runtime, run.run_id, [NewObservation("execute", "check", f"Not done: {over}")])
         return {"proposal_id": None}
-    told = [f"{step + 1}. {proposal.plan[step]['says']}: skipped, its part was rejected" for step in sorted(left_out)]
-    observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in told])
+    skipped = [f"{step + 1}. {proposal.plan[step]['says']}: skipped, its part was rejected" for step in sorted(left_out)]
+    observe(runtime, run.run_id, [NewObservation("execute", "effect", text) for text in skipped])
     return None
 
 
@@ -89,33 +98,18 @@ def _unapproved(
         yield f"it says that it is approved, and {wrong}"
 
 
-def _intended(proposal: Proposal, changes: Sequence[Mapping[str, Any]], now: datetime) -> list[Effect]:
-    return [
-        Effect(
-            run_id=proposal.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"],
-            tool=action["tool"], args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest),
-            status="intended", at=now, expects=_changes_of(changes, step),
-        )
-        for step, action in enumerate(proposal.plan)
-    ]  # fmt: skip
-
-
-def _changes_of(changes: Sequence[Mapping[str, Any]], step: int) -> list[dict[str, Any]]:
-    return [{name: value for name, value in one.items() if name != "step"} for one in changes if one["step"] == step + 1]
-
-
 def _after_failure(
-    proposal: Proposal, begun: Sequence[Effect], runtime: Runtime[MissionContext], *, looked_at: bool
+    proposal: Proposal, begun: Sequence[Effect], runtime: Runtime[MissionContext], *, seen_by_person: bool
 ) -> MissionState:
-    """What was done before is taken back where it can be. Otherwise a person looks at it first, and then the Mission anew."""
+    """What was done before is taken back where it can be. Otherwise a person looks at it first, and then the Mission again."""
     failed = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed")
     undoing = not proposal.undoes and takes_back(proposal, runtime.context.ledger.effects(proposal.run_id))
     # of what takes steps back, the last one hands the case over: where that fails, nobody has it
     less = proposal.undoes and any(effect.status == "failed" and effect.step < len(proposal.plan) - 1 for effect in begun)
-    if not undoing and not less and not looked_at:
+    if not undoing and not less and not seen_by_person:
         raise Stuck(failed)
-    told = "the earlier steps will be undone" if undoing else "the data is read again"
-    observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed.removesuffix('.')}; {told}")])
+    then = "the earlier steps will be undone" if undoing else "the data is read again"
+    observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed.removesuffix('.')}; {then}")])
     again: MissionState = {"proposal_id": None}
     return {**again, "undoing": proposal.proposal_id} if undoing else again
 
