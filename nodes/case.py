@@ -14,7 +14,7 @@ from typing import Any
 from ledger.records import Event, Fact
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.functions.plain import moment
-from nodes.functions.stock import Claims, MissingCollection, Stock
+from nodes.functions.stock import CLAIM_FUNCTIONS, STOCK_FUNCTIONS, Claims, MissingCollection, Stock
 from nodes.letters import Letter
 from nodes.pack import Pack
 from rendering import words
@@ -87,17 +87,23 @@ class Case:
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
         for fact in facts:
             self._take_up(fact, known)
-        stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject, self._taken)
+        stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject, lambda: self._tried.taken)
         claims = Claims(self.records, self._needs, values.get("OMN_1", {}).get("tiers", ()))
         functions = {
             **PLAIN_FUNCTIONS,
-            **stock.functions(),
-            **claims.functions(),
+            **{name: getattr(stock, name) for name in STOCK_FUNCTIONS},
+            **{name: getattr(claims, name) for name in CLAIM_FUNCTIONS},
             "planned": lambda action: self._tried.planned.get(action, 0),
             "unmet": lambda finding: self._tried.unmet.get(finding, []),
         }
         self.scope = Scope({name: value for name, value in {**known, **values}.items() if name in pack.names}, functions)
-        self._name_conditions()
+        for name, source in pack.let.items():
+            here = self._recording()
+            try:
+                self.scope.define(name, here.evaluate(source))
+            except Unknown as unknown:
+                self.missing[name] = "; ".join(self.lacking(unknown))
+            self._looked_for[name] = frozenset(here._looked or ())
 
     def after(self, plan: PlanSoFar) -> "Case":
         """The case as conditions see it when a plan has come so far."""
@@ -107,29 +113,29 @@ class Case:
 
     @cached_property
     def findings(self) -> list[dict[str, Any]]:
-        """The findings that are so, and those that cannot be told, in the order of the pack.
+        """The findings that are so, and those that are not known, in the order of the pack.
 
         Each is {"id", "dimension", "about": {name: element}, "says", "facts": [names of the reads it is made of],
-        "lacking": [why it cannot be told]}.
+        "lacking": [why it is not known]}.
         """
         found: list[dict[str, Any]] = []
         for dimension, findings in self.pack.findings.items():
             for finding in findings:
-                here = self._looking_anew()
-                told = {"id": finding.id, "dimension": dimension, "about": {}, "says": "", "facts": [], "lacking": []}
+                here = self._recording()
+                common = {"id": finding.id, "dimension": dimension, "about": {}, "says": "", "facts": [], "lacking": []}
                 try:
                     for about in here.elements(finding.each):
                         if here.holds(finding.when, about):
                             says = here.sentence(finding.says, about)
-                            found.append({**told, "about": about, "says": says, "facts": here._behind(finding.id)})
+                            found.append({**common, "about": about, "says": says, "facts": here._behind(finding.id)})
                 except Unknown as unknown:
-                    found.append({**told, "lacking": self.lacking(unknown)})
+                    found.append({**common, "lacking": self.lacking(unknown)})
         return found
 
     def evaluate(self, source: str, bound: Mapping[str, Any] | None = None) -> Any:
         """The value of a condition (or of a computed value, with its =) that stands in the pack.
 
-        Raises Unknown when it cannot be told from what is known.
+        Raises Unknown when it is not known from what is known.
         """
         expression = self.pack.expressions[source]
         if not expression.functions:
@@ -150,14 +156,14 @@ class Case:
                 self._looked |= looked
 
     def known(self, source: str) -> Any:
-        """The value of a condition that stands in the pack, None where it cannot be told."""
+        """The value of a condition that stands in the pack, None where it is not known."""
         try:
             return self.evaluate(source)
         except Unknown:
             return None
 
     def holds(self, source: str, bound: Mapping[str, Any] | None = None) -> bool:
-        """True if a condition of the pack holds. Raises Unknown when it cannot be told."""
+        """True if a condition of the pack holds. Raises Unknown when it is not known."""
         return source == "true" or self.evaluate(source, bound) is True
 
     def value(self, raw: Any, bound: Mapping[str, Any] | None = None) -> Any:
@@ -178,13 +184,33 @@ class Case:
         `shown_as` says what stands in a hole instead, from its expression and its value, as for readers who may not see all.
         """
         pieces = self.pack.templates[source].pieces
-        return "".join(piece if isinstance(piece, str) else self._said(piece, bound, shown_as) for piece in pieces)
+        said = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                said.append(piece)
+                continue
+            try:
+                value = self.evaluate(piece.source, bound)
+            except Unknown:
+                said.append("(not known)")
+            else:
+                said.append((shown_as or shown)(piece, value))
+        return "".join(said)
 
     def letter(self, draft: str, bound: Mapping[str, Any] | None = None) -> Letter:
         """A draft of the pack for somebody outside: days and money as people write them, nothing where a fact is not known."""
         text = self.pack.drafts[draft]
-        holes = [piece for piece in self.pack.templates[text].pieces if isinstance(piece, Expression)]
-        return Letter(draft, text, {hole.source: self._written(hole, bound) for hole in holes})
+        holes = dict[str, str]()
+        for hole in (piece for piece in self.pack.templates[text].pieces if isinstance(piece, Expression)):
+            try:
+                value = self.evaluate(hole.source, bound)
+            except Unknown:
+                value = None
+            if isinstance(value, str) and hole.source.endswith(("_at", "eta")):
+                holes[hole.source] = _day(value)
+            else:
+                holes[hole.source] = "" if value is None else _UNRULY.sub(" ", shown(hole, value)).strip()
+        return Letter(draft, text, holes)
 
     def lacking(self, unknown: Unknown) -> list[str]:
         """Why an expression is unknown: what could not be read, in sentences."""
@@ -198,20 +224,21 @@ class Case:
         plan: PlanSoFar = self.scope.bound.get(_TRIED, self._plan)
         return plan
 
-    def _taken(self) -> Mapping[tuple[str, str], int]:
-        return self._tried.taken
-
-    def _looking_anew(self) -> "Case":
-        """The same, which knows what its functions look into from now on."""
-        anew = copy(self)
-        anew._looked = set()
-        return anew
+    def _recording(self) -> "Case":
+        """The same, which records what its functions look into from now on."""
+        recording = copy(self)
+        recording._looked = set()
+        return recording
 
     def _behind(self, finding_id: str) -> list[str]:
         """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
         reach = self.pack.reach[finding_id]
         looked = (self._looked or set()).union(*(self._looked_for.get(name, ()) for name in reach))
-        return [name for name, read in self.pack.reads.items() if name in reach or _collection(read.tool) in looked]
+        return [
+            name
+            for name, read in self.pack.reads.items()
+            if name in reach or (read.tool in READ_TOOLS and READ_TOOLS[read.tool].collection in looked)
+        ]
 
     def _take_up(self, fact: Fact, known: dict[str, Any]) -> None:
         tool = READ_TOOLS.get(fact.tool)
@@ -241,33 +268,6 @@ class Case:
     def _why_unread(self, collection: str) -> str:
         return self._unread.get(collection, f"{collection} was not read")
 
-    def _name_conditions(self) -> None:
-        for name, source in self.pack.let.items():
-            here = self._looking_anew()
-            try:
-                self.scope.define(name, here.evaluate(source))
-            except Unknown as unknown:
-                self.missing[name] = "; ".join(self.lacking(unknown))
-            self._looked_for[name] = frozenset(here._looked or ())
-
-    def _said(self, expression: Expression, bound: Mapping[str, Any] | None, shown_as: ShownAs | None = None) -> str:
-        try:
-            value = self.evaluate(expression.source, bound)
-        except Unknown:
-            return "(not known)"
-        return (shown_as or shown)(expression, value)
-
-    def _written(self, expression: Expression, bound: Mapping[str, Any] | None) -> str:
-        try:
-            value = self.evaluate(expression.source, bound)
-        except Unknown:
-            return ""
-        if value is None:
-            return ""
-        if isinstance(value, str) and expression.source.endswith(("_at", "eta")):
-            return _day(value)
-        return _UNRULY.sub(" ", shown(expression, value)).strip()
-
 
 def shown(expression: Expression, value: Any) -> str:
     """A value as it stands in a sentence."""
@@ -275,16 +275,9 @@ def shown(expression: Expression, value: Any) -> str:
         return f"${value / 100:,.2f}"
     if isinstance(value, str) and _MOMENT.search(expression.source):
         return _when(value)[:LONGEST_SAID]
-    said = [words(one) if isinstance(one, str) and _CODE.search(expression.source) else str(one) for one in _listed(value)]
+    values = value if isinstance(value, list) else [value]
+    said = [words(one) if isinstance(one, str) and _CODE.search(expression.source) else str(one) for one in values]
     return ", ".join(said)[:LONGEST_SAID]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _collection(tool: str) -> str | None:
-    return READ_TOOLS[tool].collection if tool in READ_TOOLS else None
 
 
 def _day(text: str) -> str:

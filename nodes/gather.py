@@ -19,7 +19,7 @@ from nodes.pack import GIVEN, Pack, Read
 from nodes.state import MissionContext, MissionState, observe
 from nodes.understanding import UNDERSTAND, reading_for
 from nodes.undo import left_to_undo
-from systems.calls import Call, Reader, ReadResult
+from systems.calls import Call, Reader
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
@@ -41,20 +41,20 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": kept, "proposal_id": None}
     if look > 1:
         return {**looked, "look": look}
-    return {**looked, "look": look, "undoing": left_to_undo(context.ledger, run_id)}  # of a run that was started anew
+    return {**looked, "look": look, "undoing": left_to_undo(context.ledger, run_id)}  # of a run that was started again
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:
     """The facts of a case, in the order of the pack; reads that need nothing of one another go side by side."""
     known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": iso(event.as_of), "subject": event.subject}
-    scope, told = Scope(known, PLAIN_FUNCTIONS), dict[str, Any]()
+    scope, evaluated = Scope(known, PLAIN_FUNCTIONS), dict[str, Any]()
     facts: dict[str, Fact] = {}
     while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
         wave: list[tuple[str, Call]] = []
         for name, read in pack.reads.items():
             if name in facts or not _needs(pack, read) <= facts.keys() | GIVEN:
                 continue
-            asked = _asked(pack, name, read, scope, told, clock)
+            asked = _asked(pack, name, read, scope, evaluated, clock)
             if isinstance(asked, Call):
                 wave.append((name, asked))
                 continue
@@ -62,19 +62,25 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
             if asked.status == "ok":
                 scope.define(name, asked.value)
         for (name, _), result in zip(wave, reader.read_all([call for _, call in wave]), strict=True):
-            facts[name] = _fact(name, result)
+            facts[name] = Fact(  # as the ledger keeps it, so that what is read again later can be compared with it
+                name=name, tool=result.call.tool, args=result.call.args, status=result.status,
+                value=storable(result.value), read_at=result.read_at, error=result.error,
+            )  # fmt: skip
             if result.status == "ok":
                 scope.define(name, result.value)
     return [facts[name] for name in pack.reads]
 
 
-def _asked(pack: Pack, name: str, read: Read, scope: Scope, told: dict[str, Any], clock: Clock) -> Call | Fact:
+def _asked(pack: Pack, name: str, read: Read, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Call | Fact:
     """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
     lacking = sorted(_needs(pack, read) - scope.names.keys())
     if lacking:
         return _failed(name, read, f"{read.tool} was not called, because there is no {lacking[0]}", clock)
     try:
-        args = {key: _argument(pack, raw, scope, told) for key, raw in read.args.items()}
+        for raw in read.args.values():
+            if raw in pack.expressions and raw not in evaluated:
+                evaluated[raw] = pack.expressions[raw].evaluate(scope)
+        args = {key: evaluated.get(raw, raw) if isinstance(raw, str) else raw for key, raw in read.args.items()}
     except Unknown as unknown:
         return _failed(name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock)
     unknown_of = next((key for key, value in args.items() if value is None), None)
@@ -90,22 +96,6 @@ def _needs(pack: Pack, read: Read) -> set[str]:
     return {name for raw in read.args.values() if raw in pack.expressions for name in pack.expressions[raw].names}
 
 
-def _argument(pack: Pack, raw: Any, scope: Scope, told: dict[str, Any]) -> Any:
-    if raw not in pack.expressions:
-        return raw
-    if raw not in told:
-        told[raw] = pack.expressions[raw].evaluate(scope)
-    return told[raw]
-
-
-def _fact(name: str, result: ReadResult) -> Fact:
-    """As the ledger keeps it, so that what is read again later can be compared with it."""
-    return Fact(
-        name=name, tool=result.call.tool, args=result.call.args, status=result.status,
-        value=storable(result.value), read_at=result.read_at, error=result.error,
-    )  # fmt: skip
-
-
 def _failed(name: str, read: Read, error: str, clock: Clock) -> Fact:
     return Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock(), error=error)
 
@@ -118,7 +108,9 @@ def _shows_texts(pack: Pack) -> bool:
 
 
 def _observation(fact: Fact) -> NewObservation:
-    asked = ", ".join(f"{key} {_short(value)}" for key, value in fact.args.items())
+    short = {key: f"{len(value)} of them" if isinstance(value, list) and len(value) > 3 else str(value)[:80]
+             for key, value in fact.args.items()}  # fmt: skip
+    asked = ", ".join(f"{key} {value}" for key, value in short.items())
     if fact.status == "failed":
         return NewObservation("gather", "missing", fact.error or f"{fact.tool} could not be read", {"tool": fact.tool})
     if isinstance(fact.value, dict) and "read_by" in fact.value:
@@ -127,7 +119,3 @@ def _observation(fact: Fact) -> NewObservation:
         return NewObservation("gather", "read", f"A model ({by}) read the text as {intent}: “{said}”", evidence)
     found = "no record" if fact.status == "absent" else f"{len(fact.value)} records" if isinstance(fact.value, list) else "read"
     return NewObservation("gather", "read", f"{fact.tool}({asked}): {found}", {"tool": fact.tool, "fact": fact.name})
-
-
-def _short(value: Any) -> str:
-    return f"{len(value)} of them" if isinstance(value, list) and len(value) > 3 else str(value)[:80]

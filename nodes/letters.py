@@ -8,11 +8,9 @@ used, and the pack's stands. The tone is the model's.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nodes.quoting import contacts, foreign, quotable
 from nodes.tone import new_words
-from systems.catalogue import Catalogue
 
 MOST_CHARACTERS = 1_500
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -43,12 +41,6 @@ def filled(text: str, holes: Mapping[str, str]) -> str:
     """A text with its {holes} filled. Raises KeyError for one that is not known."""
     told = _HOLE.sub(lambda hole: holes[hole[1]], text)
     return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", told)).strip()
-
-
-def args_without_words(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """The arguments of a step but letters and addresses: what of it may stand in a checkpoint, or in what a model is asked."""
-    kinds = catalogue[step["name"]].args if step["name"] in catalogue else {}
-    return {name: value for name, value in step["args"].items() if kinds.get(name) not in ("address", "text")}
 
 
 def problems(letter: Letter, text: str) -> list[str]:

@@ -255,17 +255,14 @@ class Pack(_PackPart):
         """The pack itself, and its parts."""
         return (self, *self.parts.values())
 
-    def priority(self, finding_id: str) -> str | None:
-        """The clause by which the elements of a finding are served in their order, if it has one."""
-        return self._priorities.get(finding_id)
-
     @cached_property
     def open_choices(self) -> frozenset[str]:
         """The findings of which any option that works may be chosen."""
         return frozenset(one.id for findings in self.findings.values() for one in findings if one.choice == "any")
 
     @cached_property
-    def _priorities(self) -> Mapping[str, str]:
+    def priorities(self) -> Mapping[str, str]:
+        """Finding -> the clause by which its elements are served in their order, where it has one."""
         return {one.id: one.priority for findings in self.findings.values() for one in findings if one.priority}
 
     @cached_property
@@ -337,7 +334,7 @@ class Pack(_PackPart):
             *self.approval.limits,
             *(rule.clause for rule in self.approval.raises),
         ]
-        return tuple(dict.fromkeys([*of_conclusions, *self._priorities.values(), *self.missing.cites, *raising]))
+        return tuple(dict.fromkeys([*of_conclusions, *self.priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property
     def reach(self) -> Mapping[str, frozenset[str]]:

@@ -1,7 +1,7 @@
 """The planner: the embedded reasoner. It needs no model and gives the same plan for the same case.
 
 Dimension by dimension it takes the first workable option for every finding. An option that ends the case ends it, and
-the verdict says what of the plan so far is kept. A finding that cannot be told ends it too, when it is reached: missing
+the verdict says what of the plan so far is kept. A finding that is not known ends it too, when it is reached: missing
 evidence is escalated, never guessed. What the plan then means (`conclusions`) gives the verdict. Last, the actions are
 put in order by what they change and what must come before them.
 
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ledger.records import NewObservation
 from nodes.case import Case, PlanSoFar
 from nodes.letters import Letter
 from nodes.pack import Conclusion, Option, Step
@@ -80,6 +81,12 @@ class Planner:
         return dict(plan_of_rules(task.case, task.catalogue).draft)
 
 
+def planners_plan(task: Task, because: str) -> dict[str, Any]:
+    """The planner's plan, where a model gives none that stands."""
+    made = Planner().propose(task)
+    return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", because), *made["said"]]}
+
+
 def plan_of_rules(case: Case, catalogue: Catalogue) -> Composed:
     """The plan of the planner: made once for a case, whoever asks for it."""
     known = _PLANNED.get(case)
@@ -131,7 +138,7 @@ class _Trial:
                 if lacking:
                     return self.lacking(lacking)
                 continue
-            clause = self.case.pack.priority(finding_id)
+            clause = self.case.pack.priorities.get(finding_id)
             others = clause is not None and self._another_order_differs(found)
             if end := self._meet(found):
                 return end
@@ -168,7 +175,7 @@ class _Trial:
                 bound = self._workable(option, finding)
                 if bound is None:
                     lost.append(self.case.sentence(option.otherwise, finding["about"]))
-                    self._alternative(option, finding, lost[-1])
+                    self.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost[-1]})
                     continue
                 says = self.case.sentence(option.says, bound) if option.says else ""
                 end = self._take(option, finding["id"], " ".join([finding["says"], says]).strip(), bound)
@@ -202,12 +209,9 @@ class _Trial:
         taken = next((option for option in works if option.id == self._picks.get(point)), works[0])
         others = [option for option in works if option is not taken]
         self.choices[point] = [taken.id, *(option.id for option in others)]
-        for option in others:
-            self._alternative(option, finding, f"it works too, and {taken.id} was chosen")
+        because = f"it works too, and {taken.id} was chosen"
+        self.alternatives += [{"option": option.id, "for": finding["id"], "lost_because": because} for option in others]
         return [*lost, taken]
-
-    def _alternative(self, option: Option, finding: Found, because: str) -> None:
-        self.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": because})
 
     def _workable(self, option: Option, finding: Found) -> dict[str, Any] | None:
         """What the option binds if it is workable, else None."""
@@ -244,19 +248,19 @@ class _Trial:
         for here in self.case.elements(step.each, bound):
             if not self.case.holds(step.if_, here):
                 continue
-            args = {name: self._argument(raw, here) for name, raw in step.args.items()}
+            args = dict[str, Any]()
+            for name, raw in step.args.items():
+                if isinstance(raw, dict) and raw.keys() == {"draft"}:
+                    letter = self.case.letter(raw["draft"], here)
+                    args[name] = letter.filled
+                    self.letters[letter.filled] = letter
+                else:
+                    args[name] = self.case.value(raw, here)
             if step.action:
                 yield {"name": step.action, "args": args}, step.cites
             else:
                 for inner in self.case.pack.procedures[str(step.procedure)].do:
                     yield from self._perform(inner, {**here, **args})
-
-    def _argument(self, raw: Any, bound: Mapping[str, Any]) -> Any:
-        if not isinstance(raw, dict) or raw.keys() != {"draft"}:
-            return self.case.value(raw, bound)
-        letter = self.case.letter(raw["draft"], bound)
-        self.letters[text := letter.filled] = letter
-        return text
 
 
 def _other_orders(found: Sequence[Found]) -> Iterable[Sequence[Found]]:

@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 from errors import Stuck
 from ledger.records import NewObservation
 from nodes.case import Case
-from nodes.planner import Planner, escalation
+from nodes.planner import Planner, escalation, planners_plan
 from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import undoing
 
@@ -20,7 +20,16 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     context, run_id = runtime.context, state["run_id"]
     case = context.case(context.ledger.run(run_id), state["look"])
     made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, case)}
-    observe(runtime, run_id, [*_said(made), _observation(made)])
+    # what a draft says of itself; sentences alone are about the plan
+    said = [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
+    steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
+    evidence: dict[str, Any] = {
+        "for": {action["name"]: action.get("for") for action in made["plan"]},
+        "alternatives": made["alternatives"],
+        **{name: made[name] for name in ("model", "prompt", "reasons") if name in made},
+    }
+    proposes = f"{made['author']} proposes {made['verdict']}: {steps}"
+    observe(runtime, run_id, [*said, NewObservation("propose", "plan", proposes, evidence)])
     return {"draft": context.ledger.draft(run_id, {name: value for name, value in made.items() if name != "said"})}
 
 
@@ -44,15 +53,10 @@ def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str,
         back = undoing(case, undone, context.ledger.effects(state["run_id"]), context.catalogue)
         return {**back, "undoes": undoes}
     if tries == asked:
-        return _after_a_model(context, state, case)
+        tried = f"({tries} tried, see above)"
+        says = f"No plan of {context.reasoner.name} passed the check {tried}; the planner's plan is used"
+        return planners_plan(brief(context, state, case), says)
     return context.reasoner.propose(brief(context, state, case))
-
-
-def _after_a_model(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
-    """The planner's plan, where none of a model passed the check."""
-    made = Planner().propose(brief(context, state, case))
-    says = f"No plan of {context.reasoner.name} passed the check ({state['tries']} tried, see above); the planner's plan is used"
-    return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", says), *made["said"]]}
 
 
 def _queue(context: MissionContext, run_id: str, case: Case) -> str:
@@ -75,18 +79,3 @@ def _edited(context: MissionContext, run_id: str) -> dict[str, Any]:
         "alternatives": list(before.alternatives),
         "confidence": before.confidence,
     }
-
-
-def _said(made: dict[str, Any]) -> list[NewObservation]:
-    """What a draft says of itself for the rail; sentences alone are about the plan."""
-    return [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
-
-
-def _observation(made: dict[str, Any]) -> NewObservation:
-    steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
-    evidence: dict[str, Any] = {
-        "for": {action["name"]: action.get("for") for action in made["plan"]},
-        "alternatives": made["alternatives"],
-        **{name: made[name] for name in ("model", "prompt", "reasons") if name in made},
-    }
-    return NewObservation("propose", "plan", f"{made['author']} proposes {made['verdict']}: {steps}", evidence)

@@ -2,7 +2,7 @@
 
 What the graph is resumed with is not looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -12,7 +12,6 @@ from errors import Stuck
 from ledger.base import Ledger
 from ledger.limits import Standing, asked, shown
 from ledger.records import Decision, NewObservation, Proposal
-from nodes.letters import args_without_words
 from nodes.state import MissionContext, MissionState, observe
 from systems.catalogue import Catalogue
 
@@ -58,6 +57,12 @@ def request(proposal: Proposal | None, catalogue: Catalogue, limits: Sequence[St
             "limits": [f"{one.whose}: {one.of}" for one in limits],
         },
     }
+
+
+def args_without_words(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The arguments of a step but letters and addresses: what of it may stand in a checkpoint, or in what a model is asked."""
+    kinds = catalogue[step["name"]].args if step["name"] in catalogue else {}
+    return {name: value for name, value in step["args"].items() if kinds.get(name) not in ("address", "text")}
 
 
 def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:

@@ -48,10 +48,6 @@ class Stock:
         self._records, self._needs, self._trust, self._as_of = records, needs, trust, as_of
         self._subject, self._taken = subject, taken
 
-    def functions(self) -> Mapping[str, Callable[..., Any]]:
-        """The functions by the name that packs use."""
-        return {name: getattr(self, name) for name in STOCK_FUNCTIONS}
-
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
         self._needs("wms.stock")
@@ -185,10 +181,6 @@ class Claims:
 
     def __init__(self, records: Records, needs: Callable[[str], None], tiers: Sequence[str]) -> None:
         self._records, self._needs, self._tiers = records, needs, list(tiers)
-
-    def functions(self) -> Mapping[str, Callable[..., Any]]:
-        """The functions by the name that packs use."""
-        return {name: getattr(self, name) for name in CLAIM_FUNCTIONS}
 
     def reservations(self, sku: str) -> list[dict[str, Any]]:
         """The lines of open orders with this SKU that do not wait for a delivery."""

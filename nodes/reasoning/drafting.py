@@ -6,13 +6,12 @@ Nothing is believed here: whether the draft follows, what its reasons rest on an
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from errors import NoAnswer
 from ledger.records import NewObservation
 from models.masking import MARK
 from nodes.derivation import Plan, derived
 from nodes.governance import tier
 from nodes.letters import filled, problems
-from nodes.planner import Planner, escalation
+from nodes.planner import escalation
 from nodes.quoting import LONGEST, contacts, foreign
 from nodes.reasoning.answers import HAND_OVER
 from nodes.reasoning.prompt_context import Sight
@@ -23,17 +22,6 @@ LONGEST_SUMMARY, LONGEST_ALTERNATIVE = 600, 200
 #: of all letters of a draft together, so that the state stays small; what is above it keeps the pack's words
 LONGEST_LETTERS = 6_000
 Answer = Mapping[str, Any]
-
-
-def planners_plan(task: Task, because: str) -> dict[str, Any]:
-    """The planner's plan, where a model gives none."""
-    made = Planner().propose(task)
-    return {**made, "author": Planner.name, "said": [NewObservation("propose", "missing", because), *made["said"]]}
-
-
-def without_an_answer(task: Task, name: str, failed: NoAnswer) -> dict[str, Any]:
-    """The planner's plan, where a model was asked and gave no answer."""
-    return planners_plan(task, f"{name} gave no answer: {failed} The planner's plan is used.")
 
 
 def chosen(answer: Answer, task: Task, sight: Sight, plans: Sequence[Plan], by: Mapping[str, str]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from ledger.model_calls import ModelCall, ModelCallEnd, Spent, check_budgets
 from models.calls import Limits, Model, Question
 from models.masking import Masks
 from models.prompts import Prompt, block
-from nodes.letters import args_without_words
 from nodes.reasoning.answers import Schema
 from nodes.reasoning.prompt_context import Sight, hiding
+from nodes.review import args_without_words
 from nodes.state import Task
 
 #: Questions of one purpose in one look of a run: three drafts, and one more read. What was cut off by a crash counts.

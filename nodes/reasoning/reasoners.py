@@ -13,8 +13,9 @@ from errors import NoAnswer
 from models.calls import Limits, Model
 from models.prompts import Prompt
 from nodes.derivation import feasible
+from nodes.planner import planners_plan
 from nodes.reasoning.answers import OWN_PLAN, choice_schema, plan_schema
-from nodes.reasoning.drafting import chosen, planned, planners_plan, without_an_answer
+from nodes.reasoning.drafting import chosen, planned
 from nodes.reasoning.model_client import Mind
 from nodes.reasoning.prompt_context import read_more, see
 from nodes.state import Task
@@ -44,7 +45,7 @@ class Llm:
         try:
             return self._made(task)
         except NoAnswer as failed:
-            return without_an_answer(task, self.name, failed)
+            return planners_plan(task, f"{self.name} gave no answer: {failed} The planner's plan is used.")
 
     def _made(self, task: Task) -> dict[str, Any]:
         """The plan of the model. Raises NoAnswer."""
