@@ -4,14 +4,15 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 import orjson
+from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nodes.packs.conditions import compile_condition
-from nodes.packs.cron import check_cron
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
@@ -21,6 +22,9 @@ OF_FUNCTIONS = ("STK-2", "OMN-1")
 _FIELD = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
+#: of cron: numbers and names; not what croniter knows besides: seconds, years, @daily, chance (H and R)
+_CRON_FIELD = r"(?![HRhr]\b)[0-9A-Za-z*/,#-]+"
+_CRON_FIELDS = re.compile(rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}")
 
 
 class _PackPart(BaseModel):
@@ -132,6 +136,17 @@ class Raise(_PackPart):
     clause: str
     for_: str = Field(alias="for")
     that: str
+
+
+def check_cron(schedule: str) -> None:
+    """Raises ValueError for what is no schedule (cron with five fields in UTC), and for one that never comes."""
+    try:
+        if not _CRON_FIELDS.fullmatch(schedule):
+            raise CroniterBadCronError
+        croniter(schedule, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
+    except (CroniterBadCronError, CroniterBadDateError):
+        sentence = f"{schedule!r} is not a schedule; write it as cron in UTC, such as 0 6 * * * for every morning"
+        raise ValueError(sentence) from None
 
 
 class Book(_PackPart):

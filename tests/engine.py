@@ -24,8 +24,8 @@ from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Observation, Proposal
 from nodes.case import Case
-from nodes.gather import read_facts
 from nodes.check import Judgement, judge
+from nodes.gather import read_facts
 from nodes.planner import Planner
 from nodes.state import MissionContext, Task
 from nodes.understanding import Listening, Phrasebook

@@ -7,7 +7,7 @@ from itertools import count, pairwise
 from typing import Any
 
 from nodes.governance import GIVEN_AWAY, tier
-from nodes.pack import GIVEN, Book, Conclusion, Finding, ModelSight, Option, Pack, Step, Way
+from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack, Step, Way
 from nodes.packs.hints import reached
 from systems.catalogue import Catalogue
 
@@ -39,8 +39,18 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 
 def condition(source: str, values: Values) -> str:
     """A condition with words for its signs, and beside every clause value the value in force: FRD-2 elevated (0.4)."""
+
+    def valued(match: re.Match[str]) -> str:
+        family, number, name = match.groups()
+        known = values.get(f"{family}_{number}", {}).get(name)
+        return f"{family}-{number} {name}" + (f" ({_shown(name, known)})" if known is not None else "")
+
     pieces = _TEXT.split(" ".join(source.split()))
-    return "".join(piece if i % 2 else _outside_texts(piece, values) for i, piece in enumerate(pieces)).strip()
+    for place in range(0, len(pieces), 2):  # texts stand between
+        for sign, word in _WORDS:
+            pieces[place] = re.sub(sign, word, pieces[place])
+        pieces[place] = _CLAUSE_VALUE.sub(valued, pieces[place])
+    return "".join(pieces).strip()
 
 
 def sentence(source: str, values: Values) -> str:
@@ -57,7 +67,7 @@ def sentence(source: str, values: Values) -> str:
 def doings(pack: Pack, way: Way, catalogue: Catalogue, automate: Mapping[str, Any], values: Values) -> Iterator[str]:
     """Every action of an option or conclusion with its tier, those of procedures among them."""
     for step, given in spelled_out(pack, way.do):
-        args = {name: _told(raw) for name, raw in given.items()}
+        args = {name: _source(raw) for name, raw in given.items()}
         action = {"name": str(step.action), "args": given}
         when = f", if {condition(step.if_, values)}" if step.if_ != "true" else ""
         each = "".join(f", for each {name} of {condition(source, values)}" for name, source in step.each.items())
@@ -98,18 +108,11 @@ def _bare(source: str) -> str:
     return source[1:-1] if source.startswith("(") and ") && (" not in source else source
 
 
-def ending(way: Way) -> str:
+def _ending(way: Way) -> str:
     """How a case goes on after an option or conclusion."""
     if way.escalate:
         return f"escalate to {way.escalate}"
     return f"verdict {way.end}" if way.end else "goes on"
-
-
-def option_in_words(one: Option, values: Values) -> str:
-    """When an option is taken, and what it chooses."""
-    when = [f"if {condition(one.when, values)}"] if one.when != "true" else []
-    chosen = [f"with the first {name} of {condition(source, values)}" for name, source in one.choose.items()]
-    return ", ".join([*when, *chosen])
 
 
 def approval_in_words(pack: Pack, values: Values) -> Iterator[str]:
@@ -120,17 +123,15 @@ def approval_in_words(pack: Pack, values: Values) -> Iterator[str]:
     for action, templates in alone["automate_templates"].items():
         yield f"no one: {action} with {', '.join(templates)} ({rule.automate})"
     yield f"{base['role']}: every other plan, at least ({rule.base})"
-    for band in _of(rule.bands, values)["bands"]:
-        up_to = f"up to {_shown('_cents', band['up_to_cents'])} at stake" if "up_to_cents" in band else "above that"
-        yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.bands})"
-    for band in _of(rule.costs, values)["bands"]:
-        up_to = f"up to {_shown('_cents', band['up_to_cents'])} given away" if "up_to_cents" in band else "above that"
-        yield f"{band['role']}{', two different people' if band.get('four_eyes') else ''}: {up_to} ({rule.costs})"
+    for clause, counted in ((rule.bands, "at stake"), (rule.costs, "given away")):
+        for band in _of(clause, values)["bands"]:
+            up_to = f"up to {_shown('_cents', band['up_to_cents'])} {counted}" if "up_to_cents" in band else "above that"
+            yield f"{_approvers(band)}: {up_to} ({clause})"
     for clause in rule.limits:
         for one in _of(clause, values)["limits"]:
             per, days = one["per"], "day" if one["days"] == 1 else f"{one['days']} days"
             more = f"above {_shown('_cents', one['most_cents'])} {one.get('counts', GIVEN_AWAY)} per {per} in a {days}"
-            yield f"{one['role']}{', two different people' if one.get('four_eyes') else ''}: {more} ({clause})"
+            yield f"{_approvers(one)}: {more} ({clause})"
     for one in rule.raises:
         yield f"{_of(one.clause, values)['role']}, at least: {one.for_} if {condition(one.that, values)} ({one.clause})"
     yield "a person other than the editor: every edited plan"
@@ -139,21 +140,12 @@ def approval_in_words(pack: Pack, values: Values) -> Iterator[str]:
         yield f"who edited it, if {rule.own.owner.removeprefix('=')} and only the tone of {actions} ({rule.own.clause})"
 
 
+def _approvers(rule: Mapping[str, Any]) -> str:
+    return f"{rule['role']}{', two different people' if rule.get('four_eyes') else ''}"
+
+
 def _of(clause: str, values: Values) -> Mapping[str, Any]:
     return values[clause.replace("-", "_")]
-
-
-def _outside_texts(piece: str, values: Values) -> str:
-    for sign, word in _WORDS:
-        piece = re.sub(sign, word, piece)
-    return _CLAUSE_VALUE.sub(lambda match: _clause_value(match, values), piece)
-
-
-def _clause_value(match: re.Match[str], values: Values) -> str:
-    family, number, name = match.groups()
-    known = values.get(f"{family}_{number}", {}).get(name)
-    told = f" ({_shown(name, known)})" if known is not None else ""
-    return f"{family}-{number} {name}{told}"
 
 
 def _shown(name: str, value: Any) -> str:
@@ -162,7 +154,7 @@ def _shown(name: str, value: Any) -> str:
     return f"${value / 100:,.2f}" if name.endswith("_cents") and isinstance(value, int) else str(value)
 
 
-def _told(raw: Any) -> Any:
+def _source(raw: Any) -> Any:
     """An argument as it is, or what it is computed from, in braces."""
     return f"{{{raw[1:].strip()}}}" if _computed(raw) else raw
 
@@ -187,7 +179,12 @@ class Branch:
 def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: Values) -> Branch:
     """A pack, its parts each in full; `flow` are the lines that tell how a run flows."""
     head = Branch("How a run flows", _leaves(flow), "heading")
-    book = [part.book for part in pack.and_parts if part.book]
+    books = [
+        f"`missions run {one.event} --all`{f', and automatically at {one.schedule} (UTC)' if one.schedule else ''}"
+        f": every {one.field} of {one.tool}"
+        for one in (part.book for part in pack.and_parts)
+        if one
+    ]
     if pack.parts:
         middle = [Branch(f"Part {name}", list(_inside(part, catalogue, values)), "heading") for name, part in pack.parts.items()]
     else:
@@ -195,15 +192,10 @@ def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: Value
     end = [
         Branch("Who approves", _leaves(approval_in_words(pack, values)), "heading"),
         Branch(f"Cases with missing data go to {pack.missing.escalate} ({', '.join(pack.missing.cites)})", (), "heading"),
-        *(Branch(f"{_opened(one)}: every {one.field} of {one.tool}", (), "heading") for one in book),
+        *(Branch(text, (), "heading") for text in books),
     ]
     title = f"{pack.mission}: {pack.title}, version {pack.version}, {pack.digest}"
     return Branch(title, [head, *middle, *end], "heading")
-
-
-def _opened(book: Book) -> str:
-    by_itself = f", and automatically at {book.schedule} (UTC)" if book.schedule else ""
-    return f"`missions run {book.event} --all`{by_itself}"
 
 
 def _inside(pack: Pack, catalogue: Catalogue, values: Values) -> Iterator[Branch]:
@@ -226,20 +218,15 @@ def _inside(pack: Pack, catalogue: Catalogue, values: Values) -> Iterator[Branch
     verdicts = [f"{name}: {verdict.says}{_kept(verdict.keeps)}" for name, verdict in pack.verdicts.items() if name in ends]
     yield Branch("Verdicts", _leaves(verdicts), "heading")
     guards = [
-        f"{guard.for_} only if {condition(guard.that, values)}: {guard.says}{f' ({guard.cites})' if guard.cites else ''}"
+        f"{guard.for_} only if {condition(guard.that, values)}: {guard.says}{_cites([guard.cites] if guard.cites else [])}"
         for guard in pack.guards
     ]
     if guards:
         yield Branch("Guards", _leaves(guards), "heading")
     if pack.model:
-        yield Branch("A language model sees", _leaves(_seen(pack.model)), "heading")
-
-
-def _seen(model: ModelSight) -> Iterator[str]:
-    for name, fields in model.sees.items():
-        yield f"{name}: {', '.join(fields)}"
-    for name, extra in model.may_read.items():
-        yield f"{name}, if it asks for it: {', '.join(extra.sees)} of {extra.tool}"
+        seen = [f"{name}: {', '.join(fields)}" for name, fields in pack.model.sees.items()]
+        asked = [f"{name}, if it asks for it: {', '.join(one.sees)} of {one.tool}" for name, one in pack.model.may_read.items()]
+        yield Branch("A language model sees", _leaves([*seen, *asked]), "heading")
 
 
 def _reads(pack: Pack) -> Iterator[str]:
@@ -266,21 +253,20 @@ def _finding(pack: Pack, finding: Finding, catalogue: Catalogue, automate: Mappi
 
 
 def _option(pack: Pack, option: Option, place: int, catalogue: Catalogue, automate: Mapping[str, Any], values: Values) -> Branch:
-    cites = f" ({', '.join(option.cites)})" if option.cites else ""
-    conditions = option_in_words(option, values)
+    when = [f"if {condition(option.when, values)}"] if option.when != "true" else []
+    chosen = [f"with the first {name} of {condition(source, values)}" for name, source in option.choose.items()]
     inside = [
-        *([conditions] if conditions else []),
+        *([", ".join([*when, *chosen])] if when or chosen else []),
         *doings(pack, option, catalogue, automate, values),
         *([f"a part of the plan by itself: {option.part.removeprefix('=')}"] if option.part else []),
     ]
-    return Branch(f"{place}. {option.id} → {ending(option)}{cites}", _leaves(inside), "option")
+    return Branch(f"{place}. {option.id} → {_ending(option)}{_cites(option.cites)}", _leaves(inside), "option")
 
 
 def _conclusion(pack: Pack, conclusion: Conclusion, catalogue: Catalogue, automate: Mapping[str, Any], values: Values) -> Branch:
-    cites = f" ({', '.join(conclusion.cites)})" if conclusion.cites else ""
     inside = [*_whether(conclusion, values), *doings(pack, conclusion, catalogue, automate, values)]
     says = sentence(conclusion.says, values)
-    return Branch(f"{conclusion.id} → {ending(conclusion)}{cites}: {says}", _leaves(inside), "finding")
+    return Branch(f"{conclusion.id} → {_ending(conclusion)}{_cites(conclusion.cites)}: {says}", _leaves(inside), "finding")
 
 
 def _whether(one: Finding | Conclusion, values: Values) -> Iterator[str]:
@@ -374,11 +360,6 @@ class _Drawing:
         if way.end or way.escalate:
             text = f"escalate to {way.escalate}" if way.escalate else str(way.end)
             self.edges.append(f"{name} --> {self._ends.setdefault(text, f'v{len(self._ends) + 1}')}")
-        told = "".join(f"<br/>{label(action)}" for action in dict.fromkeys(str(step.action) for step, _ in steps))
-        return f'{name}("{label(title)}{told}"):::{_style(way, tiers)}'
-
-
-def _style(way: Way, tiers: Sequence[str]) -> str:
-    if way.escalate:
-        return "escalate"
-    return "recommend" if "recommend" in tiers else "automate"
+        style = "escalate" if way.escalate else "recommend" if "recommend" in tiers else "automate"
+        actions = "".join(f"<br/>{label(action)}" for action in dict.fromkeys(str(step.action) for step, _ in steps))
+        return f'{name}("{label(title)}{actions}"):::{style}'

@@ -1,7 +1,7 @@
 """Reading and compiling a pack. It loads only if everything that it names exists and every condition compiles.
 
 Tools and their arguments, clauses and their values, actions and the words they take, findings, procedures, verdicts,
-queues, drafts, functions: what is misspelt would make every case undecidable, so it is told before the first.
+queues, drafts, functions: what is misspelt would make every case undecidable, so it is reported before the first.
 """
 
 import re
@@ -20,37 +20,9 @@ from systems.catalogue import ADDRESS_FIELDS, Catalogue
 from systems.company import READ_TOOLS
 from systems.conditions import Expression
 
-
-def line_of(pack: YamlDocument, path: Sequence[str | int]) -> int:
-    """The line, from 1, of a piece, or of the nearest piece around it; `path` is of keys and places in lists."""
-    line, found = pack.walk(pack.node, path)
-    if len(path) > 2 and path[0] == "parts" and not found:
-        return pack.line([*path[2:3], *_behind_own(pack, path)])
-    return line
-
-
-def _behind_own(pack: YamlDocument, path: Sequence[str | int]) -> list[str | int]:
-    """The rest of a path into a list that begins with what the part itself has."""
-    rest, part = list(path[3:]), pack.data["parts"][path[1]]
-    if rest and isinstance(rest[0], int):
-        own = part.get(path[2]) if isinstance(part, dict) else None
-        rest[0] -= len(own) if isinstance(own, list) else 0
-    return rest
-
-
 #: they tell who somebody is, or where
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
-_PATH = re.compile(r"\w+(?:\.\w+)*")
-
-
-def why_not_shown(field: str) -> str | None:
-    """Why a field, dotted into records and lists, cannot be shown to a model; None if it can."""
-    if not _PATH.fullmatch(field):
-        return f"{field!r} is not a field; write it as status, or as lines.sku in a record or a list"
-    personal = sorted(PERSONAL.intersection(field.split(".")))
-    return f"{personal[0]!r} identifies or locates a person, and no model may see it; remove it" if personal else None
-
-
+_FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
 
@@ -87,7 +59,11 @@ class Compiler:
         pack, known = self.pack, self.known
         if not pack.findings:
             self._fail("the pack has neither findings nor parts")
-        self._reads()
+        above: set[str] = set()
+        for name, read in pack.reads.items():
+            self._at("reads", name)
+            self._read(read, GIVEN | above, f"read {name}", " (a read may use the reads above it)")
+            above.add(name)
         for name, source in pack.let.items():
             self._at("let", name)
             self._expression(source, known, f"let {name}")
@@ -121,13 +97,6 @@ class Compiler:
             self._says(conclusion.says, here, where)
             self._way(conclusion, here, where)
         self._rules({*bound, *(conclusion.id for conclusion in pack.conclusions)})
-
-    def _reads(self) -> None:
-        above: set[str] = set()
-        for name, read in self.pack.reads.items():
-            self._at("reads", name)
-            self._read(read, GIVEN | above, f"read {name}", " (a read may use the reads above it)")
-            above.add(name)
 
     def _read(self, read: Read | ExtraRead, known: Collection[str], where: str, hint: str = "") -> None:
         if read.tool not in self.tools:
@@ -171,7 +140,6 @@ class Compiler:
         self._cited(pack.missing.cites, "missing")
         self._queue(pack.missing.escalate, "missing")
         if pack.book:
-            self._at("book")
             self._book(pack.book)
         if pack.model:
             self._model(pack.model)
@@ -191,10 +159,14 @@ class Compiler:
             self._seen(read.sees, where)
 
     def _seen(self, fields: Sequence[str], where: str) -> None:
-        for problem in filter(None, map(why_not_shown, fields)):
-            self._fail(f"{where}: {problem}")
+        for field in fields:
+            if not _FIELD_PATH.fullmatch(field):
+                self._fail(f"{where}: {field!r} is not a field; write it as status, or as lines.sku in a record or a list")
+            for personal in sorted(PERSONAL.intersection(field.split("."))):
+                self._fail(f"{where}: {personal!r} identifies or locates a person, and no model may see it; remove it")
 
     def _book(self, book: Book) -> None:
+        self._at("book")
         if book.event not in self.pack.trigger.events or book.tool not in self.tools:
             self._fail(f"book: {book.event} must be an event of the pack and {book.tool} a read tool")
         self._expression(book.rank, self.known, "book")
@@ -245,9 +217,9 @@ class Compiler:
         action = self.catalogue[str(step.action)]
         if step.args.keys() != action.args.keys():
             lacking = [name for name in action.args if name not in step.args]
-            told = f"; {', '.join(lacking)} is missing" if lacking else ""
+            missing = f"; {', '.join(lacking)} is missing" if lacking else ""
             given_ = ", ".join(step.args) or "nothing"
-            self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {given_}{told}")
+            self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {given_}{missing}")
         self._words(action.name, step.args, where)
 
     def _words(self, action: str, args: Mapping[str, Any], where: str) -> None:
@@ -286,7 +258,7 @@ class Compiler:
                 self._fail(f"{where} uses the unknown draft {raw['draft']!r}; {instead(str(raw['draft']), self.pack.drafts)}")
             self._says(self.pack.drafts[raw["draft"]], known, f"{where}, draft {raw['draft']}")
         if _computed(raw):
-            self.pack.expressions[raw] = self._compiled(raw[1:].strip(), known, where)
+            self._expression(raw[1:].strip(), known, where, raw)
 
     def _says(self, source: str, known: Collection[str], where: str) -> None:
         template = Template.compile(source, f"{self.place}: {where}")
@@ -296,13 +268,11 @@ class Compiler:
                 self.pack.expressions[piece.source] = piece
         self.pack.templates[source] = template
 
-    def _expression(self, source: str, known: Collection[str], where: str) -> None:
-        self.pack.expressions[source] = self._compiled(source, known, where)
-
-    def _compiled(self, source: str, known: Collection[str], where: str) -> Expression:
+    def _expression(self, source: str, known: Collection[str], where: str, computed: str = "") -> None:
+        """Compile an expression; `computed` is the value, with its =, that it is of."""
         expression = self.pack.expressions.get(source) or compile_condition(source, f"{self.place}: {where}")
         self._require(expression, known, where)
-        return expression
+        self.pack.expressions[computed or source] = expression
 
     def _require(self, expression: Expression, known: Collection[str], where: str) -> None:
         unknown = unknown_name(expression, known, self.clauses)
@@ -326,6 +296,21 @@ def _computed(raw: Any) -> bool:
     return isinstance(raw, str) and raw.startswith("=")
 
 
+def line_of(pack: YamlDocument, path: Sequence[str | int]) -> int:
+    """The line, from 1, of a piece, or of the nearest piece around it; `path` is of keys and places in lists.
+
+    What a part has from the pack itself stands there, in a list behind what the part itself has.
+    """
+    line, found = pack.walk(pack.node, path)
+    if len(path) <= 2 or path[0] != "parts" or found:
+        return line
+    rest, part = list(path[3:]), pack.data["parts"][path[1]]
+    if rest and isinstance(rest[0], int):
+        own = part.get(path[2]) if isinstance(part, dict) else None
+        rest[0] -= len(own) if isinstance(own, list) else 0
+    return pack.line([path[2], *rest])
+
+
 def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], clauses: Mapping[str, Clause]) -> Pack:
     """Read, validate and compile a pack. Raises BadInput that names the file, the place and the remedy."""
     written = read_yaml(file, "pack")
@@ -336,10 +321,9 @@ def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], claus
         handled_by = [name for name, part in pack.parts.items() if event in part.trigger.events]
         if len(handled_by) > 1:
             raise BadInput(f"{file}: {event} is an event of the parts {' and '.join(handled_by)}; leave it to one of them")
-    if not pack.parts:
-        Compiler(pack, (), written, file.name, catalogue, tools, clauses).run()
-    for name, part in pack.parts.items():
-        Compiler(part, ("parts", name), written, file.name, catalogue, tools, clauses).run()
+    inside: dict[tuple[str, ...], Pack] = {("parts", name): part for name, part in pack.parts.items()} or {(): pack}
+    for place, part in inside.items():
+        Compiler(part, place, written, file.name, catalogue, tools, clauses).run()
     return pack
 
 

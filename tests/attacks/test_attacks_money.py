@@ -11,8 +11,8 @@ from errors import BadInput
 from graphs.pack_files import load_packs
 from knowledge_index.policies import PolicyBook
 from ledger.records import ROLES
-from nodes.governance import approval, stake
 from nodes.check import Judgement
+from nodes.governance import approval, stake
 from settings import CHECKOUT
 from systems.catalogue import Catalogue
 from tests.actions import (

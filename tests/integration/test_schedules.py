@@ -14,7 +14,7 @@ from graphs.batches import Schedule, run_schedule, schedules
 from graphs.ingestion import ingest
 from graphs.pack_files import load_pack_file
 from ledger.canonical import utc_now
-from nodes.packs.cron import check_cron
+from nodes.pack import check_cron
 from systems.calls import Call, ReadResult
 from systems.recorded import RecordedSystems
 from tests.engine import PACKS, Raw, laboratory

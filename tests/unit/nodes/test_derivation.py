@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from graphs.pack_files import load_pack_file
 from nodes.case import Case
-from nodes.derivation import derived, feasible, queues
 from nodes.check import Judgement, judge
+from nodes.derivation import derived, feasible, queues
 from nodes.letters import filled
 from nodes.pack import Pack
 from nodes.planner import escalation

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.records import Observation, ObservationKind
-from nodes.quoting import quotable
-from nodes.quoting import objections
+from nodes.quoting import objections, quotable
 from tests.actions import REFUND_CHARGE
 
 KINDS: tuple[ObservationKind, ...] = ("event", "read", "finding", "policy", "plan", "missing")
