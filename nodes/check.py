@@ -27,7 +27,7 @@ from nodes.derivation import Derivation, derived, feasible
 from nodes.governance import Gift, Values, approval, automatic, flat_costs, limits, of, stake, tier
 from nodes.planner import Composed, plan_of_rules
 from nodes.quoting import objections as objections_to_reasons
-from nodes.reasoning.prompt_context import see
+from nodes.reasoning.prompt_context import prompt_view
 from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import half_done, to_take_back
 from systems.catalogue import Catalogue
@@ -112,7 +112,7 @@ def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: 
     task = brief(context, state, case)
     found = objections_to_reasons(draft, task.rail, state["grounded"], ())
     if found:  # as where they quote something: then what was shown is gone through
-        known = see(task, feasible(case, context.catalogue)).known
+        known = prompt_view(task, feasible(case, context.catalogue)).known
         found = objections_to_reasons(draft, task.rail, state["grounded"], known)
     return found
 

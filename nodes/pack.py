@@ -205,7 +205,7 @@ class ExtraRead(_PackPart):
     sees: list[str] = Field(min_length=1)
 
 
-class ModelSight(_PackPart):
+class ModelView(_PackPart):
     """What a language model is shown of a case: what is not named stays here."""
 
     #: read, or `trigger` -> its fields, dotted into records and lists: `lines.sku`
@@ -258,7 +258,7 @@ class Pack(_PackPart):
     missing: Missing
     book: Book | None = None
     #: what a language model is shown; without it, none is asked. It decides nothing and is no part of the digest
-    model: ModelSight | None = Field(default=None, exclude=True)
+    model: ModelView | None = Field(default=None, exclude=True)
     parts: dict[str, "Pack"] = {}
 
     def of(self, event: str) -> "Pack":

@@ -54,14 +54,14 @@ def llm(answer: Callable[[Question], Mapping[str, Any] | NoAnswer], limits: Limi
     return Llm(model, {"llm": Prompt.load("llm")}, limits, "brief"), model
 
 
-def walk(raw: Mapping[str, Any], reasoner: Any = None, reads: TextReading | None = None, **sight: Any) -> Walk:
-    """A run over an exception that has not begun; `sight` changes what its pack shows a model, `model=None` to nothing."""
+def walk(raw: Mapping[str, Any], reasoner: Any = None, reads: TextReading | None = None, **view: Any) -> Walk:
+    """A run over an exception that has not begun; `view` changes what its pack shows a model, `model=None` to nothing."""
     lab = replace(laboratory(), reads=reads)
     exception = recorded(raw, lab.packs, "test")
     pack = lab.packs[exception.event.mission]
-    if sight == {"model": None}:
+    if view == {"model": None}:
         pack = pack.model_copy(update={"model": None})
-    elif sight:
+    elif view:
         assert pack.model is not None
-        pack = pack.model_copy(update={"model": pack.model.model_copy(update=sight)})
+        pack = pack.model_copy(update={"model": pack.model.model_copy(update=view)})
     return Walk(replace(lab, packs={**lab.packs, pack.mission: pack}), exception, reasoner=reasoner)

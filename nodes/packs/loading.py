@@ -12,7 +12,7 @@ from typing import Any
 
 from errors import BadInput
 from knowledge_index.policies import Clause
-from nodes.pack import GIVEN, Book, ExtraRead, ModelSight, Option, Pack, Read, Step, Template, Way
+from nodes.pack import GIVEN, Book, ExtraRead, ModelView, Option, Pack, Read, Step, Template, Way
 from nodes.packs.approval_rules import mistakes
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
@@ -144,7 +144,7 @@ class Compiler:
         if pack.model:
             self._model(pack.model)
 
-    def _model(self, model: ModelSight) -> None:
+    def _model(self, model: ModelView) -> None:
         for name, fields in model.sees.items():
             self._at("model", "sees", name)
             if name not in ("trigger", *self.pack.reads):

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from models.calls import Question
-from nodes.reasoning.prompt_context import Sight
+from nodes.reasoning.prompt_context import PromptView
 
 Schema = dict[str, Any]
 
@@ -18,60 +18,60 @@ MOST_ACTIONS, MOST_REASONS, MOST_ALTERNATIVES, MOST_LETTERS = 60, 8, 6, 12
 HAND_OVER, OWN_PLAN = "hand_over", "own_plan"
 
 
-def plan_schema(sight: Sight) -> Schema:
+def plan_schema(view: PromptView) -> Schema:
     """A plan of the model's own: reasons, verdict, queue, actions, letters."""
-    actions = [schema for one in sight.actions if (schema := _action(one, sight))]
+    actions = [schema for one in view.actions if (schema := _action(one, view))]
     return _object(
         {
-            "reasons": _reasons(sight),
-            "verdict": _one_of(list(sight.verdicts)),
-            "queue": _one_of(sight.queues, or_none=True),
+            "reasons": _reasons(view),
+            "verdict": _one_of(list(view.verdicts)),
+            "queue": _one_of(view.queues, or_none=True),
             "actions": _list({"anyOf": actions} if actions else _object({}), MOST_ACTIONS if actions else 0),
-            **_words(sight),
+            **_words(view),
         }
     )
 
 
-def choice_schema(sight: Sight) -> Schema:
+def choice_schema(view: PromptView) -> Schema:
     """A choice among the plans that follow from the rules, another plan, or one more read before it."""
-    read = {"read": _one_of(list(sight.reads), or_none=True)} if sight.reads else {}
+    read = {"read": _one_of(list(view.reads), or_none=True)} if view.reads else {}
     return _object(
         {
             **read,
-            "reasons": _reasons(sight),
-            "choice": _one_of([*(plan["id"] for plan in sight.plans), OWN_PLAN, HAND_OVER]),
-            "queue": _one_of(sight.queues, or_none=True),
-            **_words(sight),
+            "reasons": _reasons(view),
+            "choice": _one_of([*(plan["id"] for plan in view.plans), OWN_PLAN, HAND_OVER]),
+            "queue": _one_of(view.queues, or_none=True),
+            **_words(view),
         }
     )
 
 
-def _reasons(sight: Sight) -> Schema:
-    observations: Schema = {"type": "integer", "enum": [one["seq"] for one in sight.evidence]}
-    clauses = _one_of([clause["id"] for clause in sight.clauses])
+def _reasons(view: PromptView) -> Schema:
+    observations: Schema = {"type": "integer", "enum": [one["seq"] for one in view.evidence]}
+    clauses = _one_of([clause["id"] for clause in view.clauses])
     reason = {"says": _TEXT, "observations": _list(observations, least=1), "clauses": _list(clauses, least=1)}
     return _list(_object(reason), MOST_REASONS, least=1)
 
 
-def _words(sight: Sight) -> Schema:
+def _words(view: PromptView) -> Schema:
     """What else is said, in the same words for both; the steps that letters are for count from 1."""
-    alternative = {"option": _TEXT, "for": _one_of([finding["id"] for finding in sight.findings] or [""]), "lost_because": _TEXT}
+    alternative = {"option": _TEXT, "for": _one_of([finding["id"] for finding in view.findings] or [""]), "lost_because": _TEXT}
     return {
-        "letters": _list(_object({"step": {"type": "integer"}, "text": _TEXT}), MOST_LETTERS if sight.letters else 0),
+        "letters": _list(_object({"step": {"type": "integer"}, "text": _TEXT}), MOST_LETTERS if view.letters else 0),
         "alternatives": _list(_object(alternative), MOST_ALTERNATIVES),
         "summary": _TEXT,
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
     }
 
 
-def _action(action: Mapping[str, Any], sight: Sight) -> Schema | None:
+def _action(action: Mapping[str, Any], view: PromptView) -> Schema | None:
     """One action with its arguments but texts, which are letters; None where it needs an address and there is none."""
     args: Schema = {}
     for name, kind in action["args"].items():
         if kind == "address":
-            if not sight.addresses:
+            if not view.addresses:
                 return None
-            args[name] = _one_of(sight.addresses)
+            args[name] = _one_of(view.addresses)
         elif kind == "cents":
             args[name] = {"type": "integer"}
         elif kind != "text":

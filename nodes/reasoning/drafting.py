@@ -14,7 +14,7 @@ from nodes.letters import filled, problems
 from nodes.planner import escalation
 from nodes.quoting import LONGEST, contacts, foreign
 from nodes.reasoning.answers import HAND_OVER
-from nodes.reasoning.prompt_context import Sight
+from nodes.reasoning.prompt_context import PromptView
 from nodes.state import Task
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH
 
@@ -24,31 +24,31 @@ LONGEST_LETTERS = 6_000
 Answer = Mapping[str, Any]
 
 
-def chosen(answer: Answer, task: Task, sight: Sight, plans: Sequence[Plan], by: Mapping[str, str]) -> dict[str, Any]:
+def chosen(answer: Answer, task: Task, view: PromptView, plans: Sequence[Plan], by: Mapping[str, str]) -> dict[str, Any]:
     """The draft of a choice among plans. `by` is {"model", "prompt"}."""
     if answer["choice"] == HAND_OVER:
-        return _worded(_handed_over(answer, task), answer, task, sight, by)
+        return _worded(_handed_over(answer, task), answer, task, view, by)
     plan = next(plan for plan in plans if plan.id == answer["choice"])
     places = {step + 1: step for step in range(len(plan.draft["plan"]))}
-    return _taken(plan, places, answer, task, sight, by)
+    return _taken(plan, places, answer, task, view, by)
 
 
-def planned(answer: Answer, task: Task, sight: Sight, by: Mapping[str, str]) -> dict[str, Any]:
+def planned(answer: Answer, task: Task, view: PromptView, by: Mapping[str, str]) -> dict[str, Any]:
     """The draft of a plan of the model's own; where it is one that follows, that one."""
     if answer["verdict"] == "escalate":
         own = _handed_over(answer, task)
         plan = derived(task.case, own, task.catalogue).plan
-        return _taken(plan, {}, answer, task, sight, by) if plan else _worded(own, answer, task, sight, by)
+        return _taken(plan, {}, answer, task, view, by) if plan else _worded(own, answer, task, view, by)
     own = {"verdict": answer["verdict"], "plan": [_step(one, task) for one in answer["actions"]], "cites": _clauses(answer)}
     plan = derived(task.case, own, task.catalogue).plan
     if plan is None:
         says = task.case.sentence(task.case.pack.verdicts[own["verdict"]].says, {"queue": ""})
-        return _worded({**own, "rationale": says, "alternatives": [], "said": []}, answer, task, sight, by)
-    return _taken(plan, _places(own["plan"], plan, task), answer, task, sight, by)
+        return _worded({**own, "rationale": says, "alternatives": [], "said": []}, answer, task, view, by)
+    return _taken(plan, _places(own["plan"], plan, task), answer, task, view, by)
 
 
 def _taken(
-    plan: Plan, places: Mapping[int, int], answer: Answer, task: Task, sight: Sight, by: Mapping[str, str]
+    plan: Plan, places: Mapping[int, int], answer: Answer, task: Task, view: PromptView, by: Mapping[str, str]
 ) -> dict[str, Any]:
     """A plan that follows, with the model's letters. `places`: step as the model counts, from 1 -> step of the plan, from 0."""
     steps, said, room = [dict(step) for step in plan.draft["plan"]], list[NewObservation](), LONGEST_LETTERS
@@ -60,7 +60,7 @@ def _taken(
             continue
         if tier(steps[place], automate) == "automate":
             continue  # what nobody sees before it is sent keeps the words of the pack
-        text = sight.masks.restore(written["text"])
+        text = view.masks.restore(written["text"])
         wrong = problems(letter, text)
         # a mark comes back where the pack's own words have what it stands for; what a record says comes by holes alone
         if MARK.search(text) or (text != written["text"] and not contacts(text) <= contacts(letter.text)):
@@ -77,7 +77,7 @@ def _taken(
         }
         steps[place] |= {"args": args, "written_by": by["model"]}
     taken = {**plan.draft, "plan": steps, "said": [*said, *plan.draft["said"]]}
-    return _worded(taken, answer, task, sight, by)
+    return _worded(taken, answer, task, view, by)
 
 
 def _handed_over(answer: Answer, task: Task) -> dict[str, Any]:
@@ -113,13 +113,11 @@ def _places(own: Sequence[Mapping[str, Any]], plan: Plan, task: Task) -> dict[in
     return places
 
 
-def _worded(made: Mapping[str, Any], answer: Answer, task: Task, sight: Sight, by: Mapping[str, str]) -> dict[str, Any]:
+def _worded(made: Mapping[str, Any], answer: Answer, task: Task, view: PromptView, by: Mapping[str, str]) -> dict[str, Any]:
     """With the reasons, alternatives and summary of the model, each told to be the model's."""
     reasons = [{**one, "says": one["says"].strip()[: LONGEST + 1]} for one in answer["reasons"]]
     told = [f"{one['says']} [{', '.join(map(str, one['observations']))}; {', '.join(one['clauses'])}]" for one in reasons]
-    others = [
-        _alternative(one) for one in answer["alternatives"] if not _strange(f"{one['option']} {one['lost_because']}", sight)
-    ]
+    others = [_alternative(one) for one in answer["alternatives"] if not _strange(f"{one['option']} {one['lost_because']}", view)]
     read = sum(fact.status != "failed" for fact in task.case.facts) / max(1, len(task.case.facts))
     return {
         **made,
@@ -129,21 +127,21 @@ def _worded(made: Mapping[str, Any], answer: Answer, task: Task, sight: Sight, b
         "rationale": f"{made['rationale']} Written by a model ({by['model']}): {' '.join(told)}",
         "alternatives": [*made["alternatives"], *others],
         "confidence": round(min(float(answer["confidence"]), read), 2),
-        "said": [*made["said"], *told, *_summary(answer["summary"], sight)],
+        "said": [*made["said"], *told, *_summary(answer["summary"], view)],
     }
 
 
-def _summary(text: str, sight: Sight) -> list[NewObservation]:
-    text, strange = " ".join(text.split())[:LONGEST_SUMMARY], _strange(text, sight)
+def _summary(text: str, view: PromptView) -> list[NewObservation]:
+    text, strange = " ".join(text.split())[:LONGEST_SUMMARY], _strange(text, view)
     if strange:
         says = f"The model's summary is not used: it quotes {strange[0]}, which is in none of the facts"[:LONGEST]
         return [NewObservation("propose", "missing", says)]
     return [NewObservation("propose", "plan", f"Summary, written by a model: {text}", {"summary": text})] if text else []
 
 
-def _strange(text: str, sight: Sight) -> list[str]:
+def _strange(text: str, view: PromptView) -> list[str]:
     """What a text quotes that nothing says; what may be quoted is gone through only where something is."""
-    return [one for one in foreign(text, ()) if one not in sight.known]
+    return [one for one in foreign(text, ()) if one not in view.known]
 
 
 def _alternative(one: Mapping[str, Any]) -> dict[str, str]:

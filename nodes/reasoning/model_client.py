@@ -17,7 +17,7 @@ from models.calls import Limits, Model, Question
 from models.masking import Masks
 from models.prompts import Prompt, block
 from nodes.reasoning.answers import Schema
-from nodes.reasoning.prompt_context import Sight, hiding
+from nodes.reasoning.prompt_context import PromptView, redacted
 from nodes.review import args_without_words
 from nodes.state import Task
 
@@ -99,47 +99,47 @@ class Asker:
 
 
 _AGAIN = "Your last answer was not one JSON object of the form asked for. Answer with that object and nothing else."
-_REFUSED = "Your last answer did not pass the check. What it was and why it did not pass is in these blocks; answer anew."
+_REFUSED = "Your last answer did not pass the check. What it was and why it did not pass is in these blocks; answer again."
 _REMARK = "A person asked to look again, with this remark:"
 
 
-class Mind:
+class ModelClient:
     """Asks one model with one prompt."""
 
     def __init__(self, model: Model, prompt: Prompt, purpose: str, limits: Limits, tone: str) -> None:
         self._asker, self._prompt, self._purpose, self._tone = Asker(model, limits), prompt, purpose, tone
-        #: of a draft: which model, and what it was told
+        #: of a draft: which model, and by which prompt
         self.by: Mapping[str, str] = {"model": model.name, "prompt": prompt.label}
 
-    def ask(self, task: Task, sight: Sight, schema: Schema) -> Mapping[str, Any]:
+    def ask(self, task: Task, view: PromptView, schema: Schema) -> Mapping[str, Any]:
         """The answer, asked for a second time where the first was of no form. Raises NoAnswer."""
         assert task.ledger is not None, "a model is asked on behalf of a run"
-        objections = self._objections(task, sight)
+        objections = self._objections(task, view)
         try:
-            return self._asker.ask(self._question(task, sight, schema, objections), task.ledger, task.run_id, task.look)
+            return self._asker.ask(self._question(task, view, schema, objections), task.ledger, task.run_id, task.look)
         except NoAnswer as failed:
             if failed.kind != "malformed":
                 raise
         again = "\n\n".join([objections, _AGAIN]).strip()
-        return self._asker.ask(self._question(task, sight, schema, again), task.ledger, task.run_id, task.look)
+        return self._asker.ask(self._question(task, view, schema, again), task.ledger, task.run_id, task.look)
 
-    def _question(self, task: Task, sight: Sight, schema: Schema, objections: str) -> Question:
+    def _question(self, task: Task, view: PromptView, schema: Schema, objections: str) -> Question:
         tone = (task.case.pack.model.tone if task.case.pack.model else "") or self._tone
-        system, user = self._prompt.filled(sight=sight.text(), objections=objections, tone=tone)
+        system, user = self._prompt.filled(sight=view.text(), objections=objections, tone=tone)
         return Question(purpose=self._purpose, prompt=self._prompt.label, system=system, user=user, schema=schema)
 
-    def _objections(self, task: Task, sight: Sight) -> str:
-        masks, told = Masks(), list[str]()
+    def _objections(self, task: Task, view: PromptView) -> str:
+        masks, blocks = Masks(), list[str]()
         if task.refused is not None:
-            why = [hiding(one, sight) for one in task.objections]
+            why = [redacted(one, view) for one in task.objections]
             what = {
                 "verdict": task.refused["verdict"],
                 "actions": [
-                    hiding(f"{step['name']} {args_without_words(step, task.catalogue)}", sight) for step in task.refused["plan"]
+                    redacted(f"{step['name']} {args_without_words(step, task.catalogue)}", view) for step in task.refused["plan"]
                 ],
                 "reasons": [one["says"] for one in task.refused["reasons"]],
             }
-            told += [_REFUSED, block("refused answer", masks.mask_all(what)), block("objections", masks.mask_all(why))]
+            blocks += [_REFUSED, block("refused answer", masks.mask_all(what)), block("objections", masks.mask_all(why))]
         if task.remark:
-            told += [_REMARK, block("remark", masks.mask_all(hiding(task.remark, sight)))]
-        return "\n\n".join(told)
+            blocks += [_REMARK, block("remark", masks.mask_all(redacted(task.remark, view)))]
+        return "\n\n".join(blocks)

@@ -1,7 +1,7 @@
 """What a model may see of a case, as labeled blocks of data for its prompt: only what the pack names, and masked.
 
-Sentences of the pack are told anew, since they may hold what is not to be seen. Sentences that nobody can tell anew, such as
-objections, are gone through for it.
+Sentences of the pack are made again, since they may hold what is not to be seen. Those that cannot be made again, such as
+objections, are redacted.
 """
 
 import re
@@ -17,7 +17,7 @@ from models.masking import Masks, leaks
 from models.prompts import block
 from nodes.case import LONGEST_SAID, ShownAs, shown
 from nodes.derivation import Plan, queues
-from nodes.pack import ExtraRead, ModelSight, Option, Way
+from nodes.pack import ExtraRead, ModelView, Option, Way
 from nodes.quoting import quotable
 from nodes.state import Task
 from systems.calls import Call
@@ -107,8 +107,15 @@ def _fitting(value: Any) -> Any:
     return value if len(orjson.dumps(value)) <= MOST_BYTES else None
 
 
+#: the fields that are blocks of the prompt, in their order
+_BLOCKS = (
+    "case", "facts", "findings", "evidence", "clauses", "verdicts", "actions", "rules", "queues", "plans", "addresses", "letters",
+    "risks", "reads",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class PromptView:
     """What a model may see of a case. Everything is plain data, filtered by the pack and masked."""
 
     #: {"mission", "event", "as_of", "subject": where it is made of what may be seen}
@@ -143,8 +150,8 @@ class Sight:
     names: frozenset[str] = frozenset()
     #: texts that were read and are not to be seen
     hidden: Sequence[str] = ()
-    #: sentence of a finding -> what a model is told instead
-    told: Mapping[str, str] = field(default_factory=dict)
+    #: sentence of a finding -> what a model is shown instead
+    retold: Mapping[str, str] = field(default_factory=dict)
     #: which mark stands for what
     masks: Masks = field(default_factory=Masks)
 
@@ -158,24 +165,8 @@ class Sight:
         return quoted.union(*map(_quotable, said)) | {word.lower() for word in words}
 
     def text(self) -> str:
-        """The blocks of the prompt, in the order of the fields; what there is nothing of is left out."""
-        shown = {
-            "case": self.case,
-            "facts": self.facts,
-            "findings": self.findings,
-            "evidence": self.evidence,
-            "clauses": self.clauses,
-            "verdicts": self.verdicts,
-            "actions": self.actions,
-            "rules": self.rules,
-            "queues": self.queues,
-            "plans": self.plans,
-            "addresses": self.addresses,
-            "letters": self.letters,
-            "risks": self.risks,
-            "reads": self.reads,
-        }
-        return "\n\n".join(block(name, value) for name, value in shown.items() if value)
+        """The blocks of the prompt; what there is nothing of is left out."""
+        return "\n\n".join(block(name, value) for name in _BLOCKS if (value := getattr(self, name)))
 
 
 @lru_cache(maxsize=1_000)
@@ -191,55 +182,67 @@ _HARMLESS = ("money(", "size(")
 _LEAST_HIDDEN = 3
 
 
-def see(task: Task, plans: Sequence[Plan] = ()) -> Sight:
-    """What a model may see. With plans to choose from it is not shown the actions and rules to make one of."""
-    pack = task.case.pack
-    assert pack.model is not None, "a model is asked where the pack lets it see something"
-    facts = _facts(task, pack.model)
+def prompt_view(task: Task, plans: Sequence[Plan] = ()) -> PromptView:
+    """What a model may see of a case. With plans to choose from it is not shown the actions and rules to make one of."""
+    case, pack, model = task.case, task.case.pack, task.case.pack.model
+    assert model is not None, "a model is asked where the pack lets it see something"
+    facts = _facts(task, model)
     seen = {*texts(facts), *texts([list(clause.values.values()) for clause in task.clauses.values()])}
-    told = _telling(seen)
-    shown_as = {one["says"]: _says(task, one, told) for one in task.case.findings}
-    looked = {
-        "case": {"mission": pack.title, "event": task.case.event.name, "as_of": task.case.as_of, **_subject(task, pack.model)},
+    shown_as = _only_what_is_seen(seen)
+    retold = {one["says"]: _says(task, one, shown_as) for one in case.findings}
+    # what the case is about, where the model sees all that it is made of
+    named = set(pack.trigger.fields(case.event.name)) <= set(model.sees.get("trigger", ()))
+    view: dict[str, Any] = {
+        "case": {"mission": pack.title, "event": case.event.name, "as_of": case.as_of}
+        | ({"subject": case.event.subject} if named else {}),
         "facts": facts,
-        "findings": [_finding(task, one, shown_as[one["says"]], told) for one in task.case.findings],
-        "evidence": [one for one in (_evidence(line, shown_as) for line in task.rail) if one],
+        "findings": [_finding(task, one, retold[one["says"]], shown_as) for one in case.findings],
+        "evidence": [one for one in (_evidence(line, retold) for line in task.rail) if one],
         "clauses": [
             {"id": one.id, "version": one.version, "text": one.text, "values": dict(one.values)} for one in task.clauses.values()
         ],
-        "queues": sorted(queues(task.case)),
-        "letters": _letters(task, plans),
+        "queues": sorted(queues(case)),
         "risks": dict(task.risks),
     }
     if plans:
-        looked |= {"plans": [_plan(task, plan, seen) for plan in plans], "reads": _reads(task)}
+        view |= {
+            "letters": {letter.draft: letter.text for plan in plans for letter in plan.letters.values()},
+            "plans": [_plan(task, plan, seen) for plan in plans],
+            "reads": {name: {"tool": model.may_read[name].tool, "fields": model.may_read[name].sees} for name in may_read(task)},
+        }
     else:
-        looked |= {
+        known = [task.catalogue[name] for name in sorted(pack.actions)]
+        view |= {
+            "letters": dict(pack.drafts),
             "verdicts": {name: re.sub(r" *\{[^}]*\}", " …", verdict.says) for name, verdict in pack.verdicts.items()},
-            "actions": _actions(task),
-            "addresses": _addresses(task),
+            "actions": [{"name": one.name, "says": one.says, "args": dict(one.args)} for one in known],
+            "addresses": [
+                f"{fact.name}.{field}"
+                for fact in case.facts
+                if isinstance(fact.value, Mapping)
+                for field, value in fact.value.items()
+                if isinstance(value, Mapping) and set(ADDRESS_FIELDS) <= value.keys()
+            ],
             "rules": _rules(task),
         }
     masks = Masks()
-    return Sight(
-        **_masked(looked, masks), names=frozenset({*pack.verdicts, *pack.actions}), hidden=_hidden(task, facts), told=shown_as,
-        masks=masks,
+    # texts that were read and are not to be seen, as they stand and as sentences cut them
+    read = texts([dict(case.event.trigger), [fact.value for fact in case.facts]])
+    shown_texts = set(texts(facts))
+    hidden = {cut for one in read if one not in shown_texts for cut in (one, one[:LONGEST_SAID]) if len(cut) >= _LEAST_HIDDEN}
+    return PromptView(
+        **_masked(view, masks), names=frozenset({*pack.verdicts, *pack.actions}),
+        hidden=sorted(hidden, key=lambda one: (-len(one), one)), retold=retold, masks=masks,
     )  # fmt: skip
 
 
-def hiding(text: str, sight: Sight) -> str:
+def redacted(text: str, view: PromptView) -> str:
     """A sentence without what a model may not see."""
-    for says, told in sight.told.items():
-        text = text.replace(says, told) if says else text
-    if not sight.hidden:
+    for says, instead in view.retold.items():
+        text = text.replace(says, instead) if says else text
+    if not view.hidden:
         return text
-    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, sight.hidden))})(?!\w)", NOT_SHOWN, text)
-
-
-def _subject(task: Task, model: ModelSight) -> dict[str, str]:
-    """What the case is about, where the model sees all that it is made of."""
-    event, seen = task.case.event, model.sees.get("trigger", ())
-    return {"subject": event.subject} if set(task.case.pack.trigger.fields(event.name)) <= set(seen) else {}
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, view.hidden))})(?!\w)", NOT_SHOWN, text)
 
 
 def _masked(value: Any, masks: Masks) -> Any:
@@ -259,57 +262,49 @@ def _harmless(text: str) -> bool:
     return not leaks(text)
 
 
-def _facts(task: Task, model: ModelSight) -> dict[str, Any]:
+def _facts(task: Task, model: ModelView) -> dict[str, Any]:
     """The reads that the pack lets a model see something of, the trigger, and what a model has asked for besides."""
     values = {"trigger": dict(task.case.event.trigger), **{fact.name: fact.value for fact in task.case.facts}}
     seen = {name: allowed(values[name], fields) for name, fields in model.sees.items() if values.get(name) is not None}
     return seen | {one.evidence["read"]: one.evidence["value"] for one in task.rail if "read" in one.evidence}
 
 
-def _hidden(task: Task, facts: Mapping[str, Any]) -> Sequence[str]:
-    """The texts that were read and are not to be seen, the longest first; as they stand, and as sentences cut them."""
-    seen = set(texts(facts))
-    read = texts([dict(task.case.event.trigger), [fact.value for fact in task.case.facts]])
-    hidden = {cut for one in read if one not in seen for cut in (one, one[:LONGEST_SAID]) if len(cut) >= _LEAST_HIDDEN}
-    return sorted(hidden, key=lambda one: (-len(one), one))
+def _only_what_is_seen(known: set[str]) -> ShownAs:
+    """Numbers are shown, and of texts those that stand in what is seen."""
 
-
-def _telling(known: set[str]) -> ShownAs:
-    """Numbers are told, and of texts those that stand in what is seen."""
-
-    def told(expression: Expression, value: Any) -> str:
+    def shown_as(expression: Expression, value: Any) -> str:
         if isinstance(value, list):
-            return ", ".join(told(expression, one) for one in value)
+            return ", ".join(shown_as(expression, one) for one in value)
         plain = value is None or isinstance(value, bool | int | float) or value in known
         return shown(expression, value) if plain or expression.source.startswith(_HARMLESS) else NOT_SHOWN
 
-    return told
+    return shown_as
 
 
-def _says(task: Task, finding: Mapping[str, Any], told: ShownAs) -> str:
+def _says(task: Task, finding: Mapping[str, Any], shown_as: ShownAs) -> str:
     if finding["lacking"]:
         return "This is not known, because something could not be read."
     source = next(one.says for findings in task.case.pack.findings.values() for one in findings if one.id == finding["id"])
-    return task.case.sentence(source, finding["about"], told)
+    return task.case.sentence(source, finding["about"], shown_as)
 
 
-def _finding(task: Task, finding: Mapping[str, Any], says: str, told: ShownAs) -> dict[str, Any]:
+def _finding(task: Task, finding: Mapping[str, Any], says: str, shown_as: ShownAs) -> dict[str, Any]:
     options: Sequence[Option] = task.case.pack.options.get(finding["id"], ())
     what = [
         {
             "option": option.id,
-            "if_it_does_not_work": "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], told),
+            "if_it_does_not_work": "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], shown_as),
         }
         for option in options
     ]
     return {"id": finding["id"], "says": says, "options": what}
 
 
-def _evidence(line: Observation, shown_as: Mapping[str, str]) -> dict[str, Any] | None:
-    """A line of the rail that a reason may cite, told anew from what it is evidence of."""
+def _evidence(line: Observation, retold: Mapping[str, str]) -> dict[str, Any] | None:
+    """A line of the rail that a reason may cite, said again from what it is evidence of."""
     match line.kind:
         case "finding":
-            says = shown_as.get(line.text, NOT_SHOWN)
+            says = retold.get(line.text, NOT_SHOWN)
         case "read" | "missing" if "tool" in line.evidence:
             name = line.evidence.get("fact") or line.evidence.get("read", "")
             says = (
@@ -341,34 +336,6 @@ def _plan(task: Task, plan: Plan, seen: Collection[str]) -> dict[str, Any]:
         "id": plan.id, "says": plan.says, "verdict": plan.draft["verdict"], "steps": steps, "cites": plan.draft["cites"],
         "options_that_lost": lost,
     }  # fmt: skip
-
-
-def _letters(task: Task, plans: Sequence[Plan]) -> dict[str, str]:
-    """The letters of the plans, or those that a plan could send."""
-    if plans:
-        return {letter.draft: letter.text for plan in plans for letter in plan.letters.values()}
-    return dict(task.case.pack.drafts)
-
-
-def _reads(task: Task) -> dict[str, Any]:
-    model = task.case.pack.model
-    assert model is not None
-    return {name: {"tool": model.may_read[name].tool, "fields": model.may_read[name].sees} for name in may_read(task)}
-
-
-def _actions(task: Task) -> list[dict[str, Any]]:
-    known = [task.catalogue[name] for name in sorted(task.case.pack.actions)]
-    return [{"name": one.name, "says": one.says, "args": dict(one.args)} for one in known]
-
-
-def _addresses(task: Task) -> list[str]:
-    return [
-        f"{fact.name}.{field}"
-        for fact in task.case.facts
-        if isinstance(fact.value, Mapping)
-        for field, value in fact.value.items()
-        if isinstance(value, Mapping) and set(ADDRESS_FIELDS) <= value.keys()
-    ]
 
 
 def _rules(task: Task) -> dict[str, Any]:

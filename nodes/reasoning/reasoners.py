@@ -16,8 +16,8 @@ from nodes.derivation import feasible
 from nodes.planner import planners_plan
 from nodes.reasoning.answers import OWN_PLAN, choice_schema, plan_schema
 from nodes.reasoning.drafting import chosen, planned
-from nodes.reasoning.model_client import Mind
-from nodes.reasoning.prompt_context import read_more, see
+from nodes.reasoning.model_client import ModelClient
+from nodes.reasoning.prompt_context import prompt_view, read_more
 from nodes.state import Task
 
 
@@ -35,7 +35,7 @@ class Llm:
     asked = 3
 
     def __init__(self, model: Model, prompts: Mapping[str, Prompt], limits: Limits, tone: str) -> None:
-        self._plans = Mind(model, prompts["llm"], "plan", limits, tone)
+        self._plans = ModelClient(model, prompts["llm"], "plan", limits, tone)
         self.version = f"llm {model.name} {prompts['llm'].label}"
 
     def propose(self, task: Task) -> dict[str, Any]:
@@ -49,8 +49,8 @@ class Llm:
 
     def _made(self, task: Task) -> dict[str, Any]:
         """The plan of the model. Raises NoAnswer."""
-        sight = see(task)
-        return planned(self._plans.ask(task, sight, plan_schema(sight)), task, sight, self._plans.by)
+        view = prompt_view(task)
+        return planned(self._plans.ask(task, view, plan_schema(view)), task, view, self._plans.by)
 
 
 class Hybrid(Llm):
@@ -60,18 +60,18 @@ class Hybrid(Llm):
 
     def __init__(self, model: Model, prompts: Mapping[str, Prompt], limits: Limits, tone: str) -> None:
         super().__init__(model, prompts, limits, tone)
-        self._choices = Mind(model, prompts["hybrid"], "choice", limits, tone)
+        self._choices = ModelClient(model, prompts["hybrid"], "choice", limits, tone)
         self.version = f"hybrid {model.name} {prompts['hybrid'].label} {prompts['llm'].label}"
 
     def _made(self, task: Task) -> dict[str, Any]:
         """The plan that the model chose, or its own. Raises NoAnswer."""
         plans = feasible(task.case, task.catalogue)
-        sight = see(task, plans)
-        answer = self._choices.ask(task, sight, choice_schema(sight))
+        view = prompt_view(task, plans)
+        answer = self._choices.ask(task, view, choice_schema(view))
         if answer.get("read"):
             task = read_more(task, answer["read"])
-            sight = see(task, plans)
-            answer = self._choices.ask(task, sight, choice_schema(sight))
+            view = prompt_view(task, plans)
+            answer = self._choices.ask(task, view, choice_schema(view))
         if answer["choice"] == OWN_PLAN:
             return super()._made(task)
-        return chosen(answer, task, sight, plans, self._choices.by)
+        return chosen(answer, task, view, plans, self._choices.by)

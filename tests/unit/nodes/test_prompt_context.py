@@ -20,10 +20,10 @@ VALUES = st.recursive(
 )
 
 
-def asked(raw: dict[str, Any], kind: Any = hybrid, **sight: Any) -> Question:
+def asked(raw: dict[str, Any], kind: Any = hybrid, **view: Any) -> Question:
     """What a model is asked first of an exception."""
     reasoner, model = kind(lambda question: choosing(question) if kind is hybrid else {})
-    walk(raw, reasoner, **sight).drive()
+    walk(raw, reasoner, **view).drive()
     return model.asked[0]
 
 
