@@ -16,7 +16,7 @@ from graphs.pack_files import load_pack_file
 from knowledge_index.policies import PolicyBook
 from nodes.pack import Pack
 from nodes.packs.description import Branch, flowchart, outline
-from nodes.packs.differences import Difference, differences
+from nodes.packs.differences import PackDifference, differences
 from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
 from rendering import plain
@@ -153,7 +153,7 @@ def _indented(branch: Branch, depth: int = 0) -> Iterator[str]:
         yield from _indented(child, depth + 1)
 
 
-def _difference(one: Difference) -> None:
+def _difference(one: PackDifference) -> None:
     sign, style = _SIGNS[one.kind]
     if one.kind == "renamed":
         _line(f"{sign} {one.fields[0][1]} is now {one.fields[0][2]}", style)

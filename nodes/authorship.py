@@ -72,8 +72,7 @@ def handed_over_to(verdict: str, plan: Sequence[Step], case: Case) -> str:
     """The queue of a plan that does nothing but hand the case over; empty for any other plan."""
     if verdict != "escalate" or len(plan) != 1 or plan[0]["name"] != case.pack.escalation.action:
         return ""
-    named = [name for name, raw in case.pack.escalation.args.items() if raw == "=queue"]
-    return str(plan[0]["args"].get(named[0], "")) if named else case.pack.missing.escalate
+    return case.pack.queue_of(plan[0])
 
 
 def _wrote(proposal: Proposal, case: Case, decisions: Sequence[Decision]) -> bool:

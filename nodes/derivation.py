@@ -96,18 +96,13 @@ def _counted(plan: Sequence[Mapping[str, Any]], catalogue: Catalogue) -> list[tu
 
 
 def _handed_over(case: Case, draft: Mapping[str, Any], plan: Plan) -> Derivation:
-    queue = _queue(case, draft)
+    queue = case.pack.queue_of(draft["plan"][0])
     if plan.draft["verdict"] == "escalate":
-        own = _queue(case, plan.draft)
+        own = case.pack.queue_of(plan.draft["plan"][0])
         return Derivation((), plan) if queue == own else Derivation([f"the case goes to {own}, not to {queue}"])
     if queue not in queues(case):
         return Derivation([f"no case of {case.pack.mission} goes to {queue}"])
     return Derivation(discretion=True)
-
-
-def _queue(case: Case, draft: Mapping[str, Any]) -> str:
-    named = [name for name, raw in case.pack.escalation.args.items() if raw == "=queue"]
-    return str(draft["plan"][0]["args"][named[0]]) if named else case.pack.missing.escalate
 
 
 def _the_same(draft: Mapping[str, Any], plan: Plan, catalogue: Catalogue, *, discretion: bool) -> Derivation:

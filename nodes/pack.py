@@ -270,6 +270,11 @@ class Pack(_PackPart):
         """The pack itself, and its parts."""
         return (self, *self.parts.values())
 
+    def queue_of(self, escalation: Mapping[str, Any]) -> str:
+        """The queue to which an action that hands a case over takes it."""
+        named = [name for name, raw in self.escalation.args.items() if raw == "=queue"]
+        return str(escalation["args"].get(named[0], "")) if named else self.missing.escalate
+
     @cached_property
     def open_choices(self) -> frozenset[str]:
         """The findings of which any option that works may be chosen."""
@@ -354,12 +359,12 @@ class Pack(_PackPart):
     @cached_property
     def reach(self) -> Mapping[str, frozenset[str]]:
         """Finding -> every name that its condition and its sentence use, through `let` too."""
-        return {one.id: frozenset(self._reach(one)) for findings in self.findings.values() for one in findings}
-
-    def _reach(self, finding: Finding) -> set[str]:
-        said = [piece for piece in self.templates[finding.says].pieces if isinstance(piece, Expression)]
-        tested = [self.expressions[source] for source in (finding.when, *finding.each.values()) if source in self.expressions]
-        return self.through_let({name for expression in (*said, *tested) for name in expression.names})
+        reach = {}
+        for one in (one for findings in self.findings.values() for one in findings):
+            said = [piece for piece in self.templates[one.says].pieces if isinstance(piece, Expression)]
+            tested = [self.expressions[source] for source in (one.when, *one.each.values()) if source in self.expressions]
+            reach[one.id] = frozenset(self.through_let({name for expression in (*said, *tested) for name in expression.names}))
+        return reach
 
     def through_let(self, names: Iterable[str]) -> set[str]:
         """These names, and those that their named conditions (`let`) use in turn."""
@@ -375,14 +380,12 @@ class Pack(_PackPart):
     @cached_property
     def topics(self) -> Mapping[str, str]:
         """Finding -> what it is about, without the values of a case: the query for the index. No text from outside is in it."""
-        return {finding.id: self._topic(finding) for findings in self.findings.values() for finding in findings}
-
-    def _topic(self, finding: Finding) -> str:
-        words = [
-            piece.source.split(".")[-1].replace("_", " ") if isinstance(piece, Expression) else piece
-            for piece in self.templates[finding.says].pieces
-        ]
-        return f"{finding.id.replace('.', ' ').replace('_', ' ')}: {''.join(words)}"
+        topics = {}
+        for finding in (one for findings in self.findings.values() for one in findings):
+            pieces = self.templates[finding.says].pieces
+            words = [one if isinstance(one, str) else one.source.split(".")[-1].replace("_", " ") for one in pieces]
+            topics[finding.id] = f"{finding.id.replace('.', ' ').replace('_', ' ')}: {''.join(words)}"
+        return topics
 
 
 def _cites(pack: Pack, ways: Sequence[Way]) -> tuple[str, ...]:

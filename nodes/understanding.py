@@ -7,7 +7,6 @@ phrasebook's nearest is the same and the words stand there; whatever follows fro
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +24,9 @@ from systems.calls import Call, Reader, ReadResult
 
 #: `text` is understood by the phrasings of the folder `examples`
 UNDERSTAND = "language.understand"
+#: of a text, for a model; and of what it quotes
+MOST_CHARACTERS = 4_000
+LEAST_QUOTE, LONGEST_QUOTE = 8, 200
 
 
 class Understands(Protocol):
@@ -83,40 +85,27 @@ class Listening:
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answers in the order of the calls."""
         others = iter(self._systems.read_all([call for call in calls if call.tool != UNDERSTAND]))
-        return [self._listen(call) if call.tool == UNDERSTAND else next(others) for call in calls]
+        return [self._understood(call) if call.tool == UNDERSTAND else next(others) for call in calls]
 
-    def _listen(self, call: Call) -> ReadResult:
+    def _understood(self, call: Call) -> ReadResult:
         text, examples = call.args.get("text"), call.args.get("examples")
         if not isinstance(text, str) or not isinstance(examples, str):
-            return ReadResult(
-                call, "failed", None, self._clock(), f"{UNDERSTAND} takes a text and the examples to understand it by"
-            )
+            says = f"{UNDERSTAND} takes a text and the examples to understand it by"
+            return ReadResult(call, "failed", None, self._clock(), says)
         try:
             return ReadResult(call, "ok", dict(self._phrasebook.understand(examples, text)), self._clock())
         except BadInput as error:
             return ReadResult(call, "failed", None, self._clock(), str(error))
 
 
-MOST_CHARACTERS = 4_000
-LEAST_QUOTE, LONGEST_QUOTE = 8, 200
-
-
-@dataclass(frozen=True)
-class _OnBehalf:
-    """On behalf of whom a text is read."""
-
-    ledger: Ledger
-    run_id: str
-    look: int
-
-
-_reader: ContextVar[_OnBehalf | None] = ContextVar("reader", default=None)
+#: on whose behalf a text is read: the ledger, the run and its attempt
+_reader: ContextVar[tuple[Ledger, str, int] | None] = ContextVar("reader", default=None)
 
 
 @contextmanager
 def reading_for(ledger: Ledger, run_id: str, look: int, *, may_ask: bool) -> Iterator[None]:
     """While it is open, texts are read for this run; a model is asked only here, and only where the pack shows it the text."""
-    token = _reader.set(_OnBehalf(ledger, run_id, look) if may_ask else None)
+    token = _reader.set((ledger, run_id, look) if may_ask else None)
     try:
         yield
     finally:
@@ -141,7 +130,7 @@ class ModelReads:
         self._asker, self._name = Asker(model, limits), model.name
 
     def understand(self, examples: str, text: str) -> Mapping[str, Any]:
-        """What a text asks for, as `Phrasebook.understand` tells it; `read_by` names the model where it was heard."""
+        """What a text asks for, as `Phrasebook.understand` has it; `read_by` names the model where it was heard."""
         found = self._phrasebook.understand(examples, text)
         near = [one["intent"] for one in found["nearest"]]
         if found["intent"] is not None or not near or near[0] in (OTHER, CHATTER):
@@ -160,12 +149,12 @@ class ModelReads:
         system, user = self._prompt.filled(intents=block("intents", intents), message=block("message", message))
         question = Question(purpose="understand", prompt=self._prompt.label, system=system, user=user, schema=_schema(intents))
         reader = _reader.get()
-        ledger = reader.ledger if reader else self._ledger
+        ledger, run_id, look = reader or (self._ledger, "", 0)
         answered = ledger.model_answer(question.digest)
         if answered is not None or reader is None:
             return answered or {}
         try:
-            return self._asker.ask(question, ledger, reader.run_id, reader.look)
+            return self._asker.ask(question, ledger, run_id, look)
         except NoAnswer:
             return {}  # the phrasebook's answer stands; the question is in the ledger, with why
 

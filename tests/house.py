@@ -10,8 +10,6 @@ from pathlib import Path
 ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
 #: a file of one subject may stand in so many folders: as its command, its page, and what they show
 _MOST_FOLDERS = 3
-#: class names that still stand for several things; the list gets no longer
-_NOT_YET = frozenset(["Difference"])
 #: what Python gives its meaning
 _GIVEN = ("__init__", "__main__")
 
@@ -47,7 +45,7 @@ def problems() -> Iterator[str]:
     """What does not hold, a sentence each."""
     files = code()
     for name, places in sorted(classes(files).items()):
-        if len(places) > 1 and name not in _NOT_YET:
+        if len(places) > 1:
             yield f"the class name {name} stands for {len(places)} things, in {', '.join(sorted(places))}; rename all but one"
     for name, places in sorted(modules(files).items()):
         if len(places) > _MOST_FOLDERS:
@@ -56,5 +54,5 @@ def problems() -> Iterator[str]:
 
 if __name__ == "__main__":
     said = list(problems())
-    print("\n".join(said) or "Every class name stands for one thing, but for those that are listed.")
+    print("\n".join(said) or "Every class name stands for one thing.")
     sys.exit(1 if said else 0)

@@ -7,42 +7,44 @@ from typing import Any, Literal
 from nodes.pack import Pack, Step, Way
 
 #: a text, or several that stand one below the other
-Told = str | tuple[str, ...]
-Items = dict[str, dict[str, Told]]
+FieldText = str | tuple[str, ...]
+Items = dict[str, dict[str, FieldText]]
 
 
 @dataclass(frozen=True)
-class Difference:
+class PackDifference:
     """One thing that changed; `fields` are (field, before, after), None where there is none."""
 
     kind: Literal["added", "removed", "changed", "renamed"]
     what: str
-    fields: Sequence[tuple[str, Told | None, Told | None]] = ()
+    fields: Sequence[tuple[str, FieldText | None, FieldText | None]] = ()
 
 
-def differences(before: Pack, after: Pack) -> list[Difference]:
+def differences(before: Pack, after: Pack) -> list[PackDifference]:
     """Everything that changed, in the order of the pack; none for packs that say the same."""
     old, new = _items(before), _items(after)
     removed = [name for name in old if name not in new]
-    found: list[Difference] = []
+    found: list[PackDifference] = []
     for name, fields in new.items():
         if name in old:
             changed = [(field, *_both(old[name].get(field), fields.get(field))) for field in {**old[name], **fields}]
             changed = [one for one in changed if one[1] != one[2]]
             if changed:
-                found.append(Difference("changed", name, changed))
+                found.append(PackDifference("changed", name, changed))
             continue
         twin = next((one for one in removed if _kind(one) == _kind(name) and old[one] == fields), None)
         if twin:
             removed.remove(twin)
-            found.append(Difference("renamed", name, [("name", twin, name)]))
+            found.append(PackDifference("renamed", name, [("name", twin, name)]))
         else:
-            found.append(Difference("added", name, [(field, None, told) for field, told in fields.items() if told]))
-    gone = [Difference("removed", name, [(field, told, None) for field, told in old[name].items() if told]) for name in removed]
+            found.append(PackDifference("added", name, [(field, None, text) for field, text in fields.items() if text]))
+    gone = [
+        PackDifference("removed", name, [(field, text, None) for field, text in old[name].items() if text]) for name in removed
+    ]
     return [*found, *gone, *_orders(before, after)]
 
 
-def _both(before: Told | None, after: Told | None) -> tuple[Told | None, Told | None]:
+def _both(before: FieldText | None, after: FieldText | None) -> tuple[FieldText | None, FieldText | None]:
     """Before and after; of lists only what differs, unless it is their order."""
     if not (isinstance(before, tuple) and isinstance(after, tuple)) or set(before) == set(after):
         return before or None, after or None
@@ -63,7 +65,7 @@ def _items(pack: Pack) -> Items:
     return items
 
 
-def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
+def _own(pack: Pack) -> Iterator[tuple[str, dict[str, FieldText]]]:
     yield "the mission", {"name": pack.mission, "title": pack.title, "version": str(pack.version)}
     if not pack.parts:
         for event, subject in pack.trigger.events.items():
@@ -100,14 +102,8 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
         yield f"guard for {guard.for_}: {guard.says}", {"only if": _line(guard.that), "cites": guard.cites or ""}
     rule = pack.approval
     own = f"{rule.own.owner} ({rule.own.clause})" if rule.own else ""
-    named = {
-        "automate": rule.automate,
-        "base": rule.base,
-        "bands": rule.bands,
-        "costs": rule.costs,
-        "limits": ", ".join(rule.limits),
-    }
-    yield "approval", {**named, "own words": own}
+    named: dict[str, FieldText] = {name: getattr(rule, name) for name in ("automate", "base", "bands", "costs")}
+    yield "approval", {**named, "limits": ", ".join(rule.limits), "own words": own}
     for one in rule.raises:
         yield f"approval raised by {one.clause} for {one.for_}", {"if": _line(one.that)}
     yield "escalation", {"does": _step(pack.escalation)}
@@ -120,13 +116,13 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, Told]]]:
             yield f"model may read {name}", {"tool": extra.tool, "with": _args(extra.args), "fields": tuple(extra.sees)}
     if pack.book:
         book = pack.book
-        subjects = f"{book.field} of {book.tool}"
         yield "book", {
-            "event": book.event, "subjects": subjects, "rank": _line(book.rank), "says": book.says, "schedule": book.schedule,
+            "event": book.event, "subjects": f"{book.field} of {book.tool}",
+            "rank": _line(book.rank), "says": book.says, "schedule": book.schedule,
         }  # fmt: skip
 
 
-def _orders(before: Pack, after: Pack) -> list[Difference]:
+def _orders(before: Pack, after: Pack) -> list[PackDifference]:
     """Where what is in both packs stands in another order, and the order means something."""
     old, new = dict(_sequences(before)), dict(_sequences(after))
     found = []
@@ -134,7 +130,7 @@ def _orders(before: Pack, after: Pack) -> list[Difference]:
         kept = [one for one in old[name] if one in new[name]]
         now = [one for one in new[name] if one in kept]
         if kept != now:
-            found.append(Difference("changed", f"order of {name}", [("order", ", ".join(kept), ", ".join(now))]))
+            found.append(PackDifference("changed", f"order of {name}", [("order", ", ".join(kept), ", ".join(now))]))
     return sorted(found, key=lambda one: list(new).index(one.what.removeprefix("order of ")))
 
 
@@ -149,7 +145,7 @@ def _sequences(pack: Pack) -> Iterator[tuple[str, list[str]]]:
         yield f"{label}the conclusions", [conclusion.id for conclusion in one.conclusions]
 
 
-def _way(way: Way) -> dict[str, Told]:
+def _way(way: Way) -> dict[str, FieldText]:
     ends = f"escalates to {way.escalate}" if way.escalate else f"verdict {way.end}" if way.end else "goes on"
     return {"does": tuple(map(_step, way.do)), "ends": ends, "part": way.part or "", "cites": ", ".join(way.cites)}
 
