@@ -29,21 +29,21 @@ WRITE_TRIES = 3
 def do(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
     """Do it, or finish what was begun; False where it was surely not done.
 
-    Raises Stuck where nobody can tell, or it was not done as promised: a person has to look it up.
+    Raises Stuck where that cannot be known, or it was not done as promised: a person has to look it up.
     """
     if runtime.context.writer is None:
         raise Stuck(f"run {effect.run_id} may not write here; execute it where the systems are open for writing")
     if effect.status == "intended":
         runtime.context.ledger.mark_effect(effect.key, "executing", at=runtime.context.clock())
         return _send(effect, says, runtime, runtime.context.writer, first=True)
-    # whoever began it did not come to its end: under a key it may be sent again, otherwise only the records can tell
+    # whoever began it did not come to its end: under a key it may be sent again, otherwise only the records show it
     if _honours_keys(effect, runtime.context.writer):
         return _send(effect, says, runtime, runtime.context.writer, first=False)
     return _look_up(effect, says, runtime, "the process that sent it did not see the result.")
 
 
 def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: Writer, *, first: bool) -> bool:
-    """Send it. What a system says to a second sending does not tell what became of the first, unless it has done it."""
+    """Send it. What a system says to a second sending does not say what became of the first, unless it has done it."""
     try:
         receipt = _written(effect, runtime.context.ledger, writer)
     except TakenOver:  # nothing was sent
@@ -97,7 +97,7 @@ def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) 
 
 
 def _look_up(effect: Effect, says: str, runtime: Runtime[MissionContext], why: str) -> bool:
-    """Read whether it was done; where that does not tell, it is an incident."""
+    """Read whether it was done; where that does not show it, it is an incident."""
     _record(effect, "unknown", f"{says}: {why}", runtime)
     if _found_done(effect, says, runtime):
         return True
@@ -188,7 +188,7 @@ def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()
 def _read_of(
     change: _Change, before: Mapping[_Name, Record], effect: Effect, context: MissionContext
 ) -> tuple[_Name, Call | None]:
-    """The record of a change, and the read that tells of it; None where nothing that was read is this record.
+    """The record of a change, and the read that shows it; None where nothing that was read is this record.
 
     Of the system's records with this key, it is the one in a collection that the action changes. It is read by its key where
     there is one, and by nothing that the step changes.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nodes.quoting import contacts, foreign, quotable
+from nodes.quoting import contacts, quotable, ungrounded
 from nodes.tone import new_words
 
 MOST_CHARACTERS = 1_500
@@ -39,8 +39,8 @@ class Letter:
 
 def filled(text: str, holes: Mapping[str, str]) -> str:
     """A text with its {holes} filled. Raises KeyError for one that is not known."""
-    told = _HOLE.sub(lambda hole: holes[hole[1]], text)
-    return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", told)).strip()
+    text = _HOLE.sub(lambda hole: holes[hole[1]], text)
+    return _BLANKS.sub(" ", _BEFORE_A_MARK.sub(r"\1", text)).strip()
 
 
 def problems(letter: Letter, text: str) -> list[str]:
@@ -59,5 +59,5 @@ def unlike(letter: Letter, text: str) -> list[str]:
         return [f"a letter is plain text of 1 to {MOST_CHARACTERS} characters"]
     own = letter.filled
     found = [f"the letter leaves out {value}" for value in letter.holes.values() if value and value not in text]
-    found += [f"{one} is not known to the letter {letter.draft}" for one in foreign(text, quotable(own) | contacts(own))]
+    found += [f"{one} is not known to the letter {letter.draft}" for one in ungrounded(text, quotable(own) | contacts(own))]
     return found or [f"the letter {letter.draft} does not say {one}" for one in new_words(text, own)]

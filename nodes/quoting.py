@@ -77,7 +77,7 @@ def quotable(*values: Any) -> frozenset[str]:
     return frozenset(one for value in values for one in _quotable(value, "", ""))
 
 
-def foreign(text: str, known: Collection[str]) -> list[str]:
+def ungrounded(text: str, known: Collection[str]) -> list[str]:
     """What a text quotes that is not known: figures, days, ids, and every way to get in touch.
 
     `known` is of `quotable`, and whatever else may stand there as it is, in small letters: names of findings, say.
@@ -235,5 +235,5 @@ def objections(
         found += [f"reason {place} rests on no {what}" for what in ("observations", "clauses") if not reason[what]]
         found += [f"reason {place} cites {seq}, which is not evidence" for seq in reason["observations"] if seq not in evidence]
         found += [f"reason {place} cites {one}, which was not retrieved" for one in reason["clauses"] if one not in grounded]
-        found += [f"reason {place} quotes {one}, which nothing says" for one in foreign(says, quoted)]
+        found += [f"reason {place} quotes {one}, which nothing says" for one in ungrounded(says, quoted)]
     return found

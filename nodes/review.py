@@ -84,8 +84,8 @@ def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
     if proposal is None or proposal.status == "pending" or not decisions:
         raise Stuck(f"run {run_id} was resumed without a decision in the ledger; decide about it with `missions decide`")
     last = decisions[-1]
-    told = {"id": last.decision_id, "kind": last.kind, "by": last.by, "about": proposal.proposal_id}
-    taken: MissionState = {"decision": told, "verdict": proposal.verdict}
+    decided = {"id": last.decision_id, "kind": last.kind, "by": last.by, "about": proposal.proposal_id}
+    taken: MissionState = {"decision": decided, "verdict": proposal.verdict}
     if last.kind == "approve":
         return {**taken, "proposal_id": proposal.proposal_id}
     # whoever asks for another look does not want the steps taken back

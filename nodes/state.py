@@ -28,7 +28,7 @@ class MissionState(TypedDict, total=False):
     proposed: bool
     #: 1 for the first look at the world; a person's remark or a changed world adds one
     look: int
-    #: [{"id", "lacking"}]; a finding with `lacking` could not be told
+    #: [{"id", "lacking"}]; a finding with `lacking` is not known
     findings: list[dict[str, Any]]
     #: clause id -> version, as retrieved
     grounded: dict[str, int]

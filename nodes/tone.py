@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 Words = tuple[str, ...]
 
-#: what is told of a text at most
-MOST_TOLD, LONGEST_TOLD = 3, 80
+#: what is reported of a text at most
+MOST_REPORTED, LONGEST_REPORTED = 3, 80
 #: a sentence with more clauses is taken for new: a long one would take its time
 MOST_CLAUSES = 40
 
@@ -83,14 +83,14 @@ def new_words(text: str, drafted: str) -> list[str]:
     """What a text says that the drafted one does not, sentence by sentence; nothing where only the tone is another one."""
     strange = sorted(one for one in set(text) - _PLAIN - set(drafted) if not "!" <= one <= "~")
     if strange:
-        return [f"the character U+{ord(one):04X}" for one in strange[:MOST_TOLD]]
+        return [f"the character U+{ord(one):04X}" for one in strange[:MOST_REPORTED]]
     known, names = Counter(_compared(" ".join(clauses)) for clauses in _sentences(drafted)), _names(drafted)
     english = _is_english(drafted)
     new = [" ".join(clauses) for clauses in _sentences(text) if not _is_tone(clauses, known, names, english=english)]
     said = Counter(_compared(" ".join(clauses)) for clauses in _sentences(text))
     new += [" ".join(words) for words, often in said.items() if often > max(known[words], _MOST_OFTEN)]
     new += [marks for marks in _TALLY.findall(text) if marks not in drafted]
-    return [f"“{one[:LONGEST_TOLD]}…”" if len(one) > LONGEST_TOLD else f"“{one}”" for one in new[:MOST_TOLD]]
+    return [f"“{one[:LONGEST_REPORTED]}…”" if len(one) > LONGEST_REPORTED else f"“{one}”" for one in new[:MOST_REPORTED]]
 
 
 def _is_english(drafted: str) -> bool:
@@ -141,9 +141,9 @@ def _stands_in(words: Words, others: Words) -> bool:
 
 def _compared(sentence: str) -> Words:
     """The words of a sentence as they are compared: what is no plain word stays as it is written, and a question a question."""
-    told = " ".join(word for word in _spelled_out(sentence) if word not in _POLITE)
+    compared = " ".join(word for word in _spelled_out(sentence) if word not in _POLITE)
     asked = ("?",) if sentence.rstrip("\"') ").endswith("?") else ()
-    return (*(_SAME.get(word, word) for word in _GREETING.sub("hello", _WISH.sub("wish-to", told)).split()), *asked)
+    return (*(_SAME.get(word, word) for word in _GREETING.sub("hello", _WISH.sub("wish-to", compared)).split()), *asked)
 
 
 def _spelled_out(sentence: str) -> list[str]:

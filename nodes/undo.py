@@ -73,7 +73,7 @@ def half_done(ledger: History, run_id: str, author: str) -> list[str]:
 
 
 def left_to_undo(ledger: Ledger, run_id: str) -> str | None:
-    """The proposal whose steps were to be taken back when the run was started anew; None where nothing was."""
+    """The proposal whose steps were to be taken back when the run was started again; None where nothing was."""
     proposals = {one.proposal_id: one for one in ledger.proposals(run_id)}
     latest = next(reversed(proposals.values()), None)
     failing = proposals.get(latest.undoes or latest.proposal_id) if latest else None

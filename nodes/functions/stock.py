@@ -195,8 +195,8 @@ class Claims:
 
         A tier that is not known gives no precedence, nor does a promise that is not known.
         """
-        told = [{**claim, "tier": self.tier(claim["customer_id"])} for claim in claims]
-        return sorted(told, key=self._turn)
+        with_tier = [{**claim, "tier": self.tier(claim["customer_id"])} for claim in claims]
+        return sorted(with_tier, key=self._turn)
 
     def _turn(self, claim: Claim) -> tuple[int, bool, datetime, str, str]:
         tier = self._tiers.index(claim["tier"]) if claim["tier"] in self._tiers else len(self._tiers) - 1

@@ -14,7 +14,7 @@ from systems.conditions import Expression
 
 _PLACE = re.compile(r"<input>:\d+:(\d+)")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
-#: what stands in a condition, texts left out -> what to do about it; the first that fits is told
+#: what stands in a condition, texts left out -> what to do about it; the first that fits is used
 _REMEDIES = (
     (r"[“”‘’]", "write texts in straight quotes, as 'vip'"),
     (r"['\"]", "close the quote of the text"),

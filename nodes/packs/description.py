@@ -169,7 +169,7 @@ def _computed(raw: Any) -> bool:
 
 @dataclass(frozen=True)
 class Branch:
-    """A line and what belongs under it; `kind` tells a screen how to show it: heading, finding, option, detail."""
+    """A line and what belongs under it; `kind` says how a screen shows it: heading, finding, option, detail."""
 
     text: str
     children: Sequence["Branch"] = field(default=())
@@ -177,7 +177,7 @@ class Branch:
 
 
 def outline(pack: Pack, flow: Sequence[str], catalogue: Catalogue, values: Values) -> Branch:
-    """A pack, its parts each in full; `flow` are the lines that tell how a run flows."""
+    """A pack, its parts each in full; `flow` are the lines that say how a run flows."""
     head = Branch("How a run flows", _leaves(flow), "heading")
     books = [
         f"`missions run {one.event} --all`{f', and automatically at {one.schedule} (UTC)' if one.schedule else ''}"

@@ -18,12 +18,12 @@ def hints(pack: Pack, catalogue: Catalogue) -> list[str]:
     What stands before `parts` is used if one of the parts uses it.
     """
     parts: Sequence[tuple[str, Pack]] = [(f"part {name}: ", part) for name, part in pack.parts.items()] or [("", pack)]
-    told = [
+    found = [
         f"{label}{hint}"
         for label, part in parts
         for hint in (*_silent(part), *_behind(part), *_without_end(part), *_unguarded(part, catalogue))
     ]
-    return [*told, *_unused([part for _, part in parts])]
+    return [*found, *_unused([part for _, part in parts])]
 
 
 def ways(pack: Pack) -> Iterator[Way]:

@@ -20,7 +20,7 @@ from systems.catalogue import ADDRESS_FIELDS, Catalogue
 from systems.company import READ_TOOLS
 from systems.conditions import Expression
 
-#: they tell who somebody is, or where
+#: they identify or locate a person
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far

@@ -12,7 +12,7 @@ from nodes.derivation import Plan, derived
 from nodes.governance import tier
 from nodes.letters import filled, problems
 from nodes.planner import escalation
-from nodes.quoting import LONGEST, contacts, foreign
+from nodes.quoting import LONGEST, contacts, ungrounded
 from nodes.reasoning.answers import HAND_OVER
 from nodes.reasoning.prompt_context import PromptView
 from nodes.state import Task
@@ -114,9 +114,9 @@ def _places(own: Sequence[Mapping[str, Any]], plan: Plan, task: Task) -> dict[in
 
 
 def _worded(made: Mapping[str, Any], answer: Answer, task: Task, view: PromptView, by: Mapping[str, str]) -> dict[str, Any]:
-    """With the reasons, alternatives and summary of the model, each told to be the model's."""
+    """With the reasons, alternatives and summary of the model, each marked as the model's."""
     reasons = [{**one, "says": one["says"].strip()[: LONGEST + 1]} for one in answer["reasons"]]
-    told = [f"{one['says']} [{', '.join(map(str, one['observations']))}; {', '.join(one['clauses'])}]" for one in reasons]
+    cited = [f"{one['says']} [{', '.join(map(str, one['observations']))}; {', '.join(one['clauses'])}]" for one in reasons]
     others = [_alternative(one) for one in answer["alternatives"] if not _strange(f"{one['option']} {one['lost_because']}", view)]
     read = sum(fact.status != "failed" for fact in task.case.facts) / max(1, len(task.case.facts))
     return {
@@ -124,10 +124,10 @@ def _worded(made: Mapping[str, Any], answer: Answer, task: Task, view: PromptVie
         **by,
         "by": "model",
         "reasons": reasons,
-        "rationale": f"{made['rationale']} Written by a model ({by['model']}): {' '.join(told)}",
+        "rationale": f"{made['rationale']} Written by a model ({by['model']}): {' '.join(cited)}",
         "alternatives": [*made["alternatives"], *others],
         "confidence": round(min(float(answer["confidence"]), read), 2),
-        "said": [*made["said"], *told, *_summary(answer["summary"], view)],
+        "said": [*made["said"], *cited, *_summary(answer["summary"], view)],
     }
 
 
@@ -141,7 +141,7 @@ def _summary(text: str, view: PromptView) -> list[NewObservation]:
 
 def _strange(text: str, view: PromptView) -> list[str]:
     """What a text quotes that nothing says; what may be quoted is gone through only where something is."""
-    return [one for one in foreign(text, ()) if one not in view.known]
+    return [one for one in ungrounded(text, ()) if one not in view.known]
 
 
 def _alternative(one: Mapping[str, Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.quoting import contacts, foreign, quotable
+from nodes.quoting import contacts, quotable, ungrounded
 
 FACTS = {
     "order": {"order_id": "O-1742", "total_cents": 123_450, "promised_at": "2026-03-10T12:00:00Z", "lines": [{"qty": 30}]},
@@ -28,7 +28,7 @@ FACTS = {
     ],
 )
 def test_what_was_shown_may_be_quoted_however_it_is_written(text: str) -> None:
-    assert foreign(text, quotable(FACTS)) == []
+    assert ungrounded(text, quotable(FACTS)) == []
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ def test_what_was_shown_may_be_quoted_however_it_is_written(text: str) -> None:
         ("IBAN DE89370400440532013000.", "de89370400440532013000"),
     ],
 )
-def test_what_was_not_shown_is_foreign(text: str, strange: str) -> None:
-    assert strange in foreign(text, quotable(FACTS))
+def test_what_was_not_shown_is_ungrounded(text: str, strange: str) -> None:
+    assert strange in ungrounded(text, quotable(FACTS))
 
 
 def test_a_way_to_get_in_touch_is_never_quotable_though_the_data_has_it() -> None:
-    assert foreign("See evil.example.", quotable(FACTS)) == ["evil.example"]
+    assert ungrounded("See evil.example.", quotable(FACTS)) == ["evil.example"]
     assert contacts(FACTS["note"]) == {"evil.example"}
 
 
 @given(st.text(max_size=300), st.integers(100, 10**9))
 def test_no_text_around_it_hides_an_amount(text: str, amount: int) -> None:
-    assert foreign(f"{text} ${amount} {text}", ()) != []
+    assert ungrounded(f"{text} ${amount} {text}", ()) != []
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=50) | st.integers() | st.floats() | st.none()))
 def test_any_plain_data_can_be_looked_through(data: dict[str, object]) -> None:
     known = quotable(data)
-    assert all(not foreign(str(value), known) for value in data.values() if type(value) is int and value >= 0)
+    assert all(not ungrounded(str(value), known) for value in data.values() if type(value) is int and value >= 0)
