@@ -1,7 +1,8 @@
 """execute: do what was approved, in order, each step recorded before and after.
 
 Before the first effect the world is read again, and who must have approved is worked out from policy, plan and catalogue,
-also for a plan that says it takes nobody. Where what the proposal stood on has changed and it matters, the run starts another attempt.
+also for a plan that says it takes nobody. Where what the proposal stood on has changed and it matters, the run starts another
+attempt.
 A step that fails after others were done has them taken back, which is a proposal of its own; one that fails first, or
 whose outcome is not known, stops the run as an incident.
 
