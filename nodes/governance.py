@@ -114,7 +114,7 @@ def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: boo
     Raises Unknown when the facts do not decide a rule.
     """
     rule: ApprovalRule = case.pack.approval
-    # on how a model understood a text, too
+    # what stands on how a model understood a text waits for a person too
     seen = seen or any(
         fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts
     )
