@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from graphs.runtime import thread
 from ledger.audit_export import export
 from ledger.canonical import utc_now
 from models.calls import Endpoint, Limits
@@ -88,7 +89,7 @@ def test_what_a_pack_does_not_show_leaves_no_trace(
             made = with_canaries(raw, pack.of(raw["trigger"]["event"]))
             canaries += json.dumps(made["systems"]).count(CANARY)
             run = walk(made, reasoners[place % 2]).drive()
-            states = [(one.values, one.tasks) for one in run._graph.get_state_history(run._config)]
+            states = [(one.values, one.tasks) for one in run._runtime.graph.get_state_history(thread(run._run_id))]
             calls = repr(run.ledger.model_calls(raw["case_id"]))
             assert len(states) > 6 and CANARY not in f"{states} {calls}", raw["case_id"]
             assert not [name for name, value in PRIVATE.items() if value in calls], raw["case_id"]

@@ -12,6 +12,7 @@ from errors import NoAnswer
 from evals.recorded.cases import recorded
 from evals.walk import Walk
 from graphs.pack_files import load_pack_file
+from graphs.runtime import thread
 from ledger.model_calls import ModelCall
 from ledger.records import Proposal
 from models.calls import Limits, Question
@@ -198,7 +199,7 @@ def test_a_run_that_comes_back_to_a_question_takes_the_answer_that_is_there() ->
     run = walk(an_exception(), reasoner)
     while run.step().node != "assess":
         pass
-    state = run._graph.get_state(run._config).values
+    state = run._runtime.graph.get_state(thread(run._run_id)).values
     again = _Again(run)
     before = len(run.rail)
     first, rail = propose(state, again), len(run.rail)  # type: ignore[arg-type]
@@ -293,7 +294,7 @@ def test_the_state_stays_small_and_has_no_letters_or_addresses() -> None:
     )
     run = walk(raw, hybrid(answer)[0])
     proposal = proposed(run)
-    history = list(run._graph.get_state_history(run._config))
+    history = list(run._runtime.graph.get_state_history(thread(run._run_id)))
     assert len(history) > 8 and max(len(ormsgpack.packb(one.values)) for one in history) < LARGEST_STATE
     assert proposal.author == "planner" and proposal.plan[0]["args"].get("ship_to", {}).get("line1") == "9 Secret Rd"
     assert not any(secret in str(one.values) for one in history for secret in ("Zed Zander", "9 Secret"))
