@@ -16,8 +16,8 @@ from dashboard.markup import chip, clock, dollars, icon, in_words, joined, marku
 from knowledge_index.policies import Clause
 from ledger.limits import Standing, highest
 from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
-from nodes.drift import Drift
 from nodes.authorship import pairs
+from nodes.drift import Drift
 
 #: of a raw record; the whole stands on the page of the run
 LONGEST_RAW = 6_000
