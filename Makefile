@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
 
-# made anew when the lock changes; the mark is written last, so that an interrupted installation is done again
+# made again when the lock changes; the mark is written last, so that an interrupted installation is done again
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("missions: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...") if sys.version_info < (3, 11) else None'
 	@echo "Installing into .venv (once; a minute) ..."
@@ -78,7 +78,7 @@ studio: install-dev  ## serve the graph to the clients of LangGraph (docs/studio
 schema: install-dev  ## write ledger/schema.json, which `missions audit verify` compares the database with, from the migrations
 	@$(BIN)/python -m tests.schema
 
-pictures: install-dev  ## draw the pictures of docs/architecture.md anew, from the code
+pictures: install-dev  ## draw the pictures of docs/architecture.md again, from the code
 	@$(BIN)/python -m tests.pictures
 
 golden: install-dev  ## keep paused runs of this release, which later releases resume in their tests
@@ -89,7 +89,7 @@ eval: install  ## run the recorded exceptions, print the figures and hold them t
 	@$(BIN)/python -m cli eval $(CASES) $(foreach set,first second third,--phrasings evals/phrasings/$(set)/support) --out build/results.jsonl --reasoner planner
 	@$(BIN)/python -m cli eval gate --baseline evals/baseline.jsonl
 
-screenshots: install-dev  ## take the pictures of docs/ anew (needs Chromium)
+screenshots: install-dev  ## take the pictures of docs/ again (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots
 
 bench: install-dev  ## speed and memory beside a baseline of the same run, in a company of its own
@@ -103,7 +103,7 @@ sbom: install-dev  ## what an installation for use is made of, in build/: Cyclon
 	@$(BIN)/python -m tests.licenses
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
-lock:  ## write both locks anew (needs uv); the tests run what is installed for use
+lock:  ## write both locks again (needs uv); the tests run what is installed for use
 	@$(COMPILE) --group dev --extra ray -o requirements-dev.lock
 	@$(COMPILE) --group build -c requirements-dev.lock -o requirements.lock
 

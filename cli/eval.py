@@ -69,7 +69,7 @@ def evaluate_files(
     out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: 1, with Ray one per processor.")] = None,
     engine: Annotated[EngineName, typer.Option(help="Processes of this machine, or the cluster of RAY_ADDRESS.")] = "processes",
-    anew: Annotated[bool, typer.Option("--anew", help="Do not resume an interrupted evaluation.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over instead of resuming an interrupted evaluation.")] = False,
     phrasings: Annotated[
         list[Path] | None, typer.Option(help="A folder of messages by what they ask for: prints how they are understood.")
     ] = None,
@@ -89,7 +89,7 @@ def evaluate_files(
     with ExitStack() as stack:
         environment = EvalEnvironment.open(chosen, reasoning=stack.enter_context(open_reasoning(chosen, reasoner)))
         runs = count_cases(cases, environment.packs, environment.catalogue) * trials
-        journal = stack.enter_context(open_journal(out, made_of(cases, trials, environment, chosen), anew=anew))
+        journal = stack.enter_context(open_journal(out, made_of(cases, trials, environment, chosen), restart=restart))
         judged = stack.enter_context(open_disk_buffer(out.parent))
         _tell_beginning(journal, runs)
         begun = time.perf_counter()

@@ -43,11 +43,13 @@ def retry(
     run_id: RunId,
     reason: Annotated[str, typer.Option(help="What you fixed; recorded in the audit log.")],
     step: Annotated[str, typer.Option(help="What you found in the system for the step in doubt: done or failed.")] = "",
-    restart: Annotated[bool, typer.Option("--anew", help="Restart from the beginning, with today's pack and policies.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Restart from the beginning, with today's pack and policies.")
+    ] = False,
 ) -> None:
     """Let a run go on, as the person who is signed in."""
     if step not in _STEP or (step and restart):
-        raise BadInput(f"--step {step!r} is not an outcome; give done or failed, without --anew")
+        raise BadInput(f"--step {step!r} is not an outcome; give done or failed, without --restart")
     with open_ledger() as ledger:
         by = decider(ledger)
         after = ledger.run(run_id) if restart else settle(ledger, run_id, _STEP[step], by, reason, moment(""))

@@ -103,7 +103,7 @@ def enter(permission: Permission) -> Person:
 
 
 def go_to_sign_in(come_back: bool = True) -> NoReturn:
-    """Leave for the sign-in page, and come back to this address from there; at an OIDC provider, the page draws itself anew."""
+    """Leave for the sign-in page, and come back to this address from there; at an OIDC provider, the page draws itself again."""
     if uses_oidc(company().settings):
         st.rerun(scope="app")
     back = "?next=' + encodeURIComponent(location.pathname + location.search)" if come_back else "'"
@@ -150,7 +150,7 @@ def _password_form(person: Person) -> None:
 def _sign_out() -> None:
     if uses_oidc(company().settings):
         st.logout()
-        st.stop()  # the page, drawn on for nobody, would begin anew, and a new beginning drops the way out unless it was sent
+        st.stop()  # the page, drawn on for nobody, would start over, and a new beginning drops the way out unless it was sent
     if token := st.context.cookies.get(COOKIE):
         company().desk.sign_out(token)
     go_to_sign_in(come_back=False)

@@ -117,5 +117,5 @@ def after_decision(state: MissionState) -> Literal["execute", "propose", "gather
 
 
 def after_execute(state: MissionState) -> Literal["gather", "close"]:
-    """A world that changed before the first effect, or a step that failed, is looked at anew."""
+    """A world that changed before the first effect, or a step that failed, is looked at again."""
     return "gather" if state["proposal_id"] is None else "close"

@@ -182,7 +182,7 @@ class Runtime:
             return ledger.run(run_id)
 
     def restart(self, run_id: str, by: str, reason: str) -> Run:
-        """Start the run of an incident anew, as somebody decided: with what is loaded now, on the world as it is now.
+        """Restart the run of an incident, as somebody decided: with what is loaded now, on the world as it is now.
 
         Raises Refused to who may not, without a reason, and where a step is in doubt; nothing has changed then.
         """
@@ -351,8 +351,7 @@ class Runtime:
         changed = [name for name in ("graph", "pack", "policies", "catalogue") if run.versions.get(name) != now[name]]
         if changed:
             raise Stuck(
-                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; "
-                "start it anew, or close it"
+                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; restart it, or close it"
             )
 
 

@@ -113,7 +113,7 @@ class Ledger(History, Protocol):
         ...
 
     def forget(self) -> None:
-        """Read anew what is wanted of the run: others may have written since."""
+        """Read again what is wanted of the run: others may have written since."""
         ...
 
     # What was read, and what was said about it
@@ -174,7 +174,7 @@ class Ledger(History, Protocol):
 
         One whose approval has the role "none" is kept as 'automatic', and the run goes on. One that would change a
         record that the open proposal of another run would change too is 'pending' and `held_by` that run; when that is
-        closed, it is superseded and its run goes on, to look anew. The same proposal again changes nothing; Refused when
+        closed, it is superseded and its run goes on, to look again. The same proposal again changes nothing; Refused when
         its id exists with another digest, or the run is closed or an incident.
         """
         ...
@@ -245,7 +245,7 @@ class Ledger(History, Protocol):
     def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
         """Write down effects before anything is sent, and what allows them. The same effect again changes nothing.
 
-        `needed` is what the plan takes as it was worked out anew; what its proposal says counts besides. Refused when the
+        `needed` is what the plan takes as it was worked out again; what its proposal says counts besides. Refused when the
         decisions do not give that, its proposal is neither approved nor automatic or not the latest of a run that goes on,
         the effect is not that step of its plan, or its key belongs to another effect; OverLimit when a limit of `needed`
         would be passed that nobody who approved may decide about.
@@ -302,7 +302,7 @@ class Ledger(History, Protocol):
         ...
 
     def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
-        """Start an incident's run anew, with other versions: its open proposal is superseded, and it is 'running'.
+        """Restart an incident's run, with other versions: its open proposal is superseded, and it is 'running'.
 
         What was done stays done. Refused where a step is in doubt. Whoever calls this has deleted its checkpoints.
         """

@@ -218,7 +218,7 @@ def check_abandoned(run_id: str, effects: Iterable[Effect], may_arrive: bool) ->
 
 
 def check_restart(run: Run, effects: Iterable[Effect]) -> None:
-    """A run is started anew once it is known what was done in it."""
+    """A run is restarted once it is known what was done in it."""
     doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
     if doubt is not None:
         raise Refused(

@@ -628,7 +628,7 @@ class MemoryLedger:
         return latest.held_by if latest is not None and latest.status == "pending" else ""
 
     def _release(self, run_id: str, at: datetime) -> None:
-        """Let the runs that waited for this one look anew."""
+        """Let the runs that waited for this one look again."""
         touched = [record for made in self._cases[run_id].proposals for record in self._proposals[made].touches]
         for other in sorted({one for record in touched for one in self._touched.get(record, ())}):
             latest = self._latest(other)

@@ -68,7 +68,7 @@ WRITES: Mapping[Role, Grants] = {
         "commitments": "INSERT, UPDATE (cents, at)",
         # somebody looked up what became of a step in doubt; a new effect is the executor's
         "effects": "UPDATE (status, receipt, error, at)",
-        # a run that is started anew
+        # a run that is restarted
         "runs": "INSERT, UPDATE (status, verdict, outcome, ended_at, versions)",
         "people": "INSERT, UPDATE",
         "accounts": "INSERT, UPDATE",

@@ -64,4 +64,4 @@ if __name__ == "__main__":
     if "--check" not in sys.argv:
         PAGE.write_text(drawn(present), "utf-8")
     elif present != drawn(present):
-        sys.exit(f"The pictures of {PAGE} are not as the code is; `make pictures` draws them anew.")
+        sys.exit(f"The pictures of {PAGE} are not as the code is; `make pictures` draws them again.")

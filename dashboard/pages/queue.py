@@ -242,7 +242,7 @@ def _clear() -> None:
 
 
 def _key(name: str) -> str:
-    """Of a choice in the popover; anew when the filter is cleared, for what is in a closed popover keeps its value otherwise."""
+    """Of a choice in the popover; again when the filter is cleared, for what is in a closed popover keeps its value otherwise."""
     return f"filter_{name}-{st.session_state.get('cleared', 0)}"
 
 

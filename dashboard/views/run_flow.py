@@ -52,7 +52,7 @@ def step_now(run: Run, observations: Sequence[Observation], decisions: Sequence[
     last = observations[-1]
     if last.step == "review":
         return _AFTER.get(decisions[-1].kind, "decision") if decisions else "decision"
-    if last.step == "execute":  # a check there says that the run looks anew
+    if last.step == "execute":  # a check there says that the run looks again
         return "gather" if last.kind == "check" else "execute"
     if last.step == "check":
         return "execute" if "proposal" in last.evidence else "propose"

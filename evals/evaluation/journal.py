@@ -33,14 +33,14 @@ MadeOf = Mapping[str, Any]
 class Journal:
     """The journal of an evaluation that is under way. Made by `open_journal`."""
 
-    def __init__(self, out: Path, made_of: MadeOf, anew: bool) -> None:
+    def __init__(self, out: Path, made_of: MadeOf, restart: bool) -> None:
         """See `open_journal`."""
         self._out, self.file = out, _beside(out, "partial")
         #: how many results it held already
         self.done = 0
         #: which parts of what it was made of are others now, so that it was dropped
         self.changed: list[str] = []
-        if self.file.exists() and not anew:
+        if self.file.exists() and not restart:
             with self.file.open("r+b") as lines:
                 self.changed = _changed(lines.readline(), made_of)
                 if not self.changed:
@@ -84,10 +84,10 @@ class Journal:
 
 
 @contextmanager
-def open_journal(out: Path, made_of: MadeOf, *, anew: bool = False) -> Iterator[Journal]:
+def open_journal(out: Path, made_of: MadeOf, *, restart: bool = False) -> Iterator[Journal]:
     """The journal of the results `out`: that of an evaluation that was broken off, or a new one.
 
-    A journal is gone on with only where its results are made of the same as now, and not with `anew`; a last line that
+    A journal is gone on with only where its results are made of the same as now, and not with `restart`; a last line that
     was not written to its end is dropped.
 
     Raises BadInput where it cannot be written, and Refused where another process writes it.
@@ -101,7 +101,7 @@ def open_journal(out: Path, made_of: MadeOf, *, anew: bool = False) -> Iterator[
             raise Refused(f"{out}: another evaluation writes it; wait until it finishes, or name another file")
     try:
         with _told(out):
-            journal = Journal(out, made_of, anew)
+            journal = Journal(out, made_of, restart)
         try:
             yield journal
         finally:
@@ -168,7 +168,7 @@ def run_jobs(
     rest = iter(jobs)
     for result, job in zip(journal.results(), rest, strict=False):
         if (result.get("case_id"), result.get("trial")) != (job.case.case_id, job.trial):
-            raise BadInput(f"{journal.file} holds other cases than the ones being evaluated; start over with --anew")
+            raise BadInput(f"{journal.file} holds other cases than the ones being evaluated; start over with --restart")
         yield job, result
     first = next(rest, None)
     if first is None:  # no worker is started for nothing

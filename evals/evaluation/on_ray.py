@@ -29,7 +29,7 @@ _LOST = "Ray lost a worker too often. Run the same command again: it resumes whe
 _LOOPBACK = "127.0.0.1"
 #: of what lies between the processes: chunks of cases, results
 _OBJECT_STORE_BYTES = 200_000_000
-#: how often a worker that is lost, with its machine perhaps, is started anew
+#: how often a worker that is lost, with its machine perhaps, is restarted
 _RESTARTS = 5
 #: chunks that a worker has: one that it runs, one that waits for it
 _CHUNKS_AT_WORKER = 2

@@ -1,6 +1,6 @@
 """Recorded exceptions, replayed with one candidate after another; answers are remembered.
 
-A Mission is replayed anew only where something differs that can decide a case of it: its pack, a number of a clause that it
+A Mission is replayed again only where something differs that can decide a case of it: its pack, a number of a clause that it
 works with, what any clause says, how messages are understood, or the cases themselves.
 """
 

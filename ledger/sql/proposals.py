@@ -186,7 +186,7 @@ def _to_wait_for(tx: Connection, run_id: str, records: list[str]) -> str:
 
 
 def release_held(tx: Connection, run_id: str) -> list[tuple[str, str]]:
-    """Let the runs that waited for this one look at the world anew: each with its proposal, for the audit log.
+    """Let the runs that waited for this one look at the world again: each with its proposal, for the audit log.
 
     Needs the lock of the run, which is about to be closed.
     """

@@ -139,12 +139,12 @@ def _mine(me: Person, at: datetime) -> list[ColumnElement[bool]]:
 def _edited(me: Person) -> ColumnElement[bool]:
     """Whether this person edited the plan, or what it was edited from: since a reasoner made one."""
     before, between = PROPOSALS.alias(), PROPOSALS.alias()
-    anew = select(between.c.proposal_id).where(
+    later = select(between.c.proposal_id).where(
         between.c.run_id == _P.run_id, between.c.author.in_(REASONERS), between.c.revision > before.c.revision
     )
     mine = (DECISIONS.c.run_id == _P.run_id, DECISIONS.c.kind == "edit", DECISIONS.c.by == me.name)
     edits = (
-        select(DECISIONS.c.proposal_id).join(before, before.c.proposal_id == DECISIONS.c.proposal_id).where(*mine, ~exists(anew))
+        select(DECISIONS.c.proposal_id).join(before, before.c.proposal_id == DECISIONS.c.proposal_id).where(*mine, ~exists(later))
     )
     return or_(_P.author == me.name, and_(_P.author.not_in(REASONERS), exists(edits)))
 

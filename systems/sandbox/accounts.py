@@ -20,7 +20,7 @@ _GOOD_FOR = timedelta(days=7)
 
 
 def reauthorize(work: Work, order_id: Id, amount_cents: Cents) -> None:
-    """Authorize an amount anew for an order that is not cancelled, for seven days."""
+    """Authorize an amount again for an order that is not cancelled, for seven days."""
     moment = _chargeable(work, order_id)
     granted = {"amount_cents": amount_cents, "status": "authorized", "authorized_at": moment, "expires_at": moment + _GOOD_FOR}
     work.add(t.AUTHORIZATIONS, auth_id=work.new_id("au"), order_id=order_id, **granted)

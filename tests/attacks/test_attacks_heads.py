@@ -1,4 +1,4 @@
-"""The log is cut or written anew by whoever owns the database: a head that was kept outside says so."""
+"""The log is cut or rewritten by whoever owns the database: a head that was kept outside says so."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Somebody who has the folder of policies edits a file there and starts anew: nobody has agreed to that."""
+"""Somebody who has the folder of policies edits a file there and restarts: nobody has agreed to that."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -93,7 +93,7 @@ def _begin() -> None:
 
 
 def decide(runtime: Runtime, run_id: str) -> list[Decision]:
-    """Approve what waits, by everybody that it takes; what can be approved no more is looked at anew."""
+    """Approve what waits, by everybody that it takes; what can be approved no more is looked at again."""
     proposal = runtime.ledger.proposal(run_id)
     if proposal is None:
         return []

@@ -140,7 +140,7 @@ class World:
                     made += len(decisions)
                     jobs.drive(run)
                 except (Refused, TryAgain):
-                    continue  # it was looked at anew meanwhile, or the database is away: the next round sees it
+                    continue  # it was looked at again meanwhile, or the database is away: the next round sees it
         return made
 
     def statuses(self) -> dict[str, int]:

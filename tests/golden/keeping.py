@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from ledger.names import skeleton
 
-#: procrastinate's tables are no part of it: jobs are made anew from the ledger
+#: procrastinate's tables are no part of it: jobs are made again from the ledger
 _TABLES: LiteralString = """
 SELECT schemaname, tablename FROM pg_tables
 WHERE schemaname IN ('ledger', 'sandbox') AND tablename <> 'alembic_version'

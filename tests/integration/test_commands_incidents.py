@@ -53,8 +53,10 @@ def test_what_is_stuck_is_listed_goes_on_or_is_closed_by_whoever_may(
     assert command(*words, home=rita).stdout == f"{run.event.subject} waits for a decision.\n"
     assert ledger.run(run.run_id).status == "waiting"
     ledger.incident(run.run_id, "wms was down again", datetime.now(UTC))
-    refused(command("incident", "retry", run.run_id, "--reason", "x", "--anew", "--step", "done", home=rita), "without --anew")
-    again = command("incident", "retry", run.run_id, "--reason", "from the beginning", "--anew", home=rita)
+    refused(
+        command("incident", "retry", run.run_id, "--reason", "x", "--restart", "--step", "done", home=rita), "without --restart"
+    )
+    again = command("incident", "retry", run.run_id, "--reason", "from the beginning", "--restart", home=rita)
     assert again.stdout.endswith(f"{run.event.subject} waits for a decision.\n")
     ledger.incident(run.run_id, "wms was down for good", datetime.now(UTC))
     swept = command("sweep")

@@ -629,7 +629,7 @@ def build(rng, number):
                     "allow_substitution": True,
                 }
             )
-    if status == "backordered" or rng.random() < 0.05:  # already backordered: looked at anew
+    if status == "backordered" or rng.random() < 0.05:  # already backordered: looked at again
         for entry in lines:
             mine = [p for p in inbound if p["sku"] == entry["sku"]]
             if mine and rng.random() < 0.6:

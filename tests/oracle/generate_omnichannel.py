@@ -717,7 +717,7 @@ def deliveries(world: World, order: Record, line: Record, cost: int, one_does: b
     for n in range(world.pick([1, 1, 2])):
         delivery = world.delivery(line["sku"], line["location"], line["qty"] + world.pick([0, 0, 4]), eta)
         if world.chance(0.08):
-            line["backorder_po_id"] = delivery["po_id"]  # looked at anew
+            line["backorder_po_id"] = delivery["po_id"]  # looked at again
         delivery |= {"expedited_eta": iso(needed - world.pick([0, 0, 1]) * SECOND), "expedite_cost_cents": max(0, gain - 1)}
         fault = "" if one_does and (n == 0 or world.chance(0.3)) else world.pick(UNSUITED)
         if fault == "late":

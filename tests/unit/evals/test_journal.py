@@ -64,7 +64,7 @@ def test_where_something_else_is_evaluated_it_begins_anew_and_says_what_has_chan
 
 def test_it_begins_anew_where_somebody_says_so(tmp_path: Path) -> None:
     begun(tmp_path / "out.jsonl")
-    with open_journal(tmp_path / "out.jsonl", MADE_OF, anew=True) as journal:
+    with open_journal(tmp_path / "out.jsonl", MADE_OF, restart=True) as journal:
         assert (journal.done, journal.changed) == (0, [])
 
 
