@@ -10,23 +10,24 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count
+from functools import partial
 from threading import Event, Lock, Thread
 
-from errors import MissionsError, TryAgain, loggable
+from errors import MissionsError, TryAgain
 from evals.what_if.answer import AskWhatIf
+from graphs.ingestion import Intake
 from graphs.ledgers import database_logins, front_ledger, heads_outside
 from graphs.runtime import Runtime, open_database, open_runtime
-from ledger.jobs import forgotten, open_jobs
-from ledger.services import AdminService
-from ledger.sweeping import sweep
+from graphs.worker import MissionsWorker
+from ledger.jobs import open_jobs
+from ledger.services import AdminService, Inbox
 from settings import Settings, settings
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
 DRIVERS = 4
-#: seconds between two passes over the runs that nobody works on, and passes between two sweeps over the states of all
-PASS_SECONDS, SWEEP_EVERY = 5.0, 12
+#: seconds between two tries to open the runtime
+PASS_SECONDS = 5.0
 
 #: Runs the recorded exceptions and keeps the run: (by whom, on_progress, called with how many of how many are done) to its id.
 Evaluate = Callable[[str, Callable[[int, int], None]], str]
@@ -51,12 +52,8 @@ class Company:
         self.ledger = front_ledger(self.url, database_logins(chosen))
         self._stack.callback(self.ledger.close)
         self.desk, self.heads = AdminService(self.ledger), heads_outside(chosen)
-        self._jobs = self._stack.enter_context(open_jobs(self.url)) if chosen.workers == "elsewhere" else None
-        self._drivers = ThreadPoolExecutor(DRIVERS, thread_name_prefix="drive")
-        #: the runs that this process works on
-        self._driving: set[str] = set()
+        self._jobs = self._stack.enter_context(open_jobs(self.url))
         self._closing = Event()
-        self._watching = Thread(target=self._watch, name="watch", daemon=True)
         self._lock = Lock()
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="open")
         self._opening: Future[Runtime] = self._opener.submit(self._open)
@@ -77,23 +74,14 @@ class Company:
         # Streamlit collects garbage after every run of a script: what is loaded by now stays, and need not be walked each time
         gc.collect()
         gc.freeze()
-        if self._jobs is None:
-            self._watching.start()
+        if self.settings.workers == "here":
+            intake, keep_head = Intake(runtime, Inbox(self.ledger)), partial(self.heads.look, self.ledger)
+            worker = MissionsWorker(intake, (), DRIVERS, self.settings.lease_seconds, keep_head, with_schedules=False)
+            working = Thread(target=worker.run, name="worker", daemon=True)
+            working.start()
+            self._stack.callback(working.join)
+            self._stack.callback(worker.stop)
         return runtime
-
-    def _watch(self) -> None:
-        """Where no worker does: find what a process left behind that stopped, and what is in no state; keep a head."""
-        for number in count():
-            try:
-                for run_id, _ in forgotten(self.url):
-                    self.drive(run_id)
-                if number % SWEEP_EVERY == 0:
-                    sweep(self.ledger, self.url)
-                    self.heads.look(self.ledger)
-            except Exception as error:  # as with a worker: the next pass comes, whatever became of this one
-                _log.warning("runs were not looked for (%s)", loggable(error))
-            if self._closing.wait(PASS_SECONDS):
-                return
 
     @property
     def runtime(self) -> Runtime:
@@ -112,39 +100,17 @@ class Company:
             return "cannot be opened"
 
     def drive(self, run_id: str) -> None:
-        """Have a run driven in the background, as far as it goes by itself. What comes of it stands in the ledger."""
-        if self._jobs is not None:
-            self._jobs.drive(self.ledger.run(run_id))
-            return
-        with self._lock:
-            if run_id in self._driving:
-                return
-            self._driving.add(run_id)
-        self._drivers.submit(self._drive, run_id)
-
-    def _drive(self, run_id: str) -> None:
-        try:
-            self.runtime.drive(run_id)
-        except MissionsError as error:  # the run stands as it was, and is seen among the incidents if nobody drives it on
-            _log.warning("run %s was not driven on: %s", run_id, error)
-        except Exception:  # a defect: the run is an incident by now, and nobody waits for this thread's result
-            _log.exception("run %s was not driven on", run_id)
-        finally:
-            with self._lock:
-                self._driving.discard(run_id)
+        """Have a worker drive a run, as far as it goes by itself. What comes of it stands in the ledger."""
+        self._jobs.drive(self.ledger.run(run_id))
 
     def is_driving(self, run_id: str) -> bool:
-        """Whether this process works on the run now."""
-        with self._lock:
-            return run_id in self._driving
+        """Whether a worker drives the run now, or is going to."""
+        return self._jobs.has(self.ledger.run(run_id))
 
     def close(self) -> None:
         """Finish what is being driven, then close everything."""
         self._closing.set()
         wait([self._opening])
-        if self._watching.is_alive():
-            self._watching.join()
-        self._drivers.shutdown(wait=True)
         self._stack.close()
 
 

@@ -63,6 +63,8 @@ class MissionsWorker:
         hands: int,
         lease_seconds: float,
         keep_head: Callable[[], None] | None = None,
+        *,
+        with_schedules: bool = True,
     ) -> None:
         """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
 
@@ -76,7 +78,7 @@ class MissionsWorker:
             *([(SWEEPS, partial(asyncio.to_thread, keep_head))] if keep_head else []),
             *polls,
         ]
-        self._app = _app(intake)
+        self._app = _app(intake, with_schedules)
         self._worker: Worker | None = None
         #: jobs that this process does; and those that were listed as its own at the last pass, and were not
         self._at_hand: set[int] = set()
@@ -193,7 +195,7 @@ class MissionsWorker:
             await asyncio.to_thread(poll, intake, feed)
 
 
-def _app(intake: Intake) -> App:
+def _app(intake: Intake, with_schedules: bool) -> App:
     connector = PsycopgConnector(conninfo=patient(intake.runtime.database_url), min_size=1, max_size=4)
     app = App(connector=connector, periodic_defaults={"max_delay": LATEST})
 
@@ -208,6 +210,6 @@ def _app(intake: Intake) -> App:
         if report.stopped:  # again: what was taken in is known then
             raise TryAgain(report.stopped)
 
-    for one in schedules(intake.runtime.context.packs):
+    for one in schedules(intake.runtime.context.packs) if with_schedules else ():
         app.periodic(cron=one.cron, periodic_id=one.event, task_kwargs={"event": one.event})(schedule)
     return app

@@ -43,6 +43,11 @@ class Jobs:
         """Have a run driven, after whatever else there is to do about its subject."""
         self._defer([(run.run_id, run.event.subject)])
 
+    def has(self, run: Run) -> bool:
+        """Whether there is a job for a run: a worker drives it now, or is going to."""
+        jobs = self._app.job_manager.list_jobs(task=DRIVE, lock=run.event.subject)
+        return any(job.status in ("todo", "doing") and job.task_kwargs.get("run_id") == run.run_id for job in jobs)
+
     def _defer(self, runs: Iterable[tuple[str, str]]) -> None:
         try:
             for run_id, subject in runs:
