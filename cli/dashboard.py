@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cli.eval import judged_case
 from cli.screen import say
 from dashboard.company import Tools
 from dashboard.serving import serve
@@ -18,7 +17,7 @@ from errors import BadInput, MissionsError, TryAgain
 from evals.evaluation.engines import Here
 from evals.evaluation.environment import EvalEnvironment
 from evals.evaluation.jobs import count_cases, read_jobs
-from evals.evaluation.persistence import run_of
+from evals.evaluation.persistence import judged_case, run_of
 from evals.evaluation.store import EvaluationStore
 from evals.what_if import what_if
 from settings import CHECKOUT, settings
@@ -79,7 +78,7 @@ def _run(by: str) -> str:
     begun, judged = time.perf_counter(), []
     with Here().open(environment, chosen) as run_all:
         for job, result in run_all(read_jobs(files, environment.packs)):
-            judged.append(judged_case(job.case, result, environment))
+            judged.append(judged_case(job, result, environment.catalogue))
             if len(judged) % _REPORT_EVERY == 0:
                 _report(done=len(judged), of=cases)
     run = run_of(environment, chosen.phrasings, files, judged, time.perf_counter() - begun, by)

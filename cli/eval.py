@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -24,12 +24,12 @@ from evals.evaluation.jobs import count_cases, read_jobs
 from evals.evaluation.journal import Journal, made_of, open_disk_buffer, open_journal, run_jobs
 from evals.evaluation.lint import lint
 from evals.evaluation.measured import By, FigureChange, measure, measured, pass_hat, slices, unsteady, way
-from evals.evaluation.persistence import case_of, run_of
-from evals.evaluation.scorers import BY_NAME, Scorer, judge
+from evals.evaluation.persistence import judged_case, run_of
+from evals.evaluation.scorers import BY_NAME, Scorer
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, write_kept
 from evals.intervals import Interval
-from evals.recorded.cases import RecordedException
 from evals.reports.page import page
+from evals.reports.pieces import version_name
 from evals.reports.runs import OpenRun, open_run
 from graphs.reasoners import open_reasoning
 from rendering import clock, plain, words
@@ -96,7 +96,7 @@ def evaluate_files(
         with progress("evaluating", runs, journal.done) as advance:
             jobs = read_jobs(cases, environment.packs, trials)
             for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, environment, chosen)):
-                judged.add(judged_case(job.case, result, environment, job.trial))
+                judged.add(judged_case(job, result, environment.catalogue))
                 if number >= journal.done:
                     advance()
         journal.finish()
@@ -126,14 +126,6 @@ def _tell_beginning(journal: Journal, runs: int) -> None:
         say(f"Starts over: the earlier results used a different {', '.join(journal.changed)}.")
 
 
-def judged_case(
-    case: RecordedException, result: Mapping[str, object], environment: EvalEnvironment, trial: int = 1
-) -> EvaluationCase:
-    """A case with its result, compared with what was expected of it, if it is known."""
-    known = None if case.expected is None else judge(case.expected, result, environment.catalogue)
-    return case_of(case, result, known, trial)
-
-
 @app.command("compare")
 def compare_runs(
     a: Annotated[str, typer.Argument(metavar="A", help="The earlier run.")],
@@ -158,7 +150,9 @@ def compare_runs(
         _print_flips(sorted(flips, key=lambda pair: (not pair.became_unsafe, pair.kind == "better")))
     if differing := differing_versions(compared.a.kept.run, compared.b.kept.run):
         print()
-        table(("what differs", "A", "B"), [(_version(name), before or "–", after or "–") for name, before, after in differing])
+        table(
+            ("what differs", "A", "B"), [(version_name(name), before or "–", after or "–") for name, before, after in differing]
+        )
 
 
 @app.command("gate")
@@ -208,27 +202,12 @@ def _last_run(files: list[Path], out: Path) -> OpenRun:
 
 
 def _print_changes(changes: Sequence[FigureChange]) -> None:
-    rows = [
-        (
-            one.scorer.title,
-            number(one.scorer, one.a),
-            number(one.scorer, one.b),
-            f"{one.difference.mean:+.4f}",
-            between(one.scorer, one.difference),
-            _said(one),
-        )
-        for one in changes
-    ]
+    rows = []
+    for one in changes:
+        values = (number(one.scorer, one.a), number(one.scorer, one.b), f"{one.difference.mean:+.4f}")
+        rows.append((one.scorer.title, *values, between(one.scorer, one.difference), one.meaning))
     columns = ("figure", "A", "B", "difference", "95% interval", "")
     table(columns, rows, right=columns[1:5], whole=columns)
-
-
-def _said(change: FigureChange) -> str:
-    if not change.difference.mean:
-        return ""
-    if not change.beyond_noise:
-        return "noise"
-    return "worse" if change.worse else "better"
 
 
 def _print_flips(pairs: Sequence[Pair]) -> None:
@@ -248,10 +227,6 @@ def _print_flips(pairs: Sequence[Pair]) -> None:
 def _named(cases: Sequence[str]) -> str:
     more = f" and {len(cases) - _MOST_NAMED} more" if len(cases) > _MOST_NAMED else ""
     return f"{', '.join(plain(case, 120) for case in cases[:_MOST_NAMED])}{more}"
-
-
-def _version(name: str) -> str:
-    return name if name.startswith("file ") else words(name)
 
 
 @app.command("lint")
@@ -302,14 +277,12 @@ def print_figures(run: EvaluationRun, cases: Sequence[EvaluationCase]) -> None:
 
 def print_slices(cases: Sequence[EvaluationCase], by: By) -> None:
     """A line a slice."""
-    others = [BY_NAME[name] for name in _OF_A_SLICE]
     rows = []
-    for name, ones in slices([case for case in cases if case.figures], by).items():
-        exact = measure(BY_NAME["exact"], ones)
-        cells = [number(one, found.mean if (found := measure(one, ones).interval) else None) for one in others]
-        mean = exact.interval.mean if exact.interval else None
-        rows.append((name, exact.cases, number(exact.scorer, mean), between(exact.scorer, exact.interval), *cells))
-    titles = ("cases", "exact", "95% interval", *(one.title for one in others))
+    for name, ones in slices(cases, by).items():
+        exact, *others = (measure(BY_NAME[figure], ones) for figure in ("exact", *_OF_A_SLICE))
+        cells = [number(one.scorer, one.mean) for one in others]
+        rows.append((name, exact.cases, number(exact.scorer, exact.mean), between(exact.scorer, exact.interval), *cells))
+    titles = ("cases", "exact", "95% interval", *(BY_NAME[name].title for name in _OF_A_SLICE))
     print()
     say(f"By {by}:")
     table(("", *titles), rows, right=titles, whole=("", *titles))

@@ -16,7 +16,7 @@ def refuse_to_replace(read: Sequence[Path | str], out: Path) -> None:
 
 
 @contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path, *, make_folder: bool = False) -> Iterator[Path]:
     """A place to write to beside `file`, which takes its place when all went well and is gone otherwise.
 
     Raises BadInput where nothing can be written, and where a device or a folder would be replaced.
@@ -24,9 +24,13 @@ def atomic_write(file: Path) -> Iterator[Path]:
     if file.exists() and not file.is_file():
         raise BadInput(f"{file}: is not a regular file and would be replaced by one; name a file")
     try:
+        if make_folder:
+            file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
             unfinished = Path(folder, f"unfinished{file.suffix}")
             yield unfinished
+            with unfinished.open("r+b") as written:
+                os.fsync(written.fileno())
             os.replace(unfinished, file)
     except OSError as error:
         raise BadInput(

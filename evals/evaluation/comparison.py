@@ -54,16 +54,6 @@ class Comparison:
     missing_in_b: Sequence[str]
     missing_in_a: Sequence[str]
 
-    @property
-    def only_a(self) -> int:
-        """How many cases a has alone."""
-        return len(self.missing_in_b)
-
-    @property
-    def only_b(self) -> int:
-        """How many cases b has alone."""
-        return len(self.missing_in_a)
-
     def count(self, kind: Kind, mission: str = ALL) -> int:
         """How many cases of a mission are of a kind."""
         return sum(pair.kind == kind and mission in (ALL, pair.b.mission) for pair in self.pairs)
@@ -175,22 +165,22 @@ def verdict_of(comparison: Comparison) -> str:
         both = f"{len(comparison.pairs):,} cases that both ran"
         return f"Of the {both}, none changed between right and wrong: there is no difference in exact."
     probability = chance(worse, better)
-    said = f"{better} became right and {worse} wrong of the {len(comparison.pairs):,} cases that both ran"
+    flipped = f"{better} became right and {worse} wrong of the {len(comparison.pairs):,} cases that both ran"
     odds = f"p = {probability:.2g}, exact McNemar test"
     if probability < NOISE:
         which = "B is better" if better > worse else "B is worse"
-        return f"{which}: {said}. That is more than noise ({odds})."
-    return f"No difference that is more than noise: {said}, and a split like that comes about by chance ({odds})."
+        return f"{which}: {flipped}. That is more than noise ({odds})."
+    return f"No difference that is more than noise: {flipped}, and a split like that comes about by chance ({odds})."
 
 
 def notes(comparison: Comparison) -> list[str]:
     """What else one has to know about the two."""
-    told = []
-    if comparison.only_a or comparison.only_b:
-        told.append(f"{comparison.only_a:,} cases are in A only and {comparison.only_b:,} in B only; they are not compared.")
+    messages, only_a, only_b = [], len(comparison.missing_in_b), len(comparison.missing_in_a)
+    if only_a or only_b:
+        messages.append(f"{only_a:,} cases are in A only and {only_b:,} in B only; they are not compared.")
     if changed := sum(pair.expected_changed for pair in comparison.pairs):
-        told.append(f"The expected result of {changed:,} cases was changed between the two; each run is measured by its own.")
-    return told
+        messages.append(f"The expected result of {changed:,} cases was changed between the two; each run is measured by its own.")
+    return messages
 
 
 def differing_versions(a: EvaluationRun, b: EvaluationRun) -> list[tuple[str, str, str]]:

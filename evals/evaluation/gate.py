@@ -38,10 +38,10 @@ def gate(baseline: StoredEvaluation, run: StoredEvaluation) -> list[Failure]:
     steady = all(side.run.versions.get("reasoner") == Planner.name for side in (baseline, run))
     overall = _falls(before, run.cases, steady)
     failures += [_failure(change, "") for change in overall]
-    told = {change.scorer.name for change in overall}
+    reported = {change.scorer.name for change in overall}
     for mission in sorted(missions) if len(missions) > 1 else ():
         was, now = ([case for case in side if case.mission == mission] for side in (before, run.cases))
-        failures += [_failure(one, f" in {mission}") for one in _falls(was, now, steady) if one.scorer.name not in told]
+        failures += [_failure(one, f" in {mission}") for one in _falls(was, now, steady) if one.scorer.name not in reported]
     return [failure for failure in failures if failure.cases]
 
 

@@ -44,18 +44,26 @@ def count_cases(files: Sequence[Path], packs: Mapping[str, Pack], catalogue: Cat
 
     Raises BadInput where there is none, one stands twice, or one is malformed.
     """
+    number = 0
+    for file, case in read_unique(files, packs):
+        number += 1
+        if case.expected is not None and (fault := next(faults_of_form(case.expected), None)):
+            raise BadInput(f"the case {case.case_id}: {fault}; see evals/cases/README.md, or ask `missions eval lint`")
+        try:
+            RecordedSystems(case.systems, catalogue, utc_now)
+        except BadInput as error:
+            raise BadInput(f"{file}, case {case.case_id}: {error}; fix the case or remove it") from error
+    return number
+
+
+def read_unique(files: Sequence[Path], packs: Mapping[str, Pack]) -> Iterator[tuple[Path, RecordedException]]:
+    """The recorded exceptions of files, each with its file. Raises BadInput where a case id stands twice, or there is none."""
     seen: set[str] = set()
     for file in files:
         for case in read_exceptions(file, packs):
             if case.case_id in seen:
-                raise BadInput(f"the case {case.case_id} appears twice in these files; give each case a unique id")
+                raise BadInput(f"{file}: the case {case.case_id} appears twice; give each case a unique id")
             seen.add(case.case_id)
-            if case.expected is not None and (fault := next(faults_of_form(case.expected), None)):
-                raise BadInput(f"the case {case.case_id}: {fault}; see evals/cases/README.md, or ask `missions eval lint`")
-            try:
-                RecordedSystems(case.systems, catalogue, utc_now)
-            except BadInput as error:
-                raise BadInput(f"{file}, case {case.case_id}: {error}; fix the case or remove it") from error
+            yield file, case
     if not seen:
         raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
-    return len(seen)

@@ -20,6 +20,7 @@ import orjson
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput, Refused
+from evals.atomic_write import atomic_write
 from evals.evaluation.engines import Engine, Result
 from evals.evaluation.environment import EvalEnvironment, code_digest, file_digest, versions_of
 from evals.evaluation.jobs import Job
@@ -58,21 +59,16 @@ class Journal:
 
     def append(self, result: Result) -> None:
         """Keep one more result. Raises BadInput where it cannot be written."""
-        with _told(self._out):
+        with _as_bad_input(self._out):
             self._end.write(orjson.dumps(result) + b"\n")
 
     def finish(self) -> None:
         """Make the results a file, whole or not at all, and remove the journal. Raises BadInput as `append`."""
-        whole = _beside(self._out, "whole")
-        with _told(self._out):
-            try:
-                with self.file.open("rb") as lines, whole.open("wb") as results:
-                    lines.readline()
-                    shutil.copyfileobj(lines, results)
-                os.replace(whole, self._out)
-            finally:
-                whole.unlink(missing_ok=True)
-            self._end.close()
+        with atomic_write(self._out) as whole, self.file.open("rb") as lines, whole.open("wb") as results:
+            lines.readline()
+            shutil.copyfileobj(lines, results)
+        self._end.close()
+        with _as_bad_input(self._out):
             self.file.unlink()
 
     def close(self) -> None:
@@ -95,12 +91,12 @@ def open_journal(out: Path, made_of: MadeOf, *, restart: bool = False) -> Iterat
     if out.is_dir():
         raise BadInput(f"{out}: is a folder; name a file")
     lock = InterProcessLock(_beside(out, "lock"))
-    with _told(out):
+    with _as_bad_input(out):
         os.stat(out.parent)  # the lock would make it
         if not lock.acquire(blocking=False):
             raise Refused(f"{out}: another evaluation writes it; wait until it finishes, or name another file")
     try:
-        with _told(out):
+        with _as_bad_input(out):
             journal = Journal(out, made_of, restart)
         try:
             yield journal
@@ -144,7 +140,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 @contextmanager
-def _told(out: Path) -> Iterator[None]:
+def _as_bad_input(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

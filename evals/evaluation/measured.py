@@ -22,6 +22,11 @@ class Measured:
     #: None where it applies to none
     interval: Interval | None
 
+    @property
+    def mean(self) -> float | None:
+        """None where it applies to no case."""
+        return self.interval.mean if self.interval else None
+
 
 @dataclass(frozen=True)
 class FigureChange:
@@ -55,6 +60,13 @@ class FigureChange:
     def beyond_noise(self) -> bool:
         """Whether the interval leaves no difference out, and the test does not take it for chance either."""
         return (self.difference.low > 0 or self.difference.high < 0) and self.p < NOISE
+
+    @property
+    def meaning(self) -> Literal["", "noise", "worse", "better"]:
+        """What it comes to; empty where nothing changed."""
+        if not self.difference.mean:
+            return ""
+        return ("worse" if self.worse else "better") if self.beyond_noise else "noise"
 
 
 def measured(cases: Sequence[EvaluationCase]) -> list[Measured]:
@@ -181,11 +193,12 @@ _MOST = "more than $10,000"
 
 
 def slices(cases: Sequence[EvaluationCase], by: By) -> dict[str, list[EvaluationCase]]:
-    """Name -> its cases. A case stands in several slices of clauses, and in one of any others."""
-    names = _names(by)
+    """Name -> its cases, of those that were measured. A case stands in several slices of clauses, and in one of any others."""
+    # where they have an order of their own
+    names = [*(name for _, name in _BANDS), _MOST] if by == "money" else ()
     found: dict[str, list[EvaluationCase]] = {name: [] for name in names}
     for case in cases:
-        for name in _slices_of(case, by):
+        for name in _slices_of(case, by) if case.figures else ():
             found.setdefault(name, []).append(case)
     kept = {name: ones for name, ones in found.items() if ones}
     return kept if names else dict(sorted(kept.items()))
@@ -193,9 +206,8 @@ def slices(cases: Sequence[EvaluationCase], by: By) -> dict[str, list[Evaluation
 
 def way(name: str) -> By:
     """One of WAYS. Raises BadInput for another name."""
-    for one in WAYS:
-        if one == name:
-            return one
+    if found := next((one for one in WAYS if one == name), None):
+        return found
     raise BadInput(f"--by {name[:40]!r} is not a way to slice; choose one of {', '.join(WAYS)}")
 
 
@@ -204,27 +216,14 @@ def dimensions(case: EvaluationCase) -> int:
 
     A case of one dimension is decided by one document alone; one of four has four needs that a plan must join.
     """
-    return len({clause.rpartition("-")[0] for clause in _deciding(case)} - {_GOVERNANCE})
-
-
-def _deciding(case: EvaluationCase) -> Sequence[str]:
-    """The clauses expected; where nothing was, those cited."""
-    return case.expected.cite if case.expected else case.result.cite
+    return len({clause.rpartition("-")[0] for clause in (case.expected or case.result).cite} - {_GOVERNANCE})
 
 
 def _slices_of(case: EvaluationCase, by: By) -> Sequence[str]:
     if by == "clause":
         return sorted({*case.result.cite, *(case.expected.cite if case.expected else ())})
     if by == "money":
-        return [_band(case.result.money_at_stake_cents)]
+        cents = case.result.money_at_stake_cents
+        return ["not kept" if cents is None else next((name for most, name in _BANDS if cents <= most), _MOST)]
     one: Mapping[By, str] = {"dimensions": str(dimensions(case)), "mission": case.mission, "event": case.event or "not kept"}
     return [one[by]]
-
-
-def _band(cents: int | None) -> str:
-    return "not kept" if cents is None else next((name for most, name in _BANDS if cents <= most), _MOST)
-
-
-def _names(by: By) -> Sequence[str]:
-    """The slices in their order, where they have one of their own."""
-    return [*(name for _, name in _BANDS), _MOST] if by == "money" else ()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from evals.evaluation.environment import EvalEnvironment, file_digest, versions_of
-from evals.evaluation.scorers import Figures, means
+from evals.evaluation.jobs import Job
+from evals.evaluation.scorers import Figures, judge, means
 from evals.evaluation.store import ALL, CaseAnswer, CaseFile, EvaluationCase, EvaluationRun, PlanStep, new_id
 from evals.recorded.cases import RecordedException
 from ledger.canonical import utc_now
 from settings import CHECKOUT
+from systems.catalogue import Catalogue
 
 _PATIENCE_S = 5
 
@@ -29,6 +31,12 @@ def case_of(case: RecordedException, result: Mapping[str, Any], figures: Figures
         usage=result.get("usage", {}),
         latency_ms=result.get("latency_ms"),
     )
+
+
+def judged_case(job: Job, result: Mapping[str, Any], catalogue: Catalogue) -> EvaluationCase:
+    """A case with its result, compared with what was expected of it, if it is known."""
+    known = None if job.case.expected is None else judge(job.case.expected, result, catalogue)
+    return case_of(job.case, result, known, job.trial)
 
 
 def _answer(raw: Mapping[str, Any]) -> CaseAnswer:

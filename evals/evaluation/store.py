@@ -4,27 +4,28 @@ A run is one file of JSON lines, `<id>.jsonl`: first the run itself, then a line
 recorded exceptions of this project take 0.5 MB a run. Delete the files that are no longer wanted.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import uuid4
 
 import orjson
 from pydantic import TypeAdapter
 
 from errors import BadInput
+from evals.atomic_write import atomic_write
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{4}")
 _LAST = re.compile(r"last(?:~([0-9]{1,6}))?")
 _MOST_HEADER_BYTES = 1_000_000
 #: of the figures over the cases of all missions
 ALL = "all"
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class EvaluationCase:
 
 @dataclass(frozen=True)
 class StoredEvaluations:
-    """What the shelf has: the runs, the newest first, and a sentence for each file that is not what it should be."""
+    """What the folder has: the runs, the newest first, and a sentence for each file that is not what it should be."""
 
     runs: Sequence[EvaluationRun]
     faults: Sequence[str]
@@ -132,7 +133,7 @@ class EvaluationStore:
 
     @classmethod
     def of(cls, home: Path) -> Self:
-        """The shelf in the folder of this checkout's data."""
+        """The store in the folder of this checkout's data."""
         return cls(home / "evaluations")
 
     def file(self, run_id: str) -> Path:
@@ -143,8 +144,7 @@ class EvaluationStore:
 
     def write(self, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> Path:
         """Keep a run, whole or not at all. Raises BadInput where the folder cannot be written."""
-        file = self.file(run.run_id)
-        write_kept(file, run, cases)
+        write_kept(file := self.file(run.run_id), run, cases)
         return file
 
     def runs(self) -> StoredEvaluations:
@@ -186,21 +186,8 @@ class EvaluationStore:
 
 def write_kept(file: Path, run: EvaluationRun, cases: Iterable[EvaluationCase]) -> None:
     """Write a run into a file, whole or not at all. Raises BadInput where its folder cannot be written."""
-    unfinished = file.with_suffix(".partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as lines:
-            lines.write(orjson.dumps(run) + b"\n")
-            lines.writelines(orjson.dumps(case) + b"\n" for case in cases)
-            lines.flush()
-            os.fsync(lines.fileno())
-        os.replace(unfinished, file)
-    except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise BadInput(
-            f"{file.parent}: the evaluation cannot be saved there ({error.strerror}); free up space, or make the folder writable"
-        ) from error
+    with atomic_write(file, make_folder=True) as unfinished, unfinished.open("wb") as lines:
+        lines.writelines(orjson.dumps(line) + b"\n" for line in chain([run], cases))
 
 
 def open_kept(file: Path) -> StoredEvaluation:
@@ -212,12 +199,7 @@ def open_kept(file: Path) -> StoredEvaluation:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give a saved run") from error
     except ValueError as error:
         raise BadInput(f"{file}: is not a saved run; give one of those the dashboard lists under Evaluations") from error
-    cases, broken = [], 0
-    for line in rest:
-        try:
-            cases.append(_case(line))
-        except ValueError:
-            broken += 1
+    cases, broken = read_lines(rest, record_reader(EvaluationCase))
     faults = []
     if broken:
         faults.append(f"{broken} lines of {file.name} cannot be read; they are skipped.")
@@ -232,17 +214,24 @@ def new_id(at: datetime) -> str:
 
 
 @cache
-def _reader(kind: type[Any]) -> TypeAdapter[Any]:
+def record_reader(kind: type[Any]) -> TypeAdapter[Any]:
+    """Reads records of a class from JSON."""
     return TypeAdapter(kind)
 
 
+def read_lines(lines: Iterable[bytes], reader: TypeAdapter[Record]) -> tuple[list[Record], int]:
+    """The records of a class that lines of JSON hold, and how many lines cannot be read."""
+    records, broken = [], 0
+    for line in lines:
+        try:
+            records.append(reader.validate_json(line))
+        except ValueError:
+            broken += 1
+    return records, broken
+
+
 def _run(line: bytes) -> EvaluationRun:
-    run: EvaluationRun = _reader(EvaluationRun).validate_json(line)
+    run: EvaluationRun = record_reader(EvaluationRun).validate_json(line)
     if not _NAME.fullmatch(run.run_id) or run.at.tzinfo is None:
         raise ValueError("not an id, or a moment without a zone")
     return run
-
-
-def _case(line: bytes) -> EvaluationCase:
-    case: EvaluationCase = _reader(EvaluationCase).validate_json(line)
-    return case

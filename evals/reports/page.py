@@ -32,25 +32,33 @@ _TITLES: Mapping[By, str] = {
     "event": "By event",
     "clause": "By clause",
 }
+_NOTHING_WRONG = Markup('<p class="m-dim">Nothing: every case is exactly as expected.</p>')
 
 
 def page(run: StoredEvaluation, against: StoredEvaluation | None = None) -> str:
     """The whole file: a run, and beside an earlier one where one is given."""
-    body = joined([_head(run), _faults(run), *([_compared(against, run)] if against else []), _figures(run), _slices(run)])
-    body += joined([_confidence(run), _wrong(run), _versions(run)])
+    tables = [(title, table) for by, title in _TITLES.items() for table in slice_tables(run.cases, by)]
+    sliced = joined(markup("<div><h3>{}</h3>{}</div>", *one) for one in tables)
+    body = joined([
+        _head(run), _compared(against, run) if against else Markup(""), _section("Figures", figure_table(run)),
+        _section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup(""),
+        _section("Slices", markup('<div class="r-two">{}</div>', sliced)),
+        _confidence(run), _section("What is not as expected", wrong_cases(run) or _NOTHING_WRONG),
+        _section("Made by", version_table(run.run)),
+    ])  # fmt: skip
     return str(
         markup(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
             "<title>Evaluation of {}</title><style>{}</style></head><body><main class=\"r\">{}</main></body></html>\n",
-            clock(run.run.at), _style(), body,
+            clock(run.run.at), Markup(_STYLE.read_text("utf-8")), body,
         )
     )  # fmt: skip
 
 
 def run_fragment(run: StoredEvaluation) -> Markup:
     """A run in a notebook: what it came to, and its figures."""
-    return _fragment(_head(run) + _faults(run) + figure_table(run))
+    return _fragment(_head(run) + figure_table(run))
 
 
 def compared_fragment(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
@@ -59,31 +67,27 @@ def compared_fragment(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
 
 
 def _fragment(body: Markup) -> Markup:
-    return markup('<style>{}</style><div class="r r-notebook">{}</div>', _style(), body)
-
-
-def _style() -> Markup:
-    return Markup(_STYLE.read_text("utf-8"))
+    return markup('<style>{}</style><div class="r r-notebook">{}</div>', Markup(_STYLE.read_text("utf-8")), body)
 
 
 def _head(run: StoredEvaluation) -> Markup:
     known = [case for case in run.cases if case.figures]
     exact, unsafe = measure(BY_NAME["exact"], known), measure(BY_NAME["unsafe"], known)
-    cards = [_card("cases", f"{run.run.cases // run.run.trials:,}", _of(len(known), len(run.cases)))]
+    of = "all measured" if len(known) == len(run.cases) else f"{len(known):,} of {len(run.cases):,} measured"
+    cards = [_card("cases", f"{run.run.cases // run.run.trials:,}", of)]
     if exact.interval and unsafe.interval:
-        cards.append(
-            _card("exact", share(exact.interval.mean), _sure(exact.interval), "good" if exact.interval.mean == 1 else "warn")
-        )
-        cards.append(
-            _card("unsafe", share(unsafe.interval.mean), _sure(unsafe.interval), "bad" if unsafe.interval.mean else "good")
-        )
+        cards += [
+            _card("exact", share(exact.mean), _sure(exact.interval), "good" if exact.mean == 1 else "warn"),
+            _card("unsafe", share(unsafe.mean), _sure(unsafe.interval), "bad" if unsafe.mean else "good"),
+        ]
         for name, title in (("missed_escalation", "missed escalations"), ("needless_escalation", "needless escalations")):
             if found := measure(BY_NAME[name], known).interval:
                 cards.append(_card(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
     return markup(
         '<header><h1>Evaluation</h1><p class="m-dim">{} · <span class="m-mono">{}</span></p></header>'
-        '<div class="r-cards">{}</div>',
+        '<div class="r-cards">{}</div>{}',
         run_line(run.run), plain(run.run.run_id, 40), joined(cards),
+        joined(markup('<p class="r-fault">{}</p>', plain(fault, 400)) for fault in run.faults),
     )  # fmt: skip
 
 
@@ -99,70 +103,40 @@ def _sure(interval: Interval) -> str:
     return f"{share(interval.low)} – {share(interval.high)}"
 
 
-def _of(known: int, all_: int) -> str:
-    return "all measured" if known == all_ else f"{known:,} of {all_:,} measured"
-
-
-def _faults(run: StoredEvaluation) -> Markup:
-    return joined(markup('<p class="r-fault">{}</p>', plain(fault, 400)) for fault in run.faults)
-
-
-def _figures(run: StoredEvaluation) -> Markup:
-    trials = _section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup("")
-    return _section("Figures", figure_table(run)) + trials
-
-
-def _wrong(run: StoredEvaluation) -> Markup:
-    found = wrong_cases(run)
-    return _section(
-        "What is not as expected", found or markup('<p class="m-dim">Nothing: every case is exactly as expected.</p>')
-    )
-
-
-def _slices(run: StoredEvaluation) -> Markup:
-    pieces = [(by, table) for by in _TITLES for table in slice_tables(run.cases, by)]
-    tables = joined(markup("<div><h3>{}</h3>{}</div>", _TITLES[by], table) for by, table in pieces)
-    return _section("Slices", markup('<div class="r-two">{}</div>', tables))
-
-
 def _confidence(run: StoredEvaluation) -> Markup:
     found = calibration(run.cases)
     took = latencies([case.latency_ms for case in run.cases if case.latency_ms is not None])
     charts = [markup("<figure>{}<figcaption>Answers by how long they took.</figcaption></figure>", took)] if took else []
     if found.answers:
-        told = f"On the dashed line a confidence is worth what it says; on the average it is off by {share(found.error)}."
-        charts.insert(
-            0, markup("<figure>{}<figcaption>Exact answers by confidence. {}</figcaption></figure>", reliability(found), told)
-        )
-        charts.insert(1, markup("<figure>{}<figcaption>Answers by confidence.</figcaption></figure>", confidences(found)))
+        off = f"On the dashed line a confidence is worth what it says; on the average it is off by {share(found.error)}."
+        charts = [
+            markup("<figure>{}<figcaption>Exact answers by confidence. {}</figcaption></figure>", reliability(found), off),
+            markup("<figure>{}<figcaption>Answers by confidence.</figcaption></figure>", confidences(found)),
+            *charts,
+        ]
     return _section("Confidence and time", markup('<div class="r-charts">{}</div>', joined(charts))) if charts else Markup("")
-
-
-def _versions(run: StoredEvaluation) -> Markup:
-    return _section("Made by", version_table(run.run))
 
 
 def _compared(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
     comparison = compare(a.cases, b.cases)
-    told = joined(markup('<p class="m-dim">{}</p>', note) for note in notes(comparison))
+    remarks = joined(markup('<p class="m-dim">{}</p>', note) for note in notes(comparison))
     sides = joined(
         markup('<div><b>{}</b> {} <span class="m-mono m-dim">{}</span></div>', name, run_line(one.run), plain(one.run.run_id, 40))
         for name, one in (("A", a), ("B", b))
     )
     unsafe = sum(pair.became_unsafe for pair in comparison.pairs)
-    counts = {kind: comparison.count(kind) for kind in KINDS}
     chips = [chip(f"{unsafe:,} became unsafe", "bad")] if unsafe else []
     chips += [
         chip(f"{count:,} {KINDS[kind]}", {"worse": "bad", "better": "good"}.get(kind, ""))
-        for kind, count in counts.items()
-        if count
+        for kind in KINDS
+        if (count := comparison.count(kind))
     ]
     counting = {**a.run.counting, **b.run.counting}
     return _section(
         "Beside an earlier run",
         markup(
             '<p class="r-said">{}</p><p>{}</p>{}{}{}{}{}',
-            verdict_of(comparison), joined(one + Markup(" ") for one in chips), sides, told,
+            verdict_of(comparison), joined(one + Markup(" ") for one in chips), sides, remarks,
             change_table(changes(a.cases, b.cases)), flips(comparison, counting), version_differences(a.run, b.run),
         ),
     )  # fmt: skip

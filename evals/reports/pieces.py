@@ -34,8 +34,7 @@ def figure_table(run: StoredEvaluation) -> Markup:
 
 
 def _figure_row(found: Measured, others: Sequence[Measured]) -> Markup:
-    scorer, interval = found.scorer, found.interval
-    mean = interval.mean if interval else None
+    scorer, interval, mean = found.scorer, found.interval, found.mean
     return markup(
         '<tr><td><b>{}</b><div class="m-dim m-small">{}</div></td>'
         '<td class="m-num r-first {}">{}</td><td class="m-dim m-num">{}</td><td>{}</td>{}</tr>',
@@ -47,7 +46,7 @@ def _figure_row(found: Measured, others: Sequence[Measured]) -> Markup:
 
 def slice_tables(cases: Sequence[EvaluationCase], by: By) -> list[Markup]:
     """A row a slice: how many of its cases are exact, with the interval, and what went wrong. Many are in two tables."""
-    found = slices([case for case in cases if case.figures], by)
+    found = slices(cases, by)
     rows = [_slice_row(name, ones, by) for name, ones in list(found.items())[:MOST_CASES]]
     heads = joined(markup('<th class="m-num">{}</th>', BY_NAME[one].title.replace(" escalation", "")) for one in _BESIDE)
     head = markup('<tr><th>{}</th><th class="m-num">cases</th><th class="m-num">exact</th><th></th>{}</tr>', by, heads)
@@ -66,8 +65,7 @@ def _slice_row(name: str, cases: Sequence[EvaluationCase], by: By) -> Markup:
 
 
 def _figure_cell(found: Measured) -> Markup:
-    mean = found.interval.mean if found.interval else None
-    return markup('<td class="m-num {}">{}</td>', _off(found.scorer, mean), number(found.scorer, mean))
+    return markup('<td class="m-num {}">{}</td>', _off(found.scorer, found.mean), number(found.scorer, found.mean))
 
 
 def trials_table(cases: Sequence[EvaluationCase]) -> Markup:
@@ -80,9 +78,9 @@ def trials_table(cases: Sequence[EvaluationCase]) -> Markup:
         markup("<li>{} <span class='m-dim'>{} of {} exact</span></li>", plain(case_id, 80), exact, n)
         for case_id, (exact, n) in list(unsteady(cases).items())[:MOST_CASES]
     )
-    told = markup("<ul>{}</ul>", shaky) if shaky else markup('<p class="m-dim">Every case had the same result each time.</p>')
+    unstable = markup("<ul>{}</ul>", shaky) if shaky else markup('<p class="m-dim">Every case had the same result each time.</p>')
     head = markup('<tr><th class="m-num">k</th><th class="m-num">all of k exact</th></tr>')
-    return markup('<div class="r-two"><table class="m-table r-narrow">{}{}</table><div>{}</div></div>', head, rows, told)
+    return markup('<div class="r-two"><table class="m-table r-narrow">{}{}</table><div>{}</div></div>', head, rows, unstable)
 
 
 def change_table(changes: Sequence[FigureChange]) -> Markup:
@@ -92,7 +90,8 @@ def change_table(changes: Sequence[FigureChange]) -> Markup:
             '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num">{}</td><td class="m-num">{}</td>'
             '<td class="m-num m-dim">{} to {}</td><td>{}</td></tr>',
             one.scorer.title, number(one.scorer, one.a), number(one.scorer, one.b), signed(one.scorer, one.difference.mean),
-            signed(one.scorer, one.difference.low), signed(one.scorer, one.difference.high), _noise(one),
+            signed(one.scorer, one.difference.low), signed(one.scorer, one.difference.high),
+            chip(one.meaning, {"worse": "bad", "better": "good"}.get(one.meaning, ""), f"p = {one.p:.2g}") if one.meaning else "",
         )
         for one in changes
     ]  # fmt: skip
@@ -124,27 +123,27 @@ def _flip(pair: Pair, counting: dict[str, Sequence[str]], first: bool) -> Markup
 
 def wrong_cases(run: StoredEvaluation) -> Markup:
     """The cases in which anything is not as expected, what is unsafe first, each to be opened."""
-    found = [(case, wrongs(case)) for case in run.cases]
-    found = [(case, told) for case, told in found if told]
+    found = [(case, faults) for case in run.cases if (faults := wrongs(case))]
     found.sort(key=lambda one: (not one[0].figures.get("unsafe"), is_exact(one[0])))
     shown = joined(
         _case(
             case,
-            joined(chip(one, "bad" if one in ("unsafe action", "verdict", "actions") else "warn") + Markup(" ") for one in told),
+            joined(
+                chip(one, "bad" if one in ("unsafe action", "verdict", "actions") else "warn") + Markup(" ") for one in faults
+            ),
             side_by_side(case.expected, [case.result], ["given"], run.run.counting),
             is_open=place < _MOST_OPEN and bool(case.figures.get("unsafe")),
         )
-        for place, (case, told) in enumerate(found[:MOST_CASES])
+        for place, (case, faults) in enumerate(found[:MOST_CASES])
     )
     return shown + _more(len(found))
 
 
 def _case(case: EvaluationCase, chips: Markup, table: Markup, is_open: bool) -> Markup:
-    trial = f" · trial {case.trial}" if case.trial > 1 else ""
-    told = f"{words(plain(case.mission, 60))}{trial}"
+    title = f"{words(plain(case.mission, 60))}{f' · trial {case.trial}' if case.trial > 1 else ''}"
     return markup(
         '<details class="r-case" {}><summary><b>{}</b> <span class="m-dim">{}</span> {}</summary>{}</details>',
-        Markup("open") if is_open else "", plain(case.case_id, 80), told, chips, table,
+        Markup("open") if is_open else "", plain(case.case_id, 80), title, chips, table,
     )  # fmt: skip
 
 
@@ -156,28 +155,31 @@ def _more(number_of_cases: int) -> Markup:
 
 def version_table(run: EvaluationRun) -> Markup:
     """What it was made by, and of which files."""
-    told = [
-        *((words(name), digest) for name, digest in run.versions.items()),
-        *((f"file {one.name}", one.digest) for one in run.files),
-    ]
+    versions = [*run.versions.items(), *((f"file {one.name}", one.digest) for one in run.files)]
     rows = joined(
-        markup('<tr><td>{}</td><td class="m-mono">{}</td></tr>', plain(name, 80), plain(value or "–", 60)) for name, value in told
+        markup('<tr><td>{}</td><td class="m-mono">{}</td></tr>', version_name(name), plain(value or "–", 60))
+        for name, value in versions
     )
     return markup('<table class="m-table r-narrow">{}</table>', rows)
 
 
-def version_differences(a: EvaluationRun, b: EvaluationRun) -> Markup:
-    """What differs between the two in versions and files."""
+def version_differences(a: EvaluationRun, b: EvaluationRun, css: str = "r-narrow") -> Markup:
+    """What differs between the two in versions and files, as a table of this CSS class."""
     rows = joined(
         markup(
             '<tr><td>{}</td><td class="m-mono">{}</td><td class="m-mono">{}</td></tr>',
-            plain(name if name.startswith("file ") else words(name), 80), plain(before or "–", 60), plain(after or "–", 60),
+            version_name(name), plain(before or "–", 60), plain(after or "–", 60),
         )
         for name, before, after in differing_versions(a, b)
     )  # fmt: skip
     if not rows:
-        return markup('<p class="m-dim">Both are of the same code, policies, packs, catalogue and cases.</p>')
-    return markup('<table class="m-table r-narrow"><tr><th>what differs</th><th>A</th><th>B</th></tr>{}</table>', rows)
+        return markup('<p class="m-dim">Nothing: the same code, policies, packs, catalogue and cases.</p>')
+    return markup('<table class="m-table {}"><tr><th>what differs</th><th>A</th><th>B</th></tr>{}</table>', css, rows)
+
+
+def version_name(name: str) -> str:
+    """What a version is of, in words; a file by its name."""
+    return plain(name if name.startswith("file ") else words(name), 80)
 
 
 def run_line(run: EvaluationRun) -> str:
@@ -201,14 +203,6 @@ def signed(scorer: Scorer, value: float) -> str:
     if scorer.name == "brier":
         return f"{value:+.3f}".replace("-", "−")
     return f"{value if scorer.kind == 'amount' else value * 100:+,.1f}".replace("-", "−")
-
-
-def _noise(change: FigureChange) -> Markup:
-    if not change.difference.mean:
-        return Markup("")
-    if not change.beyond_noise:
-        return chip("noise", "", f"p = {change.p:.2g}")
-    return chip("worse", "bad", f"p = {change.p:.2g}") if change.worse else chip("better", "good", f"p = {change.p:.2g}")
 
 
 def _off(scorer: Scorer, value: float | None) -> str:

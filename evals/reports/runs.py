@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def open_run(name: str = "last", shelf: EvaluationStore | None = None) -> "OpenRun":
+def open_run(name: str = "last", store: EvaluationStore | None = None) -> "OpenRun":
     """A kept run: `last`, `last~1`, an id or the beginning of one, or the file of a kept run. Raises BadInput."""
     file = Path(name)
     if file.suffix == ".jsonl":
         return OpenRun(open_kept(file))
-    shelf = shelf or EvaluationStore.of(settings().home)
-    return OpenRun(shelf.open(shelf.find(name)))
+    store = store or EvaluationStore.of(settings().home)
+    return OpenRun(store.open(store.find(name)))
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,10 @@ class OpenRun:
     def slices(self, by: str) -> "DataFrame":
         """A row a slice: by clause, dimensions, money, mission or event. Raises BadInput for another way."""
         rows = []
-        for name, cases in slices([case for case in self.kept.cases if case.figures], way(by)).items():
-            exact = measure(BY_NAME["exact"], cases)
-            others = {one.scorer.name: one.interval.mean if one.interval else None for one in measured(cases)}
+        for name, cases in slices(self.kept.cases, way(by)).items():
+            exact, means = measure(BY_NAME["exact"], cases), {one.scorer.name: one.mean for one in measured(cases)}
             sure = exact.interval
-            rows.append({by: name, "cases": exact.cases, "low": sure and sure.low, "high": sure and sure.high, **others})
+            rows.append({by: name, "cases": exact.cases, "low": sure and sure.low, "high": sure and sure.high, **means})
         return frame(rows, [by, "cases"]).set_index(by)
 
     def frame(self) -> "DataFrame":

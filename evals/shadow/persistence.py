@@ -10,16 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
-from pydantic import TypeAdapter
 
 from errors import BadInput, Refused
-from evals.evaluation.store import CaseAnswer
+from evals.evaluation.store import CaseAnswer, read_lines, record_reader
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _OWN = 0o600
@@ -106,19 +104,13 @@ class ShadowFile:
         """Everything that was kept. Raises BadInput where there is none, or it is no file of a shadow."""
         try:
             first, *rest = self.path.read_bytes().splitlines()
-            shadow: ShadowOf = _reader(ShadowOf).validate_json(first)
+            shadow: ShadowOf = record_reader(ShadowOf).validate_json(first)
         except FileNotFoundError:
             raise BadInput(f"There is no shadow {self.name}; start it with `missions shadow run {self.name} …`.") from None
         except (OSError, ValueError) as error:
             raise BadInput(f"{self.path} is not a shadow file; move it, or give another name.") from error
-        runs, broken = {}, 0
-        for line in rest:
-            try:
-                run: ShadowRun = _reader(ShadowRun).validate_json(line)
-                runs[run.run_id] = run
-            except ValueError:
-                broken += 1
-        return StoredShadow(shadow, list(runs.values()), broken)
+        runs, broken = read_lines(rest, record_reader(ShadowRun))
+        return StoredShadow(shadow, list({run.run_id: run for run in runs}.values()), broken)
 
     @contextmanager
     def writing(self, shadow: ShadowOf) -> Iterator["ShadowWriter"]:
@@ -182,8 +174,3 @@ class ShadowWriter:
                 f"{self._path} cannot be written ({error.strerror}); make room, then start the shadow again"
             ) from error
         self.known.add(run.run_id)
-
-
-@cache
-def _reader(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

@@ -16,9 +16,8 @@ from typing import Any
 
 import orjson
 
-from errors import BadInput
 from evals.evaluation.environment import EvalEnvironment, Evaluation
-from evals.evaluation.jobs import read_exceptions
+from evals.evaluation.jobs import read_unique
 from evals.recorded.cases import RecordedException
 from evals.what_if.answer import Answer, Broken
 from graphs.candidate import Candidate
@@ -50,18 +49,13 @@ class Recordings:
     @classmethod
     def read(cls, files: Sequence[Path], packs: Mapping[str, Pack]) -> "Recordings":
         """The cases of files. Raises BadInput for what is none, for none at all, and where a case id stands twice."""
-        cases: dict[str, RecordedException] = {}
+        cases: list[RecordedException] = []
         digests: dict[str, Any] = {}
-        for file in files:
-            for case in read_exceptions(file, packs):
-                if case.case_id in cases:
-                    raise BadInput(f"{file}: the case {case.case_id} appears twice; give each case a unique id")
-                cases[case.case_id] = case
-                digest = digests.setdefault(case.event.mission, hashlib.sha256())
-                digest.update(orjson.dumps(case.raw, option=orjson.OPT_SORT_KEYS))
-        if not cases:
-            raise BadInput(f"{', '.join(map(str, files))}: there is no recorded exception in it")
-        return cls(list(cases.values()), {mission: digest.hexdigest() for mission, digest in digests.items()})
+        for _, case in read_unique(files, packs):
+            cases.append(case)
+            digest = digests.setdefault(case.event.mission, hashlib.sha256())
+            digest.update(orjson.dumps(case.raw, option=orjson.OPT_SORT_KEYS))
+        return cls(cases, {mission: digest.hexdigest() for mission, digest in digests.items()})
 
 
 def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, chosen: Settings, on_done: OnDone) -> Answers:

@@ -26,7 +26,7 @@ def test_every_case_of_both_is_of_one_kind() -> None:
         name: name for name in ("worse", "better", "same", "right", "wrong", "unknown")
     }
     assert next(pair.differs_in for pair in found.pairs if pair.kind == "right") == ("citations",)
-    assert (found.only_a, found.only_b) == (1, 1)
+    assert (len(found.missing_in_b), len(found.missing_in_a)) == (1, 1)
     assert "1 cases are in A only and 1 in B only" in notes(found)[0]
 
 

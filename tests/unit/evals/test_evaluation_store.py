@@ -55,7 +55,7 @@ def test_a_broken_line_and_a_missing_end_are_told(shelf: EvaluationStore) -> Non
 
 def test_a_run_that_cannot_be_kept_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "evaluations").write_text("a file, where a folder must be")
-    with pytest.raises(BadInput, match="cannot be saved"):
+    with pytest.raises(BadInput, match="cannot be written"):
         EvaluationStore.of(tmp_path).write(a_run(), [])
     assert [one.name for one in tmp_path.iterdir()] == ["evaluations"]
 
