@@ -127,18 +127,23 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
     packs = load_packs(chosen.packs, catalogue, policies)
     with open_ledger() as ledger, progress("decisions", None) as advance:
         judged = overruled.judged_proposals(ledger, catalogue, mission or None, advance)
-        told = overruled.overruled(judged)
+        overrules = overruled.overruled(judged)
         found = thresholds(judged, ledger, packs, policies, catalogue, on_progress=advance)
     if as_json:
-        print_json({**told.plain(), "thresholds": found.rows()}, indented=True)
+        print_json({**overrules.plain(), "thresholds": found.rows()}, indented=True)
         return
     if not judged:
         say("No proposal has been decided yet.")
         return
-    hits = sum(one.overruled for one in told.judged)
-    proposals = "1 proposal" if len(told.judged) == 1 else f"{len(told.judged)} proposals"
-    say(f"{proposals} decided, {hits} overruled; {told.sent_back} sent back with a remark.")
-    for name, rates in (("clause", told.clauses), ("finding", told.findings), ("verdict", told.verdicts), ("role", told.roles)):
+    hits = sum(one.overruled for one in overrules.judged)
+    proposals = "1 proposal" if len(overrules.judged) == 1 else f"{len(overrules.judged)} proposals"
+    say(f"{proposals} decided, {hits} overruled; {overrules.sent_back} sent back with a remark.")
+    for name, rates in (
+        ("clause", overrules.clauses),
+        ("finding", overrules.findings),
+        ("verdict", overrules.verdicts),
+        ("role", overrules.roles),
+    ):
         _rates(name, rates)
     _thresholds(found)
 

@@ -53,16 +53,16 @@ def ask(
     values = read_changes(set_ or [])
     at = moment(as_of)
     found: WhatIf | Sweep
-    with progress("replaying") as told:
+    with progress("replaying") as advance:
         if sweep:
             if policies or packs:
                 raise BadInput("--sweep tries values of the present policies; omit --policies and --packs")
             path, tried = read_change(sweep if "[" in sweep else _as_list(sweep))
-            found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=told)
+            found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=advance)
         else:
             Change(policies, packs, values).require()
             found = what_if(
-                policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=told
+                policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=advance
             )  # fmt: skip
     say_all(found)
     if out:
@@ -135,7 +135,7 @@ def show_shadow(name: str, as_json: Json = False) -> None:
     """How a shadow agrees with the live version, and with what people decided."""
     chosen = settings()
     file = ShadowFile(chosen.home, name)
-    file.read()  # a wrong name is told before the database is asked
+    file.read()  # a wrong name is reported before the database is asked
     with PostgresLedger.open(reading(live_url(chosen), database_logins(chosen))) as ledger:
         found = report(file, ledger)
     if as_json:

@@ -20,24 +20,24 @@ _MEMORY_MB = 256
 def read_exceptions(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
     """The recorded exceptions of a file that `scan` wrote, a thousand rows in memory at a time.
 
-    The systems hold what the history tells, as it told it at its end; of a system of which it tells nothing they say null.
+    The systems hold what the history says, as it stood at its end; of a system of which it says nothing they say null.
     Kinds that no Mission handles are passed over; `without_mission` counts them. Raises BadInput with file, row and remedy.
     """
     number = 0
     for batch in _batches(file, ["exception_id", "case"]):
-        for exception_id, told in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        for exception_id, case in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             number += 1
-            if told is not None:
+            if case is not None:
                 where = f"{file}, row {number}"
-                yield recorded({**parse_line(told.encode(), where), "case_id": exception_id}, packs, where)
+                yield recorded({**parse_line(case.encode(), where), "case_id": exception_id}, packs, where)
 
 
 def without_mission(file: Path) -> Mapping[str, int]:
     """How many exceptions of each kind the file holds that no Mission is run on. Raises BadInput."""
     counts: Counter[str] = Counter()
     for batch in _batches(file, ["kind", "case"]):
-        kinds, told = (column.to_pylist() for column in batch.columns)
-        counts.update(kind for kind, one in zip(kinds, told, strict=True) if one is None)
+        kinds, cases = (column.to_pylist() for column in batch.columns)
+        counts.update(kind for kind, one in zip(kinds, cases, strict=True) if one is None)
     return dict(counts)
 
 

@@ -1,6 +1,6 @@
 """The kinds of exceptions that are looked for in a history (`detectors.yaml` beside this file), and what their queries read.
 
-Which orders may be exceptional is told by a few numbers of each; the rows of all other orders are not looked at again.
+Which orders may be exceptional follows from a few numbers of each; the rows of all other orders are not looked at again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,11 +52,11 @@ def sketches(layout: Layout, looked_for: Sequence[Detector]) -> list[str]:
     unknown = "hash(null::varchar)"
     customer = f"xor(nullif(max(xor(hash(customer_id), {unknown})), 0), {unknown})"
     wanted = dict.fromkeys(one for detector in looked_for for one in detector.sketch)
-    told = ", ".join([f"{customer} as customer_id", f"{layout.total_cents} as total_cents", *wanted])
+    columns = ", ".join([f"{customer} as customer_id", f"{layout.total_cents} as total_cents", *wanted])
     return [
         f"""
 create temp table sketches as
-select hash(order_id) as order_id, {told} from records where record = 'line' group by hash(order_id)
+select hash(order_id) as order_id, {columns} from records where record = 'line' group by hash(order_id)
 """,
         """
 create temp table movements as

@@ -9,7 +9,7 @@ import pyarrow as pa
 from errors import BadInput
 
 _MOMENT = pa.timestamp("us", "UTC")
-#: our own layout: a row is one record, and tells of its order what the record's system told with it
+#: our own layout: a row is one record, and says of its order what the record's system said with it
 SCHEMA = pa.schema(
     [
         # line, authorization, charge, cancellation (of a line of order_id) or adjustment (of stock)
@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
     ]
 )
 RECORDS = ("line", "authorization", "charge", "cancellation", "adjustment")
-#: those that definitions know, beside the open ones of ORD-2 for lines; others are read, and told of
+#: those that definitions know, beside the open ones of ORD-2 for lines; others are read, and reported
 STATUSES: Mapping[str, tuple[str, ...]] = {
     "line": ("ready", "shipped", "delivered", "cancelled"),
     "authorization": ("authorized", "expired", "voided", "declined"),
@@ -75,8 +75,8 @@ class Layout:
     @property
     def place(self) -> str:
         """SQL of a hash of the customer and address (where there is one) of an order; null where one of them is not known."""
-        told = ["customer_id", *(column for column in ("line1", "postal_code") if column in self.columns)]
-        return f"case when {' and '.join(f'{column} is not null' for column in told)} then hash({', '.join(told)}) end"
+        known = ["customer_id", *(column for column in ("line1", "postal_code") if column in self.columns)]
+        return f"case when {' and '.join(f'{column} is not null' for column in known)} then hash({', '.join(known)}) end"
 
     def view(self, rows: str) -> str:
         """SQL that reads `rows`; missing columns are null, `at` is called `moment`; moments may be in a zone."""

@@ -105,7 +105,7 @@ def _stretches(lines: int, seed: int) -> Iterator[tuple[pa.Table, pa.Table]]:
 def _table(draft: Draft) -> pa.Table:
     """Everything of a draft as rows of the layout."""
     orders = draft.orders.loc[draft.lines["order"]].reset_index(drop=True)
-    lines = pd.concat([orders.drop(columns="told", errors="ignore"), draft.lines], axis=1)
+    lines = pd.concat([orders.drop(columns="stated", errors="ignore"), draft.lines], axis=1)
     _forget(draft, lines)
     lines["record"], lines["record_id"] = "line", lines["line"].astype("str")
     rows = pd.concat([lines, *draft.records], ignore_index=True)
@@ -150,10 +150,10 @@ def _table(draft: Draft) -> pa.Table:
 def _forget(draft: Draft, lines: pd.DataFrame) -> None:
     """Some orders tell their address on one of their lines only, as merged exports do."""
     once: Ints = np.flatnonzero(draft.random.random(len(draft.orders)) < 0.02)
-    if "told" in draft.orders:
-        once = np.union1d(once, np.flatnonzero((draft.orders["told"] == "once").to_numpy()))
-    told = ~lines["order"].duplicated(keep="last")
-    silent = lines["order"].isin(once) & ~told
+    if "stated" in draft.orders:
+        once = np.union1d(once, np.flatnonzero((draft.orders["stated"] == "once").to_numpy()))
+    is_last = ~lines["order"].duplicated(keep="last")
+    silent = lines["order"].isin(once) & ~is_last
     lines.loc[silent, ["street", "postal_code"]] = -1
 
 

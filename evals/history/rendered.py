@@ -17,26 +17,26 @@ _SHELVES = "stock_adjustment"
 #: open orders at a shelf of which a case tells at most: of more it would be nearly as long as it may be, or longer
 _MOST_ORDERS = 10_000
 #: of `exceptions` that are none for a Mission
-UNTOLD = "create or replace temp table cases (number bigint, told varchar)"
+NO_CASES = "create or replace temp table cases (number bigint, rendered varchar)"
 
 
-def told_of(looked_for: Sequence[Detector], layout: Layout) -> list[Detector]:
+def with_cases(looked_for: Sequence[Detector], layout: Layout) -> list[Detector]:
     """Those whose exceptions are cases for a Mission."""
     # a correction names its shelf, and whose status is known tells which orders count on it
     has_shelves = {"location", "status"} <= layout.columns.keys()
     return [detector for detector in looked_for if detector.event and (has_shelves or detector.kind != _SHELVES)]
 
 
-def portions(told: Sequence[Detector], orders_at_a_time: int) -> list[str]:
+def portions(rendered: Sequence[Detector], orders_at_a_time: int) -> list[str]:
     """SQL that makes
 
     concerned    the orders that each case tells of
     portions     exceptions of one kind by number, in each about as many as concern so many orders; named by its first number
-    material     the rows of `kept` that each portion is told from, in the order of portions: to read one is to read it alone
+    material     the rows of `kept` that each portion is rendered from, in the order of portions: to read one is to read it alone
     corrections  the adjustments that cases of shelves are about
     waiting      the open orders at the shelf of each of them
     """
-    concerned = " union all ".join(["select 0::bigint as number, '' as order_id where false", *map(_concerned, told)])
+    concerned = " union all ".join(["select 0::bigint as number, '' as order_id where false", *map(_concerned, rendered)])
     return [
         """
 create temp table waiting as
@@ -92,7 +92,7 @@ def _names(subject: str) -> str:
 
 
 def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, last: int) -> list[str]:
-    """SQL that makes `cases` of a portion: their number, and `told`, the JSON of a recorded exception without its id.
+    """SQL that makes `cases` of a portion: their number, and `rendered`, the JSON of a recorded exception without its id.
 
     Args:
         detector: of their kind.
@@ -106,16 +106,16 @@ def tell(detector: Detector, as_of: datetime, has_payments: bool, first: int, la
         f"create or replace temp view at_hand as from material where portion = {first}",
         _ORDERS_AND_PAYMENTS.read_text("utf-8"),
         f"create or replace temp table cases as {cases(detector, as_of, has_payments, here)}",
-        f"delete from cases where strlen(told) > {MAX_LINE_BYTES}",
+        f"delete from cases where strlen(rendered) > {MAX_LINE_BYTES}",
     ]
 
 
 def _order_cases(detector: Detector, as_of: datetime, has_payments: bool, here: str) -> str:
     trigger = "{order_id: any_value(e.subject)}"
     return f"""
-select e.number, {_case(detector, as_of, trigger, has_payments, "told_list(o.stock)")} as told
+select e.number, {_case(detector, as_of, trigger, has_payments, "json_list(o.stock)")} as rendered
 from (from exceptions where {here} and {_names("subject")}) e join (from concerned where {here}) c using (number)
-    join told_orders o using (order_id) left join told_payments p using (order_id)
+    join rendered_orders o using (order_id) left join rendered_payments p using (order_id)
 group by e.number
 """
 
@@ -124,12 +124,12 @@ def _shelf_cases(detector: Detector, as_of: datetime, has_payments: bool, here: 
     a = "any_value(c.a)"
     stock = f"""to_json({{
         sku: {a}.sku, location: {a}.location, on_hand: {a}.on_hand, reserved: {a}.reserved, safety_stock: {a}.safety_stock,
-        last_counted_at: told_moment({a}.moment), last_counted_qty: {a}.on_hand + {a}.qty, failed_picks_14d: null}})"""
+        last_counted_at: json_moment({a}.moment), last_counted_qty: {a}.on_hand + {a}.qty, failed_picks_14d: null}})"""
     trigger = f"{{sku: {a}.sku, location: {a}.location}}"
     return f"""
-select c.number, {_case(detector, as_of, trigger, has_payments, stock)} as told
+select c.number, {_case(detector, as_of, trigger, has_payments, stock)} as rendered
 from (from corrections where {here}) c left join (from concerned where {here}) w using (number)
-    left join told_orders o on o.order_id = w.order_id left join told_payments p on p.order_id = w.order_id
+    left join rendered_orders o on o.order_id = w.order_id left join rendered_payments p on p.order_id = w.order_id
 group by c.number
 """
 
@@ -137,10 +137,10 @@ group by c.number
 def _case(detector: Detector, as_of: datetime, subject: str, has_payments: bool, stock: str) -> str:
     """SQL of a recorded exception; `subject` is a struct of what names it, `stock` the JSON of shelves, or null."""
     mission, event = detector.event or ("", "")
-    payments = """'{"payments":[', told_list(p.told), ']}'"""
+    payments = """'{"payments":[', json_list(p.rendered), ']}'"""
     return f"""concat(
     '{{"mission":"{mission}","as_of":"{as_of:%Y-%m-%dT%H:%M:%S.%fZ}","trigger":{{"event":"{event}",',
     substr(to_json({subject})::varchar, 2),
-    ',"systems":{{"oms":{{"orders":[', told_list(o.told), ']}},"payments":',
+    ',"systems":{{"oms":{{"orders":[', json_list(o.rendered), ']}},"payments":',
     {payments if has_payments else "'null'"}, ',"wms":', coalesce('{{"stock":[' || {stock} || ']}}', 'null'),
     ',"crm":null,"erp":null,"logistics":null}}}}')"""

@@ -1,12 +1,12 @@
--- What every case of a portion is told from: the orders and payments at hand, each as the JSON of a recorded system.
+-- What every case of a portion is rendered from: the orders and payments at hand, each as the JSON of a recorded system.
 -- The JSON of each record is written once and put together as text, which is far quicker than JSON of nested lists.
 
-create or replace temp macro told_moment(moment) as strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ');
+create or replace temp macro json_moment(moment) as strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ');
 
 -- JSON texts of a group after commas, sorted: each begins with what names it. Null where there is none.
-create or replace temp macro told_list(texts) as nullif(array_to_string(list_sort(list(texts)), ','), '');
+create or replace temp macro json_list(texts) as nullif(array_to_string(list_sort(list(texts)), ','), '');
 
-create or replace temp table told_orders as
+create or replace temp table rendered_orders as
 with written as (
     select *,
         to_json({
@@ -16,11 +16,11 @@ with written as (
             last_counted_at: null, failed_picks_14d: null})::varchar end as shelf
     from at_hand where record = 'line'
 ), gathered as (
-    select order_id, told_list(line) as lines, told_list(shelf) as stock,
+    select order_id, json_list(line) as lines, json_list(shelf) as stock,
         to_json({
             order_id: order_id, customer_id: any_value(customer_id), status: any_value(status),
-            created_at: told_moment(any_value(moment)),
-            promised_at: told_moment(coalesce(any_value(moved_to), any_value(promised_at)))})::varchar as head,
+            created_at: json_moment(any_value(moment)),
+            promised_at: json_moment(coalesce(any_value(moved_to), any_value(promised_at)))})::varchar as head,
         to_json({
             ship_to: case when any_value(line1) is null and any_value(postal_code) is null then null else {
                 name: null, line1: any_value(line1), city: null, region: null, postal_code: any_value(postal_code),
@@ -29,24 +29,24 @@ with written as (
     from written group by order_id
 )
 select order_id,
-    concat(left(head, -1), ',"lines":[', lines, '],', substr(tail, 2)) as told, stock
+    concat(left(head, -1), ',"lines":[', lines, '],', substr(tail, 2)) as rendered, stock
 from gathered;
 
-create or replace temp table told_payments as
+create or replace temp table rendered_payments as
 with written as (
     select order_id, record, record_id, moment, to_json({
-        auth_id: record_id, amount_cents: amount_cents, status: status, authorized_at: told_moment(moment),
-        expires_at: null})::varchar as told
+        auth_id: record_id, amount_cents: amount_cents, status: status, authorized_at: json_moment(moment),
+        expires_at: null})::varchar as rendered
     from at_hand where record = 'authorization'
     union all
     select order_id, record, record_id, moment, to_json({
-        charge_id: record_id, amount_cents: amount_cents, status: status, captured_at: told_moment(moment),
+        charge_id: record_id, amount_cents: amount_cents, status: status, captured_at: json_moment(moment),
         refunded_cents: refunded_cents})::varchar
     from at_hand where record = 'charge'
 )
 select order_id, concat(
     '{"order_id":', to_json(order_id), ',"on_hold":null,"authorizations":[',
-    string_agg(told, ',' order by moment, record_id) filter (record = 'authorization'), '],"charges":[',
-    string_agg(told, ',' order by moment, record_id) filter (record = 'charge'), '],"fraud":null}') as told
+    string_agg(rendered, ',' order by moment, record_id) filter (record = 'authorization'), '],"charges":[',
+    string_agg(rendered, ',' order by moment, record_id) filter (record = 'charge'), '],"fraud":null}') as rendered
 from (select distinct order_id from at_hand) left join written using (order_id)
 group by order_id;

@@ -22,7 +22,7 @@ from evals.atomic_write import atomic_write, refuse_to_replace
 from evals.history.detectors import DETECTORS, EXCEPTIONS, FOUND, Detector, kept, orders, sketches, suspects
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
 from evals.history.layout import RECORDS, STATUSES, Layout
-from evals.history.rendered import UNTOLD, portions, tell, told_of
+from evals.history.rendered import NO_CASES, portions, tell, with_cases
 from knowledge_index.policies import PolicyBook
 from settings import settings
 
@@ -70,7 +70,7 @@ class ScanThresholds:
 
 
 LEAST_MEMORY_MB = 256
-#: that are told of at a time: a case may hold many orders, of a few KB each
+#: that are rendered at a time: a case may hold many orders, of a few KB each
 _ORDERS_PER_MB = 50
 #: what a scan of any file may take, and for each MB that it has; half a second and a few MB are usual
 _SECONDS, _SECONDS_PER_MB = 20.0, 5.0
@@ -92,7 +92,7 @@ WRITTEN = pa.schema(
 )
 _PART = """
 select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
-    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, told as case
+    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, rendered as case
 from exceptions left join cases using (number) where {here} order by number
 """
 
@@ -150,7 +150,7 @@ def scan(
         as_of: the moment at which the cases are looked at; now unless given.
         memory_mb: what the engine may use, MiB; what does not fit goes to temporary files.
         trusted: of a file, whether it may hold more, and take longer, than files of its size do.
-        on_progress: told how many steps are done, and of how many.
+        on_progress: called with how many steps are done, and of how many.
 
     Raises BadInput for a history that cannot be read or holds what cannot be reckoned with, and an `out` that cannot be written
     or is the history.
@@ -225,7 +225,7 @@ class _Search:
         self.unknown_statuses: dict[tuple[str, str], int] = {}
         self.looked_for: list[Detector] = []
         self.not_looked_for: dict[str, str] = {}
-        #: exceptions of each kind that was looked for, and those of them that were told as cases
+        #: exceptions of each kind that was looked for, and those of them that were rendered as cases
         self.counts: dict[str, int] = {}
         self.cases: Counter[str] = Counter()
 
@@ -263,20 +263,20 @@ class _Search:
 
     def parts(self, as_of: datetime) -> Iterator[pa.Table]:
         """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
-        told = told_of(self.looked_for, self._layout)
-        for sql in portions(told, self._orders_at_a_time):
+        rendered = with_cases(self.looked_for, self._layout)
+        for sql in portions(rendered, self._orders_at_a_time):
             self._engine.execute(sql)
         for detector in sorted(self.looked_for, key=lambda detector: detector.kind):
             of_kind = f"from portions where kind = '{detector.kind}' group by portion order by portion"
             for first, last in self._engine.execute(f"select portion, max(number) {of_kind}").fetchall():
-                part = self._part(detector, detector in told, as_of, first, last)
+                part = self._part(detector, detector in rendered, as_of, first, last)
                 self.cases[detector.kind] += part.num_rows - part["case"].null_count
                 yield part
             self._advance()
 
     def _part(self, detector: Detector, is_told: bool, as_of: datetime, first: int, last: int) -> pa.Table:
         has_payments = self.records.get("authorization", 0) + self.records.get("charge", 0) > 0
-        for sql in tell(detector, as_of, has_payments, first, last) if is_told else [UNTOLD]:
+        for sql in tell(detector, as_of, has_payments, first, last) if is_told else [NO_CASES]:
             self._engine.execute(sql)
         return self._engine.sql(_PART.format(here=f"number between {first} and {last}")).to_arrow_table().cast(WRITTEN)
 

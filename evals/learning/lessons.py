@@ -79,8 +79,8 @@ class DecisionDifference:
         if self.remark is not None:
             said = [f"asked: {self.remark}" if self.remark else "asked to look again"]
         said += [f"left out {part}" for part in self.without]
-        said += [f"took out {_told(step)}" for step in self.removed if not (self.whole or self.without)]
-        said += [f"put in {_told(step)}" for step in self.added]
+        said += [f"took out {_worded(step)}" for step in self.removed if not (self.whole or self.without)]
+        said += [f"put in {_worded(step)}" for step in self.added]
         said += [f"{one.action}: {one.argument} {one.before!s} → {one.after!s}" for one in self.changed]
         if self.reordered:
             said.append("put the steps in another order")
@@ -149,7 +149,7 @@ def _findings(steps: Sequence[Step]) -> list[str]:
     return list(dict.fromkeys(step["for"] for step in steps if step.get("for")))
 
 
-def _told(step: Step) -> str:
+def _worded(step: Step) -> str:
     return f"{step['name']}({', '.join(str(value)[:40] for value in step['args'].values())})"
 
 
@@ -227,7 +227,7 @@ def labelled_case(ledger: Ledger, of: Lesson, catalogue: Catalogue) -> dict[str,
     Raises BadInput where what was read cannot be recorded.
     """
     raw = recorded_run(ledger, of.run, of.proposal, catalogue)
-    told = {
+    lesson = {
         "decision": of.lesson_id,
         "kind": of.decision.kind,
         "role": of.decision.role,
@@ -236,7 +236,7 @@ def labelled_case(ledger: Ledger, of: Lesson, catalogue: Catalogue) -> dict[str,
         "difference": of.difference.plain(),
     }
     label = {} if of.expected is None else {"expected": of.expected}
-    return {**raw, "case_id": of.proposal.proposal_id, **label, "lesson": told}
+    return {**raw, "case_id": of.proposal.proposal_id, **label, "lesson": lesson}
 
 
 def promote(

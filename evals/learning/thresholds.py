@@ -131,9 +131,9 @@ def thresholds(
         for comparison, heard in votes.items()
         if (number := comparison.number(values)) is not None
     ]
-    told = _without_rivals(_with_chance_of_any(weighed))
+    shown = _without_rivals(_with_chance_of_any(weighed))
     return Thresholds(
-        evidence=sorted(told, key=lambda one: (bool(one.because), one.chance_of_any, -one.against_present, -one.decisions)),
+        evidence=sorted(shown, key=lambda one: (bool(one.because), one.chance_of_any, -one.against_present, -one.decisions)),
         made_otherwise=otherwise,
     )
 
@@ -196,11 +196,11 @@ def _is_enough(decisions: int, against: int) -> bool:
 def _with_chance_of_any(found: Sequence[Evidence]) -> list[Evidence]:
     """Holm's correction over the thresholds with enough decisions: of many that are looked at, one looks odd by chance."""
     family = sorted((one for one in found if _is_enough(one.decisions, one.against_present)), key=lambda one: one.chance)
-    told, most = {}, 0.0
+    chances, most = {}, 0.0
     for place, one in enumerate(family):
         most = max(most, min(1.0, (len(family) - place) * one.chance))
-        told[id(one)] = most
-    return [_with_chance(one, told.get(id(one), 1.0)) for one in found]
+        chances[id(one)] = most
+    return [_with_chance(one, chances.get(id(one), 1.0)) for one in found]
 
 
 def _with_chance(one: Evidence, of_any: float) -> Evidence:
@@ -215,11 +215,11 @@ def _without_rivals(found: Sequence[Evidence]) -> list[Evidence]:
     kept: dict[tuple[str, str], Evidence] = {}
     for one in sorted((one for one in found if not one.because), key=lambda one: abs(one.suggested - one.present)):
         kept.setdefault((one.mission, one.fact), one)
-    told = []
+    explained = []
     for one in found:
         first = kept.get((one.mission, one.fact), one)
         shared = not one.because and one is not first and not {*one.moved}.isdisjoint(first.moved)
         moved = f"{first.clause}.{first.value} from {first.present:g} to {first.suggested:g}"
         rival = f"{one.suggested:g} would agree with more decisions, but {moved} does it and moves less"
-        told.append(replace(one, because=rival) if shared else one)
-    return told
+        explained.append(replace(one, because=rival) if shared else one)
+    return explained

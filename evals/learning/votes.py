@@ -4,7 +4,7 @@ A decision speaks where that would have been another answer. An approval then sp
 decision to do what would have been proposed on the other side speaks for that one, and so does a rejection.
 
 Thresholds are the places where a pack compares a fact with a number of a clause: `payment.fraud.score >= FRD_2.elevated`. Only
-what can be told of a case as a whole counts: not what is compared for each line of an order, nor arithmetic with a number.
+what can be said of a case as a whole counts: not what is compared for each line of an order, nor arithmetic with a number.
 """
 
 import json
@@ -66,7 +66,7 @@ class ThresholdComparison:
         return found if _is_number(found) else None
 
     def fact_of(self, case: Case) -> float | None:
-        """The fact in a case; None where it cannot be told."""
+        """The fact in a case; None where it is not known."""
         try:
             found = Expression.compile(self.fact, "evals.learning.votes").evaluate(case.scope)
         except Unknown:

@@ -62,7 +62,7 @@ class ShadowRun:
     at: datetime
     #: read from the systems now; or, as the live run has had effects, what that had read then
     evidence: Literal["now", "then"]
-    #: tools that told the shadow something else than the live run in its look
+    #: tools that answered the shadow otherwise than the live run in its look
     moved: Sequence[str]
     #: what the live run started with
     live_versions: Mapping[str, str]

@@ -46,11 +46,11 @@ class ShadowedRun:
     event: str
     subject: str
     evidence: Literal["now", "then"]
-    #: tools that told the shadow something else than the live version
+    #: tools that answered the shadow otherwise than the live version
     moved: Sequence[str]
     decided: Decided
     #: whether the live version has looked again since its look that the shadow is set beside
-    looked_anew: bool
+    looked_again: bool
     #: the shadow's answer, against the first live proposal of that look
     with_live: AnswerComparison
     #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
@@ -84,7 +84,7 @@ def row_of(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> ShadowedRun 
     steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
     return ShadowedRun(
         run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
-        looked_anew=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
+        looked_again=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
         with_people=_compared(run.answer, last) if standing else None,
         shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
     )  # fmt: skip
@@ -142,7 +142,7 @@ _MOST_ROWS = 50
 
 @dataclass(frozen=True)
 class Agreement:
-    """In how many runs the shadow agrees, of those where that can be told."""
+    """In how many runs the shadow agrees, of those where that is known."""
 
     hits: int
     of: int
@@ -158,7 +158,7 @@ class Agreement:
         return of_count(self.hits, self.of)
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """12 of 13, 92.3% (66.7% to 98.6%)."""
         if not self.of:
             return "no run yet"
@@ -190,8 +190,8 @@ class ShadowReport(Displayable):
 
     @property
     def same_evidence(self) -> Agreement:
-        """`people`, of the runs in which the shadow was told what the live version was told."""
-        same = [row for row in self.runs if not (row.moved or row.looked_anew)]
+        """`people`, of the runs in which the shadow got the answers that the live version got."""
+        same = [row for row in self.runs if not (row.moved or row.looked_again)]
         return replace(self, runs=same).people
 
     @property
@@ -226,13 +226,13 @@ class ShadowReport(Displayable):
         named = sorted({row.mission for row in self.runs})
         parts = [replace(self, runs=[row for row in self.runs if row.mission == name]) for name in named]
         return [
-            {"mission": name, "runs": len(part.runs), "with_live": part.live.told, "with_people": part.people.told}
+            {"mission": name, "runs": len(part.runs), "with_live": part.live.text, "with_people": part.people.text}
             for name, part in zip(named, parts, strict=True)
         ]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a run; money in cents."""
-        return [_told(row) for row in self.runs]
+        return [_plain(row) for row in self.runs]
 
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
@@ -246,9 +246,9 @@ class ShadowReport(Displayable):
         moved = sum(bool(row.moved) for row in self.runs)
         return [
             f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {self.shadow.since:%Y-%m-%d %H:%M} UTC.",
-            f"The shadow proposes the same as the live version: {self.live.told}.",
-            f"It proposes what people approved: {self.people.told}; with the same answers of systems: {self.same_evidence.told}.",
-            f"It proposes again what people rejected: {self.rejected_again.told}. Undecided so far: {self.undecided:,}.",
+            f"The shadow proposes the same as the live version: {self.live.text}.",
+            f"It proposes what people approved: {self.people.text}; with the same answers of systems: {self.same_evidence.text}.",
+            f"It proposes again what people rejected: {self.rejected_again.text}. Undecided so far: {self.undecided:,}.",
             f"{now:,} runs were read from the systems, {moved:,} of all got different answers than the live version.",
             f"{len(self.would_fail):,} runs would get stuck, or a step of them would fail.",
             *(
@@ -283,11 +283,11 @@ def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
 
 
 def _agreement(rows: Iterable[ShadowedRun], compared: Callable[[ShadowedRun], AnswerComparison | None]) -> Agreement:
-    told = [compared(row) in _AGREES for row in rows]
-    return Agreement(sum(told), len(told))
+    agrees = [compared(row) in _AGREES for row in rows]
+    return Agreement(sum(agrees), len(agrees))
 
 
-def _told(row: ShadowedRun) -> dict[str, Any]:
+def _plain(row: ShadowedRun) -> dict[str, Any]:
     return {
         "run": row.run_id,
         "mission": row.mission,
@@ -304,8 +304,8 @@ def _told(row: ShadowedRun) -> dict[str, Any]:
         "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
         "moved_cents": row.moved_cents,
         "evidence": row.evidence,
-        "told_otherwise": ", ".join(row.moved),
-        "looked_anew": row.looked_anew,
+        "answered_otherwise": ", ".join(row.moved),
+        "looked_again": row.looked_again,
         "outcome_shadow": row.outcome,
         "failed": row.failed,
     }

@@ -56,17 +56,17 @@ class Beside:
 
     def moved(self, now: Sequence[Fact]) -> list[str]:
         """The tools that answered the same question otherwise now."""
-        told = {_asked(fact.tool, fact.args): (fact.status, fact.value) for fact in self.facts}
+        before = {_asked(fact.tool, fact.args): (fact.status, fact.value) for fact in self.facts}
         moved = []
         for fact in now:
             key = _asked(fact.tool, fact.args)
-            if fact.tool != UNDERSTAND and key in told and told[key] != (fact.status, fact.value):
+            if fact.tool != UNDERSTAND and key in before and before[key] != (fact.status, fact.value):
                 moved.append(fact.tool)
         return list(dict.fromkeys(moved))
 
 
 class AsThen:
-    """A Reader that answers what a run had read before with what it was told then, and reads everything else."""
+    """A Reader that answers what a run had read before with the answers of then, and reads everything else."""
 
     def __init__(self, reader: Reader, facts: Sequence[Fact]) -> None:
         self._reader = reader

@@ -74,7 +74,7 @@ def test_it_answers_otherwise_where_its_threshold_is_another(company: Company, l
     assert (found.answer.verdict, found.evidence, found.moved) == ("fulfil_with_changes", "then", [])
 
 
-def test_of_a_run_that_looked_anew_what_it_read_last_before_its_effects_stands(company: Company, lenient: Shadow) -> None:
+def test_of_a_run_that_looked_again_what_it_read_last_before_its_effects_stands(company: Company, lenient: Shadow) -> None:
     run = company.propose(_with_fraud_score(0.05))
     first = shadowed(lenient, run)
     company.load(_with_fraud_score(0.95))

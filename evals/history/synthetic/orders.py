@@ -52,7 +52,7 @@ def put_in_duplicates(draft: Draft) -> None:
         copies = _repeat(draft, originals, apart)
         draft.is_true("duplicate_order", draft.order_ids(copies), draft.order_ids(originals))
         if originals is gaps:  # the address is not on every line, but on one of each order
-            draft.orders.loc[np.concatenate([originals, copies]), "told"] = "once"
+            draft.orders.loc[np.concatenate([originals, copies]), "stated"] = "once"
     second = _repeat(draft, thrice, np.full(len(thrice), 20 * MINUTE))
     third = _repeat(draft, second, np.full(len(thrice), 20 * MINUTE))
     draft.is_true("duplicate_order", draft.order_ids(second), draft.order_ids(thrice))

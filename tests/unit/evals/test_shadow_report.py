@@ -60,7 +60,7 @@ def test_an_edit_and_a_part_that_was_left_out_are_what_people_decided(ledger: Me
     decided(ledger, proposal_id="p-2", details={"without": ["b"]})
     row, same = reported(ledger, tmp_path, WHOLE[:1])
     assert (row.decided, row.with_live, row.with_people) == ("edited", "other_actions", "same")
-    assert (row.looked_anew, same) == (False, 1)
+    assert (row.looked_again, same) == (False, 1)
 
 
 def test_what_a_shadow_would_do_otherwise_is_told_an_action_a_line(ledger: MemoryLedger, tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_what_was_decided_on_a_later_look_was_not_told_the_same(ledger: MemoryLe
     decided(ledger, proposal_id="p-2")
     first, of_first = reported(ledger, tmp_path / "first")
     second, of_second = reported(ledger, tmp_path / "second", WHOLE[:1], look=2)
-    assert (first.with_live, first.with_people, first.looked_anew, of_first) == ("same", "other_actions", True, 0)
-    assert (second.with_live, second.with_people, second.looked_anew, of_second) == ("same", "same", False, 1)
+    assert (first.with_live, first.with_people, first.looked_again, of_first) == ("same", "other_actions", True, 0)
+    assert (second.with_live, second.with_people, second.looked_again, of_second) == ("same", "same", False, 1)
 
 
 def test_a_run_that_has_had_effects_is_seen_as_it_was_last_before_them(ledger: MemoryLedger) -> None:
