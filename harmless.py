@@ -35,10 +35,7 @@ def _as_json(character: str) -> str:
 
 
 class Harmless:
-    """A stream of text on which nothing is written that would be followed instead of seen; all else is as on `raw`.
-
-    It says that it is no terminal, so that libraries that write on it leave their own colors out too.
-    """
+    """A stream of text like `raw`, but no terminal, on which nothing is written that would be followed instead of seen."""
 
     def __init__(self, raw: IO[str]) -> None:
         self.raw = raw

@@ -128,10 +128,7 @@ class Settings(BaseSettings):
 
     @property
     def policy_folders(self) -> tuple[Path, ...]:
-        """The folders of policies: a file takes the place of one of its name in a folder before.
-
-        What is put in force is written into the last: a folder that was named, or one of the home, never the checkout.
-        """
+        """The folders of policies; of one name the last file counts, and new ones go to the last, which is no checkout."""
         return (self.policies, self.home / "policies") if self.policies == SHIPPED_POLICIES else (self.policies,)
 
     @property

@@ -33,14 +33,9 @@ def read_change(text: str) -> tuple[str, Any]:
 
 
 def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
-    """The policies with other values.
+    """The policies of one moment (`PolicyBook.standing`) with other values, by path: {"GOV-3.bands.0.role": "finance"}.
 
-    Args:
-        book: of one moment (`PolicyBook.standing`), so that each clause stands in it once.
-        changes: path -> value; a path is a clause, a value of it, and the way into that: "GOV-3.bands.0.role".
-
-    Raises BadInput for a clause or a value that is not there, with those that are written like it, and for a value of
-    another kind.
+    Raises BadInput for a clause or a value that is not there, with those that are written like it, or of another kind.
     """
     clauses = {clause.id: clause for document in book.documents for clause in document.clauses}
     edited = dict(clauses)
@@ -65,15 +60,11 @@ def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
 
 
 def with_tiers(book: PolicyBook, tiers: Mapping[str, str], clause_ids: Collection[str], actions: Collection[str]) -> PolicyBook:
-    """The policies with actions in other tiers: whether they run without a person.
+    """The policies of one moment with actions in other tiers. Raises BadInput for an unknown action or tier.
 
     Args:
-        book: of one moment.
         tiers: action, or action.template -> "automate" (without a person) or "recommend" (a person decides).
         clause_ids: the clauses that say which actions run without a person (GOV-1): values `automate`, `automate_templates`.
-        actions: those that there are.
-
-    Raises BadInput for an unknown action or tier.
     """
     clauses = {clause.id: clause for document in book.documents for clause in document.clauses}
     for named, tier in tiers.items():

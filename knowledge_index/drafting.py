@@ -43,10 +43,7 @@ def _written(prose: str, clause_id: str) -> str:
 
 
 def _with_value(text: str, clause: RawClause, name: str, value: Any) -> str:
-    """The document's text with another value of a clause; every line that says what it said stays as it is.
-
-    Raises BadInput for a name that the clause has not, or a value of another kind.
-    """
+    """The document's text with another value of a clause. Raises BadInput for an unknown name, or a value of another kind."""
     if name not in clause.values:
         raise BadInput(f"{clause.id} has no value {name}; it has {', '.join(clause.values) or 'none'}.")
     value = fitting(clause.values[name], value, f"{clause.id}: {name}")

@@ -94,10 +94,7 @@ _PATIENCE_SECONDS, _PATIENCE_TO_WRITE_MS = 5, 200
 
 
 class RememberedVectors:
-    """An Embedder in front of another. Without a folder that it may write, it remembers within the process only.
-
-    Vectors are rounded to half precision, also fresh ones: what is remembered is what was first given.
-    """
+    """An Embedder in front of another, in half precision; remembers in the process, and in a folder that it may write."""
 
     def __init__(self, embedder: Embedder, folder: Path) -> None:
         """`folder` is made if it is not there."""
@@ -153,16 +150,13 @@ def _digest(key: bytes, raw: bytes) -> bytes:
 
 def _open(folder: Path) -> sqlite3.Connection | None:
     """The file of `folder`; a broken one is replaced. None where there can be none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
     for _ in range(2):
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             return _connect(folder / FILE)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # not writable, locked
-                return None
+        except (OSError, sqlite3.OperationalError):  # not writable, locked
+            return None
+        except sqlite3.DatabaseError:
             with suppress(OSError):
                 (folder / FILE).unlink()
     return None

@@ -137,10 +137,9 @@ class BuildReport:
 
 
 def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnProgress | None = None) -> BuildReport:
-    """Brings the index in `folder` up to `book`; only what is new or changed is embedded.
+    """Brings the index in `folder` up to `book`, also after an interrupted build; only what is new or changed is embedded.
 
-    A build that was interrupted is completed by the next one. Raises BadInput if `folder` cannot hold an
-    index, TryAgain if another build does not end.
+    Raises BadInput if `folder` cannot hold an index, TryAgain if another build does not end.
     """
     wanted = index_entries(book, embedder.name)
     try:
@@ -165,10 +164,7 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One build at a time: Chroma fails when two processes lay its tables out at once. Raises TryAgain.
-
-    The lock is SQLite's, because that works on every platform and ends with the process that holds it.
-    """
+    """One build at a time (Chroma fails when two create its tables), by SQLite's lock, which ends with its process."""
     with closing(sqlite3.connect(folder / _LOCK, timeout=_PATIENCE_SECONDS, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")

@@ -73,10 +73,7 @@ class PolicyBook:
 
     @classmethod
     def load(cls, folder: Path, *others: Path) -> Self:
-        """The policies in the `*.md` files of `folder`, README.md aside. Raises BadInput.
-
-        Where there are others, a file of theirs takes the place of one of its name.
-        """
+        """The policies in the `*.md` files of the folders, README.md aside; of one name the last counts. Raises BadInput."""
         if not folder.is_dir():
             raise BadInput(f"The folder {folder} does not exist; name the folder that holds the policy documents.")
         found = {file.name: file for one in (folder, *others) for file in one.glob("*.md") if file.name.lower() != "readme.md"}

@@ -13,10 +13,7 @@ Values = Mapping[str, Mapping[str, Any]]
 
 
 class CannotRender(ValueError):
-    """A placeholder that leads to nothing, or to something that cannot be shown so.
-
-    `position` is the index in the prose at which it stands.
-    """
+    """A placeholder, at index `position` of the prose, that leads to nothing, or to something that cannot be shown so."""
 
     def __init__(self, problem: str, position: int) -> None:
         super().__init__(problem)

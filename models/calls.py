@@ -86,4 +86,3 @@ class Model(Protocol):
 
     def ask(self, question: Question) -> Reply:
         """The answer to a question; may be called from any thread. Raises NoAnswer within the limits."""
-        ...

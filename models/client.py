@@ -39,10 +39,7 @@ _CHARACTERS_A_TOKEN = 3
 
 @contextmanager
 def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
-    """The model of an endpoint. Raises BadInput for an address or a key that cannot be used.
-
-    Opening takes some seconds, since the client's library is large; nothing is sent until a question is asked.
-    """
+    """The model of an endpoint, opened in some seconds without sending anything. Raises BadInput for a bad address or key."""
     url = address_of(endpoint)
     import httpx2
     from langchain_openai import ChatOpenAI

@@ -47,10 +47,9 @@ SCHEMA = _object(
 
 
 def checked(text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer of SCHEMA, as it was given for the text, without values that do not stand in it.
+    """An answer of SCHEMA: its fields, each {"value", "quote"} or None.
 
-    Gives the same fields, each {"value", "quote"} or None. Raises BadInput that names the field where a value is missing,
-    stands in no quote, or its quote in no text.
+    Raises BadInput that names the field where a value is missing, stands in no quote, or its quote not in the text.
     """
     if answer["kind"] != "invoice":
         raise BadInput("the model does not read this text as an invoice; if it is one, enter it manually")

@@ -40,10 +40,7 @@ class Prompt:
 
     @classmethod
     def load(cls, name: str, folder: Path = SHIPPED) -> Self:
-        """The prompt `name` of a folder, and the one that ships where the folder has no such file.
-
-        Raises BadInput for a file that is none, and for a hole that the shipped prompt of that name does not have.
-        """
+        """The prompt `name` of a folder, or the shipped one. Raises BadInput for a hole that the shipped one does not have."""
         shipped = cls._read(name, SHIPPED / f"{name}.md")
         own = folder / f"{name}.md"
         if folder == SHIPPED or not own.exists():
@@ -80,10 +77,7 @@ class Prompt:
         return frozenset(_HOLE.findall(self.system) + _HOLE.findall(self.user))
 
     def filled(self, **texts: str) -> tuple[str, str]:
-        """(system, user) with a text in every hole. What is filled in is not looked through for holes again.
-
-        Raises KeyError where a hole has no text: whoever asks fills all that the shipped prompt has.
-        """
+        """(system, user) with a text in every hole, which is not searched for holes again. Raises KeyError for one without."""
         return _HOLE.sub(lambda hole: texts[hole[1]], self.system), _HOLE.sub(lambda hole: texts[hole[1]], self.user)
 
 

@@ -31,10 +31,7 @@ class _CountedStream(httpx2.AsyncByteStream):
 
 
 def bounded(most_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
-    """A hook after which responses end with TooMuch after so many bytes; redirects and compressed answers are refused.
-
-    An answer is counted as it comes, so that neither a flood nor a bomb is ever held.
-    """
+    """A hook by which answers end with TooMuch after so many bytes, counted as they come; redirected or compressed ones too."""
 
     async def bound(response: httpx2.Response) -> None:
         if 300 <= response.status_code < 400 or response.headers.get("content-encoding", "identity") != "identity":

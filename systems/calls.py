@@ -71,7 +71,6 @@ class Reader(Protocol):
 
         Raises Refused, before anything is sent, when a tool is not known to READ.
         """
-        ...
 
 
 class Writer(Protocol):
@@ -83,11 +82,9 @@ class Writer(Protocol):
         Raises Refused when the system (or the guard) refuses, TryAgain when it was surely not sent, OutcomeUnknown
         when it was sent and no answer came.
         """
-        ...
 
     def honours_keys(self, call: Call) -> bool:
         """Whether the tool takes an idempotency key, so that the same call may be sent again under it.
 
         Raises TryAgain when the system cannot be reached, Refused when it has no such tool.
         """
-        ...

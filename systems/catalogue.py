@@ -31,13 +31,8 @@ _TRIED = ((range(3, 3_000, 7), 0), (range(3_000, 3, -7), -1))
 def uncounted(
     args: Mapping[str, Any], binds: Mapping[str, RecordPath], changed: Sequence[RecordPath], money: Mapping[str, Value]
 ) -> str | None:
-    """Why the money of an entry is not all that it moves or costs; None where nothing speaks against it.
-
-    Args:
-        args: its arguments with their kinds; one of `cents` is an amount.
-        binds: the records that it binds to names.
-        changed: what its effect sets.
-        money: what it says that it moves or costs; empty of one that says `none`.
+    """Why the money of an entry is not all that it moves or costs, from its arguments, the records that it binds, what its
+    effect sets (`changed`), and what it says that it moves or costs (empty for `none`); None where nothing speaks against it.
     """
     for kind, value in money.items():
         if _is_nothing(value, args, binds):
@@ -82,7 +77,6 @@ ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
 #: what an action moves or costs (the head of actions.yaml says which is which)
 MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
-_TO_SOMEBODY = frozenset({"refund", "credit", "payment"})
 #: what a person may word otherwise without its being another action
 _FREE = ("address", "text")
 #: in the values of an effect: the record, or the element of a list, that is changed
@@ -256,7 +250,7 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     named = {} if entry.money == "none" else entry.money
     money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
     to = {what: Value.compile(value, where) for what, value in entry.to.items()}
-    if not to and not _TO_SOMEBODY.isdisjoint(money):
+    if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
     undo = None
     if entry.undo:
@@ -281,7 +275,7 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
 def _require_paths(args: Collection[str], binds: Mapping[str, RecordPath], effect: Sequence[RecordPath], where: str) -> None:
     known = set(args)
     for name, path in [*binds.items(), *(("", path) for path in effect)]:
-        if name and not path.names_one:
+        if name and path.part_by in ("+", "*"):
             raise BadInput(f"{where}: binds names {path.source}, which is not a single value; name the list itself")
         if not name and (path.field is None) != (path.part_by == "+"):
             raise BadInput(f"{where}: the effect on {path.source} names no field to be set; add one")

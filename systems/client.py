@@ -29,8 +29,7 @@ T = TypeVar("T")
 class McpReads:
     """Reads of any MCP servers, guarded, and no way to write. Use it as a context manager, from any thread.
 
-    A system is connected to when it is first called. `extra_env` takes the place of the process's own environment
-    variables for the names that a system's `env` lists.
+    A system is connected to when it is first called; of `extra_env` and the environment it gets what its `env` lists.
     """
 
     #: a connection lets nothing through but the READ tools of its system
@@ -119,18 +118,11 @@ class McpReads:
         return opened
 
     async def _read(self, call: Call, session: Session | TryAgain) -> ReadResult:
+        connection = self._connection(call.system)
         try:
             require_sendable(call)
             if isinstance(session, TryAgain):
                 raise session
-            value = await self._value(call, session)
-            return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
-        except (TryAgain, Refused) as failure:
-            return ReadResult(call, "failed", None, datetime.now(UTC), str(failure))
-
-    async def _value(self, call: Call, session: Session) -> Any:
-        connection = self._connection(call.system)
-        try:
             try:
                 result = await connection.call(session, call.name, call.args)
             except MCPError as error:
@@ -146,15 +138,16 @@ class McpReads:
             value = _unwrapped(answer_of(result))
             if (known := READ_TOOLS.get(call.tool)) and (wrong := known.refuses(value, call.args)):
                 raise Unusable(wrong)
-            return value
-        except (TryAgain, Refused):
-            raise
+            return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
+        except (TryAgain, Refused) as error:
+            failure: TryAgain | Refused = error
         except Unusable as error:
-            raise TryAgain(f"{call.tool} cannot be used: {error}.") from error
+            failure = TryAgain(f"{call.tool} cannot be used: {error}.")
         except Exception as error:
-            if not isinstance(error, MCPError) or is_closed(error):
+            if isinstance(session, Session) and (not isinstance(error, MCPError) or is_closed(error)):
                 connection.drop(session)
-            raise TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).") from error
+            failure = TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).")
+        return ReadResult(call, "failed", None, datetime.now(UTC), str(failure))  # its text is one harmless line
 
     def _why(self, call: Call, error: BaseException) -> str:
         inside = leaf(error)

@@ -40,12 +40,7 @@ class Unknown(Exception):
 
 
 class Scope:
-    """Names and their values, in which expressions are evaluated.
-
-    Args:
-        names: the names that stay; `bind` gives others for a while.
-        functions: Python functions that expressions may call, on plain data.
-    """
+    """Names and their values, and functions on plain data, with which expressions are evaluated; `binding` adds names."""
 
     def __init__(self, names: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> None:
         self.names, self.functions, self.bound = dict(names), functions or {}, dict[str, Any]()

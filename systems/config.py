@@ -10,11 +10,8 @@
         feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools;
                                      # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
-{python} stands for the interpreter that runs now.
-
-Pins are the digests of the tools that a person has looked at. A tool whose name, description or schema changed after that is
-another tool, and is not called before somebody has looked at it again. What a description says is data; it is never given to
-anybody as an instruction.
+{python} stands for the interpreter that runs now. Pins are the digests of the tools that a person has reviewed: a tool whose
+name, description or schema changed after that is not called before it is reviewed again. A description is never an instruction.
 """
 
 import hashlib
@@ -200,10 +197,7 @@ def load_config(path: Path = DEFAULT) -> SystemsConfig:
 
 
 def listed_tool(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTool:
-    """The tool that a definition (as MCP lists it) describes.
-
-    The configuration makes it a READ; its annotations may only raise it to a WRITE.
-    """
+    """The tool of a definition, as MCP lists it: a READ by configuration, which its annotations may only raise to a WRITE."""
     annotations, name = definition.get("annotations") or {}, str(definition.get("name"))
     says_write = annotations.get("readOnlyHint") is False or annotations.get("destructiveHint") is True
     arguments = frozenset(map(str, (definition.get("inputSchema") or {}).get("properties") or ()))

@@ -40,10 +40,7 @@ class Session:
 
 
 class Connection:
-    """Opens when it is first needed, and again after it broke. All methods run on one event loop.
-
-    One task enters and leaves the client, because its cancel scopes must be left where they were entered.
-    """
+    """Opens when it is first needed, and again after it broke. All methods run on one event loop."""
 
     def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool) -> None:
         self._config, self._only_reads = config, only_reads
@@ -80,10 +77,7 @@ class Connection:
             await asyncio.wait(self._tasks, timeout=10)
 
     async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool. Raises MCPError, TimeoutError or what the transport raises.
-
-        Raises Refused, and sends nothing, for what is not a READ tool, on a connection that only reads.
-        """
+        """Call a tool. Raises Refused for a WRITE where it only reads, MCPError, TimeoutError, or the transport's errors."""
         if self._only_reads and not (name in session.tools and session.tools[name].reads):
             raise Refused(f"{self._config.name}.{name} is not a READ tool, and this connection only reads.")
         limit = self._config.timeout_seconds
@@ -112,6 +106,7 @@ class Connection:
         return {tool.name: tool for tool in found if times[tool.name] == 1}
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
+        # One task enters and leaves the client: its cancel scopes must be left where they were entered.
         last_line, changed = "", asyncio.Event()
         scratch = partial(tempfile.TemporaryFile, "w+", encoding="utf-8", errors="replace")
         try:

@@ -61,10 +61,7 @@ class _SimulatedWrites(ABC):
 
 
 class RecordedSystems(_SimulatedWrites):
-    """A Reader and a Writer over the `systems` of one recorded exception.
-
-    Raises BadInput when they are malformed: a collection that is no list, a record without its key.
-    """
+    """A Reader and a Writer over the `systems` of one recorded exception. Raises BadInput when they are malformed."""
 
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         super().__init__(catalogue)

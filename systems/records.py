@@ -77,11 +77,6 @@ class RecordPath:
         words = self.by if self.part_by in (None, "+", "*") else (*self.by, str(self.part_by))
         return tuple(word.split(".")[0] for word in words)
 
-    @property
-    def names_one(self) -> bool:
-        """True if it can be looked at: it names one value."""
-        return self.part_by not in ("+", "*")
-
 
 @dataclass(frozen=True)
 class RecordChange:
@@ -143,8 +138,7 @@ class Records:
 
     def get(self, collection: str, *key: Any) -> Record | None:
         """The record with this key, or None. A key shorter than the collection's finds the first record that fits."""
-        rows = self._by_key.get(collection, {})
-        return rows.get(key) if len(key) == len(KEYS[collection]) else next(iter(self.fitting(collection, *key)), None)
+        return next(iter(self.fitting(collection, *key)), None)
 
     def fitting(self, collection: str, *key: Any) -> list[Record]:
         """The records whose key is this or begins with it."""

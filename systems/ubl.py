@@ -94,9 +94,8 @@ class UblElement:
 
     def one(self, path: str) -> "UblElement | None":
         """The element at a path, or none. Several are refused: two readers could take different ones."""
-        found = self.all(path)
-        if len(found) > 1:
-            raise found[1].bad("is more than an invoice can have one of", FROM_SUPPLIER)
+        for surplus in (found := self.all(path))[1:]:
+            raise surplus.bad("is more than an invoice can have one of", FROM_SUPPLIER)
         return found[0] if found else None
 
     def need(self, path: str) -> "UblElement":
@@ -113,10 +112,7 @@ class UblElement:
         return (self.element.text or "").strip()
 
     def identifier(self) -> str:
-        """A number, id or code, in compatibility form (full-width digits become digits).
-
-        It is compared, so it must have a letter or digit, and no characters that nobody sees.
-        """
+        """A number, id or code to be compared: in compatibility form, with a letter or digit and no invisible characters."""
         text = unicodedata.normalize("NFKC", self.text())
         if len(text) > MAX_ID or not text.isprintable():
             raise self.bad(f"must be at most {MAX_ID} characters that can be seen, and is {quoted(text)}", FROM_SUPPLIER)

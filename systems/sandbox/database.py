@@ -54,10 +54,7 @@ def reset(url: str) -> None:
 
 
 def find_records(connection: sa.Connection, collection: str, *conditions: sa.ColumnElement[bool]) -> list[Row]:
-    """The records of a collection that meet the conditions, in the order in which they came.
-
-    Wants a REPEATABLE READ transaction: the lists inside the records are a second statement.
-    """
+    """The records of a collection that meet the conditions, in their order; wants a REPEATABLE READ transaction."""
     table, parts = TABLES[collection]
     rows = connection.execute(sa.select(table).where(*conditions).order_by(table.c.seq)).mappings().all()
     found = [record_of(table, dict(row)) for row in rows]
@@ -115,10 +112,7 @@ def json_value(value: Any) -> Any:
 
 
 def clean(value: Any) -> Any:
-    """The value with what PostgreSQL cannot store (NUL, half a surrogate pair) replaced by U+FFFD, at any depth.
-
-    Raises BadInput for a number that is not finite.
-    """
+    """The value with what PostgreSQL cannot store (NUL, half a surrogate pair) as U+FFFD; BadInput if a number is not finite."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, Mapping):

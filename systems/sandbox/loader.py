@@ -177,10 +177,7 @@ def _complete(connection: Connection, as_of: str, records: Records) -> None:
 
 
 def _publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
-    """Put the event of a recorded exception on the feed, once. Whoever calls this is the only one who does meanwhile.
-
-    Otherwise one event could be seen before another with a lower number, which would never be read.
-    """
+    """Put the event of a recorded exception on the feed, once; one at a time, so that none is seen before a lower number."""
     event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
     row = upsert(t.EVENTS).values(source_id=case_id, event=clean(event))
     connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))

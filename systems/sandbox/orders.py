@@ -29,10 +29,9 @@ def lines_of(work: Work, order_id: str) -> list[Row]:
 
 def line_of(work: Work, order_id: str, called: str, **by: str) -> Row:
     """The first line with these values, locked. Raises Refused when the order has no such line any more."""
-    found = work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False, **by)
-    if not found:
-        raise Refused(f"Order {order_id} has no line {called}.")
-    return found[0]
+    for line in work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False, **by):
+        return line
+    raise Refused(f"Order {order_id} has no line {called}.")
 
 
 def free_stock(work: Work, sku: str, location: str | None, qty: int) -> Row:

@@ -18,10 +18,7 @@ Transport = Literal["stdio", "http"]
 
 
 def serve(system: str, database_url: str, transport: Transport = "stdio", port: int | None = None) -> None:
-    """Serve one system until stdin ends (stdio) or the process is stopped (http, on 127.0.0.1:`port`/mcp).
-
-    Raises BadInput for an unknown system, or a port that is missing or in use.
-    """
+    """Serve one system until stdin ends (stdio) or the process is stopped (http, on 127.0.0.1:`port`/mcp). Raises BadInput."""
     if transport == "http":
         _require_free(system, port)
     # Six of these start side by side: collecting garbage among a hundred thousand new classes costs each a tenth.

@@ -89,10 +89,7 @@ def _records(name: str, one: Collection) -> sa.Table:
 
 
 def _elements(parent: sa.Table, part: str, one: RecordPart) -> sa.Table:
-    """A table of the elements of the list `part` of a record; `position` is the place in the list, from 0.
-
-    Without any key the place of an element identifies it.
-    """
+    """A table of the elements of the list `part` of a record; `position` (from 0) identifies those that have no key."""
     keys, table = [column.name for column in parent.primary_key], f"{parent.name}_{part}"
     return sa.Table(
         table, METADATA, *(_inner(column, sa.Text, primary_key=not one.unique) for column in keys),

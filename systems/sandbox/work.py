@@ -40,10 +40,9 @@ class Work:
 
     def row(self, table: Table, **by: Any) -> Row:
         """The one row with these values, locked until the write is done. Raises Refused when there is none."""
-        found = self.rows(table, **by)
-        if not found:
-            raise Refused(f"There is no {table.info['noun']} {'/'.join(str(value) for value in by.values())}.")
-        return found[0]
+        for row in self.rows(table, **by):
+            return row
+        raise Refused(f"There is no {table.info['noun']} {'/'.join(map(str, by.values()))}.")
 
     def rows(self, table: Table, **by: Any) -> list[Row]:
         """The rows with these values, locked in the order of their keys until the write is done."""
