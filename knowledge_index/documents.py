@@ -29,7 +29,7 @@ _MOST, _MOST_VERSION = 2**63, 2**31
 
 
 def _visible(text: str) -> str:
-    if not text or _is_unruly(text):
+    if not text or UNRULY.search(text):
         raise ValueError("Input should be a text without control characters")
     return text
 
@@ -87,13 +87,8 @@ def fault(file: Path, line: int, what: str, remedy: str) -> BadInput:
     return BadInput(f"{file}, line {line}: {what}; {remedy}.")
 
 
-def read_document(file: Path) -> Document:
-    """The policy document in `file`. Raises BadInput, with file and line, for anything that is not as it must be."""
-    return parse_document(read_text(file), file)
-
-
 def parse_document(text: str, file: Path) -> Document:
-    """The policy document `text`, which stands in `file` or will. Raises BadInput as `read_document` does."""
+    """The policy document `text`, which stands in `file` or will. Raises BadInput with file and line for a fault."""
     lines = text.replace("\r\n", "\n").split("\n")
     for number, line in enumerate(lines, start=1):
         if unruly := UNRULY.search(line):
@@ -189,13 +184,8 @@ def _problems(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _problems(item)
-    elif not isinstance(value, bool | int | float | str) or _is_unruly(value) or not _is_kept(value):
+    elif isinstance(value, str):
+        if UNRULY.search(value):
+            yield f"the value {repr(value)[:80]}"
+    elif not isinstance(value, int | float) or not math.isfinite(value) or not -_MOST <= value < _MOST:
         yield f"the value {repr(value)[:80]}"
-
-
-def _is_unruly(value: Any) -> bool:
-    return isinstance(value, str) and UNRULY.search(value) is not None
-
-
-def _is_kept(value: Any) -> bool:
-    return not isinstance(value, int | float) or (math.isfinite(value) and -_MOST <= value < _MOST)

@@ -42,13 +42,10 @@ DATABASE = "chroma.sqlite3"
 
 @dataclass(frozen=True, kw_only=True)
 class IndexEntry:
-    """What the collection holds of one version of a clause."""
+    """What the collection holds of one version of a clause: its id (`FRD-2@1`), what is embedded, digest of text and model."""
 
-    #: `FRD-2@1`
     id: str
-    #: what is embedded
     text: str
-    #: of text and model: another digest means another vector
     digest: str
 
 

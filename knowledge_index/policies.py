@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from errors import BadInput
-from knowledge_index.documents import Document, RawClause, fault, read_document
+from knowledge_index.documents import Document, RawClause, fault, parse_document, read_text
 from knowledge_index.rendering import CannotRender, Values, render
 
 #: The policies of the reference company, which ship with the project.
@@ -62,14 +62,10 @@ class PolicyBook:
         begins = {document.in_force_from for document in documents}
         ends = {end + timedelta(days=1) for one in documents if (end := one.in_force_until) and end != date.max}
         days = sorted(begins | ends)
-        self._starts = [datetime.combine(day, time(), UTC) for day in days]
+        #: the moments at which a policy begins or has ended
+        self.starts = tuple(datetime.combine(day, time(), UTC) for day in days)
         # one more period than starts: the one before the first policy
         self.periods = (_period([]), *(_period([d for d in documents if _holds(d, day)]) for day in days))
-
-    @property
-    def starts(self) -> tuple[datetime, ...]:
-        """The moments at which a policy begins or has ended."""
-        return tuple(self._starts)
 
     @classmethod
     def load(cls, folder: Path, *others: Path) -> Self:
@@ -79,7 +75,7 @@ class PolicyBook:
         found = {file.name: file for one in (folder, *others) for file in one.glob("*.md") if file.name.lower() != "readme.md"}
         if not found:
             raise BadInput(f"{folder} holds no policy documents (*.md); name the folder that does.")
-        return cls([read_document(file) for _, file in sorted(found.items())])
+        return cls([parse_document(read_text(file), file) for _, file in sorted(found.items())])
 
     def standing(self, as_of: datetime) -> Self:
         """A book of what is in force at `as_of`, as if it had always been: what that would do to a case of any day."""
@@ -90,7 +86,7 @@ class PolicyBook:
     def period(self, as_of: datetime) -> Period:
         """What is in force at `as_of`, which must have a time zone (else BadInput)."""
         try:
-            return self.periods[bisect_right(self._starts, as_of)]
+            return self.periods[bisect_right(self.starts, as_of)]
         except TypeError as error:
             raise BadInput(f"The moment {as_of!r} has no time zone; give one, such as 2025-06-01T12:00:00Z.") from error
 

@@ -10,9 +10,8 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from errors import NoAnswer
 from models.calls import Limits, Question
@@ -23,8 +22,7 @@ Kind = Literal["card", "account", "address", "phone", "secret"]
 MARK = re.compile(r"\[(?:card|account|address|phone|secret) \d+\]")
 
 
-@dataclass(frozen=True)
-class SensitiveSpan:
+class SensitiveSpan(NamedTuple):
     """A place in a text, from `start` to before `end`."""
 
     kind: Kind
@@ -244,25 +242,22 @@ class Masks:
             if not places:
                 break
             pieces, at = list[str](), 0
-            for place in places:
-                pieces += [text[at : place.start], self._mark(place.kind, text[place.start : place.end])]
-                at = place.end
+            for kind, start, end in places:
+                pieces += [text[at:start], self._mark(kind, text[start:end])]
+                at = end
             text = "".join([*pieces, text[at:]])
         return text
 
     def mask_all(self, value: Any) -> Any:
         """A JSON value with every text in it masked, names of objects too, and numbers that could be a card's."""
-        match value:
-            case str():
-                return self.mask(value)
-            case int() | float() if not isinstance(value, bool):
-                masked = self.mask(str(value))
-                return value if masked == str(value) else masked
-            case dict():
-                return {self.mask(str(key)): self.mask_all(inner) for key, inner in value.items()}
-            case list() | tuple():
-                return [self.mask_all(inner) for inner in value]
-        return value
+        if isinstance(value, dict):
+            return {self.mask(str(key)): self.mask_all(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.mask_all(inner) for inner in value]
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return value
+        masked = self.mask(str(value))
+        return value if masked == str(value) else masked
 
     def restore(self, text: str) -> str:
         """The text with addresses and telephones in the place of their marks; cards, accounts and keys stay marks."""

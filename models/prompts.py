@@ -96,11 +96,8 @@ def block(source: str, value: Any) -> str:
 
 
 def _visible(value: Any) -> Any:
-    match value:
-        case str():
-            return HIDDEN_BUT_BLANKS.sub("", value)
-        case dict():
-            return {_visible(str(key)): _visible(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_visible(inner) for inner in value]
-    return value
+    if isinstance(value, dict):
+        return {_visible(str(key)): _visible(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_visible(inner) for inner in value]
+    return HIDDEN_BUT_BLANKS.sub("", value) if isinstance(value, str) else value
