@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ class JsonLines(logging.Formatter):
         }
         line |= {name: _argument(value) for name in EXTRA if (value := record.__dict__.get(name)) is not None}
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
-            line["error"] = {"types": list(_types(record.exc_info[1])), "at": list(_frames(record.exc_info[2]))}
+            line["error"] = {"types": list(_types(record.exc_info[1])), "at": _frames(record.exc_info[2])}
         return orjson.dumps(line).decode()
 
 
@@ -116,14 +117,10 @@ def _types(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _frames(trace: TracebackType | None) -> Iterator[str]:
+def _frames(trace: TracebackType | None) -> list[str]:
     """The last places, the innermost last."""
-    places = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{_place(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    yield from places[-_MOST_FRAMES:]
+    frames = [(frame.f_code, line) for frame, line in traceback.walk_tb(trace)][-_MOST_FRAMES:]
+    return [f"{_place(code.co_filename)}:{line} {code.co_name}" for code, line in frames]
 
 
 def _place(file: str) -> str:

@@ -17,8 +17,8 @@ _MOST = 2**63
 def strict_json(text: bytes | str) -> Any:
     """The value of a JSON text in UTF-8.
 
-    Raises BadInput for what is no JSON, a key that appears twice in an object, a number that is not finite or needs more
-    than 64 bits, and lists and objects that lie deeper than `DEEPEST` in each other.
+    Raises BadInput for what is no JSON, a key twice in an object, a number that is not finite or of more than 64 bits, and
+    lists and objects that lie deeper than `DEEPEST` in each other.
     """
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text

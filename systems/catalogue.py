@@ -252,10 +252,8 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     to = {what: Value.compile(value, where) for what, value in entry.to.items()}
     if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
-    undo = None
-    if entry.undo:
-        ((undo_name, undo_args),) = entry.undo.items()
-        undo = (undo_name, {key: Value.compile(value, where) for key, value in undo_args.items()})
+    undos = [(by, {key: Value.compile(value, where) for key, value in args.items()}) for by, args in (entry.undo or {}).items()]
+    undo = undos[0] if undos else None
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
     values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
     for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:

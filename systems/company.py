@@ -74,8 +74,7 @@ class Collection(_Fields):
 class ReadTool:
     """A READ tool: `one` record or a list of a collection; `by` maps an argument to the field it selects by.
 
-    An argument whose name is a plural (`skus`) selects every record whose field is in the list; a field of the form
-    `lines.backorder_po_id` is looked for in every element of a list.
+    A list of values selects every record whose field is one of them; `lines.sku` is looked for in every element of a list.
     """
 
     collection: str

@@ -77,9 +77,7 @@ class Scope:
         return self._context
 
     def _late(self, name: str) -> Any:
-        if name in self.bound:
-            return self.bound[name]
-        return None if name in self._fixed else self.names.get(name)
+        return None if name in self._fixed and name not in self.bound else self.lookup(name)
 
 
 Plain = Callable[[Scope], Any]

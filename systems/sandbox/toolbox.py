@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
@@ -137,8 +137,7 @@ def read_tool(read: CollectionRead | EventsFeed, engine: Callable[[], Engine]) -
     return _tool(read.name, read.says, takes, run, ToolAnnotations(read_only_hint=True, open_world_hint=False))
 
 
-@dataclass(frozen=True)
-class WriteAct:
+class WriteAct(NamedTuple):
     """A write tool of a system: `act(work, …)` in one transaction; `takes` are its arguments with types and defaults."""
 
     name: str
