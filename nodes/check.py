@@ -24,7 +24,7 @@ from ledger.records import APPROVER, NOBODY, Approval, NewObservation, Proposal,
 from nodes.authorship import NO_EDITORS, Editors, editors_of, evidence_digest, is_planned, plan_digest, why_others
 from nodes.case import Case, PlanSoFar
 from nodes.derivation import Derivation, derived, feasible
-from nodes.governance import Gift, Values, approval, automatic, flat_costs, limits, of, stake, tier
+from nodes.governance import Gift, Values, approval, flat_costs, limits, of, stake, tier
 from nodes.planner import Composed, plan_of_rules
 from nodes.quoting import objections as objections_to_reasons
 from nodes.reasoning.prompt_context import prompt_view
@@ -199,7 +199,9 @@ def judge(
     elif not (objections := _shape(case, draft, catalogue)):
         if draft.get("by") == "model":
             follows = derived(case, draft, catalogue)
-        if editors.keys or automatic(case, plan, values):
+        automate = values.get(case.pack.approval.automate.replace("-", "_"))
+        # what the clauses let run without a person follows from the rules, word for word
+        if editors.keys or (automate is not None and all(tier(action, automate) == "automate" for action in plan)):
             own = plan_of_rules(case, catalogue)
             of_rules = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
             others = why_others(case, draft, own, values, editors) if editors.keys else ""

@@ -1,29 +1,45 @@
-"""execute: do what was approved, in order, each step recorded before and after.
+"""execute: do what was approved, in order, each step recorded before and after. close: write verdict and outcome.
 
 Before the first effect the world is read again, and who must have approved is worked out from policy, plan and catalogue,
 also for a plan that says it takes nobody. Where what the proposal stood on has changed and it matters, the run starts another
-attempt.
-A step that fails after others were done has them taken back, which is a proposal of its own; one that fails first, or
+attempt. A step that fails after others were done has them taken back, which is a proposal of its own; one that fails first, or
 whose outcome is not known, stops the run as an incident.
 
-close: write verdict and outcome. A run is finished when its ledger row says so.
+An effect is sent under its key while the run is held. What was sent and not answered is looked up, or sent again under its key
+where the system takes one. An answer alone is not believed: what the step promised is read back.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from langgraph.runtime import Runtime
 
-from errors import OverLimit, Stuck
+from errors import OutcomeUnknown, OverLimit, Refused, Stuck, TakenOver, TryAgain
 from ledger.authorization import steps_left_out, unapproved
-from ledger.records import Approval, Decision, Effect, NewObservation, Outcome, Proposal, Run
+from ledger.base import Ledger
+from ledger.canonical import canonical
+from ledger.records import Approval, Decision, Effect, EffectStatus, NewObservation, Outcome, Proposal, Run
 from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
-from nodes.effects import do
-from nodes.state import MissionContext, MissionState, observe
+from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
+from systems.answers import denial, says_done
+from systems.calls import Call, Fence, Receipt, Writer
+from systems.company import KEYS, PART_KEYS, READ_TOOLS
+from systems.records import Record, added, found, is_like
+
+#: How often a write is tried whose system could not be reached at all.
+WRITE_TRIES = 3
+#: seconds between reads of what does not show it yet: a system may take a moment
+PATIENCE = (0.2, 0.8)
+#: what names a record: its collection, and its key as in a proposal ("O-17")
+_Name = tuple[str, str]
+_Change = Mapping[str, Any]
 
 
 def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -42,7 +58,7 @@ def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
     for effect in _begun(proposal, context):
-        if effect.status != "done" and not do(effect, proposal.plan[effect.step]["says"], runtime):
+        if effect.status != "done" and not _do(effect, proposal.plan[effect.step]["says"], runtime):
             return _after_failure(proposal, _begun(proposal, context), runtime, seen_by_person=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 
@@ -62,11 +78,13 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
         observe(runtime, run.run_id, [NewObservation("execute", "check", said)])
         return {"proposal_id": None}
     now = context.clock()
+    # the same step of the same approved plan has the same idempotency key, whoever tries
+    bound = [f"{proposal.proposal_id}/{step}/{proposal.digest}" for step in range(len(proposal.plan))]
+    keys = [hashlib.sha256(one.encode()).hexdigest()[:40] for one in bound]
     intended = [
         Effect(
             run_id=run.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"], tool=action["tool"],
-            args=action["args"], key=idempotency_key(proposal.proposal_id, step, proposal.digest), status="intended",
-            at=now,
+            args=action["args"], key=keys[step], status="intended", at=now,
             expects=[{name: value for name, value in one.items() if name != "step"}
                      for one in changed.changes if one["step"] == step + 1],
         )
@@ -119,11 +137,6 @@ def _begun(proposal: Proposal, context: MissionContext) -> list[Effect]:
     return [effect for effect in context.ledger.effects(proposal.run_id) if effect.proposal_id == proposal.proposal_id]
 
 
-def idempotency_key(proposal_id: str, step: int, digest: str) -> str:
-    """Of proposal, step and digest of the plan: the same step of the same approved plan has the same key, whoever tries."""
-    return hashlib.sha256(f"{proposal_id}/{step}/{digest}".encode()).hexdigest()[:40]
-
-
 def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Finish the run in the ledger."""
     context, run_id = runtime.context, state["run_id"]
@@ -134,3 +147,231 @@ def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
     context.forget(run_id)
     return {"outcome": outcome}
+
+
+def _do(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
+    """Do it, or finish what was begun; False where it was surely not done.
+
+    Raises Stuck where that cannot be known, or it was not done as promised: a person has to look it up.
+    """
+    if runtime.context.writer is None:
+        raise Stuck(f"run {effect.run_id} may not write here; execute it where the systems are open for writing")
+    if effect.status == "intended":
+        runtime.context.ledger.mark_effect(effect.key, "executing", at=runtime.context.clock())
+        return _send(effect, says, runtime, runtime.context.writer, first=True)
+    # whoever began it did not come to its end: under a key it may be sent again, otherwise only the records show it
+    if _honours_keys(effect, runtime.context.writer):
+        return _send(effect, says, runtime, runtime.context.writer, first=False)
+    return _look_up(effect, says, runtime, "the process that sent it did not see the result.")
+
+
+def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: Writer, *, first: bool) -> bool:
+    """Send it. What a system says to a second sending does not say what became of the first, unless it has done it."""
+    try:
+        receipt = _written(effect, runtime.context.ledger, writer)
+    except TakenOver:  # nothing was sent
+        raise
+    except (Refused, TryAgain) as error:
+        if not first:
+            return _look_up(effect, says, runtime, str(error))
+        refused = "refused, " if isinstance(error, Refused) else ""
+        _record(effect, "failed", f"{says}: {refused}{error}", runtime)
+        return False
+    except OutcomeUnknown as error:
+        if first and _honours_keys(effect, writer):
+            _record(effect, "unknown", f"{says}: {error}", runtime)
+            unknown = replace(effect, status="unknown")
+            return _found_done(unknown, says, runtime) or _send(unknown, says, runtime, writer, first=False)
+        return _look_up(effect, says, runtime, str(error))
+    wrong = _not_as_promised(effect, receipt, runtime.context)
+    if wrong:
+        sentence = f"{says}: it is not as {effect.tool.split('.')[0]} promised: {wrong}."
+        _record(effect, "unknown", sentence, runtime, receipt.answer)
+        raise Stuck(f"{sentence} Either the system did not do it, or it was changed at the same moment; check the record.")
+    _record(effect, "done", f"{says}: done", runtime, receipt.answer)
+    return True
+
+
+def _written(effect: Effect, ledger: Ledger, writer: Writer) -> Receipt:
+    for attempt in range(1, WRITE_TRIES + 1):
+        try:
+            call = Call(effect.tool, effect.args, effect.expects or (), partial(_leave, effect, ledger))
+            return writer.write(call, effect.key)
+        except TryAgain:
+            if attempt == WRITE_TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _leave(effect: Effect, ledger: Ledger, seconds: float) -> Fence:
+    leave = ledger.leave_to_send(effect.key, seconds)
+    return Fence(leave.run_id, leave.token, leave.until)
+
+
+def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) -> str:
+    """What speaks against its having been done, by its answer and by the records that it names; empty where nothing does."""
+    against = denial(receipt.answer)
+    if not effect.expects:
+        if says_done(receipt.answer):
+            return ""
+        return f"no record shows it, and its answer does not say that it was done ({str(dict(receipt.answer))[:200]})"
+    kept = look(effect, context, PATIENCE)
+    return "; ".join([*([f"it answered {against}"] if against else []), *kept.broken, *kept.unread])
+
+
+def _look_up(effect: Effect, says: str, runtime: Runtime[MissionContext], why: str) -> bool:
+    """Read whether it was done; where that does not show it, it is an incident."""
+    _record(effect, "unknown", f"{says}: {why}", runtime)
+    if _found_done(effect, says, runtime):
+        return True
+    system = effect.tool.split(".")[0]
+    raise Stuck(f"{says}: {why} The records do not tell whether it was done; look into {system} for it.")
+
+
+def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
+    """Whether every record that the step changes is found as the step leaves it; then it is done."""
+    shown = bool(effect.expects) and bool(look(effect, runtime.context))
+    if shown:
+        receipt = {"found": "its records are as it leaves them"}
+        _record(effect, "done", f"{says}: done, as the records show", runtime, receipt)
+    return shown
+
+
+def _honours_keys(effect: Effect, writer: Writer) -> bool:
+    try:
+        return writer.honours_keys(Call(effect.tool, effect.args))
+    except (TryAgain, Refused):
+        return False
+
+
+def _record(
+    effect: Effect,
+    status: EffectStatus,
+    sentence: str,
+    runtime: Runtime[MissionContext],
+    receipt: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what became of it. Whoever has lost the run meanwhile says so all the same: it is news."""
+    if effect.status == status:  # as it is known already
+        return
+    context, done = runtime.context, status == "done"
+    evidence = {"key": effect.key, "receipt": dict(receipt or {})} if done else {}
+    observe(runtime, effect.run_id, [NewObservation("execute", "effect", f"{effect.step + 1}. {sentence}", evidence)])
+    error, at = "" if done else sentence, context.clock()
+    try:
+        context.ledger.mark_effect(effect.key, status, None if receipt is None else dict(receipt), error or None, at=at)
+    except Refused:
+        if status != "failed":  # nothing was done
+            context.ledger.late(effect.key, receipt if done else None, error, at)
+        raise
+    commit(runtime, effect.run_id)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the records show of the promises of a step; true where every one is seen to be kept."""
+
+    #: sentences: "oms.orders O-17 status: promised 'cancelled', found 'ready'"
+    broken: list[str] = field(default_factory=list)
+    #: sentences: what could not be read, and why
+    unread: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return not self.broken and not self.unread
+
+
+def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()) -> Kept:
+    """Read the records that a step was to change, and no others, and compare each field with what was promised."""
+    before: dict[_Name, Record] = {}
+    for fact in context.ledger.facts(effect.run_id):
+        tool = READ_TOOLS.get(fact.tool)
+        if tool is not None and fact.status == "ok" and fact.value is not None:
+            records = [fact.value] if tool.one else fact.value
+            before |= {(tool.collection, _key(tool.collection, record)): record for record in records}
+    reads = [(change, *_read_of(change, before, effect, context)) for change in effect.expects or ()]
+    unknown = [f"{change['system']} {change['record']} is in nothing that was read" for change, _, call in reads if call is None]
+    if unknown:
+        return Kept(unread=unknown)
+    kept = Kept()
+    for seconds in (0.0, *patience):
+        time.sleep(seconds)
+        kept = _compared(effect, [(change, name, call) for change, name, call in reads if call is not None], before, context)
+        if not (kept.broken or kept.unread):
+            break
+    return kept
+
+
+def _read_of(
+    change: _Change, before: Mapping[_Name, Record], effect: Effect, context: MissionContext
+) -> tuple[_Name, Call | None]:
+    """The record of a change, and the read that shows it; None where nothing that was read is this record.
+
+    Of the system's records with this key, it is the one in a collection that the action changes. It is read by its key where
+    there is one, and by nothing that the step changes.
+    """
+    action = context.catalogue.get(effect.action)
+    changed = [path.collection for path, _ in action.effect] if action else list(KEYS)
+    same = ((collection, str(change["record"])) for collection in dict.fromkeys(changed))
+    name = next((name for name in same if name in before and name[0].split(".")[0] == change["system"]), None)
+    if name is None:
+        return ("", ""), None
+    collection, record = name[0], before[name]
+    touched = {str(one["field"]).partition("/")[0] for one in effect.expects or ()}
+    fitting = [
+        (tool_name, tool)
+        for tool_name, tool in READ_TOOLS.items()
+        if tool.collection == collection
+        and all(record.get(by) is not None and by not in touched for by in tool.by.values())
+        and (not tool.one or set(tool.by.values()) == set(KEYS[collection]))
+    ]
+    if not fitting:
+        return name, None
+    chosen, tool = min(fitting, key=lambda one: (not one[1].one, not one[1].by))
+    return name, Call(chosen, {arg: [record[by]] if arg != by else record[by] for arg, by in tool.by.items()})
+
+
+def _compared(
+    effect: Effect, reads: Sequence[tuple[_Change, _Name, Call]], before: Mapping[_Name, Record], context: MissionContext
+) -> Kept:
+    kept, now = Kept(), dict[_Name, Record]()
+    calls = {name: call for _, name, call in reads}
+    try:
+        results = context.reader.read_all(list(calls.values()))
+    except Refused as refusal:
+        return Kept(unread=[str(refusal)])
+    for name, result in zip(calls, results, strict=True):
+        if result.status == "failed":
+            kept.unread.append(result.error or f"{result.call.tool} could not be read")
+            continue
+        records = result.value if isinstance(result.value, list) else [result.value] if result.value else []
+        now[name] = next((one for one in records if _key(name[0], one) == name[1]), {})
+    for change, name, _ in reads:
+        if name in now:
+            kept.broken.extend(_broken(name, change, before[name], now[name], effect, context))
+    return kept
+
+
+def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: Effect, context: MissionContext) -> Iterator[str]:
+    label, promised = str(change["field"]), change["after"]
+    if label in PART_KEYS and isinstance(promised, Mapping):
+        new = added(before, now, label)
+        fitting = [one for one in new if is_like(one, label, promised)]
+        # steps of the same plan that were done may have added the same already
+        plan = [one for one in context.ledger.effects(effect.run_id) if one.proposal_id == effect.proposal_id]
+        done = [one for one in plan if one.step < effect.step and one.status == "done"]
+        already = sum(canonical(dict(change)) == canonical(dict(other)) for one in done for other in one.expects or ())
+        if len(fitting) < 1 + already:
+            shown = _short(new) if new else "nothing new"
+            yield f"{' '.join(name)} {label}: promised {_short(promised)} to be added, found {shown}"
+        return
+    value = found(now, label)
+    if canonical(value) != canonical(promised):
+        yield f"{' '.join(name)} {label}: promised {_short(promised)}, found {_short(value)}"
+
+
+def _key(collection: str, record: Mapping[str, Any]) -> str:
+    return "/".join(str(record.get(part)) for part in KEYS[collection])
+
+
+def _short(value: Any) -> str:
+    return f"{value!r:.300}"

@@ -52,7 +52,7 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
     while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
         wave: list[tuple[str, Call]] = []
         for name, read in pack.reads.items():
-            if name in facts or not _needs(pack, read) <= facts.keys() | GIVEN:
+            if name in facts or not pack.read_needs[name] <= facts.keys() | GIVEN:
                 continue
             asked = _asked(pack, name, read, scope, evaluated, clock)
             if isinstance(asked, Call):
@@ -73,7 +73,7 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
 
 def _asked(pack: Pack, name: str, read: Read, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Call | Fact:
     """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
-    lacking = sorted(_needs(pack, read) - scope.names.keys())
+    lacking = sorted(pack.read_needs[name] - scope.names.keys())
     if lacking:
         return _failed(name, read, f"{read.tool} was not called, because there is no {lacking[0]}", clock)
     try:
@@ -90,10 +90,6 @@ def _asked(pack: Pack, name: str, read: Read, scope: Scope, evaluated: dict[str,
     if any(value == [] for value in args.values()):
         return Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())
     return Call(read.tool, args)
-
-
-def _needs(pack: Pack, read: Read) -> set[str]:
-    return {name for raw in read.args.values() if raw in pack.expressions for name in pack.expressions[raw].names}
 
 
 def _failed(name: str, read: Read, error: str, clock: Clock) -> Fact:

@@ -100,12 +100,6 @@ def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     return "automate" if action["args"].get("template") in templates else "recommend"
 
 
-def automatic(case: Case, plan: Plan, values: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the clauses let every action of a plan run without a person, if nobody has worded it otherwise."""
-    automate = values.get(case.pack.approval.automate.replace("-", "_"))
-    return automate is not None and all(tier(action, automate) == "automate" for action in plan)
-
-
 def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: bool = False, own: bool = False) -> Approval:
     """The least role for a plan, whether two people must approve, and the clauses that raise it above the base.
 

@@ -307,6 +307,12 @@ class Pack(_PackPart):
         return {}
 
     @cached_property
+    def read_needs(self) -> Mapping[str, frozenset[str]]:
+        """Read -> the names that its arguments are computed from."""
+        sources = {name: [raw for raw in read.args.values() if raw in self.expressions] for name, read in self.reads.items()}
+        return {name: frozenset().union(*(self.expressions[raw].names for raw in used)) for name, used in sources.items()}
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Every free variable that the expressions of this pack use."""
         return frozenset().union(*(expression.names for expression in self.expressions.values()))

@@ -60,9 +60,11 @@ class Stock:
 
     def cover(self, sku: str, location: str, qty: int) -> str:
         """How a location covers a quantity: `sure`, `doubtful` (enough, but not to be trusted) or `short`."""
-        if self.available(sku, location) < qty:
+        self._needs("wms.stock")
+        stock = self._records.get("wms.stock", sku, location)
+        if self._available(stock) < qty:
             return "short"
-        return "sure" if self.trusted(sku, location) else "doubtful"
+        return "sure" if self._trusted(stock) else "doubtful"
 
     def places(self, kind: str, sku: str, qty: int, but_not: str) -> list[dict[str, Any]]:
         """Other locations of a kind (dc, store, flagship) with trusted stock of `qty`: most available first, then by id."""

@@ -56,7 +56,7 @@ class Liar:
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nodes.effects.PATIENCE", (0.01,))
+    monkeypatch.setattr("nodes.execute.PATIENCE", (0.01,))
 
 
 def executed(company: Company, run: Run, liar: Liar) -> Run:

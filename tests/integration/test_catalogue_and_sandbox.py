@@ -10,7 +10,7 @@ import pytest
 
 from errors import Refused
 from ledger.records import Effect, Fact
-from nodes.effects import Kept, look
+from nodes.execute import Kept, look
 from nodes.state import MissionContext
 from systems.calls import Call, ReadResult
 from systems.catalogue import Action, Catalogue, default_catalogue
