@@ -84,8 +84,8 @@ def ungrounded(text: str, known: Collection[str]) -> list[str]:
     """
     plain = _plain(text)
     found, rest = _contacts(plain)
-    strange = [one for one in found if one not in known]
-    return list(dict.fromkeys([*strange, *(one for one in _figures(rest) if one not in known and not _small(one))]))
+    figures = (one for one in _figures(rest) if not (one.isdecimal() and int(one) <= SMALL))
+    return list(dict.fromkeys(one for one in (*found, *figures) if one not in known))
 
 
 def _plain(text: str) -> str:
@@ -117,13 +117,11 @@ def _figures(plain: str) -> Iterator[str]:
             yield from _day(match)
         yield from map(_figure, figures)
     yield from _BIG.findall(plain)
-    yield from (_in_digits(match) for match in _IN_WORDS.finditer(plain))
-
-
-def _in_digits(match: re.Match[str]) -> str:
-    if match["teen"]:
-        return str(13 + _TEENS.index(match["teen"]))
-    return str(20 + 10 * _TENS.index(match["ten"]) + (1 + _ONES.index(match["one"]) if match["one"] else 0))
+    for match in _IN_WORDS.finditer(plain):
+        if match["teen"]:
+            yield str(13 + _TEENS.index(match["teen"]))
+        else:
+            yield str(20 + 10 * _TENS.index(match["ten"]) + (1 + _ONES.index(match["one"]) if match["one"] else 0))
 
 
 def _taken_out(patterns: Sequence[re.Pattern[str]], plain: str) -> tuple[list[re.Match[str]], str]:
@@ -165,10 +163,6 @@ def _figure(match: re.Match[str]) -> str:
 def _number(text: str) -> str:
     whole, _, part = text.replace(",", "").partition(".")
     return ".".join(filter(None, [whole.lstrip("0") or "0", part.rstrip("0")]))
-
-
-def _small(figure: str) -> bool:
-    return figure.isdecimal() and int(figure) <= SMALL
 
 
 def _quotable(value: Any, path: str, currency: str) -> Iterator[str]:

@@ -215,11 +215,13 @@ def brief(context: MissionContext, state: MissionState, case: Case) -> Task:
     put_forward = state.get("draft") if state["objections"] else None
     draft = context.ledger.drafted(put_forward) if put_forward else None
     asked = [one for one in context.ledger.decisions(task.run_id) if one.kind == "respond"]
+    rail = context.ledger.observations(task.run_id)
+    begun = max((place for place, one in enumerate(rail) if one.kind == "event"), default=0)  # of this attempt
     return replace(
         task,
         clauses={clause: in_force[clause] for clause in state["grounded"] if clause in in_force},
         values=context.policies.values(case.event.as_of),
-        rail=_of_this_look(context.ledger.observations(task.run_id)),
+        rail=rail[begun:],
         risks=state.get("risks", {}),
         objections=state["objections"],
         refused=draft if draft and draft.get("by") == "model" else None,
@@ -227,8 +229,3 @@ def brief(context: MissionContext, state: MissionState, case: Case) -> Task:
         ledger=context.ledger,
         reader=context.reader,
     )
-
-
-def _of_this_look(rail: Sequence[Observation]) -> Sequence[Observation]:
-    begun = max((place for place, one in enumerate(rail) if one.kind == "event"), default=0)
-    return rail[begun:]

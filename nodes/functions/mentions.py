@@ -114,7 +114,8 @@ def _mentions(text: str) -> Iterator[tuple[str, int, int]]:
     while cue := _CUE.search(text, at):
         at = max(cue.end(), at + 1)
         if cue["other"] is not None:
-            at = _after_token(text, cue.end())
+            token = _TOKEN.match(text, cue.end(), cue.end() + 200)
+            at = token.end() if token else cue.end()
             continue
         found = _number(text, cue)
         if found is None:
@@ -140,7 +141,8 @@ def _number(text: str, cue: re.Match[str]) -> tuple[str, int] | None:
     token = _TOKEN.match(text, begun, begun + 200)
     if token is None:
         return None
-    body = _without_next_sentence(token[0])
+    # `36751.It` and `36751-it` are a number and a word
+    body = re.sub(r"^(\d+)[-/._]+[a-z]{2,}.*$", r"\1", token[0], flags=re.IGNORECASE)
     end = begun + len(body)
     if body.isdecimal() and len(body) <= MAX_DIGITS:
         sure = named or "#" in (cue["sharp"] or "") or (letter is not None and "-" in letter[0])
@@ -178,13 +180,3 @@ def _is_called_a_number(cue: re.Match[str], letter: bool, named: bool, body: str
 
 
 _COUNTED = re.compile(r"\d+(?:[./:-]\d+)*[a-z]{1,6}|[a-z]{1,3}\d", re.IGNORECASE)
-
-
-def _without_next_sentence(token: str) -> str:
-    """`36751.It` and `36751-it` are a number and a word."""
-    return re.sub(r"^(\d+)[-/._]+[a-z]{2,}.*$", r"\1", token, flags=re.IGNORECASE)
-
-
-def _after_token(text: str, at: int) -> int:
-    token = _TOKEN.match(text, at, at + 200)
-    return token.end() if token else at

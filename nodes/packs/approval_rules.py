@@ -1,6 +1,6 @@
 """Who approves what a pack plans: clauses that would let more run than the catalogue allows, or say nothing, do not load."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -63,13 +63,11 @@ def _bands(clause: str, values: Mapping[str, Any]) -> Iterator[str]:
     limits = [band.get("up_to_cents") for band in bands]
     if limits[-1] is not None or any(type(one) is not int for one in limits[:-1]):
         yield f"every band of {clause} but the last must say up_to_cents, and the last must not"
-    elif limits[:-1] != sorted(set(limits[:-1])) or not _rise(bands):
-        yield f"the bands of {clause} must rise, in money and in who may approve"
-
-
-def _rise(bands: Sequence[Mapping[str, Any]]) -> bool:
+        return
     asked = [(ROLES.index(band["role"]), bool(band.get("four_eyes"))) for band in bands]
-    return all(one[0] <= other[0] and one[1] <= other[1] for one, other in pairwise(asked))
+    rise = all(one[0] <= other[0] and one[1] <= other[1] for one, other in pairwise(asked))
+    if limits[:-1] != sorted(set(limits[:-1])) or not rise:
+        yield f"the bands of {clause} must rise, in money and in who may approve"
 
 
 def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:

@@ -86,7 +86,10 @@ def read_more(task: Task, name: str) -> Task:
     assert task.case.pack.model and task.reader and task.ledger, "what may be read depends on them"
     call, read = may_read(task)[name], task.case.pack.model.may_read[name]
     (result,) = task.reader.read_all([call])
-    value = _fitting(allowed(result.value, read.sees))
+    value = allowed(result.value, read.sees)
+    while isinstance(value, list) and len(value) > 1 and len(orjson.dumps(value)) > MOST_BYTES:
+        value = value[: len(value) // 2]
+    value = value if len(orjson.dumps(value)) <= MOST_BYTES else None
     found = {"ok": "read", "absent": "no record", "failed": "could not be read"}[result.status]
     kind: ObservationKind = "missing" if result.status == "failed" else "read"
     evidence = {"tool": call.tool, "read": name, "value": value}
@@ -99,12 +102,6 @@ def _args(task: Task, read: ExtraRead) -> Mapping[str, Any] | None:
         return {key: task.case.value(raw) for key, raw in read.args.items()}
     except Unknown:
         return None
-
-
-def _fitting(value: Any) -> Any:
-    while isinstance(value, list) and len(value) > 1 and len(orjson.dumps(value)) > MOST_BYTES:
-        value = value[: len(value) // 2]
-    return value if len(orjson.dumps(value)) <= MOST_BYTES else None
 
 
 #: the fields that are blocks of the prompt, in their order
