@@ -47,9 +47,7 @@ class Derivation:
 
 def queues(case: Case) -> frozenset[str]:
     """The queues that a case of this pack can be handed over to."""
-    pack = case.pack
-    ways = [*pack.conclusions, *(option for options in pack.options.values() for option in options)]
-    return frozenset({pack.missing.escalate, *(way.escalate for way in ways if way.escalate)})
+    return frozenset({case.pack.missing.escalate, *(way.escalate for way in case.pack.ways if way.escalate)})
 
 
 def feasible(case: Case, catalogue: Catalogue, most: int = 6) -> list[Plan]:

@@ -336,12 +336,20 @@ class Pack(_PackPart):
         return frozenset(OF_FUNCTIONS).union(*(part.rules.union(part.clauses) for part in self.and_parts))
 
     @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """Every option and conclusion of this pack."""
+        return (*(option for options in self.options.values() for option in options), *self.conclusions)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step of this pack: of options, conclusions, procedures."""
+        lists = [*(way.do for way in self.ways), *(procedure.do for procedure in self.procedures.values())]
+        return tuple(step for do in lists for step in do)
+
+    @cached_property
     def actions(self) -> frozenset[str]:
         """The actions that this pack knows: those that it plans or guards, and the escalation."""
-        ways: list[Way] = [*self.conclusions, *(option for options in self.options.values() for option in options)]
-        steps = [step for way in ways for step in way.do]
-        steps += [step for procedure in self.procedures.values() for step in procedure.do]
-        named = [self.escalation.action, *(step.action for step in steps), *(guard.for_ for guard in self.guards)]
+        named = [self.escalation.action, *(step.action for step in self.steps), *(guard.for_ for guard in self.guards)]
         return frozenset(name for name in named if name)
 
     @cached_property

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from nodes.pack import Option, Pack, Step, Way
+from nodes.pack import Option, Pack
 from systems.catalogue import Catalogue
 
 _REMEDY = "give it a `when` or put it last"
@@ -26,23 +26,9 @@ def hints(pack: Pack, catalogue: Catalogue) -> list[str]:
     return [*found, *_unused([part for _, part in parts])]
 
 
-def ways(pack: Pack) -> Iterator[Way]:
-    """Every option and conclusion of a pack."""
-    yield from chain(*pack.options.values())
-    yield from pack.conclusions
-
-
 def reached(pack: Pack) -> set[str]:
     """The verdicts that a case can end in; `escalate` is always one."""
-    return {"escalate", *(way.end for way in ways(pack) if way.end)}
-
-
-def steps(pack: Pack) -> Iterator[Step]:
-    """Every step of a pack: of options, conclusions, procedures."""
-    for way in ways(pack):
-        yield from way.do
-    for procedure in pack.procedures.values():
-        yield from procedure.do
+    return {"escalate", *(way.end for way in pack.ways if way.end)}
 
 
 def _silent(pack: Pack) -> Iterator[str]:
@@ -100,8 +86,9 @@ def _always_ends(pack: Pack) -> bool:
 
 
 def _unused(parts: Sequence[Pack]) -> Iterator[str]:
-    drafts = {name for part in parts for step in steps(part) for name in drafts_of(step.args)}
-    procedures = {step.procedure for part in parts for way in ways(part) for step in way.do if step.procedure}
+    args = [raw for part in parts for step in part.steps for raw in step.args.values()]
+    drafts = {str(raw["draft"]) for raw in args if isinstance(raw, dict) and raw.keys() == {"draft"}}
+    procedures = {step.procedure for part in parts for way in part.ways for step in way.do if step.procedure}
     verdicts = {verdict for part in parts for verdict in reached(part)}
     used = {name for part in parts for name in part.names}
     yield from _left("draft", parts, [part.drafts for part in parts], drafts, "no step writes it")
@@ -114,11 +101,6 @@ def _left(kind: str, parts: Sequence[Pack], named: Sequence[Mapping[str, Any]], 
     for name in dict.fromkeys(chain(*named)):
         if name not in set(used):
             yield f"{kind} {name} is never used: {why}; remove it, or use it where it belongs"
-
-
-def drafts_of(args: Mapping[str, Any]) -> list[str]:
-    """The drafts that arguments name."""
-    return [str(raw["draft"]) for raw in args.values() if isinstance(raw, dict) and raw.keys() == {"draft"}]
 
 
 def _always(option: Option) -> bool:

@@ -117,7 +117,8 @@ def _worded(made: Mapping[str, Any], answer: Answer, task: Task, view: PromptVie
     """With the reasons, alternatives and summary of the model, each marked as the model's."""
     reasons = [{**one, "says": one["says"].strip()[: LONGEST + 1]} for one in answer["reasons"]]
     cited = [f"{one['says']} [{', '.join(map(str, one['observations']))}; {', '.join(one['clauses'])}]" for one in reasons]
-    others = [_alternative(one) for one in answer["alternatives"] if not _strange(f"{one['option']} {one['lost_because']}", view)]
+    grounded = (one for one in answer["alternatives"] if not _strange(f"{one['option']} {one['lost_because']}", view))
+    others = [{name: str(one[name])[:LONGEST_ALTERNATIVE] for name in ("option", "for", "lost_because")} for one in grounded]
     read = sum(fact.status != "failed" for fact in task.case.facts) / max(1, len(task.case.facts))
     return {
         **made,
@@ -142,10 +143,6 @@ def _summary(text: str, view: PromptView) -> list[NewObservation]:
 def _strange(text: str, view: PromptView) -> list[str]:
     """What a text quotes that nothing says; what may be quoted is gone through only where something is."""
     return [one for one in ungrounded(text, ()) if one not in view.known]
-
-
-def _alternative(one: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(one[name])[:LONGEST_ALTERNATIVE] for name in ("option", "for", "lost_because")}
 
 
 def _clauses(answer: Answer) -> list[str]:
