@@ -107,7 +107,7 @@ def _feeds(runtime: Runtime) -> dict[str, SourceBounds]:
 def _raws(lines: BinaryIO, file: Path, bounds: SourceBounds) -> Iterator[RawEvent]:
     """The events of a file: a .json holds one or a list of them, another file one a line.
 
-    No more is read of a line than an event may have; what is longer is told as too long. Raises BadInput for a .json that is
+    No more is read of a line than an event may have; what is longer becomes a dead letter. Raises BadInput for a .json that is
     none, before anything is taken in.
     """
     if file.suffix == ".json":

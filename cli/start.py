@@ -38,7 +38,7 @@ def start_all(
     """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
     chosen, begun = settings(), time.monotonic()
     opens = dashboard and not chosen.ci
-    if opens:  # a port that is taken is told before anything is done
+    if opens:  # a port that is taken is refused before anything is done
         require_address(chosen.address, chosen.port)
     say(f"Data in {chosen.home}" if not chosen.database_url else "Data in the database that DATABASE_URL names")
     url = open_database(chosen)
@@ -88,14 +88,12 @@ def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:
 
 
 def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
-    another = "For another one: .venv/bin/missions user password NAME"
     console.print()
-    if not passwords:
-        say(f"Everybody has a password. {another}", style="dim")
-        return
-    say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
-    table(("name", "role", "one-time password"), passwords)
-    say(f"Good for {ONE_TIME_DAYS} days. {another}", style="dim")
+    if passwords:
+        say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
+        table(("name", "role", "one-time password"), passwords)
+    lead = f"Good for {ONE_TIME_DAYS} days." if passwords else "Everybody has a password."
+    say(f"{lead} For another one: .venv/bin/missions user password NAME", style="dim")
 
 
 def next_steps(waiting: Sequence[Proposal], seconds: float) -> None:

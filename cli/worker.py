@@ -20,9 +20,7 @@ from settings import settings
 from systems.config import load_config
 
 
-def work(
-    hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4,
-) -> None:
+def work(hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4) -> None:
     """Work until Ctrl-C or SIGTERM."""
     chosen = settings()
     if chosen.log == "json":

@@ -86,12 +86,13 @@ class Runtime:
         database_url: str,
         ledger: Ledger,
         durability: Durability = "exit",
+        policies_in_force: PoliciesInForce | None = None,
     ) -> None:
         self.context, self.database_url, self._durability = context, database_url, durability
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
         #: the policies that decide, beside what their folder holds
-        self.policies_in_force = PoliciesInForce(context.policies)
+        self.policies_in_force = policies_in_force or PoliciesInForce(context.policies)
         self.saver = saver
         self.graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
@@ -226,20 +227,13 @@ class Runtime:
             self._refuse_without(run, proposal, kind, without)
         if kind == "escalate" and "queue" in details:
             self._refuse_queue(run, details["queue"])
+        seen = proposal.digest if digest is None else digest
         decision, status = self.ledger.decide(
-            proposal.proposal_id,
-            kind=kind,
-            by=by,
-            reason=reason,
-            digest=proposal.digest if digest is None else digest,
-            details=details,
-            at=self.context.clock(),
+            proposal.proposal_id, kind=kind, by=by, reason=reason, digest=seen, details=details, at=self.context.clock()
         )
         what = f"{kind} without {', '.join(without)}" if without else kind
-        told = NewObservation(
-            "review", "decision", f"{by} ({decision.role}): {what}, “{reason}”", {"decision": decision.decision_id}
-        )
-        self.ledger.observe(run.run_id, [told])
+        text = f"{by} ({decision.role}): {what}, “{reason}”"
+        self.ledger.observe(run.run_id, [NewObservation("review", "decision", text, {"decision": decision.decision_id})])
         return decision, status
 
     def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
@@ -295,11 +289,8 @@ class Runtime:
         escalation = self.context.pack(run.event).escalation
         if escalation.action is None:
             return
-        allowed = [
-            kind
-            for name, kind in self.context.catalogue[escalation.action].args.items()
-            if escalation.args.get(name) == "=queue" and isinstance(kind, list)
-        ]
+        kinds = self.context.catalogue[escalation.action].args
+        allowed = [kind for name, kind in kinds.items() if escalation.args.get(name) == "=queue" and isinstance(kind, list)]
         if allowed and queue not in allowed[0]:
             raise BadInput(f"{queue[:60]!r} is not a queue; the queues are {', '.join(allowed[0])}")
 
@@ -396,8 +387,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
             clock=utc_now,
             proposal_hours=settings.proposal_hours,
         )
-        with closing(Runtime(context, checkpoints, url, ledgers.front)) as runtime:
-            runtime.policies_in_force = current
+        with closing(Runtime(context, checkpoints, url, ledgers.front, policies_in_force=current)) as runtime:
             for message in current.messages():
                 _log.warning(message)
             yield runtime
