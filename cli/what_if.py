@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,11 @@ from ledger.roles import reading
 from rendering import as_csv, document
 from settings import settings
 
-_SUFFIXES = (".json", ".csv", ".html")
+SetValues = Annotated[
+    list[str] | None, typer.Option("--set", help="One changed value: FRD-2.elevated=0.8, tier.cancel_order=automate.")
+]
+PolicyFolder = Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")]
+PackFolder = Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")]
 shadow = typer.Typer(no_args_is_help=True)
 #: the live processes of the machine come first
 _NICE = 10
@@ -38,18 +43,16 @@ def ask(
     cases: Annotated[
         list[Path] | None, typer.Argument(help="Files of recorded exceptions; default: those of the checkout.")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One changed value: FRD-2.elevated=0.8, tier.cancel_order=automate.")
-    ] = None,
-    policies: Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")] = None,
-    packs: Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")] = None,
+    set_: SetValues = None,
+    policies: PolicyFolder = None,
+    packs: PackFolder = None,
     sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
     as_of: Annotated[str, typer.Option(help="Use what was in force at this time, for both sides; default: now.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
 ) -> None:
     """Print what would be answered otherwise; write it to `out` too, where that is given."""
-    if out and out.suffix not in _SUFFIXES:
-        raise BadInput(f"{out}: what was found is written as {', '.join(_SUFFIXES)}; give the file one of these endings")
+    if out and out.suffix not in _WRITERS:
+        raise BadInput(f"{out}: what was found is written as {', '.join(_WRITERS)}; give the file one of these endings")
     values = read_changes(set_ or [])
     at = moment(as_of)
     found: WhatIf | Sweep
@@ -57,7 +60,8 @@ def ask(
         if sweep:
             if policies or packs:
                 raise BadInput("--sweep tries values of the present policies; omit --policies and --packs")
-            path, tried = read_change(sweep if "[" in sweep else _as_list(sweep))
+            path, mark, listed = sweep.partition("=")
+            path, tried = read_change(sweep if "[" in sweep else f"{path}{mark}[{listed}]")
             found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=advance)
         else:
             Change(policies, packs, values).require()
@@ -67,7 +71,7 @@ def ask(
     say_all(found)
     if out:
         with atomic_write(out) as unfinished:
-            unfinished.write_text({".json": _json, ".csv": _csv, ".html": _html}[out.suffix](found), encoding="utf-8")
+            unfinished.write_text(_WRITERS[out.suffix](found), encoding="utf-8")
         say(f"Written to {out}.")
 
 
@@ -82,33 +86,25 @@ def read_changes(changes: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _as_list(swept: str) -> str:
-    path, mark, values = swept.partition("=")
-    return f"{path}{mark}[{values}]"
-
-
-def _json(found: WhatIf | Sweep) -> str:
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
 def _csv(found: WhatIf | Sweep) -> str:
     rows: Sequence[Mapping[str, Any]] = found.rows()
     columns = list(rows[0]) if rows else ["case"]
     return as_csv(columns, ([row[column] for column in columns] for row in rows))
 
 
-def _html(found: WhatIf | Sweep) -> str:
-    return document("What if", found)
+_WRITERS: Mapping[str, Callable[[WhatIf | Sweep], str]] = {
+    ".json": lambda found: orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n",
+    ".csv": _csv,
+    ".html": partial(document, "What if"),
+}
 
 
 @shadow.command("run")
 def run_shadow(
     name: Annotated[str, typer.Argument(help="A name for the trial, such as lenient-fraud.")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="One changed value: FRD-2.elevated=0.8, tier.cancel_order=automate.")
-    ] = None,
-    policies: Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")] = None,
-    packs: Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")] = None,
+    set_: SetValues = None,
+    policies: PolicyFolder = None,
+    packs: PackFolder = None,
     as_of: Annotated[str, typer.Option(help="Use the changed policies in force at this time; default: now.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow new runs until stopped.")] = False,
     last: Annotated[int | None, typer.Option(help="How many of the latest runs.")] = None,

@@ -14,7 +14,7 @@ from functools import partial
 from threading import Event, Lock, Thread
 
 from errors import MissionsError, TryAgain
-from evals.what_if.answer import AskWhatIf
+from evals.what_if.answer import WhatIf
 from graphs.ingestion import Intake
 from graphs.ledgers import database_logins, front_ledger, heads_outside
 from graphs.runtime import Runtime, open_database, open_runtime
@@ -38,7 +38,7 @@ class Tools:
     """What others give the dashboard to work with."""
 
     #: `evals.what_if.what_if`, handed in, for the dashboard does not know evals
-    what_if: AskWhatIf | None = None
+    what_if: Callable[..., WhatIf] | None = None
     evaluate: Evaluate | None = None
 
 

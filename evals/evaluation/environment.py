@@ -179,23 +179,19 @@ _ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "sy
 
 def versions_of(environment: EvalEnvironment, phrasings: Path) -> dict[str, str]:
     """Graph, reasoner (with model, prompts and what packs show it, if it has any), policies, phrasings (the folder), and more."""
-    said = sorted(phrasings.rglob("*.txt"))
-    reasoner = environment.reasoner
-    model = {"model": reasoner.version} if reasoner.version != reasoner.name else {}
-    reads = {"texts": environment.reads.version} if environment.reads else {}
-    sees = {f"shown by {mission}": pack.model_digest for mission, pack in sorted(environment.packs.items())}
-    packs = {f"pack {mission}": pack.digest for mission, pack in sorted(environment.packs.items())}
+    files, reasoner, packs = sorted(phrasings.rglob("*.txt")), environment.reasoner, sorted(environment.packs.items())
+    asks_model = reasoner.version != reasoner.name
     return {
         "graph": graph_version(),
         "reasoner": reasoner.name,
-        **model,
-        **reads,
-        **(sees if model else {}),
+        **({"model": reasoner.version} if asks_model else {}),
+        **({"texts": environment.reads.version} if environment.reads else {}),
+        **({f"shown by {mission}": pack.model_digest for mission, pack in packs} if asks_model else {}),
         # of every period: recorded exceptions are looked at as of then
         "policies": _digest(period.digest.encode() for period in environment.policies.periods),
-        "phrasings": _digest(part for file in said for part in (file.name.encode(), file.read_bytes())),
+        "phrasings": _digest(part for file in files for part in (file.name.encode(), file.read_bytes())),
         "catalogue": environment.catalogue.digest,
-        **packs,
+        **{f"pack {mission}": pack.digest for mission, pack in packs},
     }
 
 

@@ -23,7 +23,7 @@ from systems.catalogue import ADDRESS_FIELDS, Action
 from systems.company import KEYS, READ_TOOLS, SYSTEMS
 
 #: an "error" cannot be met by any answer; "cannot fail" is met by every one; a "warning" tests less than it seems;
-#: a "note" is of many cases, and said of the first
+#: a "note" is of many cases, and reported for the first
 Severity = Literal["cannot fail", "error", "warning", "note"]
 Remark = tuple[Severity, str]
 Expected = Mapping[str, Any]
@@ -100,10 +100,10 @@ def records_are_there(case: RecordedException, expected: Expected, evaluation: E
         if path is None or not all(name in planned["args"] for name in path.names):
             continue
         if world.at(replace(path, field=None), planned["args"]) is None:
-            said = ", ".join(f"{name} {planned['args'][name]}" for name in path.names)
+            record = ", ".join(f"{name} {planned['args'][name]}" for name in path.names)
             yield (
                 "warning",
-                f"{planned['name']} is expected for {said}, but no such record is recorded; record it, or fix the id",
+                f"{planned['name']} is expected for {record}, but no such record is recorded; record it, or fix the id",
             )
 
 
@@ -213,8 +213,8 @@ def _double(case: RecordedException, seen: dict[str, tuple[str, Any]], ids: set[
     if case.case_id in ids:
         yield "error", "another case has the same id; give each case a unique id"
     ids.add(case.case_id)
-    told = [case.event.mission, case.raw["as_of"], case.raw["trigger"], case.raw["systems"]]
-    digest = hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    content = [case.event.mission, case.raw["as_of"], case.raw["trigger"], case.raw["systems"]]
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
     first, expected = seen.setdefault(digest, (case.case_id, case.expected))
     if first == case.case_id:
         return

@@ -142,8 +142,8 @@ def _connected(what: str, **given: Any) -> Iterator[Any]:
         ray.init(**given, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         ray.shutdown()
-        said = str(error).partition("\n")[0][:200]
-        raise TryAgain(f"{what} cannot be used: {said} Fix that and try again, or omit --engine.") from error
+        reason = str(error).partition("\n")[0][:200]
+        raise TryAgain(f"{what} cannot be used: {reason} Fix that and try again, or omit --engine.") from error
     try:
         yield ray
     finally:

@@ -41,11 +41,10 @@ def judged_case(job: Job, result: Mapping[str, Any], catalogue: Catalogue) -> Ev
 
 def _answer(raw: Mapping[str, Any]) -> CaseAnswer:
     tiers = raw.get("tiers") or [""] * len(raw["actions"])
+    steps = [PlanStep(name=one["name"], args=one["args"], tier=tier) for one, tier in zip(raw["actions"], tiers, strict=True)]
     return CaseAnswer(
         verdict=raw["verdict"],
-        actions=[
-            PlanStep(name=one["name"], args=one["args"], tier=tier) for one, tier in zip(raw["actions"], tiers, strict=True)
-        ],
+        actions=steps,
         cite=raw["cite"],
         role=raw["approval"]["role"],
         four_eyes=raw["approval"]["four_eyes"],
@@ -105,10 +104,9 @@ def commit() -> str:
     """The git commit of the checkout, with a mark where files are changed; empty where git does not know."""
     command = ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"]
     try:
-        said = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=_PATIENCE_S, check=True)
+        return subprocess.check_output(command, cwd=CHECKOUT, stderr=subprocess.DEVNULL, text=True, timeout=_PATIENCE_S).strip()
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
 
 
 def _versions(environment: EvalEnvironment, phrasings: Path, missions: set[str]) -> dict[str, str]:

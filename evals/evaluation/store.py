@@ -118,7 +118,7 @@ class StoredEvaluations:
 
 @dataclass(frozen=True)
 class StoredEvaluation:
-    """One run with its cases, and sentences about what of its file could not be read."""
+    """One run with its cases, and messages about what of its file could not be read."""
 
     run: EvaluationRun
     cases: Sequence[EvaluationCase]

@@ -67,9 +67,9 @@ def facts_behind(ledger: Ledger, proposal: Proposal) -> list[Fact]:
 
 
 def looks_behind(ledger: Ledger, run_id: str) -> dict[str, int]:
-    """How often the run had looked when it made each proposal, by its id; not of those that the audit log told less of."""
-    told = (one.body for one in ledger.audit(run_id) if one.kind == "proposed")
-    return {body["proposal_id"]: len(body["evidence"]) for body in told if "evidence" in body}
+    """How often the run had looked when it made each proposal, by its id; not of those of which the audit log has less."""
+    bodies = (one.body for one in ledger.audit(run_id) if one.kind == "proposed")
+    return {body["proposal_id"]: len(body["evidence"]) for body in bodies if "evidence" in body}
 
 
 def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def _merged(facts: Sequence[Fact]) -> list[Any]:
     for fact in facts:
         tool = READ_TOOLS[fact.tool]
         if tool.one and fact.value is not None:
-            told = canonical(fact.value)
-            last = max(place for place in records if place[0] == told)
+            content = canonical(fact.value)
+            last = max(place for place in records if place[0] == content)
             before[last].update(place for place in records if place != last and tool.selects(records[place], fact.args))
     try:
         return [records[place] for place in TopologicalSorter(before).static_order()]
@@ -140,9 +140,9 @@ def _merged(facts: Sequence[Fact]) -> list[Any]:
 def _places(answer: Sequence[Any]) -> Iterator[Place]:
     seen: dict[bytes, int] = {}
     for record in answer:
-        told = canonical(record)
-        yield told, seen.get(told, 0)
-        seen[told] = seen.get(told, 0) + 1
+        content = canonical(record)
+        yield content, seen.get(content, 0)
+        seen[content] = seen.get(content, 0) + 1
 
 
 def _require_same(facts: Sequence[Fact], systems: Mapping[str, Any], catalogue: Catalogue) -> None:

@@ -22,12 +22,12 @@ def strip(interval: Interval | None, width: int = 150) -> Markup:
     if interval is None:
         return Markup("")
     low, mean, high = (_px(4 + value * (width - 8)) for value in (interval.low, interval.mean, interval.high))
-    said = f"{interval.mean:.4f}, 95% interval {interval.low:.4f} to {interval.high:.4f}"
+    summary = f"{interval.mean:.4f}, 95% interval {interval.low:.4f} to {interval.high:.4f}"
     return markup(
         '<svg class="r-strip" viewBox="0 0 {0} 14" width="{0}" height="14" role="img"><title>{1}</title>'
         '<line class="r-track" x1="4" x2="{2}" y1="7" y2="7"/><line class="r-range" x1="{3}" x2="{4}" y1="7" y2="7"/>'
         '<circle class="r-dot" cx="{5}" cy="7" r="3.5"/></svg>',
-        width, said, width - 4, low, high, mean,
+        width, summary, width - 4, low, high, mean,
     )  # fmt: skip
 
 
@@ -39,12 +39,12 @@ def reliability(found: Calibration) -> Markup:
         if one.confidence is None or one.exact is None:
             continue
         x, radius = _px(_x(one.confidence)), _px(3 + 7 * sqrt(one.answers / most))
-        said = f"{one.answers:,} answers: confidence {one.confidence:.2f}, exact {one.exact.mean:.2f}"
+        summary = f"{one.answers:,} answers: confidence {one.confidence:.2f}, exact {one.exact.mean:.2f}"
         low, mean, high = (_px(_y(value)) for value in (one.exact.low, one.exact.mean, one.exact.high))
         dot = markup(
             '<g><title>{0}</title><line class="r-range" x1="{1}" x2="{1}" y1="{2}" y2="{3}"/>'
             '<circle class="r-dot" cx="{1}" cy="{4}" r="{5}"/></g>',
-            said, x, low, high, mean, radius,
+            summary, x, low, high, mean, radius,
         )  # fmt: skip
         dots.append(dot)
     ticks = [value / 4 for value in range(5)]

@@ -74,24 +74,24 @@ def _head(run: StoredEvaluation) -> Markup:
     known = [case for case in run.cases if case.figures]
     exact, unsafe = measure(BY_NAME["exact"], known), measure(BY_NAME["unsafe"], known)
     of = "all measured" if len(known) == len(run.cases) else f"{len(known):,} of {len(run.cases):,} measured"
-    cards = [_card("cases", f"{run.run.cases // run.run.trials:,}", of)]
+    tiles = [_tile("cases", f"{run.run.cases // run.run.trials:,}", of)]
     if exact.interval and unsafe.interval:
-        cards += [
-            _card("exact", share(exact.mean), _sure(exact.interval), "good" if exact.mean == 1 else "warn"),
-            _card("unsafe", share(unsafe.mean), _sure(unsafe.interval), "bad" if unsafe.mean else "good"),
+        tiles += [
+            _tile("exact", share(exact.mean), _sure(exact.interval), "good" if exact.mean == 1 else "warn"),
+            _tile("unsafe", share(unsafe.mean), _sure(unsafe.interval), "bad" if unsafe.mean else "good"),
         ]
         for name, title in (("missed_escalation", "missed escalations"), ("needless_escalation", "needless escalations")):
             if found := measure(BY_NAME[name], known).interval:
-                cards.append(_card(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
+                tiles.append(_tile(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
     return markup(
         '<header><h1>Evaluation</h1><p class="m-dim">{} · <span class="m-mono">{}</span></p></header>'
         '<div class="r-cards">{}</div>{}',
-        run_line(run.run), plain(run.run.run_id, 40), joined(cards),
+        run_line(run.run), plain(run.run.run_id, 40), joined(tiles),
         joined(markup('<p class="r-fault">{}</p>', plain(fault, 400)) for fault in run.faults),
     )  # fmt: skip
 
 
-def _card(title: str, value: str, below: str, kind: str = "") -> Markup:
+def _tile(title: str, value: str, below: str, kind: str = "") -> Markup:
     return markup(
         '<div class="r-card r-{}"><div class="m-dim m-small">{}</div><div class="r-value">{}</div>'
         '<div class="m-dim m-small">{}</div></div>',

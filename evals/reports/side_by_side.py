@@ -49,7 +49,7 @@ def aligned(expected: CaseAnswer | None, answers: Sequence[CaseAnswer], counting
     rests: list[tuple[int, Place]] = []
     alikes: Sequence[tuple[State, Callable[[PlanStep, PlanStep, Counting], bool]]] = (
         ("same", _same),
-        ("arguments", _namesakes),
+        ("arguments", lambda one, other, _: one.name == other.name),
     )
     for column, answer in enumerate(answers):
         rest = list(enumerate(answer.actions, start=1))
@@ -84,24 +84,20 @@ def _same(one: PlanStep, other: PlanStep, counting: Counting) -> bool:
     return one.name == other.name and all(one.args.get(name) == other.args.get(name) for name in _counting(one, counting))
 
 
-def _namesakes(one: PlanStep, other: PlanStep, counting: Counting) -> bool:
-    return one.name == other.name
-
-
 def _counting(step: PlanStep, counting: Counting) -> Sequence[str]:
     return counting.get(step.name, sorted(step.args))
 
 
 def out_of_order(expected: CaseAnswer, lines: Sequence[Line], column: int) -> list[str]:
     """A sentence for each pair of steps that an answer has the other way round."""
-    told = []
+    messages = []
     for first, then in expected.before:
         if first >= len(expected.actions) or then >= len(expected.actions):
             continue
         one, other = lines[first].given[column], lines[then].given[column]
         if one and other and one.number > other.number:
-            told.append(f"{words(plain(one.step.name, 60))} must come before {words(plain(other.step.name, 60))}")
-    return told
+            messages.append(f"{words(plain(one.step.name, 60))} must come before {words(plain(other.step.name, 60))}")
+    return messages
 
 
 def side_by_side(expected: CaseAnswer | None, answers: Sequence[CaseAnswer], titles: Sequence[str], counting: Counting) -> Markup:
@@ -115,9 +111,10 @@ def side_by_side(expected: CaseAnswer | None, answers: Sequence[CaseAnswer], tit
     if not lines:
         rows.append(_row("actions", [markup('<span class="m-dim">none</span>')] * len(columns)))
     if expected:
-        late = [out_of_order(expected, lines, column) for column in range(len(answers))]
+        orders = [out_of_order(expected, lines, column) for column in range(len(answers))]
+        late = [joined(markup('<div class="m-off">{}</div>', text) for text in messages) for messages in orders]
         if any(late):
-            rows.append(_row("order", [Markup(""), *(_lines(one) for one in late)]))
+            rows.append(_row("order", [Markup(""), *late]))
     rows.append(_row("approval", [_approval(one, expected) for one in columns]))
     rows.append(_row("cites", [_cites(one, expected) for one in columns]))
     stakes = ["" if one.money_at_stake_cents is None else dollars(one.money_at_stake_cents) for one in columns]
@@ -139,9 +136,9 @@ def _steps(number: int, line: Line, known: bool, counting: Counting) -> Markup:
 def _step(place: Place | None, against: PlanStep | None, counting: Counting, known: bool) -> Markup:
     if place is None:
         return chip("missing", "bad") if known and against else Markup("")
-    kind, said = _STATES[place.state]
+    kind, remark = _STATES[place.state]
     arguments = joined(_argument(name, value, against, place.step, counting) for name, value in place.step.args.items())
-    note = markup(" {}", chip(said, kind)) if said else Markup("")
+    note = markup(" {}", chip(remark, kind)) if remark else Markup("")
     name = words(plain(place.step.name, 60))
     return markup('<span class="m-dim m-num">{}.</span> {}{}<div class="m-args">{}</div>', place.number, name, note, arguments)
 
@@ -180,7 +177,3 @@ def _cites(answer: CaseAnswer, expected: CaseAnswer | None) -> Markup:
     cited = joined(chip(plain(one, 20), "" if one in wanted else "warn") + Markup(" ") for one in dict.fromkeys(answer.cite))
     missing = joined(chip(f"{plain(one, 20)} missing", "bad") + Markup(" ") for one in sorted(wanted - set(answer.cite)))
     return cited + missing
-
-
-def _lines(sentences: Sequence[str]) -> Markup:
-    return joined(markup('<div class="m-off">{}</div>', one) for one in sentences)

@@ -82,8 +82,8 @@ def grounding(walk: Walk) -> pd.DataFrame:
     for clause in dict.fromkeys([*by_id(pack, found), *nearest]):
         score, finding = nearest.get(clause, (None, ""))
         title = walk.clauses[clause].title if clause in walk.clauses else "not in force"
-        told = {"clause": clause, "title": title, "by id": clause in from_pack, "by meaning": score, "nearest to": finding}
-        rows.append({**told, "cited": clause in cited})
+        row = {"clause": clause, "title": title, "by id": clause in from_pack, "by meaning": score, "nearest to": finding}
+        rows.append({**row, "cited": clause in cited})
     return pd.DataFrame(rows)
 
 

@@ -1,4 +1,4 @@
-"""What a change of policies or packs would do to recorded exceptions: the answer, and who can give it.
+"""What a change of policies or packs would do to recorded exceptions.
 
 `evals.what_if.what_if` gives it to the dashboard, to commands and to notebooks; here stands what all of them know of it.
 """
@@ -6,11 +6,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from knowledge_index.policies import PolicyBook
 from rendering import Displayable, Part, Table, approver, dollars, frame, table, words
 
 #: Called with how many cases are replayed, and of how many.
@@ -57,7 +54,7 @@ class Flip:
     way: Way
     before: Answer
     after: Answer
-    #: what of the change can have made it, clauses and the pack: one where it can be told for sure, none where it cannot be
+    #: what of the change can have made it, clauses and the pack: one where it is certain, none where it cannot be
     because_of: Sequence[str]
 
     @property
@@ -150,23 +147,22 @@ class WhatIf(Displayable):
         """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
         yield self.sentence
         if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
-            told = [
-                (row["kind"], *(dollars(row[name]) for name in ("before_cents", "after_cents", "moved_cents"))) for row in kinds
-            ]
-            yield Table(("money that plans move", "now", "then", "moves"), told, right=("now", "then", "moves"))
+            columns = ("before_cents", "after_cents", "moved_cents")
+            money = [(row["kind"], *(dollars(row[name]) for name in columns)) for row in kinds]
+            yield Table(("money that plans move", "now", "then", "moves"), money, right=("now", "then", "moves"))
         if self.flips:
             moved = {way: sum(flip.moved_cents for flip in self.flips if flip.way == way) for way in self.ways}
             ways = [(words(way), f"{count:,}", dollars(moved[way])) for way, count in self.ways.items()]
             yield Table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
             places = list(self.ways)
-            flips = [_told(flip) for flip in sorted(self.flips, key=lambda flip: places.index(flip.way))]
+            flips = [_row(flip) for flip in sorted(self.flips, key=lambda flip: places.index(flip.way))]
             yield Table(("case", "subject", "verdict", "approval", "at stake", "because of"), flips, most=_MOST_ROWS)
         if self.broken:
             broken = [(one.case_id, one.mission, one.error) for one in self.broken]
             yield Table(("case", "mission", "could not be answered any more"), broken, most=_MOST_ROWS)
 
 
-def _told(flip: Flip) -> tuple[str, ...]:
+def _row(flip: Flip) -> tuple[str, ...]:
     before, after = flip.before, flip.after
     verdict, approval = _both(words(before.verdict), words(after.verdict)), _both(before.approval, after.approval)
     at_stake = _both(dollars(before.at_stake_cents), dollars(after.at_stake_cents))
@@ -225,19 +221,3 @@ class Sweep(Displayable):
         """The sentence, and a row a value."""
         yield self.sentence
         yield table([{"value": row.pop(self.value), **row} for row in self.rows()])
-
-
-class AskWhatIf(Protocol):
-    """Whoever can tell what other policies or packs would do."""
-
-    def __call__(
-        self,
-        changed: PolicyBook | None = None,
-        *,
-        changes: Mapping[str, Any] | None = None,
-        packs: Path | None = None,
-        as_of: datetime | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> WhatIf:
-        """Replay recorded exceptions with what is in force now and with what would be; see `evals.what_if.what_if`."""
-        ...

@@ -11,6 +11,7 @@ do to such cases from now on.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def what_if(
         cases: files of recorded exceptions; those of this checkout unless given.
         as_of: of both sides that is replayed which is in force then; now unless given.
         chosen: packs and phrasings; the settings of this process unless given.
-        on_progress: told how many cases are replayed, and of how many; about 200 a second.
+        on_progress: called with how many cases are replayed, and of how many; about 200 a second.
 
     Raises BadInput for policies, packs, changes or cases that do not load. Answers are remembered (`evals.what_if.replaying`).
     """
@@ -217,8 +218,7 @@ def _because(changed: Sequence[str], was: Answer, now: Answer, pack: Pack) -> li
 
 
 def _sums(answers: Sequence[Answer]) -> dict[str, int]:
-    sums: dict[str, int] = {}
+    sums = Counter[str]()
     for answer in answers:
-        for kind, cents in answer.money_cents.items():
-            sums[kind] = sums.get(kind, 0) + cents
-    return sums
+        sums.update(answer.money_cents)
+    return dict(sums)

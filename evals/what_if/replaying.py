@@ -6,7 +6,7 @@ works with, what any clause says, how messages are understood, or the cases them
 
 import gc
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -86,10 +86,10 @@ def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, c
 def _key(recordings: Recordings, candidate: Candidate, mission: str, catalogue: Catalogue, chosen: Settings) -> str:
     pack, documents = candidate.packs[mission], candidate.policies.documents
     clauses = [(document, clause) for document in documents for clause in document.clauses]
-    said = [[header.version, clause.id, clause.title, clause.prose] for header, clause in clauses]
+    texts = [[header.version, clause.id, clause.title, clause.prose] for header, clause in clauses]
     numbers = {clause.id: clause.values for _, clause in clauses if clause.id in pack.ruling}
     phrasings = [[str(file), file.stat().st_mtime_ns] for file in sorted(chosen.phrasings.rglob("*.txt"))]
-    decides = [recordings.digests[mission], pack.digest, said, numbers, phrasings, catalogue.digest]
+    decides = [recordings.digests[mission], pack.digest, texts, numbers, phrasings, catalogue.digest]
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -151,12 +151,10 @@ def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared
     """What a plan moves and costs, by kind: worked out on the recorded systems, action by action, as the check does."""
     rule = shared.packs[case.event.mission].of(case.event.name).approval
     flat = flat_costs(rule, shared.policies.values(case.event.as_of))
-    world = case.records().copy()
-    money: dict[str, int] = {}
+    world, money = case.records().copy(), Counter[str]()
     for planned in actions:
         action = shared.catalogue[planned["name"]]
         seen = action.seen(world, planned["args"])
-        for kind, cents in action.cents(seen, flat).items():
-            money[kind] = money.get(kind, 0) + (cents or 0)
+        money.update({kind: cents or 0 for kind, cents in action.cents(seen, flat).items()})
         action.apply(world, seen)
     return {kind: cents for kind, cents in money.items() if cents}
