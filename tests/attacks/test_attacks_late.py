@@ -166,7 +166,7 @@ def test_a_run_is_not_closed_while_what_was_sent_for_it_may_still_be_done(compan
 
 def test_a_receipt_that_comes_after_the_end_reopens_the_run_and_is_found(company: Company) -> None:
     run = approved(company)
-    with stopped(company, run, Stopped(company, "with the receipt, before it keeps it")) as ends:
+    with stopped(company, run, Stopped(company, "with the receipt, before it keeps it", good_for=3.0)) as ends:
         closed_by_a_person(company, run)
         assert company.problems() == []
     assert ends == [TakenOver.__name__]
