@@ -10,10 +10,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import joined, label, markup, plain, show, span, words
+from dashboard.markup import joined, label, markup, plain, refusals, show, span, words
 from dashboard.views import card
 from dashboard.visitor import enter, visitor
-from errors import MissionsError
+from errors import BadInput, MissionsError
 from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
 from ledger.permissions import may
@@ -26,6 +26,7 @@ from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, Ar
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
+WHY = "Why? It is kept in the audit log."
 _KEPT = "reasons"
 _KEPT_OF_A_STEP = ("name", "for", "part", "cites")
 
@@ -49,17 +50,15 @@ def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequen
 
 
 def _notices(me: Person, proposal: Proposal, decisions: Sequence[Decision]) -> None:
-    _told(proposal.run_id)
+    _show_message(proposal.run_id)
     if any((one.kind, one.by, one.proposal_id) == ("approve", me.name, proposal.proposal_id) for one in decisions):
-        say("", "Your approval is recorded; a second person must approve it too.")
+        show_outcome("", "Your approval is recorded; a second person must approve it too.")
     if proposal.held_by:
-        show(
-            markup('<div class="c-note m-warn">{}</div>', f"Run {proposal.held_by} would change the same, and is decided first.")
-        )
+        show(card.note("warn", f"Run {proposal.held_by} would change the same, and is decided first."))
         st.page_link(st.session_state["pages"]["queue"], label="Open that one", query_params={"run": proposal.held_by})
     if behind := company().desk.behind(proposal.run_id):
         waiting = ", ".join(f"{plain(subject, 60)} ({run_id})" for run_id, subject in behind)
-        show(markup('<div class="c-note m-info">After this one, as they would change the same: {}.</div>', waiting))
+        show(card.note("info", f"After this one, as they would change the same: {waiting}."))
     if may(me, "decide"):
         _claim(me, proposal)
 
@@ -72,7 +71,7 @@ def _claim(me: Person, proposal: Proposal) -> None:
     if present is None or (present.proposal_id, present.status) != (proposal.proposal_id, "pending"):
         decided = [one for one in company().ledger.decisions(proposal.run_id) if one.proposal_id == proposal.proposal_id]
         if decided:  # the first of two who approve was not forestalled by the second
-            tell(proposal.run_id, "" if me.name in {one.by for one in decided} else already(decided[-1]))
+            keep_message(proposal.run_id, "" if me.name in {one.by for one in decided} else already(decided[-1]))
         st.rerun(scope="app")
     before = st.session_state.get("claimed")
     if before and before != proposal.proposal_id:
@@ -80,9 +79,7 @@ def _claim(me: Person, proposal: Proposal) -> None:
     st.session_state["claimed"] = proposal.proposal_id
     held = company().desk.claim(proposal.proposal_id, me.name)
     if held.by != me.name:
-        show(
-            markup('<div class="c-note m-info">{} has this open, for {}.</div>', plain(held.by, 60), span(utc_now() - held.since))
-        )
+        show(card.note("info", f"{plain(held.by, 60)} has this open, for {span(utc_now() - held.since)}."))
 
 
 @st.fragment(parallel=True)
@@ -93,7 +90,7 @@ def _drift(run_id: str, proposal: Proposal) -> None:
         try:
             kept = (proposal.proposal_id, utc_now(), company().runtime.drift(run_id))
         except MissionsError as error:
-            show(markup('<div class="c-note m-warn">Whether anything has changed cannot be told: {}</div>', str(error)))
+            show(card.note("warn", f"Whether anything has changed cannot be told: {error}"))
             return
         st.session_state["drift"] = kept
     show(card.drifted(kept[2], proposal.created_at))
@@ -104,26 +101,24 @@ def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
     reason_fields(proposal.proposal_id)
     without = _left_out(proposal)
     with st.container(horizontal=True, gap="xsmall", key="decide"):
-        said = "Approve the rest" if without else "Approve"
-        first = (
-            "secondary" if proposal.author == me.name and not proposal.approval.own else "primary"
-        )  # nobody approves their own edit
-        _button(said, "approve", run, proposal, type=first, icon=":material/check:", shortcut="A")
+        title = "Approve the rest" if without else "Approve"
+        # nobody approves their own edit
+        first = "secondary" if proposal.author == me.name and not proposal.approval.own else "primary"
+        _button(title, "approve", run, proposal, type=first, icon=":material/check:", shortcut="A")
         if st.button("Edit", icon=":material/edit:", shortcut="E"):
             edit_plan(run, proposal, reason(proposal.proposal_id))
         _button("Reject", "reject", run, proposal, icon=":material/close:", shortcut="X")
-        looks = "The Mission reads everything again"
-        _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=looks)
+        effect = "The Mission reads everything again"
+        _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=effect)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
             queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
-            to = st.selectbox(
-                "To", queues, index=None, format_func=words, key=f"queue-{proposal.proposal_id}", placeholder="To whom?"
-            )
+            key = f"queue-{proposal.proposal_id}"
+            to = st.selectbox("To", queues, index=None, format_func=words, key=key, placeholder="To whom?")
             _button("Hand it over", "escalate", run, proposal, type="primary", disabled=to is None)
 
 
-def _button(said: str, kind: DecisionKind, run: Run, proposal: Proposal, **looks: Any) -> None:
-    st.button(said, key=f"{kind}-{proposal.proposal_id}", on_click=_pressed, args=(run, proposal, kind), **looks)
+def _button(title: str, kind: DecisionKind, run: Run, proposal: Proposal, **options: Any) -> None:
+    st.button(title, key=f"{kind}-{proposal.proposal_id}", on_click=_pressed, args=(run, proposal, kind), **options)
 
 
 def _pressed(run: Run, proposal: Proposal, kind: DecisionKind) -> None:
@@ -138,14 +133,19 @@ def _pressed(run: Run, proposal: Proposal, kind: DecisionKind) -> None:
         "escalate": {"queue": st.session_state.get(f"queue-{about}")},
     }.get(kind, {})
     try:
-        _, status = company().runtime.decide(run.run_id, kind, person.name, why, digest=proposal.digest, details=details)
+        decide(run.run_id, kind, person.name, why, proposal.digest, details)
     except MissionsError as error:
-        tell(run.run_id, str(error))
-        return
-    forget(about)
-    tell(run.run_id)
+        keep_message(run.run_id, str(error))
+    else:
+        forget(about)
+        keep_message(run.run_id)
+
+
+def decide(run_id: str, kind: DecisionKind, by: str, why: str, digest: str, details: dict[str, Any]) -> None:
+    """Record a decision about the proposal of this digest, and have the run go on, unless a second person has to approve."""
+    _, status = company().runtime.decide(run_id, kind, by, why, digest=digest, details=details)
     if status != "pending":
-        company().drive(run.run_id)
+        company().drive(run_id)
 
 
 def _left_out(proposal: Proposal) -> list[str]:
@@ -159,12 +159,12 @@ def _left_out(proposal: Proposal) -> list[str]:
     )  # fmt: skip
 
 
-def tell(run_id: str, refused: str = "", done: str = "") -> None:
-    """Say something about a run beside it, until something else is said: what is done, what is refused."""
-    st.session_state["told"] = (run_id, refused, done)
+def keep_message(run_id: str, refused: str = "", done: str = "") -> None:
+    """What is shown beside a run until something else is: what is done, what is refused."""
+    st.session_state["message"] = (run_id, refused, done)
 
 
-def say(refused: str, done: str) -> None:
+def show_outcome(refused: str, done: str) -> None:
     """Show what is done as a success, what is refused as a warning."""
     if done:
         st.success(label(done, 800), icon=":material/check:")
@@ -172,10 +172,10 @@ def say(refused: str, done: str) -> None:
         st.warning(label(refused, 800), icon=":material/info:")
 
 
-def _told(run_id: str) -> None:
-    about, refused, done = st.session_state.get("told", ("", "", ""))
+def _show_message(run_id: str) -> None:
+    about, refused, done = st.session_state.get("message", ("", "", ""))
     if about == run_id:
-        say(refused, done)
+        show_outcome(refused, done)
 
 
 @st.fragment(run_every="0.5s")
@@ -187,19 +187,14 @@ def progress(run_id: str) -> None:
     decisions, effects = ledger.decisions(run_id), ledger.effects(run_id)
     if proposal is not None and proposal.status == "pending" and run.status == "waiting":
         st.rerun(scope="app")
-    _told(run_id)
+    _show_message(run_id)
     if proposal is None:
         st.text(f"Run {run.run_id} is {run.status} and has no proposal yet.")
         return
     reasons = [incident.reason for incident in ledger.incidents() if incident.run_id == run_id]
     left_out = steps_left_out(proposal, decisions)
-    show(
-        markup(
-            "{}{}{}{}{}",
-            card.head(run, proposal, decisions, utc_now()), card.standing(run, reasons), card.decided(decisions),
-            card.steps(proposal, effects, left_out), "" if run.status == "running" else card.ended(run),
-        )
-    )  # fmt: skip
+    pieces = [card.head(run, proposal, decisions, utc_now()), card.standing(run, reasons), card.decided(decisions)]
+    show(joined([*pieces, card.steps(proposal, effects, left_out), card.ended(run)]))
     if run.status != "running" and st.session_state.get("settled") != run_id:
         st.session_state["settled"] = run_id
         st.rerun(scope="app")
@@ -210,10 +205,10 @@ def reason_fields(proposal_id: str) -> None:
     typed, quick = _keys(proposal_id)
     for key, value in st.session_state.get(_KEPT, {}).get(proposal_id, {}).items():
         st.session_state.setdefault(key, value)
-    looks: Mapping[str, Any] = {"label_visibility": "collapsed", "on_change": _keep, "args": (proposal_id,)}
+    options: Mapping[str, Any] = {"label_visibility": "collapsed", "on_change": _keep, "args": (proposal_id,)}
     with st.container(key="reason"):
-        st.text_input("Reason", key=typed, max_chars=500, placeholder="Why? It is kept in the audit log.", **looks)
-    st.pills("Or", QUICK, key=quick, **looks)
+        st.text_input("Reason", key=typed, max_chars=500, placeholder=WHY, **options)
+    st.pills("Or", QUICK, key=quick, **options)
 
 
 def reason(proposal_id: str) -> str:
@@ -246,40 +241,33 @@ def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     st.caption("What you word waits for another person, unless policy leaves its tone to you.")
     with st.form("edit", border=False):
         edited = [_step(number, action) for number, action in enumerate(proposal.plan)]
-        why = st.text_input("Reason", value=reason, max_chars=500, placeholder="Why? It is kept in the audit log.")
+        why = st.text_input("Reason", value=reason, max_chars=500, placeholder=WHY)
         with st.container(horizontal=True):
             sent = st.form_submit_button("Submit the edit", type="primary", icon=":material/check:")
             asked = st.form_submit_button("What follows?", icon=":material/help:")
     if not (sent or asked):
         return
     plan = [step for step in edited if step is not None]
-    try:
-        problem, follows = _judged(run, proposal, plan, me.name)
-        if problem:
-            st.error(label(problem, 800))
-            return
+    with refusals():
+        follows = _follows(run, proposal, plan, me.name)
         if asked:
             st.info(label(follows, 800))
             return
-        company().runtime.decide(run.run_id, "edit", me.name, why, digest=proposal.digest, details={"plan": plan})
-    except MissionsError as error:
-        st.error(label(error, 800))
-        return
-    forget(proposal.proposal_id)
-    company().drive(run.run_id)
-    st.rerun(scope="app")
+        decide(run.run_id, "edit", me.name, why, proposal.digest, {"plan": plan})
+        forget(proposal.proposal_id)
+        st.rerun(scope="app")
 
 
-def _judged(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) -> tuple[str, str]:
-    """What is wrong with an edit, or what follows from it."""
+def _follows(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) -> str:
+    """What follows from an edit. Raises BadInput that says what is wrong with it."""
     if not plan:
-        return "An edit that leaves no step is a rejection: reject the proposal, or keep a step.", ""
+        raise BadInput("An edit that leaves no step is a rejection: reject the proposal, or keep a step.")
     if [(step["name"], step["args"]) for step in plan] == [(step["name"], step["args"]) for step in proposal.plan]:
-        return "Nothing is edited: change a value, leave out a step, or approve the plan as it is.", ""
+        raise BadInput("Nothing is edited: change a value, leave out a step, or approve the plan as it is.")
     judgement = company().runtime.preview(run.run_id, plan, by)
     if judgement.objections:
-        return f"The plan does not hold so: {'; '.join(judgement.objections)}.", ""
-    return "", what_follows(judgement)
+        raise BadInput(f"The plan does not hold so: {'; '.join(judgement.objections)}.")
+    return what_follows(judgement)
 
 
 def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -299,19 +287,16 @@ def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:
-    said = label(words(name.removesuffix("_cents")))
+    title = label(words(name.removesuffix("_cents")))
     if kind == "cents":
-        told = st.number_input(f"{said} ($)", value=(value or 0) / 100, min_value=0.0, step=1.0, format="%.2f", key=key)
-        return round(told * 100)
+        return round(100 * st.number_input(f"{title} ($)", 0.0, value=(value or 0) / 100, step=1.0, format="%.2f", key=key))
     if kind == "text":
-        return st.text_area(said, value=value, max_chars=MAX_TEXT_LENGTH, height=180, key=key)
+        return st.text_area(title, value=value, max_chars=MAX_TEXT_LENGTH, height=180, key=key)
     if kind == "address":
-        columns = st.columns(len(ADDRESS_FIELDS))
-        given = {
-            field: column.text_input(label(words(field)), value=value.get(field) or "", key=f"{key}-{field}")
-            for field, column in zip(ADDRESS_FIELDS, columns, strict=True)
-        }
-        return {**value, **given}
+        given = dict(value)
+        for field, column in zip(ADDRESS_FIELDS, st.columns(len(ADDRESS_FIELDS)), strict=True):
+            given[field] = column.text_input(label(words(field)), value.get(field) or "", key=f"{key}-{field}")
+        return given
     if isinstance(kind, list):
-        return st.selectbox(said, kind, index=kind.index(value) if value in kind else 0, format_func=words, key=key)
-    return st.text_input(said, value=value, max_chars=MAX_ID_LENGTH, key=key)
+        return st.selectbox(title, kind, index=kind.index(value) if value in kind else 0, format_func=words, key=key)
+    return st.text_input(title, value=value, max_chars=MAX_ID_LENGTH, key=key)

@@ -1,12 +1,12 @@
 """One evaluation: what it is, its figures and its cases; or beside an earlier one, case by case. The address says which."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from markupsafe import Markup
 
-from dashboard.markup import chip, clock, joined, label, markup, plain, share, show, words
+from dashboard.markup import chip, clock, joined, label, markup, plain, share, show, show_error, words
 from dashboard.views.evaluations import (
     as_csv,
     case_rows,
@@ -20,7 +20,7 @@ from dashboard.views.evaluations import (
     mission_title,
     pair_rows,
     version_table,
-)
+)  # fmt: skip
 from errors import MissionsError
 from evals.evaluation.comparison import KINDS, Comparison, Kind, Pair, compare, is_exact, notes, verdict_of, wrongs
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, StoredEvaluation
@@ -28,7 +28,7 @@ from evals.reports.side_by_side import side_by_side
 from rendering import safe
 
 _SHOW = {"exact": "not exact", "off": "not as expected in something", "all": "all"}
-_COLOURS: dict[Kind, str] = {"worse": "bad", "better": "good", "wrong": "warn", "unknown": "warn", "right": "info", "same": ""}
+_COLORS: dict[Kind, str] = {"worse": "bad", "better": "good", "wrong": "warn", "unknown": "warn", "right": "info", "same": ""}
 _CHANGED = "changed"
 _MOST_ROWS = 14
 _HEIGHT_PX = 560
@@ -36,44 +36,38 @@ _HEIGHT_PX = 560
 _WIDTHS = {"case": 95, "what happened": 105, "expected": 115, "given": 115, "A": 112, "B": 112}
 
 
-def draw_run(shelf: EvaluationStore, runs: Sequence[EvaluationRun]) -> None:
+def draw_run(store: EvaluationStore, runs: Sequence[EvaluationRun]) -> None:
     """What `?run` and `?with` name; a sentence where that is not there."""
     try:
-        run = shelf.open(st.query_params["run"])
-        earlier = shelf.open(st.query_params["with"]) if st.query_params.get("with") else None
+        run = store.open(st.query_params["run"])
+        earlier = store.open(st.query_params["with"]) if st.query_params.get("with") else None
     except MissionsError as error:
-        st.error(label(error, 400), icon=":material/draft:")
+        show_error(error)
         if st.button("All runs", icon=":material/arrow_back:"):
             go(run="", **{"with": "", "case": ""})
         return
-    mission = _top(shelf, runs, run, earlier)
-    for fault in [*run.faults, *(earlier.faults if earlier else [])]:
-        st.warning(label(fault, 400), icon=":material/draft:")
+    mission = _top(store, runs, run, earlier)
+    show_faults([*run.faults, *(earlier.faults if earlier else [])])
     if earlier:
         draw_comparison(earlier, run, mission)
     else:
         _one(run, mission)
 
 
-def _top(shelf: EvaluationStore, runs: Sequence[EvaluationRun], run: StoredEvaluation, earlier: StoredEvaluation | None) -> str:
+def _top(store: EvaluationStore, runs: Sequence[EvaluationRun], run: StoredEvaluation, earlier: StoredEvaluation | None) -> str:
     """The line above: back, which run, beside which, which mission, and the run to take away. Returns the mission."""
-    ids = [one.run_id for one in runs]
     names = {one.run_id: run_name(one) for one in runs}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("", icon=":material/arrow_back:", help="All runs"):
             go(run="", **{"with": "", "case": ""})
         here, beside = run.run.run_id, earlier.run.run_id if earlier else ""
-        b = _choice("B, the run" if earlier else "Run", ids, here, names)
-        a = _choice(
-            "A, compared with" if earlier else "Compared with",
-            ["", *(one for one in ids if one != here)],
-            beside,
-            {**names, "": "nothing"},
-        )
+        b = _choice("B, the run" if earlier else "Run", list(names), here, names)
+        others = {"": "nothing", **{one: name for one, name in names.items() if one != here}}
+        a = _choice("A, compared with" if earlier else "Compared with", list(others), beside, others)
         missions = [ALL, *(name for name in groups_of(run.run) if name != ALL)]
         mission = _choice("Mission", missions, known("mission", missions), {name: mission_title(name) for name in missions}, 185)
         with st.popover("Export", icon=":material/download:"):
-            st.download_button("JSON lines", shelf.file(here).read_bytes(), f"evaluation-{here}.jsonl", "application/jsonl")
+            st.download_button("JSON lines", store.file(here).read_bytes(), f"evaluation-{here}.jsonl", "application/jsonl")
             st.download_button("CSV", as_csv(run.cases), f"evaluation-{here}.csv", "text/csv")
     if (b, a) != (here, beside):
         go(run=b, **{"with": a if a != b else ""})
@@ -104,12 +98,8 @@ def _one(run: StoredEvaluation, mission: str) -> None:
         show(markup('<h3 class="m-eval-h">{}</h3>{}', title, confusion(chosen(run.cases, mission), mission)))
     cases = chosen(run.cases, mission)
     groups = {"exact": [one for one in cases if not is_exact(one)], "off": [one for one in cases if wrongs(one)], "all": cases}
-    asked = (
-        known("show", list(_SHOW))
-        if "show" in st.query_params
-        else next(name for name in groups if groups[name] or name == "all")
-    )
-    key = f"{run.run.run_id}·{mission}"
+    first = next(name for name in groups if groups[name] or name == "all")
+    asked, key = known("show", list(_SHOW)) if "show" in st.query_params else first, f"{run.run.run_id}·{mission}"
     pick_group("show", {name: f"{title} ({len(groups[name]):,})" for name, title in _SHOW.items()}, asked, key)
     shown = groups[asked]
     pick_case(
@@ -120,24 +110,19 @@ def _one(run: StoredEvaluation, mission: str) -> None:
 
 def _facts(run: EvaluationRun) -> None:
     """Who ran it when on what, and with which versions."""
-    files = ", ".join(plain(file.name, 80) for file in run.files)
-    facts = joined(
-        markup("<span>{} <b>{}</b></span>", name, value)
-        for name, value in (
-            ("run", f"{clock(run.at)}{f' by {plain(run.by, 60)}' if run.by else ''}"),
-            ("cases", f"{run.cases:,}"),
-            ("took", f"{run.seconds:.1f} s, {run.cases / run.seconds:.0f} a second" if run.seconds else "–"),
-            *(
-                (words(plain(name, 60)), plain(value, 60))
-                for name, value in run.versions.items()
-                if not name.startswith("pack ") and value
-            ),
-        )
-    )
-    packs = [(words(plain(name, 60)), plain(value, 60)) for name, value in run.versions.items() if name.startswith("pack ")]
-    further = joined(markup("<span>{} <b>{}</b></span>", *pack) for pack in packs)
+    facts = [
+        ("run", f"{clock(run.at)}{f' by {plain(run.by, 60)}' if run.by else ''}"),
+        ("cases", f"{run.cases:,}"),
+        ("took", f"{run.seconds:.1f} s, {run.cases / run.seconds:.0f} a second" if run.seconds else "–"),
+    ]
+    packs: list[tuple[str, str]] = []
+    for name, value in run.versions.items():
+        if name.startswith("pack ") or value:
+            (packs if name.startswith("pack ") else facts).append((words(plain(name, 60)), plain(value, 60)))
+    packs.append(("files", ", ".join(plain(file.name, 80) for file in run.files)))
+    shown, more = (joined(markup("<span>{} <b>{}</b></span>", *fact) for fact in some) for some in (facts, packs))
     show(markup('<div class="m-eval-facts">{}</div><details class="m-eval-more"><summary>packs and files</summary>'
-                '<div class="m-eval-facts">{}<span>files <b>{}</b></span></div></details>', facts, further, files))  # fmt: skip
+                '<div class="m-eval-facts">{}</div></details>', shown, more))  # fmt: skip
 
 
 def _side(run: StoredEvaluation, case_id: str) -> None:
@@ -145,15 +130,15 @@ def _side(run: StoredEvaluation, case_id: str) -> None:
     if case is None:
         st.text("The run has no such case.")
         return
-    told = ", ".join(wrongs(case)) or ("as expected" if case.expected else "nothing was expected")
-    show(case_head(case, told) + side_by_side(case.expected, [case.result], ["given"], run.run.counting))
+    result = ", ".join(wrongs(case)) or ("as expected" if case.expected else "nothing was expected")
+    show(case_head(case, result) + side_by_side(case.expected, [case.result], ["given"], run.run.counting))
 
 
 def draw_comparison(a: StoredEvaluation, b: StoredEvaluation, mission: str) -> None:
     """The comparison of b with the earlier a; the cases of one mission, or of ALL."""
     comparison = compare(a.cases, b.cases)
     kinds = kinds_of(comparison, ALL)
-    chips = joined(chip(f"{number:,} {KINDS[kind]}", _COLOURS[kind]) + markup(" ") for kind, number in kinds.items())
+    chips = joined(chip(f"{number:,} {KINDS[kind]}", _COLORS[kind]) + markup(" ") for kind, number in kinds.items())
     show(markup('<p class="m-eval-said">{}</p><div>{}</div>', verdict_of(comparison), chips))
     for note in notes(comparison):
         st.caption(label(note, 400))
@@ -171,19 +156,13 @@ def _compared_cases(a: StoredEvaluation, b: StoredEvaluation, comparison: Compar
     changed = sum(number for kind, number in kinds.items() if kind != "same")
     counts = {_CHANGED: changed, **{str(kind): number for kind, number in kinds.items()}}
     asked, key = known("kind", list(counts)), f"{a.run.run_id}·{b.run.run_id}·{mission}"
-    pick_group("kind", {kind: f"{_kind_title(kind)} ({number:,})" for kind, number in counts.items()}, asked, key)
+    titles: dict[str, str] = {_CHANGED: "all that changed", **{str(kind): title for kind, title in KINDS.items()}}
+    pick_group("kind", {kind: f"{titles[kind]} ({number:,})" for kind, number in counts.items()}, asked, key)
     shown = [pair for pair in pairs if asked == pair.kind or (asked == _CHANGED and pair.kind != "same")]
     pick_case(
-        pair_rows(shown, asked == _CHANGED),
-        [pair.b.case_id for pair in shown],
-        f"{key}·{asked}",
-        lambda case_id: _compared_case(a, b, comparison.pairs, case_id),
-        "Both gave the same in every case.",
-    )
-
-
-def _kind_title(kind: str) -> str:
-    return next((title for known_kind, title in KINDS.items() if known_kind == kind), "all that changed")
+        pair_rows(shown, asked == _CHANGED), [pair.b.case_id for pair in shown], f"{key}·{asked}",
+        lambda case_id: _compared_case(a, b, comparison.pairs, case_id), "Both gave the same in every case.",
+    )  # fmt: skip
 
 
 def _compared_case(a: StoredEvaluation, b: StoredEvaluation, pairs: Sequence[Pair], case_id: str) -> None:
@@ -209,15 +188,10 @@ def pick_case(rows: list[dict[str, Any]], ids: Sequence[str], key: str, draw: Ca
         else:
             default: Any = {"selection": {"rows": [ids.index(asked)]}} if asked in ids else None
             event = st.dataframe(
-                safe(rows),
-                hide_index=True,
-                key=f"cases·{key}",
-                on_select="rerun",
-                selection_mode="single-row",
-                selection_default=default,
-                height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
+                safe(rows), hide_index=True, key=f"cases·{key}", on_select="rerun", selection_mode="single-row",
+                selection_default=default, height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
                 column_config={name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items()},
-            )
+            )  # fmt: skip
             picked = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
             if picked and picked[0] != asked:
                 go(case=picked[0])
@@ -226,22 +200,22 @@ def pick_case(rows: list[dict[str, Any]], ids: Sequence[str], key: str, draw: Ca
             draw(asked)
 
 
-def case_head(case: EvaluationCase, told: str) -> Markup:
+def case_head(case: EvaluationCase, result: str) -> Markup:
     """The title of a case."""
     title = plain(case.case_id, 80)
-    return markup('<h3 class="m-eval-h">{} <span class="m-dim">{} · {}</span></h3>', title, mission_title(case.mission), told)
+    return markup('<h3 class="m-eval-h">{} <span class="m-dim">{} · {}</span></h3>', title, mission_title(case.mission), result)
+
+
+def show_faults(faults: Iterable[str]) -> None:
+    """What of the kept evaluations could not be read."""
+    for fault in faults:
+        st.warning(label(fault, 400), icon=":material/draft:")
 
 
 def pick_group(parameter: str, groups: Mapping[str, str], asked: str, key: str) -> None:
     """Which cases are listed: a choice of groups, each with what it is called, that stands in the address."""
-    picked = st.segmented_control(
-        "Cases",
-        list(groups),
-        format_func=lambda one: groups[one],
-        default=asked,
-        required=True,
-        key=f"{parameter}·{key}·{asked}",
-    )
+    key = f"{parameter}·{key}·{asked}"
+    picked = st.segmented_control("Cases", list(groups), format_func=groups.__getitem__, default=asked, required=True, key=key)
     if picked and picked != asked:
         go(**{parameter: picked})
 

@@ -1,6 +1,6 @@
 """The Explain rail as a vertical timeline: what was read, found, proposed, decided and done, each with its moment.
 
-The reads of one look are one entry that opens to each read, and so is the reasoning before a plan. A long text shows its
+The reads of one attempt are one entry that opens to each read, and so is the reasoning before a plan. A long text shows its
 beginning and opens to the rest. Works in a column of 320 px as over the whole page.
 """
 
@@ -31,7 +31,7 @@ _ICONS: Mapping[str, str] = {
     "prediction": "monitoring", "plan": "account_tree", "check": "rule", "decision": "person_check",
     "effect": "play_circle", "verdict": "flag",
 }  # fmt: skip
-#: seconds between two looks at a run that works, and at one that waits for a person or is stuck
+#: seconds between two reads of a run that works, and of one that waits for a person or is stuck
 WORKING_S, WAITING_S = 0.4, 0.9
 
 
@@ -44,7 +44,7 @@ class Entry:
 
 
 def rail(observations: Sequence[Observation], started_at: datetime, facts: Sequence[Fact] = ()) -> Markup:
-    """The whole rail. `facts` are those of the last look: its reads then open to their raw records."""
+    """The whole rail. `facts` are those of the last attempt: its reads then open to their raw records."""
     if not observations:
         return markup('<p class="m-dim m-small">Nothing was observed yet.</p>')
     return markup('<ol class="m-rail">{}</ol>', joined(rail_entries(observations, started_at, facts)))
@@ -52,19 +52,16 @@ def rail(observations: Sequence[Observation], started_at: datetime, facts: Seque
 
 def rail_entries(observations: Sequence[Observation], started_at: datetime, facts: Sequence[Fact] = ()) -> list[Markup]:
     """Each entry by itself, so that a page that draws them one by one leaves those be that stand already."""
-    found = list(entries(observations, started_at))
-    looks = [number for number, entry in enumerate(found) if _is_look(entry)]
-    known = {fact.name: fact for fact in facts}
-    return [
-        _entry(entry, started_at, known if looks and number == looks[-1] else {}) for number, entry in enumerate(found)
-    ]  # fmt: skip
+    found, known = list(entries(observations, started_at)), {fact.name: fact for fact in facts}
+    last = next((entry for entry in reversed(found) if _is_attempt(entry)), None)
+    return [_entry(entry, started_at, known if entry is last else {}) for entry in found]
 
 
 def entries(observations: Sequence[Observation], started_at: datetime) -> Iterator[Entry]:
-    """The observations as entries: the reads of one look are one, and a plan has its reasoning with it."""
+    """The observations as entries: the reads of one attempt are one, and a plan has its reasoning with it."""
     before = last = started_at
     for _, together in groupby(observations, key=_belongs):
-        for seen in _told_together(tuple(together)):
+        for seen in _split_by_plan(tuple(together)):
             if seen[-1].at != last:  # what is said at one moment was worked out together
                 before, last = last, seen[-1].at
             yield Entry(seen, before)
@@ -79,43 +76,43 @@ def took(length: timedelta) -> str:
 
 
 def _belongs(one: Observation) -> tuple[Any, ...]:
-    """What observations that may be one entry have in common: reads a look, sentences of reasoning a plan."""
+    """What observations that may be one entry have in common: reads an attempt, sentences of reasoning a plan."""
     if one.step == "gather" and one.kind in ("read", "missing"):
         return ("reads",)
     return (one.step, "plan") if one.kind == "plan" else (one.seq,)
 
 
-def _told_together(same: tuple[Observation, ...]) -> Iterator[tuple[Observation, ...]]:
+def _split_by_plan(same: tuple[Observation, ...]) -> Iterator[tuple[Observation, ...]]:
     if same[0].kind != "plan":
         yield same
         return
-    told: list[Observation] = []
-    for one in same:
-        told.append(one)
+    begins = 0
+    for number, one in enumerate(same, start=1):
         if "alternatives" in one.evidence:  # the plan itself comes after its reasoning
-            yield tuple(told)
-            told = []
-    yield from ((one,) for one in told)
+            yield same[begins:number]
+            begins = number
+    yield from ((one,) for one in same[begins:])
 
 
-def _is_look(entry: Entry) -> bool:
+def _is_attempt(entry: Entry) -> bool:
     return entry.seen[0].step == "gather" and entry.seen[0].kind in ("read", "missing")
 
 
 def _entry(entry: Entry, started_at: datetime, facts: Mapping[str, Fact]) -> Markup:
     last = entry.seen[-1]
-    if _is_look(entry):
+    if _is_attempt(entry):
         kind, body = "read", _reads(entry, facts)
     elif last.kind == "plan":
         kind, body = "plan", _plan(entry.seen)
     else:
-        kind, body = last.kind, markup("{}{}", long_text(_text(last)), _more(last))
+        # the clauses that bear on a case follow as labels
+        kind, body = last.kind, long_text(last.text.split(":", 1)[0] if last.evidence.get("clauses") else last.text) + _more(last)
     failing = _fails(last) or any(one.kind == "missing" for one in entry.seen)
-    told = " · ".join(piece for piece in (took(last.at - started_at), plain(last.step, 40), *_source(entry)) if piece)
+    meta = " · ".join(piece for piece in (took(last.at - started_at), plain(last.step, 40), *_source(entry)) if piece)
     return markup(
         '<li class="m-rail-item m-rail-{}{}"><span class="m-rail-dot">{}</span>'
         '<div class="m-rail-body">{}<div class="m-rail-meta">{}</div></div></li>',
-        kind, " m-rail-failing" if failing else "", icon(_ICONS.get(kind, "circle"), kind), body, told,
+        kind, " m-rail-failing" if failing else "", icon(_ICONS.get(kind, "circle"), kind), body, meta,
     )  # fmt: skip
 
 
@@ -133,15 +130,9 @@ def long_text(text: str) -> Markup:
     )  # fmt: skip
 
 
-def _text(one: Observation) -> str:
-    """The clauses that bear on a case follow as labels."""
-    return one.text.split(":", 1)[0] if one.evidence.get("clauses") else one.text
-
-
 def _more(one: Observation) -> Markup:
     if clauses := one.evidence.get("clauses"):
-        in_order = sorted(clauses, key=one.text.find)
-        labels = (chip(f"{plain(clause, 40)} v{clauses[clause]}") for clause in in_order)
+        labels = (chip(f"{plain(clause, 40)} v{clauses[clause]}") for clause in sorted(clauses, key=one.text.find))
         return markup('<div class="m-rail-chips">{}</div>', joined(labels))
     if receipt := one.evidence.get("receipt"):
         return _opened("Receipt", markup('<pre class="m-rail-raw">{}</pre>', _raw(receipt)))
@@ -152,33 +143,26 @@ def _plan(seen: Sequence[Observation]) -> Markup:
     *reasons, last = seen
     pieces = [long_text(last.text)]
     if reasons:
-        what = "Its reasoning, 1 sentence" if len(reasons) == 1 else f"Its reasoning, {len(reasons)} sentences"
-        pieces.append(_opened(what, joined(long_text(one.text) for one in reasons)))
+        title = f"Its reasoning, {len(reasons)} sentence{'s' * (len(reasons) != 1)}"
+        pieces.append(_opened(title, joined(long_text(one.text) for one in reasons)))
     if others := last.evidence.get("alternatives"):
-        told = joined(
-            markup(
-                '<div class="m-rail-text">{} <span class="m-dim">{}</span></div>',
-                plain(one.get("option", "")), plain(one.get("lost_because", ""), 2_000),
-            )
-            for one in others
-        )  # fmt: skip
-        pieces.append(_opened(f"{len(others)} looked at and left", told))
+        row = '<div class="m-rail-text">{} <span class="m-dim">{}</span></div>'
+        rows = (markup(row, plain(one.get("option", "")), plain(one.get("lost_because", ""), 2_000)) for one in others)
+        pieces.append(_opened(f"{len(others)} looked at and left", joined(rows)))
     return joined(pieces)
 
 
 def _reads(entry: Entry, facts: Mapping[str, Fact]) -> Markup:
-    missing = [one for one in entry.seen if one.kind == "missing"]
-    systems = {_system(one) for one in entry.seen}
     seconds = (entry.seen[-1].at - entry.before).total_seconds()
-    number, places = len(entry.seen), len(systems)
-    title = f"{number} read{'s' * (number != 1)} from {places} system{'s' * (places != 1)}, {seconds:.2f} s"
-    shown = joined(
+    number, systems = len(entry.seen), len({_system(one) for one in entry.seen})
+    title = f"{number} read{'s' * (number != 1)} from {systems} system{'s' * (systems != 1)}, {seconds:.2f} s"
+    rows = joined(
         markup('<li class="{}">{}</li>', "m-rail-failed" if one.kind == "missing" else "", _read(one, facts))
         for one in entry.seen
     )
     # what could not be read is said without a click
-    told = joined(long_text(one.text) for one in missing)
-    return markup("{}{}", _opened(title, markup('<ul class="m-rail-reads">{}</ul>', shown), "m-rail-group"), told)
+    missing = joined(long_text(one.text) for one in entry.seen if one.kind == "missing")
+    return _opened(title, markup('<ul class="m-rail-reads">{}</ul>', rows), "m-rail-group") + missing
 
 
 def _read(one: Observation, facts: Mapping[str, Fact]) -> Markup:
@@ -189,9 +173,7 @@ def _read(one: Observation, facts: Mapping[str, Fact]) -> Markup:
 
 
 def _opened(title: str, inside: Markup, kind: str = "") -> Markup:
-    return markup(
-        '<details class="m-rail-more {}"><summary>{}</summary>{}</details>', kind, plain(title, BEGINNING), inside
-    )  # fmt: skip
+    return markup('<details class="m-rail-more {}"><summary>{}</summary>{}</details>', kind, plain(title, BEGINNING), inside)
 
 
 def _raw(value: Any) -> str:
@@ -205,12 +187,10 @@ def _system(one: Observation) -> str:
 def _source(entry: Entry) -> Iterator[str]:
     """Where it comes from: systems, findings, models."""
     last = entry.seen[-1]
-    if _is_look(entry):
+    if _is_attempt(entry):
         yield plain(", ".join(sorted({_system(one) for one in entry.seen} - {""})))
         return
-    for key in ("tool", "finding", "model"):
-        if said := last.evidence.get(key):
-            yield plain(said, 80)
+    yield from (plain(last.evidence[key], 80) for key in ("tool", "finding", "model") if last.evidence.get(key))
     if isinstance(named := last.evidence.get("facts"), Sequence) and not isinstance(named, str) and named:
         yield plain(f"from {', '.join(str(name) for name in named)}", 200)
 
@@ -238,13 +218,13 @@ def watch(run: Run, seen: int) -> None:
     if run.status == "closed":
         return
 
-    def look() -> None:
+    def read() -> None:
         enter("read")
         ledger = company().ledger
         if ledger.observations(run.run_id, after=seen) or ledger.run(run.run_id).status != run.status:
             st.rerun()
 
-    st.fragment(look, run_every=WORKING_S if run.status == "running" else WAITING_S)()
+    st.fragment(read, run_every=WORKING_S if run.status == "running" else WAITING_S)()
 
 
 def draw_rail(observations: Sequence[Observation], started_at: datetime, facts: Sequence[Fact]) -> None:

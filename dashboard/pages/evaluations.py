@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.company import Evaluate, company
-from dashboard.evaluation import draw_run
+from dashboard.evaluation import draw_run, go, show_faults
 from dashboard.markup import label, markup, show
 from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
 from dashboard.visitor import enter
@@ -26,7 +26,7 @@ _TICK_S = 0.7
 _MOST_ROWS = 10
 _HEIGHT_PX = 380
 #: of the missions, to be told apart on light and on dark; that of all together is grey
-_COLOURS = ["#3b82d6", "#e07b39", "#2fa37c", "#b565c9", "#c9a227", "#d6526b", "#4fb3c9", "#8a9a3b"]
+_COLORS = ["#3b82d6", "#e07b39", "#2fa37c", "#b565c9", "#c9a227", "#d6526b", "#4fb3c9", "#8a9a3b"]
 _GREY = "#8b8b96"
 
 
@@ -38,7 +38,6 @@ class Progress:
     done: int = 0
     total: int = 0
     failed: str = ""
-    kept: str = ""
     lock: Lock = field(default_factory=Lock)
 
 
@@ -52,17 +51,17 @@ def start(evaluate: Evaluate, by: str, progress: Progress) -> bool:
     with progress.lock:
         if progress.running:
             return False
-        progress.running, progress.done, progress.total, progress.failed, progress.kept = True, 0, 0, "", ""
+        progress.running, progress.done, progress.total, progress.failed = True, 0, 0, ""
     Thread(target=_work, args=(evaluate, by, progress), name="evaluate", daemon=True).start()
     return True
 
 
 def _work(evaluate: Evaluate, by: str, progress: Progress) -> None:
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         progress.done, progress.total = done, total
 
     try:
-        progress.kept = evaluate(by, told)
+        evaluate(by, on_progress)
     except MissionsError as error:
         progress.failed = str(error)
     except Exception as error:  # a defect must be seen where it was asked for, not in a thread that is gone
@@ -94,75 +93,60 @@ def _watch() -> None:
     if not progress.running:
         st.rerun()
     share = progress.done / progress.total if progress.total else 0.0
-    told = f"{progress.done:,} of {progress.total:,} cases" if progress.total else "Opening policies, packs and phrasings…"
-    st.progress(share, told, width=320)
+    text = f"{progress.done:,} of {progress.total:,} cases" if progress.total else "Opening policies, packs and phrasings…"
+    st.progress(share, text, width=320)
 
 
 def draw() -> None:
     """The page."""
     enter("read")
-    shelf = EvaluationStore.of(company().settings.home)
-    shelved = shelf.runs()
+    store = EvaluationStore.of(company().settings.home)
+    kept = store.runs()
     with st.container(key="evaluations"):
-        if st.query_params.get("run") and shelved.runs:
-            draw_run(shelf, shelved.runs)
+        if st.query_params.get("run") and kept.runs:
+            draw_run(store, kept.runs)
             return
         head = st.container(horizontal=True, vertical_alignment="center", key="evaluations_head")
         with head:
             show(markup('<h2 class="m-eval-title">Evaluations</h2>'))
             start_button()
-        for fault in shelved.faults:
-            st.warning(label(fault, 400), icon=":material/draft:")
-        if not shelved.runs:
+        show_faults(kept.faults)
+        if not kept.runs:
             st.text("No evaluation was kept yet: run the recorded exceptions now, or with “make eval”.")
             return
-        _runs(shelved.runs, head)
-        _chart(shelved.runs)
+        _runs(kept.runs, head)
+        _chart(kept.runs)
 
 
 def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
     """The list. A click on a line opens its run; two that are ticked can be compared."""
     rows = run_rows(runs)
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    figures = {
+        figure.title: number(format="%.1f%%", help=figure.means, width=76 if "cite" in figure.title else 70) for figure in FIGURES
+    }
     event = st.dataframe(
-        safe(rows),
-        hide_index=True,
-        key="evaluation_runs",
-        on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
+        safe(rows), hide_index=True, key="evaluation_runs", on_select="rerun", selection_mode=["multi-row", "single-cell"],
         height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
         column_config={
             "when": st.column_config.DatetimeColumn("when (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC", width=128),
-            "cases": st.column_config.NumberColumn(format="localized", width=58),
-            **{
-                figure.title: st.column_config.NumberColumn(
-                    format="%.1f%%", help=figure.means, width=76 if "cite" in figure.title else 70
-                )
-                for figure in FIGURES
-            },
-            "seconds": st.column_config.NumberColumn(format="%.1f", width=68),
-            "by": st.column_config.TextColumn(width=60),
-            "code": st.column_config.TextColumn(help="the git commit, with + where files were changed"),
+            "cases": number(format="localized", width=58), **figures, "seconds": number(format="%.1f", width=68),
+            "by": text(width=60), "code": text(help="the git commit, with + where files were changed"),
         },
-    )
+    )  # fmt: skip
     ticked = [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
     clicked = [runs[row] for row, _ in event["selection"]["cells"] if row < len(runs)]
     with above:
         if len(ticked) == 2:
             after, before = sorted(ticked, key=lambda run: run.at, reverse=True)
             if st.button("Compare these two", type="primary", icon=":material/compare_arrows:"):
-                _go(run=after.run_id, **{"with": before.run_id})
-        told = (
-            "Tick one more to compare two." if len(ticked) == 1 else "Click a line to open the run, or tick two to compare them."
-        )
-        if len(ticked) != 2:
-            st.caption(told)
+                go(run=after.run_id, **{"with": before.run_id})
+        elif len(ticked) == 1:
+            st.caption("Tick one more to compare two.")
+        else:
+            st.caption("Click a line to open the run, or tick two to compare them.")
     if clicked and not ticked:
-        _go(run=clicked[0].run_id)
-
-
-def _go(**parameters: str) -> None:
-    st.query_params.from_dict(parameters)
-    st.rerun()
+        go(run=clicked[0].run_id)
 
 
 def _chart(runs: Sequence[EvaluationRun]) -> None:
@@ -170,21 +154,13 @@ def _chart(runs: Sequence[EvaluationRun]) -> None:
     missions = list(dict.fromkeys(name for run in runs for name in groups_of(run)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.segmented_control(
-            "Figure over time",
-            [figure.name for figure in FIGURES],
-            format_func=lambda one: BY_NAME[one].title,
-            default="exact",
-            required=True,
+            "Figure over time", list(BY_NAME), format_func=lambda one: BY_NAME[one].title, default="exact", required=True,
             key="evaluation_figure",
-        )
+        )  # fmt: skip
         wanted = st.multiselect(
-            "Missions",
-            missions,
-            format_func=lambda one: label(mission_title(one)),
-            placeholder="all of them",
-            key="evaluation_missions",
-            width=300,
-        )
+            "Missions", missions, format_func=lambda one: label(mission_title(one)), placeholder="all of them",
+            key="evaluation_missions", width=300,
+        )  # fmt: skip
     figure = BY_NAME[name or "exact"]
     titles = {mission_title(one) for one in wanted or missions}
     rows = [row for row in over_time(runs, figure.name) if row["mission"] in titles]
@@ -200,12 +176,12 @@ def _lines(rows: list[dict[str, Any]], high: bool) -> Any:
     days = json.dumps(list({row["run"]: row["when"][5:16] for row in rows}.values()))
     first = min(row["run"] for row in rows)
     names = sorted({row["mission"] for row in rows} - {mission_title(ALL)})
-    colours = alt.Scale(domain=[*names, mission_title(ALL)], range=[*(_COLOURS * len(names))[: len(names)], _GREY])
+    colors = alt.Scale(domain=[*names, mission_title(ALL)], range=[*(_COLORS * len(names))[: len(names)], _GREY])
     data = alt.Data(values=rows)  # type: ignore[no-untyped-call]
     base = alt.Chart(data).encode(
         x=alt.X("run:O", title=None, axis=alt.Axis(labelExpr=f"{days}[datum.value - {first}]", labelAngle=0, labelOverlap=True)),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=scale, nice=False, clamp=True)),
-        color=alt.Color("mission:N", title=None, scale=colours, legend=alt.Legend(orient="right", labelLimit=220)),
+        color=alt.Color("mission:N", title=None, scale=colors, legend=alt.Legend(orient="right", labelLimit=220)),
         tooltip=[alt.Tooltip("when:N"), alt.Tooltip("mission:N"), alt.Tooltip("value:Q", format=".2f", title="per cent")],
     )
     thick = alt.condition(alt.datum.mission == mission_title(ALL), alt.value(3.5), alt.value(1.6))

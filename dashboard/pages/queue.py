@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.company import company
 from dashboard.deciding import progress, proposal_card
-from dashboard.markup import dollars, label, markup, plain, show, until, words
+from dashboard.markup import dollars, markup, plain, show, show_error, until, words
 from dashboard.rail import rail
 from dashboard.together import decide_together
 from dashboard.views import card
@@ -41,27 +41,22 @@ def _component() -> Callable[..., Any]:
     )
 
 
-def queue_list(
-    rows: Sequence[Mapping[str, Any]],
-    open_: str,
-    ticked: Sequence[str],
-    on_open: Callable[[str], None],
-    on_ticked: Callable[[list[str]], None],
-) -> None:
-    """Draw the rows of `dashboard.pages.queue.listed`; `on_open` gets a row's id, `on_ticked` all that are ticked."""
+def queue_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the rows of `listed`, which of them is open and which are ticked; a click changes both."""
     key = "queue_list"
 
-    def told(name: str, tell: Callable[[Any], None]) -> None:
+    def clicked(name: str) -> None:
         value = getattr(st.session_state.get(key), name, None)
-        if value is not None:
-            tell(value)
+        if value is None:
+            return
+        if name == "open":
+            st.query_params["run"], st.session_state["ticked"] = value, []
+        else:
+            st.session_state["ticked"] = value
+        st.session_state["opened"] = True
 
-    _component()(
-        key=key,
-        data={"rows": list(rows), "open": open_, "ticked": list(ticked)},
-        on_open_change=lambda: told("open", on_open),
-        on_ticked_change=lambda: told("ticked", on_ticked),
-    )
+    data = {"rows": list(rows), "open": st.query_params.get("run", ""), "ticked": list(st.session_state.get("ticked", []))}
+    _component()(key=key, data=data, on_open_change=partial(clicked, "open"), on_ticked_change=partial(clicked, "ticked"))
 
 
 def listed(rows: Sequence[QueueRow], me: str, now: datetime) -> list[dict[str, Any]]:
@@ -72,18 +67,12 @@ def listed(rows: Sequence[QueueRow], me: str, now: datetime) -> list[dict[str, A
             "subject": plain(row.subject, 60),
             "verdict": plain(words(row.verdict), 60),
             "money": dollars(row.money_at_stake_cents) if row.money_at_stake_cents else "",
-            "due": _due(row, now),
+            "due": f"expired {until(row.expires_at, now)}" if row.expires_at <= now else f"due {until(row.due_at, now)}",
             "urgency": "late" if row.due_at <= now else "soon" if row.due_at - now < SOON else "",
             "marks": [[kind, plain(word, 40)] for kind, word in _marks(row, me, now)],
         }
         for row in rows
     ]
-
-
-def _due(row: QueueRow, now: datetime) -> str:
-    if row.expires_at <= now:
-        return f"expired {until(row.expires_at, now)}"
-    return f"due {until(row.due_at, now)}"
 
 
 def _marks(row: QueueRow, me: str, now: datetime) -> list[tuple[str, str]]:
@@ -154,7 +143,7 @@ def _opened(me: Person, run_id: str, middle: DeltaGenerator, right: DeltaGenerat
         run = ledger.run(run_id)
     except MissionsError as error:
         with middle:
-            st.error(label(error, 800))
+            show_error(error)
         return
     proposal, observations = ledger.proposal(run.run_id), ledger.observations(run.run_id)
     with middle, st.container(key="card"):
@@ -164,12 +153,12 @@ def _opened(me: Person, run_id: str, middle: DeltaGenerator, right: DeltaGenerat
             progress(run.run_id)
     with right, st.container(key="evidence"):
         facts = ledger.facts(run.run_id)
-        reasons, said = st.tabs(["Why", f"Explain rail ({len(observations)})"])
+        reasons, trace = st.tabs(["Why", f"Explain rail ({len(observations)})"])
         with reasons:
             if proposal is not None:
                 clauses = company().runtime.context.policies.in_force(run.event.as_of)
                 show(markup('<div class="c-why">{}</div>', card.why(proposal, observations, facts, clauses)))
-        with said:
+        with trace:
             show(rail(observations, run.started_at, facts))
         st.page_link(st.session_state["pages"]["run"], label="Everything about this run", query_params={"run": run.run_id})
 
@@ -199,22 +188,11 @@ def _list(me: Person) -> None:
     if not st.query_params.get("run"):
         first = next((row for row in page.rows if row.claim is None or row.claim.by == me.name), page.rows[0])
         st.query_params["run"] = first.run_id
-    queue_list(listed(page.rows, me.name, at), st.query_params.get("run", ""), st.session_state.get("ticked", []), _open, _tick)
+    queue_list(listed(page.rows, me.name, at))
     if page.total > PAGE:
         st.pagination(st.session_state["queue_pages"], max_visible_pages=5, key="queue_number")
     keys = "J, K next and previous · W reason · A approve · E edit · X reject · L ask again"
     show(markup('<div class="q-keys m-dim">{}</div>', keys))
-
-
-def _open(run_id: str) -> None:
-    st.query_params["run"] = run_id
-    st.session_state["ticked"] = []
-    st.session_state["opened"] = True
-
-
-def _tick(run_ids: list[str]) -> None:
-    st.session_state["ticked"] = run_ids
-    st.session_state["opened"] = True
 
 
 def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
@@ -229,11 +207,9 @@ def _headline(me: Person, wanted: QueueFilter, page: QueuePage) -> None:
     )  # fmt: skip
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", wrap=False, key="queue_filters"):
         st.text_input("Find", key="filter_text", placeholder="Order, ticket, account …", label_visibility="collapsed")
-        said = f"Filter ({number})" if number else "Filter"
-        with st.popover(said, help="Filter and order", key="filters"):
-            _choices("Mission", _key("mission"), page.by_mission)
-            _choices("Verdict", _key("verdict"), page.by_verdict)
-            _choices("Tier", _key("tier"), page.by_tier)
+        with st.popover(f"Filter ({number})" if number else "Filter", help="Filter and order", key="filters"):
+            for name, counts in (("Mission", page.by_mission), ("Verdict", page.by_verdict), ("Tier", page.by_tier)):
+                _choices(name, _key(name.lower()), counts)
             st.selectbox("Order", list(_ORDERS), key="filter_order", format_func=_ORDERS.__getitem__)
 
 
@@ -242,7 +218,7 @@ def _clear() -> None:
 
 
 def _key(name: str) -> str:
-    """Of a choice in the popover; again when the filter is cleared, for what is in a closed popover keeps its value otherwise."""
+    """Of a choice in the popover; another when the filter is cleared, for what is in a closed popover keeps its value."""
     return f"filter_{name}-{st.session_state.get('cleared', 0)}"
 
 

@@ -1,14 +1,14 @@
 """One run: its Explain rail as it grows, where in the graph it is, and everything that belongs to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import label, markup, show
+from dashboard.markup import label, markup, show, show_error
 from dashboard.rail import draw_rail, kept_observations, watch
 from dashboard.views import run as view
-from dashboard.views.run import fact_head, fact_title, looks, proposal_list
+from dashboard.views.run import INCIDENT_KINDS, attempts, fact_head, fact_title, proposal_list
 from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
 from dashboard.visitor import enter
 from errors import MissionsError
@@ -30,7 +30,7 @@ def draw() -> None:
     try:
         run = company().ledger.run(asked)
     except MissionsError as error:
-        st.error(label(error, 400))
+        show_error(error)
         return
     observations = kept_observations(run.run_id)
     decisions = company().ledger.decisions(run.run_id)
@@ -47,20 +47,20 @@ def draw() -> None:
 
 
 def _head(me: Person, run: Run, decisions: Sequence[Decision]) -> None:
-    proposal = company().ledger.proposal(run.run_id)
+    ledger = company().ledger
+    proposal = ledger.proposal(run.run_id)
     with st.container(horizontal=True, vertical_alignment="center", key="run_head"):
         show(view.head(run, proposal, decisions, utc_now()))
         if run.status == "waiting":
-            st.page_link(
-                st.session_state["pages"]["queue"], label="Decide", icon=":material/inbox:", query_params={"run": run.run_id}
-            )
+            queue = st.session_state["pages"]["queue"]
+            st.page_link(queue, label="Decide", icon=":material/inbox:", query_params={"run": run.run_id})
         st.download_button(
             "Trace", lambda: _trace(me, run.run_id), f"{run.run_id}.json", "application/json",
             icon=":material/download:", on_click="ignore", help="Everything about this run as JSON",
         )  # fmt: skip
-    stopped = [one for one in company().ledger.incidents() if one.run_id == run.run_id] if run.status == "incident" else []
-    for incident in stopped:
-        st.error(label(incident.reason, 1_000), icon=":material/error:")
+    for incident in ledger.incidents() if run.status == "incident" else ():
+        if incident.run_id == run.run_id:
+            show_error(incident.reason)
 
 
 def _graph(run: Run, observations: Sequence[Observation], decisions: Sequence[Decision]) -> None:
@@ -80,38 +80,34 @@ def _flow() -> Flow:
 
 def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Decision]) -> None:
     """The tab stands in the address; only the one that is open asks the ledger."""
-    ledger = company().ledger
-    plans, done, facts, timing, stops, versions = st.tabs(
-        ["Proposals", "Effects", "Facts", "Timing", "Incidents", "Versions"], key="tab", on_change="rerun", bind="query-params"
-    )
-    with plans:
-        if plans.open:
-            show(proposal_list(ledger.proposals(run.run_id), decisions, ledger.effects(run.run_id)))
-    with done:
-        if done.open:
-            show(view.effect_table(ledger.effects(run.run_id)))
-    with facts:
-        if facts.open:
-            _facts(run, looks(observations))
-    with timing:
-        if timing.open:
-            show(timing_table(timings(observations, run.started_at)))
-            if asked := summary(ledger.model_calls(run.run_id)):
-                st.text(label(asked, 400))
-    with stops:
-        if stops.open:
-            show(view.incident_list(_stops(run)))
-    with versions:
-        if versions.open:
-            show(view.version_table(run))
+    ledger, run_id = company().ledger, run.run_id
+    tabs: dict[str, Callable[[], None]] = {
+        "Proposals": lambda: show(proposal_list(ledger.proposals(run_id), decisions, ledger.effects(run_id))),
+        "Effects": lambda: show(view.effect_table(ledger.effects(run_id))),
+        "Facts": lambda: _facts(run, attempts(observations)),
+        "Timing": lambda: _timing(run, observations),
+        "Incidents": lambda: show(view.incident_list(_stops(run))),
+        "Versions": lambda: show(view.version_table(run)),
+    }
+    for tab, draw_tab in zip(st.tabs(list(tabs), key="tab", on_change="rerun", bind="query-params"), tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw_tab()
+
+
+def _timing(run: Run, observations: Sequence[Observation]) -> None:
+    show(timing_table(timings(observations, run.started_at)))
+    if asked := summary(company().ledger.model_calls(run.run_id)):
+        st.text(label(asked, 400))
 
 
 def _facts(run: Run, last: int) -> None:
-    """What a look read, each with its raw record behind a click."""
-    look = last
+    """What an attempt read, each with its raw record behind a click."""
+    attempt: int | None = last
     if last > 1:
-        look = st.segmented_control("Look", range(1, last + 1), default=last, required=True, key=f"look_{run.run_id}_{last}")
-    found = company().ledger.facts(run.run_id, look) if look else []
+        options, key = range(1, last + 1), f"attempt_{run.run_id}_{last}"
+        attempt = st.segmented_control("Attempt", options, default=last, required=True, key=key)
+    found = company().ledger.facts(run.run_id, attempt) if attempt else []
     if not found:
         st.text("Nothing was read yet.")
     with st.container(gap="xxsmall", key="run_facts"):
@@ -123,11 +119,7 @@ def _facts(run: Run, last: int) -> None:
 
 
 def _stops(run: Run) -> list[AuditEntry]:
-    found = [
-        entry
-        for kind in ("incident_opened", "run_resumed", "run_abandoned")
-        for entry in company().desk.audit_page(run_id=run.run_id, kind=kind)
-    ]
+    found = [entry for kind in INCIDENT_KINDS for entry in company().desk.audit_page(run_id=run.run_id, kind=kind)]
     return sorted(found, key=lambda entry: entry.seq)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import altair as alt
@@ -10,7 +10,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import chip, joined, label, markup, plain, show, words
+from dashboard.markup import chip, html_table, joined, label, markup, plain, show, words
 from dashboard.rail import took
 from dashboard.views.run import OUTCOME_KINDS
 from dashboard.visitor import enter
@@ -28,7 +28,7 @@ DATES = "dates"
 DAYS = (date(2000, 1, 1), date(2099, 12, 31))
 HEIGHT_PX = 180
 #: of the states, in their order: waiting and what needs attention warm, what is done calm; on light as on dark
-_COLOURS = ("#5b93d8", "#9cc3f5", "#d6526b", "#2f9e6e", "#9bb8a8", "#9a9aa6", "#e0a33a", "#7a4b52")
+_COLORS = ("#5b93d8", "#9cc3f5", "#d6526b", "#2f9e6e", "#9bb8a8", "#9a9aa6", "#e0a33a", "#7a4b52")
 #: the largest unit in which the longest time is at least two: name, seconds
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 #: runs on a page
@@ -40,7 +40,7 @@ _NOTHING: Mapping[str, Any] = {
 
 
 def valid_zone(name: str | None) -> str:
-    """The name of a zone of time that the browser told, if there is such a zone, else UTC."""
+    """The name of a zone of time that the browser names, if there is such a zone, else UTC."""
     return name if name in available_timezones() else "UTC"
 
 
@@ -60,19 +60,12 @@ def read_back(key: str, given: str) -> str | int | date | None:
 
 
 def run_filter(
-    *,
-    text: str = "",
-    mission: str = "",
-    verdict: str = "",
-    state: str = "",
-    person: str = "",
-    period: str = "30 days",
-    between: tuple[date | None, date | None] = (None, None),
-    zone: str = "UTC",
-    today: date,
-) -> RunFilter:
+    *, text: str = "", mission: str = "", verdict: str = "", state: str = "", person: str = "", period: str = "30 days",
+    between: tuple[date | None, date | None] = (None, None), zone: str = "UTC", today: date,
+) -> RunFilter:  # fmt: skip
     """The filter for what was chosen. `between` counts with the period "dates" only; both days are in it."""
-    first, last = between if period == DATES else (_first(period, today), None)
+    days = PERIODS.get(period, 30)
+    first, last = between if period == DATES else (today - timedelta(days=days - 1) if days else None, None)
     is_status = state in get_args(RunStatus)
     return RunFilter(
         text=text.strip(), mission=mission, verdict=verdict,
@@ -90,33 +83,23 @@ def days_shown(wanted: RunFilter, found: Sequence[Mapping[str, Any]], zone: str,
     )
 
 
-def _first(period: str, today: date) -> date | None:
-    days = PERIODS.get(period, 30)
-    return None if days is None else today - timedelta(days=days - 1)
-
-
 def _midnight(day: date | None, zone: str) -> datetime | None:
     return None if day is None else datetime.combine(day, time(), ZoneInfo(zone))
 
 
 def run_table(runs: Sequence[Run], zone: str) -> Markup:
     """Rows of one height each; the links that open them stand beside it."""
-    return markup(
-        '<table class="rs-table"><thead><tr><th>Mission</th><th>Event</th><th>Verdict</th><th>State</th>'
-        '<th class="m-num" title="{}">Started</th><th class="m-num">Took</th><th>Run</th></tr></thead><tbody>{}</tbody></table>',
-        zone, joined(_row(run, ZoneInfo(zone)) for run in runs),
-    )  # fmt: skip
+    started = markup('<span title="{}">Started</span>', zone)
+    columns = {"Mission": "", "Event": "m-dim", "Verdict": "", "State": "", started: "m-num", "Took": "m-num"}
+    return html_table("rs-table", {**columns, "Run": "m-mono m-dim"}, (_cells(run, ZoneInfo(zone)) for run in runs))
 
 
-def _row(run: Run, zone: ZoneInfo) -> Markup:
+def _cells(run: Run, zone: ZoneInfo) -> Sequence[Any]:
     state = run.outcome or run.status
-    lasted = took(run.ended_at - run.started_at) if run.ended_at else ""
-    return markup(
-        '<tr><td>{}</td><td class="m-dim">{}</td><td>{}</td><td>{}</td><td class="m-num">{:%Y-%m-%d %H:%M}</td>'
-        '<td class="m-num">{}</td><td class="m-mono m-dim">{}</td></tr>',
-        words(plain(run.event.mission, 60)), words(plain(run.event.name.split(".")[-1], 60)),
-        words(plain(run.verdict or "", 60)), chip(words(state), OUTCOME_KINDS.get(state, "")), run.started_at.astimezone(zone),
-        lasted, plain(run.run_id, 60),
+    return (
+        words(plain(run.event.mission, 60)), words(plain(run.event.name.split(".")[-1], 60)), words(plain(run.verdict or "", 60)),
+        chip(words(state), OUTCOME_KINDS.get(state, "")), f"{run.started_at.astimezone(zone):%Y-%m-%d %H:%M}",
+        took(run.ended_at - run.started_at) if run.ended_at else "", plain(run.run_id, 60),
     )  # fmt: skip
 
 
@@ -130,14 +113,13 @@ def counts(by_day: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def count_strip(total: int, counted: Mapping[str, int], decisions: int) -> Markup:
     """The numbers above the charts."""
-    pieces = [_number(total, "run" if total == 1 else "runs", "")]
-    pieces += [_number(number, words(state), OUTCOME_KINDS.get(state, "")) for state, number in counted.items()]
-    pieces.append(_number(decisions, "decision" if decisions == 1 else "decisions", ""))
-    return markup('<div class="rs-counts">{}</div>', joined(pieces))
-
-
-def _number(number: int, what: str, kind: str) -> Markup:
-    return markup('<div class="rs-count rs-{}"><b>{:,}</b><span>{}</span></div>', kind or "plain", number, what)
+    numbers = [
+        ("plain", total, "run" if total == 1 else "runs"),
+        *((OUTCOME_KINDS.get(state, "plain"), number, words(state)) for state, number in counted.items()),
+        ("plain", decisions, "decision" if decisions == 1 else "decisions"),
+    ]
+    template = '<div class="rs-count rs-{}"><b>{:,}</b><span>{}</span></div>'
+    return markup('<div class="rs-counts">{}</div>', joined(markup(template, *number) for number in numbers))
 
 
 def outcome_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date]) -> alt.Chart:
@@ -147,21 +129,10 @@ def outcome_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date]) 
         for row in by_day
     ]
     present = {row["outcome"] for row in by_day}
-    names = [words(state) for state in STATES if state in present]
-    colours = [colour for state, colour in zip(STATES, _COLOURS, strict=True) if state in present]
-    chart: alt.Chart = (
-        alt.Chart({"values": rows})
-        .mark_bar(binSpacing=0.5)
-        .encode(
-            x=_days(days),
-            y=alt.Y("runs:Q", title="runs started", axis=alt.Axis(tickMinStep=1, tickCount=4)),
-            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=_legend()),
-            order=alt.Order("order:Q"),
-            tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), "state:N", "runs:Q"],
-        )
-        .properties(height=HEIGHT_PX)
-    )
-    return chart
+    colors = {words(state): color for state, color in zip(STATES, _COLORS, strict=True) if state in present}
+    y = alt.Y("runs:Q", title="runs started", axis=alt.Axis(tickMinStep=1, tickCount=4))
+    chart = _chart(rows, days, y, "state", colors, ["runs:Q"])
+    return cast(alt.Chart, chart.mark_bar(binSpacing=0.5).encode(order=alt.Order("order:Q")))
 
 
 def decision_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date]) -> alt.Chart:
@@ -175,36 +146,31 @@ def decision_chart(by_day: Sequence[Mapping[str, Any]], days: tuple[date, date])
         for row in by_day
         for what, key in (("median", "median_s"), ("9 of 10 within", "p90_s"))
     ]
-    colours = alt.Scale(domain=["median", "9 of 10 within"], range=["#3b82d6", "#e0a33a"])
-    told = [alt.Tooltip("day:T", format="%Y-%m-%d"), "what:N", alt.Tooltip("time:Q", format=".1f", title=unit), "decisions:Q"]
-    chart: alt.Chart = (
-        alt.Chart({"values": rows})
-        .mark_line(point=alt.OverlayMarkDef(size=24), strokeWidth=2)
-        .encode(
-            x=_days(days),
-            y=alt.Y("time:Q", title=f"to decide, {unit}", axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=True)),
-            color=alt.Color("what:N", title=None, scale=colours, legend=_legend()),
-            tooltip=told,
-        )
-        .properties(height=HEIGHT_PX)
-    )
-    return chart
+    y = alt.Y("time:Q", title=f"to decide, {unit}", axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=True))
+    tooltip = [alt.Tooltip("time:Q", format=".1f", title=unit), "decisions:Q"]
+    chart = _chart(rows, days, y, "what", {"median": "#3b82d6", "9 of 10 within": "#e0a33a"}, tooltip)
+    return cast(alt.Chart, chart.mark_line(point=alt.OverlayMarkDef(size=24), strokeWidth=2))
+
+
+def _chart(
+    rows: list[dict[str, Any]], days: tuple[date, date], y: alt.Y, split_by: str, colors: Mapping[str, str], tooltip: list[Any]
+) -> Any:
+    """Something a day, split by a field whose values have these colors."""
+    domain = alt.Scale(domain=[_local(days[0]), _local(days[1] + timedelta(days=1))])
+    axis = alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8)
+    legend = alt.Legend(orient="top", direction="horizontal", symbolSize=60, offset=2, padding=0)
+    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
+    return alt.Chart({"values": rows}, height=HEIGHT_PX).encode(
+        x=alt.X("yearmonthdate(day):T", title=None, scale=domain, axis=axis), y=y,
+        color=alt.Color(f"{split_by}:N", title=None, scale=scale, legend=legend),
+        tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), f"{split_by}:N", *tooltip],
+    )  # fmt: skip
 
 
 def unit_for(seconds: Sequence[float]) -> tuple[str, int]:
     """The unit, and its seconds, in which the longest is readable."""
     longest = max(seconds, default=0.0)
     return next(((name, size) for name, size in _UNITS if longest >= 2 * size), _UNITS[-1])
-
-
-def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", direction="horizontal", symbolSize=60, offset=2, padding=0)
-
-
-def _days(days: tuple[date, date]) -> alt.X:
-    shown = alt.Scale(domain=[_local(days[0]), _local(days[1] + timedelta(days=1))])
-    axis = alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8)
-    return alt.X("yearmonthdate(day):T", title=None, scale=shown, axis=axis)
 
 
 def _local(day: date) -> str:
@@ -237,9 +203,8 @@ def _recall() -> None:
 
 def _remember() -> None:
     """Write what is asked for into the address."""
-    asked = {
-        key: str(st.session_state[key]) for key, nothing in _NOTHING.items() if st.session_state.get(key, nothing) != nothing
-    }
+    chosen = st.session_state
+    asked = {key: str(chosen[key]) for key, nothing in _NOTHING.items() if chosen.get(key, nothing) != nothing}
     st.session_state["runs_asked"] = asked
     if {key: st.query_params[key] for key in st.query_params} != asked:
         st.query_params.from_dict(asked)
@@ -262,10 +227,9 @@ def _rows(wanted: RunFilter, zone: str) -> None:
         links, rows = st.columns([1, 6.5], gap=None)
         with links, st.container(gap=None, key="runs_links"):
             st.text("Subject")
+            page = st.session_state["pages"]["run"]
             for run in found.runs:
-                st.page_link(
-                    st.session_state["pages"]["run"], label=label(run.event.subject, 60), query_params={"run": run.run_id}
-                )
+                st.page_link(page, label=label(run.event.subject, 60), query_params={"run": run.run_id})
         with rows:
             show(run_table(found.runs, zone))
     _pages(number, found.total, zone)
@@ -277,9 +241,8 @@ def _asked(zone: str, today: date) -> RunFilter:
     packs = company().runtime.context.packs
     with st.container(key="runs_filters"):
         find, missions, verdicts, states, people = st.columns([1.5, 1.2, 1.2, 1, 1])
-        text = find.text_input(
-            "Subject or run", key="find", placeholder="O-4471 or r-1a2b…", icon=":material/search:", on_change=_first_page,
-        )  # fmt: skip
+        hint = "O-4471 or r-1a2b…"
+        text = find.text_input("Subject or run", key="find", placeholder=hint, icon=":material/search:", on_change=_first_page)
         with missions:
             mission = _choice("Mission", "mission", sorted(packs))
         known = packs[mission].verdicts if mission in packs else {name for pack in packs.values() for name in pack.verdicts}
@@ -297,21 +260,18 @@ def _asked(zone: str, today: date) -> RunFilter:
     )  # fmt: skip
 
 
-def _choice(name: str, key: str, options: list[str], told: Callable[[str], str] = words) -> str:
+def _choice(name: str, key: str, options: list[str], shown: Callable[[str], str] = words) -> str:
     if st.session_state[key] not in options:
         st.session_state[key] = ""
-    chosen = st.selectbox(
-        name, ["", *options], key=key, format_func=lambda one: told(one) if one else "any", on_change=_first_page,
-    )  # fmt: skip
-    return chosen or ""
+    titles = {"": "any", **{one: shown(one) for one in options}}
+    return st.selectbox(name, list(titles), key=key, format_func=titles.__getitem__, on_change=_first_page) or ""
 
 
 def _period() -> tuple[str, tuple[date | None, date | None]]:
     with st.container(horizontal=True, vertical_alignment="center", key="runs_period"):
         period = st.segmented_control(
-            "Started", [*PERIODS, DATES], required=True, key="period", on_change=_first_page,
-            label_visibility="collapsed",
-        )  # fmt: skip
+            "Started", [*PERIODS, DATES], required=True, key="period", on_change=_first_page, label_visibility="collapsed"
+        )
         if period != DATES:
             return period or "30 days", (None, None)
         first = st.date_input("From", None, *DAYS, key="from", on_change=_first_page, width=150)

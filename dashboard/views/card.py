@@ -40,7 +40,7 @@ def who_approves(role: str, four_eyes: bool, approved_by: Sequence[str]) -> str:
 
 
 def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime, limits: Sequence[Standing] = ()) -> Markup:
-    """Subject, verdict and everything that is told in a word."""
+    """Subject, verdict, and chips and figures of one word."""
     approved = [one.by for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
     approval = proposal.approval
     chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
@@ -63,12 +63,17 @@ def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datet
         (f"{undoable} of {len(proposal.plan)}", "steps can be undone"),
         (plain(proposal.author, 60), f"proposed {until(proposal.created_at, now)}"),
     )
-    told = joined(markup("<span><b>{}</b> {}</span>", value, what) for value, what in facts)
+    figures = joined(markup("<span><b>{}</b> {}</span>", value, what) for value, what in facts)
     return markup(
         '<div class="c-head"><h2>{} <span class="c-verdict">{}</span></h2><div class="c-chips">{}</div></div>'
         '<div class="c-facts"><span>{}</span>{}</div>',
-        plain(run.event.subject, 80), words(proposal.verdict), joined(chips), words(run.event.mission), told,
+        plain(run.event.subject, 80), words(proposal.verdict), joined(chips), words(run.event.mission), figures,
     )  # fmt: skip
+
+
+def note(kind: str, *pieces: object) -> Markup:
+    """A line beside the card, of one of the kinds of `chip`; pieces that are no Markup are escaped."""
+    return markup('<div class="c-note m-{}">{}</div>', kind or "plain", markup(" ".join("{}" for _ in pieces), *pieces))
 
 
 def _deadline(proposal: Proposal, now: datetime) -> Markup:
@@ -87,9 +92,7 @@ def story(proposal: Proposal) -> Markup:
 def summary(proposal: Proposal, observations: Sequence[Observation]) -> Markup:
     """What a model wrote for whoever decides; nothing where the proposal is not a model's."""
     text = _summary_of(observations) if proposal.author in MODELS else ""
-    if not text:
-        return Markup("")
-    return markup('<div class="c-note m-info">{} {}</div>', chip("written by a model", "info"), plain(text, 800))
+    return note("info", chip("written by a model", "info"), plain(text, 800)) if text else Markup("")
 
 
 def _summary_of(observations: Sequence[Observation]) -> str:
@@ -108,43 +111,37 @@ def drifted(drift: Drift, since: datetime) -> Markup:
     """What has changed in the world since the proposal was made, and whether it matters."""
     at = f"{since:%H:%M}"
     if not drift.differences:
-        return markup('<div class="c-note">{} Nothing has changed since {} UTC.</div>', icon("check"), at)
-    lines = joined(markup("<li>{}</li>", _difference(one)) for one in drift.differences[:8])
-    more = len(drift.differences) - 8
-    if more > 0:
-        lines += markup("<li>and {} more</li>", more)
-    if not drift.reasons:
-        return markup(
-            '<div class="c-note m-info">{} Changed since {} UTC, and the proposal still holds:<ul>{}</ul></div>',
-            icon("update"), at, lines,
-        )  # fmt: skip
-    why = joined(markup("<li>{}</li>", plain(reason, 300)) for reason in drift.reasons[:6])
-    return markup(
-        '<div class="c-note m-warn">{} Changed since {} UTC. If you approve, the Mission looks again first:<ul>{}{}</ul></div>',
-        icon("warning"), at, lines, why,
-    )  # fmt: skip
+        return note("", icon("check"), f"Nothing has changed since {at} UTC.")
+    lines = [_difference(one) for one in drift.differences[:8]]
+    if len(drift.differences) > 8:
+        lines.append(markup("and {} more", len(drift.differences) - 8))
+    lines += [markup("{}", plain(reason, 300)) for reason in drift.reasons[:6]]
+    listed = markup("<ul>{}</ul>", joined(markup("<li>{}</li>", line) for line in lines))
+    if drift.reasons:
+        return note("warn", icon("warning"), f"Changed since {at} UTC. If you approve, the Mission looks again first:", listed)
+    return note("info", icon("update"), f"Changed since {at} UTC, and the proposal still holds:", listed)
 
 
 def _difference(one: Any) -> Markup:
-    where = " ".join(word for word in (one.tool.split(".")[0], one.record, _field(one.path)) if word)
+    where = plain(" ".join(word for word in (one.tool.split(".")[0], one.record, _field(one.path)) if word), 120)
     if one.unread:
         what = f"cannot be read now: {plain(one.after, 160)}" if one.unread == "now" else "could not be read then, and can be now"
-        return markup("{} {}", plain(where, 120), what)
-    if not one.path:
+    elif not one.path:
         what = "is new" if one.before is None else "is gone" if one.after is None else "now answers differently"
-        return markup("{} {}", plain(where, 120), what)
-    return markup("{} {}", plain(where, 120), _before_after(one.path, one.before, one.after))
+    else:
+        what = _before_after(one.path, one.before, one.after)
+    return markup("{} {}", where, what)
 
 
 def edited(proposal: Proposal, reader: str) -> Markup:
-    """That a person has edited the plan; its author is told that it waits for another one."""
-    said = f"Edited by {plain(proposal.author, 60)}: another person approves."
-    if proposal.author == reader:
-        said = "You edited this plan: it waits for another person, who approves it."
+    """That a person has edited the plan; its author reads that it waits for another one."""
+    who = plain(proposal.author, 60)
+    text = f"Edited by {who}: another person approves."
     if proposal.approval.own:
-        who = plain(proposal.author, 60)
-        said = f"{who} changed nothing but the tone of a letter, which policy leaves to the owner, and may approve it."
-    return markup('<div class="c-note m-info">{} {}</div>', icon("edit"), said)
+        text = f"{who} changed nothing but the tone of a letter, which policy leaves to the owner, and may approve it."
+    elif proposal.author == reader:
+        text = "You edited this plan: it waits for another person, who approves it."
+    return note("info", icon("edit"), text)
 
 
 def steps(
@@ -157,8 +154,7 @@ def steps(
     done = {effect.step: effect for effect in effects if effect.proposal_id == proposal.proposal_id}
     out = set(left_out)
     became = {after: before.plan[place] for place, after in pairs(before.plan, proposal.plan)} if before else {}
-    rows = []
-    part = None
+    rows, part = [], None
     for number, action in enumerate(proposal.plan, start=1):
         if action.get("part") and action["part"] != part:
             part = action["part"]
@@ -173,33 +169,23 @@ def steps(
 
 
 def _step(
-    number: int,
-    action: Mapping[str, Any],
-    changes: Sequence[Mapping[str, Any]],
-    effect: Effect | None,
-    out: bool,
+    number: int, action: Mapping[str, Any], changes: Sequence[Mapping[str, Any]], effect: Effect | None, out: bool,
     was: Mapping[str, Any] | None,
-) -> Markup:
+) -> Markup:  # fmt: skip
     """A row; `was` is the step before an edit, the same where there was none, and None of a step that the edit added."""
-    told = joined(
-        markup(
-            '<div class="c-change"><span class="c-where">{} {}</span> {}</div>',
-            change["system"], plain(change["record"], 60), _change(change),
-        )
-        for change in changes
-    )  # fmt: skip
+    details = joined(_change(change) for change in changes)
     if not changes and action.get("tool"):
-        told = markup('<div class="c-change"><span class="c-where">{}</span></div>', words(str(action["tool"]).split(".")[0]))
-    told += _edit(action, was)
+        details = markup('<div class="c-change"><span class="c-where">{}</span></div>', words(str(action["tool"]).split(".")[0]))
+    details += _edit(action, was)
     letter = action["args"].get("text")
     if isinstance(letter, str):
         worded = was is not None and was["args"].get("text") != letter
-        told += _letter(markup("The message, word for word{}", _writer(action)), letter, unfolded=worded)
+        details += _letter(markup("The message, word for word{}", _writer(action)), letter, unfolded=worded)
         if was is not None and worded:
-            told += _letter(Markup("The message before the edit"), str(was["args"].get("text")))
+            details += _letter(Markup("The message before the edit"), str(was["args"].get("text")))
     return markup(
         '<tr class="{}"><td class="m-num m-dim">{}</td><td><div class="c-says">{}</div>{}</td><td class="c-undo">{}</td></tr>',
-        "c-out" if out else "", number, plain(action["says"], 240), told, _outcome(action, effect, out),
+        "c-out" if out else "", number, plain(action["says"], 240), details, _outcome(action, effect, out),
     )  # fmt: skip
 
 
@@ -208,16 +194,11 @@ def _edit(action: Mapping[str, Any], was: Mapping[str, Any] | None) -> Markup:
     if was is None:
         return markup('<div class="c-change">{}</div>', chip("added", "warn"))
     args, before = action["args"], was["args"]
-    others = [name for name in dict.fromkeys([*before, *args]) if args.get(name) != before.get(name)]
-    return joined(
-        markup(
-            '<div class="c-change">{} {} {}</div>',
-            chip("edited", "warn"),
-            "message" if name == "text" else _field(name),
-            "text changed" if name == "text" else _before_after(name, before.get(name), args.get(name)),
-        )
-        for name in others
-    )  # fmt: skip
+    changed = {name: (before.get(name), args.get(name)) for name in [*before, *args] if args.get(name) != before.get(name)}
+    texts = {name: (_field(name), _before_after(name, *pair)) for name, pair in changed.items() if name != "text"}
+    if "text" in changed:
+        texts["text"] = ("message", Markup("text changed"))
+    return joined(markup('<div class="c-change">{} {} {}</div>', chip("edited", "warn"), *texts[name]) for name in changed)
 
 
 def _gone(action: Mapping[str, Any], by: str) -> Markup:
@@ -250,12 +231,14 @@ def _outcome(action: Mapping[str, Any], effect: Effect | None, out: bool) -> Mar
     undo = action.get("undo")
     if not undo:
         return markup('<span class="m-dim m-small" title="{}">cannot be undone</span>', "no action takes this back")
-    told = ", ".join(plain(value, 40) for value in undo["args"].values() if not isinstance(value, dict))
-    return markup('<span class="m-small" title="{}">{} undo</span>', f"{words(undo['name'])}: {told}", icon("undo"))
+    args = ", ".join(plain(value, 40) for value in undo["args"].values() if not isinstance(value, dict))
+    return markup('<span class="m-small" title="{}">{} undo</span>', f"{words(undo['name'])}: {args}", icon("undo"))
 
 
 def _change(change: Mapping[str, Any]) -> Markup:
-    return markup("{} {}", _field(str(change["field"])), _before_after(str(change["field"]), change["before"], change["after"]))
+    where, path = f"{change['system']} {plain(change['record'], 60)}", str(change["field"])
+    template = '<div class="c-change"><span class="c-where">{}</span> {} {}</div>'
+    return markup(template, where, _field(path), _before_after(path, change["before"], change["after"]))
 
 
 def _field(path: str) -> str:
@@ -266,36 +249,30 @@ def _field(path: str) -> str:
 def _before_after(path: str, before: Any, after: Any) -> Markup:
     if isinstance(before, dict) and isinstance(after, dict):  # of a record only what differs
         differing = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
-        return joined(
-            markup("{} {} ", _field(str(key)), _before_after(key, before.get(key), after.get(key))) for key in differing[:6]
-        )
+        parts = ((key, _before_after(key, before.get(key), after.get(key))) for key in differing[:6])
+        return joined(markup("{} {} ", _field(str(key)), part) for key, part in parts)
     return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', in_words(path, before), in_words(path, after))
 
 
 def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence[Fact], clauses: Mapping[str, Clause]) -> Markup:
     """Findings with the facts behind them, the clauses that decide, and what was considered and lost."""
     by_name = {fact.name: fact for fact in facts}
-    look = max((one.seq for one in observations if one.step == "gather" and one.kind == "event"), default=0)
-    findings = [one for one in observations if one.kind == "finding" and one.seq > look]
-    missing = [one for one in observations if one.kind == "missing" and one.seq > look]
+    began = max((one.seq for one in observations if one.step == "gather" and one.kind == "event"), default=0)
+    findings = [one for one in observations if one.kind == "finding" and one.seq > began]
+    missing = [one for one in observations if one.kind == "missing" and one.seq > began]
     times = Counter(one.evidence.get("finding") for one in findings)
-    told = joined(_finding(one, proposal, by_name, alone=times[one.evidence.get("finding")] == 1) for one in findings)
-    told += joined(markup('<li class="c-finding m-warn">{} {}</li>', icon("warning"), plain(one.text, 400)) for one in missing)
+    found = joined(_finding(one, proposal, by_name, alone=times[one.evidence.get("finding")] == 1) for one in findings)
+    found += joined(markup('<li class="c-finding m-warn">{} {}</li>', icon("warning"), plain(one.text, 400)) for one in missing)
     behind = {name for one in findings for name in one.evidence.get("facts", ())}
     others = joined(fact_chip(fact) for fact in facts if fact.name not in behind)
     if others:
-        told += markup('<li class="c-finding m-dim">Also read<div class="c-behind">{}</div></li>', others)
+        found += markup('<li class="c-finding m-dim">Also read<div class="c-behind">{}</div></li>', others)
     cited = joined(_clause(cite, clauses.get(str(cite["clause"]))) for cite in proposal.cites)
-    lost = joined(
-        markup(
-            "<li><b>{}</b> <span class=\"m-dim\">{}</span></li>",
-            plain(other["option"], 120), plain(other["lost_because"], 300),
-        )
-        for other in proposal.alternatives
-    )  # fmt: skip
+    row = '<li><b>{}</b> <span class="m-dim">{}</span></li>'
+    lost = joined(markup(row, plain(one["option"], 120), plain(one["lost_because"], 300)) for one in proposal.alternatives)
     return markup(
         '<h3>Findings</h3><ul class="c-findings">{}</ul><h3>Clauses</h3><div>{}</div><h3>Alternatives rejected</h3>{}',
-        told or markup('<li class="m-dim">No findings.</li>'),
+        found or markup('<li class="m-dim">No findings.</li>'),
         cited or markup('<span class="m-dim">No clause is cited.</span>'),
         markup('<ul class="c-lost">{}</ul>', lost) if lost else markup('<span class="m-dim">No other way was open.</span>'),
     )
@@ -304,15 +281,10 @@ def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence
 def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact], *, alone: bool) -> Markup:
     """A finding with the steps that answer it: `alone` where no other has its id, of another order of the plan, say."""
     finding = one.evidence.get("finding")
-    answers = [number for number, action in enumerate(proposal.plan, start=1) if alone and action.get("for") == finding]
-    behind = [facts[name] for name in one.evidence.get("facts", ()) if name in facts]
-    step = markup(
-        ' <span class="m-dim m-small">step {}</span>', ", ".join(map(str, answers))
-    ) if answers else Markup("")  # fmt: skip
-    return markup(
-        '<li class="c-finding">{}{}<div class="c-behind">{}</div></li>',
-        plain(one.text, 400), step, joined(fact_chip(fact) for fact in behind),
-    )  # fmt: skip
+    answers = [str(number) for number, action in enumerate(proposal.plan, start=1) if alone and action.get("for") == finding]
+    behind = joined(fact_chip(facts[name]) for name in one.evidence.get("facts", ()) if name in facts)
+    step = markup(' <span class="m-dim m-small">step {}</span>', ", ".join(answers)) if answers else ""
+    return markup('<li class="c-finding">{}{}<div class="c-behind">{}</div></li>', plain(one.text, 400), step, behind)
 
 
 def fact_chip(fact: Fact) -> Markup:
@@ -342,22 +314,20 @@ def _clause(cite: Mapping[str, Any], clause: Clause | None) -> Markup:
 
 def decided(decisions: Sequence[Decision]) -> Markup:
     """What people have said so far."""
+    template = '<div class="c-decision">{} <b>{}</b> <span class="m-dim">({}, {})</span> {}: “{}”</div>'
     return joined(
-        markup(
-            '<div class="c-decision">{} <b>{}</b> <span class="m-dim">({}, {})</span> {}: “{}”</div>',
-            icon("gavel"), plain(one.by, 60), one.role, clock(one.at), words(one.kind), plain(one.reason, 400),
-        )
+        markup(template, icon("gavel"), plain(one.by, 60), one.role, clock(one.at), words(one.kind), plain(one.reason, 400))
         for one in decisions
-    )  # fmt: skip
+    )
 
 
 def standing(run: Run, incidents: Sequence[str]) -> Markup:
     """Where a run stands after a decision, in a sentence."""
     if run.status == "running":
-        return markup('<div class="c-note m-info">{} Being worked on.</div>', icon("progress_activity"))
+        return note("info", icon("progress_activity"), "Being worked on.")
     if run.status == "incident":
-        told = "; ".join(plain(reason, 400) for reason in incidents)
-        return markup('<div class="c-note m-warn">{} Stopped as an incident: {}</div>', icon("warning"), told)
+        reasons = "; ".join(plain(reason, 400) for reason in incidents)
+        return note("warn", icon("warning"), f"Stopped as an incident: {reasons}")
     return Markup("")
 
 
@@ -365,5 +335,4 @@ def ended(run: Run) -> Markup:
     """How a run came out."""
     if run.status != "closed":
         return Markup("")
-    told = f"Closed: {words(run.verdict or '')}, {words(run.outcome or '')}."
-    return markup('<div class="c-note c-ended">{} {}</div>', icon("flag"), told)
+    return note("plain c-ended", icon("flag"), f"Closed: {words(run.verdict or '')}, {words(run.outcome or '')}.")

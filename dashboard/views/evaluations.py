@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 import rendering
-from dashboard.markup import clock, joined, markup, plain, share, words
+from dashboard.markup import clock, html_table, joined, markup, plain, share, words
 from evals.evaluation.comparison import KINDS, Comparison, Kind, Pair, differing_versions, is_exact, wrongs
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun
 
@@ -42,7 +42,10 @@ def run_rows(runs: Sequence[EvaluationRun]) -> list[dict[str, Any]]:
         {
             "when": run.at,
             "cases": run.cases,
-            **{figure.title: _percent(run.figures.get(ALL, {}).get(figure.name)) for figure in FIGURES},
+            **{
+                figure.title: None if (value := run.figures.get(ALL, {}).get(figure.name)) is None else value * 100
+                for figure in FIGURES
+            },
             "seconds": round(run.seconds, 1),
             "by": plain(run.by, 60),
             "code": plain(run.versions.get("code", "").replace(" with changes", "+"), 40),
@@ -53,21 +56,19 @@ def run_rows(runs: Sequence[EvaluationRun]) -> list[dict[str, Any]]:
 
 def over_time(runs: Sequence[EvaluationRun], figure: str) -> list[dict[str, Any]]:
     """[{"run": number from the oldest, "when": str, "mission": str, "value": per cent}], for a chart."""
-    rows = []
-    for number, run in enumerate(sorted(runs, key=lambda one: one.at), start=1):
-        for group, figures in run.figures.items():
-            value = figures.get(figure)
-            if value is not None:
-                rows.append({"run": number, "when": clock(run.at), "mission": mission_title(group), "value": value * 100})
-    return rows
+    return [
+        {"run": number, "when": clock(run.at), "mission": mission_title(group), "value": value * 100}
+        for number, run in enumerate(sorted(runs, key=lambda one: one.at), start=1)
+        for group, figures in run.figures.items()
+        if (value := figures.get(figure)) is not None
+    ]
 
 
 def figure_table(run: EvaluationRun) -> Markup:
     """The figures of a run: a row a mission, those over all last. What is not perfect stands out."""
-    heads = joined(markup('<th class="m-num" title="{}">{}</th>', figure.means, figure.title) for figure in FIGURES)
-    rows = joined(_figure_row(group, run.figures[group]) for group in groups_of(run))
-    head = markup('<tr><th>mission</th><th class="m-num">cases</th>{}</tr>', heads)
-    return markup('<table class="m-table m-eval">{}{}</table>', head, rows)
+    heads = (markup('<span title="{}">{}</span>', figure.means, figure.title) for figure in FIGURES)
+    columns: dict[str, str] = {"mission": "", "cases": "m-num", **dict.fromkeys(heads, "m-num")}
+    return html_table("m-table m-eval", columns, (_figure_row(group, run.figures[group]) for group in groups_of(run)))
 
 
 def groups_of(run: EvaluationRun) -> list[str]:
@@ -81,14 +82,19 @@ def mission_title(name: str) -> str:
     return "all missions" if name == ALL else words(plain(name, 60))
 
 
-def _figure_row(group: str, figures: Mapping[str, float | None]) -> Markup:
-    cells = joined(
-        markup('<td class="m-num {}">{}</td>', "" if is_perfect(figure, value) else "m-off", share(value))
-        for figure in FIGURES
-        for value in [figures.get(figure.name)]
-    )
-    name = markup('<td class="{}">{}</td>', "m-sum" if group == ALL else "", mission_title(group))
-    return markup('<tr>{}<td class="m-num">{}</td>{}</tr>', name, f"{figures.get('cases') or 0:,.0f}", cells)
+def _figure_row(group: str, figures: Mapping[str, float | None]) -> Sequence[Any]:
+    values = ((figure, figures.get(figure.name)) for figure in FIGURES)
+    cells = (share(value) if is_perfect(figure, value) else _styled("m-off", share(value)) for figure, value in values)
+    return _title(group), f"{figures.get('cases') or 0:,.0f}", *cells
+
+
+def _styled(css: str, text: object) -> Markup:
+    return markup('<span class="{}">{}</span>', css, text)
+
+
+def _title(group: str) -> Markup:
+    """The first cell of a row about a mission, or about all together."""
+    return _styled("m-sum" if group == ALL else "", mission_title(group))
 
 
 def minute(run: EvaluationRun) -> str:
@@ -116,15 +122,11 @@ def confusion(cases: Sequence[EvaluationCase], mission: str) -> Markup:
         return _matrix({(expected, given): number for (_, expected, given), number in pairs.items()})
     if not wrong:
         return markup('<p class="m-dim">All {} verdicts are the expected ones.</p>', f"{pairs.total():,}")
-    rows = joined(
-        markup(
-            '<tr><td>{}</td><td>{}</td><td class="m-off">{}</td><td class="m-num">{}</td></tr>',
-            mission_title(name), verdict_words(expected), verdict_words(given), number,
-        )
+    rows = (
+        (mission_title(name), verdict_words(expected), verdict_words(given), number)
         for (name, expected, given), number in sorted(wrong.items(), key=lambda item: -item[1])
-    )  # fmt: skip
-    head = markup('<tr><th>mission</th><th>expected</th><th>given</th><th class="m-num">cases</th></tr>')
-    return markup('<table class="m-table m-eval">{}{}</table>', head, rows)
+    )
+    return html_table("m-table m-eval", {"mission": "", "expected": "", "given": "m-off", "cases": "m-num"}, rows)
 
 
 def verdict_words(verdict: str) -> str:
@@ -135,21 +137,13 @@ def verdict_words(verdict: str) -> str:
 def _matrix(pairs: Mapping[tuple[str, str], int]) -> Markup:
     verdicts = sorted({verdict for pair in pairs for verdict in pair})
     heads = joined(markup('<th class="m-num"><span>{}</span></th>', verdict_words(given)) for given in verdicts)
-    rows = joined(
-        markup(
-            "<tr><th>{}</th>{}</tr>",
-            verdict_words(expected),
-            joined(_cell(pairs.get((expected, given), 0), expected == given) for given in verdicts),
-        )
-        for expected in verdicts
-    )
+    rows = []
+    for expected in verdicts:
+        numbers = [(pairs.get((expected, given), 0), "m-hit" if expected == given else "m-miss") for given in verdicts]
+        cells = (markup('<td class="m-num {}">{}</td>', kind if number else "", number or "·") for number, kind in numbers)
+        rows.append(markup("<tr><th>{}</th>{}</tr>", verdict_words(expected), joined(cells)))
     head = markup('<tr><th class="m-small">expected ↓ given →</th>{}</tr>', heads)
-    return markup('<div class="m-scroll"><table class="m-table m-eval m-matrix">{}{}</table></div>', head, rows)
-
-
-def _cell(number: int, right: bool) -> Markup:
-    kind = "" if not number else "m-hit" if right else "m-miss"
-    return markup('<td class="m-num {}">{}</td>', kind, number or "·")
+    return markup('<div class="m-scroll"><table class="m-table m-eval m-matrix">{}{}</table></div>', head, joined(rows))
 
 
 def case_rows(cases: Iterable[EvaluationCase]) -> list[dict[str, Any]]:
@@ -165,27 +159,20 @@ def case_rows(cases: Iterable[EvaluationCase]) -> list[dict[str, Any]]:
     ]
 
 
-def _percent(value: float | None) -> float | None:
-    return None if value is None else value * 100
-
-
 def version_table(a: EvaluationRun, b: EvaluationRun) -> Markup:
     """What differs in versions and files, or that nothing does."""
     differing = differing_versions(a, b)
     if not differing:
         return markup('<p class="m-dim">Nothing: the same code, policies, packs, catalogue and cases.</p>')
-    rows = joined(
-        markup(
-            '<tr><td>{}</td><td class="m-mono">{}</td><td class="m-mono">{}</td></tr>',
-            _version_name(name), plain(before or "–", 60), plain(after or "–", 60),
+    rows = (
+        (
+            plain(name, 60) if name.startswith("file ") else words(plain(name, 60)),
+            plain(before or "–", 60),
+            plain(after or "–", 60),
         )
         for name, before, after in differing
-    )  # fmt: skip
-    return markup('<table class="m-table m-eval"><tr><th>what</th><th>A</th><th>B</th></tr>{}</table>', rows)
-
-
-def _version_name(name: str) -> str:
-    return plain(name, 60) if name.startswith("file ") else words(plain(name, 60))
+    )
+    return html_table("m-table m-eval", {"what": "", "A": "m-mono", "B": "m-mono"}, rows)
 
 
 def mission_table(comparison: Comparison) -> Markup:
@@ -194,28 +181,21 @@ def mission_table(comparison: Comparison) -> Markup:
     groups = [*missions, ALL] if len(missions) > 1 else missions
     kinds: list[Kind] = [kind for kind in KINDS if kind != "unknown" or comparison.count(kind)]
     titles = ("cases", "exact A", "exact B", *(KINDS[kind] for kind in kinds))
-    heads = joined(markup('<th class="m-num">{}</th>', title) for title in titles)
-    rows = joined(_mission_row(comparison, group, kinds) for group in groups)
-    return markup('<table class="m-table m-eval"><tr><th>mission</th>{}</tr>{}</table>', heads, rows)
+    columns = {"mission": "", **dict.fromkeys(titles, "m-num")}
+    return html_table("m-table m-eval", columns, (_mission_row(comparison, group, kinds) for group in groups))
 
 
-def _mission_row(comparison: Comparison, mission: str, kinds: Sequence[Kind]) -> Markup:
+def _mission_row(comparison: Comparison, mission: str, kinds: Sequence[Kind]) -> Sequence[Any]:
     pairs = [pair for pair in comparison.pairs if mission in (ALL, pair.b.mission)]
     known = [pair for pair in pairs if pair.a.expected is not None and pair.b.expected is not None]
     exact = [
         share(sum(map(is_exact, side)) / len(known) if known else None)
         for side in ([pair.a for pair in known], [pair.b for pair in known])
     ]
-    cells = [(f"{len(pairs):,}", ""), *((one, "") for one in exact), *(_counted(comparison, kind, mission) for kind in kinds)]
-    numbers = joined(markup('<td class="m-num {}">{}</td>', kind, text) for text, kind in cells)
-    name = markup('<td class="{}">{}</td>', "m-sum" if mission == ALL else "", mission_title(mission))
-    return markup("<tr>{}{}</tr>", name, numbers)
-
-
-def _counted(comparison: Comparison, kind: Kind, mission: str) -> tuple[str, str]:
-    number = comparison.count(kind, mission)
-    colours: dict[Kind, str] = {"worse": "m-miss", "better": "m-hit"}
-    return (f"{number:,}" if number else "·", colours.get(kind, "") if number else "")
+    numbers = ((kind, comparison.count(kind, mission)) for kind in kinds)
+    colors: dict[Kind, str] = {"worse": "m-miss", "better": "m-hit"}
+    counts = (_styled(colors.get(kind, ""), f"{number:,}") if number else "·" for kind, number in numbers)
+    return _title(mission), f"{len(pairs):,}", *exact, *counts
 
 
 def kinds_of(comparison: Comparison, mission: str) -> dict[Kind, int]:
@@ -241,8 +221,8 @@ def pair_rows(pairs: Sequence[Pair], several_kinds: bool) -> list[dict[str, Any]
 def as_csv(cases: Iterable[EvaluationCase]) -> bytes:
     """A row a case for a spreadsheet."""
     figures = [figure.name for figure in FIGURES]
-    told = ["case", "mission", "expected", "given", "actions expected", "actions given", "approval", "at stake"]
-    return rendering.as_csv([*told, *figures], _rows(cases, figures)).encode()
+    columns = ["case", "mission", "expected", "given", "actions expected", "actions given", "approval", "at stake"]
+    return rendering.as_csv([*columns, *figures], _rows(cases, figures)).encode()
 
 
 def _rows(cases: Iterable[EvaluationCase], figures: Iterable[str]) -> Iterator[list[Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from dashboard.markup import chip, clock, dollars, joined, label, markup, plain, plain_lines, span, until, words
+from dashboard.markup import chip, clock, dollars, html_table, joined, label, markup, plain, plain_lines, span, until, words
 from dashboard.rail import long_text, took
 from dashboard.views.card import steps
 from ledger.authorization import steps_left_out
@@ -19,7 +19,10 @@ OUTCOME_KINDS: Mapping[str, str] = {
     "running": "info", "waiting": "info", "incident": "bad",
 }  # fmt: skip
 _EFFECT_KINDS: Mapping[str, str] = {"done": "good", "failed": "bad", "unknown": "bad", "executing": "info", "intended": "plain"}
-_INCIDENTS: Mapping[str, str] = {"incident_opened": "stopped", "run_resumed": "resumed", "run_abandoned": "closed for good"}
+#: rows of the audit log about incidents: what happened, and how it is marked
+INCIDENT_KINDS: Mapping[str, tuple[str, str]] = {
+    "incident_opened": ("stopped", "bad"), "run_resumed": ("resumed", "plain"), "run_abandoned": ("closed for good", "plain"),
+}  # fmt: skip
 _KINDS = {"ok": "good", "absent": "warn", "failed": "bad"}
 _STATUS_KINDS: Mapping[str, str] = {
     "pending": "info", "approved": "good", "automatic": "good", "rejected": "bad", "sent_back": "warn", "superseded": "plain",
@@ -33,21 +36,22 @@ def head(run: Run, proposal: Proposal | None, decisions: Sequence[Decision], now
     state = run.outcome or run.status
     labels = [chip(words(verdict), "plain", "verdict")] if verdict else []
     labels.append(chip(words(state), OUTCOME_KINDS.get(state, ""), "outcome" if run.outcome else "status"))
-    told = [
+    about = [
         words(run.event.mission), run.event.name, run.run_id, f"started {clock(run.started_at)}",
         *_standing(run, proposal, decisions, now),
+        *([f"asked for by {run.event.requested_by}"] if run.event.requested_by else ()),
     ]  # fmt: skip
-    if run.event.requested_by:
-        told.append(f"asked for by {run.event.requested_by}")
     return markup(
-        '<div class="r-head"><h1>{}</h1>{}</div><p class="r-told">{}</p>',
-        plain(run.event.subject, 120), joined(labels), joined(markup("<span>{}</span>", plain(one, 200)) for one in told),
+        '<div class="r-head"><h1>{}</h1>{}</div><p class="r-about">{}</p>',
+        plain(run.event.subject, 120), joined(labels), joined(markup("<span>{}</span>", plain(one, 200)) for one in about),
     )  # fmt: skip
 
 
 def waits_for(proposal: Proposal, decisions: Sequence[Decision]) -> str:
     """Whom a proposal waits for, in words."""
     role = proposal.approval.role
+    if role == "none":
+        return "nobody"
     if not proposal.approval.four_eyes:
         return f"a {role}"
     first = [one.by for one in decisions if one.kind == "approve" and one.proposal_id == proposal.proposal_id]
@@ -67,37 +71,31 @@ def effect_table(effects: Sequence[Effect]) -> Markup:
     """Each action with what became of it, its key and its receipt."""
     if not effects:
         return markup('<p class="m-dim">Nothing was executed.</p>')
-    return markup(
-        '<table class="m-table r-effects"><thead><tr><th class="m-num">#</th><th>Action</th><th>Status</th>'
-        '<th class="m-num">At</th></tr></thead><tbody>{}</tbody></table>',
-        joined(_effect(one) for one in effects),
-    )
+    columns = {"#": "m-num", "Action": "", "Status": "", "At": "m-num"}
+    return html_table("m-table r-effects", columns, map(_effect, effects))
 
 
-def _effect(one: Effect) -> Markup:
-    became = Markup("")
+def _effect(one: Effect) -> Sequence[Any]:
+    result = Markup("")
     if one.receipt is not None:
         name = plain(one.receipt.get("receipt_id", ""), 60)
-        became = markup("<details><summary>receipt {}</summary>{}</details>", name, raw(one.receipt))
+        result = markup("<details><summary>receipt {}</summary>{}</details>", name, raw(one.receipt))
     elif one.error:
-        became = markup('<div class="r-error">{}</div>', plain_lines(one.error, 2_000))
-    return markup(
-        '<tr><td class="m-num">{}</td><td><b>{}</b> <span class="m-dim">{}</span>{}'
-        '<div class="m-dim r-key" title="idempotency key">key {}</div>{}</td>'
-        '<td>{}</td><td class="m-num">{:%H:%M:%S}</td></tr>',
-        one.step + 1, words(one.action), plain(one.tool, 80), arguments(one.args), plain(one.key, 60), became,
-        chip(one.status, _EFFECT_KINDS.get(one.status, "")), one.at,
+        result = markup('<div class="r-error">{}</div>', plain_lines(one.error, 2_000))
+    what = markup(
+        '<b>{}</b> <span class="m-dim">{}</span>{}<div class="m-dim r-key" title="idempotency key">key {}</div>{}',
+        words(one.action), plain(one.tool, 80), arguments(one.args), plain(one.key, 60), result,
     )  # fmt: skip
+    return one.step + 1, what, chip(one.status, _EFFECT_KINDS.get(one.status, "")), f"{one.at:%H:%M:%S}"
 
 
 def arguments(args: Mapping[str, Any]) -> Markup:
     """Arguments by name; a long text opens."""
-    return markup(
-        '<dl class="r-args">{}</dl>',
-        joined(
-            markup("<dt>{}</dt><dd>{}</dd>", words(plain(name, 60)), long_text(_value(value))) for name, value in args.items()
-        ),
+    texts = (
+        (name, value if isinstance(value, str) else orjson.dumps(value, default=str).decode()) for name, value in args.items()
     )
+    pairs = joined(markup("<dt>{}</dt><dd>{}</dd>", words(plain(name, 60)), long_text(text)) for name, text in texts)
+    return markup('<dl class="r-args">{}</dl>', pairs)
 
 
 def raw(value: Any) -> Markup:
@@ -107,51 +105,31 @@ def raw(value: Any) -> Markup:
 
 def incident_list(entries: Sequence[AuditEntry]) -> Markup:
     """What stopped the run, and who let it go on or closed it, from the run's audit entries."""
-    said = [one for one in entries if one.kind in ("incident_opened", "run_resumed", "run_abandoned")]
-    if not said:
+    stops = [one for one in entries if one.kind in INCIDENT_KINDS]
+    if not stops:
         return markup('<p class="m-dim">Nothing stopped this run.</p>')
-    return markup('<table class="m-table"><tbody>{}</tbody></table>', joined(_stop(one) for one in said))
-
-
-def _stop(one: AuditEntry) -> Markup:
-    by = f"{plain(one.body['by'], 80)}: " if one.body.get("by") else ""
-    return markup(
-        '<tr><td class="m-num">{}</td><td>{}</td><td>{}</td></tr>',
-        clock(one.at), chip(_INCIDENTS[one.kind], "bad" if one.kind == "incident_opened" else "plain"),
-        long_text(f"{by}{one.body.get('reason', '')}"),
-    )  # fmt: skip
+    texts = (": ".join(filter(None, (plain(one.body.get("by") or "", 80), str(one.body.get("reason", ""))))) for one in stops)
+    rows = ((clock(one.at), chip(*INCIDENT_KINDS[one.kind]), long_text(text)) for one, text in zip(stops, texts, strict=True))
+    return html_table("m-table", {"When": "m-num", "What": "", "Why": ""}, rows)
 
 
 def version_table(run: Run) -> Markup:
     """What the run started with, and the message it started from."""
-    rows = [*run.versions.items(), ("event", run.event.source_id), ("looked at as of", clock(run.event.as_of))]
-    body = joined(
-        markup('<tr><td class="m-dim">{}</td><td class="m-mono">{}</td></tr>', words(plain(name, 60)), plain(value, 200))
-        for name, value in rows
-    )
-    return markup(
-        '<table class="m-table r-versions"><tbody>{}</tbody></table><p class="m-dim">The message</p>{}',
-        body,
-        raw(run.event.trigger),
-    )
+    found = [*run.versions.items(), ("event", run.event.source_id), ("looked at as of", clock(run.event.as_of))]
+    rows = ((words(plain(name, 60)), plain(value, 200)) for name, value in found)
+    table = html_table("m-table r-versions", {"What": "m-dim", "Version": "m-mono"}, rows)
+    return table + markup('<p class="m-dim">The message</p>{}', raw(run.event.trigger))
 
 
 def trace(
-    run: Run,
-    observations: Sequence[Observation],
-    facts: Sequence[Fact],
-    proposals: Sequence[Proposal],
-    decisions: Sequence[Decision],
-    effects: Sequence[Effect],
-    audit: Sequence[AuditEntry],
-) -> bytes:
+    run: Run, observations: Sequence[Observation], facts: Sequence[Fact], proposals: Sequence[Proposal],
+    decisions: Sequence[Decision], effects: Sequence[Effect], audit: Sequence[AuditEntry],
+) -> bytes:  # fmt: skip
     """Everything about a run as JSON."""
-    return dumped(
-        {
-            "run": run, "observations": observations, "facts": facts, "proposals": proposals, "decisions": decisions,
-            "effects": effects, "audit": audit,
-        }
-    )  # fmt: skip
+    return dumped({
+        "run": run, "observations": observations, "facts": facts, "proposals": proposals, "decisions": decisions,
+        "effects": effects, "audit": audit,
+    })  # fmt: skip
 
 
 def dumped(value: Any) -> bytes:
@@ -159,12 +137,8 @@ def dumped(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
 
 
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-
-
-def looks(observations: Sequence[Observation]) -> int:
-    """How often the run looked at the world: each look begins with the event."""
+def attempts(observations: Sequence[Observation]) -> int:
+    """How often the run read the systems: each attempt begins with the event."""
     return sum(one.kind == "event" and one.step == "gather" for one in observations)
 
 
@@ -175,93 +149,66 @@ def fact_title(fact: Fact) -> str:
 
 def found(fact: Fact) -> str:
     """What came of a read, in words."""
-    if fact.status == "failed":
-        return "could not be read"
-    if fact.status == "absent":
-        return "no record"
-    if isinstance(fact.value, list):
-        return f"{len(fact.value)} record{'s' * (len(fact.value) != 1)}"
-    return "1 record"
+    if fact.status != "ok":
+        return "could not be read" if fact.status == "failed" else "no record"
+    number = len(fact.value) if isinstance(fact.value, list) else 1
+    return f"{number} record{'s' * (number != 1)}"
 
 
 def fact_head(fact: Fact, started_at: datetime) -> Markup:
     """What was asked, how it went and when."""
-    error = markup('<p class="r-error">{}</p>', plain(fact.error, 2_000)) if fact.error else Markup("")
-    told = f"read {took(fact.read_at - started_at)} after the start, {clock(fact.read_at)}"
-    return joined(
-        [
-            markup('<p class="m-small">{} <span class="m-dim">{}</span></p>', chip(fact.status, _KINDS[fact.status]), told),
-            error,
-            arguments(fact.args) if fact.args else Markup(""),
-        ]
-    )
+    error = markup('<p class="r-error">{}</p>', plain(fact.error, 2_000)) if fact.error else ""
+    when = f"read {took(fact.read_at - started_at)} after the start, {clock(fact.read_at)}"
+    template = '<p class="m-small">{} <span class="m-dim">{}</span></p>{}{}'
+    return markup(template, chip(fact.status, _KINDS[fact.status]), when, error, arguments(fact.args) if fact.args else "")
 
 
 def proposal_list(proposals: Sequence[Proposal], decisions: Sequence[Decision], effects: Sequence[Effect]) -> Markup:
     """All revisions; the newest is open. Each step stands with what became of it."""
     if not proposals:
         return markup('<p class="m-dim">Nothing is proposed yet.</p>')
-    newest_first = sorted(proposals, key=lambda one: -one.revision)
+    newest = max(one.revision for one in proposals)
     return joined(
-        _proposal(one, before_edit(one, proposals, decisions), decisions, effects, number == 0)
-        for number, one in enumerate(newest_first)
+        _proposal(one, before_edit(one, proposals, decisions), decisions, effects, one.revision == newest)
+        for one in sorted(proposals, key=lambda one: -one.revision)
     )
 
 
 def _proposal(
     one: Proposal, before: Proposal | None, decisions: Sequence[Decision], effects: Sequence[Effect], newest: bool
 ) -> Markup:
-    asked = "nobody" if one.approval.role == "none" else f"two people, {one.approval.role} or above"
-    if one.approval.role != "none" and not one.approval.four_eyes:
-        asked = f"a {one.approval.role}"
-    told = (
-        f"{dollars(one.money_at_stake_cents)} at stake · confidence {one.confidence:.0%} · needs {asked} · "
+    about = (
+        f"{dollars(one.money_at_stake_cents)} at stake · confidence {one.confidence:.0%} · needs {waits_for(one, [])} · "
         f"{clock(one.created_at)} · can be approved until {clock(one.expires_at)}"
     )
+    cites = [chip(f"{plain(cite['clause'], 40)} v{cite['version']}") for cite in one.cites]
+    rejected = [
+        markup('<li>{} <span class="m-dim">{}</span></li>', plain(other["option"]), plain(other["lost_because"], 2_000))
+        for other in one.alternatives
+    ]
+    decided = [_decided(given) for given in decisions if given.proposal_id == one.proposal_id]
     return markup(
         '<details class="r-proposal" {}><summary><b>Revision {}</b> by {}: {} {}</summary>'
         '<p class="m-dim m-small">{}</p>{}{}{}{}{}</details>',
         markup("open") if newest else "", one.revision, plain(one.author, 80), words(plain(one.verdict, 80)),
-        chip(words(one.status), _STATUS_KINDS.get(one.status, "")), told, long_text(one.rationale),
-        steps(one, effects, steps_left_out(one, decisions), before), _cites(one), _left(one),
-        _decided([given for given in decisions if given.proposal_id == one.proposal_id]),
+        chip(words(one.status), _STATUS_KINDS.get(one.status, "")), about, long_text(one.rationale),
+        steps(one, effects, steps_left_out(one, decisions), before), _part("Cites", '<div class="m-rail-chips">{}</div>', cites),
+        _part("Looked at and left", '<ul class="r-list">{}</ul>', rejected),
+        _part("Decided", '<ul class="r-list">{}</ul>', decided),
     )  # fmt: skip
 
 
-def _cites(one: Proposal) -> Markup:
-    if not one.cites:
-        return Markup("")
-    labels = joined(chip(f"{plain(cite['clause'], 40)} v{cite['version']}") for cite in one.cites)
-    return markup('<div class="r-part">Cites</div><div class="m-rail-chips">{}</div>', labels)
+def _part(title: str, template: str, pieces: Sequence[Markup]) -> Markup:
+    return markup('<div class="r-part">{}</div>{}', title, markup(template, joined(pieces))) if pieces else Markup("")
 
 
-def _left(one: Proposal) -> Markup:
-    if not one.alternatives:
-        return Markup("")
-    rows = joined(
-        markup("<li>{} <span class='m-dim'>{}</span></li>", plain(other["option"]), plain(other["lost_because"], 2_000))
-        for other in one.alternatives
-    )
-    return markup('<div class="r-part">Looked at and left</div><ul class="r-list">{}</ul>', rows)
-
-
-def _decided(decisions: Sequence[Decision]) -> Markup:
-    if not decisions:
-        return Markup("")
-    rows = joined(
-        markup(
-            '<li><b>{} ({}): {}</b> <span class="m-dim">{}</span>{}</li>',
-            plain(one.by, 80), one.role, _what(one), clock(one.at), long_text(f"“{one.reason}”"),
-        )
-        for one in decisions
-    )  # fmt: skip
-    return markup('<div class="r-part">Decided</div><ul class="r-list">{}</ul>', rows)
+def _decided(one: Decision) -> Markup:
+    template = '<li><b>{} ({}): {}</b> <span class="m-dim">{}</span>{}</li>'
+    return markup(template, plain(one.by, 80), one.role, _what(one), clock(one.at), long_text(f"“{one.reason}”"))
 
 
 def _what(one: Decision) -> str:
     if without := one.details.get("without"):
         return f"{one.kind} without {', '.join(plain(part, 40) for part in without)}"
-    for key in ("remark", "queue"):
-        if said := one.details.get(key):
-            return f"{one.kind}, {plain(said, 300)}"
-    return one.kind
+    remark = one.details.get("remark") or one.details.get("queue")
+    return f"{one.kind}, {plain(remark, 300)}" if remark else one.kind

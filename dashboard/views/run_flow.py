@@ -7,7 +7,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from dashboard.markup import joined, markup, words
+from dashboard.markup import html_table, markup, words
 from dashboard.rail import took
 from ledger.records import Decision, Observation, Run
 
@@ -22,12 +22,12 @@ _STYLES = (
 )
 #: where a decision sends the run, as `graphs.mission.after_decision` does
 _AFTER: Mapping[str, str] = {
-    "approve": "execute",
-    "edit": "propose",
-    "escalate": "propose",
-    "respond": "gather",
-    "reject": "close",
-}
+    "approve": "execute", "edit": "propose", "escalate": "propose", "respond": "gather", "reject": "close",
+}  # fmt: skip
+#: which step speaks after another; assess says something only where there is a risk model
+_NEXT: Mapping[str, str] = {
+    "gather": "diagnose", "diagnose": "ground", "ground": "propose", "assess": "propose", "propose": "check",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,11 @@ def step_now(run: Run, observations: Sequence[Observation], decisions: Sequence[
     last = observations[-1]
     if last.step == "review":
         return _AFTER.get(decisions[-1].kind, "decision") if decisions else "decision"
-    if last.step == "execute":  # a check there says that the run looks again
+    if last.step == "execute":  # a check there says that the run reads everything again
         return "gather" if last.kind == "check" else "execute"
     if last.step == "check":
         return "execute" if "proposal" in last.evidence else "propose"
-    # assess says something only where there is a risk model
-    return {"gather": "diagnose", "diagnose": "ground", "ground": "propose", "assess": "propose", "propose": "check"}.get(
-        last.step, last.step
-    )
+    return _NEXT.get(last.step, last.step)
 
 
 def steps_passed(steps: Sequence[str], observations: Sequence[Observation], decisions: Sequence[Decision]) -> set[str]:
@@ -103,24 +100,15 @@ def timing_table(found: Sequence[Timing]) -> Markup:
     """Step, seconds, and a bar; the bars compare the Mission's own time, for a person takes minutes."""
     longest = max((one.took_s for one in found if not one.waited), default=0.0) or 1.0
     own = sum(one.took_s for one in found if not one.waited)
-    rows = joined(_timing(one, longest) for one in found)
-    return markup(
-        '<table class="m-table r-timing"><thead><tr><th>Step</th><th class="m-num">After</th><th class="m-num">Took</th><th></th>'
-        "</tr></thead><tbody>{}</tbody>"
-        '<tfoot><tr><td>the Mission itself</td><td></td><td class="m-num">{:.2f} s</td><td></td></tr></tfoot></table>',
-        rows, own,
-    )  # fmt: skip
+    foot = '<tfoot><tr><td>the Mission itself</td><td></td><td class="m-num">{:.2f} s</td><td></td></tr></tfoot>'
+    columns = {"Step": "", "After": "m-num m-dim", "Took": "m-num", "": "r-bars"}
+    return html_table("m-table r-timing", columns, (_timing(one, longest) for one in found), foot=markup(foot, own))
 
 
-def _timing(one: Timing, longest: float) -> Markup:
-    bar = Markup("")
-    if not one.waited:
-        bar = markup('<span class="r-bar" style="width:{}%"></span>', max(1, round(100 * one.took_s / longest)))
+def _timing(one: Timing, longest: float) -> Sequence[object]:
+    bar = markup('<span class="r-bar" style="width:{}%"></span>', max(1, round(100 * one.took_s / longest)))
     step = f"{one.step}, a person" if one.waited else words(one.step)
-    return markup(
-        '<tr><td>{}</td><td class="m-num m-dim">{}</td><td class="m-num">{}</td><td class="r-bars">{}</td></tr>',
-        step, _seconds(one.began_s), _seconds(one.took_s), bar,
-    )  # fmt: skip
+    return step, _seconds(one.began_s), _seconds(one.took_s), "" if one.waited else bar
 
 
 def _seconds(seconds: float) -> str:

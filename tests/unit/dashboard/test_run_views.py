@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from dashboard.views.run import (
+    attempts,
     effect_table,
     fact_head,
     fact_title,
     head,
     incident_list,
-    looks,
     proposal_list,
     trace,
     version_table,
@@ -172,7 +172,7 @@ def test_facts_are_told_as_labels_without_markdown() -> None:
     assert fact_title(a_fact(value=[])).endswith("0 records")
     assert fact_title(a_fact(status="failed", value=None)).endswith("could not be read")
     assert "<img" not in fact_head(a_fact(status="failed", value=None, error=HOSTILE, args={"x": HOSTILE}), NOW)
-    assert looks([*UP_TO_CHECK, seen(6, "gather", "event", 9)]) == 2
+    assert attempts([*UP_TO_CHECK, seen(6, "gather", "event", 9)]) == 2
 
 
 def test_incidents_come_from_the_audit_log() -> None:
