@@ -1,6 +1,7 @@
 """Drafts of policies: the form that makes one, the list, what one would do, and what may become of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,12 +9,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import markup, show
+from dashboard.markup import markup, refusals, show, show_refused
 from dashboard.views.drafts import Field, changed_values, difference_table, draft_head, draft_rows, fields, grouped, items
 from dashboard.visitor import enter
 from dashboard.what_if import replayed, show_found
-from errors import MissionsError
-from evals.what_if.answer import WhatIf
 from graphs.policy_versions import approval_of, check, first_moment, is_stale, new_draft, put_in_force
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.drafting import Edit, differences, newest, parse_draft, redrafted
@@ -28,8 +27,8 @@ MOST_DRAFTS = 100
 MOST_CHARACTERS = 2_000
 #: in the address: whether the form is open
 _OPEN = "edit"
-#: in the session: the tab that is opened next, what was told last, what was found last
-GO_TO, _TOLD, _FOUND = "knowledge.go-to", "knowledge.told", "knowledge.what-if"
+#: in the session: the tab that is opened next, what is shown once, what was found last
+GO_TO, _MESSAGE, _FOUND = "knowledge.go-to", "knowledge.message", "knowledge.what-if"
 
 
 def show_draft(draft_id: str) -> None:
@@ -42,37 +41,28 @@ def show_draft(draft_id: str) -> None:
 def draw(person: Person) -> None:
     """The drafts, and the one that is asked for."""
     drafts = company().desk.policy_drafts(limit=MOST_DRAFTS)
-    if told := st.session_state.pop(_TOLD, None):
-        show(markup('<div class="k-told-once">{}</div>', told))
-    asked = st.query_params.get("draft", "")
-    if asked:
-        _asked(person, asked)
+    if message := st.session_state.pop(_MESSAGE, None):
+        show(markup('<div class="k-message">{}</div>', message))
+    if asked := st.query_params.get("draft", ""):
+        st.button("All drafts", icon=":material/arrow_back:", type="tertiary", on_click=_back)
+        with refusals(show_refused):
+            _draft(person, company().desk.policy_draft(asked))
         return
     if not drafts:
         st.text("There is no draft. Open a policy and draft a change; another person puts it in force.")
         return
-    now = datetime.now(UTC)
+    text = st.column_config.TextColumn
     event = st.dataframe(
-        safe(draft_rows(drafts, now)), key="knowledge.drafts", hide_index=True, on_select="rerun", selection_mode="single-row",
-        row_height=30,
+        safe(draft_rows(drafts, datetime.now(UTC))), key="knowledge.drafts", hide_index=True, on_select="rerun",
+        selection_mode="single-row", row_height=30,
         column_config={
-            "Policy": st.column_config.TextColumn(width=70), "Version": st.column_config.TextColumn(width=70),
-            "In force from": st.column_config.DateColumn(width=110), "Status": st.column_config.TextColumn(width=90),
-            "Drafted by": st.column_config.TextColumn(width=110), "When": st.column_config.TextColumn(width=100),
-            "Why": st.column_config.TextColumn(width="large"),
+            "Policy": text(width=70), "Version": text(width=70), "In force from": st.column_config.DateColumn(width=110),
+            "Status": text(width=90), "Drafted by": text(width=110), "When": text(width=100), "Why": text(width="large"),
         },
     )  # fmt: skip
     if rows := event["selection"]["rows"]:
         st.query_params["draft"] = drafts[rows[0]].draft_id
         st.rerun()
-
-
-def _asked(person: Person, draft_id: str) -> None:
-    st.button("All drafts", icon=":material/arrow_back:", type="tertiary", on_click=_back)
-    try:
-        _draft(person, company().desk.policy_draft(draft_id))
-    except MissionsError as error:
-        show(markup('<div class="k-refused">{}</div>', str(error)))
 
 
 def _back() -> None:
@@ -86,8 +76,9 @@ def _draft(person: Person, draft: PolicyDraft) -> None:
     stale = draft.status == "draft" and is_stale(draft, book)
     show(draft_head(draft, document.title, stale, datetime.now(UTC)))
     changes, become = st.columns([5, 3], gap="medium")
+    base = next((one for one in book.documents if (one.id, one.version) == (draft.policy_id, draft.base_version)), None)
     with changes:
-        if base := _base(draft):
+        if base is not None:
             show(difference_table(differences(base, document)))
         with st.expander("The whole document of the new version", icon=":material/description:"):
             st.code(draft.text, language=None, wrap_lines=True)
@@ -99,12 +90,6 @@ def _draft(person: Person, draft: PolicyDraft) -> None:
         st.text(f"{draft.policy_id} has changed since this was drafted. Withdraw this draft and draft the change again.")
     else:
         _what_if(draft)
-
-
-def _base(draft: PolicyDraft) -> Document | None:
-    """The version that a draft was made from."""
-    known = company().runtime.context.policies.documents
-    return next((one for one in known if (one.id, one.version) == (draft.policy_id, draft.base_version)), None)
 
 
 def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
@@ -120,12 +105,15 @@ def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
             show(markup("<p>{}</p>", _takes(draft)))
         reason = st.text_input("Reason", key=f"draft.reason.{draft.draft_id}", max_chars=2_000)
         with st.container(horizontal=True):
-            if not mine and st.button(
-                "Put in force", type="primary", icon=":material/gavel:", disabled=stale or not reason.strip()
-            ):
-                _put_in_force(draft, reason)
-            if st.button("Withdraw", icon=":material/delete:", disabled=not reason.strip()):
-                _withdraw(draft, reason)
+            blank = not reason.strip()
+            if not mine and st.button("Put in force", type="primary", icon=":material/gavel:", disabled=stale or blank):
+                with _redrawn():
+                    st.session_state[_MESSAGE] = _put_in_force(draft, reason)
+            if st.button("Withdraw", icon=":material/delete:", disabled=blank):
+                with _redrawn():
+                    company().desk.withdraw_draft(draft.draft_id, enter("read").name, reason)
+                    message = f"The draft of {draft.policy_id} version {draft.version} is withdrawn."
+                    st.session_state[_MESSAGE] = message
 
 
 def _takes(draft: PolicyDraft) -> str:
@@ -138,64 +126,37 @@ def _takes(draft: PolicyDraft) -> str:
     return f"It lets plans run with less approval than now. {who} must put it in force.{f' {agreed} agreed.' if agreed else ''}"
 
 
-def _put_in_force(draft: PolicyDraft, reason: str) -> None:
+def _put_in_force(draft: PolicyDraft, reason: str) -> str:
+    """What became of it, in a sentence."""
     person, here = enter("put_policy_in_force"), company()
-
-    def do() -> str:
-        with st.spinner("Putting the version in force"):
-            done = put_in_force(here.runtime, here.desk, here.settings, draft.draft_id, person.name, reason)
-        if done.draft.status != "in_force":
-            return done.left_undone
-        versions = f"{draft.policy_id} version {draft.version} is in force from {draft.in_force_from} on."
-        return f"{versions} {done.left_undone}".strip()
-
-    _do(do)
+    with st.spinner("Putting the version in force"):
+        done = put_in_force(here.runtime, here.desk, here.settings, draft.draft_id, person.name, reason)
+    if done.draft.status != "in_force":
+        return done.left_undone
+    return f"{draft.policy_id} version {draft.version} is in force from {draft.in_force_from} on. {done.left_undone}".strip()
 
 
-def _withdraw(draft: PolicyDraft, reason: str) -> None:
-    person = enter("read")
-
-    def do() -> str:
-        company().desk.withdraw_draft(draft.draft_id, person.name, reason)
-        return f"The draft of {draft.policy_id} version {draft.version} is withdrawn."
-
-    _do(do)
-
-
-def _do(what: Callable[[], str]) -> None:
-    try:
-        st.session_state[_TOLD] = what()
-    except MissionsError as error:
-        show(markup('<div class="k-refused">{}</div>', str(error)))
-        return
-    st.rerun()
+@contextmanager
+def _redrawn() -> Iterator[None]:
+    """Draw the page again after what is done inside; what is refused is shown."""
+    with refusals(show_refused):
+        yield
+        st.rerun()
 
 
 def _what_if(draft: PolicyDraft) -> None:
     """What the draft would do to recorded exceptions, replayed once and kept while the policies are the same."""
     show(markup('<h3 class="k-title">What it would do to recorded exceptions</h3>'))
-    found = _found(draft)
-    if found is None:
-        return
-    show_found(found, f"knowledge.flips.{draft.draft_id}", "the draft")
-
-
-def _found(draft: PolicyDraft) -> WhatIf | None:
     here, day = company(), first_moment(draft.in_force_from)
-    key = (draft.draft_id, here.runtime.context.policies.digest(day))
-    kept: tuple[tuple[str, str], WhatIf] | None = st.session_state.get(_FOUND)
-    if kept and kept[0] == key:
-        return kept[1]
     if here.tools.what_if is None:
         st.caption("This dashboard was opened without recorded exceptions to replay.")
-        return None
-    try:
-        found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=day))
-    except MissionsError as error:
-        show(markup('<div class="k-refused">{}</div>', str(error)))
-        return None
-    st.session_state[_FOUND] = (key, found)
-    return found
+        return
+    key = (draft.draft_id, here.runtime.context.policies.digest(day))
+    with refusals(show_refused):
+        if st.session_state.get(_FOUND, ("", None))[0] != key:
+            found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=day))
+            st.session_state[_FOUND] = (key, found)
+        show_found(st.session_state[_FOUND][1], f"knowledge.flips.{draft.draft_id}", "the draft")
 
 
 def is_open(person: Person) -> bool:
@@ -222,28 +183,31 @@ def draw_form(person: Person, base: Document) -> None:
     show(markup('<div class="k-head"><h2>{} <span>draft of version {}</span></h2></div>', base.id, base.version + 1))
     ids = [clause.id for clause in base.clauses]
     asked = st.query_params.get("clause")
-    chosen = st.pills(
-        "Clauses to change", ids, selection_mode="multi", default=[asked] if asked in ids else ids[:1], key=f"draft.clauses.{of}"
-    )
+    default, key = [asked] if asked in ids else ids[:1], f"draft.clauses.{of}"
+    chosen = st.pills("Clauses to change", ids, selection_mode="multi", default=default, key=key)
     edits: dict[str, Edit] = {}
     for clause in base.clauses:
         if clause.id in (chosen or ()):
             with st.container(border=True):
-                edits[clause.id] = _clause(clause, of)
-    edits = {clause_id: edit for clause_id, edit in edits.items() if edit.values or edit.prose is not None}
+                edit = _clause(clause, of)
+            if edit.values or edit.prose is not None:
+                edits[clause.id] = edit
     day, why = st.columns([1, 3])
-    in_force_from = day.date_input(
-        "In force from (UTC)", today + timedelta(days=1), min_value=today, key=f"draft.from.{of}", format="YYYY-MM-DD"
-    )
+    tomorrow, key = today + timedelta(days=1), f"draft.from.{of}"
+    in_force_from = day.date_input("In force from (UTC)", tomorrow, min_value=today, key=key, format="YYYY-MM-DD")
     reason = why.text_input("Why", key=f"draft.why.{of}", max_chars=MOST_CHARACTERS, placeholder="What should get better by it")
     if in_force_from == today:
         st.caption("From today on: runs of today that still wait were started with the present version, and become incidents.")
     ready = _preview(base, edits)
     with st.container(horizontal=True):
-        if st.button(
-            "Save the draft and see what it does", type="primary", icon=":material/save:", disabled=not (ready and reason.strip())
-        ):
-            _save(lambda: new_draft(company().settings, base, edits, in_force_from, reason))
+        title, missing = "Save the draft and see what it does", not (ready and reason.strip())
+        if st.button(title, type="primary", icon=":material/save:", disabled=missing):
+            with refusals(show_refused):
+                by = enter("draft_policy").name
+                with st.spinner("Checking the draft"):
+                    draft = company().desk.draft_policy(new_draft(company().settings, base, edits, in_force_from, reason), by)
+                close()
+                show_draft(draft.draft_id)
         st.button("Leave", on_click=close)
         if ready and not reason.strip():
             st.caption("Say why, and it can be saved.")
@@ -255,9 +219,8 @@ def _clause(clause: RawClause, of: str) -> Edit:
     for group in grouped(fields(clause.values)):
         across = 2 if any(field.kind == "list" for field in group) else 3
         for start in range(0, len(group), across):
-            for column, field in zip(
-                st.columns(across, vertical_alignment="bottom"), group[start : start + across], strict=False
-            ):
+            columns = st.columns(across, vertical_alignment="bottom")
+            for column, field in zip(columns, group[start : start + across], strict=False):
                 with column:
                     given[field.path] = _field(field, f"draft.{of}.{clause.id}.{field.path}")
     prose = st.text_area(
@@ -290,22 +253,8 @@ def _preview(base: Document, edits: Mapping[str, Edit]) -> bool:
     if not edits:
         st.caption("Nothing is changed yet.")
         return False
-    try:
+    with refusals(show_refused):
         text = redrafted(base.text, base.file, edits, version=base.version + 1, in_force_from=base.in_force_from)
         show(difference_table(differences(base, parse_draft(text))))
-    except MissionsError as error:
-        show(markup('<div class="k-refused">{}</div>', str(error)))
-        return False
-    return True
-
-
-def _save(make: Callable[[], Any]) -> None:
-    person = enter("draft_policy")
-    try:
-        with st.spinner("Checking the draft"):
-            draft = company().desk.draft_policy(make(), person.name)
-    except MissionsError as error:
-        show(markup('<div class="k-refused">{}</div>', str(error)))
-        return
-    close()
-    show_draft(draft.draft_id)
+        return True
+    return False

@@ -10,9 +10,9 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import chip, dollars, joined, markup, plain, show, words
+from dashboard.markup import chip, dollars, html_table, joined, markup, plain, refusals, show, show_refused, words
 from dashboard.visitor import enter
-from errors import BadInput, MissionsError
+from errors import BadInput
 from evals.what_if.answer import Answer, Flip, Way, WhatIf
 from knowledge_index.changing import read_change
 from ledger.permissions import may
@@ -33,7 +33,7 @@ WAYS: Mapping[Way, tuple[str, str]] = {
     "more_approval": ("same plan, more approval", "warn"),
     "less_approval": ("same plan, less approval", "warn"),
 }
-#: of broken cases these many are told of
+#: of broken cases these many are named
 MOST_BROKEN = 3
 
 
@@ -56,10 +56,8 @@ def draw(person: Person) -> None:
     if asked:
         enter("draft_policy")
         st.session_state.pop(_FOUND, None)
-        try:
+        with refusals(show_refused):
             st.session_state[_FOUND] = _ask(written, [file.getvalue() for file in packs or ()])
-        except MissionsError as error:
-            show(markup('<div class="k-refused">{}</div>', str(error)))
     if found := st.session_state.get(_FOUND):
         show_found(found, "what-if.flips", "the change")
 
@@ -87,11 +85,11 @@ def replayed(ask: Callable[..., WhatIf]) -> WhatIf:
     """The answer to a question that takes seconds, which is asked with `on_progress`. Raises what that raises."""
     bar = st.progress(0.0, "Replaying recorded exceptions")
 
-    def told(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         bar.progress(done / total, f"Replaying recorded exceptions, as it is and as it would be: {done:,} of {total:,} replays")
 
     try:
-        return ask(on_progress=told)
+        return ask(on_progress=on_progress)
     finally:
         bar.empty()
 
@@ -115,11 +113,10 @@ def show_found(found: WhatIf, key: str, change: str) -> None:
         st.caption("Choose a case to see both plans.")
         return
     flip = found.flips[rows[0]]
-    before, after = st.columns(2, gap="medium")
-    with before:
-        show(answer_card("with the present version", flip.before, flip.after))
-    with after:
-        show(answer_card(f"with {change}", flip.after, flip.before))
+    sides = (("with the present version", flip.before, flip.after), (f"with {change}", flip.after, flip.before))
+    for column, side in zip(st.columns(2, gap="medium"), sides, strict=True):
+        with column:
+            show(answer_card(*side))
 
 
 def moved(cents: int) -> str:
@@ -129,15 +126,14 @@ def moved(cents: int) -> str:
 
 def headline(found: WhatIf) -> Markup:
     """How many flip, which way, and what money is at stake before and after."""
-    number = len(found.flips)
-    told = f"of {found.cases:,} recorded exceptions would get a different answer"
+    of = f"of {found.cases:,} recorded exceptions would get a different answer"
     chips = joined(chip(f"{count:,} {WAYS[way][0]}", WAYS[way][1]) for way, count in found.ways.items())
     shift = found.at_stake_after_cents - found.at_stake_before_cents
     stake = f"{dollars(found.at_stake_before_cents)} → {dollars(found.at_stake_after_cents)} at stake over all of them"
     return markup(
         '<div class="k-figures"><div><b>{}</b> {}<div class="k-chips">{}</div></div>'
         '<div><b>{}</b> <span class="m-dim">{}</span></div></div>',
-        f"{number:,}", told, chips, moved(shift), stake,
+        f"{len(found.flips):,}", of, chips, moved(shift), stake,
     )  # fmt: skip
 
 
@@ -145,45 +141,37 @@ def broken(found: WhatIf) -> Markup:
     """Cases that could not be answered any more; empty where there is none."""
     if not found.broken:
         return Markup("")
-    told = joined(
+    named = joined(
         markup("<li>{} ({}): {}</li>", plain(one.case_id, 80), words(one.mission), plain(one.error, 200))
         for one in found.broken[:MOST_BROKEN]
     )
     head = f"{len(found.broken):,} recorded exceptions could not be answered any more, such as:"
-    return markup('<div class="k-broken">{}<ul>{}</ul></div>', head, told)
+    return markup('<div class="k-broken">{}<ul>{}</ul></div>', head, named)
 
 
 def money_table(found: WhatIf) -> Markup:
     """What the plans move by kind of money, before and after: only kinds that change; empty where none does."""
-    rows = joined(
-        markup(
-            '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num">{}</td><td class="m-num">{}</td></tr>',
-            words(row["kind"]), dollars(row["before_cents"]), dollars(row["after_cents"]), moved(row["moved_cents"]),
-        )
+    rows = [
+        (words(row["kind"]), dollars(row["before_cents"]), dollars(row["after_cents"]), moved(row["moved_cents"]))
         for row in found.money_rows()
         if row["moved_cents"]
-    )  # fmt: skip
-    if not rows:
-        return Markup("")
-    head = '<th>Money that plans move</th><th class="m-num">Now</th><th class="m-num">Then</th><th class="m-num">Moves</th>'
-    return markup('<table class="m-table k-money">{}{}</table>', Markup(f"<tr>{head}</tr>"), rows)
+    ]
+    columns = {"Money that plans move": "", "Now": "m-num", "Then": "m-num", "Moves": "m-num"}
+    return html_table("m-table k-money", columns, rows) if rows else Markup("")
 
 
 def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
     """A row a flip, for a table; money in dollars."""
     return [
         {
-            "Case": plain(flip.case_id, 80),
-            "Subject": plain(flip.subject, 80),
-            "Mission": words(flip.mission),
+            "Case": plain(flip.case_id, 80), "Subject": plain(flip.subject, 80), "Mission": words(flip.mission),
             "Verdict": _both(words(flip.before.verdict), words(flip.after.verdict)),
             "Approval": _both(flip.before.approval, flip.after.approval),
-            "At stake now": flip.before.at_stake_cents / 100,
-            "At stake then": flip.after.at_stake_cents / 100,
+            "At stake now": flip.before.at_stake_cents / 100, "At stake then": flip.after.at_stake_cents / 100,
             "Because of": ", ".join(flip.because_of) or "not told",
         }
         for flip in flips
-    ]
+    ]  # fmt: skip
 
 
 def _both(before: str, after: str) -> str:
@@ -192,28 +180,23 @@ def _both(before: str, after: str) -> str:
 
 def answer_card(title: str, answer: Answer, other: Answer) -> Markup:
     """One side of a flip: verdict, plan, approval; actions that the other side has not are marked."""
-    kept = [_same(action) for action in other.actions]
+    others = [(action["name"], repr(action["args"])) for action in other.actions]
     actions = joined(
-        markup('<li{}>{} <span class="m-dim">{}</span></li>', _mark(action, kept), words(action["name"]), _arguments(action))
+        markup(
+            '<li{}>{} <span class="m-dim">{}</span></li>',
+            Markup("" if (action["name"], repr(action["args"])) in others else ' class="k-other"'),
+            words(action["name"]), _arguments(action["args"]),
+        )
         for action in answer.actions
-    )
+    )  # fmt: skip
     money = f"{dollars(answer.at_stake_cents)} at stake · approval: {answer.approval}"
     template = '<div class="k-answer"><div class="m-dim m-small">{}</div><b>{}</b><div class="m-small">{}</div><ol>{}</ol></div>'
     return markup(template, title, words(answer.verdict), money, actions)
 
 
-def _same(action: Mapping[str, Any]) -> tuple[str, str]:
-    return str(action["name"]), repr(action["args"])
-
-
-def _mark(action: Mapping[str, Any], kept: Sequence[tuple[str, str]]) -> Markup:
-    return Markup("") if _same(action) in kept else Markup(' class="k-other"')
-
-
-def _arguments(action: Mapping[str, Any]) -> str:
-    told = [f"{words(name)} {_argument(name, value)}" for name, value in action["args"].items()]
-    return plain(", ".join(told), 240)
-
-
-def _argument(name: str, value: Any) -> str:
-    return dollars(value) if name.endswith("_cents") and isinstance(value, int) else plain(value, 60)
+def _arguments(args: Mapping[str, Any]) -> str:
+    shown = (
+        (name, dollars(value) if name.endswith("_cents") and isinstance(value, int) else plain(value, 60))
+        for name, value in args.items()
+    )
+    return plain(", ".join(f"{words(name)} {value}" for name, value in shown), 240)

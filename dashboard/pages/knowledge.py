@@ -1,6 +1,7 @@
 """Knowledge: policies in their versions, search as the Missions search, and drafts until somebody else puts them in force."""
 
 import time
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,22 +9,22 @@ import streamlit as st
 
 from dashboard import policy_drafts, what_if
 from dashboard.company import company
-from dashboard.markup import joined, label, markup, show
+from dashboard.markup import joined, label, markup, show, show_refused
 from dashboard.views.knowledge import (
     STATES,
     citation_table,
     citing_table,
     clause_card,
+    clause_text,
     hit_card,
     listed,
     policy_head,
     policy_rows,
-    said,
     shown_in,
     state,
     use_table,
     uses,
-)
+)  # fmt: skip
 from dashboard.visitor import enter
 from errors import MissionsError
 from graphs.policy_versions import first_moment
@@ -48,27 +49,17 @@ def draw() -> None:
     person = enter("read")
     if asked := st.session_state.pop(policy_drafts.GO_TO, None):  # a draft was just saved
         st.session_state["tab"] = asked
-    policies, search, drafts, asking = st.tabs(
-        ["Policies", "Search", "Drafts", "What if"], key="tab", on_change="rerun", bind="query-params"
-    )
-    if search.open:
-        with search:
-            _search()
-    elif drafts.open:
-        with drafts:
-            policy_drafts.draw(person)
-    elif asking.open:
-        with asking:
-            what_if.draw(person)
-    else:
-        with policies:
-            _policies(person)
+    draws = {"Policies": _policies, "Search": _search, "Drafts": policy_drafts.draw, "What if": what_if.draw}
+    tabs = st.tabs(list(draws), key="tab", on_change="rerun", bind="query-params")
+    place = next((number for number, tab in enumerate(tabs) if tab.open), 0)
+    with tabs[place]:
+        list(draws.values())[place](person)
 
 
 def _policies(person: Person) -> None:
     book, today = company().runtime.context.policies, datetime.now(UTC).date()
     for sentence in company().runtime.policies_in_force.messages():
-        show(markup('<div class="k-refused">{}</div>', sentence))
+        show_refused(sentence)
     left, right = st.columns([10, 17], gap="medium")
     with left:
         chosen = _choose(book, today)
@@ -99,18 +90,17 @@ def _choose(book: PolicyBook, today: date) -> Document | None:
     rows = policy_rows(found, today, _citations(), company().desk.open_drafts())
     # the key holds what is listed: a choice of a row means nothing in another list
     key = f"{_LIST}.{hash(tuple((one.id, one.version) for one in found))}"
+    text_column, number_column = st.column_config.TextColumn, st.column_config.NumberColumn
     event = st.dataframe(
         safe(rows), key=key, hide_index=True, on_select="rerun", selection_mode="single-row-required", row_height=29,
         height=38 + 29 * min(len(rows), MOST_ROWS),
         column_order=[name for name in rows[0] if name != "State" or wanted not in STATES],
         selection_default={"selection": {"rows": [place]}},
         column_config={
-            "Policy": st.column_config.TextColumn(width=48),
-            "Title": st.column_config.TextColumn(width=130),
-            "Version": st.column_config.NumberColumn("v", width=28),
-            "State": st.column_config.TextColumn(width=80),
-            "Cited": st.column_config.NumberColumn(width=46, help="Proposals that cite a clause of it, over all versions"),
-            "Drafts": st.column_config.NumberColumn(width=50, help="Drafts that wait to be put in force"),
+            "Policy": text_column(width=48), "Title": text_column(width=130), "Version": number_column("v", width=28),
+            "State": text_column(width=80),
+            "Cited": number_column(width=46, help="Proposals that cite a clause of it, over all versions"),
+            "Drafts": number_column(width=50, help="Drafts that wait to be put in force"),
         },
         placeholder="",
     )  # fmt: skip
@@ -131,26 +121,29 @@ def _policy(person: Person, book: PolicyBook, policy: Document, today: date) -> 
     with st.container(horizontal=True, vertical_alignment="center", key="k-head"):
         show(policy_head(policy, today))
         if may(person, "draft_policy") and policy.version == newest:
-            st.button(
-                "Draft a change", icon=":material/edit:", on_click=policy_drafts.open_for, args=(st.query_params.get("clause"),)
-            )
+            clause = st.query_params.get("clause")
+            st.button("Draft a change", icon=":material/edit:", on_click=policy_drafts.open_for, args=(clause,))
     ids = [raw.id for raw in policy.clauses]
     asked = st.query_params.get("clause")
     clause_id = st.pills(
         "Clause", [EVERY, *ids], default=asked if asked in ids else EVERY, required=True, label_visibility="collapsed",
         key=f"knowledge.clauses.{policy.id}.{policy.version}",
     )  # fmt: skip
-    rendered = _rendered(book, policy, today)
-    cited = _times()
+    # with their numbers, at a day on which the version was, is or will be in force
+    day = max(policy.in_force_from, min(today, policy.in_force_until or today))
+    rendered = {one: clause for one, clause in book.in_force(first_moment(day)).items() if clause.policy_id == policy.id}
+    cited: Counter[str] = Counter()
+    for row in _citations():
+        cited[row["clause"]] += row["proposals"]
     if clause_id in ids:
         st.query_params["clause"] = clause_id
         raw = next(raw for raw in policy.clauses if raw.id == clause_id)
-        _clause(book, raw, rendered.get(clause_id), cited.get(clause_id, 0))
+        _clause(book, raw, rendered.get(clause_id), cited[clause_id])
         return
     st.query_params.pop("clause", None)
     if policy.intro:
-        show(markup('<div class="m-text k-text m-dim">{}</div>', said(policy.intro)))
-    show(joined(clause_card(raw, rendered.get(raw.id), cited.get(raw.id, 0)) for raw in policy.clauses))
+        show(markup('<div class="m-text k-text m-dim">{}</div>', clause_text(policy.intro)))
+    show(joined(clause_card(raw, rendered.get(raw.id), cited[raw.id]) for raw in policy.clauses))
 
 
 def _clause(book: PolicyBook, raw: RawClause, clause: Clause | None, cited: int) -> None:
@@ -165,12 +158,6 @@ def _clause(book: PolicyBook, raw: RawClause, clause: Clause | None, cited: int)
     show(markup('<div class="k-about">{}</div>', joined(parts)))
 
 
-def _rendered(book: PolicyBook, policy: Document, today: date) -> dict[str, Clause]:
-    """The clauses of a version with their numbers, at a day on which it was, is or will be in force."""
-    day = max(policy.in_force_from, min(today, policy.in_force_until or today))
-    return {one: clause for one, clause in book.in_force(first_moment(day)).items() if clause.policy_id == policy.id}
-
-
 def _citations() -> list[dict[str, Any]]:
     """Who cited what how often; counted over all proposals, so not at every click."""
     at, rows = st.session_state.get(_CITED, (0.0, []))
@@ -180,14 +167,7 @@ def _citations() -> list[dict[str, Any]]:
     return list(rows)
 
 
-def _times() -> dict[str, int]:
-    times: dict[str, int] = {}
-    for row in _citations():
-        times[row["clause"]] = times.get(row["clause"], 0) + row["proposals"]
-    return times
-
-
-def _search() -> None:
+def _search(_: Person) -> None:
     """The question, the moment and the clauses found: the same search that grounds a proposal."""
     today = datetime.now(UTC).date()
     book = company().runtime.context.policies
@@ -201,9 +181,8 @@ def _search() -> None:
     at = first_moment(day) + timedelta(days=1, seconds=-1)
     clauses = book.in_force(at)
     if not query.strip():
-        st.caption(
-            f"{len(clauses)} clauses are in force then. They are compared by meaning, as when a Mission grounds a proposal."
-        )
+        there = f"{len(clauses)} clauses are in force then."
+        st.caption(f"{there} They are compared by meaning, as when a Mission grounds a proposal.")
         return
     try:
         hits = company().runtime.context.knowledge.search(query, int(number), as_of=at)

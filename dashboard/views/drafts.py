@@ -10,7 +10,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from dashboard.markup import chip, clock, joined, markup, plain, plain_lines, until
-from dashboard.views.knowledge import shown, titled
+from dashboard.views.knowledge import headed, shown, titled
 from knowledge_index.drafting import PolicyDifference, leaves
 from ledger.policies import PolicyDraft
 from ledger.records import ROLES
@@ -44,16 +44,10 @@ def grouped(of: Iterable[Field]) -> list[list[Field]]:
 
 
 def _kind(path: str, value: Any) -> FieldKind:
+    kinds: dict[type, FieldKind] = {bool: "flag", int: "whole", float: "number", list: "list"}
     name = path.rsplit(".", 1)[-1]
-    if isinstance(value, bool):
-        return "flag"
-    if isinstance(value, int):
-        return "whole"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, list):
-        return "list"
-    return "role" if (name == "role" or name.endswith("_role")) and value in ROLES[1:] else "text"
+    is_role = (name == "role" or name.endswith("_role")) and value in ROLES[1:]
+    return next((kind for of, kind in kinds.items() if isinstance(value, of)), "role" if is_role else "text")
 
 
 def changed_values(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,21 +73,16 @@ def items(text: str) -> list[str]:
 
 def difference_table(differences: Iterable[PolicyDifference]) -> Markup:
     """Old and new, a row a value; texts with what went and what came."""
-    rows = joined(_value_row(one) if one.name else _text_row(one) for one in differences)
     head = Markup('<tr><th>Clause</th><th>What</th><th class="m-num">Now</th><th class="m-num">Draft</th></tr>')
-    return markup('<table class="m-table k-diff">{}{}</table>', head, rows)
+    return markup('<table class="m-table k-diff">{}{}</table>', head, joined(map(_difference_row, differences)))
 
 
-def _value_row(one: PolicyDifference) -> Markup:
-    return markup(
-        '<tr><td>{}</td><td>{}</td><td class="m-num"><del>{}</del></td><td class="m-num"><ins>{}</ins></td></tr>',
-        one.clause, titled(one.name), shown(one.name, one.before), shown(one.name, one.after),
-    )  # fmt: skip
-
-
-def _text_row(one: PolicyDifference) -> Markup:
-    told = text_difference(one.before or "", one.after or "")
-    return markup('<tr><td>{}</td><td colspan="3" class="m-text k-text">{}</td></tr>', one.clause, told)
+def _difference_row(one: PolicyDifference) -> Markup:
+    if one.name:
+        row = '<tr><td>{}</td><td>{}</td><td class="m-num"><del>{}</del></td><td class="m-num"><ins>{}</ins></td></tr>'
+        return markup(row, one.clause, titled(one.name), shown(one.name, one.before), shown(one.name, one.after))
+    row = '<tr><td>{}</td><td colspan="3" class="m-text k-text">{}</td></tr>'
+    return markup(row, one.clause, text_difference(one.before or "", one.after or ""))
 
 
 def text_difference(before: str, after: str) -> Markup:
@@ -118,27 +107,22 @@ def draft_rows(drafts: Sequence[PolicyDraft], now: datetime) -> list[dict[str, A
     """A row a draft, for a table."""
     return [
         {
-            "Policy": draft.policy_id,
-            "Version": f"{draft.base_version} → {draft.version}",
-            "In force from": draft.in_force_from,
-            "Status": _STATUS[draft.status][0],
-            "Drafted by": plain(draft.drafted_by, 60),
-            "When": until(draft.drafted_at, now),
+            "Policy": draft.policy_id, "Version": f"{draft.base_version} → {draft.version}", "In force from": draft.in_force_from,
+            "Status": _STATUS[draft.status][0], "Drafted by": plain(draft.drafted_by, 60), "When": until(draft.drafted_at, now),
             "Why": plain(draft.reason, 200),
         }
         for draft in drafts
-    ]
+    ]  # fmt: skip
 
 
 def draft_head(draft: PolicyDraft, title: str, stale: bool, now: datetime) -> Markup:
     """What it is, where it stands, who wrote it and why, who settled it and why."""
     name, kind = _STATUS[draft.status]
     status = chip("stale", "bad", "the version it was made from has changed") if stale else chip(name, kind)
-    template = '<div class="k-head"><h2>{} <span>{}</span></h2>{}{}{}</div>'
     versions = chip(f"version {draft.base_version} → {draft.version}")
     was = draft.status == "withdrawn"
     day = chip(f"{'was to be ' if was else ''}in force from {draft.in_force_from}", "" if was else "info")
-    head = markup(template, draft.policy_id, plain(title, 100), versions, day, status)
+    head = headed(draft.policy_id, plain(title, 100), versions, day, status)
     lines = [_line("Drafted", draft.drafted_by, draft.drafted_at, draft.reason, now)]
     if draft.settled_at is not None:
         verb = "Put in force" if draft.status == "in_force" else "Withdrawn"
@@ -147,5 +131,5 @@ def draft_head(draft: PolicyDraft, title: str, stale: bool, now: datetime) -> Ma
 
 
 def _line(verb: str, by: str, at: datetime, reason: str, now: datetime) -> Markup:
-    template = '<div class="k-told"><span class="m-dim" title="{}">{} by {}, {}:</span> {}</div>'
+    template = '<div class="k-line"><span class="m-dim" title="{}">{} by {}, {}:</span> {}</div>'
     return markup(template, clock(at), verb, plain(by, 80), until(at, now), plain(reason, 2_000))

@@ -114,7 +114,7 @@ def test_the_clauses_that_show_numbers_of_another_are_named(book: PolicyBook) ->
 
 
 def test_code_in_a_clause_is_code_and_everything_else_is_text() -> None:
-    assert knowledge.said("use `a<b` or <b>") == "use <code>a&lt;b</code> or &lt;b&gt;"
+    assert knowledge.clause_text("use `a<b` or <b>") == "use <code>a&lt;b</code> or &lt;b&gt;"
 
 
 def test_hostile_text_is_escaped_wherever_it_stands() -> None:
