@@ -106,6 +106,7 @@ def closed_by_a_person(company: Company, run: Run) -> None:
     company.ledger.incident(run.run_id, "nobody works on it", utc_now())
     until = time.monotonic() + PATIENCE
     while True:
+        lapse(company, run)  # a worker that stands still prolongs nothing; the other threads of this process do
         try:
             settle(company.ledger, run.run_id, "close", "rita", "done by hand", utc_now())
             return
