@@ -1,7 +1,7 @@
 """The one tree of errors, split by who handles them.
 
     MissionsError
-    ├── BadInput        the person who gave it mends it: one sentence, non-zero exit, nothing half-done
+    ├── BadInput        the person who gave it fixes it: one sentence, non-zero exit, nothing half-done
     ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
     │   └── TooMany          a source has used up what it may hand in; who waits `after_s` may go on
     ├── NoAnswer        who asked a model goes on without it: the planner's plan, or what the text said by itself

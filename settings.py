@@ -160,7 +160,7 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise BadInput(f"MISSIONS_{name.upper()}: {first['msg']}; mend the variable or unset it") from error
+        raise BadInput(f"MISSIONS_{name.upper()}: {first['msg']}; fix the variable or unset it") from error
 
 
 def default_home() -> Path:

@@ -122,7 +122,7 @@ def read_yaml(file: Path, what: str) -> YamlDocument:
     try:
         return parse_yaml(file.read_bytes(), file, what)
     except OSError as error:
-        raise BadInput(f"{file}: the {what} cannot be read ({error.strerror}); mend it: name one that you may read") from error
+        raise BadInput(f"{file}: the {what} cannot be read ({error.strerror}); fix it: name one that you may read") from error
 
 
 def parse_yaml(text: bytes | str, file: Path, what: str, first_line: int = 1) -> YamlDocument:
@@ -158,7 +158,7 @@ def _fault(error: Exception, file: Path, what: str, first_line: int) -> BadInput
         why, remedy = "it is not plain text", "save it as UTF-8 text"
     else:
         why, remedy = str(error), "correct the value, or nest it less deeply"
-    return BadInput(f"{place}: the {what} cannot be read ({why}); mend it: {remedy}.")
+    return BadInput(f"{place}: the {what} cannot be read ({why}); fix it: {remedy}.")
 
 
 def instead(word: str, known: Collection[str]) -> str:
@@ -184,18 +184,18 @@ def _schema_sentence(model: type[BaseModel], error: ErrorDetails, what: str, see
     if error["type"] == "extra_forbidden":
         comma = ": a text with a comma in it needs quotes inside { }" if not re.fullmatch(r"\w+", name) else ""
         fields = _fields_at(model, path[:-1])
-        return f"{place}: «{name}» is not permitted here; mend it{comma or ': ' + instead(name, fields)}"
+        return f"{place}: «{name}» is not permitted here; fix it{comma or ': ' + instead(name, fields)}"
     if error["type"] == "missing":
-        return f"{place}: «{name}» is required here; mend it: add «{name}», as {see} tells"
+        return f"{place}: «{name}» is required here; fix it: add «{name}», as {see} describes"
     value = error["input"]
     if error["type"] == "string_type" and isinstance(value, bool | int | float | None):
         written = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        return f"{place}: {error['msg']}, and {written} is none; mend it: put it in quotes"
+        return f"{place}: {error['msg']}, and {written} is none; fix it: put it in quotes"
     if error["type"] in ("dict_type", "model_type", *_LISTS):
         shape = "lines with - in front" if error["type"] in _LISTS else "lines of the form `name: value`"
         kinds = {list: "a list", type(None): "nothing", dict: "a mapping"}
-        return f"{place}: {kinds.get(type(value), f'«{str(value)[:60]}»')} stands here; mend it: {shape} are expected, see {see}"
-    return f"{place}: {error['msg'].removeprefix('Value error, ')}; mend it"
+        return f"{place}: {kinds.get(type(value), f'«{str(value)[:60]}»')} stands here; fix it: {shape} are expected, see {see}"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}; fix it"
 
 
 def _fields_at(kind: Any, path: Sequence[str | int]) -> list[str]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.company import company
 from dashboard.markup import use_style
-from dashboard.visitor import account_menu, sign_in_page, visitor
+from dashboard.visitor import account_menu, enter, sign_in_page, visitor
 from ledger.permissions import Permission, may
 from ledger.records import Person
 
@@ -55,17 +55,18 @@ def pages_of(person: Person) -> list[st.Page]:
     """The pages of a person."""
     return [
         st.Page(
-            _drawing(name), title=title, icon=f":material/{icon}:", url_path=name, default=number == 0,
+            _drawing(name, permission), title=title, icon=f":material/{icon}:", url_path=name, default=number == 0,
             visibility="hidden" if name in UNLISTED else "visible",
         )
-        for number, (name, title, icon, _) in enumerate(allowed_pages(person))
+        for number, (name, title, icon, permission) in enumerate(allowed_pages(person))
     ]  # fmt: skip
 
 
-def _drawing(name: str) -> Callable[[], None]:
-    """Draws a page. It is imported then, so that nobody waits for the libraries of a page that nobody looks at."""
+def _drawing(name: str, permission: Permission) -> Callable[[], None]:
+    """Draws a page for whoever may see it. It is imported then: nobody waits for the libraries of a page that nobody looks at."""
 
     def draw() -> None:
+        enter(permission)
         import_module(f"dashboard.pages.{name}").draw()
 
     draw.__name__ = name

@@ -63,7 +63,7 @@ class Company:
             try:
                 runtime = self._stack.enter_context(open_runtime(self.settings))
                 break
-            except MissionsError as error:  # the pages say what is wrong, and somebody mends it
+            except MissionsError as error:  # the pages say what is wrong, and somebody fixes it
                 _log.warning("the runtime could not be opened: %s", error)
                 # there is nobody else who would try again
                 if not isinstance(error, TryAgain) or self._closing.wait(PASS_SECONDS):

@@ -85,7 +85,7 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
         raise BadInput(f"there is no Mission {mission[:60]!r}; the Missions are {', '.join(packs)}")
     if not nameable(source_id):
         raise BadInput(
-            f"«case_id or source_id» must be text of at most {LONGEST_NAME} characters without NUL or half characters; mend it"
+            f"«case_id or source_id» must be text of at most {LONGEST_NAME} characters without NUL or half characters; fix it"
         )
     name = trigger.get("event")
     if not isinstance(name, str) or name not in pack.trigger.events:
@@ -98,7 +98,7 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
             raise BadInput(f"the trigger does not name its subject; give it «{field}»")
     subject = pack.trigger.events[name].format_map({field: trigger[field] for field in fields})
     if not nameable(subject):
-        raise BadInput(f"«{fields[0]}» must be text of at most {LONGEST_NAME} characters without NUL or half characters; mend it")
+        raise BadInput(f"«{fields[0]}» must be text of at most {LONGEST_NAME} characters without NUL or half characters; fix it")
     return Event(source_id=source_id, name=name, mission=mission, subject=subject, trigger=trigger, as_of=_moment(as_of))
 
 

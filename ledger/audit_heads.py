@@ -139,7 +139,7 @@ class Heads:
     def _unusable(self, failed: OSError) -> BadInput:
         return BadInput(
             f"The heads of the audit log in {self.folder} cannot be read or written ({failed.strerror}): "
-            "mend the folder, or name another one in MISSIONS_AUDIT_HEADS."
+            "fix the folder, or name another one in MISSIONS_AUDIT_HEADS."
         )
 
     def _to_command(self, head: Head) -> None:

@@ -146,7 +146,7 @@ def _size(what: str, value: object) -> int:
     """The characters of a value that holds no others."""
     if isinstance(value, str):
         if not _keepable(value):
-            raise BadInput(f"{what} holds text with NUL or half characters: mend it.")
+            raise BadInput(f"{what} holds text with NUL or half characters: fix it.")
         return len(value)
     whole = isinstance(value, int) and -_MOST <= value < _MOST
     if value is None or whole or (isinstance(value, float) and math.isfinite(value)):

@@ -70,7 +70,7 @@ def embedded_url(folder: Path) -> str:
             return _start(folder, heard)
         except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as failed:
             raise BadInput(
-                f"The embedded PostgreSQL in {folder} did not start ({_reason(failed, heard)}): mend that, name an empty "
+                f"The embedded PostgreSQL in {folder} did not start ({_reason(failed, heard)}): fix that, name an empty "
                 f"folder, or name a PostgreSQL of your own in DATABASE_URL; its log is {folder / _DATA / 'log'}."
             ) from failed
 

@@ -51,7 +51,7 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     what = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in failed)
     kept = len(_done(proposal, effects)) - len(back)
     rest = f" {kept} step{'s' if kept > 1 else ''} before it cannot be undone or already was." if kept else ""
-    says = f"A step failed: {what}. The earlier steps are undone, last one first.{rest}"
+    says = f"A step failed: {what.rstrip('.')}. The earlier steps are undone, last one first.{rest}"
     handed = escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, catalogue)
     return {**handed, "plan": [*back, *handed["plan"]]}
 

@@ -101,7 +101,7 @@ class Expression:
         try:
             program = cel.compile(source)
         except ValueError as error:
-            raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); mend it") from error
+            raise BadInput(f"{where}: the condition «{source}» does not compile ({_first_line(error)}); fix it") from error
         bound = set(_BOUND_BY_MACRO.findall(source))
         functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
         names = frozenset(program.variables()) - bound

@@ -112,9 +112,9 @@ def read_invoice_file(file: Path) -> Invoice:
     except OSError as error:
         raise BadInput(f"{file}: cannot be read ({error.strerror}); give an invoice as JSON or as UBL 2.1") from error
     except ValidationError as error:
-        raise BadInput(f"{file}: {first_fault(error)}; mend it in the file") from error
+        raise BadInput(f"{file}: {first_fault(error)}; fix it in the file") from error
     except BadInput as error:
-        raise BadInput(f"{file}: {error}; give an invoice as JSON, or mend the file") from error
+        raise BadInput(f"{file}: {error}; give an invoice as JSON, or fix the file") from error
 
 
 def record(

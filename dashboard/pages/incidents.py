@@ -228,7 +228,7 @@ def _settling(run_id: str, unknown: StuckStep | None) -> None:
         if unknown:
             st.caption(f"Look up in {unknown.system} whether step {unknown.number} was done, then say so.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            hint = "What was mended, or why it is closed"
+            hint = "What you fixed, or why it is closed"
             reason = st.text_input("Reason", key=f"reason-{run_id}", max_chars=500, placeholder=hint)
             ways = _AFTER_UNKNOWN if unknown else _AFTER
             pressed = [how for how, says in ways.items() if st.form_submit_button(says, key=f"{how}-{run_id}")]

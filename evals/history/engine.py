@@ -154,7 +154,7 @@ def in_sentences(what: str, memory_mb: int) -> Iterator[None]:
         ) from error
     except (duckdb.DataError, duckdb.InvalidInputException, duckdb.NotSupportedError, duckdb.OperationalError) as error:
         first = str(error).splitlines()[0][:200]
-        raise BadInput(f"{what}: holds something that cannot be reckoned with ({first}); mend it") from error
+        raise BadInput(f"{what}: holds something that cannot be reckoned with ({first}); fix it") from error
 
 
 def opened(

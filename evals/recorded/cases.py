@@ -93,9 +93,9 @@ def parse_line(line: bytes, where: str) -> dict[str, Any]:
     try:
         raw = strict_json(line)
     except BadInput as error:
-        raise BadInput(f"{where}: {error}; mend the line or take it out") from error
+        raise BadInput(f"{where}: {error}; fix the line or take it out") from error
     if not isinstance(raw, dict):
-        raise BadInput(f"{where}: must be a JSON object; mend the line or take it out")
+        raise BadInput(f"{where}: must be a JSON object; fix the line or take it out")
     return raw
 
 

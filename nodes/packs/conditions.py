@@ -42,7 +42,7 @@ def compile_condition(source: str, where: str) -> Expression:
         found = _PLACE.search(str(error))
         at = source[int(found[1]) - 1 :].strip()[:30] if found else ""
         near = f" at «{at}»" if at and at != source.strip() else ""
-        raise BadInput(f"{where}: the condition «{source}» does not compile{near}; mend it: {_remedy(source)}") from error
+        raise BadInput(f"{where}: the condition «{source}» does not compile{near}; fix it: {_remedy(source)}") from error
 
 
 def _remedy(source: str) -> str:

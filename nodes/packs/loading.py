@@ -100,7 +100,9 @@ class Compiler:
 
     def _read(self, read: Read | ExtraRead, known: Collection[str], where: str, hint: str = "") -> None:
         if read.tool not in self.tools:
-            self._fail(f"{where} uses the unknown read tool {read.tool!r}; {instead(read.tool, self.tools)}")
+            self._fail(
+                f"{where} uses the unknown read tool {read.tool!r}; a new system first names its records in systems/company.yaml; {instead(read.tool, self.tools)}"
+            )
         takes = READ_TOOLS[read.tool].by if read.tool in READ_TOOLS else read.args
         if read.args.keys() != takes.keys():
             self._fail(f"{where}: {read.tool} takes {', '.join(takes) or 'nothing'}, not {', '.join(read.args) or 'nothing'}")
@@ -289,7 +291,7 @@ class Compiler:
         self.place = f"{self.file}, line {line_of(self.written, (*self.inside, *path))}"
 
     def _fail(self, sentence: str) -> None:
-        raise BadInput(f"{self.place}: {sentence.rstrip('.')}; mend the pack")
+        raise BadInput(f"{self.place}: {sentence.rstrip('.')}; fix the pack")
 
 
 def _computed(raw: Any) -> bool:

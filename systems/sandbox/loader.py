@@ -162,7 +162,7 @@ def _insert(connection: Connection, case_id: str, collection: str, found: list[M
                 connection.execute(insert(table), rows)
     except DBAPIError as error:
         problem = str(error.orig).partition("\n")[0]
-        raise BadInput(f"Case {case_id} has {collection} that no company could have ({problem}); mend the case.") from error
+        raise BadInput(f"Case {case_id} has {collection} that no company could have ({problem}); fix the case.") from error
 
 
 def _complete(connection: Connection, as_of: str, records: Records) -> None:

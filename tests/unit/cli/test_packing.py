@@ -63,7 +63,7 @@ YAML_MISTAKES = {
 @pytest.mark.parametrize("mistake", YAML_MISTAKES)
 def test_a_mistake_in_yaml_is_told_with_its_line_and_a_remedy(mistake: str, write: Write) -> None:
     old, new, remedy = YAML_MISTAKES[mistake]
-    with pytest.raises(BadInput, match=r"draft\.yaml, line \d+: .*mend it: ") as told:
+    with pytest.raises(BadInput, match=r"draft\.yaml, line \d+: .*fix it: ") as told:
         validate_pack(str(write(changed(old, new))))
     assert remedy in str(told.value)
     assert "\n" not in str(told.value)
@@ -83,7 +83,7 @@ SLIPS = {
         "says: Fraud score",
         "sais: Fraud score",
         "sais",
-        "«sais» is not permitted here; mend it: did you mean says",
+        "«sais» is not permitted here; fix it: did you mean says",
     ),
     "name": ("when: elevated && !signals", "when: elevatd && !signals", "- id: fraud.unexplained", "did you mean elevated"),
     "clause": ("score < FRD_3.from\n", "score < FRD_33.from\n", "elevated: pay", "no policy in force has the clause FRD-33"),
@@ -98,13 +98,13 @@ SLIPS = {
         "size(twins) > size(later_twins)",
         "size(twins) > size(later_twins",
         "- id: duplicate.subject",
-        "does not compile; mend it: close the (",
+        "does not compile; fix it: close the (",
     ),
     "hole of a sentence": (
         "is already {order.status}; no",
         "is {order.status and}; there",
         "- id: order.settled",
-        "does not compile at «and»; mend it: write && for «and»",
+        "does not compile at «and»; fix it: write && for «and»",
     ),
     "cited clause": (
         "returns, cites: [DUP-3]",
@@ -162,7 +162,7 @@ def test_a_slip_is_told_with_its_line_and_what_was_probably_meant(slip: str, wri
         validate_pack(str(write(text)))
     assert f"draft.yaml, line {line_of(place, text)}: " in str(told.value)
     assert said in str(told.value)
-    assert "mend" in str(told.value)
+    assert "fix" in str(told.value)
 
 
 @pytest.mark.parametrize(

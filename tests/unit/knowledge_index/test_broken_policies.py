@@ -42,9 +42,9 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
     [
         ("---\nid", "id", "FRD.md, line 1: the front matter is missing; begin"),
         ("owner: fraud\n---", "owner: fraud", "FRD.md, line 1: the front matter does not end; close"),
-        ("owner: fraud\n", "", "FRD.md, line 1: owner: «owner» is required here; mend it: add «owner»"),
+        ("owner: fraud\n", "", "FRD.md, line 1: owner: «owner» is required here; fix it: add «owner»"),
         ("owner: fraud\n", "owner: fraud\ncolour: red\n", "FRD.md, line 8: colour: «colour» is not permitted here"),
-        ("version: 1", "version: one", "FRD.md, line 4: version: Input should be a valid integer; mend it"),
+        ("version: 1", "version: one", "FRD.md, line 4: version: Input should be a valid integer; fix it"),
         ("version: 1", "version: true", "FRD.md, line 4: version: Input should be a valid integer"),
         ("version: 1", "version: 0", "FRD.md, line 4: version: Input should be greater than or equal to 1"),
         ("id: FRD", "id: frd", "FRD.md, line 2: id: String should match pattern '^[A-Z]{2,8}$'"),
@@ -68,7 +68,7 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
         (
             "below: 0.40",
             "below: &a [1]\nmore: *a",
-            "FRD.md, line 14: the policy cannot be read (an alias (*name) is not allowed); mend it",
+            "FRD.md, line 14: the policy cannot be read (an alias (*name) is not allowed); fix it",
         ),
         ("below: 0.40", "below: .nan", "FRD.md, line 13: the values below have the value nan"),
         ("below: 0.40", "below: 2025-01-01", "FRD.md, line 13: the values below have the value datetime.date"),

@@ -170,7 +170,7 @@ def test_a_wrong_pack_is_refused_with_file_and_place(load: Callable[[str], Pack]
 
 @pytest.mark.parametrize("text", ["mission: [", "- a\n- list", "", "mission: order_exception", "\x00", "a: &a [*a]"])
 def test_a_file_that_is_no_pack_is_refused(load: Callable[[str], Pack], text: str) -> None:
-    with pytest.raises(BadInput, match=r"broken\.yaml.*mend it"):
+    with pytest.raises(BadInput, match=r"broken\.yaml.*fix it"):
         load(text)
 
 

@@ -111,7 +111,7 @@ def test_an_expression_knows_its_free_names_and_functions() -> None:
 
 @pytest.mark.parametrize("source", ["order.", "1 +", "(", "a b", ""])
 def test_a_condition_that_does_not_compile_is_refused_with_its_place(source: str) -> None:
-    with pytest.raises(BadInput, match=r"^pack\.yaml, guard 3: .*mend it$"):
+    with pytest.raises(BadInput, match=r"^pack\.yaml, guard 3: .*fix it$"):
         Expression.compile(source, "pack.yaml, guard 3")
 
 
