@@ -100,9 +100,8 @@ class Compiler:
 
     def _read(self, read: Read | ExtraRead, known: Collection[str], where: str, hint: str = "") -> None:
         if read.tool not in self.tools:
-            self._fail(
-                f"{where} uses the unknown read tool {read.tool!r}; a new system first names its records in systems/company.yaml; {instead(read.tool, self.tools)}"
-            )
+            new = "the records of a new system stand in systems/company.yaml"
+            self._fail(f"{where} uses the unknown read tool {read.tool!r}; {new}; {instead(read.tool, self.tools)}")
         takes = READ_TOOLS[read.tool].by if read.tool in READ_TOOLS else read.args
         if read.args.keys() != takes.keys():
             self._fail(f"{where}: {read.tool} takes {', '.join(takes) or 'nothing'}, not {', '.join(read.args) or 'nothing'}")
