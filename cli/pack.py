@@ -19,9 +19,11 @@ from nodes.packs.description import Branch, flowchart, outline
 from nodes.packs.differences import PackDifference, differences
 from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
+from nodes.understanding import UNDERSTAND
 from rendering import plain
 from settings import settings
 from systems.catalogue import default_catalogue
+from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -39,7 +41,7 @@ def validate_pack(target: Annotated[str, typer.Argument(metavar="FILE", help="Th
     pack = _load(file)
     of_file = list(_file_hints(file, pack))
     _line(f"{pack.mission} is valid: {pack.title}, version {pack.version}, digest {pack.digest}; {_counts(pack)}.")
-    for hint in (*of_file, *hints(pack, default_catalogue())):
+    for hint in (*of_file, *hints(pack, default_catalogue()), *_unpinned(pack)):
         _line(f"hint: {hint}", "yellow")
 
 
@@ -121,6 +123,16 @@ def _file_hints(file: Path, pack: Pack) -> Iterator[str]:
     for mission, other in _missions():
         if other.name != file.name and mission == pack.mission:
             raise BadInput(f"{file}: {other.name} is a pack of {pack.mission} too; rename the mission of one of them")
+
+
+def _unpinned(pack: Pack) -> Iterator[str]:
+    """Tools that the pack needs and that every run of it would be refused."""
+    catalogue = default_catalogue()
+    needed = {catalogue[name].tool for part in pack.and_parts for name in part.actions if name in catalogue}
+    needed |= {read.tool for part in pack.and_parts for read in part.reads.values()}
+    for tool in load_config(settings().systems).unpinned(sorted(needed)):
+        if tool in needed - {UNDERSTAND}:
+            yield f"{tool} is not pinned, so every call of it is refused; review it and run `missions systems pin`"
 
 
 def _counts(pack: Pack) -> str:

@@ -370,7 +370,10 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         embedder = MiniLM()
         knowledge = stack.enter_context(_knowledge(settings, current, embedder))
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
-        systems = stack.enter_context(McpSystems(load_config(settings.systems), extra_env={"DATABASE_URL": url}))
+        config = load_config(settings.systems)
+        if unpinned := config.unpinned(action.tool for action in catalogue.values() if action.system in config.systems):
+            _log.warning("not pinned, so every call is refused: %s; review and run `missions systems pin`", ", ".join(unpinned))
+        systems = stack.enter_context(McpSystems(config, extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))
         understands = reasoning.reads.over(phrasebook, ledgers.reasoner) if reasoning.reads else phrasebook

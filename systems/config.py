@@ -186,6 +186,12 @@ class SystemsConfig:
         """The feeds of all systems that have one."""
         return [system.feed for system in self.systems.values() if system.feed]
 
+    def unpinned(self, tools: Iterable[str]) -> list[str]:
+        """The READ tools of these systems and the given tools ("wms.reserve") that nobody has pinned: each call is refused."""
+        wanted = [f"{system.name}.{name}" for system in self.systems.values() for name in sorted(system.reads)]
+        pinned = {f"{system}.{name}" for system, names in self.pins.items() for name in names}
+        return [tool for tool in dict.fromkeys([*wanted, *tools]) if tool not in pinned]
+
 
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
     """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""

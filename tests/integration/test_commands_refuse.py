@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -339,6 +340,16 @@ def test_pinning_writes_the_pins_beside_the_systems_file(url: str, tmp_path: Pat
     done = missions("systems", "pin", MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     assert set(json.loads((tmp_path / "pins.json").read_text())) == {"oms", "payments", "wms", "crm", "erp", "logistics"}
+
+
+def test_pinning_names_a_read_that_its_system_does_not_have(url: str, tmp_path: Path) -> None:
+    written = (CHECKOUT / "systems" / "systems.yaml").read_text("utf-8")
+    assert "get_order," in written
+    (tmp_path / "systems.yaml").write_text(written.replace("get_order,", "get_ordr,", 1), "utf-8")
+    done = missions("systems", "pin", MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert re.findall(r"(\S+) is not among them, since its system has no such tool", said) == ["oms.get_ordr"]
 
 
 def test_pinning_systems_of_ones_own_makes_no_sandbox_company(database_url: str, tmp_path: Path) -> None:

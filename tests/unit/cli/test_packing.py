@@ -1,5 +1,6 @@
 """Packs for people: what is wrong with one, what it is, what changed."""
 
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,7 +18,7 @@ from graphs.mission import mission_graph
 from nodes import pack as schema
 from nodes.packs.conditions import compile_condition
 from nodes.packs.description import label
-from settings import CHECKOUT
+from settings import CHECKOUT, settings
 from tests.actions import OPEN_CASE, REAUTHORIZE
 
 PACKS = CHECKOUT / "graphs" / "packs"
@@ -420,3 +421,23 @@ def test_the_reference_tells_every_key_of_the_schema() -> None:
     ]
     keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
     assert [key for key in sorted(keys) if not re.search(rf"`(?:\w+: )?{key}`", page)] == []
+
+
+def test_a_tool_that_the_pack_needs_and_nobody_pinned_gets_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systems = CHECKOUT / "systems"
+    (tmp_path / "systems.yaml").write_text((systems / "systems.yaml").read_text("utf-8"), "utf-8")
+    pins = json.loads((systems / "pins.json").read_text("utf-8"))
+    validate_pack(str(PACKS / "order_exception.yaml"))
+    assert "not pinned" not in " ".join(capsys.readouterr().out.split())
+    del pins["wms"]["confirm_reservation"], pins["oms"]["get_order"]
+    (tmp_path / "pins.json").write_text(json.dumps(pins), "utf-8")
+    with monkeypatch.context() as environment:
+        environment.setenv("MISSIONS_SYSTEMS", str(tmp_path / "systems.yaml"))
+        settings.cache_clear()
+        validate_pack(str(PACKS / "order_exception.yaml"))
+    settings.cache_clear()
+    said = " ".join(capsys.readouterr().out.split())
+    found = re.findall(r"hint: (\S+) is not pinned, so every call of it is refused", said)
+    assert found == ["oms.get_order", "wms.confirm_reservation"]
