@@ -4,7 +4,7 @@ Whoever shows a page or runs a command asks here, with the person as the ledger 
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 from errors import Refused
 from ledger.records import Person
@@ -52,6 +52,7 @@ def require(person: Person | None, permission: Permission) -> Person:
     return person
 
 
-def permissions(person: Person) -> frozenset[Permission]:
-    """Everything this person may."""
-    return frozenset(one for one in get_args(Permission) if may(person, one))
+def allowed(role: str) -> str:
+    """What a role may, in a sentence."""
+    *first, last = [doing for roles, doing in _MAY.values() if role in roles]
+    return f"May {' and '.join(filter(None, (', '.join(first), last)))}."

@@ -14,23 +14,12 @@ from dashboard.company import company
 from dashboard.markup import markup, plain, refusals, show, span, words
 from dashboard.visitor import enter, uses_oidc
 from ledger.admissions import Admission, AdmissionRequest
-from ledger.permissions import may, permissions
+from ledger.permissions import allowed, may
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.auth import ONE_TIME_DAYS, Account
 from rendering import safe
 
 #: what each permission lets a person do, in the order in which it is listed
-_MAY = {
-    "read": "see runs and their evidence",
-    "decide": "decide about proposals",
-    "settle_incident": "settle incidents",
-    "search_audit": "read the audit log",
-    "draft_policy": "draft policies",
-    "put_policy_in_force": "put policies in force",
-    "manage_people": "manage people",
-    "confirm_people": "confirm who may decide",
-    "write_in": "write in and follow the answer",
-}
 ON_A_PAGE = 25
 #: of the columns in pixels: all of them beside the person, on a screen of 1024
 WIDTHS = {"Name": 125, "Role": 98, "Customer": 75, "Signs in with": 135, "Signed in": 85}
@@ -61,14 +50,6 @@ def change(admission: Admission) -> str:
     of = f" of {admission.customer_id}" if admission.customer_id else ""
     becomes = {"role": f"be {words(admission.role)}{of}", "password": "have a new one-time password"}
     return f"{plain(admission.name, 80)} is to {becomes.get(admission.kind, 'have no second factor any more')}"
-
-
-def allowed(role: str) -> str:
-    """What a role may, in a sentence."""
-    customer = "C" if role == "customer" else None
-    may = permissions(Person(name="somebody", role=role, customer_id=customer))
-    *first, last = [what for permission, what in _MAY.items() if permission in may]
-    return f"May {' and '.join(filter(None, (', '.join(first), last)))}."
 
 
 def draw() -> None:
