@@ -18,6 +18,9 @@ from ledger.messages import TAKEN_OVER
 from ledger.records import Lease
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
+#: seconds after which whoever waits for a connection is refused, and a pool begins again: between tries of its own it
+#: pauses longer and longer, and would stay away for minutes after a database that was away for minutes
+GIVES_UP = 5.0
 
 
 class _Data(JsonPlusSerializer):
@@ -110,7 +113,7 @@ def open_pool(url: str) -> Pool:
         connection_class=Connection[dict[str, Any]],
         min_size=1,
         max_size=8,
-        # seconds, after which a run is driven on later
-        timeout=10,
+        timeout=GIVES_UP,
+        reconnect_timeout=GIVES_UP,
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
     )

@@ -17,12 +17,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import psycopg
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from errors import Refused, TakenOver, TryAgain, loggable
 from graphs.batches import run_schedule, schedules
+from graphs.checkpoints import GIVES_UP
 from graphs.feeds import poll
 from graphs.ingestion import Intake
 from ledger.jobs import DRIVE, forgotten
@@ -121,6 +123,8 @@ class MissionsWorker:
 
     async def _work(self) -> None:
         """Until asked to stop, or until the database is lost."""
+        # a pool asks a database that is away less and less often: it is opened when the database answers
+        await (await psycopg.AsyncConnection.connect(patient(self._runtime.database_url))).close()
         async with self._app.open_async():
             worker = self._worker = Worker(
                 self._app,
@@ -196,7 +200,8 @@ class MissionsWorker:
 
 
 def _app(intake: Intake, with_schedules: bool) -> App:
-    connector = PsycopgConnector(conninfo=patient(intake.runtime.database_url), min_size=1, max_size=4)
+    url = patient(intake.runtime.database_url)
+    connector = PsycopgConnector(conninfo=url, min_size=1, max_size=4, timeout=GIVES_UP, reconnect_timeout=GIVES_UP)
     app = App(connector=connector, periodic_defaults={"max_delay": LATEST})
 
     @app.task(name=DRIVE, retry=_UntilItAnswers())

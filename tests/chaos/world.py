@@ -40,8 +40,8 @@ from tests.chaos.processes import LEASE_SECONDS, PEOPLE, Life
 FORK = get_context("forkserver")
 FORK.set_forkserver_preload(["tests.chaos.preloaded"])
 CASES = recorded_cases()
-#: without any progress for so long, nothing more is waited for
-PATIENCE_SECONDS = 25.0
+#: without any progress for so long, nothing more is waited for: longer than any pause between two tries
+PATIENCE_SECONDS = 90.0
 _MARKS = count(1)
 
 
