@@ -36,7 +36,7 @@ from ledger.inbox import EventOrigin
 from ledger.invariants import check_restart
 from ledger.jobs import make_job_tables
 from ledger.migrate import migrate
-from ledger.records import Decision, DecisionKind, Event, Lease, NewObservation, Proposal, ProposalStatus, Run
+from ledger.records import Decision, DecisionKind, Event, Lease, Proposal, ProposalStatus, Run
 from ledger.roles import grant_roles
 from ledger.services import AdminService
 from nodes.authorship import NO_EDITORS, editors_with, outdated_letters
@@ -228,13 +228,9 @@ class Runtime:
         if kind == "escalate" and "queue" in details:
             self._refuse_queue(run, details["queue"])
         seen = proposal.digest if digest is None else digest
-        decision, status = self.ledger.decide(
+        return self.ledger.decide(
             proposal.proposal_id, kind=kind, by=by, reason=reason, digest=seen, details=details, at=self.context.clock()
         )
-        what = f"{kind} without {', '.join(without)}" if without else kind
-        text = f"{by} ({decision.role}): {what}, “{reason}”"
-        self.ledger.observe(run.run_id, [NewObservation("review", "decision", text, {"decision": decision.decision_id})])
-        return decision, status
 
     def preview(self, run_id: str, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
         """What the check says to the latest proposal with another plan: objections, or its changes, money and approval.
@@ -372,7 +368,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         phrasebook = stack.enter_context(closing(Phrasebook(settings.phrasings, embedder, settings.language)))
         config = load_config(settings.systems)
         if unpinned := config.unpinned(action.tool for action in catalogue.values() if action.system in config.systems):
-            _log.warning("not pinned, so every call is refused: %s; review and run `missions systems pin`", ", ".join(unpinned))
+            which = ", ".join(unpinned) if config.pins else "all tools"
+            _log.warning("not pinned, so every call is refused: %s; review and run `missions systems pin`", which)
         systems = stack.enter_context(McpSystems(config, extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))

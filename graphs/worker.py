@@ -82,6 +82,8 @@ class MissionsWorker:
         ]
         self._app = _app(intake, with_schedules)
         self._worker: Worker | None = None
+        #: set while there is a connection to the jobs
+        self._connected = asyncio.Event()
         #: jobs that this process does; and those that were listed as its own at the last pass, and were not
         self._at_hand: set[int] = set()
         self._astray: set[int] = set()
@@ -126,6 +128,7 @@ class MissionsWorker:
         # a pool asks a database that is away less and less often: it is opened when the database answers
         await (await psycopg.AsyncConnection.connect(patient(self._runtime.database_url))).close()
         async with self._app.open_async():
+            self._connected.set()
             worker = self._worker = Worker(
                 self._app,
                 concurrency=self._hands,
@@ -142,6 +145,7 @@ class MissionsWorker:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             worker.stop()  # type: ignore[no-untyped-call]  # once it runs: it forgets what it was asked before
+            self._connected.clear()
             await running
 
     async def _again_and_again(self, seconds: float, do: Callable[[], Awaitable[None]]) -> None:
@@ -168,6 +172,7 @@ class MissionsWorker:
 
     async def _find(self) -> None:
         """Jobs of workers that have died go back, and those gone astray; runs that nobody works on get a job."""
+        await self._connected.wait()
         manager = self._app.job_manager
         stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease_seconds)
         for job in (*stalled, *await self._gone_astray()):

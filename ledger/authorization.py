@@ -21,6 +21,7 @@ from ledger.records import (
     Authorization,
     Decision,
     DecisionKind,
+    NewObservation,
     Person,
     Proposal,
     ProposalStatus,
@@ -298,6 +299,14 @@ def decision_of(ask: DecisionRequest, person: Person, run_id: str, decision_id: 
         at=ask.at,
         details=ask.details,
     )
+
+
+def observation_of(decision: Decision) -> NewObservation:
+    """What the rail says of a decision."""
+    without = decision.details.get("without")
+    what = f"{decision.kind} without {', '.join(without)}" if without else decision.kind
+    text = f"{decision.by} ({decision.role}): {what}, “{decision.reason}”"
+    return NewObservation("review", "decision", text, {"decision": decision.decision_id})
 
 
 def check_settlement(run: Run, person: Person | None, by: str, reason: str) -> Person:

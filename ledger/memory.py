@@ -327,6 +327,7 @@ class MemoryLedger:
         if status != "pending":
             case.run = replace(case.run, status="running")
         self._note(ask.at, "decided", proposal.run_id, lambda: audit_chain.of_decision(decision, status, made))
+        self.observe(proposal.run_id, [authorization.observation_of(decision)], ask.at)
         return decision, status
 
     decide = of_request(requested, _decide)
@@ -529,7 +530,7 @@ class MemoryLedger:
     ) -> Effect:
         marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
         self._effects[effect.key] = marked
-        self._note_effect(marked)
+        self._note(at, "effect_marked", marked.run_id, lambda: audit_chain.of_effect(marked))
         return marked
 
     def _open_incident(self, case: _RunRecord, reason: str, at: datetime, reopens: str = "") -> Incident:
@@ -538,9 +539,6 @@ class MemoryLedger:
         case.run = replace(case.run, status="incident")
         self._note(at, "incident_opened", made.run_id, lambda: audit_chain.of_incident(made, reopens))
         return made
-
-    def _note_effect(self, effect: Effect) -> None:
-        self._note(effect.at, "effect_marked", effect.run_id, lambda: audit_chain.of_effect(effect))
 
     # Steps that several methods share
 

@@ -159,6 +159,8 @@ def decide(tx: Connection, ask: authorization.DecisionRequest) -> tuple[Decision
     if status != "pending":
         set_status(tx, run.run_id, "running")
     chain.append(tx, ask.at, "decided", run.run_id, audit_chain.of_decision(decision, status, made))
+    # with the decision: whoever drives the run on counts its observations from here
+    evidence_rows.observe(tx, ask.at, run.run_id, [authorization.observation_of(decision)])
     return decision, status
 
 

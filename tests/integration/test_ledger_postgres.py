@@ -32,7 +32,9 @@ def test_nul_and_lone_surrogates_are_stored_as_a_visible_mark(ledger: PostgresLe
     assert ledger.run(f"run{bad}") == ledger.run(f"run{good}")
     assert ledger.take_in(an_event(bad, subject=bad, trigger={bad: [bad]}), "other", {}).run_id == run.run_id
     assert ledger.facts(run.run_id)[0].value == {"note": good}
-    assert [(one.text, one.evidence) for one in ledger.observations(run.run_id)] == [(good, {"note": good})]
+    first, of_decision = ledger.observations(run.run_id)
+    assert (first.text, first.evidence) == (good, {"note": good})
+    assert of_decision.text == f"Rita{good} (reviewer): approve, “{good}”", "written with the decision"
     stored = ledger.proposal(run.run_id)
     assert stored is not None and (stored.rationale, stored.changes) == (good, [{"record": good, "before": good}])
     assert ledger.decisions(run.run_id)[0].reason == good

@@ -1,6 +1,7 @@
 """A whole book of accounts, live: every account once a day, the one with the most revenue at risk first."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -144,6 +145,7 @@ def test_the_command_tells_that_the_system_with_the_book_is_down(commanded: str,
     config["systems"]["crm"] = {"command": no_licence, "reads": config["systems"]["crm"]["reads"]}
     file = tmp_path / "systems.yaml"
     file.write_text(json.dumps(config))
+    shutil.copy(CHECKOUT / "systems" / "pins.json", tmp_path)
     told = refused(
         missions("run", EVENT, "--all", DATABASE_URL=commanded, MISSIONS_SYSTEMS=file), "crm", "no licence for the CRM"
     )

@@ -75,11 +75,11 @@ def test_a_worker_drives_what_there_are_jobs_for_and_what_was_forgotten(company:
 def test_whoever_drives_runs_keeps_heads_of_the_log_outside(company: Company, tmp_path: Path) -> None:
     by_worker, by_dashboard = tmp_path / "worker", tmp_path / "dashboard"
     assert isinstance(company.ledger, PostgresLedger)
-    taken(company)
+    run = taken(company)
     for folder in (by_worker, by_dashboard):
         folder.mkdir()
     with working(company, keep_head=partial(Heads(by_worker, "", tmp_path / "audit.pem").look, company.ledger)):
-        eventually(lambda: len(list(by_worker.iterdir())) == 1)
+        eventually(lambda: len(list(by_worker.iterdir())) == 1 and company.ledger.run(run.run_id).status == "waiting")
     front = Dashboard(settings_for(company.url, audit_heads=by_dashboard, audit_key=tmp_path / "audit.pem"), Tools())
     try:
         eventually(lambda: len(list(by_dashboard.iterdir())) == 1)
@@ -123,7 +123,7 @@ def test_a_job_that_was_taken_or_done_as_the_database_was_lost_keeps_nobody_wait
         eventually(lambda: company.sql(f"SELECT {alive}") > [(other,)])
         # as it is left: a worker lives to whom the job is given, and does not do it
         company.sql(f"UPDATE procrastinate_jobs SET worker_id = {alive}")
-        assert forgotten(company.url) == []
+        assert run.run_id not in dict(forgotten(company.url))
         second = company.runtime.take_in(company.event("dev-ord-0004"))
         queue.drive(second)
         eventually(lambda: {company.ledger.run(one.run_id).status for one in (run, second)} == {"waiting"})
