@@ -315,6 +315,7 @@ class MemoryLedger:
         earlier = _about(case, ask.proposal_id)
         person, status = authorization.judge(ask, self.person(ask.by), proposal, case.run, earlier, editors)
         decision = authorization.decision_of(ask, person, proposal.run_id, uuid4().hex)
+        on_the_rail = authorization.observation_of(decision)
         made: list[Commitment] = []
         if ask.kind == "approve" and proposal.approval.limits:
             asked = limits.asked(proposal, proposal.approval.limits, [*earlier, decision])
@@ -327,7 +328,7 @@ class MemoryLedger:
         if status != "pending":
             case.run = replace(case.run, status="running")
         self._note(ask.at, "decided", proposal.run_id, lambda: audit_chain.of_decision(decision, status, made))
-        self.observe(proposal.run_id, [authorization.observation_of(decision)], ask.at)
+        self.observe(proposal.run_id, [on_the_rail], ask.at)
         return decision, status
 
     decide = of_request(requested, _decide)

@@ -64,7 +64,7 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
             [Jsonb({"customer_id": "C-ELSE"}), CUSTOMER],
         )
     for name, role in (("fay", "finance"), ("finn", "finance")):
-        front.ledger.add_person(name, role)
+        front.enrol(name, role)
     page = write(front.page("ida", "portal"), REQUEST, 2)
     assert not page.exception and [error.value for error in page.error] == []
     (run,) = front.desk.messages(CUSTOMER)
