@@ -18,7 +18,7 @@ from ledger.authorization import person_key, unapproved
 from ledger.canonical import canonical
 from ledger.policies import PolicySnapshot
 from ledger.reconciling import Rows
-from ledger.records import AuditEntry, Decision, Effect, Event, Fact, Person, Proposal, Run
+from ledger.records import AuditEntry, Event, Fact, Person, Proposal, Run, RunHistory, latest_facts
 from nodes.authorship import authors, editors_of
 from nodes.case import Case
 from nodes.drift import drift
@@ -69,8 +69,9 @@ class ApprovalAudit:
                 self.left_out[" and ".join(self._differing(rows.run, versions)) or "policies"] += 1
                 continue
             self.recomputed += 1
-            then = _Then(rows, proposal, attempts, known_since, self.packs, self.catalogue, book)
-            if wrong := _wrong(then, replace(rows.run, versions=versions), proposal):
+            history = _as_it_was(replace(rows.run, versions=versions), rows, proposal, attempts)
+            then = _Then(history, proposal, self.packs, self.catalogue, book)
+            if wrong := _wrong(then, history, proposal, known_since):
                 yield (
                     f"Proposal {proposal.proposal_id} of run {rows.run.run_id} was carried out, and worked out again "
                     f"it should not have been: {'; '.join(wrong)}. It was authorized in violation of the policies."
@@ -109,10 +110,15 @@ def _origins(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str]
     return origins
 
 
-def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:
+def _wrong(then: "_Then", history: RunHistory, proposal: Proposal, known_since: Mapping[str, datetime]) -> list[str]:
     """Why a plan should not have been carried out as it was; nothing where it should."""
+
+    def person(name: str) -> Person | None:
+        since = known_since.get(person_key(name))
+        return Person(name=name, role="analyst") if since and since <= proposal.created_at else None
+
     try:
-        found = drift(then, run, proposal)
+        found = drift(then, history, proposal, person)
     except Stuck:
         return ["the facts it is based on are not those its pack reads"]
     except MissionsError as error:
@@ -121,49 +127,28 @@ def _wrong(then: "_Then", run: Run, proposal: Proposal) -> list[str]:
         return ["the facts it is based on are not those its pack reads"]
     if found.reasons or proposal.status == "automatic":
         return list(found.reasons)
-    decisions = then.ledger.decisions(run.run_id)
-    editors = editors_of(then.ledger, run.run_id, proposal.plan, proposal.revision).keys
+    decisions = history.decisions
+    editors = editors_of(history, proposal.plan, proposal.revision, person).keys
     least = replace(proposal.approval, own=found.approval.own)
     roles = {one.by: one.role for one in decisions}  # whoever approved may be something else by now
     reason = unapproved(
-        proposal, run, decisions, least, lambda name: Person(name=name, role=roles[name]),
+        proposal, history.run, decisions, least, lambda name: Person(name=name, role=roles[name]),
         {*authors(proposal, decisions), *editors},
     )  # fmt: skip
     return [reason] if reason else []
 
 
-class _Past:
-    """The ledger as it was for one proposal: what came later has not happened. See `ledger.base.History`."""
-
-    def __init__(self, rows: Rows, proposal: Proposal, attempts: int, known_since: Mapping[str, datetime]) -> None:
-        self._rows, self._at, self._known_since = rows, proposal.created_at, known_since
-        earlier = [one for one in rows.proposals if one.revision < proposal.revision]
-        self._proposals = [*earlier, proposal]
-        ids = {one.proposal_id for one in earlier}
-        self._effects = [one for one in rows.effects if one.proposal_id in ids]
-        # the latest of each name, in the order in which they were recorded
-        latest: dict[str, Fact] = {}
-        for attempt in rows.looks[:attempts]:
-            for fact in attempt:
-                latest.pop(fact.name, None)
-                latest[fact.name] = fact
-        self._facts = list(latest.values())
-
-    def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
-        return self._facts
-
-    def proposals(self, run_id: str) -> list[Proposal]:
-        return self._proposals
-
-    def decisions(self, run_id: str) -> list[Decision]:
-        return list(self._rows.decisions)
-
-    def effects(self, run_id: str) -> list[Effect]:
-        return self._effects
-
-    def person(self, name: str) -> Person | None:
-        since = self._known_since.get(person_key(name))
-        return Person(name=name, role="analyst") if since and since <= self._at else None
+def _as_it_was(run: Run, rows: Rows, proposal: Proposal, attempts: int) -> RunHistory:
+    """The run as it was for one proposal: what came later has not happened."""
+    earlier = [one for one in rows.proposals if one.revision < proposal.revision]
+    ids = {one.proposal_id for one in earlier}
+    return RunHistory(
+        run=run,
+        facts=latest_facts(rows.looks[:attempts]),
+        proposals=[*earlier, proposal],
+        decisions=rows.decisions,
+        effects=[one for one in rows.effects if one.proposal_id in ids],
+    )
 
 
 class _Recalled:
@@ -187,11 +172,9 @@ class _Then:
     """What a plan is worked out again by, as it was when it was proposed. See `nodes.drift.Judging`."""
 
     def __init__(
-        self, rows: Rows, proposal: Proposal, attempts: int, known_since: Mapping[str, datetime],
-        packs: Mapping[str, Pack], catalogue: Catalogue, policies: PolicyBook,
-    ) -> None:  # fmt: skip
-        self.ledger = _Past(rows, proposal, attempts, known_since)
-        self.reader: Reader = _Recalled(self.ledger.facts(rows.run.run_id))
+        self, history: RunHistory, proposal: Proposal, packs: Mapping[str, Pack], catalogue: Catalogue, policies: PolicyBook
+    ) -> None:
+        self.reader: Reader = _Recalled(history.facts)
         self.clock: Callable[[], datetime] = lambda: proposal.created_at
         self.catalogue, self.policies, self._packs = catalogue, policies, packs
 

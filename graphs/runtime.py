@@ -28,7 +28,7 @@ from graphs.reasoners import open_reasoning
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex, build
 from ledger.audit_export import keep_powers
-from ledger.authorization import check_settlement
+from ledger.authorization import check_settlement, parts_left_out
 from ledger.base import Ledger
 from ledger.canonical import utc_now
 from ledger.decision_requests import check_decision, check_plan, check_run_id
@@ -36,10 +36,10 @@ from ledger.inbox import EventOrigin
 from ledger.invariants import check_restart
 from ledger.jobs import make_job_tables
 from ledger.migrate import migrate
-from ledger.records import Decision, DecisionKind, Event, Lease, Proposal, ProposalStatus, Run
+from ledger.records import Decision, DecisionKind, Event, Lease, Proposal, ProposalStatus, Run, RunHistory
 from ledger.roles import grant_roles
 from ledger.services import AdminService
-from nodes.authorship import NO_EDITORS, editors_with, outdated_letters
+from nodes.authorship import NO_EDITORS, editors_of, outdated_letters
 from nodes.case import Case
 from nodes.check import Judgement, judge
 from nodes.drift import Drift, drift
@@ -217,14 +217,14 @@ class Runtime:
         details = {} if details is None else details
         check_run_id(run_id)
         check_decision(kind, by, reason, "latest" if digest is None else digest, details, self.context.clock())
-        run = self.ledger.run(run_id)
-        proposal = self.ledger.proposal(run.run_id)
+        history = self.ledger.history(self.ledger.run(run_id).run_id)
+        run, proposal = history.run, history.proposal
         if proposal is None:
             raise Refused(f"run {run.run_id} has no proposal to decide; see `missions show {run.run_id}`")
         if kind == "edit":
             self._refuse_edit(details["plan"])
         if without := details.get("without"):
-            self._refuse_without(run, proposal, kind, without)
+            self._refuse_without(history, proposal, kind, without)
         if kind == "escalate" and "queue" in details:
             self._refuse_queue(run, details["queue"])
         seen = proposal.digest if digest is None else digest
@@ -240,10 +240,11 @@ class Runtime:
         """
         check_run_id(run_id)
         check_plan(plan)
-        run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
+        history = self.ledger.history(run_id)
+        proposal = history.proposal
         if proposal is None:
             raise Refused(f"run {run_id} has no proposal to edit; see `missions show {run_id}`")
-        judgement = self._judged(run, proposal, plan, by)
+        judgement = self._judged(history, proposal, plan, by)
         if judgement.objections:
             return judgement
         outdated = outdated_letters(proposal.plan, plan, self.context.catalogue)
@@ -254,16 +255,17 @@ class Runtime:
 
         Raises Stuck for a run of other versions than are loaded, which cannot be executed either.
         """
-        run, proposal = self.ledger.run(run_id), self.ledger.proposal(run_id)
-        self._refuse_other_versions(run)
-        return drift(self.context, run, proposal) if proposal else Drift()
+        history = self.ledger.history(run_id)
+        self._refuse_other_versions(history.run)
+        return drift(self.context, history, history.proposal, self.ledger.person) if history.proposal else Drift()
 
-    def _judged(self, run: Run, proposal: Proposal, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
-        values = self.context.policies.values(run.event.as_of)
-        case = Case(self.context.pack(run.event), run.event, self.ledger.facts(run.run_id), values)
-        back = to_take_back(self.ledger, run.run_id, proposal.undoes)
+    def _judged(self, history: RunHistory, proposal: Proposal, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
+        event = history.run.event
+        values = self.context.policies.values(event.as_of)
+        case = Case(self.context.pack(event), event, history.facts, values)
+        back = to_take_back(history, proposal.undoes)
         draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}
-        editors = editors_with(self.ledger, proposal, by) if by else NO_EDITORS
+        editors = editors_of(history, proposal.plan, proposal.revision, self.ledger.person, by) if by else NO_EDITORS
         return judge(case, draft, {}, self.context.catalogue, values, back, editors=editors)
 
     def _refuse_edit(self, plan: Sequence[Mapping[str, Any]]) -> None:
@@ -290,7 +292,7 @@ class Runtime:
         if allowed and queue not in allowed[0]:
             raise BadInput(f"{queue[:60]!r} is not a queue; the queues are {', '.join(allowed[0])}")
 
-    def _refuse_without(self, run: Run, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
+    def _refuse_without(self, history: RunHistory, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""
         known = list(dict.fromkeys(action["part"] for action in proposal.plan if action.get("part")))
         if kind != "approve" or not known:
@@ -298,12 +300,11 @@ class Runtime:
         for part in parts:
             if part not in known:
                 raise BadInput(f"the plan has no part {part!r}; its parts are {', '.join(known)}")
-        earlier = [one for one in self.ledger.decisions(run.run_id) if one.proposal_id == proposal.proposal_id]
-        left_out = {*parts, *(part for one in earlier for part in one.details.get("without", ()))}
+        left_out = {*parts, *parts_left_out(proposal, history.decisions)}
         rest = [action for action in proposal.plan if action.get("part") not in left_out]
         if not rest:
             raise BadInput("an approval that leaves out every step is a rejection; reject the proposal")
-        if objections := self._judged(run, proposal, rest).objections:
+        if objections := self._judged(history, proposal, rest).objections:
             raise BadInput(f"the plan does not hold without {', '.join(parts)}: {'; '.join(objections)}")
 
     @tracing_context(enabled=False)  # whatever the environment says: it would send the state away

@@ -40,25 +40,12 @@ from ledger.records import (
     Proposal,
     ProposalStatus,
     Run,
+    RunHistory,
     RunStatus,
 )
 
 
-class History(Protocol):
-    """What happened in runs, for whoever works a plan out again. See `Ledger` for each."""
-
-    def facts(self, run_id: str, look: int | None = None) -> list[Fact]: ...
-
-    def proposals(self, run_id: str) -> list[Proposal]: ...
-
-    def decisions(self, run_id: str) -> list[Decision]: ...
-
-    def effects(self, run_id: str) -> list[Effect]: ...
-
-    def person(self, name: str) -> Person | None: ...
-
-
-class Ledger(History, Protocol):
+class Ledger(Protocol):
     """Runs and everything that belongs to them, with the audit chain over what matters."""
 
     # Runs
@@ -74,6 +61,10 @@ class Ledger(History, Protocol):
 
     def run(self, run_id: str) -> Run:
         """The run with this id, or the only one whose id starts so. BadInput when there is none or several."""
+        ...
+
+    def history(self, run_id: str) -> RunHistory:
+        """The run with what was read, proposed, decided and done in it, as they stand. BadInput when there is none."""
         ...
 
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:

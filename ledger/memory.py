@@ -47,7 +47,9 @@ from ledger.records import (
     Proposal,
     ProposalStatus,
     Run,
+    RunHistory,
     RunStatus,
+    latest_facts,
 )
 
 _K = TypeVar("_K")
@@ -153,6 +155,16 @@ class MemoryLedger:
             raise BadInput(several_runs(run_id, found))
         return self._case(found[0] if found else run_id).run
 
+    def history(self, run_id: str) -> RunHistory:
+        case = self._case(run_id)
+        return RunHistory(
+            run=case.run,
+            facts=latest_facts(case.looks),
+            proposals=[self._proposals[known] for known in case.proposals],
+            decisions=list(case.decisions),
+            effects=[self._effects[key] for key in case.effects],
+        )
+
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
         # reversed before sorting: of runs that started at the same moment the later one comes first
         runs = [case.run for case in reversed(self._cases.values()) if status in (None, case.run.status)]
@@ -209,11 +221,7 @@ class MemoryLedger:
         looks = self._of_run(run_id, "looks")
         if look is not None:
             return list(looks[look - 1]) if 0 < look <= len(looks) else []
-        latest: dict[str, Fact] = {}
-        for fact in (fact for facts in looks for fact in facts):
-            latest.pop(fact.name, None)
-            latest[fact.name] = fact
-        return list(latest.values())
+        return latest_facts(looks)
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
         invariants.check_observations(entries)

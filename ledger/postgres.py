@@ -28,7 +28,21 @@ from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
 from ledger.connections import away, is_cut, parse, plain
 from ledger.decision_requests import of_request, requested
-from ledger.records import Decision, Fact, Incident, Lease, NewObservation, Observation, Outcome, Proposal, Run, RunStatus
+from ledger.records import (
+    NOBODY,
+    Approval,
+    Effect,
+    Fact,
+    Incident,
+    Lease,
+    NewObservation,
+    Observation,
+    Outcome,
+    Proposal,
+    Run,
+    RunHistory,
+    RunStatus,
+)
 from ledger.roles import patient
 from ledger.sql import chain, evidence, run_rows, totals
 from ledger.sql import effects as effect_rows
@@ -113,6 +127,7 @@ class PostgresLedger(Transacting):
 
     take_in = timed(run_rows.take_in)
     run = reads(run_rows.find)
+    history = reads(run_rows.history)
     runs = reads(run_rows.newest)
     finish = writes(run_rows.finish)
 
@@ -339,8 +354,8 @@ class HeldLedger(PostgresLedger):
                 self._known.setdefault("facts", [])
                 self._known.setdefault("evidence", [])
             if not found.proposed:
-                self._known.setdefault("proposals", [])
-                self._known.setdefault("decisions", [])
+                for name in ("proposals", "decisions", "effects"):
+                    self._known.setdefault(name, [])
         known: Run = self._known["run"]
         return known
 
@@ -349,14 +364,17 @@ class HeldLedger(PostgresLedger):
             self._flush()
         return super().facts(run_id, look) if look is not None else self._once("facts", partial(super().facts, run_id))
 
-    def proposal(self, run_id: str) -> Proposal | None:
-        return next(reversed(self.proposals(run_id)), None)
+    def history(self, run_id: str) -> RunHistory:
+        return RunHistory(
+            run=self.run(run_id),
+            facts=self.facts(run_id),
+            proposals=self.proposals(run_id),
+            decisions=self._once("decisions", partial(super().decisions, run_id)),
+            effects=self._once("effects", partial(super().effects, run_id)),
+        )
 
     def proposals(self, run_id: str) -> list[Proposal]:
         return self._once("proposals", partial(super().proposals, run_id))
-
-    def decisions(self, run_id: str) -> list[Decision]:
-        return self._once("decisions", partial(super().decisions, run_id))
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
         return [*super().observations(run_id, after), *self._unwritten.said]
@@ -427,9 +445,19 @@ class HeldLedger(PostgresLedger):
         super().finish(run_id, verdict, outcome, at)
         self._known.pop("run", None)
 
+    def intend(self, effects: Sequence[Effect], needed: Approval = NOBODY) -> None:
+        super().intend(effects, needed)
+        self._known.pop("effects", None)
+
     # What is committed at once, for what follows leaves the ledger
 
-    mark_effect = _committed(PostgresLedger.mark_effect)
+    def mark_effect(self, key: str, *args: Any, **kwargs: Any) -> Effect:
+        marked = super().mark_effect(key, *args, **kwargs)
+        self.commit()
+        if (known := self._known.get("effects")) is not None:
+            self._known["effects"] = [marked if one.key == key else one for one in known]
+        return marked
+
     leave_to_send = _committed(PostgresLedger.leave_to_send)
 
     # What has a transaction of its own, whatever the step does

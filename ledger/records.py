@@ -3,7 +3,7 @@
 Money is in integer US cents (`*_cents`), moments are timezone-aware UTC datetimes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -240,6 +240,37 @@ class Effect:
     error: str | None = None
     #: [{"system", "record", "field", "before", "after"}]: what the step is to change, and what is there before
     expects: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunHistory:
+    """What happened in a run so far: what a step knows of it, and what a plan is worked out again from."""
+
+    run: Run
+    #: the latest of each name, in the order in which they were read
+    facts: Sequence[Fact] = ()
+    #: the oldest first, as all that follows
+    proposals: Sequence[Proposal] = ()
+    decisions: Sequence[Decision] = ()
+    effects: Sequence[Effect] = ()
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The latest, whatever its status."""
+        return self.proposals[-1] if self.proposals else None
+
+    def effects_of(self, proposal_id: str) -> list[Effect]:
+        """Those of one plan."""
+        return [one for one in self.effects if one.proposal_id == proposal_id]
+
+
+def latest_facts(looks: Iterable[Iterable[Fact]]) -> list[Fact]:
+    """Of what several looks read, the latest of each name, in the order in which they were read."""
+    latest: dict[str, Fact] = {}
+    for fact in (fact for look in looks for fact in look):
+        latest.pop(fact.name, None)
+        latest[fact.name] = fact
+    return list(latest.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,8 @@ from typing import Any
 import orjson
 
 from ledger.authorization import edited_by, person_key
-from ledger.base import History
 from ledger.canonical import canonical
-from ledger.records import MODELS, ROLES, Approval, Decision, Fact, Proposal
+from ledger.records import MODELS, ROLES, Approval, Decision, Fact, Person, Proposal, RunHistory
 from nodes.case import Case
 from nodes.planner import Composed, Planner, plan_of_rules
 from nodes.quoting import quotable
@@ -25,6 +24,8 @@ from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
 Step = Mapping[str, Any]
+#: the person of a name, as the ledger has it
+FindPerson = Callable[[str], Person | None]
 
 
 def plan_digest(verdict: str, plan: Sequence[Step], evidence: str, policies: str) -> str:
@@ -110,18 +111,10 @@ class Editors:
 NO_EDITORS = Editors()
 
 
-def editors_of(ledger: History, run_id: str, plan: Sequence[Step], revision: int) -> Editors:
-    """Those of a plan that is, or is going to be, the proposal of this revision."""
-    if revision == 1:
-        return NO_EDITORS
-    keys = edited_by(plan, revision, ledger.proposals(run_id), ledger.decisions(run_id))
-    return Editors(keys, lambda name: ledger.person(name) is not None)
-
-
-def editors_with(ledger: History, edited: Proposal, by: str) -> Editors:
-    """Those of what somebody makes of a proposal."""
-    before = editors_of(ledger, edited.run_id, edited.plan, edited.revision)
-    return Editors(before.keys | {person_key(by)}, lambda name: ledger.person(name) is not None)
+def editors_of(history: RunHistory, plan: Sequence[Step], revision: int, person: FindPerson, by: str = "") -> Editors:
+    """Those of a plan that is, or is going to be, the proposal of this revision; with `by`, who is editing it now."""
+    keys = edited_by(plan, revision, history.proposals, history.decisions) if revision > 1 else frozenset[str]()
+    return Editors(keys | {person_key(by)} if by else keys, lambda name: person(name) is not None)
 
 
 def is_planned(draft: Mapping[str, Any], own: Composed) -> bool:

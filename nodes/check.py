@@ -28,7 +28,7 @@ from nodes.governance import Gift, Values, approval, flat_costs, limits, of, sta
 from nodes.planner import Composed, plan_of_rules
 from nodes.quoting import objections as objections_to_reasons
 from nodes.reasoning.prompt_context import prompt_view
-from nodes.state import MissionContext, MissionState, brief, observe
+from nodes.state import MissionContext, MissionState, Task, brief, observe
 from nodes.undo import half_done, to_take_back
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
@@ -62,18 +62,17 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     """Judge the draft: objections send it back, none makes it a proposal."""
     context, run_id = runtime.context, state["run_id"]
     assert state["draft"] is not None, "propose makes a draft"
-    run = context.ledger.run(run_id)
-    case = context.case(run, state["look"])
-    values = context.policies.values(run.event.as_of)
+    history = context.ledger.history(run_id)
+    case = context.case(history, state["look"])
+    values = context.policies.values(history.run.event.as_of)
     draft = context.ledger.drafted(state["draft"])
-    back, left = to_take_back(context.ledger, run_id, draft["undoes"]), half_done(context.ledger, run_id, draft["author"])
-    before = context.ledger.proposal(run_id)
-    revision = before.revision + 1 if before else 1
-    editors = editors_of(context.ledger, run_id, draft["plan"], revision)
+    back, left = to_take_back(history, draft["undoes"]), half_done(history, draft["author"])
+    revision = history.proposal.revision + 1 if history.proposal else 1
+    editors = editors_of(history, draft["plan"], revision, context.ledger.person)
     judgement = judge(case, draft, state["grounded"], context.catalogue, values, back, unfinished=bool(left), editors=editors)
     objections = list(judgement.objections)
     if draft.get("by") == "model":
-        objections = [*_unfounded(context, state, case, draft), *objections]
+        objections = [*_unfounded(brief(context, state, history, case), state["grounded"], draft), *objections]
     if objections:
         objections = [one[:LONGEST_OBJECTION] for one in objections[:MOST_OBJECTIONS]]
         observe(runtime, run_id, [NewObservation("check", "check", f"The plan does not pass: {'; '.join(objections)}")])
@@ -84,7 +83,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     if needed.role == NOBODY.role and needed.limits:  # waits for a person where a limit over runs holds no more
         over_runs = [one for one in needed.limits if one.per != APPROVER]
         judgement = replace(judgement, approval=raised(needed, context.ledger.standings(run_id, over_runs)))
-    proposal = _proposal(context, run, draft, judgement, state["grounded"], case, revision)
+    proposal = _proposal(context, history.run, draft, judgement, state["grounded"], case, revision)
     at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
     actions = "1 action" if len(proposal.plan) == 1 else f"{len(proposal.plan)} actions"
     approvers = f"{proposal.approval.role}{', two different people' if proposal.approval.four_eyes else ''}"
@@ -107,13 +106,12 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     }
 
 
-def _unfounded(context: MissionContext, state: MissionState, case: Case, draft: Mapping[str, Any]) -> list[str]:
+def _unfounded(task: Task, grounded: Mapping[str, int], draft: Mapping[str, Any]) -> list[str]:
     """What is wrong with the reasons of a model: it may rest them on, and quote, what it was shown and nothing else."""
-    task = brief(context, state, case)
-    found = objections_to_reasons(draft, task.rail, state["grounded"], ())
+    found = objections_to_reasons(draft, task.rail, grounded, ())
     if found:  # as where they quote something: then what was shown is gone through
-        known = prompt_view(task, feasible(case, context.catalogue)).known
-        found = objections_to_reasons(draft, task.rail, state["grounded"], known)
+        known = prompt_view(task, feasible(task.case, task.catalogue)).known
+        found = objections_to_reasons(draft, task.rail, grounded, known)
     return found
 
 

@@ -17,7 +17,7 @@ NEIGHBOURS = 3
 def diagnose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Evaluate every finding of the pack on the facts, all dimensions at once; the value lies in how they combine."""
     context, run_id = runtime.context, state["run_id"]
-    findings = context.case(context.ledger.run(run_id), state["look"]).findings
+    findings = context.case(context.ledger.history(run_id), state["look"]).findings
     messages = [
         NewObservation("diagnose", "finding", finding["says"], {"finding": finding["id"], "facts": finding["facts"]})
         for finding in findings
@@ -35,7 +35,7 @@ def ground(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     findings by meaning. A cited clause that is not in force is left out, so that `check` objects.
     """
     context, run_id = runtime.context, state["run_id"]
-    run = context.ledger.run(run_id)
+    run = context.ledger.history(run_id).run
     pack, in_force = context.pack(run.event), context.policies.in_force(run.event.as_of)
     found = dict.fromkeys(finding["id"] for finding in state["findings"] if not finding["lacking"])
     near = by_meaning(pack, found, context.knowledge, run.event.as_of)
@@ -59,9 +59,9 @@ def by_meaning(pack: Pack, found: Iterable[str], knowledge: KnowledgeIndex, as_o
 def assess(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Add the predictions of risk models, where some are configured for the mission."""
     context, run_id = runtime.context, state["run_id"]
-    run = context.ledger.run(run_id)
-    models = context.risk_models.get(run.event.mission, ())
-    risks = {model.name: model.predict(context.case(run, state["look"])) for model in models}
+    history = context.ledger.history(run_id)
+    models = context.risk_models.get(history.run.event.mission, ())
+    risks = {model.name: model.predict(context.case(history, state["look"])) for model in models}
     messages = [NewObservation("assess", "prediction", f"{name}: {value:.0%}", {"model": name}) for name, value in risks.items()]
     observe(runtime, run_id, messages)
     return {"risks": risks}

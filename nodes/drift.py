@@ -11,9 +11,8 @@ from typing import Any, Literal, Protocol
 
 from errors import Stuck
 from knowledge_index.policies import PolicyBook
-from ledger.base import History
-from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run
-from nodes.authorship import covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
+from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run, RunHistory
+from nodes.authorship import FindPerson, covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
 from nodes.case import Case
 from nodes.check import Judgement, judge
 from nodes.gather import read_facts
@@ -29,9 +28,6 @@ _WHOLE = ""
 
 class Judging(Protocol):
     """What a plan is worked out again by: a `MissionContext`, or one that stands at an earlier moment."""
-
-    @property
-    def ledger(self) -> History: ...
 
     @property
     def reader(self) -> Reader: ...
@@ -79,12 +75,13 @@ class Drift:
     approval: Approval = NOBODY
 
 
-def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[int] = ()) -> Drift:
+def drift(context: Judging, history: RunHistory, proposal: Proposal, person: FindPerson, left_out: Collection[int] = ()) -> Drift:
     """Read everything again, judge the plan on that, and compare. `left_out` are steps of it, from 0, that will not be done.
 
     Raises Stuck where the pack reads other things than it did for this run.
     """
-    pack, before = context.pack(run.event), context.ledger.facts(run.run_id)
+    run, before = history.run, history.facts
+    pack = context.pack(run.event)
     now = read_facts(pack, run.event, context.reader, context.clock)
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
@@ -101,17 +98,15 @@ def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[i
     given_up = nobody and handed_over_to(proposal.verdict, proposal.plan, case) == case.pack.missing.escalate
     if proposal.author in MODELS and not (proposal.undoes or given_up or left_out):
         draft["by"] = "model"
-    back, left = to_take_back(context.ledger, run.run_id, proposal.undoes), half_done(context.ledger, run.run_id, proposal.author)
-    editors = editors_of(context.ledger, run.run_id, proposal.plan, proposal.revision)
+    back, left = to_take_back(history, proposal.undoes), half_done(history, proposal.author)
+    editors = editors_of(history, proposal.plan, proposal.revision, person)
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left), editors=editors)
-    needed, decisions = judgement.approval, context.ledger.decisions(run.run_id)
+    needed = judgement.approval
     untrue = list[str]()
     digest = plan_digest(proposal.verdict, proposal.plan, evidence_digest(before), context.policies.digest(run.event.as_of))
     if digest != proposal.digest:
         untrue.append("its digest is not that of its plan and its evidence")
-    if proposal.undoes and not any(
-        one.proposal_id == proposal.undoes and one.status == "failed" for one in context.ledger.effects(run.run_id)
-    ):
+    if proposal.undoes and not any(one.status == "failed" for one in history.effects_of(proposal.undoes)):
         untrue.append(f"it takes back the steps of {proposal.undoes}, of which none has failed")
     if not judgement.objections:
         untrue += _misshown(proposal, judgement, steps, whole=not differences and not left_out)
@@ -125,9 +120,9 @@ def drift(context: Judging, run: Run, proposal: Proposal, left_out: Collection[i
     if not judgement.objections and not as_approved:
         reasons.append("the plan needs another approval now")
     if proposal.status != "automatic":
-        untrue += not_of_its_author(proposal, then, decisions, context.catalogue)
+        untrue += not_of_its_author(proposal, then, history.decisions, context.catalogue)
     elif not judgement.objections:  # what nobody looks at follows from the world as it is now
-        reasons += not_of_its_author(proposal, case, decisions, context.catalogue)
+        reasons += not_of_its_author(proposal, case, history.decisions, context.catalogue)
     if proposal.status == "automatic" and not differences:
         untrue += reasons  # on the same evidence nothing else can have come out
     # said of the places of the steps in the whole plan

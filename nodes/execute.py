@@ -23,7 +23,7 @@ from errors import OutcomeUnknown, OverLimit, Refused, Stuck, TakenOver, TryAgai
 from ledger.authorization import steps_left_out, unapproved
 from ledger.base import Ledger
 from ledger.canonical import canonical
-from ledger.records import Approval, Decision, Effect, EffectStatus, NewObservation, Outcome, Proposal, Run
+from ledger.records import Approval, Effect, EffectStatus, NewObservation, Outcome, Proposal, RunHistory
 from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
@@ -45,31 +45,31 @@ _Change = Mapping[str, Any]
 def execute(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Execute the approved (or automatic) proposal. Raises Stuck where it cannot go on."""
     context, run_id = runtime.context, state["run_id"]
-    run, proposal = context.ledger.run(run_id), context.ledger.proposal(run_id)
+    history = context.ledger.history(run_id)
+    proposal = history.proposal
     if proposal is None or proposal.status not in ("approved", "automatic"):
         raise Stuck(f"run {run_id} came to its execution without an approved proposal; look at its decisions")
-    begun = _begun(proposal, context)
+    begun = history.effects_of(proposal.proposal_id)
     if any(effect.status == "failed" for effect in begun):
-        return _after_failure(proposal, begun, runtime, seen_by_person=True)
+        return _after_failure(proposal, runtime, seen_by_person=True)
     if all(effect.status == "intended" for effect in begun):  # or there is none yet
-        again = _begin(run, proposal, runtime)
+        again = _begin(history, proposal, runtime)
         if again is not None:
             return again
     if not proposal.plan:
         return {"outcome": "nothing_to_do"}
-    for effect in _begun(proposal, context):
+    for effect in context.ledger.history(run_id).effects_of(proposal.proposal_id):
         if effect.status != "done" and not _do(effect, proposal.plan[effect.step]["says"], runtime):
-            return _after_failure(proposal, _begun(proposal, context), runtime, seen_by_person=False)
+            return _after_failure(proposal, runtime, seen_by_person=False)
     return {"outcome": "escalated" if proposal.verdict == "escalate" else "executed"}
 
 
-def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> MissionState | None:
+def _begin(history: RunHistory, proposal: Proposal, runtime: Runtime[MissionContext]) -> MissionState | None:
     """Look at the world again and write down what is going to be done; where the world has changed, the way back."""
-    context = runtime.context
-    decisions = context.ledger.decisions(run.run_id)
-    left_out = steps_left_out(proposal, decisions)
-    changed = drift(context, run, proposal, left_out)
-    wrong = [*changed.untrue, *_unapproved(context, run, proposal, decisions, changed.approval)]
+    context, run = runtime.context, history.run
+    left_out = steps_left_out(proposal, history.decisions)
+    changed = drift(context, history, proposal, context.ledger.person, left_out)
+    wrong = [*changed.untrue, *_unapproved(context, history, proposal, changed.approval)]
     if wrong:
         raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
     if changed.reasons:
@@ -100,9 +100,7 @@ def _begin(run: Run, proposal: Proposal, runtime: Runtime[MissionContext]) -> Mi
     return None
 
 
-def _unapproved(
-    context: MissionContext, run: Run, proposal: Proposal, decisions: Sequence[Decision], needed: Approval
-) -> Iterator[str]:
+def _unapproved(context: MissionContext, history: RunHistory, proposal: Proposal, needed: Approval) -> Iterator[str]:
     """Why the decisions that there are do not allow it; nothing of a plan that takes none."""
     if proposal.status == "automatic":
         return
@@ -110,19 +108,19 @@ def _unapproved(
     latest = proposal.created_at + timedelta(hours=context.proposal_hours)
     asked = replace(proposal, expires_at=min(proposal.expires_at, latest))
     least = replace(proposal.approval if covers(proposal.approval, needed) else needed, own=needed.own)
-    editors = editors_of(context.ledger, run.run_id, proposal.plan, proposal.revision).keys
-    made = {*authors(proposal, decisions), *editors}
-    wrong = unapproved(asked, run, decisions, least, context.ledger.person, made)
+    editors = editors_of(history, proposal.plan, proposal.revision, context.ledger.person).keys
+    made = {*authors(proposal, history.decisions), *editors}
+    wrong = unapproved(asked, history.run, history.decisions, least, context.ledger.person, made)
     if wrong:
         yield f"it says that it is approved, and {wrong}"
 
 
-def _after_failure(
-    proposal: Proposal, begun: Sequence[Effect], runtime: Runtime[MissionContext], *, seen_by_person: bool
-) -> MissionState:
+def _after_failure(proposal: Proposal, runtime: Runtime[MissionContext], *, seen_by_person: bool) -> MissionState:
     """What was done before is taken back where it can be. Otherwise a person looks at it first, and then the Mission again."""
+    history = runtime.context.ledger.history(proposal.run_id)
+    begun = history.effects_of(proposal.proposal_id)
     failed = "; ".join(effect.error or proposal.plan[effect.step]["says"] for effect in begun if effect.status == "failed")
-    undoing = not proposal.undoes and takes_back(proposal, runtime.context.ledger.effects(proposal.run_id))
+    undoing = not proposal.undoes and takes_back(proposal, history.effects)
     # of what takes steps back, the last one hands the case over: where that fails, nobody has it
     less = proposal.undoes and any(effect.status == "failed" and effect.step < len(proposal.plan) - 1 for effect in begun)
     if not undoing and not less and not seen_by_person:
@@ -133,15 +131,11 @@ def _after_failure(
     return {**again, "undoing": proposal.proposal_id} if undoing else again
 
 
-def _begun(proposal: Proposal, context: MissionContext) -> list[Effect]:
-    return [effect for effect in context.ledger.effects(proposal.run_id) if effect.proposal_id == proposal.proposal_id]
-
-
 def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Finish the run in the ledger."""
     context, run_id = runtime.context, state["run_id"]
     verdict = str(state["verdict"])
-    done = any(effect.status == "done" for effect in context.ledger.effects(run_id))
+    done = any(effect.status == "done" for effect in context.ledger.history(run_id).effects)
     outcome: Outcome = state.get("outcome") or ("abandoned" if done else "rejected")
     observe(runtime, run_id, [NewObservation("close", "verdict", f"{verdict}: {outcome.replace('_', ' ')}")])
     context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
@@ -283,7 +277,7 @@ class Kept:
 def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()) -> Kept:
     """Read the records that a step was to change, and no others, and compare each field with what was promised."""
     before: dict[_Name, Record] = {}
-    for fact in context.ledger.facts(effect.run_id):
+    for fact in context.ledger.history(effect.run_id).facts:
         tool = READ_TOOLS.get(fact.tool)
         if tool is not None and fact.status == "ok" and fact.value is not None:
             records = [fact.value] if tool.one else fact.value
@@ -357,7 +351,7 @@ def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: E
         new = added(before, now, label)
         fitting = [one for one in new if is_like(one, label, promised)]
         # steps of the same plan that were done may have added the same already
-        plan = [one for one in context.ledger.effects(effect.run_id) if one.proposal_id == effect.proposal_id]
+        plan = context.ledger.history(effect.run_id).effects_of(effect.proposal_id)
         done = [one for one in plan if one.step < effect.step and one.status == "done"]
         already = sum(canonical(dict(change)) == canonical(dict(other)) for one in done for other in one.expects or ())
         if len(fitting) < 1 + already:

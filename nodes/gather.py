@@ -29,7 +29,8 @@ _OF_TRIGGER = re.compile(r"\btrigger\.(\w+)")
 def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Read every fact that the pack names and keep them in the ledger."""
     context, run_id = runtime.context, state["run_id"]
-    run = context.ledger.run(run_id)
+    history = context.ledger.history(run_id)
+    run = history.run
     pack, look = context.pack(run.event), state.get("look", 0) + 1
     with reading_for(context.ledger, run_id, look, may_ask=_shows_texts(pack)):
         facts = read_facts(pack, run.event, context.reader, context.clock)
@@ -41,7 +42,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": kept, "proposal_id": None}
     if look > 1:
         return {**looked, "look": look}
-    return {**looked, "look": look, "undoing": left_to_undo(context.ledger, run_id)}  # of a run that was started again
+    return {**looked, "look": look, "undoing": left_to_undo(history)}  # of a run that was started again
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:

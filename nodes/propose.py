@@ -5,7 +5,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from errors import Stuck
-from ledger.records import NewObservation
+from ledger.records import NewObservation, RunHistory
 from nodes.case import Case
 from nodes.planner import Planner, escalation, planners_plan
 from nodes.state import MissionContext, MissionState, brief, observe
@@ -18,8 +18,8 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     Raises Stuck where not even that passed: no policy is in force at the moment of the case, say.
     """
     context, run_id = runtime.context, state["run_id"]
-    case = context.case(context.ledger.run(run_id), state["look"])
-    made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, case)}
+    history = context.ledger.history(run_id)
+    made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, history)}
     # what a draft says of itself; sentences alone are about the plan
     said = [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
     steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
@@ -33,8 +33,9 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     return {"draft": context.ledger.draft(run_id, {name: value for name, value in made.items() if name != "said"})}
 
 
-def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str, Any]:
+def _made(context: MissionContext, state: MissionState, history: RunHistory) -> dict[str, Any]:
     """The draft whose turn it is: a person's, steps taken back, the reasoner's, the planner's; last an escalation."""
+    case = context.case(history, state["look"])
     decision, kind = state.get("decision"), (state.get("decision") or {}).get("kind")
     tries, undoes, asked = state["tries"], state.get("undoing") or "", context.reasoner.asked
     last = asked if context.reasoner.name == Planner.name else asked + 1
@@ -44,33 +45,33 @@ def _made(context: MissionContext, state: MissionState, case: Case) -> dict[str,
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         return escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
     if decision and kind == "escalate":
-        made = escalation(case, _queue(context, state["run_id"], case), "A person escalated it.", [], context.catalogue)
+        made = escalation(case, _queue(history, case), "A person escalated it.", [], context.catalogue)
         return {**made, "author": decision["by"]}
     if decision and kind == "edit" and not state["objections"]:
-        return {**_edited(context, state["run_id"]), "author": decision["by"], "undoes": undoes}
+        return {**_edited(history), "author": decision["by"], "undoes": undoes}
     if undoes:
-        undone = next(one for one in context.ledger.proposals(state["run_id"]) if one.proposal_id == undoes)
-        back = undoing(case, undone, context.ledger.effects(state["run_id"]), context.catalogue)
+        undone = next(one for one in history.proposals if one.proposal_id == undoes)
+        back = undoing(case, undone, history.effects, context.catalogue)
         return {**back, "undoes": undoes}
     if tries == asked:
         tried = f"({tries} tried, see above)"
         says = f"No plan of {context.reasoner.name} passed the check {tried}; the planner's plan is used"
-        return planners_plan(brief(context, state, case), says)
-    return context.reasoner.propose(brief(context, state, case))
+        return planners_plan(brief(context, state, history, case), says)
+    return context.reasoner.propose(brief(context, state, history, case))
 
 
-def _queue(context: MissionContext, run_id: str, case: Case) -> str:
+def _queue(history: RunHistory, case: Case) -> str:
     """Where the person who escalated the case wants it to go."""
-    decision = next(one for one in reversed(context.ledger.decisions(run_id)) if one.kind == "escalate")
+    decision = next(one for one in reversed(history.decisions) if one.kind == "escalate")
     queue: str = decision.details.get("queue", case.pack.missing.escalate)
     return queue
 
 
-def _edited(context: MissionContext, run_id: str) -> dict[str, Any]:
+def _edited(history: RunHistory) -> dict[str, Any]:
     """The last proposal with the person's plan in place of its own."""
-    before = context.ledger.proposal(run_id)
+    before = history.proposal
     assert before is not None, "an edit is a decision about a proposal"
-    edit = next(one for one in reversed(context.ledger.decisions(run_id)) if one.kind == "edit")
+    edit = next(one for one in reversed(history.decisions) if one.kind == "edit")
     return {
         "verdict": before.verdict,
         "plan": edit.details["plan"],

@@ -21,7 +21,7 @@ ALLOWED = ["approve", "edit", "reject", "respond"]
 def review(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Interrupt with a HITLRequest. What it is resumed with counts for nothing: `decision` looks into the ledger."""
     context = runtime.context
-    proposal = context.ledger.proposal(state["run_id"])
+    proposal = context.ledger.history(state["run_id"]).proposal
     interrupt(request(proposal, context.catalogue, standings(context.ledger, proposal)))
     return {}
 
@@ -71,8 +71,9 @@ def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSt
     Raises Stuck where the ledger has none: somebody resumed the graph by hand.
     """
     context, run_id = runtime.context, state["run_id"]
-    proposal = context.ledger.proposal(run_id)
-    decisions = [one for one in context.ledger.decisions(run_id) if proposal and one.proposal_id == proposal.proposal_id]
+    history = context.ledger.history(run_id)
+    proposal = history.proposal
+    decisions = [one for one in history.decisions if proposal and one.proposal_id == proposal.proposal_id]
     if proposal is not None and proposal.status == "superseded":
         if proposal.held_by:
             said = f"Run {proposal.held_by}, which would change the same records, is closed; the data is read again"

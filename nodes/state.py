@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import Clause, PolicyBook
 from ledger.base import Ledger
-from ledger.records import Event, Fact, Lease, NewObservation, Observation, Outcome, Run
+from ledger.records import Event, Fact, Lease, NewObservation, Observation, Outcome, Run, RunHistory
 from nodes.case import Case
 from nodes.pack import Pack
 from systems.calls import Reader, Writer
@@ -144,12 +144,12 @@ class MissionContext:
         """What describes the handling of an event: the pack of its mission, or the part of it for this event."""
         return self.packs[event.mission].of(event.name)
 
-    def case(self, run: Run, look: int) -> Case:
-        """The case of a run at a look, from the facts in the ledger; kept until the run's next look."""
+    def case(self, history: RunHistory, look: int) -> Case:
+        """The case of a run at a look, from what was read; kept until the run's next look."""
+        run = history.run
         kept = self._cases.get(run.run_id)
         if kept is None or kept[0] != look:
-            facts = self.ledger.facts(run.run_id)
-            kept = (look, Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of)))
+            kept = (look, Case(self.pack(run.event), run.event, history.facts, self.policies.values(run.event.as_of)))
             self._cases[run.run_id] = kept
         return kept[1]
 
@@ -206,7 +206,7 @@ def unfinished(rail: Iterable[Observation]) -> list[NewObservation]:
     return since
 
 
-def brief(context: MissionContext, state: MissionState, case: Case) -> Task:
+def brief(context: MissionContext, state: MissionState, history: RunHistory, case: Case) -> Task:
     """The case as the reasoner is asked about it; the planner needs no more than its findings, so nothing more is looked up."""
     task = Task(case=case, catalogue=context.catalogue, run_id=state["run_id"], look=state["look"])
     if context.reasoner.name == "planner":
@@ -214,7 +214,7 @@ def brief(context: MissionContext, state: MissionState, case: Case) -> Task:
     in_force = context.policies.in_force(case.event.as_of)
     put_forward = state.get("draft") if state["objections"] else None
     draft = context.ledger.drafted(put_forward) if put_forward else None
-    asked = [one for one in context.ledger.decisions(task.run_id) if one.kind == "respond"]
+    asked = [one for one in history.decisions if one.kind == "respond"]
     rail = context.ledger.observations(task.run_id)
     begun = max((place for place, one in enumerate(rail) if one.kind == "event"), default=0)  # of this attempt
     return replace(

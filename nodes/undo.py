@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from errors import Refused, SendBack
-from ledger.base import History, Ledger
 from ledger.canonical import canonical
-from ledger.records import REASONERS, Effect, Proposal
+from ledger.records import REASONERS, Effect, Proposal, RunHistory
 from nodes.case import Case
 from nodes.planner import escalation
 from systems.catalogue import Catalogue
@@ -38,10 +37,10 @@ def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, 
     return back
 
 
-def to_take_back(ledger: History, run_id: str, undoes: str) -> list[dict[str, Any]] | None:
+def to_take_back(history: RunHistory, undoes: str) -> list[dict[str, Any]] | None:
     """What a plan that takes the steps of a proposal back may do besides handing the case over; None of any other plan."""
-    undone = next((one for one in ledger.proposals(run_id) if one.proposal_id == undoes), None) if undoes else None
-    return takes_back(undone, ledger.effects(run_id)) if undone else None
+    undone = next((one for one in history.proposals if one.proposal_id == undoes), None)
+    return takes_back(undone, history.effects) if undone else None
 
 
 def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue: Catalogue) -> dict[str, Any]:
@@ -56,31 +55,27 @@ def undoing(case: Case, proposal: Proposal, effects: Sequence[Effect], catalogue
     return {**handed, "plan": [*back, *handed["plan"]]}
 
 
-def half_done(ledger: History, run_id: str, author: str) -> list[str]:
+def half_done(history: RunHistory, author: str) -> list[str]:
     """What was approved and is not done, of plans that stopped in their midst: the step that failed, and those after it.
 
     Whoever looks at it next is to know, if it is a reasoner; a person has decided with it in sight.
     """
-    if author not in REASONERS or not ledger.proposals(run_id):
+    if author not in REASONERS:
         return []
-    effects = ledger.effects(run_id)
-    stopped = {one.proposal_id for one in effects if one.status == "failed"} & {
-        one.proposal_id for one in effects if one.status == "done"
-    }
-    plans = {one.proposal_id: one.plan for one in ledger.proposals(run_id)} if stopped else {}
-    left = [one for one in effects if one.proposal_id in stopped and one.status != "done"]
+    failed, done = ({one.proposal_id for one in history.effects if one.status == status} for status in ("failed", "done"))
+    plans = {one.proposal_id: one.plan for one in history.proposals}
+    left = [one for one in history.effects if one.proposal_id in failed & done and one.status != "done"]
     return [plans[one.proposal_id][one.step]["says"] for one in left]
 
 
-def left_to_undo(ledger: Ledger, run_id: str) -> str | None:
+def left_to_undo(history: RunHistory) -> str | None:
     """The proposal whose steps were to be taken back when the run was started again; None where nothing was."""
-    proposals = {one.proposal_id: one for one in ledger.proposals(run_id)}
-    latest = next(reversed(proposals.values()), None)
-    failing = proposals.get(latest.undoes or latest.proposal_id) if latest else None
-    effects = ledger.effects(run_id) if failing else []
-    if failing is None or not any(one.status == "failed" and one.proposal_id == failing.proposal_id for one in effects):
+    latest = history.proposal
+    named = latest.undoes or latest.proposal_id if latest else ""
+    failing = next((one for one in history.proposals if one.proposal_id == named), None)
+    if failing is None or not any(one.status == "failed" for one in history.effects_of(failing.proposal_id)):
         return None
-    return failing.proposal_id if takes_back(failing, effects) else None
+    return failing.proposal_id if takes_back(failing, history.effects) else None
 
 
 def _possible(case: Case, back: Sequence[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from ledger import audit_chain, authorization, invariants, leases
 from ledger.canonical import clean, moment
 from ledger.inbox import EventOrigin, check_arrival
 from ledger.messages import GIVEN_UP, NO_RUN, RUN_ID_TAKEN, several_runs
-from ledger.records import Event, Outcome, Run, RunStatus
-from ledger.sql import chain, effects, incidents, people, proposals
+from ledger.records import Event, Outcome, Run, RunHistory, RunStatus
+from ledger.sql import chain, effects, evidence, incidents, people, proposals
 from ledger.sql.inbox import count_arrival
 from ledger.sql.locks import locked_run
 from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, select_runs, to_run
@@ -84,6 +84,19 @@ def with_progress(tx: Connection, run_id: str) -> RunProgress:
     if row is None:
         raise BadInput(NO_RUN.format(run_id))
     return RunProgress(to_run(row), row.said, row.read, row.proposed)
+
+
+def history(tx: Connection, run_id: str) -> RunHistory:
+    row = tx.execute(_ONE, {"run": run_id}).first()
+    if row is None:
+        raise BadInput(NO_RUN.format(run_id))
+    return RunHistory(
+        run=to_run(row),
+        facts=evidence.facts(tx, run_id),
+        proposals=proposals.of_run(tx, run_id),
+        decisions=proposals.decisions(tx, run_id),
+        effects=effects.of_run(tx, run_id),
+    )
 
 
 def newest(tx: Connection, status: RunStatus | None = None, limit: int = 100) -> list[Run]:

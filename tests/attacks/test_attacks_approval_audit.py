@@ -11,7 +11,7 @@ from graphs.approval_audit import ApprovalAudit
 from knowledge_index.policies import PolicyBook
 from ledger.audit_export import examine
 from ledger.postgres import PostgresLedger
-from ledger.records import Fact, Proposal, Run
+from ledger.records import Fact, Proposal, Run, RunHistory
 from nodes.drift import Drift
 from tests.attacks.test_attacks_effect import (
     ALONE,
@@ -62,7 +62,7 @@ def found(company: Company, run: Run) -> list[str]:
 def believing(monkeypatch: pytest.MonkeyPatch) -> None:
     """An executor that believes what stands in the proposal, and compares nothing."""
 
-    def believe(context: Any, run: Run, proposal: Proposal, left_out: Any = ()) -> Drift:
+    def believe(context: Any, history: RunHistory, proposal: Proposal, *_: Any) -> Drift:
         return Drift(changes=tuple(proposal.changes), approval=proposal.approval)
 
     monkeypatch.setattr(nodes.execute, "drift", believe)

@@ -24,7 +24,7 @@ def since(then: Raw, now: Raw, lab: EvalEnvironment, left_out: tuple[int, ...] =
     run = LiveRun.of(then)
     systems = RecordedSystems(recorded(now, lab.packs, "test").systems, lab.catalogue, utc_now)
     context = replace(run._context, reader=Listening(systems, lab.phrasebook, utc_now))
-    return drift(context, run.ledger.run("r-1"), run.proposal, left_out)
+    return drift(context, run.ledger.history("r-1"), run.proposal, run.ledger.person, left_out)
 
 
 def told(found: Drift) -> list[tuple[str, str, str]]:
@@ -44,7 +44,7 @@ def test_what_no_ledger_keeps_in_a_text_is_no_difference(lab: EvalEnvironment) -
     unkept = RecordedSystems(an_exception(orders=[an_order(note="a\0b\ud800")])["systems"], lab.catalogue, utc_now)
     run = LiveRun.of(an_exception(orders=[an_order(note="a\ufffdb\ufffd")]))
     context = replace(run._context, reader=Listening(unkept, lab.phrasebook, utc_now))
-    assert drift(context, run.ledger.run("r-1"), run.proposal).differences == ()
+    assert drift(context, run.ledger.history("r-1"), run.proposal, run.ledger.person).differences == ()
 
 
 def test_a_unit_of_stock_that_decides_nothing_differs_and_gives_no_reason(lab: EvalEnvironment) -> None:
@@ -169,7 +169,7 @@ def test_a_run_of_another_pack_is_an_error_of_the_project(lab: EvalEnvironment) 
     older = pack.model_copy(update={"reads": {name: read for name, read in pack.reads.items() if name != "locations"}})
     context = replace(run._context, packs={**lab.packs, "order_exception": older})
     with pytest.raises(MissionsError):
-        drift(context, run.ledger.run("r-1"), run.proposal)
+        drift(context, run.ledger.history("r-1"), run.proposal, run.ledger.person)
 
 
 def test_steps_that_are_left_out_are_not_asked_about(lab: EvalEnvironment) -> None:
@@ -227,10 +227,14 @@ def test_a_plan_of_a_model_still_has_to_follow_when_it_is_executed_unless_a_pers
     run = LiveRun.of(an_exception())
     own = replace(run.proposal, author="hybrid")
     less = replace(own, plan=own.plan[1:])
-    assert drift(run._context, run.ledger.run("r-1"), own) == drift(run._context, run.ledger.run("r-1"), run.proposal)
+    assert _drift(run, own) == _drift(run, run.proposal)
     assert "release_payment_hold (order_id 'O-1') is required but missing" in _why(run, less)
     assert not any("called for" in reason for reason in _why(run, own, left_out=(0,)))
 
 
 def _why(run: LiveRun, proposal: Proposal, left_out: tuple[int, ...] = ()) -> tuple[str, ...]:
-    return drift(run._context, run.ledger.run("r-1"), proposal, left_out).reasons
+    return _drift(run, proposal, left_out).reasons
+
+
+def _drift(run: LiveRun, proposal: Proposal, left_out: tuple[int, ...] = ()) -> Drift:
+    return drift(run._context, run.ledger.history("r-1"), proposal, run.ledger.person, left_out)
