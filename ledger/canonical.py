@@ -17,6 +17,7 @@ from typing import Any
 from errors import BadInput
 
 _AS_THEY_ARE = frozenset({int, bool, type(None)})
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -32,16 +33,21 @@ def storable(value: Any) -> Any:
 
     Raises BadInput for anything else, such as a client or a set.
     """
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is str:
+        return clean(value)
+    if kind is dict or isinstance(value, Mapping):  # which takes long to say
+        return {_key(key): item if type(item) in _AS_THEY_ARE else storable(item) for key, item in value.items()}
+    if kind is list or (isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)):
+        return [item if type(item) in _AS_THEY_ARE else storable(item) for item in value]
     if isinstance(value, str):
         return clean(value)
-    if type(value) is dict or isinstance(value, Mapping):  # which takes long to say
-        return {_key(key): item if type(item) in _AS_THEY_ARE else storable(item) for key, item in value.items()}
     if isinstance(value, float):
         return _number(value) if math.isfinite(value) else str(value)
-    if value is None or isinstance(value, bool | int):
+    if isinstance(value, int):
         return value
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return [item if type(item) in _AS_THEY_ARE else storable(item) for item in value]
     if isinstance(value, datetime):
         return moment(value).isoformat()
     raise BadInput(f"The ledger stores plain data only, but was given a {type(value).__name__}; pass its fields.")
@@ -69,7 +75,7 @@ def canonical(value: Any) -> bytes:
 
 def json_of(plain: Any) -> str:
     """The same as text, of a value that `storable` made."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(plain)
 
 
 def digest(value: Any) -> str:

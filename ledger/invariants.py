@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from errors import BadInput, Refused, TakenOver
 from ledger.authorization import authority, steps_left_out
-from ledger.canonical import digest, moment
+from ledger.canonical import digest, digest_of, moment
 from ledger.messages import STILL_SENT
 from ledger.records import (
     Decision,
@@ -86,13 +86,13 @@ def check_observations(said: Iterable[NewObservation]) -> None:
 
 
 def draft_id(run_id: str, draft: Mapping[str, Any]) -> str:
-    """The id of a draft: of the run, and of what it says."""
-    return f"{run_id}.{digest(draft)[:16]}"
+    """The id of a draft, which is plain data: of the run, and of what it says."""
+    return f"{run_id}.{digest_of(draft)[:16]}"
 
 
 def check_draft(draft_id: str, kept: Mapping[str, Any] | None) -> dict[str, Any]:
     """The draft that is kept under an id. BadInput where there is none, or it says something else."""
-    if kept is None or not draft_id.endswith(f".{digest(kept)[:16]}"):
+    if kept is None or not draft_id.endswith(f".{digest_of(kept)[:16]}"):
         wrong = "is not in the ledger" if kept is None else "does not say what it said: see `missions audit verify`"
         raise BadInput(f"There is no draft '{draft_id}' to check: it {wrong}.")
     return dict(kept)

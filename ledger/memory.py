@@ -237,9 +237,10 @@ class MemoryLedger:
         return self._of_run(run_id, "observations")[max(after, 0) :]
 
     def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
-        draft_id = invariants.draft_id(run_id, draft)
         self._case(run_id)
-        self._drafts[draft_id] = storable(draft)
+        kept = storable(draft)
+        draft_id = invariants.draft_id(run_id, kept)
+        self._drafts[draft_id] = kept
         return draft_id
 
     def drafted(self, draft_id: str) -> dict[str, Any]:

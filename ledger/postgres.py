@@ -22,12 +22,13 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
-from errors import BadInput, MissionsError, Refused, TryAgain
+from errors import BadInput, MissionsError, Refused, TakenOver, TryAgain
 from ledger import audit_chain, invariants, leases
 from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
 from ledger.connections import away, is_cut, parse, plain
 from ledger.decision_requests import of_request, requested
+from ledger.messages import TAKEN_OVER
 from ledger.records import (
     NOBODY,
     Approval,
@@ -258,9 +259,9 @@ class HeldLedger(PostgresLedger):
 
     def commit(self) -> None:
         """Write what the step has handed in so far, before something goes on that may take long or leaves the ledger."""
-        if self._tx is None and self._unwritten != evidence.Unwritten():  # as of most steps: one statement is a transaction
+        if self._tx is None and self._unwritten:  # as of most steps: one statement is a transaction
             with self._translated(), self._session() as session:
-                if evidence.write_alone(session, self._lease, self._unwritten):
+                if evidence.write_held(session, self._lease, self._unwritten) == "running":
                     self._unwritten = evidence.Unwritten()
         self._flush()
         if self._tx is not None:
@@ -270,7 +271,10 @@ class HeldLedger(PostgresLedger):
 
     @contextmanager
     def _session(self) -> Iterator[Any]:
-        """One of psycopg in which a statement is a transaction."""
+        """One of psycopg: that of the step, or one in which a statement is a transaction."""
+        if self._tx is not None:
+            yield self._tx.connection.driver_connection
+            return
         pooled = self._engine.raw_connection()
         session: Any = pooled.driver_connection
         try:
@@ -285,7 +289,7 @@ class HeldLedger(PostgresLedger):
 
     def _flush(self) -> None:
         """Write what was handed in into the transaction of the step."""
-        if self._unwritten != evidence.Unwritten():
+        if self._unwritten:
             with self._writing():
                 pass
 
@@ -318,17 +322,23 @@ class HeldLedger(PostgresLedger):
             raise
 
     def _of_step(self) -> Connection:
+        unwritten, self._unwritten = self._unwritten, evidence.Unwritten()
         if self._tx is None:
             self._tx = self._open.enter_context(self._engine.connect())
             self._tx.begin()
-            self._status = held_run(self._tx, self._lease)
-        unwritten, self._unwritten = self._unwritten, evidence.Unwritten()
-        evidence.write(self._tx, self._run_id, unwritten, at_rest=self._status in audit_chain.AT_REST)
+            found = evidence.write_held(self._tx.connection.driver_connection, self._lease, unwritten)
+            if found is None:
+                raise TakenOver(TAKEN_OVER.format(self._run_id))
+            self._status = found
+            if found == "running":
+                return self._tx
+        if unwritten:
+            evidence.write(self._tx, self._run_id, unwritten, at_rest=self._status in audit_chain.AT_REST)
         return self._tx
 
     def _end(self) -> None:
         """Let go of what is not committed, and of what is known with it."""
-        if self._tx is not None or self._unwritten != evidence.Unwritten():
+        if self._tx is not None or self._unwritten:
             self.forget()
         self._tx, self._unwritten = None, evidence.Unwritten()
         with suppress(DBAPIError):  # of a session that is lost
@@ -346,8 +356,8 @@ class HeldLedger(PostgresLedger):
         if run_id != self._run_id:
             return super().run(run_id)
         if "run" not in self._known:
-            with self.transaction() as tx:
-                found = run_rows.with_progress(tx, run_id)
+            with self._translated(), self._session() as session:
+                found = run_rows.with_progress(session, run_id)
             self._known["run"] = found.run
             self._known.setdefault("last", found.said)
             if not (found.read or self._unwritten.facts):
@@ -415,8 +425,9 @@ class HeldLedger(PostgresLedger):
     def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
         if not self._stepping:
             return super().draft(run_id, draft)
-        draft_id = invariants.draft_id(run_id, draft)
-        self._unwritten.drafts[draft_id] = self._known["draft", draft_id] = storable(draft)
+        kept = storable(draft)
+        draft_id = invariants.draft_id(run_id, kept)
+        self._unwritten.drafts[draft_id] = self._known["draft", draft_id] = kept
         return draft_id
 
     def drafted(self, draft_id: str) -> dict[str, Any]:

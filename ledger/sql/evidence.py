@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from ledger import audit_chain, invariants
 from ledger.canonical import clean, json_of, moment, storable
-from ledger.records import Fact, Lease, NewObservation, Observation
+from ledger.records import Fact, Lease, NewObservation, Observation, RunStatus
 from ledger.sql import chain
 from ledger.sql.locks import FENCE, locked_run
 from ledger.sql.rows import fields, run, run_on, select_record
@@ -101,8 +101,9 @@ def last(tx: Connection, run_id: str) -> int:
 
 def draft(tx: Connection, run_id: str, body: Mapping[str, Any]) -> str:
     locked_run(tx, run_id)
+    body = storable(body)
     draft_id = invariants.draft_id(run_id, body)
-    write(tx, run_id, Unwritten(drafts={draft_id: storable(body)}), at_rest=False)
+    write(tx, run_id, Unwritten(drafts={draft_id: body}), at_rest=False)
     return draft_id
 
 
@@ -123,24 +124,29 @@ class Unwritten:
 
     def parts(self) -> dict[str, str]:
         """What there is of it, as JSON."""
-        found = {"facts": self.facts, "drafts": self.drafts, "said": storable([vars(one) for one in self.said])}
+        said = [storable(vars(one)) for one in self.said]
+        found = {"facts": self.facts, "drafts": self.drafts, "said": said}
         return {name: json_of(part) for name, part in found.items() if part}
+
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.drafts or self.said)
 
 
 @cache
-def _alone(*parts: str) -> str:
+def _while_held(*parts: str) -> str:
     """Whoever executes may not write facts or drafts, and the database refuses them the statement even where there are none."""
     written = [f"wrote_{name} AS ({_PARTS[name].format(held='held CROSS JOIN')})" for name in parts]
     return f"{', '.join([_HELD, *written])} SELECT status FROM found"
 
 
-def write_alone(session: Any, held: Lease, unwritten: Unwritten) -> bool:
-    """Write in one statement that finds the lease held and the run going on; False where it does not.
+def write_held(session: Any, held: Lease, unwritten: Unwritten) -> RunStatus | None:
+    """Write in one statement that finds the lease held and the run going on; the status of the run, None of one that is lost.
 
-    `session` is one of psycopg in which a statement is a transaction.
+    Nothing is written of a run that is not 'running'. `session` is one of psycopg.
     """
     parts = unwritten.parts()
-    return run_on(session, _alone(*parts), {**vars(held), **parts}).fetchone() == ("running",)
+    found = run_on(session, _while_held(*parts), {**vars(held), **parts}).fetchone()
+    return found and found[0]
 
 
 def write(tx: Connection, run_id: str, unwritten: Unwritten, *, at_rest: bool) -> None:

@@ -1,6 +1,7 @@
 """Rows of the tables to records of the ledger, and back; statements that stand in files of SQL, or are run often."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ def run_on(session: Any, statement: str, values: Mapping[str, Any]) -> psycopg.C
     except psycopg.Error as failed:
         raise DBAPIError.instance(None, None, failed, psycopg.Error, hide_parameters=True) from failed
     return done
+
+
+def columns(cursor: psycopg.Cursor[Any]) -> dict[str, Any] | None:
+    """The next row of what `run` gives, by the names of its columns, with moments in UTC; None after the last."""
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    named = zip((column.name for column in cursor.description or ()), row, strict=True)
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in named}
 
 
 def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:

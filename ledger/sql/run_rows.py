@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, update
 from sqlalchemy.dialects.postgresql import insert
 
 from errors import BadInput
@@ -17,13 +17,17 @@ from ledger.records import Event, Outcome, Run, RunHistory, RunStatus
 from ledger.sql import chain, effects, evidence, incidents, people, proposals
 from ledger.sql.inbox import count_arrival
 from ledger.sql.locks import locked_run
-from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, select_runs, to_run
-from ledger.tables import FACTS, INBOX, OBSERVATIONS, PROPOSALS, RUNS
+from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, columns, run_on, select_runs, to_run
+from ledger.tables import INBOX, RUNS
 
-_SAID = select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0)).where(OBSERVATIONS.c.run_id == bindparam("run"))
-_READ = select(FACTS.c.run_id).where(FACTS.c.run_id == bindparam("run")).exists().label("read")
-_PROPOSED = select(PROPOSALS.c.run_id).where(PROPOSALS.c.run_id == bindparam("run")).exists().label("proposed")
-_WITH_PROGRESS = select_runs(_SAID.scalar_subquery().label("said"), _READ, _PROPOSED).where(RUNS.c.run_id == bindparam("run"))
+#: with how far it has come
+_WITH_PROGRESS = f"""
+SELECT {", ".join(f"runs.{name}" for name in RUN_COLUMNS)}, {", ".join(f"inbox.{name}" for name in EVENT_COLUMNS)},
+    (SELECT coalesce(max(seq), 0) FROM ledger.observations WHERE run_id = runs.run_id) AS said,
+    EXISTS (SELECT FROM ledger.facts WHERE run_id = runs.run_id) AS read,
+    EXISTS (SELECT FROM ledger.proposals WHERE run_id = runs.run_id) AS proposed
+FROM ledger.runs JOIN ledger.inbox USING (source_id) WHERE run_id = %(run_id)s
+"""
 _ONE = select_runs().where(RUNS.c.run_id == bindparam("run"))
 _NEW_EVENT = (
     insert(INBOX).on_conflict_do_nothing(index_elements=["source_id"]).returning(*(INBOX.c[name] for name in EVENT_COLUMNS))
@@ -78,12 +82,12 @@ class RunProgress:
     proposed: bool
 
 
-def with_progress(tx: Connection, run_id: str) -> RunProgress:
-    """BadInput where there is no run of this id."""
-    row = tx.execute(_WITH_PROGRESS, {"run": run_id}).first()
+def with_progress(session: Any, run_id: str) -> RunProgress:
+    """`session` is one of psycopg. BadInput where there is no run of this id."""
+    row = columns(run_on(session, _WITH_PROGRESS, {"run_id": clean(run_id)}))
     if row is None:
         raise BadInput(NO_RUN.format(run_id))
-    return RunProgress(to_run(row), row.said, row.read, row.proposed)
+    return RunProgress(to_run(row), row["said"], row["read"], row["proposed"])
 
 
 def history(tx: Connection, run_id: str) -> RunHistory:
