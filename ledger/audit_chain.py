@@ -100,16 +100,10 @@ def _proposal_digest(proposal: Proposal) -> str:
 
 
 def look_digest(look: Iterable[Fact]) -> str:
-    """Of the facts of one look, in the order in which they were recorded."""
-    return rows_digest(storable([vars(one) for one in look]))
-
-
-def rows_digest(look: Iterable[Mapping[str, Any]]) -> str:
-    """`look_digest` of facts that are plain data already."""
-    return digest_of([[one[name] for name in _OF_FACT] for one in look])
-
-
-_OF_FACT = ("name", "tool", "args", "status", "value", "read_at", "error")
+    """Of the facts of one look as they are kept, in the order in which they were recorded."""
+    return digest_of(
+        [[one.name, one.tool, one.args, one.status, one.value, moment(one.read_at).isoformat(), one.error] for one in look]
+    )
 
 
 def of_decision(decision: Decision, proposal_status: str, adds: Sequence[Commitment] = ()) -> dict[str, Any]:

@@ -109,8 +109,11 @@ class Ledger(Protocol):
 
     # What was read, and what was said about it
 
-    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        """Keep what one look of the run read. A name that was read before is replaced; the earlier look is kept."""
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> list[Fact]:
+        """Keep what one look of the run read, and return it as it is kept.
+
+        A name that was read before is replaced; the earlier look is kept. BadInput where a name was read twice.
+        """
         ...
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:

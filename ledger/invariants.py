@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from errors import BadInput, Refused, TakenOver
 from ledger.authorization import authority, steps_left_out
-from ledger.canonical import digest, digest_of, moment
+from ledger.canonical import digest, digest_of, moment, storable
 from ledger.messages import STILL_SENT
 from ledger.records import (
     Decision,
@@ -69,13 +69,14 @@ def check_same_event(source_id: str, kept: str, come: str) -> None:
         )
 
 
-def check_facts(facts: Iterable[Fact]) -> None:
-    """One look reads each name once."""
-    seen: set[str] = set()
+def stored_facts(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts as a ledger keeps them, as plain data. BadInput where one look read a name twice."""
+    kept: dict[str, Fact] = {}
     for fact in facts:
-        if fact.name in seen:
+        if fact.name in kept:
             raise BadInput(f"The fact '{fact.name}' appears twice in one attempt; record each name once.")
-        seen.add(fact.name)
+        kept[fact.name] = Fact(**{**storable(vars(fact)), "read_at": moment(fact.read_at)})
+    return list(kept.values())
 
 
 def check_observations(said: Iterable[NewObservation]) -> None:

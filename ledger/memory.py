@@ -211,11 +211,11 @@ class MemoryLedger:
 
     # What was read, and what was said about it
 
-    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
-        invariants.check_facts(facts)
-        case = self._case(run_id)
-        if facts:
-            case.looks.append(tuple(facts))
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> list[Fact]:
+        kept, case = invariants.stored_facts(facts), self._case(run_id)
+        if kept:
+            case.looks.append(kept)
+        return kept
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
         looks = self._of_run(run_id, "looks")

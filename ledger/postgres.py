@@ -43,6 +43,7 @@ from ledger.records import (
     Run,
     RunHistory,
     RunStatus,
+    latest_facts,
 )
 from ledger.roles import patient
 from ledger.sql import chain, evidence, run_rows, totals
@@ -391,22 +392,21 @@ class HeldLedger(PostgresLedger):
 
     # What is written of it
 
-    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> None:
+    def record_facts(self, run_id: str, facts: Sequence[Fact]) -> list[Fact]:
         if not self._stepping:
-            super().record_facts(run_id, facts)
             self.forget()
-            return
-        rows = evidence.rows_of_look(facts)
-        if not rows:
-            return
+            return super().record_facts(run_id, facts)
+        kept = invariants.stored_facts(facts)
+        if not kept:
+            return kept
         if self._unwritten.facts:  # a statement writes one look
             self._flush()
-        self._unwritten.facts = rows
-        read = {row["name"]: Fact(**{**row, "read_at": moment(one.read_at)}) for row, one in zip(rows, facts, strict=True)}
+        self._unwritten.facts = kept
         if (known := self._known.get("facts")) is not None:
-            self._known["facts"] = [*(one for one in known if one.name not in read), *read.values()]
+            self._known["facts"] = latest_facts([known, kept])
         if "evidence" in self._known:
-            self._known["evidence"] = [*self._known["evidence"], audit_chain.rows_digest(rows)]
+            self._known["evidence"] = [*self._known["evidence"], audit_chain.look_digest(kept)]
+        return kept
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
         if not self._stepping:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from errors import Stuck
 from knowledge_index.policies import PolicyBook
+from ledger.invariants import stored_facts
 from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run, RunHistory
 from nodes.authorship import FindPerson, covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
 from nodes.case import Case
@@ -82,7 +83,7 @@ def drift(context: Judging, history: RunHistory, proposal: Proposal, person: Fin
     """
     run, before = history.run, history.facts
     pack = context.pack(run.event)
-    now = read_facts(pack, run.event, context.reader, context.clock)
+    now = stored_facts(read_facts(pack, run.event, context.reader, context.clock))
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))

@@ -11,7 +11,6 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from ledger.canonical import storable
 from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
@@ -33,8 +32,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     run = history.run
     pack, look = context.pack(run.event), state.get("look", 0) + 1
     with reading_for(context.ledger, run_id, look, may_ask=_shows_texts(pack)):
-        facts = read_facts(pack, run.event, context.reader, context.clock)
-    context.ledger.record_facts(run_id, facts)
+        facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     decided = state.get("decision")
@@ -63,9 +61,10 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
             if asked.status == "ok":
                 scope.define(name, asked.value)
         for (name, _), result in zip(wave, reader.read_all([call for _, call in wave]), strict=True):
-            facts[name] = Fact(  # as the ledger keeps it, so that what is read again later can be compared with it
-                name=name, tool=result.call.tool, args=result.call.args, status=result.status,
-                value=storable(result.value), read_at=result.read_at, error=result.error,
+            call = result.call
+            facts[name] = Fact(
+                name=name, tool=call.tool, args=call.args, status=result.status, value=result.value,
+                read_at=result.read_at, error=result.error,
             )  # fmt: skip
             if result.status == "ok":
                 scope.define(name, result.value)

@@ -56,16 +56,11 @@ _LOOKS = (
 )
 
 
-def record_facts(tx: Connection, run_id: str, facts: Sequence[Fact]) -> None:
+def record_facts(tx: Connection, run_id: str, facts: Sequence[Fact]) -> list[Fact]:
+    kept = invariants.stored_facts(facts)
     locked_run(tx, run_id)
-    write(tx, run_id, Unwritten(facts=rows_of_look(facts)), at_rest=False)
-
-
-def rows_of_look(facts: Sequence[Fact]) -> list[dict[str, Any]]:
-    """What a look read, as plain data. BadInput where it read a name twice, or something else than plain data."""
-    invariants.check_facts(facts)
-    rows: list[dict[str, Any]] = storable([vars(fact) for fact in facts])
-    return rows
+    write(tx, run_id, Unwritten(facts=kept), at_rest=False)
+    return kept
 
 
 def facts(tx: Connection, run_id: str, look: int | None = None) -> list[Fact]:
@@ -114,18 +109,19 @@ def drafted(tx: Connection, draft_id: str) -> dict[str, Any]:
 
 @dataclass
 class Unwritten:
-    """What a step has handed in, and not written: plain data (`ledger.canonical.storable`)."""
+    """What a step has handed in, and not written."""
 
-    #: of one look
-    facts: list[dict[str, Any]] = field(default_factory=list)
-    #: by their ids
+    #: of one look, as they are kept
+    facts: list[Fact] = field(default_factory=list)
+    #: by their ids, as plain data
     drafts: dict[str, Any] = field(default_factory=dict)
     said: list[Observation] = field(default_factory=list)
 
     def parts(self) -> dict[str, str]:
         """What there is of it, as JSON."""
-        said = [storable(vars(one)) for one in self.said]
-        found = {"facts": self.facts, "drafts": self.drafts, "said": said}
+        facts = [{**vars(one), "read_at": one.read_at.isoformat()} for one in self.facts]
+        said = [{**storable(vars(one)), "at": one.at.isoformat()} for one in self.said]
+        found: dict[str, Any] = {"facts": facts, "drafts": self.drafts, "said": said}
         return {name: json_of(part) for name, part in found.items() if part}
 
     def __bool__(self) -> bool:
