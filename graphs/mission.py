@@ -12,6 +12,7 @@ the person decided from the ledger: the graph believes nobody else.
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -42,14 +43,12 @@ class Node(Protocol):
 
 
 def mission_graph(
-    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None, step: Callable[[Node], Node] | None = None
 ) -> CompiledStateGraph[MissionState, MissionContext, MissionState, MissionState]:
-    """The compiled graph of a Mission; without a checkpointer it cannot pause."""
+    """The compiled graph of a Mission; without a checkpointer it cannot pause. `step` makes what runs of a node: `as_step`."""
     graph = StateGraph(MissionState, context_schema=MissionContext)
-    for node in (gather, diagnose, ground, assess, propose, check, review, decision):
-        graph.add_node(node.__name__, as_step(node))
-    for node in (execute, close):
-        graph.add_node(node.__name__, as_step(node, by_executor=True))
+    for node in (gather, diagnose, ground, assess, propose, check, review, decision, execute, close):
+        graph.add_node(node.__name__, (step or as_step)(node))
 
     graph.add_conditional_edges(START, after_start)
     graph.add_edge("gather", "diagnose")
@@ -65,8 +64,9 @@ def mission_graph(
     return graph.compile(checkpointer=checkpointer)
 
 
-def as_step(node: Node, *, by_executor: bool = False) -> Node:
-    """A node as a unit of work: what it writes is written as one at its end."""
+def as_step(node: Node) -> Node:
+    """A node as a unit of work: what it writes is written as one at its end, by the executor where it is one of its steps."""
+    by_executor = node in (execute, close)
 
     def step(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
         context = runtime.context

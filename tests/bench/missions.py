@@ -10,50 +10,51 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice, pairwise
+from itertools import cycle, islice
 from typing import Any
 from uuid import uuid4
 
+import psutil
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime as LangGraphRuntime
+from langgraph.types import interrupt
 
 from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.recorded.cases import read_cases
+from graphs.mission import Node, mission_graph
 from graphs.runtime import Runtime, open_runtime
 from ledger.records import Event, Run
-from nodes.state import MissionState
+from nodes.state import MissionContext, MissionState
 from settings import CHECKOUT, settings
 from systems.calls import Call, Reader, ReadResult
 
 CASES = CHECKOUT / "evals" / "cases"
 SAMPLE = CASES / "sample.jsonl"
 ROUNDS = 5
-SHAPE = ("gather", "diagnose", "ground", "assess", "propose", "check", "review")
 
 
 def empty_graph(
     saver: BaseCheckpointSaver[Any], gather: Callable[[], None] = lambda: None
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """The mission graph up to its pause with nodes that do nothing, but for what is to be done in the first."""
+    """The mission graph with nodes that do nothing, but for what is to be done in the first, and that wait where it waits."""
 
-    def gathering(state: MissionState) -> MissionState:
-        gather()
-        return {}
+    def empty(node: Node) -> Node:
+        def step(state: MissionState, runtime: LangGraphRuntime[MissionContext]) -> MissionState:
+            if node.__name__ == "gather":
+                gather()
+            if node.__name__ == "review":
+                interrupt({})
+            return {"objections": [], "waits": True} if node.__name__ == "check" else {}
 
-    graph = StateGraph(MissionState)
-    graph.add_node(SHAPE[0], gathering)
-    for name in SHAPE[1:]:
-        graph.add_node(name, _nothing)
-    graph.add_edge(START, SHAPE[0])
-    for one, other in pairwise(SHAPE):
-        graph.add_edge(one, other)
-    graph.add_edge(SHAPE[-1], END)
-    return graph.compile(checkpointer=saver)
+        return step
+
+    return mission_graph(saver, empty)
 
 
 def evaluation() -> tuple[float, float]:
@@ -121,13 +122,29 @@ def to_the_pause() -> list[tuple[Took, Took]]:
         return pairs[3:]
 
 
+def side_by_side(runs: int = 60, beside: int = 12) -> tuple[float, float, float]:
+    """(runs a second one after the other, so many beside each other, and the share of the processors that those take)."""
+    with open_runtime(settings()) as runtime:
+        cases = list(islice(cycle(read_cases(SAMPLE, runtime.context.packs)), runs))
+
+        def drive(workers: int) -> float:
+            events = [replace(case.event, source_id=f"bench-{uuid4()}") for case in cases]
+            with ThreadPoolExecutor(workers) as pool:
+                return runs / seconds(lambda: deque(pool.map(partial(_run, runtime), events), maxlen=0))
+
+        drive(beside)  # starts the servers
+        alone = drive(1)
+        psutil.cpu_percent()
+        return alone, drive(beside), psutil.cpu_percent() / 100
+
+
 def _read(recorded: _Recorded) -> None:
     for calls in recorded.waves:
         recorded.reader.read_all(calls)
 
 
 def _pass(graph: CompiledStateGraph[Any, Any, Any, Any], config: RunnableConfig) -> None:
-    for _ in graph.stream({"run_id": "floor"}, config, stream_mode=[], interrupt_before=["review"], durability="exit"):
+    for _ in graph.stream({"run_id": "floor"}, config, stream_mode=[], durability="exit"):
         pass
 
 
@@ -166,14 +183,12 @@ def main() -> None:
     ours, floor = (statistics.median(one.processor for one in side) * 1000 for side in zip(*pairs, strict=True))
     beside = f"(same reads, same saver, empty nodes: {floor:.1f} ms; {ours / floor:.2f} times)"
     print(f"its processor time here           {ours:6.1f} ms {beside}")
+    alone, together, busy = side_by_side()
+    print(f"live runs, twelve side by side    {together:6.1f}/s (one after the other: {alone:.1f}/s; processors {busy:.0%} busy)")
     with open_runtime(settings()) as runtime:
         run_id = runtime.ledger.runs(limit=1)[0].run_id
     print(f"missions show RUN                 {command('show', run_id) * 1000:6.0f} ms")
     print(f"memory of this process            {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:6.0f} MiB at most")
-
-
-def _nothing(state: MissionState) -> MissionState:
-    return {}
 
 
 if __name__ == "__main__":
