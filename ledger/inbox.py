@@ -9,8 +9,8 @@ from typing import Any
 
 from errors import BadInput, Refused, TooMany
 from ledger.canonical import clean, moment
+from ledger.decision_requests import check_reason
 from ledger.permissions import require
-from ledger.policies import check_reason
 from ledger.records import Event, Person
 
 #: bytes of a dead letter that are kept, and characters of its reason

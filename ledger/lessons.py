@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from errors import BadInput, Refused
+from ledger.decision_requests import LONGEST_REASON, check_length, check_reason
 from ledger.permissions import require
-from ledger.policies import LONGEST_REASON, check_reason
 from ledger.records import Decision, Person
 
 LessonStatus = Literal["promoted", "dropped"]
@@ -49,8 +49,7 @@ def check_settling(person: Person | None, decision: Decision | None, known: Sett
         check_reason(asked.reason)
     elif not asked.dataset.strip() or len(asked.dataset) > LONGEST_DATASET or not asked.dataset.isprintable():
         raise BadInput(f"A lesson is promoted to a dataset: name its file, in at most {LONGEST_DATASET:,} printable characters.")
-    if len(asked.reason) > LONGEST_REASON:
-        raise BadInput(f"The reason has {len(asked.reason):,} characters, more than {LONGEST_REASON:,}: say it shorter.")
+    check_length("The reason", asked.reason, LONGEST_REASON)
     return found
 
 

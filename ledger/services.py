@@ -7,9 +7,10 @@ through `ledger.base.Ledger`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ledger import admissions, policies, queries
 from ledger.policies import Documents, PolicyDraft
 from ledger.records import NOBODY, Approval
-from ledger.sql import admissions, auth, chain, inbox, incidents, people, policies, queries
+from ledger.sql import auth, chain, inbox, incidents, people
 from ledger.transactions import Service, reads, timed
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, exists, select
 
 from errors import MissionsError
+from ledger import policies
 from ledger.authorization import person_key
 from ledger.names import skeleton
 from ledger.policies import PolicyDraft
@@ -24,7 +25,7 @@ from ledger.reconciling import (
     run_differences,
 )
 from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
-from ledger.sql import evidence, locks, people, policies, proposals, seals
+from ledger.sql import evidence, locks, people, proposals, seals
 from ledger.sql.rows import fields, select_record, select_runs, to_proposal, to_run
 from ledger.tables import (
     AUDIT,
