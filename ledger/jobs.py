@@ -5,7 +5,7 @@ holder nor a job, and give them one, so that a job that was lost delays a run an
 wait for each other, in the order in which they came.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,19 +41,15 @@ class Jobs:
 
     def drive(self, run: Run) -> None:
         """Have a run driven, after whatever else there is to do about its subject."""
-        self._defer([(run.run_id, run.event.subject)])
+        try:
+            self._app.configure_task(DRIVE, lock=run.event.subject).defer(run_id=run.run_id)
+        except ConnectorException as failed:
+            raise TryAgain("The database of the jobs did not answer: the run waits until the workers find it.") from failed
 
     def has(self, run: Run) -> bool:
         """Whether there is a job for a run: a worker drives it now, or is going to."""
         jobs = self._app.job_manager.list_jobs(task=DRIVE, lock=run.event.subject)
         return any(job.status in ("todo", "doing") and job.task_kwargs.get("run_id") == run.run_id for job in jobs)
-
-    def _defer(self, runs: Iterable[tuple[str, str]]) -> None:
-        try:
-            for run_id, subject in runs:
-                self._app.configure_task(DRIVE, lock=subject).defer(run_id=run_id)
-        except ConnectorException as failed:
-            raise TryAgain("The database of the jobs did not answer: the run waits until the workers find it.") from failed
 
 
 @contextmanager

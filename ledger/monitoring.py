@@ -6,6 +6,7 @@ who is not signed in.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -127,16 +128,16 @@ def metrics(ledger: PostgresLedger) -> bytes:
     registry = CollectorRegistry()
     with ledger.transaction() as tx:
         tx.execute(_PATIENCE)
-        registry.register(_LedgerFigures(list(_figures(tx))))
+        registry.register(_Figures(list(_figures(tx))))
     return generate_latest(registry)
 
 
-class _LedgerFigures(Collector):
-    def __init__(self, figures: list[Metric]) -> None:
-        self._figures = figures
+@dataclass(eq=False)
+class _Figures(Collector):
+    figures: Sequence[Metric]
 
     def collect(self) -> Iterable[Metric]:
-        return self._figures
+        return self.figures
 
 
 def _figures(tx: Connection) -> Iterator[Metric]:

@@ -63,8 +63,9 @@ def to_run(row: Row[Any] | Mapping[str, Any]) -> Run:
 
 def from_proposal(proposal: Proposal) -> dict[str, Any]:
     """The approval's fields lie flat beside the others."""
-    approval = {**vars(proposal.approval), "limits": [vars(limit) for limit in proposal.approval.limits]}
-    return {**_without(vars(proposal), "approval"), **approval}
+    values = {**vars(proposal), **vars(proposal.approval), "limits": [vars(limit) for limit in proposal.approval.limits]}
+    del values["approval"]
+    return values
 
 
 def to_proposal(row: Row[Any]) -> Proposal:
@@ -75,14 +76,6 @@ def to_proposal(row: Row[Any]) -> Proposal:
 def proposal_of(values: dict[str, Any]) -> Proposal:
     """Of the values of its columns, which are taken out of `values`."""
     asked = {name: values.pop(name) for name in ("role", "four_eyes", "own")}
-    limits = tuple(_limit(raw) for raw in values.pop("limits"))
+    limits = tuple(Limit(**{**raw, "adds": tuple(map(tuple, raw["adds"]))}) for raw in values.pop("limits"))
     approval = Approval(**asked, clauses=tuple(values.pop("clauses")), limits=limits)
     return Proposal(approval=approval, **values)
-
-
-def _limit(raw: Mapping[str, Any]) -> Limit:
-    return Limit(**{**raw, "adds": tuple((step, cents) for step, cents in raw["adds"])})
-
-
-def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}
