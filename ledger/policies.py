@@ -13,11 +13,10 @@ from uuid import uuid4
 from sqlalchemy import Connection, func, insert, select, update
 
 from errors import BadInput, Refused
-from ledger.admissions import COMMAND_LINE
 from ledger.authorization import authority, person_key, rank
 from ledger.canonical import canonical, clean, digest
 from ledger.decision_requests import check_reason
-from ledger.permissions import may
+from ledger.permissions import COMMAND_LINE, may
 from ledger.records import Approval, Person
 from ledger.sql import chain, people
 from ledger.sql.rows import fields, select_record, statements

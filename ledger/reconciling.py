@@ -11,19 +11,7 @@ from typing import Any
 from ledger import audit_chain, authorization
 from ledger.authorization import authority, unapproved
 from ledger.canonical import storable
-from ledger.records import (
-    NOBODY,
-    AuditEntry,
-    Authorization,
-    Commitment,
-    Decision,
-    Effect,
-    Fact,
-    Incident,
-    Person,
-    Proposal,
-    Run,
-)
+from ledger.records import NOBODY, AuditEntry, Authorization, Commitment, Decision, Effect, Fact, Incident, Person, Proposal, Run
 
 RowData = dict[str, Any]
 

@@ -59,8 +59,14 @@ class Account:
     signed_in_at: datetime | None
 
 
-def accounts(tx: Connection, text: str, offset: int, limit: int, at: datetime) -> tuple[list[Account], int]:
-    """A page of the people whose name has this text in it, by name, and how many there are in all."""
+def accounts(
+    tx: Connection, at: datetime, by: str, text: str = "", offset: int = 0, limit: int = 50
+) -> tuple[list[Account], int]:
+    """A page of the people whose name has this text in it, by name, and how many there are in all.
+
+    Refused to who does not manage people.
+    """
+    people.require_manager(tx, by)
     named = clean(text).strip()
     rows = tx.execute(_ACCOUNTS, {"text": named, "offset": offset, "limit": limit, "at": at})
     found = [_account(row, at) for row in rows]
@@ -268,7 +274,8 @@ def sign_out(tx: Connection, at: datetime, token: str) -> None:
 
 
 def end_sessions(tx: Connection, at: datetime, name: str, by: str) -> int:
-    """End every session of a person; how many there were."""
+    """End every session of a person; how many there were. Refused to who does not manage people."""
+    people.require_manager(tx, by)
     ended = tx.execute(delete(SESSIONS).where(SESSIONS.c.key == person_key(name)).returning(SESSIONS.c.expires_at)).all()
     if ended:
         chain.append(tx, at, "sessions_ended", "", {"name": name_of(tx, person_key(name)), "by": by})

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput, Refused, TooMany
 from ledger import inbox, names
-from ledger.admissions import COMMAND_LINE
 from ledger.canonical import clean, moment
 from ledger.decision_requests import check_reason
 from ledger.inbox import (
@@ -26,6 +25,7 @@ from ledger.inbox import (
     FeedPosition,
     SourceBounds,
 )  # fmt: skip
+from ledger.permissions import COMMAND_LINE
 from ledger.sql import chain, people
 from ledger.sql.attempts import digest
 from ledger.sql.rows import fields, select_record
@@ -46,7 +46,7 @@ def add_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE, 
 
     Of one that had ended, too. BadInput for a name that is no good or in use.
     """
-    _require_manager(tx, by)
+    people.require_manager(tx, by, "manage_sources")
     if not SOURCE_NAME.fullmatch(name):
         raise BadInput(
             f"{name[:60]!r} is not a valid name of an event source; use lowercase letters, digits, - and _, such as oms."
@@ -79,7 +79,7 @@ def end_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE) 
 
 
 def _change_source(tx: Connection, name: str, by: str, values: Mapping[str, Any], which: str) -> None:
-    _require_manager(tx, by)
+    people.require_manager(tx, by, "manage_sources")
     changed = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(**values)
     if tx.execute(changed.returning(_S.name)).first() is None:
         raise BadInput(f"There is no event source '{name}' {which}; see `missions source list`.")
@@ -202,11 +202,6 @@ def feed_failed(tx: Connection, at: datetime, name: str, error: str) -> None:
     values = {"polled_at": at, "error": error[:_MOST_REASON]}
     noted = insert_or(FEEDS).values(name=name, cursor="", **values)
     tx.execute(noted.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
-def _require_manager(tx: Connection, by: str) -> None:
-    if by != COMMAND_LINE:
-        people.require(tx, by, "manage_sources")
 
 
 _A = ARRIVALS.c

@@ -80,12 +80,7 @@ _DRAFT_KINDS = {
 AlsoLooks = Callable[[Rows, Sequence[AuditEntry], Mapping[str, datetime]], Iterable[str]]
 
 
-def nobody_else(rows: Rows, entries: Sequence[AuditEntry], known_since: Mapping[str, datetime]) -> Iterable[str]:
-    """Where the rows are compared with the log, and nothing is worked out."""
-    return ()
-
-
-def differences(tx: Connection, also: AlsoLooks = nobody_else) -> Iterator[str]:
+def differences(tx: Connection, also: AlsoLooks | None = None) -> Iterator[str]:
     """One sentence for each row that is not as the chain says. Wants a transaction that sees one moment."""
     added = _of_kinds(tx, ["person_added"])
     known_since = _known_since(added)
@@ -113,7 +108,7 @@ def _legible(name: str, found: Iterable[str]) -> Iterator[str]:
         yield f"{name} cannot be read ({type(error).__name__}: {error}): something was changed bypassing the audit log."
 
 
-def _of_runs(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since: Mapping[str, datetime]) -> Iterator[str]:
+def _of_runs(tx: Connection, runs: Sequence[Run], also: AlsoLooks | None, known_since: Mapping[str, datetime]) -> Iterator[str]:
     ids = [run.run_id for run in runs]
     looks, logged, broken = evidence.looks(tx, ids), _by_run(tx, "audit", "seq", ids), _broken_seals(tx, ids)
     found = {name: (read, _by_run(tx, name, order, ids)) for name, (order, read) in _OF_RUN.items()}
@@ -122,7 +117,8 @@ def _of_runs(tx: Connection, runs: Sequence[Run], also: AlsoLooks, known_since: 
         parts = {name: [read(row) for row in rows[run.run_id]] for name, (read, rows) in found.items()}
         rows, entries = Rows(run=run, looks=looks[run.run_id], **parts), _entries(logged[run.run_id])
         yield from run_differences(rows, entries)
-        yield from also(rows, entries, known_since)
+        if also is not None:
+            yield from also(rows, entries, known_since)
 
     for run in runs:
         yield from list(_legible(f"Run {run.run_id}", of_run(run))) or broken[run.run_id]
