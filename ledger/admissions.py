@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from errors import BadInput, Refused
 from ledger import authorization, credentials, names
@@ -18,7 +18,7 @@ from ledger.authorization import person_key
 from ledger.permissions import COMMAND_LINE
 from ledger.records import Person
 from ledger.sql import auth, chain, people
-from ledger.sql.rows import fields
+from ledger.sql.rows import AnyRow, fields
 from ledger.tables import ADMISSIONS
 
 AdmissionKind = Literal["role", "password", "second_factor"]
@@ -234,7 +234,7 @@ def _made(tx: Connection, wanted: AdmissionRequest, by: str, half: str, at: date
     return AdmissionResult(after, auth.reset_password(tx, at, wanted.name, by, half) if gets_password else "")
 
 
-def _open(tx: Connection, admission_id: str) -> Row[*tuple[Any, ...]]:
+def _open(tx: Connection, admission_id: str) -> AnyRow:
     row = tx.execute(
         select(*_COLUMNS, _A.half).where(_A.admission_id == admission_id, _A.status == "asked").with_for_update()
     ).first()
@@ -243,7 +243,7 @@ def _open(tx: Connection, admission_id: str) -> Row[*tuple[Any, ...]]:
     return row
 
 
-def _admission(row: Row[*tuple[Any, ...]]) -> Admission:
+def _admission(row: AnyRow) -> Admission:
     return Admission(**fields(row, "half"))
 
 

@@ -23,20 +23,9 @@ from ledger.records import Run
 from ledger.roles import patient
 from ledger.sql.rows import statements
 
-_SWEEP = statements("sweeping")
+_SQL = statements("jobs")
 #: the task that drives a run
 DRIVE = "drive"
-#: runs that nobody works on, and that nobody is going to
-_FORGOTTEN = """
-SELECT runs.run_id, inbox.subject FROM ledger.runs JOIN ledger.inbox USING (source_id) LEFT JOIN ledger.leases USING (run_id)
-WHERE runs.status = 'running' AND (leases.until IS NULL OR leases.until <= clock_timestamp())
-AND NOT EXISTS (
-    SELECT FROM procrastinate_jobs AS job
-    WHERE job.status IN ('todo', 'doing') AND job.task_name = 'drive' AND job.lock = inbox.subject
-    AND job.args ->> 'run_id' = runs.run_id
-)
-ORDER BY runs.number LIMIT 1000
-"""
 
 
 class Jobs:
@@ -82,7 +71,7 @@ def make_job_tables(url: str) -> None:
 def forgotten(url: str) -> list[tuple[str, str]]:
     """(run, subject) of runs that are 'running' though nobody works on them and no job is there for them, oldest first."""
     with psycopg.connect(patient(url)) as session:
-        found: list[tuple[Any, ...]] = session.execute(_FORGOTTEN).fetchall()
+        found: list[tuple[Any, ...]] = session.execute(_SQL["forgotten"].text.encode()).fetchall()
     return [(run_id, subject) for run_id, subject in found]
 
 
@@ -106,9 +95,9 @@ def look(url: str) -> Swept:
     """Look at every run, in one snapshot. Changes nothing."""
     with psycopg.connect(patient(url)) as session:
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        runs: dict[str, int] = dict(session.execute(_SWEEP["counts"].text.encode()).fetchall())
-        (lost,) = session.execute(_SWEEP["events"].text.encode()).fetchone() or (0,)
-        broken = tuple((run_id, reason) for run_id, _, reason in session.execute(_SWEEP["broken"].text.encode()))
+        runs: dict[str, int] = dict(session.execute(_SQL["counts"].text.encode()).fetchall())
+        (lost,) = session.execute(_SQL["events"].text.encode()).fetchone() or (0,)
+        broken = tuple((run_id, reason) for run_id, _, reason in session.execute(_SQL["broken"].text.encode()))
     return Swept(runs, lost, broken)
 
 

@@ -3,7 +3,6 @@
 A lesson is not collected: it is a decision in the ledger. What is kept beside it is only how somebody settled it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -69,5 +68,4 @@ def no_lesson(decision_id: str) -> str:
 
 def audited(settled: Settlement) -> dict[str, Any]:
     """What the audit log says of a settlement."""
-    values: Mapping[str, Any] = {name: value for name, value in vars(settled).items() if name not in ("status", "at")}
-    return dict(values)
+    return {name: value for name, value in vars(settled).items() if name not in ("status", "at")}

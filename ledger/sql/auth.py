@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
@@ -16,7 +16,7 @@ from ledger.canonical import clean, moment
 from ledger.records import Person
 from ledger.sql import attempts, chain, people
 from ledger.sql.attempts import HERE, Attempt, SignInOrigin, digest
-from ledger.sql.rows import fields, statements
+from ledger.sql.rows import AnyRow, fields, statements
 from ledger.tables import ACCOUNTS, PEOPLE, SESSIONS, Moment
 
 _ACCOUNTS = statements("queries")["accounts"].columns(one_time_until=Moment, signed_in_at=Moment)
@@ -73,7 +73,7 @@ def accounts(
     return found, tx.scalar(select(func.count()).where(func.strpos(func.lower(PEOPLE.c.name), func.lower(named)) > 0)) or 0
 
 
-def _account(row: Row[*tuple[Any, ...]], at: datetime) -> Account:
+def _account(row: AnyRow, at: datetime) -> Account:
     state: AccountState = "own"
     if not row.known:
         state = "none"
@@ -148,7 +148,7 @@ def _tell(tx: Connection, name: str, changes: Iterable[str], at: datetime) -> No
         chain.append(tx, at, kind, "", {"name": name})
 
 
-def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], one_time: str, chosen: str, at: datetime) -> SignInResult | None:
+def _chosen(tx: Connection, account: AnyRow, one_time: str, chosen: str, at: datetime) -> SignInResult | None:
     """Put one's own password in place of a one-time one; what is in the way of it."""
     if at > account.one_time_until:
         return SignInResult(refused="This one-time password has lapsed: ask an administrator for another.")
@@ -160,7 +160,7 @@ def _chosen(tx: Connection, account: Row[*tuple[Any, ...]], one_time: str, chose
     return SignInResult(refused=refused, choose=True) if refused else None
 
 
-def _set_password(tx: Connection, account: Row[*tuple[Any, ...]], chosen: str) -> str:
+def _set_password(tx: Connection, account: AnyRow, chosen: str) -> str:
     """Give an account a password of one's own. A sentence where it is refused, else nothing."""
     try:
         credentials.check_password(chosen, account.name)
@@ -171,9 +171,7 @@ def _set_password(tx: Connection, account: Row[*tuple[Any, ...]], chosen: str) -
     return ""
 
 
-def _coded(
-    tx: Connection, account: Row[*tuple[Any, ...]], code: str, attempt: Attempt, changes: list[str], at: datetime
-) -> SignInResult | None:
+def _coded(tx: Connection, account: AnyRow, code: str, attempt: Attempt, changes: list[str], at: datetime) -> SignInResult | None:
     """Use up the code of the second factor; what is in the way of it. The first code that is right proves the app."""
     of_this = update(ACCOUNTS).where(ACCOUNTS.c.key == account.key)
     secret, proven = account.factor_secret, account.factor_step is not None
@@ -224,7 +222,7 @@ def _key(name: str) -> str:
     return person_key(name) if clean(name).strip() else ""
 
 
-def _opened(tx: Connection, key: str, password: str, attempt: Attempt, at: datetime) -> Row[*tuple[Any, ...]] | None:
+def _opened(tx: Connection, key: str, password: str, attempt: Attempt, at: datetime) -> AnyRow | None:
     """The account that this password opens, locked for the transaction; None where it does not, with the failure counted.
 
     The same is done for a name that nobody has, a wrong password, and one that comes after too many.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, literal_column, select, update
+from sqlalchemy import Connection, case, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput, Refused, TooMany
@@ -28,7 +28,7 @@ from ledger.inbox import (
 from ledger.permissions import COMMAND_LINE
 from ledger.sql import chain, people
 from ledger.sql.attempts import digest
-from ledger.sql.rows import fields, select_record
+from ledger.sql.rows import AnyRow, fields, select_record
 from ledger.tables import ARRIVALS, DEAD_LETTERS, EVENT_SOURCES, FEEDS
 
 #: characters of the reason of a dead letter, and of what went wrong with a feed
@@ -102,7 +102,7 @@ def source_of(tx: Connection, token: str) -> EventSource | None:
     return _source(row) if row else None
 
 
-def _source(row: Row[*tuple[Any, ...]]) -> EventSource:
+def _source(row: AnyRow) -> EventSource:
     values = fields(row)
     missions, days, hourly = (values.pop(name) for name in ("missions", "as_of_days", "hourly"))
     bounds = SourceBounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select, text
+from sqlalchemy import Connection, exists, func, select, text
 
 from errors import MissionsError
 from ledger import audit_chain, lessons, policies
@@ -22,16 +22,16 @@ from ledger.reconciling import RowData, Rows, compared, run_differences
 from ledger.records import AuditEntry, Authorization, Commitment, Decision, Effect, Incident, Run
 from ledger.sql import evidence, locks, people, proposals
 from ledger.sql.attempts import DEVICE_DAYS
-from ledger.sql.rows import fields, select_runs, statements, to_proposal, to_run
+from ledger.sql.rows import AnyRow, fields, select_runs, statements, to_proposal, to_run
 from ledger.tables import AUDIT, INBOX, METADATA, PEOPLE, RUNS, TURNS, named
 
 
-def _record(kind: type[Any]) -> Callable[[Row[*tuple[Any, ...]]], Any]:
+def _record(kind: type[Any]) -> Callable[[AnyRow], Any]:
     return lambda row: kind(**fields(row))
 
 
 #: what there is of a run besides its looks, by field of `Rows` and table: the column that orders the rows, how one is read
-_OF_RUN: Mapping[str, tuple[str, Callable[[Row[*tuple[Any, ...]]], Any]]] = {
+_OF_RUN: Mapping[str, tuple[str, Callable[[AnyRow], Any]]] = {
     "proposals": ("number", to_proposal),
     "decisions": ("number", _record(Decision)),
     "effects": ("number", _record(Effect)),
@@ -124,8 +124,8 @@ def _of_runs(tx: Connection, runs: Sequence[Run], also: AlsoLooks | None, known_
         yield from list(_legible(f"Run {run.run_id}", of_run(run))) or broken[run.run_id]
 
 
-def _by_run(tx: Connection, name: str, order: str, run_ids: Sequence[str]) -> dict[str, list[Row[*tuple[Any, ...]]]]:
-    found, table = defaultdict[str, list[Row[*tuple[Any, ...]]]](list), named(name)
+def _by_run(tx: Connection, name: str, order: str, run_ids: Sequence[str]) -> dict[str, list[AnyRow]]:
+    found, table = defaultdict[str, list[AnyRow]](list), named(name)
     for row in tx.execute(select(table).where(table.c.run_id.in_(run_ids)).order_by(table.c[order])):
         found[row.run_id].append(row)
     return found
@@ -135,7 +135,7 @@ def _of_kinds(tx: Connection, kinds: Iterable[str]) -> list[AuditEntry]:
     return _entries(tx.execute(select(AUDIT).where(AUDIT.c.kind.in_(list(kinds))).order_by(AUDIT.c.seq)))
 
 
-def _entries(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[AuditEntry]:
+def _entries(rows: Iterable[AnyRow]) -> list[AuditEntry]:
     return [AuditEntry(**fields(row)) for row in rows]
 
 
@@ -271,7 +271,7 @@ def _single_rows(tx: Connection) -> Iterator[str]:
                 )
 
 
-def _hear(entry: Row[*tuple[Any, ...]], known: dict[tuple[str, str], _Last]) -> Iterator[str]:
+def _hear(entry: AnyRow, known: dict[tuple[str, str], _Last]) -> Iterator[str]:
     """Take one row of the log in; a sentence where it is the first that shows a change."""
     body = entry.body
     for table, seal in body.get("rows", {}).items():
@@ -289,7 +289,7 @@ def _hear(entry: Row[*tuple[Any, ...]], known: dict[tuple[str, str], _Last]) -> 
             last.ended |= table == "sessions" and ends
 
 
-def _until(table: str, entry: Row[*tuple[Any, ...]]) -> datetime | None:
+def _until(table: str, entry: AnyRow) -> datetime | None:
     """From when on a row may be gone."""
     if table == "devices" and entry.kind == "signed_in":
         return moment(entry.at + timedelta(days=DEVICE_DAYS))

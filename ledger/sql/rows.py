@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from ledger.records import Approval, Event, Limit, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
+#: a row of whatever was asked
+AnyRow = Row[*tuple[Any, ...]]
 EVENT_COLUMNS = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
 RUN_COLUMNS = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
 
@@ -38,7 +40,7 @@ def run_on(session: Any, statement: str, values: Mapping[str, Any]) -> psycopg.C
     return done
 
 
-def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:
+def fields(row: AnyRow, *without: str) -> dict[str, Any]:
     """The columns of a row by name, for a record that has the same fields."""
     return {name: value for name, value in row._mapping.items() if name not in (*without, "number")}
 
