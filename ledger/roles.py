@@ -209,7 +209,7 @@ def has_roles(url: str) -> bool:
 
 def as_role(url: str, role: Role) -> str:
     """The address under which one acts in this role from the first statement on, and could go back to the account."""
-    return _with_options(url, f"role={role}")
+    return _with_option(url, f"role={role}")
 
 
 def signed_in(url: str, role: Role, logins: Mapping[Role, str]) -> str:
@@ -223,7 +223,7 @@ def signed_in(url: str, role: Role, logins: Mapping[Role, str]) -> str:
             own = direct
     own = own or as_role(url, role)
     # whatever somebody who once acted in the role made its default
-    return _with_options(own, "default_transaction_read_only=off") if WRITES[role] else own
+    return _with_option(own, "default_transaction_read_only=off") if WRITES[role] else own
 
 
 def reading(url: str, logins: Mapping[Role, str]) -> str:
@@ -237,12 +237,12 @@ def reading(url: str, logins: Mapping[Role, str]) -> str:
 
 def without_writes(url: str) -> str:
     """The address under which every transaction only reads, whatever its account may do."""
-    return _with_options(url, "default_transaction_read_only=on")
+    return _with_option(url, "default_transaction_read_only=on")
 
 
 def patient(url: str) -> str:
     """The address under which nobody waits, works or pauses within a transaction for so long that others notice."""
-    return _with_options(url, *_PATIENCE)
+    return _with_option(url, *_PATIENCE)
 
 
 def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
@@ -252,7 +252,7 @@ def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
         return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
 
 
-def _with_options(url: str, *options: str) -> str:
+def _with_option(url: str, *options: str) -> str:
     address = parse(url)
     set_before = address.query.get("options", "")
     return plain(address.update_query_dict({"options": " -c ".join([str(set_before), *options]).strip()}))

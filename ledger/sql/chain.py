@@ -40,7 +40,8 @@ def first(tx: Connection) -> str:
 
 def digests(tx: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """Of the rows with these numbers that are there."""
-    return dict(tx.execute(select(AUDIT.c.seq, AUDIT.c.digest).where(AUDIT.c.seq.in_(numbers))).tuples().all())
+    wanted = select(AUDIT.c.seq, AUDIT.c.digest).where(AUDIT.c.seq.in_(numbers))
+    return {row.seq: row.digest for row in tx.execute(wanted)}
 
 
 def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:

@@ -281,7 +281,8 @@ def _hear(entry: AnyRow, known: dict[tuple[str, str], _Last]) -> Iterator[str]:
         before = known.get((table, whose))
         # who signs in proves a password, and changes none
         if (table, entry.kind) == ("accounts", "signed_in") and before is not None and before.seal != seal:
-            yield f"{_SEALED[table][2].format(whose)} was changed bypassing the audit log before row {entry.seq} of that log."
+            name = _SEALED[table][2].format(whose)
+            yield f"{name} was changed bypassing the audit log before row {entry.seq} of the audit log."
         known[table, whose] = _Last(seal, _until(table, entry), body.get("name", ""))
     if entry.kind in _LEAVING:
         for (table, whose), last in known.items():
