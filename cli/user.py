@@ -7,9 +7,9 @@ import typer
 from cli.screen import say, table
 from cli.session import open_ledger, signed_in
 from errors import BadInput, Refused
-from ledger.admissions import COMMAND_LINE, Admission, AdmissionRequest, AdmissionResult
+from ledger.admissions import Admission, AdmissionRequest, AdmissionResult
 from ledger.authorization import person_key
-from ledger.permissions import Permission, require
+from ledger.permissions import COMMAND_LINE, Permission, require
 from ledger.postgres import PostgresLedger
 from ledger.services import AdminService
 from settings import settings

@@ -12,9 +12,8 @@ from graphs.ingestion import Intake
 from graphs.ledgers import heads_outside
 from graphs.runtime import open_database, open_runtime
 from graphs.worker import MissionsWorker
-from ledger.jobs import open_jobs
+from ledger.jobs import look, open_jobs
 from ledger.services import Inbox
-from ledger.sweeping import look
 from logs import log_as_json
 from settings import settings
 from systems.config import load_config

@@ -27,9 +27,8 @@ from graphs.batches import run_schedule, schedules
 from graphs.checkpoints import GIVES_UP
 from graphs.feeds import poll
 from graphs.ingestion import Intake
-from ledger.jobs import DRIVE, forgotten
+from ledger.jobs import DRIVE, forgotten, sweep
 from ledger.roles import patient
-from ledger.sweeping import sweep
 from systems.config import FeedConfig
 
 _log = logging.getLogger(__name__)

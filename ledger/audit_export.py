@@ -4,17 +4,17 @@ On PostgreSQL only. An export is a folder: `audit.jsonl` (a row of the log a lin
 and `public.pem` (the key that the signature is checked with).
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
 
@@ -31,6 +31,7 @@ LOG, HEAD, KEY = "audit.jsonl", "head.json", "public.pem"
 _LONGEST_HEAD, _LONGEST_LINE = 10_000, 10_000_000
 
 _Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+_ROW = TypeAdapter(AuditEntry)
 
 
 class Head(BaseModel):
@@ -68,9 +69,7 @@ class Examined:
     end: tuple[int, str]
 
 
-def examine(
-    ledger: PostgresLedger, head: tuple[int, str] | None = None, also: reconciling.AlsoLooks = reconciling.nobody_else
-) -> Examined:
+def examine(ledger: PostgresLedger, head: tuple[int, str] | None = None, also: reconciling.AlsoLooks | None = None) -> Examined:
     """Verify the chain, up to an exported (seq, digest) too, and every row of the ledger that it tells of.
 
     As of one moment, while others go on writing. 100,000 runs take about three minutes. `also` is shown every run.
@@ -95,7 +94,7 @@ def _legible(name: str, look: Callable[[], Iterable[str]]) -> Iterator[str]:
 
 
 def examine_head(
-    ledger: PostgresLedger, head: Head, key: Ed25519PublicKey, also: reconciling.AlsoLooks = reconciling.nobody_else
+    ledger: PostgresLedger, head: Head, key: Ed25519PublicKey, also: reconciling.AlsoLooks | None = None
 ) -> Examined:
     """The same, with a head whose signature is checked first, and which must be of this log."""
     examined = examine(ledger, (head.seq, head.digest), also)
@@ -130,10 +129,12 @@ def export(ledger: PostgresLedger, folder: Path, key: Ed25519PrivateKey, at: dat
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with one_moment(ledger) as tx:
-            first, seq, last = _write(chain.entries(tx), folder / LOG)
-        head = _signed(key, first, (seq, last), at)
-        _put(folder / KEY, pem(key.public_key()))
-        _put(folder / HEAD, head.model_dump_json(indent=2).encode() + b"\n")
+            head = _signed_head(tx, key, at)
+            if head is None:
+                raise BadInput("The audit log is empty: there is nothing to export.")
+            _put(folder / LOG, (canonical(vars(entry)) + b"\n" for entry in chain.entries(tx)))
+        _put(folder / KEY, [pem(key.public_key())])
+        _put(folder / HEAD, [head.model_dump_json(indent=2).encode(), b"\n"])
     except OSError as failed:
         raise BadInput(f"The export cannot be written to {folder}: {failed.strerror}.") from failed
     return head
@@ -142,8 +143,16 @@ def export(ledger: PostgresLedger, folder: Path, key: Ed25519PrivateKey, at: dat
 def head_now(ledger: PostgresLedger, key: Ed25519PrivateKey, at: datetime) -> Head | None:
     """Where the log ends now; None where it is empty."""
     with one_moment(ledger) as tx:
-        end, first = chain.head(tx), chain.first(tx)
-    return _signed(key, first, end, at) if end[0] > 0 else None
+        return _signed_head(tx, key, at)
+
+
+def _signed_head(tx: Connection, key: Ed25519PrivateKey, at: datetime) -> Head | None:
+    seq, last = chain.head(tx)
+    if seq == 0:
+        return None
+    mark = fingerprint(key.public_key())
+    head = Head(log=chain.first(tx), seq=seq, digest=last, exported_at=at, key=mark, signature="")
+    return head.model_copy(update={"signature": signed(key, head.message())})
 
 
 def own_key(file: Path) -> Ed25519PublicKey:
@@ -151,12 +160,6 @@ def own_key(file: Path) -> Ed25519PublicKey:
     if not file.exists():
         raise BadInput(f"there is no key {file}; restore it from your backup, or name the public.pem of the export with --key")
     return signing_key(file).public_key()
-
-
-def _signed(key: Ed25519PrivateKey, first: str, end: tuple[int, str], at: datetime) -> Head:
-    mark = fingerprint(key.public_key())
-    head = Head(log=first, seq=end[0], digest=end[1], exported_at=at, key=mark, signature="")
-    return head.model_copy(update={"signature": signed(key, head.message())})
 
 
 def read_head(file: Path) -> Head:
@@ -185,33 +188,18 @@ def one_moment(ledger: PostgresLedger) -> Iterator[Connection]:
         yield tx
 
 
-def _write(entries: Iterable[AuditEntry], file: Path) -> tuple[str, int, str]:
-    """Digest of the first row, number and digest of the last."""
-    first, end, beside = "", (0, ""), file.with_name(f"{file.name}.part")
-    with beside.open("wb") as opened:
-        for entry in entries:
-            opened.write(canonical(vars(entry)) + b"\n")
-            first, end = first or entry.digest, (entry.seq, entry.digest)
-    if not first:
-        beside.unlink()
-        raise BadInput("The audit log is empty: there is nothing to export.")
-    os.replace(beside, file)
-    return first, *end
-
-
-def _put(file: Path, content: bytes) -> None:
+def _put(file: Path, parts: Iterable[bytes]) -> None:
     """The whole file, or what was there before."""
     beside = file.with_name(f"{file.name}.part")
-    beside.write_bytes(content)
+    with beside.open("wb") as opened:
+        opened.writelines(parts)
     os.replace(beside, file)
 
 
 def _read(file: Path) -> Iterator[AuditEntry]:
     try:
         with file.open("rb") as opened:
-            number = 0
-            while line := opened.readline(_LONGEST_LINE):
-                number += 1
+            for number, line in enumerate(iter(partial(opened.readline, _LONGEST_LINE), b""), start=1):
                 yield _entry(line, f"{file}, line {number}")
     except OSError as failed:
         raise BadInput(f"The log {file} cannot be read: {failed.strerror}.") from failed
@@ -219,13 +207,9 @@ def _read(file: Path) -> Iterator[AuditEntry]:
 
 def _entry(line: bytes, where: str) -> AuditEntry:
     try:
-        row: dict[str, Any] = json.loads(line)
-        row["at"] = datetime.fromisoformat(row["at"])
-        entry = AuditEntry(**row)
-        sound = type(entry.seq) is int and isinstance(entry.body, dict) and entry.at.tzinfo is not None
-        sound &= all(isinstance(text, str) for text in (entry.kind, entry.run_id, entry.previous, entry.digest))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        sound = False
-    if not sound:
+        entry = _ROW.validate_json(line, strict=True, extra="forbid")
+    except ValidationError:
+        entry = None
+    if entry is None or entry.at.tzinfo is None:
         raise BadInput(f"{where}: this is not a row of an audit log; export the log again.")
     return entry

@@ -151,15 +151,14 @@ class Heads:
 
 def _write(file: Path, content: bytes) -> None:
     """A new file for this account alone, whole or not at all; one that is there is never replaced."""
-    made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(made, "wb") as new:
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+        try:
             new.write(content)
             new.flush()
-            os.fsync(made)
-    except OSError:
-        file.unlink(missing_ok=True)
-        raise
+            os.fsync(new)
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise
 
 
 def _run(command: str, content: bytes) -> None:

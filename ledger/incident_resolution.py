@@ -29,25 +29,18 @@ def settle(ledger: Ledger, run_id: str, way: Resolution, by: str, reason: str, a
         return ledger.abandon(run.run_id, by=by, reason=reason, at=at)
     person = check_settlement(run, ledger.person(by), by, reason)
     effect = in_doubt(ledger, run.run_id)
-    if (effect is not None) != (way in ("done", "failed")):
-        raise BadInput(_unfitting(run, effect))
-    if effect is not None:
-        _say(ledger, run, effect, way == "done", f"{person.name} looked it up", reason.strip(), at)
-    return ledger.resume(run.run_id, by=by, reason=reason, at=at)
-
-
-def _say(ledger: Ledger, run: Run, effect: Effect, done: bool, who: str, reason: str, at: datetime) -> None:
-    found = f"{who}: it was {'' if done else 'not '}done, “{reason}”"
-    if done:
+    if effect is None:
+        if way in ("done", "failed"):
+            raise BadInput(f"No step of run {run.run_id} is in doubt: retry it, or close it.")
+        return ledger.resume(run.run_id, by=by, reason=reason, at=at)
+    step, system = f"step {effect.step + 1} of run {run.run_id} ({effect.action})", effect.tool.split(".")[0]
+    if way == "retry":
+        raise BadInput(f"Look up in {system} whether {step} was done, and say so.")
+    found = f"{person.name} looked it up: it was {'' if way == 'done' else 'not '}done, “{reason.strip()}”"
+    if way == "done":
         ledger.mark_effect(effect.key, "done", {"found": found}, at=at)
     else:
         ledger.mark_effect(effect.key, "failed", error=found, at=at)
     text = f"{effect.step + 1}. {effect.action.replace('_', ' ')}: {found}"
     ledger.observe(run.run_id, [NewObservation("execute", "effect", text, {"key": effect.key})])
-
-
-def _unfitting(run: Run, effect: Effect | None) -> str:
-    if effect is None:
-        return f"No step of run {run.run_id} is in doubt: retry it, or close it."
-    system = effect.tool.split(".")[0]
-    return f"Look up in {system} whether step {effect.step + 1} of run {run.run_id} ({effect.action}) was done, and say so."
+    return ledger.resume(run.run_id, by=by, reason=reason, at=at)

@@ -3,14 +3,13 @@
 A lesson is not collected: it is a decision in the ledger. What is kept beside it is only how somebody settled it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from errors import BadInput, Refused
+from ledger.decision_requests import LONGEST_REASON, check_length, check_reason
 from ledger.permissions import require
-from ledger.policies import LONGEST_REASON, check_reason
 from ledger.records import Decision, Person
 
 LessonStatus = Literal["promoted", "dropped"]
@@ -49,8 +48,7 @@ def check_settling(person: Person | None, decision: Decision | None, known: Sett
         check_reason(asked.reason)
     elif not asked.dataset.strip() or len(asked.dataset) > LONGEST_DATASET or not asked.dataset.isprintable():
         raise BadInput(f"A lesson is promoted to a dataset: name its file, in at most {LONGEST_DATASET:,} printable characters.")
-    if len(asked.reason) > LONGEST_REASON:
-        raise BadInput(f"The reason has {len(asked.reason):,} characters, more than {LONGEST_REASON:,}: say it shorter.")
+    check_length("The reason", asked.reason, LONGEST_REASON)
     return found
 
 
@@ -70,5 +68,4 @@ def no_lesson(decision_id: str) -> str:
 
 def audited(settled: Settlement) -> dict[str, Any]:
     """What the audit log says of a settlement."""
-    values: Mapping[str, Any] = {name: value for name, value in vars(settled).items() if name not in ("status", "at")}
-    return dict(values)
+    return {name: value for name, value in vars(settled).items() if name not in ("status", "at")}

@@ -15,7 +15,22 @@ ModelCallStatus = Literal["sent", "answered", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCall:
+class ModelUsage:
+    """What a question took, and what came back."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    #: US cents; while the answer has not come, what it costs at most
+    cost_cents: float = 0.0
+    latency_ms: float = 0.0
+    #: how often the question was sent again
+    retries: int = 0
+    error: str = ""
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCall(ModelUsage):
     """One question to a model. The question itself is not kept: its digest says whether it is asked again."""
 
     call_id: str
@@ -33,15 +48,6 @@ class ModelCall:
     ended_at: datetime | None = None
     #: counted against the budgets while the answer has not come
     reserved_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    #: US cents; while the answer has not come, what it costs at most
-    cost_cents: float = 0.0
-    latency_ms: float = 0.0
-    #: how often the question was sent again
-    retries: int = 0
-    error: str = ""
-    answer: Mapping[str, Any] | None = None
 
     @property
     def tokens(self) -> int:
@@ -50,19 +56,11 @@ class ModelCall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelCallEnd:
+class ModelCallEnd(ModelUsage):
     """How a question ended."""
 
     status: Literal["answered", "failed"]
     ended_at: datetime
-    input_tokens: int = 0
-    output_tokens: int = 0
-    #: US cents
-    cost_cents: float = 0.0
-    latency_ms: float = 0.0
-    retries: int = 0
-    error: str = ""
-    answer: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

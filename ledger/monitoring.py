@@ -6,6 +6,7 @@ who is not signed in.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -74,52 +75,37 @@ def _is_writable(tx: Connection) -> bool:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PATIENCE = text("SET LOCAL statement_timeout = '10s'")
-_WAITING_AGE = """
-SELECT CASE WHEN age < interval '1 hour' THEN 'under 1 h' WHEN age < interval '8 hours' THEN '1 to 8 h'
-    WHEN age < interval '24 hours' THEN '8 to 24 h' ELSE 'over 24 h' END, count(*)
-FROM (SELECT now() - created_at AS age FROM ledger.proposals WHERE status = 'pending') waiting GROUP BY 1
+_WAITING = """
+(SELECT CASE WHEN age < interval '1 hour' THEN 'under 1 h' WHEN age < interval '8 hours' THEN '1 to 8 h'
+    WHEN age < interval '24 hours' THEN '8 to 24 h' ELSE 'over 24 h' END AS age
+FROM (SELECT now() - created_at AS age FROM ledger.proposals WHERE status = 'pending') AS pending) AS waiting
 """
 _AGES = ("under 1 h", "1 to 8 h", "8 to 24 h", "over 24 h")
-_OLDEST = "SELECT greatest(extract(epoch FROM now() - min(created_at)), 0) FROM ledger.proposals WHERE status = 'pending'"
-_MODEL_CALLS = "SELECT status, count(*) FROM ledger.model_calls GROUP BY 1"
 _HAS_JOBS = text("SELECT to_regclass('public.procrastinate_jobs') IS NOT NULL")
-_JOBS = "SELECT status::text, count(*) FROM public.procrastinate_jobs GROUP BY 1"
 Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
 _GAUGE, _COUNTER = GaugeMetricFamily, CounterMetricFamily
-#: what is counted by a label: (kind, name, what it is, label, the values that are there at 0 too, statement)
+#: what is counted by a label: (kind, name, what it is, label, the values that are there at 0 too, the rows)
 _COUNTED: Sequence[tuple[Family, str, str, str, Sequence[str], str]] = (
-    (_GAUGE, "runs", "Runs by status.", "status", get_args(RunStatus), "SELECT status, count(*) FROM ledger.runs GROUP BY 1"),
-    (_GAUGE, "proposals_waiting", "Proposals that wait for a person, by age.", "age", _AGES, _WAITING_AGE),
-    (
-        _COUNTER, "decisions", "Decisions by kind.", "kind", get_args(DecisionKind),
-        "SELECT kind, count(*) FROM ledger.decisions GROUP BY 1",
-    ),
-    (
-        _GAUGE, "effects", "Effects by status.", "status", get_args(EffectStatus),
-        "SELECT status, count(*) FROM ledger.effects GROUP BY 1",
-    ),
-    (_GAUGE, "model_calls", "Questions to language models by status.", "status", get_args(ModelCallStatus), _MODEL_CALLS),
-)  # fmt: skip
-#: single figures: (kind, name, what it is, statement)
-_SINGLE: Sequence[tuple[Family, str, str, str]] = (
-    (_GAUGE, "proposals_waiting_oldest_seconds", "Age of the proposal that waits longest.", _OLDEST),
-    (
-        _COUNTER, "model_tokens", "Tokens that language models read and wrote.",
-        "SELECT sum(input_tokens + output_tokens) FROM ledger.model_calls",
-    ),
-    (_COUNTER, "model_cost_cents", "What language models cost, in US cents.", "SELECT sum(cost_cents) FROM ledger.model_calls"),
-    (_COUNTER, "events", "Events accepted.", "SELECT count(*) FROM ledger.inbox"),
-    (_COUNTER, "audit_rows", "Rows of the audit log.", "SELECT max(seq) FROM ledger.audit"),
-    (
-        _GAUGE, "incidents_open", "Runs that cannot continue on their own.",
-        "SELECT count(*) FROM ledger.incidents WHERE closed_at IS NULL",
-    ),
-    (
-        _GAUGE, "dead_letters_open", "Input that is not a valid event and is not settled yet.",
-        "SELECT count(*) FROM ledger.dead_letters WHERE settled_at IS NULL",
-    ),
-    (_GAUGE, "runs_unattended_seconds", "Time since the oldest idle run was last worked on.", _UNATTENDED.text),
-)  # fmt: skip
+    (_GAUGE, "runs", "Runs by status.", "status", get_args(RunStatus), "ledger.runs"),
+    (_GAUGE, "proposals_waiting", "Proposals that wait for a person, by age.", "age", _AGES, _WAITING),
+    (_COUNTER, "decisions", "Decisions by kind.", "kind", get_args(DecisionKind), "ledger.decisions"),
+    (_GAUGE, "effects", "Effects by status.", "status", get_args(EffectStatus), "ledger.effects"),
+    (_GAUGE, "model_calls", "Questions to language models by status.", "status", get_args(ModelCallStatus), "ledger.model_calls"),
+)
+_JOBS = (_GAUGE, "jobs", "Jobs by status.", "status", (), "public.procrastinate_jobs")
+_PENDING = "proposals WHERE status = 'pending'"
+_OLDEST = "greatest(extract(epoch FROM now() - min(created_at)), 0)"
+_UNSETTLED = "Input that is not a valid event and is not settled yet."
+#: single figures: (kind, name, what it is, how it is worked out, of which rows)
+_SINGLE: Sequence[tuple[Family, str, str, str, str]] = (
+    (_GAUGE, "proposals_waiting_oldest_seconds", "Age of the proposal that waits longest.", _OLDEST, _PENDING),
+    (_COUNTER, "model_tokens", "Tokens that language models read and wrote.", "sum(input_tokens + output_tokens)", "model_calls"),
+    (_COUNTER, "model_cost_cents", "What language models cost, in US cents.", "sum(cost_cents)", "model_calls"),
+    (_COUNTER, "events", "Events accepted.", "count(*)", "inbox"),
+    (_COUNTER, "audit_rows", "Rows of the audit log.", "max(seq)", "audit"),
+    (_GAUGE, "incidents_open", "Runs that cannot continue on their own.", "count(*)", "incidents WHERE closed_at IS NULL"),
+    (_GAUGE, "dead_letters_open", _UNSETTLED, "count(*)", "dead_letters WHERE settled_at IS NULL"),
+)
 
 
 def metrics(ledger: PostgresLedger) -> bytes:
@@ -127,24 +113,25 @@ def metrics(ledger: PostgresLedger) -> bytes:
     registry = CollectorRegistry()
     with ledger.transaction() as tx:
         tx.execute(_PATIENCE)
-        registry.register(_LedgerFigures(list(_figures(tx))))
+        registry.register(_Figures(list(_figures(tx))))
     return generate_latest(registry)
 
 
-class _LedgerFigures(Collector):
-    def __init__(self, figures: list[Metric]) -> None:
-        self._figures = figures
+@dataclass(eq=False)
+class _Figures(Collector):
+    figures: Sequence[Metric]
 
     def collect(self) -> Iterable[Metric]:
-        return self._figures
+        return self.figures
 
 
 def _figures(tx: Connection) -> Iterator[Metric]:
-    jobs = [(_GAUGE, "jobs", "Jobs by status.", "status", (), _JOBS)] if tx.scalar(_HAS_JOBS) else []
-    for kind, name, says, label, values, statement in (*_COUNTED, *jobs):
+    for kind, name, says, label, values, rows in (*_COUNTED, *([_JOBS] if tx.scalar(_HAS_JOBS) else [])):
         family = kind(f"missions_{name}", says, labels=[label])
-        for value, number in (dict.fromkeys(values, 0) | {row[0]: row[1] for row in tx.execute(text(statement))}).items():
+        counted = {row[0]: row[1] for row in tx.execute(text(f"SELECT {label}, count(*) FROM {rows} GROUP BY 1"))}
+        for value, number in (dict.fromkeys(values, 0) | counted).items():
             family.add_metric([value], number)
         yield family
-    for kind, name, says, statement in _SINGLE:
-        yield kind(f"missions_{name}", says, max(float(tx.scalar(text(statement)) or 0), 0.0))
+    for kind, name, says, figure, rows in _SINGLE:
+        yield kind(f"missions_{name}", says, max(float(tx.scalar(text(f"SELECT {figure} FROM ledger.{rows}")) or 0), 0.0))
+    yield _GAUGE("missions_runs_unattended_seconds", "Time since the oldest idle run was last worked on.", unattended_s(tx))

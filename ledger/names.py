@@ -50,7 +50,9 @@ def skeleton(name: str) -> str:
     True
     """
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    seen = (_plain(sign) for sign in folded if unicodedata.category(sign) not in (*_NEVER, "Zs") and not _is_accent(sign))
+    # marks over or under a letter are left out; the vowels of some scripts are marks too, and tell names apart
+    letters = (sign for sign in folded if not unicodedata.name(sign, "").startswith("COMBINING"))
+    seen = (_plain(sign) for sign in letters if unicodedata.category(sign) not in (*_NEVER, "Zs"))
     plain = _UNSEEN.sub("", "".join(seen)).translate(_ALIKE)
     return plain.replace("rn", "m").replace("vv", "w")
 
@@ -63,11 +65,6 @@ def _loose_marks(name: str) -> bool:
         if marks > 2:
             return True
     return False
-
-
-def _is_accent(sign: str) -> bool:
-    """Whether it is a mark over or under a letter; the vowels of some scripts are marks too, and tell names apart."""
-    return unicodedata.name(sign, "").startswith("COMBINING")
 
 
 def _script(sign: str) -> str:

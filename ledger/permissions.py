@@ -14,6 +14,8 @@ Permission = Literal[
     "manage_people", "confirm_people", "manage_sources", "write_in",
 ]  # fmt: skip
 
+#: who works at the command line has the account of the machine, and no other
+COMMAND_LINE = "the command line"
 _STAFF = frozenset({"analyst", "reviewer", "supervisor", "finance", "administrator", "auditor"})
 #: who may, and what that is called in a sentence
 _MAY: Mapping[Permission, tuple[Collection[str], str]] = {

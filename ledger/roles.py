@@ -8,7 +8,7 @@ sessions only the dashboard.
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal, LiteralString
+from typing import Literal
 
 import psycopg
 from psycopg import sql
@@ -16,6 +16,7 @@ from psycopg import sql
 from errors import BadInput
 from ledger.connections import connected, parse, plain
 from ledger.migrate import alone
+from ledger.sql.rows import statements
 
 Role = Literal["missions_reasoner", "missions_executor", "missions_dashboard", "missions_shadow"]
 Grants = Mapping[str, str]
@@ -101,24 +102,8 @@ SECRET = ("accounts", "sessions", "attempts", "devices", "admissions", "event_so
 #: tables beside the ledger, by the start of their name: checkpoints for who drives runs, jobs for all
 _DRIVING: tuple[Role, ...] = ("missions_reasoner", "missions_executor")
 _BESIDE: Mapping[str, tuple[Role, ...]] = {"checkpoint": _DRIVING, "procrastinate_": _ACTING}
-
-
 #: what takes something from all that a server has once: places for locks, and connections. Nobody here needs the former.
-_BOUNDS: tuple[LiteralString, ...] = (
-    """DO $$ DECLARE one regprocedure; BEGIN
-        FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
-            AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^(lo_|loread|lowrite|be_lo)') LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', one);
-        END LOOP;
-    END $$""",
-    """DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$""",
-    """DO $$ DECLARE one name; left_over integer := current_setting('max_connections')::integer
-        - current_setting('superuser_reserved_connections')::integer; BEGIN
-        FOREACH one IN ARRAY ARRAY['missions_reasoner', 'missions_executor', 'missions_dashboard', 'missions_shadow']::name[] LOOP
-            EXECUTE format('ALTER ROLE %I CONNECTION LIMIT %s', one, greatest(left_over / 5, 5));
-        END LOOP;
-    END $$""",
-)
+_BOUNDS = statements("roles")
 
 
 def grant_roles(url: str) -> None:
@@ -134,10 +119,10 @@ def grant_roles(url: str) -> None:
             _make(tx, role)
         tables = tx.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tx.execute(sql.SQL(";\n").join(_statements([name for (name,) in tables])))
-        for statement in _BOUNDS:
+        for bound in _BOUNDS.values():
             # not by an account that owns no server, nor at the moment at which another database of it does the same
             with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_), tx.transaction():
-                tx.execute(statement)
+                tx.execute(bound.text.encode())
 
 
 @contextmanager
@@ -257,9 +242,7 @@ def without_writes(url: str) -> str:
 
 def patient(url: str) -> str:
     """The address under which nobody waits, works or pauses within a transaction for so long that others notice."""
-    for option in _PATIENCE:
-        url = _with_option(url, option)
-    return url
+    return _with_option(url, *_PATIENCE)
 
 
 def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
@@ -269,7 +252,7 @@ def _holds(url: str, roles: Sequence[Role], may: str) -> bool:
         return there == (len(roles),) and tx.execute(may.encode(), (list(roles),)).fetchone() == (True,)
 
 
-def _with_option(url: str, option: str) -> str:
+def _with_option(url: str, *options: str) -> str:
     address = parse(url)
-    before = address.query.get("options", "")
-    return plain(address.update_query_dict({"options": f"{before} -c {option}".strip()}))
+    set_before = address.query.get("options", "")
+    return plain(address.update_query_dict({"options": " -c ".join([str(set_before), *options]).strip()}))

@@ -7,23 +7,26 @@ through `ledger.base.Ledger`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ledger import admissions, policies, queries
 from ledger.policies import Documents, PolicyDraft
 from ledger.records import NOBODY, Approval
-from ledger.sql import admissions, auth, chain, inbox, incidents, people, policies, queries
+from ledger.sql import auth, chain, inbox, incidents, people
 from ledger.transactions import Service, reads, timed
 
 
-class _Accounts(Service):
-    """Who comes in, and who says who may."""
+class AdminService(Service):
+    """What the dashboard and the commands about people ask for, on the database of a ledger."""
+
+    # Who comes in, and who says who may
 
     admit = timed(admissions.admit)
     give_one_time = timed(admissions.give_one_time)
     ask = timed(admissions.ask)
     confirm = timed(admissions.confirm)
     refuse = timed(admissions.refuse)
-    end_sessions = timed(admissions.end_sessions)
-    accounts = timed(admissions.accounts)
-    has_administrator = reads(admissions.has_administrator)
+    end_sessions = timed(auth.end_sessions)
+    accounts = timed(auth.accounts)
+    has_administrator = reads(people.has_administrator)
     admissions = timed(admissions.waiting)
     has_account = reads(auth.has_account)
     sign_in = timed(auth.sign_in)
@@ -31,10 +34,7 @@ class _Accounts(Service):
     sign_out = timed(auth.sign_out)
     change_password = timed(auth.change_password)
     require = reads(people.require)
-
-
-class _Queries(Service):
-    """Who looks at what, and many runs."""
+    # Who looks at what, and many runs
 
     claim = timed(queries.claim)
     release = reads(queries.release)
@@ -49,10 +49,7 @@ class _Queries(Service):
     messages = reads(queries.messages)
     incidents = reads(incidents.with_runs)
     audit_page = reads(chain.page)
-
-
-class _Policies(Service):
-    """Drafts of policies, and the documents that decide."""
+    # Drafts of policies, and the documents that decide
 
     draft_policy = timed(policies.add)
     policy_draft = reads(policies.find)
@@ -80,10 +77,6 @@ class _Policies(Service):
             if draft.status == "in_force" and documents:
                 policies.keep(tx, self._clock(), documents, by)
             yield draft
-
-
-class AdminService(_Accounts, _Queries, _Policies):
-    """What the dashboard and the commands about people ask for, on the database of a ledger."""
 
 
 class Inbox(Service):

@@ -12,26 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Constraint,
-    Date,
-    DateTime,
-    Dialect,
-    Float,
-    ForeignKeyConstraint,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    text,
-)
+import sqlalchemy as sa
+from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeDecorator
@@ -45,7 +27,7 @@ SCHEMA = Path(__file__).with_name("schema.json")
 class CleanText(TypeDecorator[str]):
     """Text without NUL characters and lone surrogates."""
 
-    impl = Text
+    impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
@@ -65,7 +47,7 @@ class PlainJson(TypeDecorator[Any]):
 class Moment(TypeDecorator[datetime]):
     """A moment in UTC, to the microsecond."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -77,8 +59,8 @@ class Moment(TypeDecorator[datetime]):
 
 #: by the name that PostgreSQL gives them
 _TYPES: Mapping[str, Any] = {
-    "text": CleanText, "timestamp with time zone": Moment, "jsonb": PlainJson, "integer": Integer, "bigint": BigInteger,
-    "double precision": Float(53), "boolean": Boolean, "date": Date,
+    "text": CleanText, "timestamp with time zone": Moment, "jsonb": PlainJson, "integer": sa.Integer, "bigint": sa.BigInteger,
+    "double precision": sa.Float(53), "boolean": sa.Boolean, "date": sa.Date,
 }  # fmt: skip
 _COLUMN = re.compile(rf"(?P<type>{'|'.join(_TYPES)})(?P<not_null> not null)?(?P<identity>.* identity)?")
 _PRIMARY_KEY = re.compile(r"PRIMARY KEY \((?P<columns>.+)\)")
@@ -86,72 +68,69 @@ _FOREIGN_KEY = re.compile(r"FOREIGN KEY \((?P<column>\w+)\) REFERENCES (?P<other
 _UNIQUE_INDEX = re.compile(r".* ON ledger\.(?P<table>\w+) USING btree \((?P<columns>.+?)\) WHERE (?P<where>.+)")
 
 
-def _made(schema: Mapping[str, str]) -> MetaData:
-    """The tables with their columns, constraints and unique indexes; of the other indexes no query needs to know."""
+def _made(schema: Mapping[str, str]) -> sa.MetaData:
+    """The tables with their columns, constraints and unique indexes; of other indexes no query needs to know."""
     parts: dict[str, list[SchemaItem]] = defaultdict(list)
-    for key, made in schema.items():
-        match key.split():
+    for name, made in schema.items():
+        match name.split():
             case "column", place if column := _COLUMN.match(made):
                 table, name = place.split(".")
-                filled = {"server_default": Identity(always=True)} if column["identity"] else {"autoincrement": False}
+                filled = {"server_default": sa.Identity(always=True)} if column["identity"] else {"autoincrement": False}
                 unique = f"constraint uq_{table}_{name} of {table}" in schema or None
                 parts[table].append(
-                    Column(name, _TYPES[column["type"]], nullable=not column["not_null"], unique=unique, **filled)
+                    sa.Column(name, _TYPES[column["type"]], nullable=not column["not_null"], unique=unique, **filled)
                 )
-            case "constraint", name, "of", table if not made.startswith("UNIQUE"):
-                parts[table].append(_constraint(name, made))
+            case "constraint", name, "of", table if key := _PRIMARY_KEY.match(made):
+                parts[table].append(sa.PrimaryKeyConstraint(*key["columns"].replace('"', "").split(", "), name=name))
+            case "constraint", name, "of", table if key := _FOREIGN_KEY.match(made):
+                parts[table].append(sa.ForeignKeyConstraint([key["column"]], [f"{key['other']}.{key['key']}"], name=name))
+            case "constraint", name, "of", table if made.startswith("CHECK "):
+                parts[table].append(sa.CheckConstraint(made.removeprefix("CHECK "), name=name))
             case "unique", "index", name if index := _UNIQUE_INDEX.match(made):
-                where = text(index["where"])
-                parts[index["table"]].append(Index(name, *index["columns"].split(", "), unique=True, postgresql_where=where))
-    metadata = MetaData(schema="ledger", naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s"})
+                where = sa.text(index["where"])
+                parts[index["table"]].append(sa.Index(name, *index["columns"].split(", "), unique=True, postgresql_where=where))
+    metadata = sa.MetaData(schema="ledger", naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s"})
     for table in sorted(parts.keys() - {"alembic_version"}):
         Table(table, metadata, *parts[table])
     return metadata
 
 
-def _constraint(name: str, made: str) -> Constraint:
-    if key := _PRIMARY_KEY.match(made):
-        return PrimaryKeyConstraint(*key["columns"].replace('"', "").split(", "), name=name)
-    if key := _FOREIGN_KEY.match(made):
-        return ForeignKeyConstraint([key["column"]], [f"{key['other']}.{key['key']}"], name=name)
-    return CheckConstraint(made.removeprefix("CHECK "), name=name)
-
-
 METADATA = _made(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def _table(name: str) -> Table:
+def named(name: str) -> Table:
+    """The table of this name."""
     return METADATA.tables[f"ledger.{name}"]
 
 
-INBOX = _table("inbox")
-RUNS = _table("runs")
-LEASES = _table("leases")
-SENDS = _table("sends")
-FACTS = _table("facts")
-OBSERVATIONS = _table("observations")
-DRAFTS = _table("drafts")
-PROPOSALS = _table("proposals")
-TOUCHES = _table("touches")
-DECISIONS = _table("decisions")
-AUTHORIZATIONS = _table("authorizations")
-COMMITMENTS = _table("commitments")
-EFFECTS = _table("effects")
-INCIDENTS = _table("incidents")
-PEOPLE = _table("people")
-ADMISSIONS = _table("admissions")
-ACCOUNTS = _table("accounts")
-ATTEMPTS = _table("attempts")
-DEVICES = _table("devices")
-SESSIONS = _table("sessions")
-EVENT_SOURCES = _table("event_sources")
-ARRIVALS = _table("arrivals")
-DEAD_LETTERS = _table("dead_letters")
-FEEDS = _table("feeds")
-CLAIMS = _table("claims")
-POLICY_DRAFTS = _table("policy_drafts")
-POLICY_BOOKS = _table("policy_books")
-LESSONS = _table("lessons")
-TURNS = _table("turns")
-MODEL_CALLS = _table("model_calls")
-AUDIT = _table("audit")
+INBOX = named("inbox")
+RUNS = named("runs")
+LEASES = named("leases")
+SENDS = named("sends")
+FACTS = named("facts")
+OBSERVATIONS = named("observations")
+DRAFTS = named("drafts")
+PROPOSALS = named("proposals")
+TOUCHES = named("touches")
+DECISIONS = named("decisions")
+AUTHORIZATIONS = named("authorizations")
+COMMITMENTS = named("commitments")
+EFFECTS = named("effects")
+INCIDENTS = named("incidents")
+PEOPLE = named("people")
+ADMISSIONS = named("admissions")
+ACCOUNTS = named("accounts")
+ATTEMPTS = named("attempts")
+DEVICES = named("devices")
+SESSIONS = named("sessions")
+EVENT_SOURCES = named("event_sources")
+ARRIVALS = named("arrivals")
+DEAD_LETTERS = named("dead_letters")
+FEEDS = named("feeds")
+CLAIMS = named("claims")
+POLICY_DRAFTS = named("policy_drafts")
+POLICY_BOOKS = named("policy_books")
+LESSONS = named("lessons")
+TURNS = named("turns")
+MODEL_CALLS = named("model_calls")
+AUDIT = named("audit")

@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
@@ -34,8 +35,7 @@ class SignInOrigin:
 HERE = SignInOrigin()
 
 
-@dataclass(frozen=True)
-class _AttemptLimit:
+class _AttemptLimit(NamedTuple):
     #: failures before there is a wait, which doubles from then on
     most: int
     #: after which failures are forgotten
@@ -125,8 +125,6 @@ def _place(address: str) -> str:
         found = ip_address(address)
     except ValueError:
         return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    if isinstance(found, IPv4Address) or found.ipv4_mapped:
+        return str(getattr(found, "ipv4_mapped", None) or found)
+    return str(IPv6Network((int(found), 64), strict=False))

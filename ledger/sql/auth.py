@@ -1,13 +1,12 @@
 """Accounts and sessions in PostgreSQL: who comes in, and for how long."""
 
-import hashlib
 import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from errors import BadInput
@@ -16,8 +15,8 @@ from ledger.authorization import person_key
 from ledger.canonical import clean, moment
 from ledger.records import Person
 from ledger.sql import attempts, chain, people
-from ledger.sql.attempts import HERE, Attempt, SignInOrigin
-from ledger.sql.rows import fields, statements
+from ledger.sql.attempts import HERE, Attempt, SignInOrigin, digest
+from ledger.sql.rows import AnyRow, fields, statements
 from ledger.tables import ACCOUNTS, PEOPLE, SESSIONS, Moment
 
 _ACCOUNTS = statements("queries")["accounts"].columns(one_time_until=Moment, signed_in_at=Moment)
@@ -60,15 +59,21 @@ class Account:
     signed_in_at: datetime | None
 
 
-def accounts(tx: Connection, text: str, offset: int, limit: int, at: datetime) -> tuple[list[Account], int]:
-    """A page of the people whose name has this text in it, by name, and how many there are in all."""
+def accounts(
+    tx: Connection, at: datetime, by: str, text: str = "", offset: int = 0, limit: int = 50
+) -> tuple[list[Account], int]:
+    """A page of the people whose name has this text in it, by name, and how many there are in all.
+
+    Refused to who does not manage people.
+    """
+    people.require_manager(tx, by)
     named = clean(text).strip()
     rows = tx.execute(_ACCOUNTS, {"text": named, "offset": offset, "limit": limit, "at": at})
     found = [_account(row, at) for row in rows]
     return found, tx.scalar(select(func.count()).where(func.strpos(func.lower(PEOPLE.c.name), func.lower(named)) > 0)) or 0
 
 
-def _account(row: Row[*tuple[Any, ...]], at: datetime) -> Account:
+def _account(row: AnyRow, at: datetime) -> Account:
     state: AccountState = "own"
     if not row.known:
         state = "none"
@@ -117,7 +122,10 @@ def sign_in(
     if account is None:
         return SignInResult(refused=WRONG)
     changes: list[str] = []
-    refused = _chosen(tx, account, (name, password, chosen or ""), changes, at) if account.one_time_until is not None else None
+    refused = None
+    if account.one_time_until is not None:
+        refused = _chosen(tx, account, password, chosen or "", at)
+        changes += ["password_changed"] if refused is None else []
     if refused is None and (account.factor_step is not None or account.role in second_factor):
         refused = _coded(tx, account, code, attempt, changes, at)
     if refused is not None:
@@ -126,10 +134,10 @@ def sign_in(
     attempts.succeeded(tx, attempt, at)
     tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < at))
     token, device = secrets.token_urlsafe(32), attempts.remember(tx, key, origin.device, at)
-    session = {"digest": _digest(token), "key": key, "started_at": at, "expires_at": at + lasts}
+    session = {"digest": digest(token), "key": key, "started_at": at, "expires_at": at + lasts}
     tx.execute(SESSIONS.insert().values(**session))
     _tell(tx, account.name, changes, at)
-    details = {"session": session["digest"], "device": f"{_digest(device)} {key}", "until": moment(at + lasts).isoformat()}
+    details = {"session": session["digest"], "device": f"{digest(device)} {key}", "until": moment(at + lasts).isoformat()}
     chain.append(tx, at, "signed_in", "", {"name": account.name, **details})
     return SignInResult(token=token, device=device)
 
@@ -140,33 +148,30 @@ def _tell(tx: Connection, name: str, changes: Iterable[str], at: datetime) -> No
         chain.append(tx, at, kind, "", {"name": name})
 
 
-def _chosen(
-    tx: Connection, account: Row[*tuple[Any, ...]], asked: tuple[str, str, str], changes: list[str], at: datetime
-) -> SignInResult | None:
-    """Put one's own password in place of a one-time one; what is in the way of it.
-
-    `asked` is (name, one-time password, password of one's own), `changes` are kinds for the log.
-    """
-    name, one_time, chosen = asked
+def _chosen(tx: Connection, account: AnyRow, one_time: str, chosen: str, at: datetime) -> SignInResult | None:
+    """Put one's own password in place of a one-time one; what is in the way of it."""
     if at > account.one_time_until:
         return SignInResult(refused="This one-time password has lapsed: ask an administrator for another.")
     if not chosen:
         return SignInResult(refused="This was a one-time password: choose one of your own.", choose=True)
     if chosen == one_time:
         return SignInResult(refused="Choose another password than the one-time one.", choose=True)
+    refused = _set_password(tx, account, chosen)
+    return SignInResult(refused=refused, choose=True) if refused else None
+
+
+def _set_password(tx: Connection, account: AnyRow, chosen: str) -> str:
+    """Give an account a password of one's own. A sentence where it is refused, else nothing."""
     try:
-        credentials.check_password(chosen, name)
+        credentials.check_password(chosen, account.name)
     except BadInput as error:
-        return SignInResult(refused=str(error), choose=True)
+        return str(error)
     values = {"password_hash": credentials.hash_password(chosen), "one_time_until": None}
     tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == account.key).values(**values))
-    changes.append("password_changed")
-    return None
+    return ""
 
 
-def _coded(
-    tx: Connection, account: Row[*tuple[Any, ...]], code: str, attempt: Attempt, changes: list[str], at: datetime
-) -> SignInResult | None:
+def _coded(tx: Connection, account: AnyRow, code: str, attempt: Attempt, changes: list[str], at: datetime) -> SignInResult | None:
     """Use up the code of the second factor; what is in the way of it. The first code that is right proves the app."""
     of_this = update(ACCOUNTS).where(ACCOUNTS.c.key == account.key)
     secret, proven = account.factor_secret, account.factor_step is not None
@@ -202,17 +207,14 @@ def change_password(tx: Connection, at: datetime, name: str, password: str, chos
     """Choose another password; every session of the account ends. A sentence where it is refused, else nothing."""
     key = _key(name)
     attempt = attempts.begin(tx, key, SignInOrigin("a session"), at)
-    if _opened(tx, key, password, attempt, at) is None:
+    account = _opened(tx, key, password, attempt, at)
+    if account is None:
         return WRONG
-    try:
-        credentials.check_password(chosen, name)
-    except BadInput as error:
-        return str(error)
+    if refused := _set_password(tx, account, chosen):
+        return refused
     attempts.succeeded(tx, attempt, at)
-    values = {"password_hash": credentials.hash_password(chosen), "one_time_until": None}
-    tx.execute(update(ACCOUNTS).where(ACCOUNTS.c.key == key).values(**values))
     tx.execute(delete(SESSIONS).where(SESSIONS.c.key == key))
-    chain.append(tx, at, "password_changed", "", {"name": name_of(tx, key)})
+    chain.append(tx, at, "password_changed", "", {"name": account.name})
     return ""
 
 
@@ -220,7 +222,7 @@ def _key(name: str) -> str:
     return person_key(name) if clean(name).strip() else ""
 
 
-def _opened(tx: Connection, key: str, password: str, attempt: Attempt, at: datetime) -> Row[*tuple[Any, ...]] | None:
+def _opened(tx: Connection, key: str, password: str, attempt: Attempt, at: datetime) -> AnyRow | None:
     """The account that this password opens, locked for the transaction; None where it does not, with the failure counted.
 
     The same is done for a name that nobody has, a wrong password, and one that comes after too many.
@@ -254,7 +256,7 @@ def who(tx: Connection, at: datetime, token: str, second_factor: Collection[str]
         select(PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.customer_id, ACCOUNTS.c.factor_step)
         .join(SESSIONS, SESSIONS.c.key == PEOPLE.c.key)
         .outerjoin(ACCOUNTS, ACCOUNTS.c.key == PEOPLE.c.key)
-        .where(SESSIONS.c.digest == _digest(token), SESSIONS.c.expires_at > at)
+        .where(SESSIONS.c.digest == digest(token), SESSIONS.c.expires_at > at)
     ).first()
     if row is None or (row.role in second_factor and row.factor_step is None):
         return None
@@ -263,19 +265,16 @@ def who(tx: Connection, at: datetime, token: str, second_factor: Collection[str]
 
 def sign_out(tx: Connection, at: datetime, token: str) -> None:
     """End a session."""
-    session = _digest(token)
+    session = digest(token)
     gone = tx.execute(delete(SESSIONS).where(SESSIONS.c.digest == session).returning(SESSIONS.c.key)).first()
     if gone:
         chain.append(tx, at, "signed_out", "", {"name": name_of(tx, gone.key), "session": session})
 
 
 def end_sessions(tx: Connection, at: datetime, name: str, by: str) -> int:
-    """End every session of a person; how many there were."""
+    """End every session of a person; how many there were. Refused to who does not manage people."""
+    people.require_manager(tx, by)
     ended = tx.execute(delete(SESSIONS).where(SESSIONS.c.key == person_key(name)).returning(SESSIONS.c.expires_at)).all()
     if ended:
         chain.append(tx, at, "sessions_ended", "", {"name": name_of(tx, person_key(name)), "by": by})
     return sum(row.expires_at > at for row in ended)
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from ledger import audit_chain
 from ledger.canonical import canonical, clean, moment
@@ -40,8 +40,8 @@ def first(tx: Connection) -> str:
 
 def digests(tx: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """Of the rows with these numbers that are there."""
-    wanted = text("SELECT seq, digest FROM ledger.audit WHERE seq = ANY(:numbers)")
-    return {row.seq: row.digest for row in tx.execute(wanted, {"numbers": list(numbers)})}
+    wanted = select(AUDIT.c.seq, AUDIT.c.digest).where(AUDIT.c.seq.in_(numbers))
+    return {row.seq: row.digest for row in tx.execute(wanted)}
 
 
 def entries(tx: Connection, run_id: str | None = None) -> Iterator[AuditEntry]:

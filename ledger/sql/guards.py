@@ -7,16 +7,15 @@ is one sentence. That less is granted is none: whoever may not do something says
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from ledger.roles import EVERYBODY, FUNCTIONS, SECRET, WRITES
 from ledger.sql import chain
-from ledger.sql.rows import statements
+from ledger.sql.rows import AnyRow, statements
 from ledger.tables import AUDIT, SCHEMA
 
 _SQL = statements("guards")
@@ -49,7 +48,7 @@ def differences(tx: Connection) -> Iterator[str]:
         yield f"{said}: it was changed {_BACK}."
 
 
-def _may(grant: Row[*tuple[Any, ...]]) -> bool:
+def _may(grant: AnyRow) -> bool:
     """Whether somebody who owns nothing needs this, or only reads what everybody in a role reads."""
     kind, grantee, privilege = str(grant.kind), str(grant.grantee), str(grant.privilege)
     if grantee == "PUBLIC":
@@ -58,27 +57,20 @@ def _may(grant: Row[*tuple[Any, ...]]) -> bool:
         return privilege == "USAGE"
     if kind == "table" and privilege == "SELECT":
         return grant.name not in SECRET or grantee == "missions_dashboard"
-    granted = _granted().get(grantee, frozenset())
-    return (grant.name, "", privilege) in granted or (grant.name, grant.part, privilege) in granted
+    return any((grantee, grant.name, part, privilege) in _granted() for part in ("", grant.part))
 
 
 @cache
-def _granted() -> Mapping[str, frozenset[tuple[str, str, str]]]:
-    """By role, (table or function, column or nothing, privilege) of `ledger.roles`."""
-    granted: dict[str, frozenset[tuple[str, str, str]]] = {}
+def _granted() -> frozenset[tuple[str, str, str, str]]:
+    """(role, table or function, column or nothing, privilege) of `ledger.roles`."""
+    granted = set[tuple[str, str, str, str]]()
     for role, writes in WRITES.items():
-        functions = (*EVERYBODY, *(FUNCTIONS if writes else ()))
-        mine = {(_function(one), "", "EXECUTE") for one in functions}
+        for function in (*EVERYBODY, *(FUNCTIONS if writes else ())):
+            granted.add((role, function.replace("timestamptz", "timestamp with time zone"), "", "EXECUTE"))
         for table, privileges in writes.items():
             for privilege, columns in re.findall(r"(\w+)(?: \(([^)]*)\))?", privileges):
-                mine |= {(table, column.strip(), privilege) for column in columns.split(",")}
-        granted[role] = frozenset(mine)
-    return granted
-
-
-def _function(name: str) -> str:
-    """As PostgreSQL writes its types."""
-    return name.replace("timestamptz", "timestamp with time zone")
+                granted |= {(role, table, column.strip(), privilege) for column in columns.split(",")}
+    return frozenset(granted)
 
 
 #: What superusers, owners, event triggers and settings of roles do, no grant says and no guard prevents. Which there are

@@ -3,21 +3,40 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, literal_column, select, update
+from sqlalchemy import Connection, case, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from errors import BadInput
-from ledger import inbox, names, permissions
-from ledger.admissions import COMMAND_LINE
+from errors import BadInput, Refused, TooMany
+from ledger import inbox, names
 from ledger.canonical import clean, moment
-from ledger.inbox import ANY, NOTHING, DeadLetter, EventOrigin, EventSource, FeedPosition, SourceBounds
+from ledger.decision_requests import check_reason
+from ledger.inbox import (
+    ANY,
+    MOST_BODY_BYTES,
+    NOTHING,
+    SOURCE_NAME,
+    DeadLetter,
+    EventOrigin,
+    EventSource,
+    FeedPosition,
+    SourceBounds,
+)  # fmt: skip
+from ledger.permissions import COMMAND_LINE
 from ledger.sql import chain, people
-from ledger.sql.rows import fields, select_record
+from ledger.sql.attempts import digest
+from ledger.sql.rows import AnyRow, fields, select_record
 from ledger.tables import ARRIVALS, DEAD_LETTERS, EVENT_SOURCES, FEEDS
 
+#: characters of the reason of a dead letter, and of what went wrong with a feed
+_MOST_REASON = 1_000
+#: dead letters of one source that nobody has settled, and bytes of them together
+MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
+#: the source ids of customers' messages begin with this
+_PORTAL = "portal"
 _S, _L, _F = EVENT_SOURCES.c, DEAD_LETTERS.c, FEEDS.c
 _SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S.as_of_days, _S.hourly)
 
@@ -27,14 +46,18 @@ def add_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE, 
 
     Of one that had ended, too. BadInput for a name that is no good or in use.
     """
-    _may_manage(tx, by)
-    inbox.check_source_name(name)
-    names.check_name(name)
+    people.require_manager(tx, by, "manage_sources")
+    if not SOURCE_NAME.fullmatch(name):
+        raise BadInput(
+            f"{name[:60]!r} is not a valid name of an event source; use lowercase letters, digits, - and _, such as oms."
+        )
+    if name == _PORTAL:
+        raise BadInput("The portal is where customers write in: give the event source another name.")
     for other in tx.execute(select(_S.name)).scalars():
         if other != name and names.skeleton(other) == names.skeleton(name):
             raise BadInput(f"'{name}' looks like the event source '{other}'; choose a name that cannot be confused with it.")
     token = secrets.token_urlsafe(32)
-    values = {"digest": _digest(token), "added_by": by, "added_at": at, "ended_at": None, **vars(bounds)}
+    values = {"digest": digest(token), "added_by": by, "added_at": at, "ended_at": None, **vars(bounds)}
     added = insert_or(EVENT_SOURCES).values(name=name, **values)
     again = added.on_conflict_do_update(index_elements=["name"], set_=values, where=_S.ended_at.is_not(None))
     if tx.execute(again.returning(_S.name)).first() is None:
@@ -56,7 +79,7 @@ def end_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE) 
 
 
 def _change_source(tx: Connection, name: str, by: str, values: Mapping[str, Any], which: str) -> None:
-    _may_manage(tx, by)
+    people.require_manager(tx, by, "manage_sources")
     changed = update(EVENT_SOURCES).where(_S.name == clean(name), _S.ended_at.is_(None)).values(**values)
     if tx.execute(changed.returning(_S.name)).first() is None:
         raise BadInput(f"There is no event source '{name}' {which}; see `missions source list`.")
@@ -75,11 +98,11 @@ def source_named(tx: Connection, name: str) -> EventSource | None:
 
 def source_of(tx: Connection, token: str) -> EventSource | None:
     """Whose token this is; None for one that is good for nothing."""
-    row = tx.execute(_SOURCE.where(_S.digest == _digest(token), _S.ended_at.is_(None))).first()
+    row = tx.execute(_SOURCE.where(_S.digest == digest(token), _S.ended_at.is_(None))).first()
     return _source(row) if row else None
 
 
-def _source(row: Row[*tuple[Any, ...]]) -> EventSource:
+def _source(row: AnyRow) -> EventSource:
     values = fields(row)
     missions, days, hourly = (values.pop(name) for name in ("missions", "as_of_days", "hourly"))
     bounds = SourceBounds(missions=None if missions is None else tuple(missions), as_of_days=days, hourly=hourly)
@@ -92,11 +115,12 @@ def keep_letter(tx: Connection, at: datetime, source: str, body: str, reason: st
     With the last reason. Raises TooMany where the source may hand in no more, or has too many open letters.
     """
     origin = EventOrigin(source, bounds)
-    body = inbox.cut(body)
-    times = 0
+    body = clean(body).encode()[:MOST_BODY_BYTES].decode(errors="ignore")
+    times = 0  # how often the very same was settled before
     while True:
-        letter_id = inbox.letter_id(source, body, times)
-        values = {"letter_id": letter_id, "source": source, "body": body, "reason": reason[: inbox.MOST_REASON], "at": at}
+        content = f"{times}\n{clean(source)}\n{body}"
+        letter_id = f"l-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        values = {"letter_id": letter_id, "source": source, "body": body, "reason": reason[:_MOST_REASON], "at": at}
         kept = insert_or(DEAD_LETTERS).values(**values)
         again = kept.on_conflict_do_update(
             index_elements=["letter_id"], set_={"reason": values["reason"]}, where=_L.settled_at.is_(None)
@@ -106,20 +130,10 @@ def keep_letter(tx: Connection, at: datetime, source: str, body: str, reason: st
             count_arrival(tx, origin, at)
             _require_room(tx, origin)
         if is_new:
-            body = {"letter_id": letter_id, "source": clean(source)}
-            chain.append(tx, at, "dead_letter_kept", "", body)
+            chain.append(tx, at, "dead_letter_kept", "", {"letter_id": letter_id, "source": clean(source)})
         if is_new is not None:
             return letter_id
         times += 1
-
-
-def _letter(tx: Connection, letter_id: str, lock: bool = False) -> DeadLetter:
-    """BadInput when there is none. With `lock` nobody else settles it until this transaction ends."""
-    wanted = select_record(DEAD_LETTERS).where(_L.letter_id == clean(letter_id))
-    row = tx.execute(wanted.with_for_update() if lock else wanted).first()
-    if row is None:
-        raise BadInput(f"There is no dead letter '{letter_id}'; see `missions events dead`.")
-    return DeadLetter(**fields(row))
 
 
 def open_letters(tx: Connection, limit: int = 500) -> tuple[list[DeadLetter], int]:
@@ -130,23 +144,39 @@ def open_letters(tx: Connection, limit: int = 500) -> tuple[list[DeadLetter], in
     return found, tx.execute(select(func.count()).select_from(DEAD_LETTERS).where(is_open)).scalar_one()
 
 
-def letter_to_settle(tx: Connection, letter_id: str, by: str, reason: str) -> DeadLetter:
-    """The letter, if this person may settle it now with this reason. Refused or BadInput otherwise."""
-    found = _letter(tx, letter_id)
-    inbox.check_settling(people.find(tx, by), found, reason)
-    return found
+def letter_to_settle(tx: Connection, letter_id: str, by: str, reason: str, lock: bool = False) -> DeadLetter:
+    """The letter, if this person may settle it now with this reason. Refused or BadInput otherwise.
+
+    With `lock` nobody else settles it until this transaction ends.
+    """
+    wanted = select_record(DEAD_LETTERS).where(_L.letter_id == clean(letter_id))
+    row = tx.execute(wanted.with_for_update() if lock else wanted).first()
+    if row is None:
+        raise BadInput(f"There is no dead letter '{letter_id}'; see `missions events dead`.")
+    people.require(tx, by, "settle_incident")
+    check_reason(reason)
+    letter = DeadLetter(**fields(row))
+    if letter.settled_at is not None:
+        raise Refused(f"The dead letter {letter.letter_id} was settled by {letter.settled_by} already.")
+    return letter
 
 
 def settle_letter(tx: Connection, at: datetime, letter_id: str, by: str, reason: str, run_id: str = "") -> DeadLetter:
     """Settle a letter: its event was taken in and started `run_id`, or it is dropped where that is empty."""
-    found = _letter(tx, letter_id, lock=True)
-    person = inbox.check_settling(people.find(tx, by), found, reason)
-    reason = clean(reason).strip()
-    values = {"settled_at": at, "settled_by": person.name, "settled_reason": reason}
-    tx.execute(update(DEAD_LETTERS).where(_L.letter_id == found.letter_id).values(**values))
-    kind = "dead_letter_taken_in" if run_id else "dead_letter_dropped"
-    chain.append(tx, at, kind, run_id, inbox.of_letter(found, person.name, reason))
-    return _letter(tx, found.letter_id)
+    letter = letter_to_settle(tx, letter_id, by, reason, lock=True)
+    by, reason = people.require(tx, by, "settle_incident").name, clean(reason).strip()
+    settled: dict[str, Any] = {"settled_at": at, "settled_by": by, "settled_reason": reason}
+    tx.execute(update(DEAD_LETTERS).where(_L.letter_id == letter.letter_id).values(**settled))
+    # the text stands in the log as a digest
+    body = {
+        "letter_id": letter.letter_id,
+        "source": letter.source,
+        "body_digest": digest(letter.body),
+        "by": by,
+        "reason": reason,
+    }
+    chain.append(tx, at, "dead_letter_taken_in" if run_id else "dead_letter_dropped", run_id, body)
+    return replace(letter, **settled)
 
 
 def feed(tx: Connection, name: str) -> FeedPosition | None:
@@ -169,18 +199,9 @@ def advance(tx: Connection, at: datetime, name: str, after: str, to: str) -> boo
 
 def feed_failed(tx: Connection, at: datetime, name: str, error: str) -> None:
     """Note what went wrong with a feed, whose cursor stays."""
-    values = {"polled_at": at, "error": error[: inbox.MOST_REASON]}
+    values = {"polled_at": at, "error": error[:_MOST_REASON]}
     noted = insert_or(FEEDS).values(name=name, cursor="", **values)
     tx.execute(noted.on_conflict_do_update(index_elements=["name"], set_=values))
-
-
-def _may_manage(tx: Connection, by: str) -> None:
-    if by != COMMAND_LINE:
-        permissions.require(people.find(tx, by), "manage_sources")
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _A = ARRIVALS.c
@@ -208,5 +229,8 @@ def _require_room(tx: Connection, origin: EventOrigin) -> None:
     is_open = (_L.source == origin.name) & _L.settled_at.is_(None)
     size = func.coalesce(func.sum(func.octet_length(_L.body)), 0)
     letters, size_bytes = tx.execute(select(func.count(), size).where(is_open)).one()
-    if letters > inbox.MOST_OPEN or size_bytes > inbox.MOST_OPEN_BYTES:
-        raise inbox.too_many_open(origin)
+    if letters > MOST_OPEN or size_bytes > MOST_OPEN_BYTES:
+        raise TooMany(
+            f"{origin.name} has too many dead letters to store more; settle them (`missions events dead`), then send the rest.",
+            3_600,
+        )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
 
 from errors import BadInput
 from ledger import model_calls
@@ -13,7 +13,7 @@ from ledger.canonical import clean, moment
 from ledger.messages import MODEL_CALL_TAKEN
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.sql import locks
-from ledger.sql.rows import fields, select_record
+from ledger.sql.rows import AnyRow, fields, select_record
 from ledger.tables import MODEL_CALLS
 
 _ROW = MODEL_CALLS.c
@@ -64,5 +64,5 @@ def _spent(tx: Connection, of: ColumnElement[bool]) -> Spent:
     return Spent(int(tokens), float(cents))
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> ModelCall:
+def _record(row: AnyRow) -> ModelCall:
     return ModelCall(**fields(row))

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from ledger import audit_chain, authorization, names, permissions
 from ledger.authorization import person_key
 from ledger.canonical import clean
-from ledger.permissions import Permission
+from ledger.permissions import COMMAND_LINE, Permission
 from ledger.records import Person
 from ledger.sql import chain
 from ledger.sql.rows import fields
@@ -51,9 +51,14 @@ def require(tx: Connection, name: str, permission: Permission) -> Person:
     return permissions.require(find(tx, name), permission)
 
 
-def has_role(tx: Connection, role: str) -> bool:
-    """Whether anybody has it."""
-    return tx.execute(select(PEOPLE.c.key).where(PEOPLE.c.role == role).limit(1)).first() is not None
+def require_manager(tx: Connection, by: str, permission: Permission = "manage_people") -> Person | None:
+    """Whoever manages something, who may; None for the command line, which may too. Refused to everybody else."""
+    return None if by == COMMAND_LINE else require(tx, by, permission)
+
+
+def has_administrator(tx: Connection) -> bool:
+    """Whether there is somebody who manages people."""
+    return tx.execute(select(PEOPLE.c.key).where(PEOPLE.c.role == "administrator").limit(1)).first() is not None
 
 
 def listed(tx: Connection) -> list[Person]:

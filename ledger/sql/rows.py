@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from ledger.records import Approval, Event, Limit, Proposal, Run
 from ledger.tables import INBOX, RUNS
 
+#: a row of whatever was asked
+AnyRow = Row[*tuple[Any, ...]]
 EVENT_COLUMNS = ("source_id", "name", "mission", "subject", "trigger", "as_of", "requested_by")
 RUN_COLUMNS = ("run_id", "versions", "status", "started_at", "verdict", "outcome", "ended_at")
 
@@ -48,7 +50,7 @@ def columns(cursor: psycopg.Cursor[Any]) -> dict[str, Any] | None:
     return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in named}
 
 
-def fields(row: Row[*tuple[Any, ...]], *without: str) -> dict[str, Any]:
+def fields(row: AnyRow, *without: str) -> dict[str, Any]:
     """The columns of a row by name, for a record that has the same fields."""
     return {name: value for name, value in row._mapping.items() if name not in (*without, "number")}
 
@@ -73,8 +75,9 @@ def to_run(row: Row[Any] | Mapping[str, Any]) -> Run:
 
 def from_proposal(proposal: Proposal) -> dict[str, Any]:
     """The approval's fields lie flat beside the others."""
-    approval = {**vars(proposal.approval), "limits": [vars(limit) for limit in proposal.approval.limits]}
-    return {**_without(vars(proposal), "approval"), **approval}
+    values = {**vars(proposal), **vars(proposal.approval), "limits": [vars(limit) for limit in proposal.approval.limits]}
+    del values["approval"]
+    return values
 
 
 def to_proposal(row: Row[Any]) -> Proposal:
@@ -85,14 +88,6 @@ def to_proposal(row: Row[Any]) -> Proposal:
 def proposal_of(values: dict[str, Any]) -> Proposal:
     """Of the values of its columns, which are taken out of `values`."""
     asked = {name: values.pop(name) for name in ("role", "four_eyes", "own")}
-    limits = tuple(_limit(raw) for raw in values.pop("limits"))
+    limits = tuple(Limit(**{**raw, "adds": tuple(map(tuple, raw["adds"]))}) for raw in values.pop("limits"))
     approval = Approval(**asked, clauses=tuple(values.pop("clauses")), limits=limits)
     return Proposal(approval=approval, **values)
-
-
-def _limit(raw: Mapping[str, Any]) -> Limit:
-    return Limit(**{**raw, "adds": tuple((step, cents) for step, cents in raw["adds"])})
-
-
-def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}

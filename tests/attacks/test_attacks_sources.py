@@ -14,11 +14,11 @@ from graphs import ingestion
 from graphs.batches import run_schedule
 from graphs.feeds import bounds_of
 from graphs.ingestion import RawEvent, by_feed, by_post, ingest, ingest_dead_letter
-from ledger import inbox
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds
 from ledger.memory import MemoryLedger
 from ledger.records import Event
+from ledger.sql import inbox
 from systems.config import FeedConfig
 from systems.recorded import RecordedSystems
 from tests.engine import laboratory

@@ -5,8 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from ledger.queries import QueueFilter
-from ledger.sql.queries import CLAIM_LASTS
+from ledger.queries import CLAIM_LASTS, QueueFilter
 from tests.integration.desk_examples import Office
 from tests.ledger_examples import NOW
 

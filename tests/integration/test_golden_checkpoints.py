@@ -8,8 +8,8 @@ import pytest
 from errors import Refused
 from graphs.runtime import Runtime, open_database, open_runtime
 from ledger.canonical import utc_now
+from ledger.jobs import look
 from ledger.records import Run
-from ledger.sweeping import look
 from systems.sandbox.database import create_schema
 from tests.golden.keeping import GOLDEN, put_back
 from tests.integration.live_company import Company, settings_for

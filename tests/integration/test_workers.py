@@ -16,11 +16,10 @@ from graphs.ingestion import Intake
 from graphs.worker import MissionsWorker
 from ledger.audit_heads import Heads
 from ledger.canonical import utc_now
-from ledger.jobs import forgotten, open_jobs
+from ledger.jobs import forgotten, look, open_jobs, sweep
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
 from ledger.services import Inbox
-from ledger.sweeping import look, sweep
 from tests.integration.live_company import Company, settings_for
 
 pytest_plugins = ["tests.integration.live_company"]

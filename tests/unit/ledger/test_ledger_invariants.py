@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from errors import MissionsError
 from ledger.base import Ledger
+from ledger.jobs import look
 from ledger.memory import MemoryLedger
 from ledger.postgres import PostgresLedger
-from ledger.sweeping import look
 from tests.conftest import empty
 from tests.ledger_examples import LATER, NOW, a_proposal, an_effect, decided, staffed, started
 

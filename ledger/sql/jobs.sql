@@ -22,3 +22,14 @@ SELECT status, count(*) FROM ledger.runs GROUP BY status
 -- name: events
 SELECT count(*) FROM ledger.inbox
 WHERE NOT EXISTS (SELECT FROM ledger.runs WHERE runs.source_id = inbox.source_id)
+
+-- name: forgotten
+-- runs that nobody works on, and that nobody is going to
+SELECT runs.run_id, inbox.subject FROM ledger.runs JOIN ledger.inbox USING (source_id) LEFT JOIN ledger.leases USING (run_id)
+WHERE runs.status = 'running' AND (leases.until IS NULL OR leases.until <= clock_timestamp())
+AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs AS job
+    WHERE job.status IN ('todo', 'doing') AND job.task_name = 'drive' AND job.lock = inbox.subject
+    AND job.args ->> 'run_id' = runs.run_id
+)
+ORDER BY runs.number LIMIT 1000
