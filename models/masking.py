@@ -228,6 +228,11 @@ _ROUNDS = 10
 _ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|.)", re.IGNORECASE | re.DOTALL)
 
 
+@lru_cache(maxsize=10_000)  # clauses, goods and names are the same in case after case
+def _is_harmless(text: str) -> bool:
+    return not sensitive_spans(text)
+
+
 class Masks:
     """The marks of one case, numbered by first occurrence: the same texts in the same order give the same marks."""
 
@@ -238,9 +243,9 @@ class Masks:
     def mask(self, text: str) -> str:
         """The text with a mark for everything that must not leave."""
         for _ in range(_ROUNDS):
-            places = sensitive_spans(text)
-            if not places:
+            if _is_harmless(text):
                 break
+            places = sensitive_spans(text)
             pieces, at = list[str](), 0
             for kind, start, end in places:
                 pieces += [text[at:start], self._mark(kind, text[start:end])]

@@ -86,8 +86,7 @@ def _always_ends(pack: Pack) -> bool:
 
 
 def _unused(parts: Sequence[Pack]) -> Iterator[str]:
-    args = [raw for part in parts for step in part.steps for raw in step.args.values()]
-    drafts = {str(raw["draft"]) for raw in args if isinstance(raw, dict) and raw.keys() == {"draft"}}
+    drafts = {name for part in parts for name, text in part.drafts.items() if text in part.templates}
     procedures = {step.procedure for part in parts for way in part.ways for step in way.do if step.procedure}
     verdicts = {verdict for part in parts for verdict in reached(part)}
     used = {name for part in parts for name in part.names}
