@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from errors import BadInput
+from models.answers import object_schema
 from models.masking import MARK
 
 _MOST_LINES = 200
@@ -24,22 +25,18 @@ _OF_LINES = {"line_id": "string", "order_line": "string", "name": "string", "qty
 _OPTIONAL = {"tax_id", "order_reference", "order_line", "name", "freight_cents", "tax_cents"}
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
 def _quoted(kind: str) -> dict[str, Any]:
-    return {"anyOf": [_object({"value": {"type": kind}, "quote": {"type": "string"}}), {"type": "null"}]}
+    return {"anyOf": [object_schema({"value": {"type": kind}, "quote": {"type": "string"}}), {"type": "null"}]}
 
 
 #: of the answer: for each field of an invoice a value and its quote, or null
-SCHEMA = _object(
+SCHEMA = object_schema(
     {
         "kind": {"type": "string", "enum": ["invoice", "credit note", "something else"]},
         **{name: _quoted("string") for name in _TEXTS},
         "lines": {
             "type": "array", "maxItems": _MOST_LINES,
-            "items": _object({name: _quoted(kind) for name, kind in _OF_LINES.items()}),
+            "items": object_schema({name: _quoted(kind) for name, kind in _OF_LINES.items()}),
         },
         **{name: _quoted("integer") for name in _CENTS},
     }
