@@ -59,21 +59,25 @@ def _plain(text: str) -> tuple[str, Sequence[int]]:
 _ORDINARY = re.compile(r"[ -~\n]+")
 #: of a category of characters: nothing for zero-width blanks, soft hyphens and the circle of a key cap
 _INSTEAD = {"Pd": "-", **dict.fromkeys(("Cc", "Cf", "Cs", "Mn", "Me"), ""), **dict.fromkeys(("Zs", "Zl", "Zp"), " ")}
+_SIGNS = str.maketrans("\t\r−‘’“”", "  -''\"\"")
 _RUNS = re.compile(rf"{_ORDINARY.pattern}|.", re.DOTALL)
 
 
 @lru_cache(maxsize=10_000)
 def _plain_character(character: str) -> str:
-    normal = unicodedata.normalize("NFKC", character)
+    normal = unicodedata.normalize("NFKC", character).translate(_SIGNS)
     if len(normal) > 1:
         return "".join(map(_plain_character, normal))
     if _ORDINARY.match(normal):
         return normal
-    if normal in "\t\r":
-        return " "
     if normal.isdecimal():
         return str(unicodedata.decimal(normal))
     return _INSTEAD.get(unicodedata.category(normal), normal)
+
+
+def plain_text(text: str) -> str:
+    """A text with one way to write digits, dashes, quotes and blanks, and nothing invisible; letters stay as they are."""
+    return _plain(unicodedata.normalize("NFKC", text))[0]
 
 
 #: Days, moments and fractions, whose digits would otherwise look like those of a card or a telephone.

@@ -17,7 +17,7 @@ from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
-#: clauses whose numbers functions take, whatever the pack says (`nodes.case`)
+#: clauses whose numbers functions take, whatever the pack says (`nodes.functions.stock`)
 OF_FUNCTIONS = ("STK-2", "OMN-1")
 _FIELD = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"\{([^{}]+)\}")

@@ -5,13 +5,13 @@ is wrong or made up, and one with a link in it of its own wants something.
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from ledger.records import Observation, ObservationKind
+from models.masking import plain_text
 
 
 def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
@@ -69,7 +69,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T|$)")
 
 def contacts(text: str) -> frozenset[str]:
     """Links, addresses of mail and telephone numbers in a text."""
-    return frozenset(_contacts(_plain(text))[0])
+    return frozenset(_contacts(plain_text(text).lower())[0])
 
 
 def quotable(*values: Any) -> frozenset[str]:
@@ -82,17 +82,10 @@ def ungrounded(text: str, known: Collection[str]) -> list[str]:
 
     `known` is of `quotable`, and whatever else may stand there as it is, in small letters: names of findings, say.
     """
-    plain = _plain(text)
+    plain = plain_text(text).lower()
     found, rest = _contacts(plain)
     figures = (one for one in _figures(rest) if not (one.isdecimal() and int(one) <= SMALL))
     return list(dict.fromkeys(one for one in (*found, *figures) if one not in known))
-
-
-def _plain(text: str) -> str:
-    """In small letters, every digit one of 0 to 9, nothing invisible between."""
-    normal = unicodedata.normalize("NFKC", text)
-    seen = (one for one in normal if unicodedata.category(one) != "Cf")
-    return "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in seen).lower()
 
 
 def _contacts(plain: str) -> tuple[list[str], str]:
@@ -184,7 +177,7 @@ def _quotable(value: Any, path: str, currency: str) -> Iterator[str]:
 @lru_cache(maxsize=4_096)  # clauses, goods and places are the same in case after case
 def _of_text(text: str) -> tuple[str, ...]:
     days = (text[:4], text[5:10]) if _MOMENT.match(text) else ()
-    return (*_figures(_contacts(_plain(text))[1]), *days)
+    return (*_figures(_contacts(plain_text(text).lower())[1]), *days)
 
 
 def _of_number(value: float, path: str, currency: str) -> Iterator[str]:

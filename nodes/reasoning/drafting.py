@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.records import NewObservation
 from models.masking import MARK
-from nodes.derivation import Plan, counted, derived
+from nodes.derivation import Plan, derived
 from nodes.governance import of, tier
 from nodes.letters import filled, problems
 from nodes.planner import escalation
@@ -50,10 +50,10 @@ class Answered:
             says = task.case.sentence(task.case.pack.verdicts[verdict].says, {"queue": ""})
             plan = [_step(one, task.catalogue) for one in self.answer["actions"]]
             own = {"verdict": verdict, "plan": plan, "cites": self._clauses, "rationale": says, "alternatives": [], "said": []}
-        follows = derived(task.case, own, task.catalogue).plan
-        if follows is None:
+        follows = derived(task.case, own, task.catalogue)
+        if follows.plan is None:
             return self._worded(own)
-        return self._taken(follows, {} if verdict == "escalate" else _places(own["plan"], follows, task.catalogue))
+        return self._taken(follows.plan, {step + 1: place for step, place in follows.places.items()})
 
     def _taken(self, plan: Plan, places: Mapping[int, int]) -> dict[str, Any]:
         """A plan that follows, with the model's letters; `places`: step as the model counts, from 1 -> step of the plan."""
@@ -138,14 +138,3 @@ def _step(action: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         elif kind == "id":
             args[name] = args[name][: MAX_ID_LENGTH + 1]
     return {"name": entry.name, "args": args, "for": "", "part": None, "cites": []}
-
-
-def _places(own: Sequence[Mapping[str, Any]], plan: Plan, catalogue: Catalogue) -> dict[int, int]:
-    """Step as the model counts, from 1 -> the same step of a plan, from 0."""
-    follows = list(enumerate(counted(plan.draft["plan"], catalogue)))
-    places = dict[int, int]()
-    for number, key in enumerate(counted(own, catalogue), start=1):
-        if found := next((one for one in follows if one[1] == key), None):
-            places[number] = found[0]
-            follows.remove(found)
-    return places
