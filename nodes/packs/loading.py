@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from errors import BadInput
 from knowledge_index.policies import Clause
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
-from nodes.packs.approval_rules import mistakes
+from nodes.packs.approval_rules import check_approval
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.catalogue import ADDRESS_FIELDS, Catalogue
@@ -86,8 +86,10 @@ class Compiler:
                     where = f"guard for {piece.for_}"
             self._walk(piece, kind, known, where)
         self._at("approval")
-        for problem in mistakes(self.pack, self.catalogue, self.clauses):
-            self._fail(f"approval: {problem}")
+        try:
+            check_approval(self.pack, self.catalogue, self.clauses)
+        except ValueError as wrong:
+            self._fail(f"approval: {wrong}")
 
     def _findings(self) -> None:
         """What findings are called, and whether options are for one of them."""

@@ -68,16 +68,16 @@ class Asker:
             reserved_tokens=reads + writes, cost_cents=self._cents(reads, writes),
         )  # fmt: skip
         limits = self._limits
+        budgets: dict[str, Any] = {
+            "run_tokens": limits.run_tokens,
+            "day_tokens": limits.day_tokens,
+            "day_cents": limits.day_cents,
+        }
         try:
             with self._counting:
                 self._today = {key: one for key, one in self._today.items() if one.at.date() == call.at.date()}
-                check_budgets(
-                    call, Spent(), Spent.by(self._today.values()),
-                    run_tokens=limits.run_tokens, day_tokens=limits.day_tokens, day_cents=limits.day_cents,
-                )  # fmt: skip
-                begun = ledger.begin_model_call(
-                    call, run_tokens=limits.run_tokens, day_tokens=limits.day_tokens, day_cents=limits.day_cents
-                )
+                check_budgets(call, Spent(), Spent.by(self._today.values()), **budgets)
+                begun = ledger.begin_model_call(call, **budgets)
                 self._today[call.call_id] = begun
                 return begun
         except Refused as refused:
