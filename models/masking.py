@@ -33,7 +33,7 @@ class SensitiveSpan(NamedTuple):
 def sensitive_spans(text: str) -> list[SensitiveSpan]:
     """All places, in order; none overlaps another. What overlaps is one place, of the kind that is graver."""
     plain, places = _plain(text)
-    spans = sorted((start, end, rank) for rank, (_, find) in enumerate(_FINDERS) for start, end in find(plain))
+    spans = sorted((start, end, rank) for rank, (_, _, find) in enumerate(_FINDERS) for start, end in find(plain))
     merged: list[tuple[int, int, int]] = []
     for start, end, rank in spans:
         if merged and start < merged[-1][1]:
@@ -217,14 +217,15 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
             end = match.end()
 
 
-#: the gravest first
-_FINDERS: list[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]]]] = [
-    ("secret", _secrets), ("card", _cards), ("account", _accounts), ("address", _addresses), ("phone", _phones),
-]  # fmt: skip
-_NAMES: dict[Kind, str] = {
-    "card": "a card number", "account": "an account number", "address": "an e-mail address", "phone": "a telephone number",
-    "secret": "a key or password",
-}  # fmt: skip
+#: the gravest first: (kind, as people call it, what finds it)
+_FINDERS: list[tuple[Kind, str, Callable[[str], Iterator[tuple[int, int]]]]] = [
+    ("secret", "a key or password", _secrets),
+    ("card", "a card number", _cards),
+    ("account", "an account number", _accounts),
+    ("address", "an e-mail address", _addresses),
+    ("phone", "a telephone number", _phones),
+]
+_NAMES = {kind: name for kind, name, _ in _FINDERS}
 #: what a letter may hold again
 _RESTORED = ("address", "phone")
 #: a mark in the place of letters or digits may free what stood beside them; what is left after so many is not sent

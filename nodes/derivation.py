@@ -69,10 +69,22 @@ def derived(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> Deriv
     if draft["verdict"] == "escalate":
         return _handed_over(case, draft, plans[0])
     wanted = Counter(_counted(draft["plan"], catalogue))
-    for plan in plans:
-        if plan.draft["verdict"] == draft["verdict"] and Counter(_counted(plan.draft["plan"], catalogue)) == wanted:
-            return _the_same(draft, plan, catalogue, discretion=plan is not plans[0])
-    return Derivation(_far_from(draft, plans, catalogue))
+
+    def apart(plan: Plan) -> int:
+        follows = Counter(_counted(plan.draft["plan"], catalogue))
+        return ((wanted - follows) + (follows - wanted)).total() + int(plan.draft["verdict"] != draft["verdict"])
+
+    nearest = min(plans, key=apart)
+    if not apart(nearest):
+        return _the_same(draft, nearest, catalogue, discretion=nearest is not plans[0])
+    follows, verdict = Counter(_counted(nearest.draft["plan"], catalogue)), nearest.draft["verdict"]
+    return Derivation(
+        [
+            *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
+            *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
+            *(f"{name} ({args}) is required but missing" for name, args in (follows - wanted).elements()),
+        ]
+    )
 
 
 def _every(case: Case, catalogue: Catalogue, most: int) -> Iterator[Composed]:
@@ -129,21 +141,3 @@ def _free(step: int, action: Mapping[str, Any], own: Mapping[str, Any], letter: 
             yield from (f"{where}: {problem}" for problem in unlike(letter, value))
         else:
             yield f"{where}: {name} is another one than follows"
-
-
-def _far_from(draft: Mapping[str, Any], plans: Sequence[Plan], catalogue: Catalogue) -> list[str]:
-    """What is wrong with a draft beside the plan that is nearest to it."""
-    wanted = Counter(_counted(draft["plan"], catalogue))
-
-    def apart(plan: Plan) -> int:
-        follows = Counter(_counted(plan.draft["plan"], catalogue))
-        return ((wanted - follows) + (follows - wanted)).total() + int(plan.draft["verdict"] != draft["verdict"])
-
-    nearest = min(plans, key=apart)
-    follows = Counter(_counted(nearest.draft["plan"], catalogue))
-    verdict = nearest.draft["verdict"]
-    return [
-        *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
-        *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
-        *(f"{name} ({args}) is required but missing" for name, args in (follows - wanted).elements()),
-    ]

@@ -12,7 +12,6 @@ import orjson
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nodes.packs.conditions import compile_condition
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
@@ -20,7 +19,6 @@ GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
 #: clauses whose numbers functions take, whatever the pack says (`nodes.functions.stock`)
 OF_FUNCTIONS = ("STK-2", "OMN-1")
 _FIELD = re.compile(r"\{(\w+)\}")
-_HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
 #: of cron: numbers and names; not what croniter knows besides: seconds, years, @daily, chance (H and R)
 _CRON_FIELD = r"(?![HRhr]\b)[0-9A-Za-z*/,#-]+"
@@ -262,15 +260,9 @@ class ModelView(PackPart):
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with computed holes."""
+    """A sentence: `{…}` in it is computed, the rest is said as it is."""
 
     pieces: Sequence[str | Expression]
-
-    @classmethod
-    def compile(cls, source: str, where: str) -> "Template":
-        """`{…}` is an expression, the rest is said as it is."""
-        parts = _HOLE.split(source)
-        return cls([part if i % 2 == 0 else compile_condition(part, where) for i, part in enumerate(parts)])
 
 
 #: section of a pack -> how its pieces are called; what is in another section comes before that
@@ -467,13 +459,11 @@ class Pack(PackPart):
 
     def through_let(self, names: Iterable[str]) -> set[str]:
         """These names, and those that their named conditions (`let`) use in turn."""
-        seen: set[str] = set()
-        to_see = set(names)
-        while to_see:
-            name = to_see.pop()
-            seen.add(name)
-            if name in self.let:
-                to_see |= self.expressions[self.let[name]].names - seen
+        seen = set(names)
+        for name in (waiting := list(seen)):
+            more = self.expressions[self.let[name]].names - seen if name in self.let else ()
+            seen.update(more)
+            waiting += more
         return seen
 
     @cached_property

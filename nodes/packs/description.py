@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nodes.governance import GIVEN_AWAY, of, tier
-from nodes.pack import GIVEN, Conclusion, Finding, Pack, Step, Way, computed
+from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack, Step, Way, computed
 from nodes.packs.hints import reached
 from systems.catalogue import Action, Catalogue
 
@@ -302,22 +302,20 @@ class _Drawing:
     def pack(self, pack: Pack) -> Iterator[str]:
         """The pieces of a pack without parts."""
         words, groups = _Words(pack, self.values), []
-        for dimension, findings in pack.findings.items():
+        sections: list[tuple[str, Sequence[Finding | Conclusion]]] = [*pack.findings.items(), ("then", pack.conclusions)]
+        for title, inside in sections if pack.conclusions else sections[:-1]:
             groups.append(self.fresh("d"))
-            yield f'subgraph {groups[-1]}["{label(dimension)}"]'
-            for finding in findings:
+            yield f'subgraph {groups[-1]}["{label(title)}"]'
+            for one in inside:
+                if isinstance(one, Conclusion):
+                    yield self._way(self.fresh("c"), words, one)
+                    continue
                 found = self.fresh("f")
-                yield f'{found}["{label(finding.id)}<br/>{label(words.sentence(finding.says))}"]:::finding'
-                for place, option in enumerate(pack.options.get(finding.id, ()), start=1):
+                yield f'{found}["{label(one.id)}<br/>{label(words.sentence(one.says))}"]:::finding'
+                for place, option in enumerate(pack.options.get(one.id, ()), start=1):
                     taken = self.fresh("o")
-                    yield self._way(taken, option.id, words, option)
+                    yield self._way(taken, words, option)
                     self.edges.append(f"{found} -->|{place}| {taken}")
-            yield "end"
-        if pack.conclusions:
-            groups.append(self.fresh("d"))
-            yield f'subgraph {groups[-1]}["{label("then")}"]'
-            for conclusion in pack.conclusions:
-                yield self._way(self.fresh("c"), conclusion.id, words, conclusion)
             yield "end"
         self.edges += [f"{one} ==> {after}" for one, after in pairwise(groups)]
 
@@ -326,7 +324,7 @@ class _Drawing:
         for text, name in self._ends.items():
             yield f'{name}(["{label(text)}"]):::verdict'
 
-    def _way(self, name: str, title: str, words: _Words, way: Way) -> str:
+    def _way(self, name: str, words: _Words, way: Option | Conclusion) -> str:
         steps = list(words.steps(way))
         if way.end or way.escalate:
             text = way.ending if way.escalate else str(way.end)
@@ -334,4 +332,4 @@ class _Drawing:
         waits = any(tier_ == "recommend" for _, _, tier_ in steps)
         style = "escalate" if way.escalate else "recommend" if waits else "automate"
         actions = "".join(f"<br/>{label(action)}" for action in dict.fromkeys(str(step.action) for step, _, _ in steps))
-        return f'{name}("{label(title)}{actions}"):::{style}'
+        return f'{name}("{label(way.id)}{actions}"):::{style}'

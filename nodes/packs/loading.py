@@ -22,6 +22,7 @@ from systems.conditions import Expression
 
 #: they identify or locate a person
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
+_HOLE = re.compile(r"\{([^{}]+)\}")
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
@@ -204,26 +205,20 @@ class Compiler:
             self._expression(raw[1:].strip(), known, where, raw)
 
     def _says(self, source: str, known: _Names, where: str) -> None:
-        template = Template.compile(source, f"{self.place}: {where}")
-        for piece in template.pieces:
-            if isinstance(piece, Expression):
-                self._require(piece, known, where)
-                self.pack.expressions[piece.source] = piece
-        self.pack.templates[source] = template
+        pieces = enumerate(_HOLE.split(source))
+        said = [self._expression(piece, known, where) if place % 2 else piece for place, piece in pieces]
+        self.pack.templates[source] = Template(said)
 
-    def _expression(self, source: str, known: _Names, where: str, value: str = "") -> None:
+    def _expression(self, source: str, known: _Names, where: str, value: str = "") -> Expression:
         """Compile an expression; `value` is the computed value, with its =, that it is of."""
         expression = self.pack.expressions.get(source) or compile_condition(source, f"{self.place}: {where}")
-        self._require(expression, known, where)
         self.pack.expressions[value or source] = expression
-
-    def _require(self, expression: Expression, known: _Names, where: str) -> None:
-        unknown = unknown_name(expression, known, self.clauses)
-        if unknown:
+        if unknown := unknown_name(expression, known, self.clauses):
             self._fail(f"{where}: {unknown}")
         for function, name in _PLAN_CALL.findall(expression.source):
             kind, there = ("finding", self.pack.all_findings) if function == "unmet" else ("action", self.catalogue)
             self._known(name, there, f"{where}: «{expression.source}» asks for the unknown {kind}")
+        return expression
 
     def _known(self, name: str, there: Collection[str], before: str, after: str = "") -> None:
         if name not in there:
