@@ -28,21 +28,24 @@ from systems.conditions import Expression, Unknown
 MOST_ELEMENTS = 40
 MOST_CHARACTERS = 1_500
 
-#: field -> the fields inside it; none inside: it is shown if it is no record
-Fields = dict[str, "Fields"]
 
-
-def allowed(value: Any, fields: Iterable[str]) -> Any:
+def allowed(value: Any, fields: Sequence[str]) -> Any:
     """A fact with nothing but these fields, dotted into records and lists: `lines.sku`. None where nothing is left.
 
     A list with more elements than fit ends with a text that says so.
     """
-    tree: Fields = {}
+    if isinstance(value, list):
+        more = [f"and {len(value) - MOST_ELEMENTS} more"] if len(value) > MOST_ELEMENTS else []
+        return [*(allowed(one, fields) for one in value[:MOST_ELEMENTS]), *more]
+    if not fields:
+        return None if isinstance(value, Mapping) else value[:MOST_CHARACTERS] if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        return None  # something else than the record that the pack speaks of
+    inside: dict[str, list[str]] = {}
     for path in fields:
-        inside = tree
-        for name in path.split("."):
-            inside = inside.setdefault(name, {})
-    return _allowed(value, tree)
+        name, _, rest = path.partition(".")
+        inside.setdefault(name, []).extend([rest] if rest else [])
+    return {name: allowed(value[name], rest) for name, rest in inside.items() if name in value}
 
 
 def texts(value: Any) -> Iterable[str]:
@@ -56,17 +59,6 @@ def texts(value: Any) -> Iterable[str]:
         case list() | tuple():
             for inner in value:
                 yield from texts(inner)
-
-
-def _allowed(value: Any, fields: Fields) -> Any:
-    if isinstance(value, list):
-        more = [f"and {len(value) - MOST_ELEMENTS} more"] if len(value) > MOST_ELEMENTS else []
-        return [*(_allowed(one, fields) for one in value[:MOST_ELEMENTS]), *more]
-    if isinstance(value, Mapping):
-        return {name: _allowed(value[name], inner) for name, inner in fields.items() if name in value} if fields else None
-    if fields:
-        return None  # something else than the record that the pack speaks of
-    return value[:MOST_CHARACTERS] if isinstance(value, str) else value
 
 
 #: bytes of what was read, on the rail
