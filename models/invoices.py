@@ -77,7 +77,7 @@ def _stands(name: str, value: str | int, quote: str) -> bool:
     if name == "qty":
         return isinstance(value, int) and value in map(int, re.findall(r"\d{1,9}", quote))
     if isinstance(value, int):
-        return 0 <= value < _MOST_CENTS and any(value in _cents(number) for number in _NUMBER.findall(quote))
+        return 0 <= value < _MOST_CENTS and any(value == _cents(number) for number in _NUMBER.findall(quote))
     if name == "issue_date":
         return _is_day(value, quote)
     if name == "currency":
@@ -86,11 +86,10 @@ def _stands(name: str, value: str | int, quote: str) -> bool:
     return bool(_plain(value)) and _plain(value) in quote and not MARK.search(value)
 
 
-def _cents(number: str) -> set[int]:
-    """The amounts that a number may be, as the last point or comma parts cents off or thousands."""
-    digits = re.sub(r"\D", "", number)
-    behind = re.search(r"[.,](\d{1,2})$", number)
-    return {int(digits) * (10 if len(behind[1]) == 1 else 1)} if behind else {int(digits) * 100}
+def _cents(number: str) -> int:
+    """The amount that a number is: its last point or comma parts cents off, where one or two digits follow, or thousands."""
+    digits, behind = int(re.sub(r"\D", "", number)), re.search(r"[.,](\d{1,2})$", number)
+    return digits * (100 if behind is None else 10 if len(behind[1]) == 1 else 1)
 
 
 def _is_day(value: str, quote: str) -> bool:

@@ -104,11 +104,9 @@ def _contacts(plain: str) -> tuple[list[str], str]:
 
 def _figures(plain: str) -> Iterator[str]:
     if _DIGIT.search(plain):
-        days, plain = _taken_out(_DATES, plain)
-        figures, plain = _taken_out(_FIGURES, plain)
-        for match in days:
-            yield from _day(match)
-        yield from map(_figure, figures)
+        found, plain = _taken_out((*_DATES, *_FIGURES), plain)
+        for match in found:
+            yield from _said({name: value for name, value in match.groupdict().items() if value})
     yield from _BIG.findall(plain)
     for match in _IN_WORDS.finditer(plain):
         if match["teen"]:
@@ -128,29 +126,23 @@ def _taken_out(patterns: Sequence[re.Pattern[str]], plain: str) -> tuple[list[re
     return found, plain
 
 
-def _day(match: re.Match[str]) -> Iterator[str]:
-    found = match.groupdict()
-    if found.get("iso"):
-        yield found["iso"]
-        if found["at"]:
-            yield found["at"]
-        return
-    number = next(place for place, month in enumerate(_MONTHS, start=1) if month.startswith(found["month"][:3]))
-    day = f"{number:02}-{int(found['day']):02}"
-    yield f"{found['year']}-{day}" if found["year"] else day
-
-
-def _figure(match: re.Match[str]) -> str:
-    found = {name: value for name, value in match.groupdict().items() if value}
-    if "money" in found:
-        sign = found["sign"]
-        code = _SIGNS.get(sign) or {"dol": "usd", "eur": "eur", "pou": "gbp"}.get(sign[:3], sign)
-        return f"{code} {_number(found['money'])}{found.get('times', '')}"
-    if "percent" in found:
-        return f"{_number(found['percent'])}%"
-    if number := found.get("number") or found.get("with_unit"):
-        return _number(number)
-    return next(iter(found.values()))
+def _said(found: Mapping[str, str]) -> Iterator[str]:
+    """What the groups of a pattern say: a day and its time, money with its currency, a number, or what was written."""
+    match found:
+        case {"iso": day}:
+            yield from (day, found["at"]) if "at" in found else (day,)
+        case {"day": day, "month": name}:
+            month = next(place for place, month in enumerate(_MONTHS, start=1) if month.startswith(name[:3]))
+            yield "-".join(filter(None, [found.get("year"), f"{month:02}", f"{int(day):02}"]))
+        case {"money": money, "sign": sign}:
+            code = _SIGNS.get(sign) or {"dol": "usd", "eur": "eur", "pou": "gbp"}.get(sign[:3], sign)
+            yield f"{code} {_number(money)}{found.get('times', '')}"
+        case {"percent": number}:
+            yield f"{_number(number)}%"
+        case {"number": number} | {"with_unit": number}:
+            yield _number(number)
+        case _:
+            yield next(iter(found.values()))
 
 
 def _number(text: str) -> str:
