@@ -8,8 +8,9 @@ any line of it is picked, or not known not to be.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from nodes.functions.plain import days_between, moment
 from systems.records import Records
@@ -24,44 +25,36 @@ class MissingCollection(LookupError):
     """A collection that a function needs was not read."""
 
 
+@dataclass
 class RecordFunctions:
-    """The functions over the records of one case: stock and claims.
+    """The functions over the records of one case: stock and claims."""
 
-    Args:
-        records: what was read.
-        needs: called with a collection before it is looked at; raises MissingCollection for one that could not be read.
-        values: clause values in force, by clause id with an underscore: of STK-2 which stock is trusted, of OMN-1 the customer
-            tiers, the one that is served first first.
-        as_of: the moment at which the case is looked at.
-        subject: the order whose own backorders do not count against a delivery.
-        taken: what the plan so far has used up, by SKU and location.
-    """
-
-    NAMES = (
+    NAMES: ClassVar[Sequence[str]] = (
         "available", "trusted", "cover", "places", "places_for_all", "nearest", "deliveries", "stand_ins", "margin",
         "location_type", "reservations", "waiting_for", "by_priority", "tier",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        records: Records,
-        needs: Callable[[str], None],
-        values: Mapping[str, Mapping[str, Any]],
-        as_of: str,
-        subject: str,
-        taken: Callable[[], Mapping[tuple[str, str], int]] = dict,
-    ) -> None:
-        self._records, self._needs, self._as_of, self._subject, self._taken = records, needs, as_of, subject, taken
-        self._trust, self._tiers = values.get("STK_2", {}), list(values.get("OMN_1", {}).get("tiers", ()))
+    #: what was read
+    records: Records
+    #: called with a collection before it is looked at; raises MissingCollection for one that could not be read
+    needs: Callable[[str], None]
+    #: clause values in force: of STK_2 which stock is trusted, of OMN_1 the customer tiers, the one that is served first first
+    values: Mapping[str, Mapping[str, Any]]
+    #: the moment at which the case is looked at
+    as_of: str
+    #: the order whose own backorders do not count against a delivery
+    subject: str
+    #: what the plan so far has used up, by SKU and location
+    taken: Callable[[], Mapping[tuple[str, str], int]] = dict
 
     def _record(self, collection: str, *key: str) -> Record:
         """The record of a key; {} where there is none."""
-        self._needs(collection)
-        return self._records.get(collection, *key) or {}
+        self.needs(collection)
+        return self.records.get(collection, *key) or {}
 
     def _all(self, collection: str) -> Iterable[Record]:
-        self._needs(collection)
-        return self._records.all(collection)
+        self.needs(collection)
+        return self.records.all(collection)
 
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
@@ -85,7 +78,7 @@ class RecordFunctions:
     def places_for_all(self, kind: str, lines: Sequence[Record], but_not: str) -> list[dict[str, Any]]:
         """Other locations of a kind with trusted stock for every line: most `available` of the first line first, then by id."""
         found, places = [], self._all("wms.locations")
-        self._needs("wms.stock")
+        self.needs("wms.stock")
         for place in places:
             location = place["location"]
             if place["type"] == kind and location != but_not:
@@ -96,7 +89,7 @@ class RecordFunctions:
 
     def nearest(self, places: Sequence[Record], location: str, within_km: float) -> list[dict[str, Any]]:
         """Those of the places that are known to lie within so many km of a location, with `km`: nearest first, then by id."""
-        self._needs("wms.locations")
+        self.needs("wms.locations")
         near = [{**place, "km": self._km(location, place["location"])} for place in places]
         return sorted(
             (place for place in near if place["km"] is not None and place["km"] <= within_km),
@@ -105,7 +98,7 @@ class RecordFunctions:
 
     def margin(self, lines: Sequence[Record]) -> int:
         """What lines earn, in cents: price less the item's cost, times quantity. Raises KeyError where that is not known."""
-        self._needs("erp.items")
+        self.needs("erp.items")
         earned = 0
         for line in lines:
             cost = self._record("erp.items", line["sku"]).get("unit_cost_cents")
@@ -141,7 +134,7 @@ class RecordFunctions:
         return sum(
             line["qty"]
             for order in self._all("oms.orders")
-            if order["order_id"] != self._subject and order["status"] not in ("cancelled", "shipped", "delivered")
+            if order["order_id"] != self.subject and order["status"] not in ("cancelled", "shipped", "delivered")
             for line in order["lines"]
             if line.get("backorder_po_id") == po_id and line["sku"] == sku
         )
@@ -150,14 +143,15 @@ class RecordFunctions:
         if not stock or None in (stock["on_hand"], stock["reserved"], stock["safety_stock"]):
             return 0
         free = stock["on_hand"] - stock["reserved"] - stock["safety_stock"]
-        return int(free) - self._taken().get((stock["sku"], stock["location"]), 0)
+        return int(free) - self.taken().get((stock["sku"], stock["location"]), 0)
 
     def _trusted(self, stock: Record) -> bool:
         if not stock or stock["last_counted_at"] is None or stock["failed_picks_14d"] is None:
             return False
-        counted_days_ago = days_between(stock["last_counted_at"], self._as_of)
-        fresh: bool = counted_days_ago <= self._trust["counted_within_days"]
-        sound: bool = stock["failed_picks_14d"] < self._trust["failed_picks_below"]
+        counted_days_ago = days_between(stock["last_counted_at"], self.as_of)
+        trust = self.values["STK_2"]
+        fresh: bool = counted_days_ago <= trust["counted_within_days"]
+        sound: bool = stock["failed_picks_14d"] < trust["failed_picks_below"]
         return fresh and sound
 
     def reservations(self, sku: str) -> list[dict[str, Any]]:
@@ -177,7 +171,8 @@ class RecordFunctions:
         return sorted(with_tier, key=self._turn)
 
     def _turn(self, claim: Record) -> tuple[int, bool, datetime, str, str]:
-        tier = self._tiers.index(claim["tier"]) if claim["tier"] in self._tiers else len(self._tiers) - 1
+        tiers = list(self.values.get("OMN_1", {}).get("tiers", ()))
+        tier = tiers.index(claim["tier"]) if claim["tier"] in tiers else len(tiers) - 1
         promised = claim["promised_at"]
         return (tier, promised is None, moment(promised or FIRST_MOMENT), claim["order_id"], claim["line_id"])
 

@@ -144,9 +144,10 @@ class _Words:
                 continue
             for inner in self.pack.procedures[step.procedure].do:
                 args = {name: _with_given(raw, step.args) for name, raw in inner.args.items()}
-                if_ = " && ".join(f"({one})" for one in (step.if_, inner.if_) if one != "true")
+                ifs = [one for one in (step.if_, inner.if_) if one != "true"]
+                if_ = " && ".join(f"({one})" if ifs[1:] else one for one in ifs)
                 each = {**step.each, **{name: _put_in(source, step.args) for name, source in inner.each.items()}}
-                told = inner.model_copy(update={"if_": _put_in(_bare(if_), step.args) or "true", "each": each})
+                told = inner.model_copy(update={"if_": _put_in(if_, step.args) or "true", "each": each})
                 yield told, args, tier({"name": inner.action, "args": args}, self.automate)
 
     def _doings(self, way: Way) -> Iterator[str]:
@@ -206,11 +207,6 @@ def _put_in(source: str, given: Mapping[str, Any]) -> str:
         if computed(raw):
             source = re.sub(rf"(?<![.\w']){re.escape(name)}(?![\w'(])", raw[1:].strip(), source)
     return source
-
-
-def _bare(source: str) -> str:
-    """One condition alone needs no brackets."""
-    return source[1:-1] if source.startswith("(") and ") && (" not in source else source
 
 
 def _approval(pack: Pack, values: Values) -> Iterator[str]:

@@ -6,6 +6,7 @@ queues, drafts, functions: what is misspelt would make every case undecidable, s
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,35 +30,31 @@ _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
 _Names = frozenset[str]
 
 
+@dataclass
 class Compiler:
-    """Walks a pack once: compiles every expression and checks every name that it mentions.
+    """Walks a pack once: compiles every expression and checks every name that it mentions."""
 
-    Args:
-        pack: a pack without parts, or a part.
-        inside: where the part stands in the file: ("parts", name); () for the pack itself.
-        written: the file, for the lines.
-        catalogue, tools, clauses: what may be done, read and cited.
-    """
+    #: a pack without parts, or a part
+    pack: Pack
+    #: where the part stands in the file: ("parts", name); () for the pack itself
+    inside: tuple[str, ...]
+    #: the file, for the lines
+    written: YamlDocument
+    #: what may be done, read and cited
+    catalogue: Catalogue
+    tools: Collection[str]
+    clauses: Mapping[str, Clause]
 
-    def __init__(
-        self,
-        pack: Pack,
-        inside: tuple[str, ...],
-        written: YamlDocument,
-        catalogue: Catalogue,
-        tools: Collection[str],
-        clauses: Mapping[str, Clause],
-    ) -> None:
-        self.pack, self.inside, self.written, self.catalogue, self.clauses = pack, inside, written, catalogue, clauses
-        self.place = ""
-        self.known = GIVEN.union(pack.reads, pack.let, (clause.replace("-", "_") for clause in clauses))
+    def __post_init__(self) -> None:
+        pack, self.place = self.pack, ""
+        self.known = GIVEN.union(pack.reads, pack.let, (clause.replace("-", "_") for clause in self.clauses))
         #: kind -> what is said of an unknown one, before it and after it; what there is
         self.there: dict[Kind, tuple[str, str, Collection[str]]] = {
-            "action": ("uses the unknown action", "", catalogue),
-            "clause": ("cites", ", which no policy has", clauses),
+            "action": ("uses the unknown action", "", self.catalogue),
+            "clause": ("cites", ", which no policy has", self.clauses),
             "finding": ("keeps the unknown finding", "", {*pack.all_findings, *(one.id for one in pack.conclusions)}),
             "procedure": ("uses the unknown procedure", "", pack.procedures),
-            "tool": ("uses the unknown read tool", "; the records of a new system stand in systems/company.yaml", tools),
+            "tool": ("uses the unknown read tool", "; the records of a new system stand in systems/company.yaml", self.tools),
             "verdict": ("ends in the unknown verdict", "", pack.verdicts),
         }
 
@@ -154,7 +151,7 @@ class Compiler:
                     self._known(read, ["trigger", *self.pack.reads], "model sees the unknown read")
                     self._seen(fields, f"model sees {read}")
             case Book():
-                if piece.event not in self.pack.trigger.events or piece.tool not in self.there["tool"][2]:
+                if piece.event not in self.pack.trigger.events or piece.tool not in self.tools:
                     self._fail(f"book: {piece.event} must be an event of the pack and {piece.tool} a read tool")
 
     def _step(self, step: Step, known: _Names, where: str) -> None:
