@@ -38,7 +38,7 @@ class TextReading:
 
     def over(self, phrasebook: Understands, ledger: Ledger) -> Understands:
         """A phrasebook with the model; in the ledger stand the answers of before."""
-        return ModelReads(phrasebook, self.model, {"understand": self.prompt}, self.limits, ledger)
+        return ModelReads(phrasebook, self.model, self.prompt, self.limits, ledger)
 
 
 @dataclass(frozen=True)

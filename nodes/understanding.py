@@ -119,15 +119,13 @@ class ModelReads:
     Args:
         phrasebook: what understands first.
         model: what is asked.
-        prompts: by name; "understand" is used.
+        prompt: "understand", or a company's own of that name.
         limits: what questions may take.
         ledger: has the answers of before, so that a text is read the same whenever it is read again.
     """
 
-    def __init__(
-        self, phrasebook: Understands, model: Model, prompts: Mapping[str, Prompt], limits: Limits, ledger: Ledger
-    ) -> None:
-        self._phrasebook, self._prompt, self._ledger = phrasebook, prompts["understand"], ledger
+    def __init__(self, phrasebook: Understands, model: Model, prompt: Prompt, limits: Limits, ledger: Ledger) -> None:
+        self._phrasebook, self._prompt, self._ledger = phrasebook, prompt, ledger
         self._asker, self._name = Asker(model, limits), model.name
 
     def understand(self, examples: str, text: str) -> Mapping[str, Any]:
