@@ -10,6 +10,7 @@ from typing import Any
 
 from errors import BadInput
 from ledger.base import Ledger
+from models.answers import object_schema
 from models.calls import Endpoint, Limits, Model, Question, Reply
 from models.invoices import SCHEMA, checked
 from models.masking import Masks
@@ -37,7 +38,7 @@ class TextReading:
 
     def over(self, phrasebook: Understands, ledger: Ledger) -> Understands:
         """A phrasebook with the model; in the ledger stand the answers of before."""
-        return ModelReads(phrasebook, self.model, {"understand": self.prompt}, self.limits, ledger)
+        return ModelReads(phrasebook, self.model, self.prompt, self.limits, ledger)
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ def open_model(chosen: Settings) -> Iterator[Model | None]:
     if not chosen.model:
         yield None
         return
-    from models.client import open_chat_model
-
     key = chosen.model_key.get_secret_value()
     endpoint = Endpoint(model=chosen.model, url=chosen.model_url, key=key, structure=chosen.model_structure)
+    from models.client import open_chat_model  # loads for seconds
+
     with open_chat_model(endpoint, limits_of(chosen)) as model:
         yield model
 
@@ -98,9 +99,8 @@ def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str,
 
 def try_model(model: Model) -> Reply:
     """Ask a model a question without any case: which is more, 2 or 3. Its answer is {"more"}. Raises NoAnswer."""
-    numbers = {"type": "object", "properties": {"more": {"type": "integer", "enum": [2, 3]}}}
     system, user = "You answer with one JSON object, and nothing else.", 'Which is more, 2 or 3? Answer {"more": …}.'
-    schema = {**numbers, "required": ["more"], "additionalProperties": False}
+    schema = object_schema({"more": {"type": "integer", "enum": [2, 3]}})
     return model.ask(Question(purpose="choice", prompt="check", system=system, user=user, schema=schema))
 
 

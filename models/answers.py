@@ -20,6 +20,11 @@ _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 _SURROGATE = re.compile(r"[\ud800-\udfff\x00]")
 
 
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object that has all of these properties, name -> schema, and none besides."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
 def parse_answer(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """The object of a text. Raises NoAnswer for what is no JSON, is not of the schema, or holds what the ledger cannot."""
     fenced = _FENCED.fullmatch(text)

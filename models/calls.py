@@ -5,25 +5,63 @@ question gives; it is offered no tool. Nothing that it answers is trusted: who a
 """
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import orjson
 
+from errors import BadInput
+
 #: how an answer is made to be one JSON object: by the server's grammar, by the arguments of one tool, or by asking for it
 Structure = Literal["auto", "json_schema", "tools", "json"]
+OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An OpenAI-compatible server."""
+    """An OpenAI-compatible server; OpenAI's own where `url` is empty."""
 
     model: str
     #: ends in /v1, say
     url: str
     key: str = ""
     structure: Structure = "auto"
+
+    def __post_init__(self) -> None:
+        """Raises BadInput where a case or the key would travel in the open, and for what is no address or no key."""
+        try:
+            parts = urlsplit(self.address)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        host = parts.hostname or ""
+        plain = self.url.isascii() and self.url.isprintable()
+        if parts.scheme not in ("http", "https") or not host or port == 0 or not plain:
+            raise BadInput(f"MISSIONS_MODEL_URL is {self.url[:100]!r}, and no address of a model; give one such as {OPENAI}")
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise BadInput("MISSIONS_MODEL_URL has more than an address in it; give the key in MISSIONS_MODEL_KEY alone")
+        if parts.scheme == "http" and not _near(host):
+            read = f"what goes to {host} over http can be read on the way"
+            raise BadInput(f"MISSIONS_MODEL_URL: {read}; give an address with https")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise BadInput("MISSIONS_MODEL_KEY contains characters that are not allowed in a key; copy it again")
+
+    @property
+    def address(self) -> str:
+        """Where to send to."""
+        return (self.url or OPENAI).rstrip("/")
+
+
+def _near(host: str) -> bool:
+    """Whether a host is this machine or of the own network, as names without a dot are."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+    return address.is_loopback or address.is_private
 
 
 @dataclass(frozen=True, kw_only=True)

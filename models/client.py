@@ -1,27 +1,33 @@
-"""A model behind an OpenAI-compatible endpoint: one question, one answer or a NoAnswer, within the limits."""
+"""A model behind an OpenAI-compatible endpoint: one question, one answer or a NoAnswer, within the limits.
+
+What comes from its server is bounded: so many bytes, plain, from nowhere else than asked. The libraries take seconds to load,
+so this file is loaded when a model is asked, and not before.
+"""
 
 import asyncio
 import concurrent.futures
-import ipaddress
 import logging
+import math
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+import httpx2
+import openai
 import orjson
+from langchain_core.messages import AIMessageChunk
+from langchain_openai import ChatOpenAI
+from langsmith import tracing_context
+from pydantic import SecretStr
 
-from errors import BadInput, NoAnswer
+from errors import NoAnswer
 from models.answers import parse_answer
 from models.calls import Endpoint, Limits, Model, Question, Reply
 from models.masking import refuse_what_must_not_leave
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessageChunk
-    from langchain_openai import ChatOpenAI
 
 _WAYS = ("json_schema", "tools", "json")
 _MOST_RETRIES = 2
@@ -39,25 +45,18 @@ _CHARACTERS_A_TOKEN = 3
 
 @contextmanager
 def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
-    """The model of an endpoint, opened in some seconds without sending anything. Raises BadInput for a bad address or key."""
-    url = address_of(endpoint)
-    import httpx2
-    from langchain_openai import ChatOpenAI
-    from pydantic import SecretStr
-
-    from models.transport import bounded
-
+    """The model of an endpoint, opened in some seconds without sending anything."""
     for name in ("openai", "httpx2", "httpcore2", "langchain_openai"):
         # at DEBUG they write down what is asked
         logging.getLogger(name).setLevel(logging.WARNING)
     http = httpx2.AsyncClient(
-        event_hooks={"response": [bounded(limits.most_bytes)]}, trust_env=False, follow_redirects=False,
+        event_hooks={"response": [_bounded(limits.most_bytes)]}, trust_env=False, follow_redirects=False,
         headers={"accept-encoding": "identity"}, timeout=httpx2.Timeout(limits.seconds, connect=5.0),
     )  # fmt: skip
     # all is named here that the environment or the model's name would choose otherwise
     chat = ChatOpenAI(
-        model=endpoint.model, base_url=url, api_key=SecretStr(endpoint.key or "none"), http_async_client=http, max_retries=0,
-        streaming=True, stream_usage=True, use_responses_api=False, output_version="v0", openai_proxy=None,
+        model=endpoint.model, base_url=endpoint.address, api_key=SecretStr(endpoint.key or "none"), http_async_client=http,
+        max_retries=0, streaming=True, stream_usage=True, use_responses_api=False, output_version="v0", openai_proxy=None,
         http_socket_options=(), max_completion_tokens=limits.output_tokens,
     )  # fmt: skip
     loop = asyncio.new_event_loop()
@@ -65,7 +64,7 @@ def open_chat_model(endpoint: Endpoint, limits: Limits) -> Iterator[Model]:
     thread.start()
     ways = _WAYS if endpoint.structure == "auto" else (endpoint.structure,)
     # OpenAI, and Azure's, take no other parameter than they know
-    is_openai = (urlsplit(url).hostname or "").endswith(("openai.com", "openai.azure.com"))
+    is_openai = (urlsplit(endpoint.address).hostname or "").endswith(("openai.com", "openai.azure.com"))
     try:
         yield _ChatModel(endpoint.model, chat, limits, loop, ways, both_limits=not is_openai)
     finally:
@@ -92,7 +91,7 @@ class _Streamed:
     input_tokens: int = 0
     output_tokens: int = 0
 
-    def take(self, chunk: "AIMessageChunk") -> None:
+    def take(self, chunk: AIMessageChunk) -> None:
         if any(call.get("index") for call in chunk.tool_call_chunks):
             raise NoAnswer("The model gave several answers at once.", "malformed")
         self.text += chunk.content if isinstance(chunk.content, str) else ""
@@ -112,7 +111,7 @@ class _ChatModel:
     """See Model. All that changes in it changes on the thread of its loop."""
 
     name: str
-    _chat: "ChatOpenAI"
+    _chat: ChatOpenAI
     _limits: Limits
     _loop: asyncio.AbstractEventLoop
     #: of structuring that are not known to be unsupported; one, once it has worked
@@ -141,7 +140,11 @@ class _ChatModel:
             raise NoAnswer("The model failed several times in a row and is left alone for a minute.", "outage")
         try:
             async with asyncio.timeout(self._limits.seconds), self._slots:
-                reply = await self._reply(question, begun)
+                streamed, way, retries = await self._try_ways(question, begun + self._limits.seconds)
+                if streamed.finish not in ("", "stop", "tool_calls"):
+                    cut = f"cut off at {self._limits.output_tokens:,} tokens" if streamed.finish == "length" else "held back"
+                    raise NoAnswer(f"The answer of the model was {cut}.", "malformed")
+                answer = parse_answer(streamed.text, question.schema)
         except TimeoutError:
             self._failed()
             raise NoAnswer(f"The model did not answer within {self._limits.seconds:g} seconds.", "outage") from None
@@ -150,30 +153,23 @@ class _ChatModel:
                 self._failed()
             raise
         self._failures = 0
-        return reply
+        sent = len(question.system) + len(question.user) + len(orjson.dumps(question.schema))
+        return Reply(
+            answer=answer,
+            structure=way,
+            input_tokens=streamed.input_tokens or sent // _CHARACTERS_A_TOKEN,
+            output_tokens=streamed.output_tokens or len(streamed.text) // _CHARACTERS_A_TOKEN,
+            latency_ms=(time.monotonic() - begun) * 1000,
+            retries=retries,
+        )
 
     def _failed(self) -> None:
         self._failures += 1
         if self._failures >= _BREAKS_AFTER:
             self._rests_until = time.monotonic() + _REST
 
-    async def _reply(self, question: Question, begun: float) -> Reply:
-        streamed, way, retries = await self._try_ways(question, begun + self._limits.seconds)
-        if streamed.finish not in ("", "stop", "tool_calls"):
-            cut = f"was cut off at {self._limits.output_tokens:,} tokens" if streamed.finish == "length" else "was held back"
-            raise NoAnswer(f"The answer of the model {cut}.", "malformed")
-        sent = len(question.system) + len(question.user) + len(orjson.dumps(question.schema))
-        return Reply(
-            answer=parse_answer(streamed.text, question.schema), structure=way, retries=retries,
-            input_tokens=streamed.input_tokens or sent // _CHARACTERS_A_TOKEN,
-            output_tokens=streamed.output_tokens or len(streamed.text) // _CHARACTERS_A_TOKEN,
-            latency_ms=(time.monotonic() - begun) * 1000,
-        )  # fmt: skip
-
     async def _try_ways(self, question: Question, until: float) -> tuple[_Streamed, str, int]:
         """(what the model wrote, the way in which it was made to, how often it was asked again)"""
-        from models.transport import failure_of
-
         ways, retries = list(self._ways), 0
         while True:
             try:
@@ -183,7 +179,7 @@ class _ChatModel:
             except NoAnswer:
                 raise
             except Exception as error:  # of three libraries, and of what a server makes them stumble over
-                failure = failure_of(error)
+                failure = _failure_of(error)
                 if failure.no_temperature and self._temperature is not None:
                     self._temperature = None
                 elif failure.other_way and ways[1:]:
@@ -198,14 +194,12 @@ class _ChatModel:
                     raise failure.no_answer from None
 
     async def _stream(self, question: Question, way: str) -> _Streamed:
-        from langsmith import tracing_context
-
         streamed, most = _Streamed(), self._limits.output_tokens * _MOST_CHARACTERS_A_TOKEN
         messages, parameters = self._request(question, way)
         with tracing_context(enabled=False):
             chunks = self._chat.astream(messages, **parameters)
             # an iterator that is left is closed here and now, and its connection with it
-            async with aclosing(cast("AsyncGenerator[AIMessageChunk]", chunks)):
+            async with aclosing(cast(AsyncGenerator[AIMessageChunk], chunks)):
                 async for chunk in chunks:
                     streamed.take(chunk)
                     if len(streamed.text) > most:
@@ -233,33 +227,84 @@ class _ChatModel:
         return [("system", system), ("user", question.user)], parameters
 
 
-OPENAI = "https://api.openai.com/v1"
+class TooMuch(Exception):
+    """A server sends more than an answer can be, or something else than an answer."""
 
 
-def address_of(endpoint: Endpoint) -> str:
-    """The address to send to. Raises BadInput where a case or the key would travel in the open, or which is none."""
-    url = endpoint.url or OPENAI
+class _CountedStream(httpx2.AsyncByteStream):
+    def __init__(self, inner: object, most_bytes: int) -> None:
+        assert isinstance(inner, httpx2.AsyncByteStream)
+        self._inner, self._left = inner, most_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._inner:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise TooMuch
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _bounded(most_bytes: int) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """A hook by which answers end with TooMuch after so many bytes, counted as they come; redirected or compressed ones too."""
+
+    async def bound(response: httpx2.Response) -> None:
+        if 300 <= response.status_code < 400 or response.headers.get("content-encoding", "identity") != "identity":
+            raise TooMuch
+        response.stream = _CountedStream(response.stream, most_bytes)
+
+    return bound
+
+
+@dataclass(frozen=True)
+class RequestFailure:
+    """One try that gave no answer."""
+
+    no_answer: NoAnswer
+    #: whether the same may be sent again
+    again: bool = False
+    #: seconds that the server asks to wait (Retry-After, RFC 9110); infinite where it says it in a way that is not understood
+    wait: float = 0.0
+    #: whether another way of structuring the answer may do
+    other_way: bool = False
+    #: whether the model cannot be asked for its likeliest answer
+    no_temperature: bool = False
+
+
+def _failure_of(error: Exception) -> RequestFailure:
+    """What an exception of the client or its libraries means."""
+    if _is_too_much(error):
+        message = "The model's server sent more than an answer can be, or something else than one."
+        return RequestFailure(NoAnswer(message, "malformed"))
+    match error:
+        case openai.RateLimitError():
+            message = "The model server is not accepting requests right now (429)."
+            return RequestFailure(NoAnswer(message, "limit"), again=True, wait=_wait(error.response))
+        case openai.APIStatusError(status_code=401 | 403 as status):
+            message = f"The model's server refuses the key ({status}); look at MISSIONS_MODEL_KEY."
+            return RequestFailure(NoAnswer(message, "outage"))
+        case openai.APIStatusError(status_code=400 | 404 | 422 | 501 as status):  # to a way of structuring that it does not know
+            message = f"The model's server refuses the question ({status}); look at MISSIONS_MODEL and MISSIONS_MODEL_URL."
+            return RequestFailure(NoAnswer(message, "outage"), other_way=True, no_temperature=error.param == "temperature")
+        case openai.APIStatusError(status_code=status):
+            message = f"The model's server failed ({status})."
+            return RequestFailure(NoAnswer(message, "outage"), again=status >= 500, wait=_wait(error.response))
+        case openai.APIError() | httpx2.HTTPError():
+            return RequestFailure(NoAnswer("The model's server cannot be reached, or broke off.", "outage"), again=True)
+    return RequestFailure(NoAnswer("The model server sent an invalid answer.", "malformed"))
+
+
+def _wait(response: httpx2.Response) -> float:
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        seconds = float(response.headers.get("retry-after", "0"))
     except ValueError:
-        parts, port = urlsplit(""), None
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host or port == 0 or not (url.isascii() and url.isprintable()):
-        raise BadInput(f"MISSIONS_MODEL_URL is {url[:100]!r}, and no address of a model; give one such as {OPENAI}")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise BadInput("MISSIONS_MODEL_URL has more than an address in it; give the key in MISSIONS_MODEL_KEY alone")
-    if parts.scheme == "http" and not _near(host):
-        raise BadInput(f"MISSIONS_MODEL_URL: what goes to {host} over http can be read on the way; give an address with https")
-    if not (endpoint.key.isascii() and endpoint.key.isprintable()):
-        raise BadInput("MISSIONS_MODEL_KEY contains characters that are not allowed in a key; copy it again")
-    return url.rstrip("/")
+        return math.inf
+    return seconds if seconds >= 0 else math.inf
 
 
-def _near(host: str) -> bool:
-    """Whether a host is this machine or of the own network, as names without a dot are."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
-    return address.is_loopback or address.is_private
+def _is_too_much(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, TooMuch):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from errors import BadInput
+from models.answers import object_schema
 from models.masking import MARK
 
 _MOST_LINES = 200
@@ -24,22 +25,18 @@ _OF_LINES = {"line_id": "string", "order_line": "string", "name": "string", "qty
 _OPTIONAL = {"tax_id", "order_reference", "order_line", "name", "freight_cents", "tax_cents"}
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
 def _quoted(kind: str) -> dict[str, Any]:
-    return {"anyOf": [_object({"value": {"type": kind}, "quote": {"type": "string"}}), {"type": "null"}]}
+    return {"anyOf": [object_schema({"value": {"type": kind}, "quote": {"type": "string"}}), {"type": "null"}]}
 
 
 #: of the answer: for each field of an invoice a value and its quote, or null
-SCHEMA = _object(
+SCHEMA = object_schema(
     {
         "kind": {"type": "string", "enum": ["invoice", "credit note", "something else"]},
         **{name: _quoted("string") for name in _TEXTS},
         "lines": {
             "type": "array", "maxItems": _MOST_LINES,
-            "items": _object({name: _quoted(kind) for name, kind in _OF_LINES.items()}),
+            "items": object_schema({name: _quoted(kind) for name, kind in _OF_LINES.items()}),
         },
         **{name: _quoted("integer") for name in _CENTS},
     }
@@ -80,7 +77,7 @@ def _stands(name: str, value: str | int, quote: str) -> bool:
     if name == "qty":
         return isinstance(value, int) and value in map(int, re.findall(r"\d{1,9}", quote))
     if isinstance(value, int):
-        return 0 <= value < _MOST_CENTS and any(value in _cents(number) for number in _NUMBER.findall(quote))
+        return 0 <= value < _MOST_CENTS and any(value == _cents(number) for number in _NUMBER.findall(quote))
     if name == "issue_date":
         return _is_day(value, quote)
     if name == "currency":
@@ -89,11 +86,10 @@ def _stands(name: str, value: str | int, quote: str) -> bool:
     return bool(_plain(value)) and _plain(value) in quote and not MARK.search(value)
 
 
-def _cents(number: str) -> set[int]:
-    """The amounts that a number may be, as the last point or comma parts cents off or thousands."""
-    digits = re.sub(r"\D", "", number)
-    behind = re.search(r"[.,](\d{1,2})$", number)
-    return {int(digits) * (10 if len(behind[1]) == 1 else 1)} if behind else {int(digits) * 100}
+def _cents(number: str) -> int:
+    """The amount that a number is: its last point or comma parts cents off, where one or two digits follow, or thousands."""
+    digits, behind = int(re.sub(r"\D", "", number)), re.search(r"[.,](\d{1,2})$", number)
+    return digits * (100 if behind is None else 10 if len(behind[1]) == 1 else 1)
 
 
 def _is_day(value: str, quote: str) -> bool:

@@ -33,7 +33,7 @@ class SensitiveSpan(NamedTuple):
 def sensitive_spans(text: str) -> list[SensitiveSpan]:
     """All places, in order; none overlaps another. What overlaps is one place, of the kind that is graver."""
     plain, places = _plain(text)
-    spans = sorted((start, end, rank) for rank, (_, find) in enumerate(_FINDERS) for start, end in find(plain))
+    spans = sorted((start, end, rank) for rank, (_, _, find) in enumerate(_FINDERS) for start, end in find(plain))
     merged: list[tuple[int, int, int]] = []
     for start, end, rank in spans:
         if merged and start < merged[-1][1]:
@@ -59,21 +59,25 @@ def _plain(text: str) -> tuple[str, Sequence[int]]:
 _ORDINARY = re.compile(r"[ -~\n]+")
 #: of a category of characters: nothing for zero-width blanks, soft hyphens and the circle of a key cap
 _INSTEAD = {"Pd": "-", **dict.fromkeys(("Cc", "Cf", "Cs", "Mn", "Me"), ""), **dict.fromkeys(("Zs", "Zl", "Zp"), " ")}
+_SIGNS = str.maketrans("\t\r−‘’“”", "  -''\"\"")
 _RUNS = re.compile(rf"{_ORDINARY.pattern}|.", re.DOTALL)
 
 
 @lru_cache(maxsize=10_000)
 def _plain_character(character: str) -> str:
-    normal = unicodedata.normalize("NFKC", character)
+    normal = unicodedata.normalize("NFKC", character).translate(_SIGNS)
     if len(normal) > 1:
         return "".join(map(_plain_character, normal))
     if _ORDINARY.match(normal):
         return normal
-    if normal in "\t\r":
-        return " "
     if normal.isdecimal():
         return str(unicodedata.decimal(normal))
     return _INSTEAD.get(unicodedata.category(normal), normal)
+
+
+def plain_text(text: str) -> str:
+    """A text with one way to write digits, dashes, quotes and blanks, and nothing invisible; letters stay as they are."""
+    return _plain(unicodedata.normalize("NFKC", text))[0]
 
 
 #: Days, moments and fractions, whose digits would otherwise look like those of a card or a telephone.
@@ -213,19 +217,25 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
             end = match.end()
 
 
-#: the gravest first
-_FINDERS: list[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]]]] = [
-    ("secret", _secrets), ("card", _cards), ("account", _accounts), ("address", _addresses), ("phone", _phones),
-]  # fmt: skip
-_NAMES: dict[Kind, str] = {
-    "card": "a card number", "account": "an account number", "address": "an e-mail address", "phone": "a telephone number",
-    "secret": "a key or password",
-}  # fmt: skip
+#: the gravest first: (kind, as people call it, what finds it)
+_FINDERS: list[tuple[Kind, str, Callable[[str], Iterator[tuple[int, int]]]]] = [
+    ("secret", "a key or password", _secrets),
+    ("card", "a card number", _cards),
+    ("account", "an account number", _accounts),
+    ("address", "an e-mail address", _addresses),
+    ("phone", "a telephone number", _phones),
+]
+_NAMES = {kind: name for kind, name, _ in _FINDERS}
 #: what a letter may hold again
 _RESTORED = ("address", "phone")
 #: a mark in the place of letters or digits may free what stood beside them; what is left after so many is not sent
 _ROUNDS = 10
 _ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|.)", re.IGNORECASE | re.DOTALL)
+
+
+@lru_cache(maxsize=10_000)  # clauses, goods and names are the same in case after case
+def _is_harmless(text: str) -> bool:
+    return not sensitive_spans(text)
 
 
 class Masks:
@@ -238,9 +248,9 @@ class Masks:
     def mask(self, text: str) -> str:
         """The text with a mark for everything that must not leave."""
         for _ in range(_ROUNDS):
-            places = sensitive_spans(text)
-            if not places:
+            if _is_harmless(text):
                 break
+            places = sensitive_spans(text)
             pieces, at = list[str](), 0
             for kind, start, end in places:
                 pieces += [text[at:start], self._mark(kind, text[start:end])]

@@ -14,7 +14,7 @@ from typing import Any
 from ledger.records import Event, Fact
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.functions.plain import moment
-from nodes.functions.stock import CLAIM_FUNCTIONS, STOCK_FUNCTIONS, Claims, MissingCollection, Stock
+from nodes.functions.stock import MissingCollection, RecordFunctions
 from nodes.letters import Letter
 from nodes.pack import Pack
 from rendering import words
@@ -87,12 +87,10 @@ class Case:
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
         for fact in facts:
             self._take_up(fact, known)
-        stock = Stock(self.records, self._needs, values.get("STK_2", {}), self.as_of, event.subject, lambda: self._tried.taken)
-        claims = Claims(self.records, self._needs, values.get("OMN_1", {}).get("tiers", ()))
+        over = RecordFunctions(self.records, self._needs, values, self.as_of, event.subject, lambda: self._tried.taken)
         functions = {
             **PLAIN_FUNCTIONS,
-            **{name: getattr(stock, name) for name in STOCK_FUNCTIONS},
-            **{name: getattr(claims, name) for name in CLAIM_FUNCTIONS},
+            **{name: getattr(over, name) for name in over.NAMES},
             "planned": lambda action: self._tried.planned.get(action, 0),
             "unmet": lambda finding: self._tried.unmet.get(finding, []),
         }

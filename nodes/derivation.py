@@ -39,8 +39,8 @@ class Derivation:
     objections: Sequence[str] = ()
     #: the plan that it is; None of a draft that hands the case over, or does not follow
     plan: Plan | None = None
-    #: step of the draft, from 0 -> the letter that is its text
-    letters: Mapping[int, Letter] = field(default_factory=dict)
+    #: step of the draft -> the step of the plan that it is, both from 0
+    places: Mapping[int, int] = field(default_factory=dict)
     #: True of what the rules alone would not have come to: another option, or a hand-over that nothing calls for
     discretion: bool = False
 
@@ -69,10 +69,22 @@ def derived(case: Case, draft: Mapping[str, Any], catalogue: Catalogue) -> Deriv
     if draft["verdict"] == "escalate":
         return _handed_over(case, draft, plans[0])
     wanted = Counter(_counted(draft["plan"], catalogue))
-    for plan in plans:
-        if plan.draft["verdict"] == draft["verdict"] and Counter(_counted(plan.draft["plan"], catalogue)) == wanted:
-            return _the_same(draft, plan, catalogue, discretion=plan is not plans[0])
-    return Derivation(_far_from(draft, plans, catalogue))
+
+    def apart(plan: Plan) -> int:
+        follows = Counter(_counted(plan.draft["plan"], catalogue))
+        return ((wanted - follows) + (follows - wanted)).total() + int(plan.draft["verdict"] != draft["verdict"])
+
+    nearest = min(plans, key=apart)
+    if not apart(nearest):
+        return _the_same(draft, nearest, catalogue, discretion=nearest is not plans[0])
+    follows, verdict = Counter(_counted(nearest.draft["plan"], catalogue)), nearest.draft["verdict"]
+    return Derivation(
+        [
+            *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
+            *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
+            *(f"{name} ({args}) is required but missing" for name, args in (follows - wanted).elements()),
+        ]
+    )
 
 
 def _every(case: Case, catalogue: Catalogue, most: int) -> Iterator[Composed]:
@@ -105,18 +117,16 @@ def _handed_over(case: Case, draft: Mapping[str, Any], plan: Plan) -> Derivation
 
 def _the_same(draft: Mapping[str, Any], plan: Plan, catalogue: Catalogue, *, discretion: bool) -> Derivation:
     """The plan is the draft's; whether its texts, addresses and parts are."""
-    left = list(enumerate(zip(plan.draft["plan"], _counted(plan.draft["plan"], catalogue), strict=True)))
+    left = list(enumerate(_counted(plan.draft["plan"], catalogue)))
     objections: list[str] = []
-    letters: dict[int, Letter] = {}
+    places: dict[int, int] = {}
     for step, (action, key) in enumerate(zip(draft["plan"], _counted(draft["plan"], catalogue), strict=True)):
-        alike = [one for one in left if one[1][1] == key]
-        found = next((one for one in alike if one[1][0]["args"] == action["args"]), alike[0])
-        left.remove(found)
-        place, (own, _) = found
-        if place in plan.letters:
-            letters[step] = plan.letters[place]
-        objections += _free(step, action, own, letters.get(step))
-    return Derivation(objections, plan, letters, discretion)
+        alike = [place for place, other in left if other == key]
+        place = next((one for one in alike if plan.draft["plan"][one]["args"] == action["args"]), alike[0])
+        left.remove((place, key))
+        places[step] = place
+        objections += _free(step, action, plan.draft["plan"][place], plan.letters.get(place))
+    return Derivation(objections, plan, places, discretion)
 
 
 def _free(step: int, action: Mapping[str, Any], own: Mapping[str, Any], letter: Letter | None) -> Iterator[str]:
@@ -131,21 +141,3 @@ def _free(step: int, action: Mapping[str, Any], own: Mapping[str, Any], letter: 
             yield from (f"{where}: {problem}" for problem in unlike(letter, value))
         else:
             yield f"{where}: {name} is another one than follows"
-
-
-def _far_from(draft: Mapping[str, Any], plans: Sequence[Plan], catalogue: Catalogue) -> list[str]:
-    """What is wrong with a draft beside the plan that is nearest to it."""
-    wanted = Counter(_counted(draft["plan"], catalogue))
-
-    def apart(plan: Plan) -> int:
-        follows = Counter(_counted(plan.draft["plan"], catalogue))
-        return ((wanted - follows) + (follows - wanted)).total() + int(plan.draft["verdict"] != draft["verdict"])
-
-    nearest = min(plans, key=apart)
-    follows = Counter(_counted(nearest.draft["plan"], catalogue))
-    verdict = nearest.draft["verdict"]
-    return [
-        *([f"the verdict that follows is {verdict}"] if verdict != draft["verdict"] else []),
-        *(f"{name} ({args}): nothing that was found calls for it" for name, args in (wanted - follows).elements()),
-        *(f"{name} ({args}) is required but missing" for name, args in (follows - wanted).elements()),
-    ]

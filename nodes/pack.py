@@ -2,36 +2,73 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import orjson
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from nodes.packs.conditions import compile_condition
 from systems.conditions import Expression
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
-#: clauses whose numbers functions take, whatever the pack says (`nodes.case`)
+#: clauses whose numbers functions take, whatever the pack says (`nodes.functions.stock`)
 OF_FUNCTIONS = ("STK-2", "OMN-1")
 _FIELD = re.compile(r"\{(\w+)\}")
-_HOLE = re.compile(r"\{([^{}]+)\}")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
 #: of cron: numbers and names; not what croniter knows besides: seconds, years, @daily, chance (H and R)
 _CRON_FIELD = r"(?![HRhr]\b)[0-9A-Za-z*/,#-]+"
 _CRON_FIELDS = re.compile(rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}")
 
 
-class _PackPart(BaseModel):
+#: what the texts of a field are: the first three are compiled when a pack is loaded, the others looked up
+Kind = Literal["condition", "sentence", "value", "action", "clause", "finding", "procedure", "queue", "tool", "verdict"]
+Condition = Annotated[str, "condition"]
+#: name -> the condition whose elements it is bound to
+Bound = Annotated[dict[str, str], "condition"]
+Sentence = Annotated[str, "sentence"]
+#: arguments: computed where they begin with =, and what they say elsewhere
+Values = Annotated[dict[str, Any], "value"]
+ActionName = Annotated[str, "action"]
+ClauseId = Annotated[str, "clause"]
+ClauseIds = Annotated[list[str], "clause"]
+ToolName = Annotated[str, "tool"]
+
+
+class PackPart(BaseModel):
+    """A piece of a pack: nothing that it does not know may stand in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def contents(self) -> Iterator[tuple[str, Kind | None, Any]]:
+        """(name, kind, value) of every field; the kind is of all texts in it that are in no piece of its own."""
+        for name, field in type(self).model_fields.items():
+            yield name, next((one for one in field.metadata if one in get_args(Kind)), None), getattr(self, name)
 
-class Trigger(_PackPart):
+
+def computed(raw: Any) -> bool:
+    """Whether a value of a pack is computed, as in a spreadsheet: it begins with =."""
+    return isinstance(raw, str) and raw.startswith("=")
+
+
+def texts(piece: Any, kind: Kind, of: Kind | None = None) -> Iterator[str]:
+    """Every text of a kind in pieces of a pack, in the order of their fields; `of` is the kind that they are themselves."""
+    match piece:
+        case PackPart():
+            for _, inside, value in piece.contents():
+                yield from texts(value, kind, inside)
+        case list() | tuple():
+            for value in piece:
+                yield from texts(value, kind, of)
+        case str() if of == kind:
+            yield piece
+
+
+class Trigger(PackPart):
     #: event -> its subject, as text with the trigger's fields in braces: `{sku}@{location}`
     events: dict[str, str] = Field(min_length=1)
 
@@ -48,94 +85,99 @@ class Trigger(_PackPart):
         return _FIELD.findall(self.events[event])
 
 
-class Read(_PackPart):
-    tool: str
-    args: dict[str, Any] = Field(alias="with")
+class Read(PackPart):
+    tool: ToolName
+    args: Values = Field(alias="with")
     if_absent: Any = None
 
 
-class Finding(_PackPart):
+class Finding(PackPart):
     """What facts mean; `each` makes one of it for every element of a list."""
 
     id: str
-    when: str = "true"
-    each: dict[str, str] = Field(default={}, max_length=1)
-    says: str
+    when: Condition = "true"
+    each: Bound = Field(default={}, max_length=1)
+    says: Sentence
     #: the clause by which the elements of `each` are served in this order; cited where another order gives another plan
-    priority: str | None = None
+    priority: Annotated[str | None, "clause"] = None
     #: whether the order of its options is the policy, or any of them that works may be chosen
     choice: Literal["first", "any"] = Field(default="first", exclude_if=lambda choice: choice == "first")
 
 
-class Step(_PackPart):
+class Step(PackPart):
     """An action, or a procedure, of an option; `if` and `each` say whether and how often."""
 
-    action: str | None = None
-    procedure: str | None = None
-    args: dict[str, Any] = Field(default={}, alias="with")
-    if_: str = Field(default="true", alias="if")
-    each: dict[str, str] = Field(default={}, max_length=1)
-    cites: list[str] = []
+    action: Annotated[str | None, "action"] = None
+    procedure: Annotated[str | None, "procedure"] = None
+    args: Values = Field(default={}, alias="with")
+    if_: Condition = Field(default="true", alias="if")
+    each: Bound = Field(default={}, max_length=1)
+    cites: ClauseIds = []
 
 
-class Way(_PackPart):
+class Way(PackPart):
     """What is done: steps, perhaps an end of the case."""
 
     do: list[Step] = []
     #: names the part of the plan that these steps are (an order, say): a person can approve or reject it by itself
-    part: str | None = None
-    end: str | None = None
-    escalate: str | None = None
-    cites: list[str] = []
+    part: Annotated[str | None, "value"] = None
+    end: Annotated[str | None, "verdict"] = None
+    escalate: Annotated[str | None, "queue"] = None
+    cites: ClauseIds = []
+
+    @property
+    def ending(self) -> str:
+        """How a case goes on after it, in words."""
+        return f"escalate to {self.escalate}" if self.escalate else f"verdict {self.end}" if self.end else "goes on"
 
 
 class Option(Way):
     """One way to meet a finding; workable if `when` holds and `choose` finds something (the best comes first)."""
 
     id: str
-    when: str = "true"
-    choose: dict[str, str] = Field(default={}, max_length=1)
+    when: Condition = "true"
+    choose: Bound = Field(default={}, max_length=1)
     #: said where the option is taken
-    says: str = ""
+    says: Sentence = ""
     #: said where the option is not workable
-    otherwise: str = Field(default="it does not apply", alias="else")
+    otherwise: Sentence = Field(default="it does not apply", alias="else")
     #: stock that the option uses up: sku, location, qty
-    consumes: dict[str, Any] = {}
+    consumes: Values = {}
 
 
 class Conclusion(Way):
     """What the plan so far means, and what follows from it."""
 
     id: str
-    when: str = "true"
-    each: dict[str, str] = Field(default={}, max_length=1)
-    says: str
+    when: Condition = "true"
+    each: Bound = Field(default={}, max_length=1)
+    says: Sentence
 
 
-class Procedure(_PackPart):
+class Procedure(PackPart):
     do: list[Step]
 
 
-class Verdict(_PackPart):
-    keeps: list[str] | None
-    says: str
+class Verdict(PackPart):
+    keeps: Annotated[list[str] | None, "finding"]
+    says: Sentence
 
 
-class Guard(_PackPart):
+class Guard(PackPart):
     """What every step with this action must satisfy, whoever made the plan; `planned` counts the steps of that plan."""
 
-    for_: str = Field(alias="for")
-    that: str
+    for_: ActionName = Field(alias="for")
+    that: Condition
     says: str
-    cites: str | None = None
+    cites: Annotated[str | None, "clause"] = None
     #: stock that the step uses up: sku, location, qty
-    consumes: dict[str, Any] = {}
+    consumes: Values = {}
 
 
-class Raise(_PackPart):
-    clause: str
-    for_: str = Field(alias="for")
-    that: str
+class Raise(PackPart):
+    clause: ClauseId
+    for_: ActionName = Field(alias="for")
+    that: Condition
 
 
 def check_cron(schedule: str) -> None:
@@ -149,7 +191,7 @@ def check_cron(schedule: str) -> None:
         raise ValueError(sentence) from None
 
 
-class Book(_PackPart):
+class Book(PackPart):
     """All subjects of a Mission, and how their runs are ranked: `missions run EVENT --all`."""
 
     event: str
@@ -157,9 +199,9 @@ class Book(_PackPart):
     tool: str
     field: str
     #: computed for every run; the highest comes first
-    rank: str
+    rank: Condition
     #: said beside it
-    says: str
+    says: Sentence
     #: when it is opened by itself, as cron with five fields in UTC ("0 6 * * *": each morning); never, without it
     schedule: str = ""
 
@@ -171,41 +213,41 @@ class Book(_PackPart):
         return schedule
 
 
-class OwnWording(_PackPart):
+class OwnWording(PackPart):
     """Whose tone of which letters waits for nobody else: the clause names the actions, the value the owner."""
 
-    clause: str
-    owner: str
+    clause: ClauseId
+    owner: Annotated[str, "value"]
 
 
-class ApprovalRule(_PackPart):
+class ApprovalRule(PackPart):
     """The clauses that say who approves a plan."""
 
-    automate: str
-    base: str
-    bands: str
+    automate: ClauseId
+    base: ClauseId
+    bands: ClauseId
     #: bands of what a plan gives away, and what it costs where no record says so
-    costs: str
+    costs: ClauseId
     #: clauses of what adds up over runs
-    limits: list[str] = Field(min_length=1)
+    limits: ClauseIds = Field(min_length=1)
     raises: list[Raise] = []
     own: OwnWording | None = Field(default=None, exclude_if=lambda own: own is None)
 
 
-class Missing(_PackPart):
-    escalate: str
-    cites: list[str]
+class Missing(PackPart):
+    escalate: Annotated[str, "queue"]
+    cites: ClauseIds
 
 
-class ExtraRead(_PackPart):
+class ExtraRead(PackPart):
     """What a model may have read besides; its fields in `sees` are shown, the rest stays here."""
 
-    tool: str
-    args: dict[str, Any] = Field(alias="with")
+    tool: ToolName
+    args: Values = Field(alias="with")
     sees: list[str] = Field(min_length=1)
 
 
-class ModelView(_PackPart):
+class ModelView(PackPart):
     """What a language model is shown of a case: what is not named stays here."""
 
     #: read, or `trigger` -> its fields, dotted into records and lists: `lines.sku`
@@ -218,18 +260,42 @@ class ModelView(_PackPart):
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with computed holes."""
+    """A sentence: `{…}` in it is computed, the rest is said as it is."""
 
     pieces: Sequence[str | Expression]
 
-    @classmethod
-    def compile(cls, source: str, where: str) -> "Template":
-        """`{…}` is an expression, the rest is said as it is."""
-        parts = _HOLE.split(source)
-        return cls([part if i % 2 == 0 else compile_condition(part, where) for i, part in enumerate(parts)])
+
+#: section of a pack -> how its pieces are called; what is in another section comes before that
+_NAMES = {
+    ("reads",): "read {0}",
+    ("let",): "let {0}",
+    ("findings",): "finding {piece.id}",
+    ("options",): "option {piece.id!r} of {0}",
+    ("conclusions",): "conclusion {piece.id}",
+    ("procedures",): "procedure {0}",
+    ("drafts",): "draft {0}",
+    ("verdicts",): "verdict {0}",
+    ("guards",): "guard for {piece.for_}: {piece.says}",
+    ("approval", "raises"): "approval raised by {piece.clause} for {piece.for_}",
+    ("approval",): "approval",
+    ("tier",): "tier",
+    ("escalation",): "escalation",
+    ("missing",): "missing evidence",
+    ("book",): "book",
+    ("model", "may_read"): "model may read {0}",
+    ("model",): "a model",
+}
 
 
-class Pack(_PackPart):
+def _each_of(section: Any, *place: str | int) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(section, dict | list):
+        for key, inner in section.items() if isinstance(section, dict) else enumerate(section):
+            yield from _each_of(inner, *place, key)
+    elif section:
+        yield place, section
+
+
+class Pack(PackPart):
     """A validated pack; its compiled expressions are found by their source.
 
     A Mission whose events are about different things has `parts`: each has everything that the pack says for all, and
@@ -241,7 +307,7 @@ class Pack(_PackPart):
     version: int
     trigger: Trigger
     reads: dict[str, Read] = {}
-    let: dict[str, str] = {}
+    let: Annotated[dict[str, str], "condition"] = {}
     #: dimension -> its findings, in the order in which the dimensions are looked at
     findings: dict[str, list[Finding]] = {}
     options: dict[str, list[Option]] = {}
@@ -253,7 +319,7 @@ class Pack(_PackPart):
     guards: list[Guard] = []
     approval: ApprovalRule
     #: condition whose value is the tier of the customer or account, which the queue looks at; empty where there is none
-    tier: str = ""
+    tier: Condition = ""
     escalation: Step
     missing: Missing
     book: Book | None = None
@@ -270,20 +336,34 @@ class Pack(_PackPart):
         """The pack itself, and its parts."""
         return (self, *self.parts.values())
 
+    def pieces(self) -> Iterator[tuple[str, tuple[str | int, ...], Any]]:
+        """(its name for people, its path in the file, itself) of everything that a pack or part without parts consists of."""
+        for path, name in _NAMES.items():
+            section: Any = self
+            for field in path:
+                section = getattr(section, field, None)
+            for place, piece in _each_of(section):
+                yield name.format(*place, piece=piece), (*path, *place), piece
+
     def queue_of(self, escalation: Mapping[str, Any]) -> str:
         """The queue to which an action that hands a case over takes it."""
         named = [name for name, raw in self.escalation.args.items() if raw == "=queue"]
         return str(escalation["args"].get(named[0], "")) if named else self.missing.escalate
 
     @cached_property
+    def all_findings(self) -> Mapping[str, Finding]:
+        """The findings of every dimension, by id."""
+        return {one.id: one for findings in self.findings.values() for one in findings}
+
+    @cached_property
     def open_choices(self) -> frozenset[str]:
         """The findings of which any option that works may be chosen."""
-        return frozenset(one.id for findings in self.findings.values() for one in findings if one.choice == "any")
+        return frozenset(one.id for one in self.all_findings.values() if one.choice == "any")
 
     @cached_property
     def priorities(self) -> Mapping[str, str]:
         """Finding -> the clause by which its elements are served in their order, where it has one."""
-        return {one.id: one.priority for findings in self.findings.values() for one in findings if one.priority}
+        return {one.id: one.priority for one in self.all_findings.values() if one.priority}
 
     @cached_property
     def digest(self) -> str:
@@ -325,10 +405,7 @@ class Pack(_PackPart):
     @cached_property
     def rules(self) -> frozenset[str]:
         """The ids of the clauses that say who approves a plan of this pack."""
-        rule = self.approval
-        own = [rule.own.clause] if rule.own else []
-        raises = [one.clause for one in rule.raises]
-        return frozenset({rule.automate, rule.base, rule.bands, rule.costs, *rule.limits, *raises, *own})
+        return frozenset(texts(self.approval, "clause"))
 
     @cached_property
     def ruling(self) -> frozenset[str]:
@@ -341,72 +418,60 @@ class Pack(_PackPart):
         return (*(option for options in self.options.values() for option in options), *self.conclusions)
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """Every step of this pack: of options, conclusions, procedures."""
-        lists = [*(way.do for way in self.ways), *(procedure.do for procedure in self.procedures.values())]
-        return tuple(step for do in lists for step in do)
-
-    @cached_property
     def actions(self) -> frozenset[str]:
         """The actions that this pack knows: those that it plans or guards, and the escalation."""
-        named = [self.escalation.action, *(step.action for step in self.steps), *(guard.for_ for guard in self.guards)]
-        return frozenset(name for name in named if name)
+        return frozenset(texts([self.escalation, *self.ways, *self.procedures.values(), *self.guards], "action"))
 
     @cached_property
     def cited(self) -> Mapping[str, tuple[str, ...]]:
         """Finding or conclusion -> the clauses that what follows from it may cite."""
-        cited = {finding: _cites(self, options) for finding, options in self.options.items()}
-        return cited | {conclusion.id: _cites(self, [conclusion]) for conclusion in self.conclusions}
+        cited = {finding: self._cites(options) for finding, options in self.options.items()}
+        return cited | {conclusion.id: self._cites([conclusion]) for conclusion in self.conclusions}
+
+    def _cites(self, ways: Sequence[Way]) -> tuple[str, ...]:
+        cites = list[str]()
+        for way in ways:
+            cites += way.cites
+            cites += (clause for step in way.do for inner in self.steps_of(step) for clause in inner.cites)
+        return tuple(dict.fromkeys(cites))
+
+    def steps_of(self, step: Step) -> Sequence[Step]:
+        """The steps of its procedure, where it names one; else the step itself."""
+        return self.procedures[step.procedure].do if step.procedure else [step]
 
     @cached_property
     def cited_anyway(self) -> tuple[str, ...]:
         """The clauses that any case may cite: of conclusions, of missing evidence, of who approves."""
         of_conclusions = [clause for conclusion in self.conclusions for clause in self.cited[conclusion.id]]
-        raising = [
-            self.approval.bands,
-            self.approval.costs,
-            *self.approval.limits,
-            *(rule.clause for rule in self.approval.raises),
-        ]
+        rule = self.approval
+        raising = [rule.bands, rule.costs, *rule.limits, *(one.clause for one in rule.raises)]
         return tuple(dict.fromkeys([*of_conclusions, *self.priorities.values(), *self.missing.cites, *raising]))
 
     @cached_property
     def reach(self) -> Mapping[str, frozenset[str]]:
         """Finding -> every name that its condition and its sentence use, through `let` too."""
         reach = {}
-        for one in (one for findings in self.findings.values() for one in findings):
+        for one in self.all_findings.values():
             said = [piece for piece in self.templates[one.says].pieces if isinstance(piece, Expression)]
-            tested = [self.expressions[source] for source in (one.when, *one.each.values()) if source in self.expressions]
+            tested = [self.expressions[source] for source in (one.when, *one.each.values())]
             reach[one.id] = frozenset(self.through_let({name for expression in (*said, *tested) for name in expression.names}))
         return reach
 
     def through_let(self, names: Iterable[str]) -> set[str]:
         """These names, and those that their named conditions (`let`) use in turn."""
-        seen: set[str] = set()
-        to_see = set(names)
-        while to_see:
-            name = to_see.pop()
-            seen.add(name)
-            if name in self.let:
-                to_see |= self.expressions[self.let[name]].names - seen
+        seen = set(names)
+        for name in (waiting := list(seen)):
+            more = self.expressions[self.let[name]].names - seen if name in self.let else ()
+            seen.update(more)
+            waiting += more
         return seen
 
     @cached_property
     def topics(self) -> Mapping[str, str]:
         """Finding -> what it is about, without the values of a case: the query for the index. No text from outside is in it."""
         topics = {}
-        for finding in (one for findings in self.findings.values() for one in findings):
+        for finding in self.all_findings.values():
             pieces = self.templates[finding.says].pieces
             words = [one if isinstance(one, str) else one.source.split(".")[-1].replace("_", " ") for one in pieces]
             topics[finding.id] = f"{finding.id.replace('.', ' ').replace('_', ' ')}: {''.join(words)}"
         return topics
-
-
-def _cites(pack: Pack, ways: Sequence[Way]) -> tuple[str, ...]:
-    cites: dict[str, None] = {}
-    for way in ways:
-        cites.update(dict.fromkeys(way.cites))
-        for step in way.do:
-            inner = pack.procedures[step.procedure].do if step.procedure else [step]
-            cites.update(dict.fromkeys(clause for one in inner for clause in one.cites))
-    return tuple(cites)

@@ -5,13 +5,13 @@ is wrong or made up, and one with a link in it of its own wants something.
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from ledger.records import Observation, ObservationKind
+from models.masking import plain_text
 
 
 def _patterns(*sources: str) -> tuple[re.Pattern[str], ...]:
@@ -69,7 +69,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T|$)")
 
 def contacts(text: str) -> frozenset[str]:
     """Links, addresses of mail and telephone numbers in a text."""
-    return frozenset(_contacts(_plain(text))[0])
+    return frozenset(_contacts(plain_text(text).lower())[0])
 
 
 def quotable(*values: Any) -> frozenset[str]:
@@ -82,17 +82,10 @@ def ungrounded(text: str, known: Collection[str]) -> list[str]:
 
     `known` is of `quotable`, and whatever else may stand there as it is, in small letters: names of findings, say.
     """
-    plain = _plain(text)
+    plain = plain_text(text).lower()
     found, rest = _contacts(plain)
     figures = (one for one in _figures(rest) if not (one.isdecimal() and int(one) <= SMALL))
     return list(dict.fromkeys(one for one in (*found, *figures) if one not in known))
-
-
-def _plain(text: str) -> str:
-    """In small letters, every digit one of 0 to 9, nothing invisible between."""
-    normal = unicodedata.normalize("NFKC", text)
-    seen = (one for one in normal if unicodedata.category(one) != "Cf")
-    return "".join(str(unicodedata.digit(one)) if one.isdigit() and not one.isascii() else one for one in seen).lower()
 
 
 def _contacts(plain: str) -> tuple[list[str], str]:
@@ -111,11 +104,9 @@ def _contacts(plain: str) -> tuple[list[str], str]:
 
 def _figures(plain: str) -> Iterator[str]:
     if _DIGIT.search(plain):
-        days, plain = _taken_out(_DATES, plain)
-        figures, plain = _taken_out(_FIGURES, plain)
-        for match in days:
-            yield from _day(match)
-        yield from map(_figure, figures)
+        found, plain = _taken_out((*_DATES, *_FIGURES), plain)
+        for match in found:
+            yield from _said({name: value for name, value in match.groupdict().items() if value})
     yield from _BIG.findall(plain)
     for match in _IN_WORDS.finditer(plain):
         if match["teen"]:
@@ -135,29 +126,23 @@ def _taken_out(patterns: Sequence[re.Pattern[str]], plain: str) -> tuple[list[re
     return found, plain
 
 
-def _day(match: re.Match[str]) -> Iterator[str]:
-    found = match.groupdict()
-    if found.get("iso"):
-        yield found["iso"]
-        if found["at"]:
-            yield found["at"]
-        return
-    number = next(place for place, month in enumerate(_MONTHS, start=1) if month.startswith(found["month"][:3]))
-    day = f"{number:02}-{int(found['day']):02}"
-    yield f"{found['year']}-{day}" if found["year"] else day
-
-
-def _figure(match: re.Match[str]) -> str:
-    found = {name: value for name, value in match.groupdict().items() if value}
-    if "money" in found:
-        sign = found["sign"]
-        code = _SIGNS.get(sign) or {"dol": "usd", "eur": "eur", "pou": "gbp"}.get(sign[:3], sign)
-        return f"{code} {_number(found['money'])}{found.get('times', '')}"
-    if "percent" in found:
-        return f"{_number(found['percent'])}%"
-    if number := found.get("number") or found.get("with_unit"):
-        return _number(number)
-    return next(iter(found.values()))
+def _said(found: Mapping[str, str]) -> Iterator[str]:
+    """What the groups of a pattern say: a day and its time, money with its currency, a number, or what was written."""
+    match found:
+        case {"iso": day}:
+            yield from (day, found["at"]) if "at" in found else (day,)
+        case {"day": day, "month": name}:
+            month = next(place for place, month in enumerate(_MONTHS, start=1) if month.startswith(name[:3]))
+            yield "-".join(filter(None, [found.get("year"), f"{month:02}", f"{int(day):02}"]))
+        case {"money": money, "sign": sign}:
+            code = _SIGNS.get(sign) or {"dol": "usd", "eur": "eur", "pou": "gbp"}.get(sign[:3], sign)
+            yield f"{code} {_number(money)}{found.get('times', '')}"
+        case {"percent": number}:
+            yield f"{_number(number)}%"
+        case {"number": number} | {"with_unit": number}:
+            yield _number(number)
+        case _:
+            yield next(iter(found.values()))
 
 
 def _number(text: str) -> str:
@@ -184,7 +169,7 @@ def _quotable(value: Any, path: str, currency: str) -> Iterator[str]:
 @lru_cache(maxsize=4_096)  # clauses, goods and places are the same in case after case
 def _of_text(text: str) -> tuple[str, ...]:
     days = (text[:4], text[5:10]) if _MOMENT.match(text) else ()
-    return (*_figures(_contacts(_plain(text))[1]), *days)
+    return (*_figures(_contacts(plain_text(text).lower())[1]), *days)
 
 
 def _of_number(value: float, path: str, currency: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from errors import BadInput, NoAnswer
 from knowledge_index.embeddings import Embedder
 from knowledge_index.intents import CHATTER, OTHER, Intents
 from ledger.base import Ledger
+from models.answers import object_schema
 from models.calls import Limits, Model, Question
 from models.masking import Masks
 from models.prompts import Prompt, block
@@ -118,15 +119,13 @@ class ModelReads:
     Args:
         phrasebook: what understands first.
         model: what is asked.
-        prompts: by name; "understand" is used.
+        prompt: "understand", or a company's own of that name.
         limits: what questions may take.
         ledger: has the answers of before, so that a text is read the same whenever it is read again.
     """
 
-    def __init__(
-        self, phrasebook: Understands, model: Model, prompts: Mapping[str, Prompt], limits: Limits, ledger: Ledger
-    ) -> None:
-        self._phrasebook, self._prompt, self._ledger = phrasebook, prompts["understand"], ledger
+    def __init__(self, phrasebook: Understands, model: Model, prompt: Prompt, limits: Limits, ledger: Ledger) -> None:
+        self._phrasebook, self._prompt, self._ledger = phrasebook, prompt, ledger
         self._asker, self._name = Asker(model, limits), model.name
 
     def understand(self, examples: str, text: str) -> Mapping[str, Any]:
@@ -147,7 +146,8 @@ class ModelReads:
         intents = [intent for intent in near if intent not in (OTHER, CHATTER)]
         message = Masks().mask(text[:MOST_CHARACTERS])
         system, user = self._prompt.filled(intents=block("intents", intents), message=block("message", message))
-        question = Question(purpose="understand", prompt=self._prompt.label, system=system, user=user, schema=_schema(intents))
+        schema = object_schema({"intent": {"type": ["string", "null"], "enum": [*intents, None]}, "quote": {"type": "string"}})
+        question = Question(purpose="understand", prompt=self._prompt.label, system=system, user=user, schema=schema)
         reader = _reader.get()
         ledger, run_id, look = reader or (self._ledger, "", 0)
         answered = ledger.model_answer(question.digest)
@@ -157,12 +157,3 @@ class ModelReads:
             return self._asker.ask(question, ledger, run_id, look)
         except NoAnswer:
             return {}  # the phrasebook's answer stands; the question is in the ledger, with why
-
-
-def _schema(intents: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {"intent": {"type": ["string", "null"], "enum": [*intents, None]}, "quote": {"type": "string"}},
-        "required": ["intent", "quote"],
-        "additionalProperties": False,
-    }

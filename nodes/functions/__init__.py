@@ -1,6 +1,6 @@
 """Named functions that the conditions of any pack may use.
 
-Plain functions take and return plain data. Those over the case are methods of `Stock` and `Claims`, which are made for
+Plain functions take and return plain data. Those over the case are methods of `RecordFunctions`, which are made for
 one case and see what it has read, and what its plan has used up so far.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from nodes.functions import plain
 from nodes.functions.mentions import order_numbers, without_order_numbers
-from nodes.functions.stock import CLAIM_FUNCTIONS, STOCK_FUNCTIONS, promised_latest_first
+from nodes.functions.stock import RecordFunctions, promised_latest_first
 
 PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
@@ -22,4 +22,4 @@ PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 #: Over the plan so far; the planner and the check give them.
 PLAN_FUNCTIONS = ("planned", "unmet")
-FUNCTION_NAMES = frozenset({*PLAIN_FUNCTIONS, *STOCK_FUNCTIONS, *CLAIM_FUNCTIONS, *PLAN_FUNCTIONS})
+FUNCTION_NAMES = frozenset({*PLAIN_FUNCTIONS, *RecordFunctions.NAMES, *PLAN_FUNCTIONS})

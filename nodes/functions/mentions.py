@@ -5,8 +5,9 @@
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
+
+from models.masking import plain_text
 
 MAX_DIGITS = 12
 #: What is given as an order number but is none is handed on up to this length.
@@ -24,36 +25,16 @@ def order_numbers(text: str) -> list[str]:
     What is called an order number and is none (`order number ABC-12`) is given as it stands, in capitals, so that it
     is seen to be no order of anybody. A number alone is no mention: something must say that it is an order's.
     """
-    return list(dict.fromkeys(number for number, _, _ in _mentions(_plain(text))))
+    return list(dict.fromkeys(number for number, _, _ in _mentions(plain_text(text))))
 
 
 def without_order_numbers(text: str) -> str:
     """The text with `my order` for every order that it names: what is said of an order does not depend on its number."""
-    plain, pieces, at = _plain(text), list[str](), 0
+    plain, pieces, at = plain_text(text), list[str](), 0
     for _, start, end in _mentions(plain):
         pieces += [_OWN.sub("", plain[at:start]), "my order"]
         at = end + 1 if plain[end : end + 1] in _CLOSING and set(plain[start:end]) & _OPENING else end
     return "".join([*pieces, plain[at:]])
-
-
-def _plain(text: str) -> str:
-    """One way to write digits, dashes, quotes and blanks; invisible characters are gone."""
-    return "".join(map(_plain_character, unicodedata.normalize("NFKC", text)))
-
-
-def _plain_character(character: str) -> str:
-    if character.isascii():
-        return character
-    if character.isdecimal():
-        return str(unicodedata.decimal(character))
-    match unicodedata.category(character):
-        case "Pd":
-            return "-"
-        case "Cf" | "Mn":  # zero-width blanks, soft hyphens, the circle of a key cap
-            return ""
-        case "Zs" | "Zl" | "Zp":
-            return " "
-    return {"−": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}.get(character, character)
 
 
 def _slips(*words: str) -> str:

@@ -166,14 +166,8 @@ def priced_otherwise(invoice: Record, purchase_order: Record) -> list[dict[str, 
     Raises KeyError for a line that the order does not have.
     """
     ordered = {line["po_line"]: line["unit_price_cents"] for line in purchase_order["lines"]}
-    lines = [
-        {
-            **line,
-            "ordered_cents": ordered[line["po_line"]],
-            "apart_cents": abs(line["unit_price_cents"] - ordered[line["po_line"]]),
-        }
-        for line in invoice["lines"]
-    ]
+    priced = [{**line, "ordered_cents": ordered[line["po_line"]]} for line in invoice["lines"]]
+    lines = [{**line, "apart_cents": abs(line["unit_price_cents"] - line["ordered_cents"])} for line in priced]
     return [line for line in lines if line["apart_cents"] > 0]
 
 

@@ -7,61 +7,66 @@ A claim is a line of an open order with `order_id`, `customer_id` and `promised_
 any line of it is picked, or not known not to be.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from nodes.functions.plain import days_between, moment
 from systems.records import Records
 
 Record = Mapping[str, Any]
-STOCK_FUNCTIONS = (
-    "available", "trusted", "cover", "places", "places_for_all", "nearest", "deliveries", "stand_ins", "margin", "location_type",
-)  # fmt: skip
+#: stands for no moment where only the order matters
+FIRST_MOMENT = "0001-01-01T00:00:00Z"
+OPEN = ("new", "payment_review", "backordered", "address_hold")
 
 
 class MissingCollection(LookupError):
     """A collection that a function needs was not read."""
 
 
-class Stock:
-    """The stock functions of one case.
+@dataclass
+class RecordFunctions:
+    """The functions over the records of one case: stock and claims."""
 
-    Args:
-        records: what was read.
-        needs: called with a collection before it is looked at; raises MissingCollection for one that could not be read.
-        trust: the values of STK-2: counted_within_days, failed_picks_below.
-        as_of: the moment at which the case is looked at.
-        subject: the order whose own backorders do not count against a delivery.
-        taken: what the plan so far has used up, by SKU and location.
-    """
+    NAMES: ClassVar[Sequence[str]] = (
+        "available", "trusted", "cover", "places", "places_for_all", "nearest", "deliveries", "stand_ins", "margin",
+        "location_type", "reservations", "waiting_for", "by_priority", "tier",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        records: Records,
-        needs: Callable[[str], None],
-        trust: Mapping[str, Any],
-        as_of: str,
-        subject: str,
-        taken: Callable[[], Mapping[tuple[str, str], int]] = dict,
-    ) -> None:
-        self._records, self._needs, self._trust, self._as_of = records, needs, trust, as_of
-        self._subject, self._taken = subject, taken
+    #: what was read
+    records: Records
+    #: called with a collection before it is looked at; raises MissingCollection for one that could not be read
+    needs: Callable[[str], None]
+    #: clause values in force: of STK_2 which stock is trusted, of OMN_1 the customer tiers, the one that is served first first
+    values: Mapping[str, Mapping[str, Any]]
+    #: the moment at which the case is looked at
+    as_of: str
+    #: the order whose own backorders do not count against a delivery
+    subject: str
+    #: what the plan so far has used up, by SKU and location
+    taken: Callable[[], Mapping[tuple[str, str], int]] = dict
+
+    def _record(self, collection: str, *key: str) -> Record:
+        """The record of a key; {} where there is none."""
+        self.needs(collection)
+        return self.records.get(collection, *key) or {}
+
+    def _all(self, collection: str) -> Iterable[Record]:
+        self.needs(collection)
+        return self.records.all(collection)
 
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
-        self._needs("wms.stock")
-        return self._available(self._records.get("wms.stock", sku, location))
+        return self._available(self._record("wms.stock", sku, location))
 
     def trusted(self, sku: str, location: str) -> bool:
         """True if the record was counted lately and its picks succeed; False where that is not known."""
-        self._needs("wms.stock")
-        return self._trusted(self._records.get("wms.stock", sku, location))
+        return self._trusted(self._record("wms.stock", sku, location))
 
     def cover(self, sku: str, location: str, qty: int) -> str:
         """How a location covers a quantity: `sure`, `doubtful` (enough, but not to be trusted) or `short`."""
-        self._needs("wms.stock")
-        stock = self._records.get("wms.stock", sku, location)
+        stock = self._record("wms.stock", sku, location)
         if self._available(stock) < qty:
             return "short"
         return "sure" if self._trusted(stock) else "doubtful"
@@ -72,20 +77,19 @@ class Stock:
 
     def places_for_all(self, kind: str, lines: Sequence[Record], but_not: str) -> list[dict[str, Any]]:
         """Other locations of a kind with trusted stock for every line: most `available` of the first line first, then by id."""
-        self._needs("wms.locations")
-        self._needs("wms.stock")
-        found = []
-        for place in self._records.all("wms.locations"):
+        found, places = [], self._all("wms.locations")
+        self.needs("wms.stock")
+        for place in places:
             location = place["location"]
             if place["type"] == kind and location != but_not:
-                stocks = [(line, self._records.get("wms.stock", line["sku"], location)) for line in lines]
+                stocks = [(line, self._record("wms.stock", line["sku"], location)) for line in lines]
                 if all(self._trusted(stock) and self._available(stock) >= line["qty"] for line, stock in stocks):
                     found.append({"location": location, "available": self._available(stocks[0][1]) if stocks else 0})
         return sorted(found, key=lambda place: (-place["available"], place["location"]))
 
     def nearest(self, places: Sequence[Record], location: str, within_km: float) -> list[dict[str, Any]]:
         """Those of the places that are known to lie within so many km of a location, with `km`: nearest first, then by id."""
-        self._needs("wms.locations")
+        self.needs("wms.locations")
         near = [{**place, "km": self._km(location, place["location"])} for place in places]
         return sorted(
             (place for place in near if place["km"] is not None and place["km"] <= within_km),
@@ -94,95 +98,61 @@ class Stock:
 
     def margin(self, lines: Sequence[Record]) -> int:
         """What lines earn, in cents: price less the item's cost, times quantity. Raises KeyError where that is not known."""
-        self._needs("erp.items")
+        self.needs("erp.items")
         earned = 0
         for line in lines:
-            item = self._records.get("erp.items", line["sku"])
-            if item is None or item["unit_cost_cents"] is None:
+            cost = self._record("erp.items", line["sku"]).get("unit_cost_cents")
+            if cost is None:
                 raise KeyError(line["sku"])
-            earned += (line["unit_price_cents"] - item["unit_cost_cents"]) * line["qty"]
+            earned += (line["unit_price_cents"] - cost) * line["qty"]
         return earned
 
     def location_type(self, location: str) -> str:
         """dc, store or flagship; empty where the location is not known."""
-        self._needs("wms.locations")
-        return str((self._records.get("wms.locations", location) or {}).get("type") or "")
+        return str(self._record("wms.locations", location).get("type") or "")
 
     def deliveries(self, sku: str, location: str, qty: int) -> list[dict[str, Any]]:
         """Inbound deliveries of a SKU to a location with `qty` that nobody else waits for: the earliest first, then by id."""
-        self._needs("wms.inbound")
-        found = [
-            dict(inbound)
-            for inbound in self._records.all("wms.inbound")
-            if inbound["sku"] == sku and inbound["location"] == location and inbound["eta"]
-            and inbound["qty"] is not None and inbound["qty"] - self._promised(inbound["po_id"], sku) >= qty
-        ]  # fmt: skip
-        return sorted(found, key=lambda inbound: (inbound["eta"], inbound["po_id"]))
+        coming = [one for one in self._all("wms.inbound") if one["sku"] == sku and one["location"] == location and one["eta"]]
+        free = (one for one in coming if one["qty"] is not None and one["qty"] - self._promised(one["po_id"], sku) >= qty)
+        return sorted(map(dict, free), key=lambda inbound: (inbound["eta"], inbound["po_id"]))
 
     def stand_ins(self, sku: str, unit_price_cents: int, within_percent: int) -> list[str]:
         """The substitutes of a SKU whose price is near enough, in the order of the item's record."""
-        self._needs("erp.items")
         near = []
-        for other in (self._records.get("erp.items", sku) or {}).get("substitutes") or ():
-            price = (self._records.get("erp.items", other) or {}).get("unit_price_cents")
+        for other in self._record("erp.items", sku).get("substitutes") or ():
+            price = self._record("erp.items", other).get("unit_price_cents")
             if price is not None and abs(price - unit_price_cents) * 100 <= within_percent * unit_price_cents:
                 near.append(other)
         return near
 
     def _km(self, one: str, other: str) -> float | None:
-        here = (self._records.get("wms.locations", one) or {}).get("km_to") or {}
-        there = (self._records.get("wms.locations", other) or {}).get("km_to") or {}
+        here, there = (self._record("wms.locations", place).get("km_to") or {} for place in (one, other))
         return here.get(other, there.get(one))
 
     def _promised(self, po_id: str, sku: str) -> int:
-        self._needs("oms.orders")
         return sum(
             line["qty"]
-            for order in self._records.all("oms.orders")
-            if order["order_id"] != self._subject and order["status"] not in ("cancelled", "shipped", "delivered")
+            for order in self._all("oms.orders")
+            if order["order_id"] != self.subject and order["status"] not in ("cancelled", "shipped", "delivered")
             for line in order["lines"]
             if line.get("backorder_po_id") == po_id and line["sku"] == sku
         )
 
-    def _available(self, stock: Record | None) -> int:
-        if stock is None or None in (stock["on_hand"], stock["reserved"], stock["safety_stock"]):
+    def _available(self, stock: Record) -> int:
+        if not stock or None in (stock["on_hand"], stock["reserved"], stock["safety_stock"]):
             return 0
         free = stock["on_hand"] - stock["reserved"] - stock["safety_stock"]
-        return int(free) - self._taken().get((stock["sku"], stock["location"]), 0)
+        return int(free) - self.taken().get((stock["sku"], stock["location"]), 0)
 
-    def _trusted(self, stock: Record | None) -> bool:
-        if stock is None or stock["last_counted_at"] is None or stock["failed_picks_14d"] is None:
+    def _trusted(self, stock: Record) -> bool:
+        if not stock or stock["last_counted_at"] is None or stock["failed_picks_14d"] is None:
             return False
-        counted_days_ago = days_between(stock["last_counted_at"], self._as_of)
-        fresh: bool = counted_days_ago <= self._trust["counted_within_days"]
-        sound: bool = stock["failed_picks_14d"] < self._trust["failed_picks_below"]
+        counted_days_ago = days_between(stock["last_counted_at"], self.as_of)
+        trust = self.values["STK_2"]
+        fresh: bool = counted_days_ago <= trust["counted_within_days"]
+        sound: bool = stock["failed_picks_14d"] < trust["failed_picks_below"]
         return fresh and sound
-
-
-Claim = Mapping[str, Any]
-CLAIM_FUNCTIONS = ("reservations", "waiting_for", "by_priority", "tier")
-#: stands for no moment where only the order matters
-FIRST_MOMENT = "0001-01-01T00:00:00Z"
-OPEN = ("new", "payment_review", "backordered", "address_hold")
-
-
-def promised_latest_first(claims: Sequence[Claim]) -> list[Claim]:
-    """Claims by `promised_at`, the latest first, then by order id."""
-    by_id = sorted(claims, key=lambda claim: (claim["order_id"], claim["line_id"]))
-    return sorted(by_id, key=lambda claim: moment(claim["promised_at"]), reverse=True)
-
-
-class Claims:
-    """The claim functions of one case. `needs(collection)` raises Missing for a collection that could not be read.
-
-    Args:
-        records: what was read.
-        needs: called with a collection before it is looked at.
-        tiers: customer tiers, the one that is served first first.
-    """
-
-    def __init__(self, records: Records, needs: Callable[[str], None], tiers: Sequence[str]) -> None:
-        self._records, self._needs, self._tiers = records, needs, list(tiers)
 
     def reservations(self, sku: str) -> list[dict[str, Any]]:
         """The lines of open orders with this SKU that do not wait for a delivery."""
@@ -192,7 +162,7 @@ class Claims:
         """The lines of open orders that wait for this delivery."""
         return [claim for claim in self._lines() if claim.get("backorder_po_id") == po_id]
 
-    def by_priority(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    def by_priority(self, claims: Sequence[Record]) -> list[dict[str, Any]]:
         """Claims with their customer's `tier`: by tier, then the earliest `promised_at`, then the order id.
 
         A tier that is not known gives no precedence, nor does a promise that is not known.
@@ -200,25 +170,25 @@ class Claims:
         with_tier = [{**claim, "tier": self.tier(claim["customer_id"])} for claim in claims]
         return sorted(with_tier, key=self._turn)
 
-    def _turn(self, claim: Claim) -> tuple[int, bool, datetime, str, str]:
-        tier = self._tiers.index(claim["tier"]) if claim["tier"] in self._tiers else len(self._tiers) - 1
+    def _turn(self, claim: Record) -> tuple[int, bool, datetime, str, str]:
+        tiers = list(self.values.get("OMN_1", {}).get("tiers", ()))
+        tier = tiers.index(claim["tier"]) if claim["tier"] in tiers else len(tiers) - 1
         promised = claim["promised_at"]
         return (tier, promised is None, moment(promised or FIRST_MOMENT), claim["order_id"], claim["line_id"])
 
     def tier(self, customer_id: str) -> str | None:
         """The tier of a customer; None where there is no record of them."""
-        self._needs("crm.customers")
-        return (self._records.get("crm.customers", customer_id) or {}).get("tier")
+        return self._record("crm.customers", customer_id).get("tier")
 
-    def _lines(self) -> list[dict[str, Any]]:
-        self._needs("oms.orders")
-        return [
-            {
-                **line,
-                **{name: order[name] for name in ("order_id", "customer_id", "promised_at")},
-                "picked": any(other.get("picked", False) is not False for other in order["lines"]),
-            }
-            for order in self._records.all("oms.orders")
-            if order["status"] in OPEN
-            for line in order["lines"]
-        ]
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for order in self._all("oms.orders"):
+            if order["status"] in OPEN:
+                of_order = {name: order[name] for name in ("order_id", "customer_id", "promised_at")}
+                of_order["picked"] = any(line.get("picked", False) is not False for line in order["lines"])
+                yield from ({**line, **of_order} for line in order["lines"])
+
+
+def promised_latest_first(claims: Sequence[Record]) -> list[Record]:
+    """Claims by `promised_at`, the latest first, then by order id."""
+    by_id = sorted(claims, key=lambda claim: (claim["order_id"], claim["line_id"]))
+    return sorted(by_id, key=lambda claim: moment(claim["promised_at"]), reverse=True)

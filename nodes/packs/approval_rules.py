@@ -1,6 +1,6 @@
 """Who approves what a pack plans: clauses that would let more run than the catalogue allows, or say nothing, do not load."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,108 +13,96 @@ from systems.catalogue import Catalogue
 #: of a window, and of what goes out within it
 MOST_DAYS, MOST_CENTS = 366, 10**12
 _OF_A_LIMIT = {"per", "counts", "days", "most_cents", "role", "four_eyes"}
+_A_ROLE = f"a role, one of {', '.join(ROLES[1:])}"
 
 
-def mistakes(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) -> Iterator[str]:
-    """What is wrong with the clauses that the pack names under `approval`, each in a sentence."""
-    rule = pack.approval
-    yield from _automate(rule.automate, clauses[rule.automate].values, catalogue)
-    yield from _role(rule.base, clauses[rule.base].values)
-    yield from _bands(rule.bands, clauses[rule.bands].values)
-    yield from _bands(rule.costs, clauses[rule.costs].values)
-    yield from _costs(rule.costs, clauses[rule.costs].values, catalogue)
-    for clause in rule.limits:
-        yield from _limits(clause, clauses[clause].values, catalogue)
-    yield from _unlimited(pack, catalogue, [clauses[clause].values.get("limits") for clause in rule.limits])
-    for one in rule.raises:
-        yield from _role(one.clause, clauses[one.clause].values)
+def check_approval(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) -> None:
+    """Raises ValueError with the first thing that is wrong with the clauses that the pack names under `approval`."""
+    rule, values = pack.approval, {clause: clauses[clause].values for clause in pack.rules}
+    _automate(rule.automate, values[rule.automate], catalogue)
+    for clause in (rule.base, *(one.clause for one in rule.raises)):
+        _require(_has_role(values[clause]), f"{clause} must name {_A_ROLE}")
+    for clause in (rule.bands, rule.costs):
+        _bands(clause, values[clause])
+    _costs(rule.costs, values[rule.costs], catalogue)
+    limits = [one for clause in rule.limits for one in _limits(clause, values[clause], catalogue)]
+    money = {kind for name in pack.actions if name in catalogue for kind in catalogue[name].money}
+    for kind in COUNTED.keys() - {one.get("counts", GIVEN_AWAY) for one in limits}:
+        uncounted = f"no limit of {', '.join(rule.limits)} counts {kind}, but its actions do"
+        _require(money.isdisjoint(COUNTED[kind]), uncounted)
 
 
-def _automate(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _has_role(rule: Mapping[str, Any]) -> bool:
+    return rule.get("role") in ROLES[1:]
+
+
+def _records(values: Mapping[str, Any], name: str, otherwise: str) -> Sequence[Mapping[str, Any]]:
+    found = values.get(name)
+    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
+        raise ValueError(otherwise)
+    return found
+
+
+def _automate(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> None:
     listed, templates = values.get("automate"), values.get("automate_templates")
     if not isinstance(listed, list) or not isinstance(templates, dict):
-        yield f"{clause} must say which actions run without a person, as automate and automate_templates"
-        return
-    for action in (*listed, *templates):
-        if action not in catalogue:
-            yield f"{clause} lets {action!r} run without a person, which is not an action of the catalogue"
-        elif catalogue[action].automate_up_to_cents is None:
-            yield f"{clause} lets {action} run without a person, which the catalogue lets no policy do"
-    for action, words in templates.items():
-        kinds = catalogue[action].args.get("template", ()) if action in catalogue else ()
+        raise ValueError(f"{clause} must say which actions run without a person, as automate and automate_templates")
+    for name in (*listed, *templates):
+        if name not in catalogue:
+            raise ValueError(f"{clause} lets {name!r} run without a person, which is not an action of the catalogue")
+        alone = catalogue[name].automate_up_to_cents is not None
+        _require(alone, f"{clause} lets {name} run without a person, which the catalogue lets no policy do")
+    for name, words in templates.items():
         for word in words if isinstance(words, list) else ():
-            if word not in kinds:
-                yield f"{clause} lets {action} run with the template {word!r}, which it has not"
+            known = word in catalogue[name].args.get("template", ())
+            _require(known, f"{clause} lets {name} run with the template {word!r}, which it has not")
 
 
-def _role(clause: str, values: Mapping[str, Any]) -> Iterator[str]:
-    if values.get("role") not in ROLES[1:]:
-        yield f"{clause} must name a role, one of {', '.join(ROLES[1:])}"
-
-
-def _bands(clause: str, values: Mapping[str, Any]) -> Iterator[str]:
-    bands = values.get("bands")
-    if not isinstance(bands, list) or not bands or not all(isinstance(band, dict) for band in bands):
-        yield f"{clause} must have bands of money"
-        return
-    if any(band.get("role") not in ROLES[1:] for band in bands):
-        yield f"each band of {clause} must name a role, one of {', '.join(ROLES[1:])}"
-        return
-    limits = [band.get("up_to_cents") for band in bands]
-    if limits[-1] is not None or any(type(one) is not int for one in limits[:-1]):
-        yield f"every band of {clause} but the last must say up_to_cents, and the last must not"
-        return
+def _bands(clause: str, values: Mapping[str, Any]) -> None:
+    bands = _records(values, "bands", f"{clause} must have bands of money")
+    _require(all(map(_has_role, bands)), f"each band of {clause} must name {_A_ROLE}")
+    limits: list[Any] = [band.get("up_to_cents") for band in bands[:-1]]
+    bounded = bands[-1].get("up_to_cents") is None and all(type(one) is int for one in limits)
+    _require(bounded, f"every band of {clause} but the last must say up_to_cents, and the last must not")
     asked = [(ROLES.index(band["role"]), bool(band.get("four_eyes"))) for band in bands]
     rise = all(one[0] <= other[0] and one[1] <= other[1] for one, other in pairwise(asked))
-    if limits[:-1] != sorted(set(limits[:-1])) or not rise:
-        yield f"the bands of {clause} must rise, in money and in who may approve"
+    rising = limits == sorted(set(limits)) and rise
+    _require(rising, f"the bands of {clause} must rise, in money and in who may approve")
 
 
-def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
-    limits = values.get("limits")
-    if not isinstance(limits, list) or not limits or not all(isinstance(one, dict) for one in limits):
-        yield f"{clause} must say how much may go out, as limits"
-        return
-    known = {APPROVER, SOURCE, DAY}.union(*(action.to for action in catalogue.values()))
+def _limits(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Sequence[Mapping[str, Any]]:
+    limits = _records(values, "limits", f"{clause} must say how much may go out, as limits")
+    known, limit = {APPROVER, SOURCE, DAY}.union(*(action.to for action in catalogue.values())), f"a limit of {clause}"
     for one in limits:
-        if surplus := sorted(one.keys() - _OF_A_LIMIT):
-            yield f"a limit of {clause} has {surplus[0]!r}, which means nothing"
-        if one.get("per") not in known:
-            yield f"a limit of {clause} must be per one of {', '.join(sorted(known))}"
-        if one.get("counts", GIVEN_AWAY) not in COUNTED:
-            yield f"a limit of {clause} must count one of {', '.join(COUNTED)}"
+        for surplus in sorted(one.keys() - _OF_A_LIMIT):
+            raise ValueError(f"{limit} has {surplus!r}, which means nothing")
+        _require(one.get("per") in known, f"{limit} must be per one of {', '.join(sorted(known))}")
+        _require(one.get("counts", GIVEN_AWAY) in COUNTED, f"{limit} must count one of {', '.join(COUNTED)}")
         for name, most in (("days", MOST_DAYS), ("most_cents", MOST_CENTS)):
-            if type(one.get(name)) is not int or not 1 <= one[name] <= most:
-                yield f"a limit of {clause} must say {name}, from 1 to {most:,}"
-        if one.get("role") not in ROLES[1:] or type(one.get("four_eyes", False)) is not bool:
-            yield f"a limit of {clause} must name who decides above it: a role, one of {', '.join(ROLES[1:])}, and four_eyes"
+            _require(type(one.get(name)) is int and 1 <= one[name] <= most, f"{limit} must say {name}, from 1 to {most:,}")
+        decides = _has_role(one) and type(one.get("four_eyes", False)) is bool
+        _require(decides, f"{limit} must name who decides above it: {_A_ROLE}, and four_eyes")
+    return limits
 
 
-def _unlimited(pack: Pack, catalogue: Catalogue, limits: Iterable[Any]) -> Iterator[str]:
-    """What the actions of the pack give away and no limit of its clauses counts."""
-    counted = {
-        one.get("counts", GIVEN_AWAY) for listed in limits if isinstance(listed, list) for one in listed if isinstance(one, dict)
-    }
-    money = {kind for name in pack.actions if name in catalogue for kind in catalogue[name].money}
-    for kind in COUNTED.keys() - counted:
-        if not money.isdisjoint(COUNTED[kind]):
-            yield f"no limit of {', '.join(pack.approval.limits)} counts {kind}, but its actions do"
-
-
-def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[str]:
+def _costs(clause: str, values: Mapping[str, Any], catalogue: Catalogue) -> None:
     counts, flat = values.get("counts"), values.get("flat")
     if not isinstance(counts, list) or not isinstance(flat, list):
-        yield f"{clause} must say what costs something, as counts and flat"
-        return
-    for action in counts:
-        if action in catalogue and not catalogue[action].money:
-            yield f"{clause} counts what {action} costs, and the catalogue says that it costs nothing"
+        raise ValueError(f"{clause} must say what costs something, as counts and flat")
+    for name in counts:
+        free = name in catalogue and not catalogue[name].money
+        _require(not free, f"{clause} counts what {name} costs, and the catalogue says that it costs nothing")
     stated = {one.get("action"): one.get("each_cents") for one in flat if isinstance(one, dict)}
+    for unknown in stated.keys() - catalogue.keys():
+        raise ValueError(f"{clause} says what {unknown!r} costs, which is not an action of the catalogue")
     for name, action in catalogue.items():
-        cents = stated.pop(name, None)
-        if action.has_flat_cost and (type(cents) is not int or cents <= 0):
-            yield f"{clause} must say what one {name} costs, as each_cents above 0"
-        elif cents is not None and not action.has_flat_cost:
-            yield f"{clause} says what one {name} costs, which the catalogue does not count as flat"
-    for unknown in stated:
-        yield f"{clause} says what {unknown!r} costs, which is not an action of the catalogue"
+        cents = stated.get(name)
+        if action.has_flat_cost:
+            _require(type(cents) is int and cents > 0, f"{clause} must say what one {name} costs, as each_cents above 0")
+        else:
+            _require(cents is None, f"{clause} says what one {name} costs, which the catalogue does not count as flat")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nodes.pack import Pack, Step, Way
+from nodes.pack import ApprovalRule, Conclusion, Guard, ModelView, Option, Pack, PackPart, Raise, Read, Step, Verdict, Way
 
 #: a text, or several that stand one below the other
 FieldText = str | tuple[str, ...]
@@ -70,56 +70,59 @@ def _own(pack: Pack) -> Iterator[tuple[str, dict[str, FieldText]]]:
     if not pack.parts:
         for event, subject in pack.trigger.events.items():
             yield f"event {event}", {"subject": subject}
-    for name, read in pack.reads.items():
-        absent = "" if read.if_absent is None else str(read.if_absent)
-        yield f"read {name}", {"tool": read.tool, "with": _args(read.args), "if absent": absent}
-    for name, source in pack.let.items():
-        yield f"let {name}", {"is": _line(source)}
-    for dimension, findings in pack.findings.items():
-        for finding in findings:
-            yield f"finding {finding.id}", {
-                "dimension": dimension, "when": _line(finding.when), "each": _each(finding.each), "says": finding.says,
-                "priority": finding.priority or "", "choice": "" if finding.choice == "first" else finding.choice,
-            }  # fmt: skip
-    for finding_id, options in pack.options.items():
-        for option in options:
-            yield f"option {option.id!r} of {finding_id}", {
-                "when": _line(option.when), "choose": _each(option.choose), "says": option.says, "else": option.otherwise,
-                "consumes": _args(option.consumes), **_way(option),
-            }  # fmt: skip
-    for conclusion in pack.conclusions:
-        yield f"conclusion {conclusion.id}", {
-            "when": _line(conclusion.when), "each": _each(conclusion.each), "says": conclusion.says, **_way(conclusion),
-        }  # fmt: skip
-    for name, procedure in pack.procedures.items():
-        yield f"procedure {name}", {"does": tuple(map(_step, procedure.do))}
-    for name, text in pack.drafts.items():
-        yield f"draft {name}", {"text": tuple(text.strip().splitlines())}
-    for name, verdict in pack.verdicts.items():
-        keeps = "everything" if verdict.keeps is None else ", ".join(verdict.keeps) or "nothing"
-        yield f"verdict {name}", {"says": verdict.says, "keeps": keeps}
-    for guard in pack.guards:
-        yield f"guard for {guard.for_}: {guard.says}", {"only if": _line(guard.that), "cites": guard.cites or ""}
-    rule = pack.approval
-    own = f"{rule.own.owner} ({rule.own.clause})" if rule.own else ""
-    named: dict[str, FieldText] = {name: getattr(rule, name) for name in ("automate", "base", "bands", "costs")}
-    yield "approval", {**named, "limits": ", ".join(rule.limits), "own words": own}
-    for one in rule.raises:
-        yield f"approval raised by {one.clause} for {one.for_}", {"if": _line(one.that)}
-    yield "escalation", {"does": _step(pack.escalation)}
-    yield "missing evidence", {"goes to": pack.missing.escalate, "cites": ", ".join(pack.missing.cites)}
-    if pack.model:
-        yield "a model", {"tone": pack.model.tone}
-        for name, fields in pack.model.sees.items():
-            yield f"model sees {name}", {"fields": tuple(fields)}
-        for name, extra in pack.model.may_read.items():
-            yield f"model may read {name}", {"tool": extra.tool, "with": _args(extra.args), "fields": tuple(extra.sees)}
-    if pack.book:
-        book = pack.book
-        yield "book", {
-            "event": book.event, "subjects": f"{book.field} of {book.tool}",
-            "rank": _line(book.rank), "says": book.says, "schedule": book.schedule,
-        }  # fmt: skip
+    for name, path, piece in pack.pieces():
+        match path:
+            case ("drafts", _):
+                yield name, {"text": tuple(piece.strip().splitlines())}
+            case ("findings", dimension, _):
+                yield name, {"dimension": str(dimension), **_fields(piece)}
+            case _:
+                yield name, _fields(piece) if isinstance(piece, PackPart) else {"is": _text(piece)}
+
+
+def _fields(piece: PackPart) -> dict[str, FieldText]:
+    """The fields of a piece in words, but those that its name says and those that are pieces of their own."""
+    fields = {
+        _LABELS.get(name) or (type(piece).model_fields[name].alias or name).replace("_", " "): _text(value)
+        for name, _, value in piece.contents()
+        if name not in _ELSEWHERE.get(type(piece), ("id",))
+    }
+    match piece:
+        case Read() if piece.if_absent is not None:
+            fields["if absent"] = str(piece.if_absent)
+        case ModelView():
+            fields["sees"] = tuple(f"{name}: {', '.join(seen)}" for name, seen in piece.sees.items())
+        case Way():
+            fields["ends"] = piece.ending
+        case Verdict():
+            fields["keeps"] = "everything" if piece.keeps is None else ", ".join(piece.keeps) or "nothing"
+    return fields
+
+
+_LABELS = {"do": "does", "that": "only if", "own": "own words", "escalate": "goes to"}
+_WAY = ("id", "end", "escalate")
+_ELSEWHERE: Mapping[type[PackPart], Sequence[str]] = {
+    Option: _WAY, Conclusion: _WAY, Guard: ("for_", "says"), Raise: ("clause", "for_"), ApprovalRule: ("raises",),
+    ModelView: ("may_read",),
+}  # fmt: skip
+
+
+def _text(value: Any) -> FieldText:
+    match value:
+        case None:
+            return ""
+        case Step():
+            if_ = f", if {_line(value.if_)}" if value.if_ != "true" else ""
+            each = "".join(f", for each {name} of {_line(source)}" for name, source in value.each.items())
+            cites = f" [{', '.join(value.cites)}]" if value.cites else ""
+            return f"{value.action or f'procedure {value.procedure}'}({_args(value.args)}){each}{if_}{cites}"
+        case list():
+            return tuple(str(_text(one)) for one in value)
+        case dict():
+            return _args(value)
+        case PackPart():
+            return _args(value.model_dump())
+    return _line(str(value))
 
 
 def _orders(before: Pack, after: Pack) -> list[PackDifference]:
@@ -145,24 +148,8 @@ def _sequences(pack: Pack) -> Iterator[tuple[str, list[str]]]:
         yield f"{label}the conclusions", [conclusion.id for conclusion in one.conclusions]
 
 
-def _way(way: Way) -> dict[str, FieldText]:
-    ends = f"escalates to {way.escalate}" if way.escalate else f"verdict {way.end}" if way.end else "goes on"
-    return {"does": tuple(map(_step, way.do)), "ends": ends, "part": way.part or "", "cites": ", ".join(way.cites)}
-
-
-def _step(step: Step) -> str:
-    if_ = f", if {_line(step.if_)}" if step.if_ != "true" else ""
-    each = f", for each {_each(step.each)}" if step.each else ""
-    cites = f" [{', '.join(step.cites)}]" if step.cites else ""
-    return f"{step.action or f'procedure {step.procedure}'}({_args(step.args)}){each}{if_}{cites}"
-
-
 def _args(args: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {_line(str(raw))}" for name, raw in args.items())
-
-
-def _each(each: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} of {_line(source)}" for name, source in each.items())
 
 
 def _line(source: str) -> str:

@@ -1,11 +1,9 @@
 """What is no error in a pack and probably not meant: hints for the person who writes it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from nodes.pack import Option, Pack
+from nodes.pack import Conclusion, Finding, Option, Pack
 from systems.catalogue import Catalogue
 
 _REMEDY = "give it a `when` or put it last"
@@ -52,7 +50,7 @@ def _behind(pack: Pack) -> Iterator[str]:
                 yield f"option {option.id!r} of {finding} always works: {rest} behind it is never reached; {_REMEDY}"
                 break
     for place, conclusion in enumerate(pack.conclusions[:-1]):
-        if conclusion.when == "true" and not conclusion.each and (conclusion.end or conclusion.escalate):
+        if _always(conclusion) and (conclusion.end or conclusion.escalate):
             rest = _listed([one.id for one in pack.conclusions[place + 1 :]])
             yield f"conclusion {conclusion.id} always ends the case: {rest} behind it is never reached; {_REMEDY}"
             break
@@ -79,32 +77,29 @@ def _unguarded(pack: Pack, catalogue: Catalogue) -> Iterator[str]:
 
 def _always_ends(pack: Pack) -> bool:
     """Whether a conclusion, or the option that always works for a finding that is always so, ends the case."""
-    always_so = [one.id for findings in pack.findings.values() for one in findings if one.when == "true" and not one.each]
-    last = [option for finding in always_so for option in pack.options.get(finding, ()) if _always(option)]
-    free = [one for one in pack.conclusions if one.when == "true" and not one.each]
-    return any(way.end or way.escalate for way in (*last, *free))
+    so = [one.id for one in pack.all_findings.values() if _always(one)]
+    ways: list[Option | Conclusion] = [option for finding in so for option in pack.options.get(finding, ())]
+    return any(_always(way) and (way.end or way.escalate) for way in [*ways, *pack.conclusions])
 
 
 def _unused(parts: Sequence[Pack]) -> Iterator[str]:
-    args = [raw for part in parts for step in part.steps for raw in step.args.values()]
-    drafts = {str(raw["draft"]) for raw in args if isinstance(raw, dict) and raw.keys() == {"draft"}}
+    drafts = {name for part in parts for name, text in part.drafts.items() if text in part.templates}
     procedures = {step.procedure for part in parts for way in part.ways for step in way.do if step.procedure}
     verdicts = {verdict for part in parts for verdict in reached(part)}
-    used = {name for part in parts for name in part.names}
-    yield from _left("draft", parts, [part.drafts for part in parts], drafts, "no step writes it")
-    yield from _left("procedure", parts, [part.procedures for part in parts], procedures, "no option or conclusion does it")
-    yield from _left("verdict", parts, [part.verdicts for part in parts], verdicts, "no option or conclusion ends in it")
-    yield from _left("let", parts, [part.let for part in parts], used, "no condition, sentence or value uses it")
+    names = {name for part in parts for name in part.names}
+    for kind, section, used, why in (
+        ("draft", "drafts", drafts, "no step writes it"),
+        ("procedure", "procedures", procedures, "no option or conclusion does it"),
+        ("verdict", "verdicts", verdicts, "no option or conclusion ends in it"),
+        ("let", "let", names, "no condition, sentence or value uses it"),
+    ):
+        for name in dict.fromkeys(name for part in parts for name in getattr(part, section)):
+            if name not in used:
+                yield f"{kind} {name} is never used: {why}; remove it, or use it where it belongs"
 
 
-def _left(kind: str, parts: Sequence[Pack], named: Sequence[Mapping[str, Any]], used: Iterable[Any], why: str) -> Iterator[str]:
-    for name in dict.fromkeys(chain(*named)):
-        if name not in set(used):
-            yield f"{kind} {name} is never used: {why}; remove it, or use it where it belongs"
-
-
-def _always(option: Option) -> bool:
-    return option.when == "true" and not option.choose
+def _always(one: Finding | Option | Conclusion) -> bool:
+    return one.when == "true" and not (one.choose if isinstance(one, Option) else one.each)
 
 
 def _listed(words: Sequence[str]) -> str:

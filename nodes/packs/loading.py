@@ -6,14 +6,15 @@ queues, drafts, functions: what is misspelt would make every case undecidable, s
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from errors import BadInput
 from knowledge_index.policies import Clause
-from nodes.pack import GIVEN, Book, ExtraRead, ModelView, Option, Pack, Read, Step, Template, Way
-from nodes.packs.approval_rules import mistakes
+from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
+from nodes.packs.approval_rules import check_approval
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.catalogue import ADDRESS_FIELDS, Catalogue
@@ -22,142 +23,169 @@ from systems.conditions import Expression
 
 #: they identify or locate a person
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
+_HOLE = re.compile(r"\{([^{}]+)\}")
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
+_Names = frozenset[str]
 
 
+@dataclass
 class Compiler:
-    """Walks a pack once: compiles every expression and checks every name that it mentions.
+    """Walks a pack once: compiles every expression and checks every name that it mentions."""
 
-    Args:
-        pack: a pack without parts, or a part.
-        inside: where the part stands in the file: ("parts", name); () for the pack itself.
-        written: the file, for the lines.
-        file: its name, for the sentences.
-        catalogue, tools, clauses: what may be done, read and cited.
-    """
+    #: a pack without parts, or a part
+    pack: Pack
+    #: where the part stands in the file: ("parts", name); () for the pack itself
+    inside: tuple[str, ...]
+    #: the file, for the lines
+    written: YamlDocument
+    #: what may be done, read and cited
+    catalogue: Catalogue
+    tools: Collection[str]
+    clauses: Mapping[str, Clause]
 
-    def __init__(
-        self,
-        pack: Pack,
-        inside: tuple[str, ...],
-        written: YamlDocument,
-        file: str,
-        catalogue: Catalogue,
-        tools: Collection[str],
-        clauses: Mapping[str, Clause],
-    ) -> None:
-        self.pack, self.file, self.catalogue, self.tools, self.clauses = pack, file, catalogue, tools, clauses
-        self.inside, self.written, self.place = inside, written, f"{file}, line 1"
-        self.known = GIVEN | pack.reads.keys() | pack.let.keys() | {clause.replace("-", "_") for clause in clauses}
-        #: what `unmet` and `planned` may ask for
-        self.findings = {finding.id for findings in pack.findings.values() for finding in findings}
+    def __post_init__(self) -> None:
+        pack, self.place = self.pack, ""
+        self.known = GIVEN.union(pack.reads, pack.let, (clause.replace("-", "_") for clause in self.clauses))
+        #: kind -> what is said of an unknown one, before it and after it; what there is
+        self.there: dict[Kind, tuple[str, str, Collection[str]]] = {
+            "action": ("uses the unknown action", "", self.catalogue),
+            "clause": ("cites", ", which no policy has", self.clauses),
+            "finding": ("keeps the unknown finding", "", {*pack.all_findings, *(one.id for one in pack.conclusions)}),
+            "procedure": ("uses the unknown procedure", "", pack.procedures),
+            "tool": ("uses the unknown read tool", "; the records of a new system stand in systems/company.yaml", self.tools),
+            "verdict": ("ends in the unknown verdict", "", pack.verdicts),
+        }
 
     def run(self) -> None:
         """Compile the pack. Raises BadInput with file, line and remedy for the first mistake."""
-        pack, known = self.pack, self.known
-        if not pack.findings:
+        self._at()
+        if not self.pack.findings:
             self._fail("the pack has neither findings nor parts")
-        above: set[str] = set()
-        for name, read in pack.reads.items():
-            self._at("reads", name)
-            self._read(read, GIVEN | above, f"read {name}", " (a read may use the reads above it)")
-            above.add(name)
-        for name, source in pack.let.items():
-            self._at("let", name)
-            self._expression(source, known, f"let {name}")
-        bound: dict[str, set[str]] = {}
-        for dimension, findings in pack.findings.items():
-            for number, finding in enumerate(findings):
-                where = f"finding {finding.id}"
-                self._at("findings", dimension, number)
-                if finding.id in bound:
-                    self._fail(f"{where} of {dimension} appears twice")
-                bound[finding.id] = set(finding.each)
-                self._each(finding.each, known, where)
-                self._expression(finding.when, known | finding.each.keys(), where)
-                self._says(finding.says, known | finding.each.keys(), where)
-                self._cited([finding.priority] if finding.priority else [], where)
-        for finding_id, options in pack.options.items():
-            self._at("options", finding_id)
-            if finding_id in pack.open_choices and len({option.id for option in options}) < max(2, len(options)):
-                self._fail(f"the choice of {finding_id} is open, so it needs at least two options, each with a unique name")
-            if finding_id not in bound:
-                self._fail(f"options are given for the unknown finding {finding_id!r}; {instead(finding_id, bound)}")
-            for number, option in enumerate(options):
-                self._at("options", finding_id, number)
-                self._option(option, known | bound[finding_id], f"option {option.id!r} of {finding_id}")
-        for number, conclusion in enumerate(pack.conclusions):
-            where = f"conclusion {conclusion.id}"
-            self._at("conclusions", number)
-            self._each(conclusion.each, known, where)
-            here = known | conclusion.each.keys()
-            self._expression(conclusion.when, here, where)
-            self._says(conclusion.says, here, where)
-            self._way(conclusion, here, where)
-        self._rules({*bound, *(conclusion.id for conclusion in pack.conclusions)})
-
-    def _read(self, read: Read | ExtraRead, known: Collection[str], where: str, hint: str = "") -> None:
-        if read.tool not in self.tools:
-            new = "the records of a new system stand in systems/company.yaml"
-            self._fail(f"{where} uses the unknown read tool {read.tool!r}; {new}; {instead(read.tool, self.tools)}")
-        takes = READ_TOOLS[read.tool].by if read.tool in READ_TOOLS else read.args
-        if read.args.keys() != takes.keys():
-            self._fail(f"{where}: {read.tool} takes {', '.join(takes) or 'nothing'}, not {', '.join(read.args) or 'nothing'}")
-        for raw in read.args.values():
-            self._value(raw, known, f"{where}{hint}")
-
-    def _rules(self, findings: set[str]) -> None:
-        pack, known = self.pack, self.known
-        for name, verdict in pack.verdicts.items():
-            self._at("verdicts", name)
-            self._says(verdict.says, known, f"verdict {name}")
-            for kept in set(verdict.keeps or ()) - findings:
-                self._fail(f"verdict {name} keeps the unknown finding {kept!r}; {instead(kept, findings)}")
-        if pack.tier:
-            self._at("tier")
-            self._expression(pack.tier, known, "tier")
-        for number, guard in enumerate(pack.guards):
-            self._at("guards", number)
-            self._action(guard.for_, "a guard")
-            self._expression(guard.that, known, f"guard for {guard.for_}")
-            self._cited([guard.cites] if guard.cites else [], f"guard for {guard.for_}")
-            for raw in guard.consumes.values():
-                self._value(raw, known, f"guard for {guard.for_}")
-        for number, rule in enumerate(pack.approval.raises):
-            self._at("approval", "raises", number)
-            self._action(rule.for_, "approval")
-            self._expression(rule.that, known, "approval")
+        self._findings()
+        above = GIVEN
+        for name, path, piece in self.pack.pieces():
+            self._at(*path)
+            known, where = self.known, name
+            kind: Kind | None = "condition" if path[0] in ("let", "tier") else None
+            match path:
+                case ("procedures" | "drafts", _):
+                    continue  # they are compiled for every step that uses them, with what is known there
+                case ("reads", read):
+                    known, above = above, above | {str(read)}
+                case ("options", finding, _):
+                    known |= self.pack.all_findings[str(finding)].each.keys()
+                case ("model", "may_read", read):
+                    known -= {"queue", "args"}
+                    if read in self.pack.reads:
+                        self._fail(f"{where}, which the pack reads itself; take it out")
+                case ("guards", _):
+                    where = f"guard for {piece.for_}"
+            self._walk(piece, kind, known, where)
         self._at("approval")
-        self._cited(sorted(pack.rules), "approval")
-        for problem in mistakes(pack, self.catalogue, self.clauses):
-            self._fail(f"approval: {problem}")
-        if pack.approval.own:
-            self._value(pack.approval.own.owner, known, "approval")
-        self._at("escalation")
-        self._step(pack.escalation, known, "escalation")
-        self._at("missing")
-        self._cited(pack.missing.cites, "missing")
-        self._queue(pack.missing.escalate, "missing")
-        if pack.book:
-            self._book(pack.book)
-        if pack.model:
-            self._model(pack.model)
+        try:
+            check_approval(self.pack, self.catalogue, self.clauses)
+        except ValueError as wrong:
+            self._fail(f"approval: {wrong}")
 
-    def _model(self, model: ModelView) -> None:
-        for name, fields in model.sees.items():
-            self._at("model", "sees", name)
-            if name not in ("trigger", *self.pack.reads):
-                self._fail(f"model sees the unknown read {name!r}; {instead(name, ['trigger', *self.pack.reads])}")
-            self._seen(fields, f"model sees {name}")
-        for name, read in model.may_read.items():
-            where = f"model may read {name}"
-            self._at("model", "may_read", name)
-            if name in self.pack.reads:
-                self._fail(f"{where}, which the pack reads itself; take it out")
-            self._read(read, self.known - {"queue", "args"}, where)
-            self._seen(read.sees, where)
+    def _findings(self) -> None:
+        """What findings are called, and whether options are for one of them."""
+        ids = set[str]()
+        for dimension, findings in self.pack.findings.items():
+            for number, finding in enumerate(findings):
+                if finding.id in ids:
+                    self._at("findings", dimension, number)
+                    self._fail(f"finding {finding.id} of {dimension} appears twice")
+                ids.add(finding.id)
+        for finding_id, options in self.pack.options.items():
+            self._at("options", finding_id)
+            self._known(finding_id, ids, "options are given for the unknown finding")
+            if finding_id in self.pack.open_choices and len({option.id for option in options}) < max(2, len(options)):
+                self._fail(f"the choice of {finding_id} is open, so it needs at least two options, each with a unique name")
+
+    def _walk(self, piece: Any, kind: Kind | None, known: _Names, where: str) -> None:
+        """Check a piece and all that is in it; what `each` or `choose` binds is known to the rest of it."""
+        if kind == "value":
+            for raw in piece.values() if isinstance(piece, Mapping) else [piece]:
+                self._value(raw, known, where)
+        elif isinstance(piece, PackPart):
+            bound = known.union(getattr(piece, "each", ()), getattr(piece, "choose", ()))
+            before = ("when", "otherwise") if isinstance(piece, Option) else ()
+            for name, inside, value in piece.contents():
+                hint = " (a read may use the reads above it)" if isinstance(piece, Read) and name == "args" else ""
+                self._walk(value, inside, known if name in ("each", "choose", *before) else bound, f"{where}{hint}")
+            self._consistent(piece, bound, where)
+        elif isinstance(piece, Mapping | list):
+            for inner in piece.values() if isinstance(piece, Mapping) else piece:
+                self._walk(inner, kind, known, where)
+        elif piece is not None and kind is not None:
+            self._text(piece, kind, known, where)
+
+    def _text(self, text: str, kind: Kind, known: _Names, where: str) -> None:
+        match kind:
+            case "condition":
+                self._expression(text, known, where)
+            case "sentence":
+                self._says(text, known, where)
+            case "queue":
+                self._queue(text, where)
+            case _:
+                before, after, there = self.there[kind]
+                self._known(text, there, f"{where} {before}", after)
+
+    def _consistent(self, piece: PackPart, known: _Names, where: str) -> None:
+        """What the fields of a piece must be to one another."""
+        match piece:
+            case Read() | ExtraRead():
+                takes = READ_TOOLS[piece.tool].by if piece.tool in READ_TOOLS else piece.args
+                if piece.args.keys() != takes.keys():
+                    self._fail(f"{where}: {piece.tool} takes {_listed(takes)}, not {_listed(piece.args)}")
+                if isinstance(piece, ExtraRead):
+                    self._seen(piece.sees, where)
+            case Step():
+                self._step(piece, known, where)
+            case ModelView():
+                for read, fields in piece.sees.items():
+                    self._at("model", "sees", read)
+                    self._known(read, ["trigger", *self.pack.reads], "model sees the unknown read")
+                    self._seen(fields, f"model sees {read}")
+            case Book():
+                if piece.event not in self.pack.trigger.events or piece.tool not in self.tools:
+                    self._fail(f"book: {piece.event} must be an event of the pack and {piece.tool} a read tool")
+
+    def _step(self, step: Step, known: _Names, where: str) -> None:
+        if (step.action is None) == (step.procedure is None):
+            self._fail(f"{where}: a step names either an action or a procedure")
+        if step.procedure is not None:
+            for inner in self.pack.procedures[step.procedure].do:
+                if inner.procedure:
+                    self._fail(f"procedure {step.procedure} calls another procedure; write its steps out")
+                self._walk(inner, None, known.union(step.args), f"procedure {step.procedure}")
+                given = {name: step.args.get(raw[1:], raw) if computed(raw) else raw for name, raw in inner.args.items()}
+                self._words(str(inner.action), given, where)
+            return
+        action = self.catalogue[str(step.action)]
+        if step.args.keys() != action.args.keys():
+            lacking = [name for name in action.args if name not in step.args]
+            missing = f"; {', '.join(lacking)} is missing" if lacking else ""
+            self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {_listed(step.args)}{missing}")
+        self._words(action.name, step.args, where)
+
+    def _words(self, action: str, args: Mapping[str, Any], where: str) -> None:
+        """An argument that may be one of some words only, and is none of them, would be refused in every case."""
+        for name, words in self.catalogue[action].args.items():
+            raw = args.get(name)
+            if isinstance(words, list) and isinstance(raw, str) and not computed(raw) and raw not in words:
+                self._fail(f"{where}: {name} of {action} cannot be {raw!r}; {instead(raw, words)}")
+
+    def _queue(self, queue: str, where: str) -> None:
+        """Raise for a queue that the escalation does not know."""
+        self._text("escalate", "verdict", self.known, where)
+        escalation = self.pack.escalation
+        self._text(str(escalation.action), "action", self.known, "escalation")
+        given = {name: queue if raw == "=queue" else raw for name, raw in escalation.args.items()}
+        self._words(str(escalation.action), given, where)
 
     def _seen(self, fields: Sequence[str], where: str) -> None:
         for field in fields:
@@ -166,135 +194,43 @@ class Compiler:
             for personal in sorted(PERSONAL.intersection(field.split("."))):
                 self._fail(f"{where}: {personal!r} identifies or locates a person, and no model may see it; remove it")
 
-    def _book(self, book: Book) -> None:
-        self._at("book")
-        if book.event not in self.pack.trigger.events or book.tool not in self.tools:
-            self._fail(f"book: {book.event} must be an event of the pack and {book.tool} a read tool")
-        self._expression(book.rank, self.known, "book")
-        self._says(book.says, self.known, "book")
-
-    def _option(self, option: Option, known: frozenset[str] | set[str], where: str) -> None:
-        self._expression(option.when, known, where)
-        self._says(option.otherwise, known, where)
-        self._each(option.choose, known, where)
-        here = known | option.choose.keys()
-        self._says(option.says, here, where)
-        for raw in option.consumes.values():
-            self._value(raw, here, where)
-        self._way(option, here, where)
-
-    def _way(self, way: Way, known: Collection[str], where: str) -> None:
-        for verdict in (way.end, "escalate" if way.escalate else None):
-            if verdict and verdict not in self.pack.verdicts:
-                self._fail(f"{where} ends in the unknown verdict {verdict!r}; {instead(verdict, self.pack.verdicts)}")
-        if way.escalate:
-            self._queue(way.escalate, where)
-        self._cited(way.cites, where)
-        self._value(way.part, known, where)
-        for step in way.do:
-            self._step(step, known, where)
-
-    def _step(self, step: Step, known: Collection[str], where: str) -> None:
-        if (step.action is None) == (step.procedure is None):
-            self._fail(f"{where}: a step names either an action or a procedure")
-        self._each(step.each, known, where)
-        here = {*known, *step.each}
-        self._expression(step.if_, here, where)
-        for raw in step.args.values():
-            self._value(raw, here, where)
-        self._cited(step.cites, where)
-        if step.procedure is not None:
-            if step.procedure not in self.pack.procedures:
-                known_ = instead(step.procedure, self.pack.procedures)
-                self._fail(f"{where} uses the unknown procedure {step.procedure!r}; {known_}")
-            for inner in self.pack.procedures[step.procedure].do:
-                if inner.procedure:
-                    self._fail(f"procedure {step.procedure} calls another procedure; write its steps out")
-                given = {name: step.args.get(raw[1:], raw) if _computed(raw) else raw for name, raw in inner.args.items()}
-                self._step(inner, {*here, *step.args}, f"procedure {step.procedure}")
-                self._words(str(inner.action), given, where)
-            return
-        self._action(str(step.action), where)
-        action = self.catalogue[str(step.action)]
-        if step.args.keys() != action.args.keys():
-            lacking = [name for name in action.args if name not in step.args]
-            missing = f"; {', '.join(lacking)} is missing" if lacking else ""
-            given_ = ", ".join(step.args) or "nothing"
-            self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {given_}{missing}")
-        self._words(action.name, step.args, where)
-
-    def _words(self, action: str, args: Mapping[str, Any], where: str) -> None:
-        """An argument that may be one of some words only, and is none of them, would be refused in every case."""
-        for name, raw in args.items():
-            words = self.catalogue[action].args[name]
-            if isinstance(words, list) and isinstance(raw, str) and not _computed(raw) and raw not in words:
-                self._fail(f"{where}: {name} of {action} cannot be {raw!r}; {instead(raw, words)}")
-
-    def _queue(self, queue: str, where: str) -> None:
-        """Raise for a queue that the escalation does not know."""
-        if "escalate" not in self.pack.verdicts:
-            self._fail(f"{where} escalates, and there is no verdict 'escalate'; add it")
-        escalation = self.pack.escalation
-        self._action(str(escalation.action), "escalation")
-        given = {name: queue if raw == "=queue" else raw for name, raw in escalation.args.items()}
-        known = self.catalogue[str(escalation.action)].args
-        self._words(str(escalation.action), {name: raw for name, raw in given.items() if name in known}, where)
-
-    def _action(self, name: str, where: str) -> None:
-        if name not in self.catalogue:
-            self._fail(f"{where} uses the unknown action {name!r}; {instead(name, self.catalogue)}")
-
-    def _cited(self, clauses: Sequence[str], where: str) -> None:
-        for clause in clauses:
-            if clause not in self.clauses:
-                self._fail(f"{where} cites {clause!r}, which no policy has; {instead(clause, self.clauses)}")
-
-    def _each(self, each: Mapping[str, str], known: Collection[str], where: str) -> None:
-        for source in each.values():
-            self._expression(source, known, where)
-
-    def _value(self, raw: Any, known: Collection[str], where: str) -> None:
+    def _value(self, raw: Any, known: _Names, where: str) -> None:
         if isinstance(raw, dict) and raw.keys() == {"draft"}:
-            if raw["draft"] not in self.pack.drafts:
-                self._fail(f"{where} uses the unknown draft {raw['draft']!r}; {instead(str(raw['draft']), self.pack.drafts)}")
+            self._known(str(raw["draft"]), self.pack.drafts, f"{where} uses the unknown draft")
             self._says(self.pack.drafts[raw["draft"]], known, f"{where}, draft {raw['draft']}")
-        if _computed(raw):
+        if computed(raw):
             self._expression(raw[1:].strip(), known, where, raw)
 
-    def _says(self, source: str, known: Collection[str], where: str) -> None:
-        template = Template.compile(source, f"{self.place}: {where}")
-        for piece in template.pieces:
-            if isinstance(piece, Expression):
-                self._require(piece, known, where)
-                self.pack.expressions[piece.source] = piece
-        self.pack.templates[source] = template
+    def _says(self, source: str, known: _Names, where: str) -> None:
+        pieces = enumerate(_HOLE.split(source))
+        said = [self._expression(piece, known, where) if place % 2 else piece for place, piece in pieces]
+        self.pack.templates[source] = Template(said)
 
-    def _expression(self, source: str, known: Collection[str], where: str, computed: str = "") -> None:
-        """Compile an expression; `computed` is the value, with its =, that it is of."""
+    def _expression(self, source: str, known: _Names, where: str, value: str = "") -> Expression:
+        """Compile an expression; `value` is the computed value, with its =, that it is of."""
         expression = self.pack.expressions.get(source) or compile_condition(source, f"{self.place}: {where}")
-        self._require(expression, known, where)
-        self.pack.expressions[computed or source] = expression
-
-    def _require(self, expression: Expression, known: Collection[str], where: str) -> None:
-        unknown = unknown_name(expression, known, self.clauses)
-        if unknown:
+        self.pack.expressions[value or source] = expression
+        if unknown := unknown_name(expression, known, self.clauses):
             self._fail(f"{where}: {unknown}")
         for function, name in _PLAN_CALL.findall(expression.source):
-            there: Collection[str] = self.findings if function == "unmet" else self.catalogue
-            if name not in there:
-                kind = "finding" if function == "unmet" else "action"
-                self._fail(f"{where}: «{expression.source}» asks for the unknown {kind} {name!r}; {instead(name, there)}")
+            kind, there = ("finding", self.pack.all_findings) if function == "unmet" else ("action", self.catalogue)
+            self._known(name, there, f"{where}: «{expression.source}» asks for the unknown {kind}")
+        return expression
+
+    def _known(self, name: str, there: Collection[str], before: str, after: str = "") -> None:
+        if name not in there:
+            self._fail(f"{before} {name!r}{after}; {instead(name, there)}")
 
     def _at(self, *path: str | int) -> None:
         """What is looked at from now on, for the sentence where something is wrong with it."""
-        self.place = f"{self.file}, line {line_of(self.written, (*self.inside, *path))}"
+        self.place = f"{self.written.file.name}, line {line_of(self.written, (*self.inside, *path))}"
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, sentence: str) -> NoReturn:
         raise BadInput(f"{self.place}: {sentence.rstrip('.')}; fix the pack")
 
 
-def _computed(raw: Any) -> bool:
-    return isinstance(raw, str) and raw.startswith("=")
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(names) or "nothing"
 
 
 def line_of(pack: YamlDocument, path: Sequence[str | int]) -> int:
@@ -324,7 +260,7 @@ def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], claus
             raise BadInput(f"{file}: {event} is an event of the parts {' and '.join(handled_by)}; leave it to one of them")
     inside: dict[tuple[str, ...], Pack] = {("parts", name): part for name, part in pack.parts.items()} or {(): pack}
     for place, part in inside.items():
-        Compiler(part, place, written, file.name, catalogue, tools, clauses).run()
+        Compiler(part, place, written, catalogue, tools, clauses).run()
     return pack
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from models.answers import object_schema
 from models.calls import Question
 from nodes.reasoning.prompt_context import PromptView
 
@@ -21,12 +22,12 @@ HAND_OVER, OWN_PLAN = "hand_over", "own_plan"
 def plan_schema(view: PromptView) -> Schema:
     """A plan of the model's own: reasons, verdict, queue, actions, letters."""
     actions = [schema for one in view.actions if (schema := _action(one, view))]
-    return _object(
+    return object_schema(
         {
             "reasons": _reasons(view),
             "verdict": _one_of(list(view.verdicts)),
             "queue": _one_of(view.queues, or_none=True),
-            "actions": _list({"anyOf": actions} if actions else _object({}), MOST_ACTIONS if actions else 0),
+            "actions": _list({"anyOf": actions} if actions else object_schema({}), MOST_ACTIONS if actions else 0),
             **_words(view),
         }
     )
@@ -34,10 +35,9 @@ def plan_schema(view: PromptView) -> Schema:
 
 def choice_schema(view: PromptView) -> Schema:
     """A choice among the plans that follow from the rules, another plan, or one more read before it."""
-    read = {"read": _one_of(list(view.reads), or_none=True)} if view.reads else {}
-    return _object(
+    return object_schema(
         {
-            **read,
+            **({"read": _one_of(list(view.reads), or_none=True)} if view.reads else {}),
             "reasons": _reasons(view),
             "choice": _one_of([*(plan["id"] for plan in view.plans), OWN_PLAN, HAND_OVER]),
             "queue": _one_of(view.queues, or_none=True),
@@ -50,15 +50,15 @@ def _reasons(view: PromptView) -> Schema:
     observations: Schema = {"type": "integer", "enum": [one["seq"] for one in view.evidence]}
     clauses = _one_of([clause["id"] for clause in view.clauses])
     reason = {"says": _TEXT, "observations": _list(observations, least=1), "clauses": _list(clauses, least=1)}
-    return _list(_object(reason), MOST_REASONS, least=1)
+    return _list(object_schema(reason), MOST_REASONS, least=1)
 
 
 def _words(view: PromptView) -> Schema:
     """What else is said, in the same words for both; the steps that letters are for count from 1."""
     alternative = {"option": _TEXT, "for": _one_of([finding["id"] for finding in view.findings] or [""]), "lost_because": _TEXT}
     return {
-        "letters": _list(_object({"step": {"type": "integer"}, "text": _TEXT}), MOST_LETTERS if view.letters else 0),
-        "alternatives": _list(_object(alternative), MOST_ALTERNATIVES),
+        "letters": _list(object_schema({"step": {"type": "integer"}, "text": _TEXT}), MOST_LETTERS if view.letters else 0),
+        "alternatives": _list(object_schema(alternative), MOST_ALTERNATIVES),
         "summary": _TEXT,
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
     }
@@ -76,7 +76,7 @@ def _action(action: Mapping[str, Any], view: PromptView) -> Schema | None:
             args[name] = {"type": "integer"}
         elif kind != "text":
             args[name] = _TEXT if kind == "id" else _one_of(kind)
-    return _object({"action": _one_of([action["name"]]), "args": _object(args)})
+    return object_schema({"action": _one_of([action["name"]]), "args": object_schema(args)})
 
 
 _TEXT: Schema = {"type": "string"}
@@ -88,10 +88,6 @@ def _one_of(words: Sequence[str], or_none: bool = False) -> Schema:
 
 def _list(of: Schema, most: int = 20, least: int = 0) -> Schema:
     return {"type": "array", "items": of, "minItems": least, "maxItems": most}
-
-
-def _object(properties: Schema) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 class FirstPlan:

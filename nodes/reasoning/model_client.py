@@ -1,4 +1,4 @@
-"""Asking a model on behalf of a run: its prompt, within budgets, kept in the ledger, and not again what was answered.
+"""Asking a model on behalf of a run: within budgets, kept in the ledger, and not again what was answered.
 
 A question has no effect on the world, so it need not be asked exactly once. It is written down before it is sent; a run that
 comes back to it after a crash takes the answer that is there, and what was never answered counts with all it could have cost.
@@ -14,12 +14,6 @@ from errors import NoAnswer, Refused
 from ledger.base import Ledger
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent, check_budgets
 from models.calls import Limits, Model, Question
-from models.masking import Masks
-from models.prompts import Prompt, block
-from nodes.reasoning.answers import Schema
-from nodes.reasoning.prompt_context import PromptView, redacted
-from nodes.review import args_without_words
-from nodes.state import Task
 
 #: Questions of one purpose in one look of a run: three drafts, and one more read. What was cut off by a crash counts.
 MOST_ASKED = 4
@@ -74,16 +68,16 @@ class Asker:
             reserved_tokens=reads + writes, cost_cents=self._cents(reads, writes),
         )  # fmt: skip
         limits = self._limits
+        budgets: dict[str, Any] = {
+            "run_tokens": limits.run_tokens,
+            "day_tokens": limits.day_tokens,
+            "day_cents": limits.day_cents,
+        }
         try:
             with self._counting:
                 self._today = {key: one for key, one in self._today.items() if one.at.date() == call.at.date()}
-                check_budgets(
-                    call, Spent(), Spent.by(self._today.values()),
-                    run_tokens=limits.run_tokens, day_tokens=limits.day_tokens, day_cents=limits.day_cents,
-                )  # fmt: skip
-                begun = ledger.begin_model_call(
-                    call, run_tokens=limits.run_tokens, day_tokens=limits.day_tokens, day_cents=limits.day_cents
-                )
+                check_budgets(call, Spent(), Spent.by(self._today.values()), **budgets)
+                begun = ledger.begin_model_call(call, **budgets)
                 self._today[call.call_id] = begun
                 return begun
         except Refused as refused:
@@ -96,50 +90,3 @@ class Asker:
 
     def _cents(self, reads: int, writes: int) -> float:
         return (reads * self._limits.price_input + writes * self._limits.price_output) / _MILLION
-
-
-_AGAIN = "Your last answer was not one JSON object of the form asked for. Answer with that object and nothing else."
-_REFUSED = "Your last answer did not pass the check. What it was and why it did not pass is in these blocks; answer again."
-_REMARK = "A person asked to look again, with this remark:"
-
-
-class ModelClient:
-    """Asks one model with one prompt."""
-
-    def __init__(self, model: Model, prompt: Prompt, purpose: str, limits: Limits, tone: str) -> None:
-        self._asker, self._prompt, self._purpose, self._tone = Asker(model, limits), prompt, purpose, tone
-        #: of a draft: which model, and by which prompt
-        self.by: Mapping[str, str] = {"model": model.name, "prompt": prompt.label}
-
-    def ask(self, task: Task, view: PromptView, schema: Schema) -> Mapping[str, Any]:
-        """The answer, asked for a second time where the first was of no form. Raises NoAnswer."""
-        assert task.ledger is not None, "a model is asked on behalf of a run"
-        objections = self._objections(task, view)
-        try:
-            return self._asker.ask(self._question(task, view, schema, objections), task.ledger, task.run_id, task.look)
-        except NoAnswer as failed:
-            if failed.kind != "malformed":
-                raise
-        again = "\n\n".join([objections, _AGAIN]).strip()
-        return self._asker.ask(self._question(task, view, schema, again), task.ledger, task.run_id, task.look)
-
-    def _question(self, task: Task, view: PromptView, schema: Schema, objections: str) -> Question:
-        tone = (task.case.pack.model.tone if task.case.pack.model else "") or self._tone
-        system, user = self._prompt.filled(sight=view.text(), objections=objections, tone=tone)
-        return Question(purpose=self._purpose, prompt=self._prompt.label, system=system, user=user, schema=schema)
-
-    def _objections(self, task: Task, view: PromptView) -> str:
-        masks, blocks = Masks(), list[str]()
-        if task.refused is not None:
-            why = [redacted(one, view) for one in task.objections]
-            what = {
-                "verdict": task.refused["verdict"],
-                "actions": [
-                    redacted(f"{step['name']} {args_without_words(step, task.catalogue)}", view) for step in task.refused["plan"]
-                ],
-                "reasons": [one["says"] for one in task.refused["reasons"]],
-            }
-            blocks += [_REFUSED, block("refused answer", masks.mask_all(what)), block("objections", masks.mask_all(why))]
-        if task.remark:
-            blocks += [_REMARK, block("remark", masks.mask_all(redacted(task.remark, view)))]
-        return "\n\n".join(blocks)

@@ -6,42 +6,46 @@ objections, are redacted.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import orjson
 
 from ledger.records import NewObservation, Observation, ObservationKind
-from models.masking import Masks, leaks
+from models.masking import Masks
 from models.prompts import block
 from nodes.case import LONGEST_SAID, ShownAs, shown
 from nodes.derivation import Plan, queues
-from nodes.pack import ExtraRead, ModelView, Option, Way
+from nodes.pack import ModelView, Option, PackPart
 from nodes.quoting import quotable
 from nodes.state import Task
 from systems.calls import Call
-from systems.catalogue import ADDRESS_FIELDS, ArgumentType
+from systems.catalogue import ADDRESS_FIELDS
 from systems.conditions import Expression, Unknown
 
 MOST_ELEMENTS = 40
 MOST_CHARACTERS = 1_500
 
-#: field -> the fields inside it; none inside: it is shown if it is no record
-Fields = dict[str, "Fields"]
 
-
-def allowed(value: Any, fields: Iterable[str]) -> Any:
+def allowed(value: Any, fields: Sequence[str]) -> Any:
     """A fact with nothing but these fields, dotted into records and lists: `lines.sku`. None where nothing is left.
 
     A list with more elements than fit ends with a text that says so.
     """
-    tree: Fields = {}
+    if isinstance(value, list):
+        more = [f"and {len(value) - MOST_ELEMENTS} more"] if len(value) > MOST_ELEMENTS else []
+        return [*(allowed(one, fields) for one in value[:MOST_ELEMENTS]), *more]
+    if not fields:
+        return None if isinstance(value, Mapping) else value[:MOST_CHARACTERS] if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        return None  # something else than the record that the pack speaks of
+    inside: dict[str, list[str]] = {}
     for path in fields:
-        inside = tree
-        for name in path.split("."):
-            inside = inside.setdefault(name, {})
-    return _allowed(value, tree)
+        name, _, rest = path.partition(".")
+        inside.setdefault(name, []).extend([rest] if rest else [])
+    return {name: allowed(value[name], rest) for name, rest in inside.items() if name in value}
 
 
 def texts(value: Any) -> Iterable[str]:
@@ -57,28 +61,21 @@ def texts(value: Any) -> Iterable[str]:
                 yield from texts(inner)
 
 
-def _allowed(value: Any, fields: Fields) -> Any:
-    if isinstance(value, list):
-        more = [f"and {len(value) - MOST_ELEMENTS} more"] if len(value) > MOST_ELEMENTS else []
-        return [*(_allowed(one, fields) for one in value[:MOST_ELEMENTS]), *more]
-    if isinstance(value, Mapping):
-        return {name: _allowed(value[name], inner) for name, inner in fields.items() if name in value} if fields else None
-    if fields:
-        return None  # something else than the record that the pack speaks of
-    return value[:MOST_CHARACTERS] if isinstance(value, str) else value
-
-
 #: bytes of what was read, on the rail
 MOST_BYTES = 4_000
 
 
 def may_read(task: Task) -> dict[str, Call]:
     """What a model may ask for: in a look once, and what the arguments are known of."""
-    model = task.case.pack.model
+    model, calls = task.case.pack.model, dict[str, Call]()
     if model is None or task.reader is None or any("read" in one.evidence for one in task.rail):
-        return {}
-    calls = {name: Call(read.tool, args) for name, read in model.may_read.items() if (args := _args(task, read))}
-    return {name: call for name, call in calls.items() if None not in call.args.values() and [] not in call.args.values()}
+        return calls
+    for name, read in model.may_read.items():
+        with suppress(Unknown):
+            args = {key: task.case.value(raw) for key, raw in read.args.items()}
+            if None not in args.values() and [] not in args.values():
+                calls[name] = Call(read.tool, args)
+    return calls
 
 
 def read_more(task: Task, name: str) -> Task:
@@ -95,13 +92,6 @@ def read_more(task: Task, name: str) -> Task:
     evidence = {"tool": call.tool, "read": name, "value": value}
     said = NewObservation("propose", kind, f"A model asked for {name}, {call.tool}: {found}", evidence)
     return replace(task, rail=[*task.rail, *task.ledger.observe(task.run_id, [said])])
-
-
-def _args(task: Task, read: ExtraRead) -> Mapping[str, Any] | None:
-    try:
-        return {key: task.case.value(raw) for key, raw in read.args.items()}
-    except Unknown:
-        return None
 
 
 #: the fields that are blocks of the prompt, in their order
@@ -156,20 +146,14 @@ class PromptView:
     def known(self) -> frozenset[str]:
         """What a sentence of the model may quote; see `nodes.quoting`."""
         values = [clause["values"] for clause in self.clauses]
-        quoted = quotable(self.case, self.facts, self.findings, self.evidence, self.plans, self.risks, values)
         said = [*(clause["text"] for clause in self.clauses), *self.letters.values()]
+        quoted = quotable(self.case, self.facts, self.findings, self.evidence, self.plans, self.risks, values, said)
         words = [*self.names, *(one["id"] for one in (*self.findings, *self.clauses, *self.plans))]
-        return quoted.union(*map(_quotable, said)) | {word.lower() for word in words}
+        return quoted | {word.lower() for word in words}
 
     def text(self) -> str:
         """The blocks of the prompt; what there is nothing of is left out."""
         return "\n\n".join(block(name, value) for name in _BLOCKS if (value := getattr(self, name)))
-
-
-@lru_cache(maxsize=1_000)
-def _quotable(text: str) -> frozenset[str]:
-    """Of texts that are the same in case after case."""
-    return quotable(text)
 
 
 NOT_SHOWN = "[not shown]"
@@ -228,7 +212,7 @@ def prompt_view(task: Task, plans: Sequence[Plan] = ()) -> PromptView:
     shown_texts = set(texts(facts))
     hidden = {cut for one in read if one not in shown_texts for cut in (one, one[:LONGEST_SAID]) if len(cut) >= _LEAST_HIDDEN}
     return PromptView(
-        **_masked(view, masks), names=frozenset({*pack.verdicts, *pack.actions}),
+        **masks.mask_all(view), names=frozenset({*pack.verdicts, *pack.actions}),
         hidden=sorted(hidden, key=lambda one: (-len(one), one)), retold=retold, masks=masks,
     )  # fmt: skip
 
@@ -240,23 +224,6 @@ def redacted(text: str, view: PromptView) -> str:
     if not view.hidden:
         return text
     return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, view.hidden))})(?!\w)", NOT_SHOWN, text)
-
-
-def _masked(value: Any, masks: Masks) -> Any:
-    """As `Masks.mask_all`; texts that are the same in case after case, such as clauses, are looked through once."""
-    match value:
-        case str():
-            return value if _harmless(value) else masks.mask(value)
-        case dict():
-            return {name: _masked(inner, masks) for name, inner in value.items()}
-        case list():
-            return [_masked(inner, masks) for inner in value]
-    return value
-
-
-@lru_cache(maxsize=10_000)
-def _harmless(text: str) -> bool:
-    return not leaks(text)
 
 
 def _facts(task: Task, model: ModelView) -> dict[str, Any]:
@@ -281,19 +248,15 @@ def _only_what_is_seen(known: set[str]) -> ShownAs:
 def _says(task: Task, finding: Mapping[str, Any], shown_as: ShownAs) -> str:
     if finding["lacking"]:
         return "This is not known, because something could not be read."
-    source = next(one.says for findings in task.case.pack.findings.values() for one in findings if one.id == finding["id"])
-    return task.case.sentence(source, finding["about"], shown_as)
+    return task.case.sentence(task.case.pack.all_findings[finding["id"]].says, finding["about"], shown_as)
 
 
 def _finding(task: Task, finding: Mapping[str, Any], says: str, shown_as: ShownAs) -> dict[str, Any]:
-    options: Sequence[Option] = task.case.pack.options.get(finding["id"], ())
-    what = [
-        {
-            "option": option.id,
-            "if_it_does_not_work": "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], shown_as),
-        }
-        for option in options
-    ]
+    def otherwise(option: Option) -> str:
+        return "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], shown_as)
+
+    options = task.case.pack.options.get(finding["id"], ())
+    what = [{"option": option.id, "if_it_does_not_work": otherwise(option)} for option in options]
     return {"id": finding["id"], "says": says, "options": what}
 
 
@@ -302,13 +265,10 @@ def _evidence(line: Observation, retold: Mapping[str, str]) -> dict[str, Any] | 
     match line.kind:
         case "finding":
             says = retold.get(line.text, NOT_SHOWN)
-        case "read" | "missing" if "tool" in line.evidence:
-            name = line.evidence.get("fact") or line.evidence.get("read", "")
-            says = (
-                f"{line.evidence['tool']} was read: {name}"
-                if line.kind == "read"
-                else f"{line.evidence['tool']} could not be read"
-            )
+        case "read" if "tool" in line.evidence:
+            says = f"{line.evidence['tool']} was read: {line.evidence.get('fact') or line.evidence.get('read', '')}"
+        case "missing" if "tool" in line.evidence:
+            says = f"{line.evidence['tool']} could not be read"
         case "policy" | "prediction":
             says = line.text
         case _:
@@ -317,28 +277,25 @@ def _evidence(line: Observation, retold: Mapping[str, str]) -> dict[str, Any] | 
 
 
 def _plan(task: Task, plan: Plan, seen: Collection[str]) -> dict[str, Any]:
-    def argument(value: Any, kind: ArgumentType) -> Any:
-        return value if kind != "id" or value in seen else NOT_SHOWN  # other words are those of the catalogue
-
     steps = []
     for step, action in enumerate(plan.draft["plan"]):
         kinds = task.catalogue[action["name"]].args
         args = {
-            name: argument(value, kinds[name]) for name, value in action["args"].items() if kinds[name] not in ("text", "address")
+            name: NOT_SHOWN if kinds[name] == "id" and value not in seen else value  # other words are those of the catalogue
+            for name, value in action["args"].items()
+            if kinds[name] not in ("text", "address")
         }
         letter = {"letter": plan.letters[step].draft} if step in plan.letters else {}
         steps.append({"step": step + 1, "action": action["name"], "args": args, "for": action["for"], **letter})
     lost = [{"option": one["option"], "for": one["for"]} for one in plan.draft["alternatives"]]
-    return {
-        "id": plan.id, "says": plan.says, "verdict": plan.draft["verdict"], "steps": steps, "cites": plan.draft["cites"],
-        "options_that_lost": lost,
-    }  # fmt: skip
+    told = {name: plan.draft[name] for name in ("verdict", "cites")}
+    return {"id": plan.id, "says": plan.says, **told, "steps": steps, "options_that_lost": lost}
 
 
 def _rules(task: Task) -> dict[str, Any]:
     """What the pack says may be done about what was found, in its own words; no value of the case is in it."""
 
-    def written(ways: Sequence[Way]) -> list[Any]:
+    def written(ways: Iterable[PackPart]) -> list[Any]:
         return [way.model_dump(by_alias=True, exclude_defaults=True) for way in ways]
 
     pack = task.case.pack
@@ -346,6 +303,6 @@ def _rules(task: Task) -> dict[str, Any]:
     return {
         "options": {finding: written(pack.options[finding]) for finding in found if finding in pack.options},
         "conclusions": written(pack.conclusions),
-        "procedures": {name: one.model_dump(by_alias=True, exclude_defaults=True) for name, one in pack.procedures.items()},
+        "procedures": dict(zip(pack.procedures, written(pack.procedures.values()), strict=True)),
         "names": dict(pack.let),
     }

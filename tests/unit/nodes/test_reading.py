@@ -30,7 +30,7 @@ class Unsure:
 
 def reads(answer: dict[str, Any] | NoAnswer, phrasebook: Unsure) -> tuple[ModelReads, ScriptedModel, MemoryLedger]:
     model, ledger = ScriptedModel(lambda question: answer), MemoryLedger()
-    return ModelReads(phrasebook, model, {"understand": Prompt.load("understand")}, Limits(), ledger), model, ledger
+    return ModelReads(phrasebook, model, Prompt.load("understand"), Limits(), ledger), model, ledger
 
 
 def test_what_a_model_reads_is_marked_masked_and_remembered() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nodes.functions.stock import Claims, MissingCollection, promised_latest_first
+from nodes.functions.stock import MissingCollection, RecordFunctions, promised_latest_first
 from systems.records import Records
 from tests.engine import a_customer, a_line, an_order
 
@@ -16,7 +16,7 @@ def claim(order_id: str, customer_id: str = "C-1", promised_at: str = EARLY, lin
     return {**a_line(line_id), "order_id": order_id, "customer_id": customer_id, "promised_at": promised_at}
 
 
-def claims(orders: Any = (), customers: Any = (), missing: tuple[str, ...] = ()) -> Claims:
+def claims(orders: Any = (), customers: Any = (), missing: tuple[str, ...] = ()) -> RecordFunctions:
     records = Records()
     records.add("oms.orders", orders)
     records.add("crm.customers", customers)
@@ -25,7 +25,7 @@ def claims(orders: Any = (), customers: Any = (), missing: tuple[str, ...] = ())
         if collection in missing:
             raise MissingCollection(f"{collection} was not read")
 
-    return Claims(records, needs, TIERS)
+    return RecordFunctions(records, needs, {"OMN_1": {"tiers": TIERS}}, "", "")
 
 
 PEOPLE = [a_customer(customer_id=f"C-{name}", tier=name) for name in TIERS]

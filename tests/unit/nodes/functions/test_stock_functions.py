@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nodes.case import PlanSoFar
-from nodes.functions.stock import MissingCollection, Stock
+from nodes.functions.stock import MissingCollection, RecordFunctions
 from systems.records import Records
 from tests.engine import AS_OF, a_line, a_stock
 
@@ -16,7 +16,7 @@ TWO = [a_line("1", "A"), a_line("2", "B")]
 
 def company(
     stock: Any = (), items: Any = (), km: Any = None, missing: tuple[str, ...] = (), plan: PlanSoFar | None = None
-) -> Stock:
+) -> RecordFunctions:
     records = Records()
     records.add("wms.stock", stock)
     records.add("wms.locations", [{"location": place, "type": kind, "km_to": (km or {}).get(place)} for place, kind in PLACES])
@@ -26,7 +26,7 @@ def company(
         if collection in missing:
             raise MissingCollection(f"{collection} was not read")
 
-    return Stock(records, needs, TRUST, AS_OF, "O-1", lambda: plan.taken if plan else {})
+    return RecordFunctions(records, needs, {"STK_2": TRUST}, AS_OF, "O-1", lambda: plan.taken if plan else {})
 
 
 def names(places: Any) -> list[str]:
