@@ -43,7 +43,10 @@ class _Fields(_CompanyEntry):
     about: Mapping[str, str] = {}
     fields: Mapping[str, Kind] = {}
     marks: tuple[str, ...] = ()
+    kept: Mapping[str, Literal["flag", "whole", "moment"]] = {}
     not_negative: tuple[str, ...] = ()
+    checks: Mapping[str, str] = {}
+    distinct: Mapping[str, tuple[str, ...]] = {}
     index: tuple[str, ...] = ()
     writes: Mapping[str, WriteTool] = {}
 

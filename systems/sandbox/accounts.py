@@ -10,11 +10,8 @@ from typing import Literal
 from sqlalchemy import select
 
 from errors import Refused
-from systems.sandbox import tables as t
-from systems.sandbox.database import Row
+from systems.sandbox import database as db
 from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work
-
-_GOOD_FOR = timedelta(days=7)
 
 # Payments
 
@@ -22,46 +19,43 @@ _GOOD_FOR = timedelta(days=7)
 def reauthorize(work: Work, order_id: Id, amount_cents: Cents) -> None:
     """Authorize an amount again for an order that is not cancelled, for seven days."""
     moment = _chargeable(work, order_id)
-    granted = {"amount_cents": amount_cents, "status": "authorized", "authorized_at": moment, "expires_at": moment + _GOOD_FOR}
-    work.add(t.AUTHORIZATIONS, auth_id=work.new_id("au"), order_id=order_id, **granted)
+    granted = {"amount_cents": amount_cents, "status": "authorized", "authorized_at": moment}
+    expires_at = moment + timedelta(days=7)
+    work.add(db.AUTHORIZATIONS, auth_id=work.new_id("au"), order_id=order_id, **granted, expires_at=expires_at)
 
 
 def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
     """Capture an amount of an order's live authorization, at most what is left of it."""
     moment = _chargeable(work, order_id)
-    live = [row for row in work.rows(t.AUTHORIZATIONS, order_id=order_id) if _live(row, moment)]
+    granted = [row for row in work.rows(db.AUTHORIZATIONS, order_id=order_id) if row["status"] == "authorized"]
+    live = [row for row in granted if row["expires_at"] is None or row["expires_at"] > moment]
     left = {row["auth_id"]: (row["amount_cents"] or 0) - row["captured_cents"] for row in live}
     fitting = [row for row in live if left[row["auth_id"]] >= amount_cents]
     if not fitting:
         best = max(left.values(), default=0)
         raise Refused(f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best}).")
-    work.change(t.AUTHORIZATIONS, fitting[-1], captured_cents=fitting[-1]["captured_cents"] + amount_cents)
+    work.change(db.AUTHORIZATIONS, fitting[-1], captured_cents=fitting[-1]["captured_cents"] + amount_cents)
     charge = {"amount_cents": amount_cents, "status": "captured", "captured_at": moment, "refunded_cents": 0}
-    work.add(t.CHARGES, charge_id=work.new_id("ch"), order_id=order_id, **charge)
+    work.add(db.CHARGES, charge_id=work.new_id("ch"), order_id=order_id, **charge)
 
 
 def refund_charge(work: Work, charge_id: Id, amount_cents: Cents) -> None:
     """Refund of a captured charge, at most what was captured less what was refunded."""
-    charge = work.row(t.CHARGES, charge_id=charge_id)
+    charge = work.row(db.CHARGES, charge_id=charge_id)
     if charge["status"] != "captured":
         raise Refused(f"Charge {charge_id} is {charge['status']}; only a captured charge is refunded.")
     left = (charge["amount_cents"] or 0) - (charge["refunded_cents"] or 0)
     if amount_cents > left:
         raise Refused(f"Of charge {charge_id} {left} cents are left, so {amount_cents} cannot be refunded.")
     refunded = (charge["refunded_cents"] or 0) + amount_cents
-    work.change(t.CHARGES, charge, refunded_cents=refunded, status="refunded" if amount_cents == left else "captured")
+    work.change(db.CHARGES, charge, refunded_cents=refunded, status="refunded" if amount_cents == left else "captured")
 
 
 def _chargeable(work: Work, order_id: str) -> datetime:
     """The moment by which the order's payment lives, locked. Raises Refused for a cancelled order."""
-    if work.row(t.ORDERS, order_id=order_id)["status"] == "cancelled":
+    if work.row(db.ORDERS, order_id=order_id)["status"] == "cancelled":
         raise Refused(f"Order {order_id} is cancelled, so nothing is charged for it.")
-    return work.row(t.PAYMENTS, order_id=order_id)["clock_at"] or datetime.now(UTC)
-
-
-def _live(authorization: Row, moment: datetime) -> bool:
-    expires = authorization["expires_at"]
-    return authorization["status"] == "authorized" and (expires is None or expires > moment)
+    return work.row(db.PAYMENTS, order_id=order_id)["clock_at"] or datetime.now(UTC)
 
 
 # Customers and accounts
@@ -69,7 +63,7 @@ def _live(authorization: Row, moment: datetime) -> bool:
 
 def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words, text: Prose | None = None) -> None:
     """Write to a contact of an account that may be contacted, at an address that works."""
-    account = work.row(t.ACCOUNTS, account_id=account_id)
+    account = work.row(db.ACCOUNTS, account_id=account_id)
     if account["do_not_contact"] or account["legal_hold"]:
         raise Refused(f"Account {account_id} must not be contacted.")
     contact = next((one for one in account["contacts"] or () if one.get("contact_id") == contact_id), None)
@@ -82,7 +76,7 @@ def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words, t
 
 def flag_contact(work: Work, contact_id: Id, issue: Words) -> None:
     """Note what is wrong with a contact."""
-    holders = select(t.ACCOUNTS.c.account_id).where(t.ACCOUNTS.c.contacts.contains([{"contact_id": contact_id}]))
+    holders = select(db.ACCOUNTS.c.account_id).where(db.ACCOUNTS.c.contacts.contains([{"contact_id": contact_id}]))
     if work.connection.execute(holders).first() is None:
         raise Refused(f"There is no contact {contact_id}.")
     work.do("crm.contact_flags", contact_id, issue=issue)
@@ -90,10 +84,10 @@ def flag_contact(work: Work, contact_id: Id, issue: Words) -> None:
 
 def change_subscription(work: Work, subscription_id: Id, plan: Words) -> None:
     """Change the plan of an active subscription; the plan "cancelled" cancels it."""
-    subscription = work.row(t.SUBSCRIPTIONS, subscription_id=subscription_id)
+    subscription = work.row(db.SUBSCRIPTIONS, subscription_id=subscription_id)
     if subscription["status"] != "active":
         raise Refused(f"Subscription {subscription_id} is {subscription['status']}, so it cannot change.")
-    work.change(t.SUBSCRIPTIONS, subscription, **{"status" if plan == "cancelled" else "plan": plan})
+    work.change(db.SUBSCRIPTIONS, subscription, **{"status" if plan == "cancelled" else "plan": plan})
 
 
 def open_case(work: Work, queue: Words, subject_id: Id) -> None:
@@ -109,51 +103,47 @@ def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
 
     A held invoice may be paid, a rejected one may not.
     """
-    invoice = work.row(t.INVOICES, invoice_id=invoice_id)
+    invoice = work.row(db.INVOICES, invoice_id=invoice_id)
     if invoice["state"] in ("posted", "rejected"):
         raise Refused(f"Invoice {invoice_id} is {invoice['state']} already, so it cannot be paid.")
     if amount_cents > (invoice["total_cents"] or 0):
         raise Refused(f"Invoice {invoice_id} is over {invoice['total_cents']} cents, so {amount_cents} is too much.")
     if invoice["budget_id"] is not None:
-        budget = work.row(t.BUDGETS, budget_id=invoice["budget_id"])
+        budget = work.row(db.BUDGETS, budget_id=invoice["budget_id"])
         left = budget["remaining_cents"] or 0
         if left < amount_cents:
             raise Refused(f"Budget {invoice['budget_id']} has {left} cents left, and {amount_cents} are wanted.")
-        work.change(t.BUDGETS, budget, remaining_cents=left - amount_cents)
-    _take_as_invoiced(work, invoice)
-    work.change(t.INVOICES, invoice, state="posted", state_reason=None)
+        work.change(db.BUDGETS, budget, remaining_cents=left - amount_cents)
+    for line in work.rows(db.INVOICE_LINES, invoice_id=invoice_id) if invoice["po_id"] is not None else ():
+        for receipt in work.rows(db.RECEIPTS, po_id=invoice["po_id"], po_line=line["po_line"]):
+            work.change(db.RECEIPTS, receipt, qty_invoiced=(receipt["qty_invoiced"] or 0) + (line["qty"] or 0))
+    work.change(db.INVOICES, invoice, state="posted", state_reason=None)
     work.do("erp.payments", invoice_id, amount_cents=amount_cents)
 
 
 def expedite_po(work: Work, po_id: Id) -> None:
     """Have an inbound delivery come at its expedited date, with all that it brings, once."""
-    work.row(t.INBOUND, po_id=po_id)
-    for inbound in work.rows(t.INBOUND, po_id=po_id):
+    work.row(db.INBOUND, po_id=po_id)
+    for inbound in work.rows(db.INBOUND, po_id=po_id):
         if inbound["expedited"]:
             raise Refused(f"Delivery {po_id} is expedited already.")
         if inbound["expedited_eta"] is None:
             raise Refused(f"Delivery {po_id} cannot be expedited.")
-        work.change(t.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
+        work.change(db.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
 
 
 def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock", "scrap"]) -> None:
     """Post the receipt of a return, once; resellable units go back on the shelf, where the location keeps the SKU."""
-    returned = work.row(t.RETURNS, return_id=return_id)
+    returned = work.row(db.RETURNS, return_id=return_id)
     if returned["receipt_posted"]:
         raise Refused(f"The receipt of return {return_id} is posted already.")
     if disposition == "restock" and returned["condition"] != "resellable":
         raise Refused(f"Return {return_id} is {returned['condition']}, so it cannot be restocked.")
     restocked = {"sku": returned["sku"], "location": returned["location"]}
-    for stock in work.rows(t.STOCK, **restocked) if disposition == "restock" else ():
+    for stock in work.rows(db.STOCK, **restocked) if disposition == "restock" else ():
         if stock["on_hand"] is not None:  # what is not known stays so
-            work.change(t.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
-    work.change(t.RETURNS, returned, receipt_posted=True, disposition=disposition)
-
-
-def _take_as_invoiced(work: Work, invoice: Row) -> None:
-    for line in work.rows(t.INVOICE_LINES, invoice_id=invoice["invoice_id"]) if invoice["po_id"] is not None else ():
-        for receipt in work.rows(t.RECEIPTS, po_id=invoice["po_id"], po_line=line["po_line"]):
-            work.change(t.RECEIPTS, receipt, qty_invoiced=(receipt["qty_invoiced"] or 0) + (line["qty"] or 0))
+            work.change(db.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
+    work.change(db.RETURNS, returned, receipt_posted=True, disposition=disposition)
 
 
 #: the write tools of each system that are programs

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput
 from systems.company import COLLECTIONS
-from systems.sandbox import tables as t
+from systems.sandbox import database as db
 from systems.sandbox.database import Row, clean, create_schema, digest, engine_of, is_moment, rows_of
 
 Records = dict[str, list[Mapping[str, Any]]]
@@ -71,13 +71,13 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     if not is_moment(as_of):
         raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
     # One load at a time, so that two cannot claim the same SKU.
-    connection.execute(text(f"lock table {t.CLAIMS.fullname} in share row exclusive mode"))
-    known = connection.execute(select(t.LOADED.c.digest).where(t.LOADED.c.case_id == case_id)).scalar()
+    connection.execute(text(f"lock table {db.CLAIMS.fullname} in share row exclusive mode"))
+    known = connection.execute(select(db.LOADED.c.digest).where(db.LOADED.c.case_id == case_id)).scalar()
     if known == digest(records):
         return
     if known is not None:
         raise BadInput(f"Another case {case_id} is in the sandbox; give this one another id, or reset the sandbox.")
-    connection.execute(insert(t.LOADED).values(case_id=case_id, digest=digest(records)))
+    connection.execute(insert(db.LOADED).values(case_id=case_id, digest=digest(records)))
     fresh = _claim(connection, case_id, records)
     pickups = {str(order.get("pickup_location")) for order in records.get("oms.orders", ())}
     for location in records.pop("wms.locations", []):
@@ -112,7 +112,7 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
 def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[str, str]]:
     """Claim what the case speaks of; returns what no other case has spoken of yet."""
     claims = _claims(records)
-    query = select(t.CLAIMS).where(tuple_(t.CLAIMS.c.kind, t.CLAIMS.c.id).in_(list(claims)))
+    query = select(db.CLAIMS).where(tuple_(db.CLAIMS.c.kind, db.CLAIMS.c.id).in_(list(claims)))
     known = {(row["kind"], row["id"]): row for row in connection.execute(query).mappings()} if claims else {}
     for about, row in known.items():
         if row["digest"] != claims[about]:
@@ -124,16 +124,16 @@ def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[
     fresh = claims.keys() - known.keys()
     if fresh:
         rows = [{"kind": kind, "id": id_, "digest": claims[kind, id_], "case_id": case_id} for kind, id_ in fresh]
-        connection.execute(insert(t.CLAIMS), rows)
+        connection.execute(insert(db.CLAIMS), rows)
     return set(fresh)
 
 
 def _merge_location(connection: Connection, case_id: str, record: Mapping[str, Any], pickups: set[str]) -> None:
-    row = rows_of("wms.locations", record)[t.LOCATIONS][0]
-    this = t.LOCATIONS.c.location == row["location"]
-    known = connection.execute(select(t.LOCATIONS).where(this)).mappings().first()
+    row = rows_of("wms.locations", record)[db.LOCATIONS][0]
+    this = db.LOCATIONS.c.location == row["location"]
+    known = connection.execute(select(db.LOCATIONS).where(this)).mappings().first()
     if known is None:
-        connection.execute(insert(t.LOCATIONS).values(row))
+        connection.execute(insert(db.LOCATIONS).values(row))
         return
     if known["type"] != row["type"]:
         raise BadInput(
@@ -148,7 +148,7 @@ def _merge_location(connection: Connection, case_id: str, record: Mapping[str, A
             "they decide about it; reset the sandbox to load this one."
         )
     if merged != known["km_to"]:
-        connection.execute(update(t.LOCATIONS).where(this).values(km_to=merged))
+        connection.execute(update(db.LOCATIONS).where(this).values(km_to=merged))
 
 
 def _insert(connection: Connection, case_id: str, collection: str, found: list[Mapping[str, Any]]) -> None:
@@ -168,18 +168,18 @@ def _insert(connection: Connection, case_id: str, collection: str, found: list[M
 def _complete(connection: Connection, as_of: str, records: Records) -> None:
     """The company's own bookkeeping about what was loaded."""
     orders = [record["order_id"] for record in records.get("oms.orders", ())]
-    released = select(t.ORDERS.c.order_id).where(t.ORDERS.c.order_id.in_(orders), t.ORDERS.c.status == "ready")
+    released = select(db.ORDERS.c.order_id).where(db.ORDERS.c.order_id.in_(orders), db.ORDERS.c.status == "ready")
     # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
-    in_stock = t.ORDER_LINES.c.order_id.in_(released) & t.ORDER_LINES.c.backorder_po_id.is_(None)
-    connection.execute(update(t.ORDER_LINES).where(in_stock).values(reserved=True))
-    paid = t.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
-    connection.execute(update(t.PAYMENTS).where(paid & t.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
+    in_stock = db.ORDER_LINES.c.order_id.in_(released) & db.ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(db.ORDER_LINES).where(in_stock).values(reserved=True))
+    paid = db.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
+    connection.execute(update(db.PAYMENTS).where(paid & db.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
 def _publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
     """Put the event of a recorded exception on the feed, once; one at a time, so that none is seen before a lower number."""
     event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
-    row = upsert(t.EVENTS).values(source_id=case_id, event=clean(event))
+    row = upsert(db.EVENTS).values(source_id=case_id, event=clean(event))
     connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
 
 
