@@ -7,7 +7,7 @@ cannot be proposed, approved or executed.
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,24 +50,19 @@ def uncounted(
 
 
 def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath]) -> bool:
+    """Whether it is 0 or less, also of made-up arguments and records where it is computed."""
     if value.expression is None:
         return value.constant != FLAT and (type(value.constant) is not int or value.constant <= 0)
-    found = [_tried(value, args, binds, iter(numbers), word) for numbers, word in _TRIED]
-    return all(one is not None and one <= 0 for one in found)
-
-
-def _tried(
-    value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath], numbers: Iterator[int], word: int
-) -> int | None:
-    """What the expression says of made-up records; None where those do not do for it."""
-    source, names = value.expression.source if value.expression else "", dict[str, Any]()
-    for name, kind in args.items():
-        names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
-    for name, path in binds.items():
-        fields = re.findall(rf"\b{name}\.(\w+)", source)
-        names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
-    cents = _known(value, Scope(names))
-    return cents if type(cents) is int else None
+    found = []
+    for amounts, word in _TRIED:
+        numbers, names = iter(amounts), dict[str, Any]()
+        for name, kind in args.items():
+            names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
+        for name, path in binds.items():
+            fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
+            names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
+        found.append(_known(value, Scope(names)))
+    return all(type(one) is int and one <= 0 for one in found)
 
 
 MAX_ID_LENGTH = 100
@@ -75,6 +70,16 @@ MAX_TEXT_LENGTH = 4_000
 ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+#: which values an argument of a kind takes, and what a sentence calls them
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "id": (lambda value: _is_text(value, MAX_ID_LENGTH), f"text of 1 to {MAX_ID_LENGTH} characters"),
+    "text": (lambda value: _is_text(value, MAX_TEXT_LENGTH), f"text of 1 to {MAX_TEXT_LENGTH} characters"),
+    "cents": (lambda value: type(value) is int and 0 < value <= 10**12, "a whole number of cents above 0"),
+    "address": (
+        lambda value: isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys(),
+        f"an address with {', '.join(ADDRESS_FIELDS)}",
+    ),
+}
 #: what an action moves or costs (the head of actions.yaml says which is which)
 MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
 #: what a person may word otherwise without its being another action
@@ -153,8 +158,9 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            if problem := _problem(args[name], kind):
-                raise SendBack(f"{self.name}: {name} {problem}")
+            fits, wanted = _KINDS[kind] if isinstance(kind, str) else (kind.__contains__, f"one of {', '.join(kind)}")
+            if not fits(args[name]):
+                raise SendBack(f"{self.name}: {name} must be {wanted}")
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""
@@ -186,7 +192,7 @@ class Action:
         for path, value in self.effect:
             for spot in records.spots(path, seen.names):
                 with seen.binding({_CHANGED: spot.holder}):
-                    wanted.append((spot, value.of(lambda e: e.evaluate(seen))))
+                    wanted.append((spot, value.evaluate(seen)))
         return [change for spot, value in wanted if (change := spot.set(value))]
 
     @property
@@ -211,7 +217,7 @@ class Action:
         if self.undo is None:
             return None
         name, values = self.undo
-        args = {key: value.of(lambda e: e.evaluate(seen)) for key, value in values.items()}
+        args = {key: value.evaluate(seen) for key, value in values.items()}
         return None if None in args.values() else {"name": name, "args": args}
 
 
@@ -285,21 +291,13 @@ def _require_paths(args: Collection[str], binds: Mapping[str, RecordPath], effec
 def _known(value: Value, seen: Scope) -> Any:
     """The value, None where it is not known."""
     try:
-        return value.of(lambda e: e.evaluate(seen))
+        return value.evaluate(seen)
     except Unknown:
         return None
 
 
-def _problem(value: Any, kind: ArgumentType) -> str | None:
-    if isinstance(kind, list):
-        return None if value in kind else f"must be one of {', '.join(kind)}"
-    if kind == "cents":
-        return None if type(value) is int and 0 < value <= 10**12 else "must be a whole number of cents above 0"
-    if kind == "address":
-        well_formed = isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys()
-        return None if well_formed else f"must be an address with {', '.join(ADDRESS_FIELDS)}"
-    limit = MAX_ID_LENGTH if kind == "id" else MAX_TEXT_LENGTH
-    return None if isinstance(value, str) and 0 < len(value) <= limit else f"must be text of 1 to {limit} characters"
+def _is_text(value: Any, most: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= most
 
 
 def _shown(name: str, value: Any, kind: Any) -> str:

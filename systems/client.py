@@ -17,11 +17,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT
 
 from errors import OutcomeUnknown, Refused, TryAgain
-from systems.answers import Unusable, answer_of, error_of
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.company import READ_TOOLS
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
-from systems.connection import Connection, Session, is_closed, leaf
+from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, leaf
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""One connection to one system, for as long as it lasts."""
+"""One connection to one system, for as long as it lasts, and what comes back over it."""
 
 import asyncio
 import re
@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
+import orjson
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, CallToolResult, ToolListChangedNotification
 
-from errors import Refused, TryAgain
+from errors import BadInput, Refused, TryAgain
+from strict_json import require_kept, strict_json
 from systems.config import ListedTool, SystemConfig, listed_tool
 
 #: characters; what is shorter stands in many words
@@ -200,3 +202,51 @@ def _reason(error: BaseException, start_seconds: float) -> str:
     with suppress(AttributeError):
         return str(inside.strerror)  # type: ignore[attr-defined]  # OSError
     return str(inside) or type(inside).__name__
+
+
+# What comes back over it
+
+#: An answer longer than this is refused: it would not be evidence that a person could read.
+LIMIT_BYTES = 2_000_000
+
+ErrorKind = Literal["refused", "try_again", "unknown"]
+
+
+class Unusable(Exception):
+    """The answer is of no use; the text says why."""
+
+
+def answer_of(result: CallToolResult) -> dict[str, Any]:
+    """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or what no ledger can keep."""
+    text, value = "".join(block.text for block in result.content if block.type == "text"), result.structured_content
+    try:
+        if value is None and len(text) <= LIMIT_BYTES:
+            value = strict_json(text)
+        require_kept(value)
+        # the text counts beside structured content too
+        size = max(len(orjson.dumps(value)), len(text.encode("utf-8", "surrogatepass")))
+    except BadInput as error:
+        raise Unusable(f"its answer is {error}") from error
+    except orjson.JSONEncodeError as error:
+        raise Unusable(f"its answer holds what JSON cannot say ({error})") from error
+    if size > LIMIT_BYTES:
+        raise Unusable(f"its answer is longer than {LIMIT_BYTES:,} bytes")
+    if not isinstance(value, dict):
+        raise Unusable("its answer is not a JSON object")
+    return value
+
+
+def error_of(tool: str, result: CallToolResult) -> tuple[ErrorKind, str]:
+    """Kind and sentence of an answer that is an error.
+
+    A tool says its kind in structured content. Without that, an error with a text of its own is a refusal; one that
+    says only that the tool failed leaves open what it did.
+    """
+    content = result.structured_content if isinstance(result.structured_content, dict) else {}
+    text = " ".join("".join(block.text for block in result.content if block.type == "text").split())
+    message = str(content.get("message") or text.removeprefix(f"Error executing tool {tool}: "))[:500]
+    if content.get("error") == "try_again":
+        return "try_again", message
+    if message and message != f"Error executing tool {tool}":
+        return "refused", message
+    return "unknown", "it failed and did not say why"

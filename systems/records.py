@@ -14,6 +14,7 @@ a field of a record that it looks at: `erp.budgets[invoice.budget_id].remaining_
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from errors import BadInput, Refused
@@ -29,6 +30,11 @@ def completed(collection: str, record: Record) -> Record:
     """The record with null for every optional field that it leaves out."""
     missing = [field for field in COLLECTIONS[collection].optional if field not in record]
     return {**record, **dict.fromkeys(missing)} if missing else record
+
+
+def key_of(collection: str, record: Record) -> tuple[Any, ...]:
+    """The values of the fields that identify a record."""
+    return tuple([record.get(field) for field in KEYS[collection]])
 
 
 def standing(record: Record) -> Record:
@@ -76,6 +82,23 @@ class RecordPath:
         """The names that the path uses."""
         words = self.by if self.part_by in (None, "+", "*") else (*self.by, str(self.part_by))
         return tuple(word.split(".")[0] for word in words)
+
+    def key(self, names: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The values of the words that key it."""
+        values = []
+        for word in self.by:
+            name, _, field = word.partition(".")
+            value = names.get(name)
+            values.append(value if not field or value is None else value.get(field))
+        return tuple(values)
+
+    def elements(self, record: Record, names: Mapping[str, Any]) -> list[Record]:
+        """The elements of the list inside a record that it names."""
+        elements = record.get(str(self.part)) or ()
+        if self.part_by == "*":
+            return [element for element in elements if not element.get("cancelled")]
+        wanted = names.get(str(self.part_by))
+        return [element for element in elements if element.get(self.part_field) == wanted]
 
 
 @dataclass(frozen=True)
@@ -138,60 +161,49 @@ class Records:
 
     def get(self, collection: str, *key: Any) -> Record | None:
         """The record with this key, or None. A key shorter than the collection's finds the first record that fits."""
-        return next(iter(self.fitting(collection, *key)), None)
+        return next(iter(self._fitting(collection, key)), None)
 
-    def fitting(self, collection: str, *key: Any) -> list[Record]:
+    def at(self, path: RecordPath, names: Mapping[str, Any]) -> Any:
+        """The first record, list element or field at a path that names one; None where there is none."""
+        for record in self._found(path, names)[:1]:
+            holder = record if path.part is None or path.whole else next(iter(path.elements(record, names)), None)
+            return holder if holder is None or path.field is None else holder.get(path.field)
+        return None
+
+    def spots(self, path: RecordPath, names: Mapping[str, Any]) -> list[Spot]:
+        """The places at a path, ready to be changed. Raises Refused when there is no such record."""
+        spots, system, grows = list[Spot](), path.collection.partition(".")[0], path.part_by == "+"
+        field = str(path.part if grows else path.field)
+        for record in self._found(path, names):
+            own = self._own(path.collection, record)
+            name = "/".join([str(part) for part in key_of(path.collection, own)])
+            for holder in [own] if grows or path.part is None else path.elements(own, names):
+                label = field if holder is own else f"{path.part}/{holder.get(PART_KEYS[str(path.part)])}/{field}"
+                spots.append(Spot(holder, field, system, name, label, grows))
+        if not spots and not path.optional:
+            part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
+            raise Refused(f"there is no record {'/'.join(map(str, path.key(names)))} in {path.collection}{part}")
+        return spots
+
+    def _found(self, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
+        if not path.part or path.by != (path.part_by,):
+            return self._fitting(path.collection, path.key(names))
+        # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
+        having = (record for record in self.all(path.collection) if path.elements(record, names))
+        return list(islice(having, 1))
+
+    def _fitting(self, collection: str, key: tuple[Any, ...]) -> list[Record]:
         """The records whose key is this or begins with it."""
         rows = self._by_key.get(collection, {})
         if len(key) == len(KEYS[collection]):
             return [rows[key]] if key in rows else []
         return [record for whole, record in rows.items() if whole[: len(key)] == key]
 
-    def find_by_part(self, collection: str, part: str, part_id: Any) -> Record | None:
-        """The record that has an element with this id in its list `part`, or None."""
-        key = PART_KEYS[part]
-        return next((one for one in self.all(collection) if any(e.get(key) == part_id for e in one.get(part) or ())), None)
-
-    def at(self, path: RecordPath, names: Mapping[str, Any]) -> Any:
-        """The first record, list element or field at a path that names one; None where there is none."""
-        for record in self._found(path, names)[:1]:
-            holder = record if path.part is None or path.whole else next(iter(_elements(record, path, names)), None)
-            return holder if holder is None or path.field is None else holder.get(path.field)
-        return None
-
-    def spots(self, path: RecordPath, names: Mapping[str, Any]) -> list[Spot]:
-        """The places at a path, ready to be changed. Raises Refused when there is no such record."""
-        spots: list[Spot] = []
-        system = path.collection.split(".")[0]
-        for record in self._found(path, names):
-            own = self._own(path.collection, record)
-            name = "/".join(str(own.get(field)) for field in KEYS[path.collection])
-            if path.part_by == "+":
-                spots.append(Spot(own, str(path.part), system, name, str(path.part), grows=True))
-            elif path.part is None:
-                spots.append(Spot(own, str(path.field), system, name, str(path.field)))
-            else:
-                for element in _elements(own, path, names):
-                    label = f"{path.part}/{element.get(PART_KEYS[path.part])}/{path.field}"
-                    spots.append(Spot(element, str(path.field), system, name, label))
-        if not spots and not path.optional:
-            key = "/".join(str(_value(word, names)) for word in path.by)
-            part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
-            raise Refused(f"there is no record {key} in {path.collection}{part}")
-        return spots
-
-    def _found(self, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
-        if path.part and path.by == (path.part_by,):
-            # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
-            record = self.find_by_part(path.collection, path.part, names.get(path.by[0]))
-            return [] if record is None else [record]
-        return self.fitting(path.collection, *[_value(word, names) for word in path.by])
-
     def _own(self, collection: str, record: Record) -> Record:
         if id(record) not in self._copied:
             record = _copy(record)
             self._copied.add(id(record))
-            self._by_key[collection][tuple([record.get(field) for field in KEYS[collection]])] = record
+            self._by_key[collection][key_of(collection, record)] = record
         return record
 
 
@@ -221,17 +233,3 @@ def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copy(inner) for key, inner in value.items()}
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _value(word: str, names: Mapping[str, Any]) -> Any:
-    name, _, field = word.partition(".")
-    value = names.get(name)
-    return value if not field or value is None else value.get(field)
-
-
-def _elements(record: Record, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
-    elements = record.get(str(path.part)) or ()
-    if path.part_by == "*":
-        return [element for element in elements if not element.get("cancelled")]
-    wanted = names.get(str(path.part_by))
-    return [element for element in elements if element.get(path.part_field) == wanted]

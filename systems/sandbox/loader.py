@@ -7,7 +7,7 @@ answers of the other. Locations are the exception: they are the same company's i
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,10 @@ def load_cases(
             try:
                 with connection.begin():
                     _load(connection, case_id, case)
-                    if feed:
-                        _publish_event(connection, case_id, case)
+                    if feed:  # once; one at a time, so that none is seen before a lower number
+                        event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
+                        row = upsert(db.EVENTS).values(source_id=case_id, event=clean(event))
+                        connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
                 report.loaded.append(case_id)
             except BadInput as refusal:
                 report.refused[case_id] = str(refusal)
@@ -176,27 +178,19 @@ def _complete(connection: Connection, as_of: str, records: Records) -> None:
     connection.execute(update(db.PAYMENTS).where(paid & db.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
-def _publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
-    """Put the event of a recorded exception on the feed, once; one at a time, so that none is seen before a lower number."""
-    event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
-    row = upsert(db.EVENTS).values(source_id=case_id, event=clean(event))
-    connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
-
-
 def _claims(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
     """(kind, id) -> digest of all that the records say about it."""
     statements: dict[tuple[str, str], list[str]] = defaultdict(list)
     for collection, found in records.items():
+        one = COLLECTIONS[collection]
         for record in found:
-            for about in set(_subjects(collection, record)):
+            inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
+            named = {
+                (kind, piece[field])
+                for piece, about in ((record, one.about), *inside)
+                for kind, field in about.items()
+                if isinstance(piece, Mapping) and isinstance(piece.get(field), str)
+            }
+            for about in named:
                 statements[about].append(f"{collection} {json.dumps(record, sort_keys=True)}")
     return {about: digest(sorted(all_of_it)) for about, all_of_it in statements.items()}
-
-
-def _subjects(collection: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    one = COLLECTIONS[collection]
-    inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
-    for piece, about in ((record, one.about), *inside):
-        for kind, field in about.items():
-            if isinstance(piece, Mapping) and isinstance(piece.get(field), str):
-                yield kind, piece[field]
