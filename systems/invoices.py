@@ -140,10 +140,9 @@ def record(
                 what = f"does not say which line of order {ordered} its line {quoted(line.line_id)} is for"
                 raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
     lines = [
-        {"po_line": line.line_id if line.order_line is None else line.order_line, "qty": line.qty,
-         "unit_price_cents": line.unit_price_cents}
+        {"po_line": line.order_line or line.line_id, "qty": line.qty, "unit_price_cents": line.unit_price_cents}
         for line in invoice.lines
-    ]  # fmt: skip
+    ]
     for po_line, times in Counter(line["po_line"] for line in lines).items():
         if times > 1:  # each could bill no more than was received, and all together more
             raise BadInput(f"{where} bills line {quoted(str(po_line))} more than once; {FROM_SUPPLIER} with one line for it")
