@@ -26,8 +26,7 @@ from ruamel.yaml import YAML
 
 from errors import BadInput
 from knowledge_index.documents import UNRULY, Document, RawClause, parse_document, read_text
-from knowledge_index.policies import PolicyBook
-from knowledge_index.rendering import paragraphs
+from knowledge_index.policies import PolicyBook, paragraphs
 
 _MUST_BE: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text of one line"}
 
@@ -42,36 +41,26 @@ def _written(prose: str, clause_id: str) -> str:
     return prose
 
 
-def _with_value(text: str, clause: RawClause, name: str, value: Any) -> str:
-    """The document's text with another value of a clause. Raises BadInput for an unknown name, or a value of another kind."""
-    if name not in clause.values:
-        raise BadInput(f"{clause.id} has no value {name}; it has {', '.join(clause.values) or 'none'}.")
-    value = fitting(clause.values[name], value, f"{clause.id}: {name}")
-    lines = text.split("\n")
-    start = next(number for number in range(clause.line, len(lines)) if lines[number].startswith("```")) + 1
-    stop = next(number for number in range(start, len(lines)) if lines[number].rstrip() == "```")
-    return "\n".join([*lines[:start], *_edited(lines[start:stop], name, value), *lines[stop:]])
-
-
-def _edited(lines: list[str], name: str, value: Any) -> list[str]:
-    """The lines of a block of values with another value of a name."""
+def _edited(block: list[str], clause: RawClause, values: Mapping[str, Any]) -> list[str]:
+    """The lines of a clause's values with some of them others. Raises BadInput for an unknown name, or another kind of value."""
     yaml = YAML()
     yaml.version, yaml.preserve_quotes, yaml.width = (1, 1), True, 1_000_000  # as it is read, and no line broken
-    if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in lines):
+    if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in block):
         yaml.indent(mapping=2, sequence=4, offset=2)
-    values = yaml.load("\n".join(lines))
+    loaded = yaml.load("\n".join(block))
 
     def dumped() -> list[str]:
-        yaml.dump(values, out := StringIO())
+        yaml.dump(loaded, out := StringIO())
         return out.getvalue().removeprefix("%YAML 1.1\n---\n").removesuffix("\n").split("\n")
 
     before = dumped()
-    values[name] = _put_into(values[name], value)
+    for name, value in values.items():
+        loaded[name] = _put_into(loaded[name], fitting(clause.values[name], value, f"{clause.id}: {name}"))
     after = dumped()
-    if len(before) != len(lines):
+    if len(before) != len(block):
         return after
     matched = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    return [line for tag, i, j, k, m in matched for line in (lines[i:j] if tag == "equal" else after[k:m])]
+    return [line for tag, i, j, k, m in matched for line in (block[i:j] if tag == "equal" else after[k:m])]
 
 
 def _put_into(node: Any, value: Any) -> Any:
@@ -151,28 +140,36 @@ def redrafted(text: str, file: Path, edits: Mapping[str, Edit], *, version: int,
     Raises BadInput for an edit that does not fit the clause, that changes more than itself, or nothing.
     """
     text = text.replace("\r\n", "\n")
-    before = parse_document(text, file)
-    known = {clause.id for clause in before.clauses}
-    for clause_id in edits:
-        if clause_id not in known:
-            raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(known))}.")
-
-    def clause_now(clause_id: str) -> RawClause:
-        return next(clause for clause in parse_document(text, file).clauses if clause.id == clause_id)
-
+    before, lines = parse_document(text, file), text.split("\n")
+    clauses = {clause.id: clause for clause in before.clauses}
     for clause_id, edit in edits.items():
+        if clause_id not in clauses:
+            raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(clauses))}.")
+        for name in edit.values.keys() - clauses[clause_id].values.keys():
+            raise BadInput(f"{clause_id} has no value {name}; it has {', '.join(clauses[clause_id].values) or 'none'}.")
+    for clause in reversed(before.clauses):  # from the last one on, so that the lines of the others stay where they are
+        edit = edits.get(clause.id, Edit())
         if edit.prose is not None:
-            lines, clause = text.split("\n"), clause_now(clause_id)
             start = clause.prose_line - 1
-            stop = start + clause.prose.count("\n") + 1
-            text = "\n".join([*lines[:start], *_written(edit.prose, clause_id).split("\n"), *lines[stop:]])
-        for name, value in edit.values.items():
-            text = _with_value(text, clause_now(clause_id), name, value)
+            lines[start : start + clause.prose.count("\n") + 1] = _written(edit.prose, clause.id).split("\n")
+        if edit.values:
+            start, stop = [number for number in range(clause.line, len(lines)) if lines[number].startswith("```")][:2]
+            lines[start + 1 : stop] = _edited(lines[start + 1 : stop], clause, edit.values)
+    text = "\n".join(lines)
     fields = {"version": str(version), "in_force_from": in_force_from.isoformat(), "in_force_until": "null"}
     for name, value in fields.items():
         text = _with_field(text, name, value, file)
     drafted = parse_document(text, file.with_name(file_name(before.id, version)))
-    _refuse_more(before, drafted, edits)
+    wanted = []
+    for clause in before.clauses:
+        edit = edits.get(clause.id, Edit())
+        edited = {name: fitting(clause.values[name], value, name) for name, value in edit.values.items()}
+        prose = clause.prose if edit.prose is None else _written(edit.prose, clause.id)
+        wanted.append((clause.id, clause.title, {**clause.values, **edited}, prose))
+    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in drafted.clauses]
+    if made != wanted or drafted.intro != before.intro:  # a text with a heading in it makes a clause
+        what = f"The edit of {' and '.join(edits)} changes more than these clauses"
+        raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")
     if not differences(before, drafted):
         raise BadInput(f"The draft says what {before.id} version {before.version} says; change something.")
     return text
@@ -259,20 +256,6 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(item, f"{path}.{number}" if path else str(number))
     else:
         yield path, value
-
-
-def _refuse_more(before: Document, after: Document, edits: Mapping[str, Edit]) -> None:
-    """Raise BadInput unless the draft differs in what was edited only: a text with a heading in it makes a clause."""
-    wanted = []
-    for clause in before.clauses:
-        edit = edits.get(clause.id, Edit())
-        prose = clause.prose if edit.prose is None else _written(edit.prose, clause.id)
-        edited = {name: fitting(clause.values[name], value, name) for name, value in edit.values.items()}
-        wanted.append((clause.id, clause.title, {**clause.values, **edited}, prose))
-    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in after.clauses]
-    if made != wanted or after.intro != before.intro:
-        what = f"The edit of {' and '.join(edits)} changes more than these clauses"
-        raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")
 
 
 def install(folders: Sequence[Path], drafted: str) -> Callable[[], None]:

@@ -23,7 +23,8 @@ class WriteNeed(_CompanyEntry):
     """What a field of a record must be before a write; see the head of company.yaml."""
 
     of: str | None = None
-    has: Mapping[str, tuple[bool | int | str | None, ...]]
+    has: Mapping[str, tuple[bool | int | str | None, ...]] = {}
+    that: str = "true"
     otherwise: str = Field(alias="else")
 
 
@@ -31,7 +32,8 @@ class WriteTool(_CompanyEntry):
     """A WRITE tool that changes one record; see the head of company.yaml for the fields."""
 
     says: str
-    args: Mapping[str, Literal["id", "words", "text", "cents"]]
+    args: Mapping[str, Literal["id", "words", "text", "cents", "address"]]
+    computes: Mapping[str, str] = {}
     needs: tuple[WriteNeed, ...] = ()
     sets: Mapping[str, bool | str | None] = {}
     notes: str | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from errors import Refused
 from systems.sandbox import database as db
-from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work
+from systems.sandbox.work import Act, Cents, Id, Words, Work
 
 # Payments
 
@@ -39,18 +39,6 @@ def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
     work.add(db.CHARGES, charge_id=work.new_id("ch"), order_id=order_id, **charge)
 
 
-def refund_charge(work: Work, charge_id: Id, amount_cents: Cents) -> None:
-    """Refund of a captured charge, at most what was captured less what was refunded."""
-    charge = work.row(db.CHARGES, charge_id=charge_id)
-    if charge["status"] != "captured":
-        raise Refused(f"Charge {charge_id} is {charge['status']}; only a captured charge is refunded.")
-    left = (charge["amount_cents"] or 0) - (charge["refunded_cents"] or 0)
-    if amount_cents > left:
-        raise Refused(f"Of charge {charge_id} {left} cents are left, so {amount_cents} cannot be refunded.")
-    refunded = (charge["refunded_cents"] or 0) + amount_cents
-    work.change(db.CHARGES, charge, refunded_cents=refunded, status="refunded" if amount_cents == left else "captured")
-
-
 def _chargeable(work: Work, order_id: str) -> datetime:
     """The moment by which the order's payment lives, locked. Raises Refused for a cancelled order."""
     if work.row(db.ORDERS, order_id=order_id)["status"] == "cancelled":
@@ -61,33 +49,12 @@ def _chargeable(work: Work, order_id: str) -> datetime:
 # Customers and accounts
 
 
-def send_outreach(work: Work, account_id: Id, contact_id: Id, template: Words, text: Prose | None = None) -> None:
-    """Write to a contact of an account that may be contacted, at an address that works."""
-    account = work.row(db.ACCOUNTS, account_id=account_id)
-    if account["do_not_contact"] or account["legal_hold"]:
-        raise Refused(f"Account {account_id} must not be contacted.")
-    contact = next((one for one in account["contacts"] or () if one.get("contact_id") == contact_id), None)
-    if contact is None:
-        raise Refused(f"Account {account_id} has no contact {contact_id}.")
-    if contact.get("email_status") != "valid" or contact.get("opted_out"):
-        raise Refused(f"Contact {contact_id} has no working address or does not want to be written to.")
-    work.do("crm.outreach", account_id, contact_id=contact_id, template=template, text=text)
-
-
 def flag_contact(work: Work, contact_id: Id, issue: Words) -> None:
     """Note what is wrong with a contact."""
     holders = select(db.ACCOUNTS.c.account_id).where(db.ACCOUNTS.c.contacts.contains([{"contact_id": contact_id}]))
     if work.connection.execute(holders).first() is None:
         raise Refused(f"There is no contact {contact_id}.")
     work.do("crm.contact_flags", contact_id, issue=issue)
-
-
-def change_subscription(work: Work, subscription_id: Id, plan: Words) -> None:
-    """Change the plan of an active subscription; the plan "cancelled" cancels it."""
-    subscription = work.row(db.SUBSCRIPTIONS, subscription_id=subscription_id)
-    if subscription["status"] != "active":
-        raise Refused(f"Subscription {subscription_id} is {subscription['status']}, so it cannot change.")
-    work.change(db.SUBSCRIPTIONS, subscription, **{"status" if plan == "cancelled" else "plan": plan})
 
 
 def open_case(work: Work, queue: Words, subject_id: Id) -> None:
@@ -148,8 +115,8 @@ def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock
 
 #: the write tools of each system that are programs
 WRITES: Mapping[str, tuple[Act, ...]] = {
-    "payments": (reauthorize, capture_payment, refund_charge),
-    "crm": (send_outreach, flag_contact, change_subscription, open_case),
+    "payments": (reauthorize, capture_payment),
+    "crm": (flag_contact, open_case),
     "erp": (post_payment, expedite_po, post_return_receipt),
 }
-DESTRUCTIVE = (capture_payment, refund_charge, change_subscription, post_payment)
+DESTRUCTIVE = (capture_payment, post_payment)

@@ -105,22 +105,6 @@ def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
     move_line(work, line, sku=sku, backorder_po_id=None)
 
 
-def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -> None:
-    """Give an order that has not shipped another address: an object with at least line1, postal_code and country."""
-    order = open_order(work, order_id, "change its address", or_ready=True)
-    missing = [name for name in ("line1", "postal_code", "country") if not str(ship_to.get(name) or "").strip()]
-    if missing:
-        raise Refused(f"The new address of order {order_id} has no {missing[0]}.")
-    work.change(db.ORDERS, order, ship_to=ship_to)
-
-
-def place_order_hold(work: Work, order_id: Id, reason: Words) -> None:
-    """Hold an order that has not shipped for the customer; a hold for its address sets it to address_hold."""
-    order = open_order(work, order_id, "be held", or_ready=True)
-    status = "address_hold" if reason == "address" and order["status"] in db.OPEN else order["status"]
-    work.change(db.ORDERS, order, hold_reason=reason, status=status)
-
-
 def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
     """Move the pickup of an order to another store that has enough of every line."""
     order = open_order(work, order_id, "move its pickup", or_ready=True)
@@ -254,11 +238,8 @@ def create_return_label(work: Work, order_id: Id) -> None:
 
 #: the write tools of each system that are programs
 WRITES: Mapping[str, tuple[Act, ...]] = {
-    "oms": (
-        cancel_order, cancel_line, substitute_line, update_shipping_address, place_order_hold, change_pickup_location,
-        convert_to_shipment,
-    ),
+    "oms": (cancel_order, cancel_line, substitute_line, change_pickup_location, convert_to_shipment),
     "wms": (confirm_reservation, reallocate_line, backorder_line, request_cycle_count, swap_reservation),
     "logistics": (create_return_label,),
-}  # fmt: skip
+}
 DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation)

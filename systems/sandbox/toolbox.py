@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from errors import BadInput, Refused, TryAgain
 from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
+from systems.conditions import Expression, Scope, Value
 from systems.sandbox import accounts, orders
 from systems.sandbox import database as db
 from systems.sandbox.database import Row, is_moment
@@ -134,7 +135,9 @@ class _AsGiven(FuncMetadata):
 
 
 #: by the words of company.yaml
-_ARGUMENTS = {"id": (Id, ...), "words": (Words, ...), "text": (Prose | None, None), "cents": (Cents, ...)}
+_ARGUMENTS: Mapping[str, tuple[Any, Any]] = {
+    "id": (Id, ...), "words": (Words, ...), "text": (Prose | None, None), "cents": (Cents, ...), "address": (dict[str, Any], ...)
+}  # fmt: skip
 
 
 def writes_of(system: str) -> list[SandboxTool]:
@@ -146,18 +149,25 @@ def writes_of(system: str) -> list[SandboxTool]:
 
 def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
     """A write tool of company.yaml; the records are locked in the order in which it names them."""
+    where = f"company.yaml: {name}"
+    needs = [(need, Expression.compile(need.that, where)) for need in tool.needs]
+    computes, sets = ({key: Value.compile(one, where) for key, one in of.items()} for of in (tool.computes, tool.sets))
 
     def act(work: Work, **args: Any) -> None:
         @cache
         def row(of: Table) -> Row:
             return work.row(of, **{column.name: args[column.name] for column in of.primary_key})
 
-        for need in tool.needs:
+        known = dict(args)
+        for key, value in computes.items():
+            known[key] = value.evaluate(Scope({**known, "it": row(table)}))
+        for need, that in needs:
             found = row(db.TABLES[need.of][0] if need.of else table)
-            if any(found[field] not in values for field, values in need.has.items()):
-                raise Refused(need.otherwise.format_map({**found, **args}))
-        values = {f"={name}": value for name, value in args.items()}
-        work.change(table, row(table), **{name: values.get(str(value), value) for name, value in tool.sets.items()})
+            fits = all(found[field] in values for field, values in need.has.items())
+            if not fits or that.evaluate(Scope({**known, "it": found})) is not True:
+                raise Refused(need.otherwise.format_map({**found, **known}))
+        scope = Scope({**known, "it": row(table)})
+        work.change(table, row(table), **{field: value.evaluate(scope) for field, value in sets.items()})
         if tool.notes:
             key, *_ = keys = [column.name for column in table.primary_key]
             work.do(tool.notes, args[key], **{name: value for name, value in args.items() if name not in keys})
