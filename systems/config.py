@@ -92,12 +92,9 @@ def _without_dot(name: str) -> str:
     return name
 
 
-def _with_interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.replace("{python}", sys.executable) for word in command)
-
-
 Word = Annotated[str, Field(min_length=1)]
 Words = tuple[Word, ...]
+_WITH_INTERPRETER = AfterValidator(lambda command: tuple(word.replace("{python}", sys.executable) for word in command))
 Seconds = Annotated[float, Field(strict=True, gt=0, le=3600)]
 
 
@@ -131,7 +128,7 @@ class SystemConfig(BaseModel):
 
     #: given by the key that it stands under
     name: str = ""
-    command: Annotated[Words, Field(min_length=1), AfterValidator(_with_interpreter)] | None = None
+    command: Annotated[Words, Field(min_length=1), _WITH_INTERPRETER] | None = None
     url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
     env: Words = ()

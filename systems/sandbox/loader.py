@@ -87,7 +87,13 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     for collection, found in records.items():
         # what another case has brought already, it has claimed with all that it speaks of
         _insert(connection, case_id, collection, [one for one in found if _claims({collection: [one]}).keys() & fresh])
-    _complete(connection, as_of, records)
+    # The company's own bookkeeping: a released order's units are part of wms.stock.reserved, so cancelling it sets them free.
+    orders = [record["order_id"] for record in records.get("oms.orders", ())]
+    released = select(db.ORDERS.c.order_id).where(db.ORDERS.c.order_id.in_(orders), db.ORDERS.c.status == "ready")
+    in_stock = db.ORDER_LINES.c.order_id.in_(released) & db.ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(db.ORDER_LINES).where(in_stock).values(reserved=True))
+    paid = db.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
+    connection.execute(update(db.PAYMENTS).where(paid & db.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
 def _records(case_id: str, case: Mapping[str, Any]) -> Records:
@@ -165,17 +171,6 @@ def _insert(connection: Connection, case_id: str, collection: str, found: list[M
     except DBAPIError as error:
         problem = str(error.orig).partition("\n")[0]
         raise BadInput(f"Case {case_id} has {collection} that no company could have ({problem}); fix the case.") from error
-
-
-def _complete(connection: Connection, as_of: str, records: Records) -> None:
-    """The company's own bookkeeping about what was loaded."""
-    orders = [record["order_id"] for record in records.get("oms.orders", ())]
-    released = select(db.ORDERS.c.order_id).where(db.ORDERS.c.order_id.in_(orders), db.ORDERS.c.status == "ready")
-    # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
-    in_stock = db.ORDER_LINES.c.order_id.in_(released) & db.ORDER_LINES.c.backorder_po_id.is_(None)
-    connection.execute(update(db.ORDER_LINES).where(in_stock).values(reserved=True))
-    paid = db.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
-    connection.execute(update(db.PAYMENTS).where(paid & db.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
 def _claims(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:

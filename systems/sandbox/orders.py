@@ -174,11 +174,16 @@ def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
     inbound = work.rows(db.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
     if not inbound:
         raise Refused(f"Delivery {po_id} brings no {line['sku']} to {line['location']}, where line {line_id} wants it.")
-    left = (inbound[0]["qty"] or 0) - _promised(work, po_id, line, order_id)
+    other, orders = db.ORDER_LINES.c, db.ORDERS.c
+    same = (other.backorder_po_id == po_id, other.sku == line["sku"], other.location == line["location"])
+    open_ones = (other.cancelled.is_(False), other.order_id != order_id, orders.status.in_((*db.OPEN, "ready")))
+    joined = db.ORDER_LINES.join(db.ORDERS, orders.order_id == other.order_id)
+    promised = select(func.coalesce(func.sum(other.qty), 0)).select_from(joined).where(*same, *open_ones)
+    left = (inbound[0]["qty"] or 0) - int(work.connection.execute(promised).scalar_one())
     if left < line["qty"]:
         raise Refused(f"Delivery {po_id} has {left} units that are not promised, and {line['qty']} are wanted.")
     move_line(work, line, backorder_po_id=po_id)
-    if all(other["backorder_po_id"] for other in lines_of(work, order_id)):
+    if all(one["backorder_po_id"] for one in lines_of(work, order_id)):
         work.change(db.ORDERS, order, status="backordered")
 
 
@@ -213,16 +218,6 @@ def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) ->
     work.change(db.ORDER_LINES, {**taking, "reserved": False}, **moved)
     work.change(db.ORDERS, orders[from_order_id], reservation=None)
     work.do("wms.reservation_swaps", to_order_id, from_order_id=from_order_id, sku=sku, location=giving["location"])
-
-
-def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
-    line, order = db.ORDER_LINES.c, db.ORDERS.c
-    query = select(func.coalesce(func.sum(line.qty), 0)).select_from(
-        db.ORDER_LINES.join(db.ORDERS, order.order_id == line.order_id)
-    )
-    same = (line.backorder_po_id == po_id, line.sku == like["sku"], line.location == like["location"], line.cancelled.is_(False))
-    query = query.where(*same, line.order_id != except_order, order.status.in_((*db.OPEN, "ready")))
-    return int(work.connection.execute(query).scalar_one())
 
 
 # Logistics

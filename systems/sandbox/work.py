@@ -117,7 +117,9 @@ def run_once(
             answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
             connection.execute(update(db.WRITES).where(db.WRITES.c.key == key).values(answer=answer))
             if fence is not None:  # last: it may have waited for others until now
-                _require_in_time(connection, tool, fence)
+                until = datetime.fromisoformat(fence["valid_until"])
+                if connection.execute(select(func.clock_timestamp())).scalar_one() > until:  # by the company's clock
+                    raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")
             return answer
     except IntegrityError as error:
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
@@ -150,10 +152,3 @@ def _require_newest(connection: Connection, tool: str, fence: Mapping[str, Any])
     seen = connection.execute(kept).scalar_one()
     if seen > token:
         raise Refused(f"{tool} came from holder {token} of {fence['scope']}, and holder {seen} has been here since.")
-
-
-def _require_in_time(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
-    """Raises TryAgain, which takes everything back, once the call is good no more, by the company's clock."""
-    until = datetime.fromisoformat(fence["valid_until"])
-    if connection.execute(select(func.clock_timestamp())).scalar_one() > until:
-        raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")
