@@ -25,24 +25,14 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from errors import BadInput
-from knowledge_index.documents import UNRULY, Document, RawClause, parse_document, read_text
+from knowledge_index.documents import UNRULY, Document, parse_document, read_text
 from knowledge_index.policies import PolicyBook, paragraphs
 
 _MUST_BE: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text of one line"}
 
 
-def _written(prose: str, clause_id: str) -> str:
-    """A text as it will stand in the document. Raises BadInput for an empty one, or one with invisible characters."""
-    prose = prose.replace("\r\n", "\n").strip("\n").rstrip()
-    if not prose.strip():
-        raise BadInput(f"{clause_id} would say nothing; write its text.")
-    if found := UNRULY.search(prose):
-        raise BadInput(f"The text of {clause_id} holds the invisible character U+{ord(found[0]):04X}; take it out.")
-    return prose
-
-
-def _edited(block: list[str], clause: RawClause, values: Mapping[str, Any]) -> list[str]:
-    """The lines of a clause's values with some of them others. Raises BadInput for an unknown name, or another kind of value."""
+def _edited(block: list[str], values: Mapping[str, Any]) -> list[str]:
+    """The lines of a clause's values with some of them others, which are of the same kind."""
     yaml = YAML()
     yaml.version, yaml.preserve_quotes, yaml.width = (1, 1), True, 1_000_000  # as it is read, and no line broken
     if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in block):
@@ -55,7 +45,7 @@ def _edited(block: list[str], clause: RawClause, values: Mapping[str, Any]) -> l
 
     before = dumped()
     for name, value in values.items():
-        loaded[name] = _put_into(loaded[name], fitting(clause.values[name], value, f"{clause.id}: {name}"))
+        loaded[name] = _put_into(loaded[name], value)
     after = dumped()
     if len(before) != len(block):
         return after
@@ -147,26 +137,28 @@ def redrafted(text: str, file: Path, edits: Mapping[str, Edit], *, version: int,
             raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(clauses))}.")
         for name in edit.values.keys() - clauses[clause_id].values.keys():
             raise BadInput(f"{clause_id} has no value {name}; it has {', '.join(clauses[clause_id].values) or 'none'}.")
+    wanted = []
     for clause in reversed(before.clauses):  # from the last one on, so that the lines of the others stay where they are
-        edit = edits.get(clause.id, Edit())
+        edit, prose = edits.get(clause.id, Edit()), clause.prose
         if edit.prose is not None:
+            prose = edit.prose.replace("\r\n", "\n").strip("\n").rstrip()
+            if not prose.strip():
+                raise BadInput(f"{clause.id} would say nothing; write its text.")
+            if found := UNRULY.search(prose):
+                raise BadInput(f"The text of {clause.id} holds the invisible character U+{ord(found[0]):04X}; take it out.")
             start = clause.prose_line - 1
-            lines[start : start + clause.prose.count("\n") + 1] = _written(edit.prose, clause.id).split("\n")
-        if edit.values:
+            lines[start : start + clause.prose.count("\n") + 1] = prose.split("\n")
+        values = {name: fitting(clause.values[name], value, f"{clause.id}: {name}") for name, value in edit.values.items()}
+        if values:
             start, stop = [number for number in range(clause.line, len(lines)) if lines[number].startswith("```")][:2]
-            lines[start + 1 : stop] = _edited(lines[start + 1 : stop], clause, edit.values)
+            lines[start + 1 : stop] = _edited(lines[start + 1 : stop], values)
+        wanted.append((clause.id, clause.title, {**clause.values, **values}, prose))
     text = "\n".join(lines)
     fields = {"version": str(version), "in_force_from": in_force_from.isoformat(), "in_force_until": "null"}
     for name, value in fields.items():
         text = _with_field(text, name, value, file)
     drafted = parse_document(text, file.with_name(file_name(before.id, version)))
-    wanted = []
-    for clause in before.clauses:
-        edit = edits.get(clause.id, Edit())
-        edited = {name: fitting(clause.values[name], value, name) for name, value in edit.values.items()}
-        prose = clause.prose if edit.prose is None else _written(edit.prose, clause.id)
-        wanted.append((clause.id, clause.title, {**clause.values, **edited}, prose))
-    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in drafted.clauses]
+    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in reversed(drafted.clauses)]
     if made != wanted or drafted.intro != before.intro:  # a text with a heading in it makes a clause
         what = f"The edit of {' and '.join(edits)} changes more than these clauses"
         raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")

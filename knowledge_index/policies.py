@@ -198,16 +198,20 @@ def _shown(placeholder: str, clause_id: str, values: Values) -> str:
         raise ValueError("is not of the form {name}, {CLAUSE.name} or {name:form}")
     value: Any = values.get(reference["clause"] or clause_id, {})
     for part in reference["name"].split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            raise LookupError("leads to no value")
+        value = part_of(value, part)
     form = reference["form"] or ("dollars" if reference["name"].endswith("_cents") else "default")
     if form not in _FORMS:
         raise ValueError(f"asks for the unknown form {form!r}")
     return _FORMS[form](value)
+
+
+def part_of(value: Any, part: str) -> Any:
+    """What a mapping has of this name, or a list at this place. Raises LookupError."""
+    if isinstance(value, Mapping) and part in value:
+        return value[part]
+    if isinstance(value, list) and part.isascii() and part.isdecimal() and int(part) < len(value):
+        return value[int(part)]
+    raise LookupError("leads to no value")
 
 
 def _default(value: Any) -> str:

@@ -142,14 +142,14 @@ class McpReads:
                 raise Unusable(wrong)
             return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
         except (TryAgain, Refused) as error:
-            failure: TryAgain | Refused = error
+            failure = str(error)
         except Unusable as error:
-            failure = TryAgain(f"{call.tool} cannot be used: {error}.")
+            failure = f"{call.tool} cannot be used: {error}."
         except Exception as error:
             if isinstance(session, Session) and (not isinstance(error, MCPError) or is_closed(error)):
                 connection.drop(session)
-            failure = TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).")
-        return ReadResult(call, "failed", None, datetime.now(UTC), str(failure))  # its text is one harmless line
+            failure = f"{call.tool} gave no answer ({self._why(call, error)})."
+        return ReadResult(call, "failed", None, datetime.now(UTC), str(TryAgain(failure)))  # its text is one harmless line
 
     def _why(self, call: Call, error: BaseException) -> str:
         seconds = self._config.systems[call.system].timeout_seconds

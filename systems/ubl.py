@@ -189,8 +189,8 @@ _NO_FIELD = {
 _NEVER_PAID = "credit notes are never paid; set it off against the invoice that it corrects, by hand"
 
 
-def _require_commercial_invoice(root: UblElement) -> None:
-    """Refuse every other kind of document, and a copy."""
+def _commercial_invoice(root: UblElement) -> UblElement:
+    """The root of an invoice, with its currency. Refuses other documents, copies, and what no record can say."""
     if root.element.tag == CREDIT_NOTE:
         raise BadInput(f"{root.file}: is a credit note, and {_NEVER_PAID}")
     if root.element.tag != INVOICE:
@@ -205,10 +205,7 @@ def _require_commercial_invoice(root: UblElement) -> None:
     copy = root.one("cbc:CopyIndicator")
     if copy and copy.truth():
         raise copy.bad("says that this is a copy", "ask the supplier for the original")
-
-
-def _currency(root: UblElement) -> str:
-    """The ISO 4217 code of a currency of hundredths, in which the invoice is written and to be paid."""
+    # a currency of hundredths (ISO 4217), in which the invoice is written and to be paid
     node = root.need("cbc:DocumentCurrencyCode")
     code = node.identifier()
     try:
@@ -220,16 +217,14 @@ def _currency(root: UblElement) -> str:
     paid_in = root.one("cbc:PaymentCurrencyCode")
     if paid_in and paid_in.identifier() != code:
         raise paid_in.bad(f"asks for payment in another currency than {code}", BY_HAND)
-    return code
-
-
-def _refuse_what_no_record_says(root: UblElement) -> None:
+    root = replace(root, currency=code)
     for path, why in _NO_FIELD.items():
         for node in root.all(path):
             if not path.startswith("cac:LegalMonetaryTotal/"):
                 raise node.bad(why, BY_HAND)
             if node.amount():
                 raise node.bad(f"of {node.shown()} {why}", BY_HAND)
+    return root
 
 
 def _freight(root: UblElement) -> int:
@@ -263,10 +258,7 @@ def _tax(root: UblElement) -> int:
 
 def read_invoice(file: Path) -> Invoice:
     """The invoice of a UBL file. Raises BadInput, one sentence, for everything that cannot be taken in whole."""
-    root = open_document(file)
-    _require_commercial_invoice(root)
-    root = replace(root, currency=_currency(root))
-    _refuse_what_no_record_says(root)
+    root = _commercial_invoice(open_document(file))
     lines = root.all("cac:InvoiceLine")
     if not lines:
         raise root.bad("has no InvoiceLine", FROM_SUPPLIER)
