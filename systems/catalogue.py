@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from errors import BadInput, SendBack
 from rendering import dollars, words
@@ -88,16 +88,12 @@ _FREE = ("address", "text")
 _CHANGED = "it"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Need(_Strict):
+class _Need(BaseModel, extra="forbid"):
     that: str
     otherwise: str = Field(alias="else")
 
 
-class _ActionEntry(_Strict):
+class _ActionEntry(BaseModel, extra="forbid"):
     system: str
     says: str
     args: dict[str, ArgumentType]

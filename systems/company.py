@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import BaseModel, Field, RootModel, field_validator
 
 from strict_yaml import read_yaml
 
 Kind = Literal["text", "whole", "number", "flag", "moment", "nested"] | list[str]
 
 
-class _CompanyEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WriteNeed(_CompanyEntry):
+class WriteNeed(BaseModel, extra="forbid", frozen=True):
     """What a field of a record must be before a write; see the head of company.yaml."""
 
     of: str | None = None
@@ -28,7 +24,7 @@ class WriteNeed(_CompanyEntry):
     otherwise: str = Field(alias="else")
 
 
-class WriteTool(_CompanyEntry):
+class WriteTool(BaseModel, extra="forbid", frozen=True):
     """A WRITE tool that changes one record; see the head of company.yaml for the fields."""
 
     says: str
@@ -40,7 +36,7 @@ class WriteTool(_CompanyEntry):
     destructive: bool = False
 
 
-class _Fields(_CompanyEntry):
+class _Fields(BaseModel, extra="forbid", frozen=True):
     noun: str
     about: Mapping[str, str] = {}
     fields: Mapping[str, Kind] = {}
@@ -53,14 +49,14 @@ class _Fields(_CompanyEntry):
     writes: Mapping[str, WriteTool] = {}
 
 
-class RecordPart(_Fields):
+class RecordPart(_Fields, frozen=True):
     """A list inside a record; see the head of company.yaml for the fields."""
 
     key: str | None = None
     unique: bool = False
 
 
-class Collection(_Fields):
+class Collection(_Fields, frozen=True):
     """The records of one kind; see the head of company.yaml for the fields."""
 
     key: tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, Field, ValidationError, create_model
 from sqlalchemy import Connection, Engine, Table, select
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import TypedDict
@@ -17,8 +17,8 @@ from typing_extensions import TypedDict
 from errors import BadInput, Refused, TryAgain
 from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
 from systems.conditions import Expression, Scope, Value
-from systems.sandbox import accounts, orders
 from systems.sandbox import database as db
+from systems.sandbox import programs
 from systems.sandbox.database import Row, is_moment
 from systems.sandbox.work import Cents, Id, Prose, Words, Work, not_done, run_once
 
@@ -71,8 +71,7 @@ def _programmed(act: Callable[..., Any]) -> SandboxTool:
     hints = get_type_hints(act, include_extras=True)
     parameters = list(inspect.signature(act).parameters.values())[1:]
     takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
-    destructive = act in (*orders.DESTRUCTIVE, *accounts.DESTRUCTIVE)
-    return SandboxTool(act.__name__, act.__doc__ or "", takes, act, destructive=destructive)
+    return SandboxTool(act.__name__, act.__doc__ or "", takes, act, destructive=act in programs.DESTRUCTIVE)
 
 
 def reads_of(system: str) -> list[SandboxTool]:
@@ -124,8 +123,8 @@ def list_events(
     return {"events": [row.event for row in rows], "cursor": str(rows[-1].number) if rows else after}
 
 
-class _Arguments(ArgModelBase):
-    model_config = ConfigDict(strict=True, extra="forbid")
+class _Arguments(ArgModelBase, strict=True, extra="forbid"):
+    pass
 
 
 class _AsGiven(FuncMetadata):
@@ -144,7 +143,7 @@ def writes_of(system: str) -> list[SandboxTool]:
     """The write tools of one system: those that company.yaml declares, and the programs."""
     tables = [one for one in db.METADATA.tables.values() if one.info.get("collection", "").startswith(f"{system}.")]
     declared = [_declared(table, name, tool) for table in tables for name, tool in table.info["writes"].items()]
-    return [*declared, *map(_programmed, {**orders.WRITES, **accounts.WRITES}.get(system, ()))]
+    return [*declared, *map(_programmed, programs.WRITES.get(system, ()))]
 
 
 def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
