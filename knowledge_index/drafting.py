@@ -25,7 +25,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from errors import BadInput
-from knowledge_index.documents import UNRULY, Document, parse_document, read_text
+from knowledge_index.documents import UNRULY, Document, parse_document
 from knowledge_index.policies import PolicyBook, paragraphs
 
 _MUST_BE: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text of one line"}
@@ -207,9 +207,8 @@ def with_draft(book: PolicyBook, drafted: str) -> PolicyBook:
     if draft.in_force_from <= before.in_force_from:
         what = f"Version {before.version} of {draft.id} is in force from {before.in_force_from} on"
         raise BadInput(f"{what}; let the draft begin on a later day.")
-    until, others = ends_before(before, draft.in_force_from), [one for one in book.documents if one is not before]
-    ended = before if until is None else parse_document(closed(before.text, before.file, until), before.file)
-    return PolicyBook([*others, ended, draft])
+    ended, others = _ended(before, draft), [one for one in book.documents if one is not before]
+    return PolicyBook([*others, before if ended is None else parse_document(ended, before.file), draft])
 
 
 def parse_draft(drafted: str) -> Document:
@@ -218,10 +217,12 @@ def parse_draft(drafted: str) -> Document:
     return parse_document(drafted, Path(file_name(document.id, document.version)))
 
 
-def ends_before(document: Document, day: date) -> date | None:
-    """The last day of a version that another follows on `day`; None where it has ended before."""
-    until = document.in_force_until
-    return None if until is not None and until < day else day - timedelta(days=1)
+def _ended(before: Document, draft: Document) -> str | None:
+    """The text of a version that ends the day before the next one begins; None where it has ended earlier."""
+    until = before.in_force_until
+    if until is not None and until < draft.in_force_from:
+        return None
+    return closed(before.text, before.file, draft.in_force_from - timedelta(days=1))
 
 
 def differences(before: Document, after: Document) -> list[PolicyDifference]:
@@ -255,27 +256,25 @@ def install(folders: Sequence[Path], drafted: str) -> Callable[[], None]:
 
     Raises BadInput for a draft that does not fit them, or a folder that cannot be written; nothing is changed then.
     """
-    book, folder = PolicyBook.load(*folders), folders[-1]
+    book, draft, folder = PolicyBook.load(*folders), parse_draft(drafted), folders[-1]
     with_draft(book, drafted)
-    draft = parse_draft(drafted)
     before = newest(book, draft.id)
-    target, ended = folder / file_name(draft.id, draft.version), folder / before.file.name
+    target, place, ended = folder / file_name(draft.id, draft.version), folder / before.file.name, _ended(before, draft)
     if target.exists():
         raise BadInput(f"{target} is there already; move it away, then put the draft in force.")
-    old_text, until = read_text(before.file), ends_before(before, draft.in_force_from)
 
     def take_back() -> None:
         target.unlink(missing_ok=True)
-        if ended == before.file:
-            _write(ended, old_text, before.file)
+        if place == before.file:
+            _write(place, before.text, before.file)
         else:
-            ended.unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # the older one first: the folders are such that load at every moment in between
-        if until is not None:
-            _write(ended, closed(old_text, before.file, until), before.file)
+        if ended is not None:
+            _write(place, ended, before.file)
         _write(target, drafted, before.file)
     except OSError as error:
         with suppress(OSError):

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from mcp.server.mcpserver.tools import Tool
@@ -177,18 +177,17 @@ def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
 
 def tools_of(system: str, engine: Callable[[], Engine]) -> list[Tool]:
     """All tools of one system as MCP lists and calls them; `engine` is asked at each call."""
-    reads = [*reads_of(system), *([_programmed(list_events)] if system == FEEDING else [])]
-    return [_read_tool(read, engine) for read in reads] + [_write_tool(system, write, engine) for write in writes_of(system)]
 
-
-def _read_tool(read: SandboxTool, engine: Callable[[], Engine]) -> Tool:
-    def run(args: dict[str, Any]) -> dict[str, Any]:
+    def run(act: Callable[..., dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
         # a record and the lists inside it are two statements of one moment
         with engine().execution_options(isolation_level="REPEATABLE READ").connect() as connection:
-            answer: dict[str, Any] = read.act(connection, **db.clean(args))
-            return answer
+            return act(connection, **db.clean(args))
 
-    return _tool(read.name, read.says, read.takes, run, ToolAnnotations(read_only_hint=True, open_world_hint=False))
+    reads, annotations = reads_of(system), ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    if system == FEEDING:
+        reads.append(_programmed(list_events))
+    tools = [_tool(read.name, read.says, read.takes, partial(run, read.act), annotations) for read in reads]
+    return tools + [_write_tool(system, write, engine) for write in writes_of(system)]
 
 
 def _write_tool(system: str, write: SandboxTool, engine: Callable[[], Engine]) -> Tool:
