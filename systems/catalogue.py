@@ -70,10 +70,16 @@ MAX_TEXT_LENGTH = 4_000
 ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+
+
+def _text(most: int) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: isinstance(value, str) and 0 < len(value) <= most, f"text of 1 to {most} characters"
+
+
 #: which values an argument of a kind takes, and what a sentence calls them
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "id": (lambda value: _is_text(value, MAX_ID_LENGTH), f"text of 1 to {MAX_ID_LENGTH} characters"),
-    "text": (lambda value: _is_text(value, MAX_TEXT_LENGTH), f"text of 1 to {MAX_TEXT_LENGTH} characters"),
+    "id": _text(MAX_ID_LENGTH),
+    "text": _text(MAX_TEXT_LENGTH),
     "cents": (lambda value: type(value) is int and 0 < value <= 10**12, "a whole number of cents above 0"),
     "address": (
         lambda value: isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys(),
@@ -160,7 +166,13 @@ class Action:
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""
-        return self.says.format_map({name: _shown(name, value, self.args.get(name)) for name, value in args.items()})
+        shown = {}
+        for name, value in args.items():
+            # an owner is a role or a person; of both only roles have words of their own
+            coded = isinstance(self.args.get(name), list) or value == "csm_lead"
+            money = name.endswith("_cents") and isinstance(value, int)
+            shown[name] = dollars(value) if money else words(str(value)) if coded else str(value)
+        return self.says.format_map(shown)
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""
@@ -247,15 +259,16 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     known = {*entry.args, *binds}
     if len(known) < len(entry.args) + len(binds) or _CHANGED in known:
         raise BadInput(f"{where}: args and binds share a name, or use {_CHANGED!r}, which effects use; rename it")
+
+    def compiled(values: Mapping[Any, Any]) -> dict[str, Value]:
+        return {key: Value.compile(value, where) for key, value in values.items()}
+
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(RecordPath.parse(path, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()]
-    named = {} if entry.money == "none" else entry.money
-    money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
-    to = {what: Value.compile(value, where) for what, value in entry.to.items()}
+    to, money = compiled(entry.to), {} if entry.money == "none" else compiled(entry.money)
     if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
-    undos = [(by, {key: Value.compile(value, where) for key, value in args.items()}) for by, args in (entry.undo or {}).items()]
-    undo = undos[0] if undos else None
+    undo = next(((by, compiled(args)) for by, args in (entry.undo or {}).items()), None)
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
     values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
     for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:
@@ -290,14 +303,3 @@ def _known(value: Value, seen: Scope) -> Any:
         return value.evaluate(seen)
     except Unknown:
         return None
-
-
-def _is_text(value: Any, most: int) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= most
-
-
-def _shown(name: str, value: Any, kind: Any) -> str:
-    if name.endswith("_cents") and isinstance(value, int):
-        return dollars(value)
-    # an owner is a role or a person; of both only roles have words of their own
-    return words(str(value)) if isinstance(kind, list | tuple) or value == "csm_lead" else str(value)
