@@ -17,9 +17,8 @@ from pydantic import BaseModel, Field, RootModel
 from errors import BadInput, SendBack
 from rendering import dollars, words
 from strict_yaml import read_yaml
-from systems.company import COLLECTIONS
+from systems.company import COLLECTIONS, RecordChange, RecordPath, Records
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.records import RecordChange, RecordPath, Records
 
 #: in place of an expression: the policy says what one costs
 FLAT = "flat"

@@ -14,9 +14,8 @@ from typing import Any
 from errors import BadInput, Refused, SendBack
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.catalogue import Action, Catalogue
-from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool
+from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool, Record, Records, completed, key_of
 from systems.conditions import Unknown
-from systems.records import Record, Records, completed, key_of
 
 
 class _SimulatedWrites(ABC):

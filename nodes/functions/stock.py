@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from nodes.functions.plain import days_between, moment
-from systems.records import Records
+from systems.company import Records
 
 Record = Mapping[str, Any]
 STOCK_FUNCTIONS = (
