@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from errors import BadInput, Refused, TryAgain
 from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
-from systems.conditions import Expression, Scope, Value
+from systems.conditions import Expression, Scope, Unknown, Value
 from systems.sandbox import database as db
 from systems.sandbox import programs
 from systems.sandbox.database import Row, is_moment
@@ -157,16 +157,21 @@ def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
         def row(of: Table) -> Row:
             return work.row(of, **{column.name: args[column.name] for column in of.primary_key})
 
+        def told(value: Expression | Value, it: Row) -> Any:
+            try:
+                return value.evaluate(Scope({**known, "it": it}))
+            except Unknown as unknown:
+                raise Refused(f"{name} cannot tell from these arguments and records whether it may be done.") from unknown
+
         known = dict(args)
         for key, value in computes.items():
-            known[key] = value.evaluate(Scope({**known, "it": row(table)}))
+            known[key] = told(value, row(table))
         for need, that in needs:
             found = row(db.TABLES[need.of][0] if need.of else table)
             fits = all(found[field] in values for field, values in need.has.items())
-            if not fits or that.evaluate(Scope({**known, "it": found})) is not True:
+            if not fits or told(that, found) is not True:
                 raise Refused(need.otherwise.format_map({**found, **known}))
-        scope = Scope({**known, "it": row(table)})
-        work.change(table, row(table), **{field: value.evaluate(scope) for field, value in sets.items()})
+        work.change(table, row(table), **{field: told(value, row(table)) for field, value in sets.items()})
         if tool.notes:
             key, *_ = keys = [column.name for column in table.primary_key]
             work.do(tool.notes, args[key], **{name: value for name, value in args.items() if name not in keys})
