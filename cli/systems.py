@@ -69,4 +69,4 @@ def serve_one(system: str, port: Annotated[int | None, typer.Option(help="Serve 
     """Serve one system of the sandbox company over MCP: stdio, or streamable HTTP on a port of this machine."""
     url = open_database(settings())
     create_schema(url)
-    serve(system, url, "stdio" if port is None else "http", port)
+    serve(system, url, port)

@@ -13,7 +13,7 @@ from typing import Any
 from errors import BadInput
 from knowledge_index.documents import Document, RawClause
 from knowledge_index.drafting import fitting, leaves
-from knowledge_index.policies import PolicyBook
+from knowledge_index.policies import PolicyBook, part_of
 from strict_yaml import parse_yaml
 
 _LONGEST_PATH, _LONGEST_VALUE = 200, 2_000
@@ -49,9 +49,10 @@ def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
         known = [name for name, _ in leaves(clause.values)]
         if not known:
             raise BadInput(f"{clause_id} has no values that could be another; change its text in a folder of policies.")
-        wanted = _placed(clause.values, way.split("."), value) if way else None
-        if wanted is None:
-            raise BadInput(f"{clause_id} has no value {way!r}{like(way, known)}; it has {', '.join(known)}.")
+        try:
+            wanted = _placed(clause.values, way.split("."), value)
+        except LookupError as error:
+            raise BadInput(f"{clause_id} has no value {way!r}{like(way, known)}; it has {', '.join(known)}.") from error
         for one in (item for _, leaf in leaves(value) for item in (leaf if isinstance(leaf, list) else [leaf])):
             if isinstance(one, float) and not math.isfinite(one):
                 raise BadInput(f"{path} is {one}; make it a number.")
@@ -99,17 +100,13 @@ def _with_clauses(book: PolicyBook, clauses: Mapping[str, RawClause]) -> PolicyB
 
 
 def _placed(before: Any, way: Sequence[str], value: Any) -> Any:
-    """`before` with the value at the end of the way; None where the way leads to nothing."""
+    """`before` with the value at the end of the way. Raises LookupError where the way leads to nothing."""
     if not way:
         return value
-    name = way[0]
-    if isinstance(before, Mapping) and name in before:
-        inner = _placed(before[name], way[1:], value)
-        return None if inner is None else {**before, name: inner}
-    if isinstance(before, list) and name.isascii() and name.isdecimal() and int(name) < len(before):
-        inner = _placed(before[int(name)], way[1:], value)
-        return None if inner is None else [*before[: int(name)], inner, *before[int(name) + 1 :]]
-    return None
+    inner = _placed(part_of(before, way[0]), way[1:], value)
+    if isinstance(before, Mapping):
+        return {**before, way[0]: inner}
+    return [*before[: int(way[0])], inner, *before[int(way[0]) + 1 :]]
 
 
 def _listed(names: Sequence[str], name: str, wanted: bool) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from errors import BadInput
 from strict_yaml import parse_yaml
@@ -37,10 +37,8 @@ def _visible(text: str) -> str:
 Text = Annotated[str, AfterValidator(_visible)]
 
 
-class Header(BaseModel):
+class Header(BaseModel, extra="forbid", frozen=True, strict=True):
     """The front matter of a policy document."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: Annotated[str, Field(pattern="^[A-Z]{2,8}$")]
     title: Text
@@ -71,7 +69,7 @@ class RawClause:
     prose_line: int
 
 
-class Document(Header):
+class Document(Header, frozen=True):
     """One version of one policy document."""
 
     file: Path

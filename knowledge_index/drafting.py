@@ -25,53 +25,32 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from errors import BadInput
-from knowledge_index.documents import UNRULY, Document, RawClause, parse_document, read_text
-from knowledge_index.policies import PolicyBook
-from knowledge_index.rendering import paragraphs
+from knowledge_index.documents import UNRULY, Document, parse_document
+from knowledge_index.policies import PolicyBook, paragraphs
 
 _MUST_BE: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text of one line"}
 
 
-def _written(prose: str, clause_id: str) -> str:
-    """A text as it will stand in the document. Raises BadInput for an empty one, or one with invisible characters."""
-    prose = prose.replace("\r\n", "\n").strip("\n").rstrip()
-    if not prose.strip():
-        raise BadInput(f"{clause_id} would say nothing; write its text.")
-    if found := UNRULY.search(prose):
-        raise BadInput(f"The text of {clause_id} holds the invisible character U+{ord(found[0]):04X}; take it out.")
-    return prose
-
-
-def _with_value(text: str, clause: RawClause, name: str, value: Any) -> str:
-    """The document's text with another value of a clause. Raises BadInput for an unknown name, or a value of another kind."""
-    if name not in clause.values:
-        raise BadInput(f"{clause.id} has no value {name}; it has {', '.join(clause.values) or 'none'}.")
-    value = fitting(clause.values[name], value, f"{clause.id}: {name}")
-    lines = text.split("\n")
-    start = next(number for number in range(clause.line, len(lines)) if lines[number].startswith("```")) + 1
-    stop = next(number for number in range(start, len(lines)) if lines[number].rstrip() == "```")
-    return "\n".join([*lines[:start], *_edited(lines[start:stop], name, value), *lines[stop:]])
-
-
-def _edited(lines: list[str], name: str, value: Any) -> list[str]:
-    """The lines of a block of values with another value of a name."""
+def _edited(block: list[str], values: Mapping[str, Any]) -> list[str]:
+    """The lines of a clause's values with some of them others, which are of the same kind."""
     yaml = YAML()
     yaml.version, yaml.preserve_quotes, yaml.width = (1, 1), True, 1_000_000  # as it is read, and no line broken
-    if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in lines):
+    if any(line.startswith(" ") and line.lstrip().startswith("- ") for line in block):
         yaml.indent(mapping=2, sequence=4, offset=2)
-    values = yaml.load("\n".join(lines))
+    loaded = yaml.load("\n".join(block))
 
     def dumped() -> list[str]:
-        yaml.dump(values, out := StringIO())
+        yaml.dump(loaded, out := StringIO())
         return out.getvalue().removeprefix("%YAML 1.1\n---\n").removesuffix("\n").split("\n")
 
     before = dumped()
-    values[name] = _put_into(values[name], value)
+    for name, value in values.items():
+        loaded[name] = _put_into(loaded[name], value)
     after = dumped()
-    if len(before) != len(lines):
+    if len(before) != len(block):
         return after
     matched = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    return [line for tag, i, j, k, m in matched for line in (lines[i:j] if tag == "equal" else after[k:m])]
+    return [line for tag, i, j, k, m in matched for line in (block[i:j] if tag == "equal" else after[k:m])]
 
 
 def _put_into(node: Any, value: Any) -> Any:
@@ -151,28 +130,38 @@ def redrafted(text: str, file: Path, edits: Mapping[str, Edit], *, version: int,
     Raises BadInput for an edit that does not fit the clause, that changes more than itself, or nothing.
     """
     text = text.replace("\r\n", "\n")
-    before = parse_document(text, file)
-    known = {clause.id for clause in before.clauses}
-    for clause_id in edits:
-        if clause_id not in known:
-            raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(known))}.")
-
-    def clause_now(clause_id: str) -> RawClause:
-        return next(clause for clause in parse_document(text, file).clauses if clause.id == clause_id)
-
+    before, lines = parse_document(text, file), text.split("\n")
+    clauses = {clause.id: clause for clause in before.clauses}
     for clause_id, edit in edits.items():
+        if clause_id not in clauses:
+            raise BadInput(f"{before.id} has no clause {clause_id}; it has {', '.join(sorted(clauses))}.")
+        for name in edit.values.keys() - clauses[clause_id].values.keys():
+            raise BadInput(f"{clause_id} has no value {name}; it has {', '.join(clauses[clause_id].values) or 'none'}.")
+    wanted = []
+    for clause in reversed(before.clauses):  # from the last one on, so that the lines of the others stay where they are
+        edit, prose = edits.get(clause.id, Edit()), clause.prose
         if edit.prose is not None:
-            lines, clause = text.split("\n"), clause_now(clause_id)
+            prose = edit.prose.replace("\r\n", "\n").strip("\n").rstrip()
+            if not prose.strip():
+                raise BadInput(f"{clause.id} would say nothing; write its text.")
+            if found := UNRULY.search(prose):
+                raise BadInput(f"The text of {clause.id} holds the invisible character U+{ord(found[0]):04X}; take it out.")
             start = clause.prose_line - 1
-            stop = start + clause.prose.count("\n") + 1
-            text = "\n".join([*lines[:start], *_written(edit.prose, clause_id).split("\n"), *lines[stop:]])
-        for name, value in edit.values.items():
-            text = _with_value(text, clause_now(clause_id), name, value)
+            lines[start : start + clause.prose.count("\n") + 1] = prose.split("\n")
+        values = {name: fitting(clause.values[name], value, f"{clause.id}: {name}") for name, value in edit.values.items()}
+        if values:
+            start, stop = [number for number in range(clause.line, len(lines)) if lines[number].startswith("```")][:2]
+            lines[start + 1 : stop] = _edited(lines[start + 1 : stop], values)
+        wanted.append((clause.id, clause.title, {**clause.values, **values}, prose))
+    text = "\n".join(lines)
     fields = {"version": str(version), "in_force_from": in_force_from.isoformat(), "in_force_until": "null"}
     for name, value in fields.items():
         text = _with_field(text, name, value, file)
     drafted = parse_document(text, file.with_name(file_name(before.id, version)))
-    _refuse_more(before, drafted, edits)
+    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in reversed(drafted.clauses)]
+    if made != wanted or drafted.intro != before.intro:  # a text with a heading in it makes a clause
+        what = f"The edit of {' and '.join(edits)} changes more than these clauses"
+        raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")
     if not differences(before, drafted):
         raise BadInput(f"The draft says what {before.id} version {before.version} says; change something.")
     return text
@@ -218,9 +207,8 @@ def with_draft(book: PolicyBook, drafted: str) -> PolicyBook:
     if draft.in_force_from <= before.in_force_from:
         what = f"Version {before.version} of {draft.id} is in force from {before.in_force_from} on"
         raise BadInput(f"{what}; let the draft begin on a later day.")
-    until, others = ends_before(before, draft.in_force_from), [one for one in book.documents if one is not before]
-    ended = before if until is None else parse_document(closed(before.text, before.file, until), before.file)
-    return PolicyBook([*others, ended, draft])
+    ended, others = _ended(before, draft), [one for one in book.documents if one is not before]
+    return PolicyBook([*others, before if ended is None else parse_document(ended, before.file), draft])
 
 
 def parse_draft(drafted: str) -> Document:
@@ -229,10 +217,12 @@ def parse_draft(drafted: str) -> Document:
     return parse_document(drafted, Path(file_name(document.id, document.version)))
 
 
-def ends_before(document: Document, day: date) -> date | None:
-    """The last day of a version that another follows on `day`; None where it has ended before."""
-    until = document.in_force_until
-    return None if until is not None and until < day else day - timedelta(days=1)
+def _ended(before: Document, draft: Document) -> str | None:
+    """The text of a version that ends the day before the next one begins; None where it has ended earlier."""
+    until = before.in_force_until
+    if until is not None and until < draft.in_force_from:
+        return None
+    return closed(before.text, before.file, draft.in_force_from - timedelta(days=1))
 
 
 def differences(before: Document, after: Document) -> list[PolicyDifference]:
@@ -261,46 +251,30 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _refuse_more(before: Document, after: Document, edits: Mapping[str, Edit]) -> None:
-    """Raise BadInput unless the draft differs in what was edited only: a text with a heading in it makes a clause."""
-    wanted = []
-    for clause in before.clauses:
-        edit = edits.get(clause.id, Edit())
-        prose = clause.prose if edit.prose is None else _written(edit.prose, clause.id)
-        edited = {name: fitting(clause.values[name], value, name) for name, value in edit.values.items()}
-        wanted.append((clause.id, clause.title, {**clause.values, **edited}, prose))
-    made = [(clause.id, clause.title, dict(clause.values), clause.prose) for clause in after.clauses]
-    if made != wanted or after.intro != before.intro:
-        what = f"The edit of {' and '.join(edits)} changes more than these clauses"
-        raise BadInput(f"{what}; leave out lines that begin with ## or ``` there.")
-
-
 def install(folders: Sequence[Path], drafted: str) -> Callable[[], None]:
     """Write the version `drafted` into the last of the folders of policies. Returns what takes it back, as if it had not been.
 
     Raises BadInput for a draft that does not fit them, or a folder that cannot be written; nothing is changed then.
     """
-    book, folder = PolicyBook.load(*folders), folders[-1]
+    book, draft, folder = PolicyBook.load(*folders), parse_draft(drafted), folders[-1]
     with_draft(book, drafted)
-    draft = parse_draft(drafted)
     before = newest(book, draft.id)
-    target, ended = folder / file_name(draft.id, draft.version), folder / before.file.name
+    target, place, ended = folder / file_name(draft.id, draft.version), folder / before.file.name, _ended(before, draft)
     if target.exists():
         raise BadInput(f"{target} is there already; move it away, then put the draft in force.")
-    old_text, until = read_text(before.file), ends_before(before, draft.in_force_from)
 
     def take_back() -> None:
         target.unlink(missing_ok=True)
-        if ended == before.file:
-            _write(ended, old_text, before.file)
+        if place == before.file:
+            _write(place, before.text, before.file)
         else:
-            ended.unlink(missing_ok=True)
+            place.unlink(missing_ok=True)
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # the older one first: the folders are such that load at every moment in between
-        if until is not None:
-            _write(ended, closed(old_text, before.file, until), before.file)
+        if ended is not None:
+            _write(place, ended, before.file)
         _write(target, drafted, before.file)
     except OSError as error:
         with suppress(OSError):

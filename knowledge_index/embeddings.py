@@ -153,19 +153,15 @@ def _open(folder: Path) -> sqlite3.Connection | None:
     for _ in range(2):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return _connect(folder / FILE)
+            connection = sqlite3.connect(folder / FILE, timeout=_PATIENCE_SECONDS, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")  # a lost vector is computed again, and each row has a digest
+            connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB, digest BLOB)")
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_TO_WRITE_MS}")
+            return connection
         except (OSError, sqlite3.OperationalError):  # not writable, locked
             return None
         except sqlite3.DatabaseError:
             with suppress(OSError):
                 (folder / FILE).unlink()
     return None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")  # a lost vector is computed again, and each row has a digest
-    connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB, digest BLOB)")
-    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_TO_WRITE_MS}")
-    return connection

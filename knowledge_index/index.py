@@ -149,7 +149,17 @@ def build(book: PolicyBook, folder: Path, embedder: Embedder, on_progress: OnPro
         raise BadInput(f"{folder} holds other files than a knowledge index; name an empty or a new folder.")
     _require_writable(folder)
     with _alone(folder), _one_sentence(folder), closing(_open(folder)) as client:
-        collection, before = _collection_for(client, folder, embedder.name)
+        collection, before = _get(client), dict[str, str]()
+        if collection is not None:
+            before = _held(collection)
+        elif client.list_collections():
+            raise BadInput(f"{folder} holds another Chroma database; name an empty or a new folder.")
+        if collection is not None and (collection.metadata or {}).get("embedder") != embedder.name:
+            # a collection takes vectors of one length only, and those of two models do not compare
+            client.delete_collection(collection.name)
+            collection = None
+        if collection is None:
+            collection = _create(client, embedder.name)
         stale = [entry for entry in wanted.values() if before.get(entry.id) != entry.digest]
         gone = sorted(before.keys() - wanted.keys())
         embed_into(collection, stale, embedder, on_progress)
@@ -170,21 +180,6 @@ def _alone(folder: Path) -> Iterator[None]:
                 raise TryAgain(f"The disk of {folder} is full: make room, then build it once more.") from error
             raise TryAgain(f"Another build of {folder} does not end ({error}); try again when it has.") from error
         yield
-
-
-def _collection_for(client: Client, folder: Path, embedder_name: str) -> tuple[Collection, dict[str, str]]:
-    """The collection to write to, and the digests by id that the index had before."""
-    collection = _get(client)
-    if collection is None:
-        if any(other.name != COLLECTION for other in client.list_collections()):
-            raise BadInput(f"{folder} holds another Chroma database; name an empty or a new folder.")
-        return _create(client, embedder_name), {}
-    before = _held(collection)
-    if (collection.metadata or {}).get("embedder") != embedder_name:
-        # a collection takes vectors of one length only, and those of two models do not compare
-        client.delete_collection(collection.name)
-        collection = _create(client, embedder_name)
-    return collection, before
 
 
 def embed_into(collection: Collection, stale: Sequence[IndexEntry], embedder: Embedder, on_progress: OnProgress | None) -> None:

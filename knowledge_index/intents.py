@@ -84,7 +84,13 @@ class Intents:
         digest, file = _digest(examples, embedder.name), cache / f"intents-{folder.name}.npz"
         model = _stored(shipped(folder), digest) or _stored(file, digest)
         if model is None:
-            model = _learned(examples, vectors, on_progress)
+            texts, names = [example.text for example in examples], sorted({example.intent for example in examples})
+            rows = []
+            for start in range(0, len(texts), _BATCH):
+                rows.append(vectors.embed(texts[start : start + _BATCH]))
+                if on_progress:
+                    on_progress(min(start + _BATCH, len(texts)), len(texts))
+            model = Classifier.fit(texts, np.concatenate(rows), [names.index(example.intent) for example in examples])
             _store(file, digest, model)
         return cls(examples, model, vectors)
 
@@ -208,16 +214,6 @@ def _read_examples(folder: Path) -> list[Example]:
     if len(intents) < 4 or not {OTHER, CHATTER} <= intents:
         raise BadInput(f"{folder} holds too few phrasings; it needs {OTHER}.txt, {CHATTER}.txt and files of two intents or more.")
     return list(examples.values())
-
-
-def _learned(examples: Sequence[Example], vectors: RememberedVectors, on_progress: OnProgress | None) -> Classifier:
-    texts, names = [example.text for example in examples], sorted({example.intent for example in examples})
-    rows = []
-    for start in range(0, len(texts), _BATCH):
-        rows.append(vectors.embed(texts[start : start + _BATCH]))
-        if on_progress:
-            on_progress(min(start + _BATCH, len(texts)), len(texts))
-    return Classifier.fit(texts, np.concatenate(rows), [names.index(example.intent) for example in examples])
 
 
 def _digest(examples: Sequence[Example], model: str) -> str:

@@ -1,4 +1,4 @@
-"""Enterprise Knowledge: policies in versions, and the clauses that are in force at a moment.
+"""Enterprise Knowledge: policies in versions, and the clauses that are in force at a moment, with their numbers put in.
 
 >>> book = PolicyBook.load(Path("knowledge_index/policies"))
 >>> book.clause("FRD-2", as_of).values["elevated"]
@@ -7,8 +7,10 @@
 
 import hashlib
 import json
+import math
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -17,7 +19,10 @@ from typing import Any, Self
 
 from errors import BadInput
 from knowledge_index.documents import Document, RawClause, fault, parse_document, read_text
-from knowledge_index.rendering import CannotRender, Values, render
+from rendering import dollars
+
+#: Clause id to the values of that clause.
+Values = Mapping[str, Mapping[str, Any]]
 
 #: The policies of the reference company, which ship with the project.
 REFERENCE_POLICIES = Path(__file__).with_name("policies")
@@ -147,3 +152,105 @@ def _clause(raw: RawClause, document: Document, values: Values) -> Clause:
         id=raw.id, policy_id=document.id, policy_title=document.title, title=raw.title, version=document.version, text=text,
         values=raw.values, in_force_from=document.in_force_from, in_force_until=document.in_force_until, owner=document.owner,
     )  # fmt: skip
+
+
+# The prose of a clause with its numbers put in
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_REFERENCE = re.compile(r"(?:(?P<clause>[A-Z]+-\d+)\.)?(?P<name>[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)(?::(?P<form>[a-z]+))?")
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+class CannotRender(ValueError):
+    """A placeholder, at index `position` of the prose, that leads to nothing, or to something that cannot be shown so."""
+
+    def __init__(self, problem: str, position: int) -> None:
+        super().__init__(problem)
+        self.position = position
+
+
+def render(prose: str, clause_id: str, values: Values) -> str:
+    """`prose` of `clause_id` with every `{name}`, `{CLAUSE.name}`, `{name.0.part}`, `{name:form}` replaced.
+
+    Each paragraph becomes one line. Raises CannotRender.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        try:
+            return _shown(match[1], clause_id, values)
+        except (LookupError, ValueError) as error:
+            raise CannotRender(f"the placeholder {match[0]} {error.args[0]}", match.start()) from error
+
+    stray = re.search(r"[{}]", _PLACEHOLDER.sub(lambda match: " " * len(match[0]), prose))
+    if stray:
+        raise CannotRender("a brace is unmatched", stray.start())
+    return paragraphs(_PLACEHOLDER.sub(replaced, prose))
+
+
+def paragraphs(prose: str) -> str:
+    """Prose with each paragraph on one line, and an empty line between two."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", prose.strip()))
+
+
+def _shown(placeholder: str, clause_id: str, values: Values) -> str:
+    reference = _REFERENCE.fullmatch(placeholder)
+    if reference is None:
+        raise ValueError("is not of the form {name}, {CLAUSE.name} or {name:form}")
+    value: Any = values.get(reference["clause"] or clause_id, {})
+    for part in reference["name"].split("."):
+        value = part_of(value, part)
+    form = reference["form"] or ("dollars" if reference["name"].endswith("_cents") else "default")
+    if form not in _FORMS:
+        raise ValueError(f"asks for the unknown form {form!r}")
+    return _FORMS[form](value)
+
+
+def part_of(value: Any, part: str) -> Any:
+    """What a mapping has of this name, or a list at this place. Raises LookupError."""
+    if isinstance(value, Mapping) and part in value:
+        return value[part]
+    if isinstance(value, list) and part.isascii() and part.isdecimal() and int(part) < len(value):
+        return value[int(part)]
+    raise LookupError("leads to no value")
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, list):
+        return _names("`{}`", ", ")(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("leads to a value that cannot be shown in a sentence")
+    if isinstance(value, float):
+        # two decimals as scores are written, unless that would hide a digit
+        return f"{value:.2f}" if round(value, 2) == value else repr(value)
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _names(each: str, last: str) -> Callable[[Any], str]:
+    def joined(value: Any) -> str:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError("leads to a value that is not a list of names")
+        *head, tail = map(each.format, value) if value else [""]
+        return f"{', '.join(head)}{last}{tail}" if head else tail
+
+    return joined
+
+
+def _whole(what: str, shown: Callable[[int], str], least: float = -math.inf) -> Callable[[Any], str]:
+    def checked(value: Any) -> str:
+        if type(value) is not int or value < least:
+            raise ValueError(f"leads to a value that is not a whole number {what}")
+        return shown(value)
+
+    return checked
+
+
+_in_words = _whole("from 0", lambda number: _WORDS[number] if number < len(_WORDS) else f"{number:,}", least=0)
+_FORMS: Mapping[str, Callable[[Any], str]] = {
+    "default": _default,
+    "dollars": _whole("of cents", dollars),
+    "plain": _names("{}", ", "),
+    "or": _names("`{}`", " or "),
+    "and": _names("`{}`", " and "),
+    "words": _in_words,
+    "times": lambda value: {1: "once", 2: "twice"}.get(value) or f"{_in_words(value)} times",
+}

@@ -18,9 +18,8 @@ from nodes.functions.stock import MissingCollection, RecordFunctions
 from nodes.letters import Letter
 from nodes.pack import Pack
 from rendering import words
-from systems.company import READ_TOOLS
+from systems.company import READ_TOOLS, Records, completed, standing
 from systems.conditions import Expression, Scope, Unknown
-from systems.records import Records, completed, standing
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120

@@ -28,10 +28,8 @@ from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
-from systems.answers import denial, says_done
-from systems.calls import Call, Fence, Receipt, Writer
-from systems.company import KEYS, PART_KEYS, READ_TOOLS
-from systems.records import Record, added, found, is_like
+from systems.calls import Call, Fence, Receipt, Writer, denial, says_done
+from systems.company import KEYS, PART_KEYS, READ_TOOLS, Record, added, found, is_like
 
 #: How often a write is tried whose system could not be reached at all.
 WRITE_TRIES = 3

@@ -88,3 +88,33 @@ class Writer(Protocol):
 
         Raises TryAgain when the system cannot be reached, Refused when it has no such tool.
         """
+
+
+#: what an answer to a write may call whether it was done, and where it may wrap its answer
+_VERDICTS, _WRAPS = ("ok", "done", "success", "successful", "succeeded"), ("result", "data", "response")
+#: a status that is no receipt, where no record shows what was done
+_NOT_YET = ("rejected", "refused", "denied", "pending", "queued", "skipped", "cancelled", "unknown")
+
+
+def denial(answer: Mapping[str, Any]) -> str | None:
+    """What an answer to a write says against its having been done; None where it says nothing of the kind."""
+    for name, value in {str(name).casefold(): value for name, value in answer.items()}.items():
+        against = (
+            (name in _VERDICTS and value is not True)
+            or (name in ("error", "errors") and bool(value))
+            or (name in ("iserror", "is_error") and value is not False)
+            or (name == "status" and str(value).casefold() in ("error", "failed", "failure"))
+        )
+        if against:
+            return f"{name}: {value!s:.200}"
+        if name in _WRAPS and isinstance(value, Mapping) and (inner := denial(value)):
+            return inner
+    return None
+
+
+def says_done(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer to a write says that it was done: it has a receipt, or a word for it, and nothing speaks against it."""
+    receipt = answer.get("receipt_id")
+    has_receipt = (isinstance(receipt, str) and bool(receipt.strip())) or type(receipt) is int
+    confirmed = has_receipt or any(answer.get(name) is True for name in _VERDICTS)
+    return confirmed and denial(answer) is None and str(answer.get("status")).casefold() not in _NOT_YET

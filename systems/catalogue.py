@@ -7,19 +7,18 @@ cannot be proposed, approved or executed.
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from errors import BadInput, SendBack
 from rendering import dollars, words
 from strict_yaml import read_yaml
-from systems.company import COLLECTIONS
+from systems.company import COLLECTIONS, RecordChange, RecordPath, Records
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.records import RecordChange, RecordPath, Records
 
 #: in place of an expression: the policy says what one costs
 FLAT = "flat"
@@ -50,24 +49,19 @@ def uncounted(
 
 
 def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath]) -> bool:
+    """Whether it is 0 or less, also of made-up arguments and records where it is computed."""
     if value.expression is None:
         return value.constant != FLAT and (type(value.constant) is not int or value.constant <= 0)
-    found = [_tried(value, args, binds, iter(numbers), word) for numbers, word in _TRIED]
-    return all(one is not None and one <= 0 for one in found)
-
-
-def _tried(
-    value: Value, args: Mapping[str, Any], binds: Mapping[str, RecordPath], numbers: Iterator[int], word: int
-) -> int | None:
-    """What the expression says of made-up records; None where those do not do for it."""
-    source, names = value.expression.source if value.expression else "", dict[str, Any]()
-    for name, kind in args.items():
-        names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
-    for name, path in binds.items():
-        fields = re.findall(rf"\b{name}\.(\w+)", source)
-        names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
-    cents = _known(value, Scope(names))
-    return cents if type(cents) is int else None
+    found = []
+    for amounts, word in _TRIED:
+        numbers, names = iter(amounts), dict[str, Any]()
+        for name, kind in args.items():
+            names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
+        for name, path in binds.items():
+            fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
+            names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
+        found.append(_known(value, Scope(names)))
+    return all(type(one) is int and one <= 0 for one in found)
 
 
 MAX_ID_LENGTH = 100
@@ -75,6 +69,22 @@ MAX_TEXT_LENGTH = 4_000
 ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
 
 ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
+
+
+def _text(most: int) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: isinstance(value, str) and 0 < len(value) <= most, f"text of 1 to {most} characters"
+
+
+#: which values an argument of a kind takes, and what a sentence calls them
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "id": _text(MAX_ID_LENGTH),
+    "text": _text(MAX_TEXT_LENGTH),
+    "cents": (lambda value: type(value) is int and 0 < value <= 10**12, "a whole number of cents above 0"),
+    "address": (
+        lambda value: isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys(),
+        f"an address with {', '.join(ADDRESS_FIELDS)}",
+    ),
+}
 #: what an action moves or costs (the head of actions.yaml says which is which)
 MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
 #: what a person may word otherwise without its being another action
@@ -83,16 +93,12 @@ _FREE = ("address", "text")
 _CHANGED = "it"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Need(_Strict):
+class _Need(BaseModel, extra="forbid"):
     that: str
     otherwise: str = Field(alias="else")
 
 
-class _ActionEntry(_Strict):
+class _ActionEntry(BaseModel, extra="forbid"):
     system: str
     says: str
     args: dict[str, ArgumentType]
@@ -153,12 +159,19 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            if problem := _problem(args[name], kind):
-                raise SendBack(f"{self.name}: {name} {problem}")
+            fits, wanted = _KINDS[kind] if isinstance(kind, str) else (kind.__contains__, f"one of {', '.join(kind)}")
+            if not fits(args[name]):
+                raise SendBack(f"{self.name}: {name} must be {wanted}")
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""
-        return self.says.format_map({name: _shown(name, value, self.args.get(name)) for name, value in args.items()})
+        shown = {}
+        for name, value in args.items():
+            # an owner is a role or a person; of both only roles have words of their own
+            coded = isinstance(self.args.get(name), list) or value == "csm_lead"
+            money = name.endswith("_cents") and isinstance(value, int)
+            shown[name] = dollars(value) if money else words(str(value)) if coded else str(value)
+        return self.says.format_map(shown)
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""
@@ -186,7 +199,7 @@ class Action:
         for path, value in self.effect:
             for spot in records.spots(path, seen.names):
                 with seen.binding({_CHANGED: spot.holder}):
-                    wanted.append((spot, value.of(lambda e: e.evaluate(seen))))
+                    wanted.append((spot, value.evaluate(seen)))
         return [change for spot, value in wanted if (change := spot.set(value))]
 
     @property
@@ -211,7 +224,7 @@ class Action:
         if self.undo is None:
             return None
         name, values = self.undo
-        args = {key: value.of(lambda e: e.evaluate(seen)) for key, value in values.items()}
+        args = {key: value.evaluate(seen) for key, value in values.items()}
         return None if None in args.values() else {"name": name, "args": args}
 
 
@@ -245,15 +258,16 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     known = {*entry.args, *binds}
     if len(known) < len(entry.args) + len(binds) or _CHANGED in known:
         raise BadInput(f"{where}: args and binds share a name, or use {_CHANGED!r}, which effects use; rename it")
+
+    def compiled(values: Mapping[Any, Any]) -> dict[str, Value]:
+        return {key: Value.compile(value, where) for key, value in values.items()}
+
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
     effect = [(RecordPath.parse(path, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()]
-    named = {} if entry.money == "none" else entry.money
-    money = {str(kind): Value.compile(value, where) for kind, value in named.items()}
-    to = {what: Value.compile(value, where) for what, value in entry.to.items()}
+    to, money = compiled(entry.to), {} if entry.money == "none" else compiled(entry.money)
     if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
-    undos = [(by, {key: Value.compile(value, where) for key, value in args.items()}) for by, args in (entry.undo or {}).items()]
-    undo = undos[0] if undos else None
+    undo = next(((by, compiled(args)) for by, args in (entry.undo or {}).items()), None)
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
     values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
     for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:
@@ -285,25 +299,6 @@ def _require_paths(args: Collection[str], binds: Mapping[str, RecordPath], effec
 def _known(value: Value, seen: Scope) -> Any:
     """The value, None where it is not known."""
     try:
-        return value.of(lambda e: e.evaluate(seen))
+        return value.evaluate(seen)
     except Unknown:
         return None
-
-
-def _problem(value: Any, kind: ArgumentType) -> str | None:
-    if isinstance(kind, list):
-        return None if value in kind else f"must be one of {', '.join(kind)}"
-    if kind == "cents":
-        return None if type(value) is int and 0 < value <= 10**12 else "must be a whole number of cents above 0"
-    if kind == "address":
-        well_formed = isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys()
-        return None if well_formed else f"must be an address with {', '.join(ADDRESS_FIELDS)}"
-    limit = MAX_ID_LENGTH if kind == "id" else MAX_TEXT_LENGTH
-    return None if isinstance(value, str) and 0 < len(value) <= limit else f"must be text of 1 to {limit} characters"
-
-
-def _shown(name: str, value: Any, kind: Any) -> str:
-    if name.endswith("_cents") and isinstance(value, int):
-        return dollars(value)
-    # an owner is a role or a person; of both only roles have words of their own
-    return words(str(value)) if isinstance(kind, list | tuple) or value == "csm_lead" else str(value)

@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT
+from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
 from errors import OutcomeUnknown, Refused, TryAgain
-from systems.answers import Unusable, answer_of, error_of
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.company import READ_TOOLS
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
-from systems.connection import Connection, Session, is_closed, leaf
+from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
 
 T = TypeVar("T")
 
@@ -64,7 +63,12 @@ class McpReads:
 
     def tools(self) -> list[ListedTool]:
         """All tools of all systems as they are listed now. Raises TryAgain when a system cannot be reached."""
-        return self._wait(self._tools())
+
+        async def listed() -> list[ListedTool]:
+            sessions = await asyncio.gather(*[self._connection(system).session() for system in self._config.systems])
+            return [tool for one in sessions for tool in one.tools.values()]
+
+        return self._wait(listed())
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -82,10 +86,6 @@ class McpReads:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-
-    async def _tools(self) -> list[ListedTool]:
-        sessions = await asyncio.gather(*[self._connection(system).session() for system in self._config.systems])
-        return [tool for one in sessions for tool in one.tools.values()]
 
     async def _read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         sessions = await self._open_all(calls, list(dict.fromkeys(call.system for call in calls)))
@@ -135,27 +135,25 @@ class McpReads:
                 result = await connection.call(session, call.name, call.args)
             if result.is_error:
                 raise TryAgain(f"{call.tool} failed: {error_of(call.name, result)[1]}")
-            value = _unwrapped(answer_of(result))
+            value: Any = answer_of(result)
+            if value.keys() in ({"record"}, {"records"}):
+                (value,) = value.values()
             if (known := READ_TOOLS.get(call.tool)) and (wrong := known.refuses(value, call.args)):
                 raise Unusable(wrong)
             return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
         except (TryAgain, Refused) as error:
-            failure: TryAgain | Refused = error
+            failure = str(error)
         except Unusable as error:
-            failure = TryAgain(f"{call.tool} cannot be used: {error}.")
+            failure = f"{call.tool} cannot be used: {error}."
         except Exception as error:
             if isinstance(session, Session) and (not isinstance(error, MCPError) or is_closed(error)):
                 connection.drop(session)
-            failure = TryAgain(f"{call.tool} gave no answer ({self._why(call, error)}).")
-        return ReadResult(call, "failed", None, datetime.now(UTC), str(failure))  # its text is one harmless line
+            failure = f"{call.tool} gave no answer ({self._why(call, error)})."
+        return ReadResult(call, "failed", None, datetime.now(UTC), str(TryAgain(failure)))  # its text is one harmless line
 
     def _why(self, call: Call, error: BaseException) -> str:
-        inside = leaf(error)
-        if isinstance(inside, TimeoutError) or (isinstance(inside, MCPError) and inside.code == REQUEST_TIMEOUT):
-            return f"{call.system} did not answer within {self._config.systems[call.system].timeout_seconds:g} seconds"
-        if is_closed(inside):
-            return f"{call.system} ended"
-        return str(inside)[:300] or type(inside).__name__
+        seconds = self._config.systems[call.system].timeout_seconds
+        return why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
 
 
 def require_sendable(call: Call) -> None:
@@ -165,10 +163,6 @@ def require_sendable(call: Call) -> None:
     except (TypeError, ValueError) as error:
         sentence = f"{call.tool} was not sent: its arguments are not JSON ({error}); give plain finite values."
         raise Refused(sentence) from error
-
-
-def _unwrapped(answer: dict[str, Any]) -> Any:
-    return next(iter(answer.values())) if answer.keys() in ({"record"}, {"records"}) else answer
 
 
 class McpSystems(McpReads):
@@ -212,9 +206,9 @@ class McpSystems(McpReads):
                 raise Refused(f"{call.system} refused {call.name}: {error.message}") from error
             if not isinstance(error, MCPError | Unusable) or is_closed(error):
                 connection.drop(session)
-            why = str(error) if isinstance(error, Unusable) else self._why(call, error)
+            reason = str(error) if isinstance(error, Unusable) else self._why(call, error)
             raise OutcomeUnknown(
-                f"{call.tool} was sent and its outcome is not known ({why}); look at the system before anything else."
+                f"{call.tool} was sent and its outcome is not known ({reason}); look at the system before anything else."
             ) from error
         if answer is not None:
             return Receipt(call.tool, key, answer, answer.get("replayed") is True)

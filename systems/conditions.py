@@ -21,7 +21,8 @@ _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _FIELD_OF_EACH = re.compile(r"([A-Za-z_][\w.]*)\.map\(\s*(\w+)\s*,\s*\2\.(\w+)\s*\)")
 #: a named function of plain arguments: latest(payment.authorizations, 'authorized_at')
 _CALL = re.compile(r"([A-Za-z_]\w*)\(\s*([^()]*?)\s*\)")
-_ARGUMENT = re.compile(r"'([^'\\]*)'|(\d+)|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)")
+_LITERAL = re.compile(r"'([^'\\]*)'|(\d+)")
+_NAMED_LITERALS = {"true": True, "false": False, "null": None}
 _STANDARD_FUNCTIONS = frozenset(
     {"all", "bool", "contains", "double", "duration", "endsWith", "exists", "exists_one", "filter", "has", "int", "map"}
     | {"matches", "max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
@@ -62,22 +63,16 @@ class Scope:
         if value is None and self._context is not None:  # a resolver cannot answer null
             self._context.add_variable(name, None)
 
-    def lookup(self, name: str) -> Any:
-        """The value of a name, None where it has none."""
-        return self.bound[name] if name in self.bound else self.names.get(name)
-
     @property
     def context(self) -> cel.Context:
         """The names and functions as CEL sees them, converted once; lists when they are asked for, as most are not."""
         if self._context is None:
             fixed = {name: value for name, value in self.names.items() if not isinstance(value, list)}
             self._context = cel.Context(fixed, dict(self.functions))
-            self._fixed = fixed.keys()
-            self._context.set_variable_resolver(self._late)
+            self._context.set_variable_resolver(
+                lambda name: self.bound[name] if name in self.bound else None if name in fixed else self.names.get(name)
+            )
         return self._context
-
-    def _late(self, name: str) -> Any:
-        return None if name in self._fixed and name not in self.bound else self.lookup(name)
 
 
 Plain = Callable[[Scope], Any]
@@ -91,8 +86,8 @@ class Expression:
     program: cel.Program
     names: frozenset[str]
     functions: frozenset[str]
-    #: the same without CEL, for a path, one field of every element, or a named function of paths: most are one of
-    #: these, and handing whole records to CEL and back costs more than evaluating them
+    #: the same without CEL, for a literal, a path, one field of every element, or a named function of these: most are one
+    #: of them, and handing whole records to CEL and back costs more than evaluating them
     plain: Plain | None
 
     @classmethod
@@ -123,37 +118,29 @@ class Expression:
 
 
 def _plain(source: str, functions: Collection[str]) -> Plain | None:
-    if source in ("true", "false", "null"):
-        return None
+    if source in _NAMED_LITERALS:
+        return lambda _: _NAMED_LITERALS[source]
+    if match := _LITERAL.fullmatch(source):
+        literal = match[1] if match[2] is None else int(match[2])
+        return lambda _: literal
     if _PATH.fullmatch(source):
         return _path(source)
     if match := _FIELD_OF_EACH.fullmatch(source):
         path, field = _path(match[1]), match[3]
         return lambda scope: [element[field] for element in path(scope)]
     if (match := _CALL.fullmatch(source)) and match[1] in functions:
-        function, words = match[1], [word.strip() for word in match[2].split(",")] if match[2] else []
-        arguments = [_argument(one) for word in words if (one := _ARGUMENT.fullmatch(word))]
+        function, words = match[1], match[2].split(",") if match[2] else []
+        arguments = [argument for word in words if (argument := _plain(word.strip(), ()))]
         if len(arguments) == len(words):
             return lambda scope: scope.functions[function](*[argument(scope) for argument in arguments])
     return None
-
-
-def _argument(match: re.Match[str]) -> Plain:
-    text, number, path = match.groups()
-    constants = {"true": True, "false": False, "null": None}
-    if path is not None and path not in constants:
-        return _path(path)
-    value = constants[path] if path else int(number) if number is not None else text
-    return lambda _: value
 
 
 def _path(source: str) -> Plain:
     first, *rest = source.split(".")
 
     def look_up(scope: Scope) -> Any:
-        value = scope.lookup(first)
-        if value is None and first not in scope.names and first not in scope.bound:
-            raise KeyError(first)
+        value = scope.bound[first] if first in scope.bound else scope.names[first]
         for part in rest:
             value = value[part]
         return value
@@ -175,9 +162,9 @@ class Value:
             return cls(expression=Expression.compile(raw[1:].strip(), where))
         return cls(constant=raw)
 
-    def of(self, evaluate: Callable[[Expression], Any]) -> Any:
-        """The value, where `evaluate` gives the value of an expression."""
-        return self.constant if self.expression is None else evaluate(self.expression)
+    def evaluate(self, scope: Scope) -> Any:
+        """Its value. Raises Unknown as an Expression does."""
+        return self.constant if self.expression is None else self.expression.evaluate(scope)
 
 
 def _first_line(error: BaseException) -> str:

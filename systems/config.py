@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from errors import BadInput, Refused
 from strict_json import strict_json
@@ -92,19 +92,14 @@ def _without_dot(name: str) -> str:
     return name
 
 
-def _with_interpreter(command: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.replace("{python}", sys.executable) for word in command)
-
-
 Word = Annotated[str, Field(min_length=1)]
 Words = tuple[Word, ...]
+_WITH_INTERPRETER = AfterValidator(lambda command: tuple(word.replace("{python}", sys.executable) for word in command))
 Seconds = Annotated[float, Field(strict=True, gt=0, le=3600)]
 
 
-class FeedConfig(BaseModel):
+class FeedConfig(BaseModel, extra="forbid", frozen=True):
     """A READ tool by which a system reports what happened; see docs/events.md for what it answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     #: the name of its system, given by where it stands
     system: str = ""
@@ -124,14 +119,12 @@ class FeedConfig(BaseModel):
         return f"{self.system}.{self.tool}"
 
 
-class SystemConfig(BaseModel):
+class SystemConfig(BaseModel, extra="forbid", frozen=True):
     """How one system is reached: by a command that speaks MCP over stdio, or at an address."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     #: given by the key that it stands under
     name: str = ""
-    command: Annotated[Words, Field(min_length=1), AfterValidator(_with_interpreter)] | None = None
+    command: Annotated[Words, Field(min_length=1), _WITH_INTERPRETER] | None = None
     url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
     env: Words = ()
@@ -154,9 +147,7 @@ class SystemConfig(BaseModel):
         return "systems.sandbox" in (self.command or ())
 
 
-class _SystemsFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _SystemsFile(BaseModel, extra="forbid"):
     systems: dict[Annotated[str, AfterValidator(_without_dot)], SystemConfig] = Field(min_length=1)
 
     @field_validator("systems")

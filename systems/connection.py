@@ -1,4 +1,4 @@
-"""One connection to one system, for as long as it lasts."""
+"""One connection to one system, for as long as it lasts, and what comes back over it."""
 
 import asyncio
 import re
@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
+import orjson
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, CallToolResult, ToolListChangedNotification
+from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
 
-from errors import Refused, TryAgain
+from errors import BadInput, Refused, TryAgain
+from strict_json import require_kept, strict_json
 from systems.config import ListedTool, SystemConfig, listed_tool
 
 #: characters; what is shorter stands in many words
@@ -86,24 +88,24 @@ class Connection:
             return await session.client.call_tool(name, dict(args), read_timeout_seconds=limit)
 
     async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
-        """The tools as the system lists them now; unless `always`, listed again only if they changed or it was long ago."""
+        """The tools as the system lists them now, but for names that it lists twice.
+
+        Unless `always`, they are listed again only if they changed or it was long ago.
+        """
         if always or session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
             session.changed.clear()  # first: what changes while they are listed counts again
-            session.tools, session.listed_at = await self._list_tools(session.client), time.monotonic()
+            found: list[ListedTool] = []
+            cursor, first = None, True
+            async with asyncio.timeout(self._config.timeout_seconds):
+                while first or cursor:
+                    page = await session.client.list_tools(cursor=cursor, cache_mode="bypass")
+                    definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
+                    found += [listed_tool(self._config, definition) for definition in definitions]
+                    cursor, first = page.next_cursor, False
+            times = Counter(tool.name for tool in found)
+            session.tools = {tool.name: tool for tool in found if times[tool.name] == 1}
+            session.listed_at = time.monotonic()
         return session.tools
-
-    async def _list_tools(self, client: Client) -> Mapping[str, ListedTool]:
-        """All tools that the system lists now, but for names that it lists twice."""
-        found: list[ListedTool] = []
-        cursor, first = None, True
-        async with asyncio.timeout(self._config.timeout_seconds):
-            while first or cursor:
-                page = await client.list_tools(cursor=cursor, cache_mode="bypass")
-                definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
-                found += [listed_tool(self._config, definition) for definition in definitions]
-                cursor, first = page.next_cursor, False
-        times = Counter(tool.name for tool in found)
-        return {tool.name: tool for tool in found if times[tool.name] == 1}
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         # One task enters and leaves the client: its cancel scopes must be left where they were entered.
@@ -117,7 +119,8 @@ class Connection:
                         self._client(stderr, changed) as client,
                         _listening(client, changed),
                     ):
-                        session = Session(client, await self._list_tools(client), changed)
+                        session = Session(client, {}, changed)
+                        await self.refresh_tools(session)
                         start.reschedule(None)
                         pending.set_result(session)
                         await stop.wait()
@@ -127,7 +130,8 @@ class Connection:
         except (Exception, asyncio.CancelledError) as error:
             # After the connection was open, whoever called has seen the failure already.
             if not pending.done():
-                reason = _without(self._env, last_line) or _reason(error, self._config.start_seconds)
+                late = f"it was not ready after {self._config.start_seconds:g} seconds"
+                reason = _without(self._env, last_line) or why(error, late, "it ended before it answered")
                 remedy = f"start it, or correct its entry in {self._source}"
                 pending.set_exception(TryAgain(f"{self._config.name} cannot be reached ({reason}); {remedy}."))
             if isinstance(error, asyncio.CancelledError):
@@ -179,24 +183,65 @@ def _without(env: Mapping[str, str], text: str) -> str:
     return text
 
 
-def leaf(error: BaseException) -> BaseException:
-    """The failure inside a group of failures."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def is_closed(error: BaseException) -> bool:
     """Whether a call failed because its connection had ended."""
     return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
 
 
-def _reason(error: BaseException, start_seconds: float) -> str:
-    inside = leaf(error)
-    if isinstance(inside, TimeoutError):
-        return f"it was not ready after {start_seconds:g} seconds"
-    if is_closed(inside):
-        return "it ended before it answered"
-    with suppress(AttributeError):
-        return str(inside.strerror)  # type: ignore[attr-defined]  # OSError
-    return str(inside) or type(inside).__name__
+def why(error: BaseException, late: str, ended: str) -> str:
+    """Why a connection or a call failed: `late`, `ended`, or what the failure itself says."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError) or (isinstance(error, MCPError) and error.code == REQUEST_TIMEOUT):
+        return late
+    if is_closed(error):
+        return ended
+    return str(getattr(error, "strerror", None) or error)[:300] or type(error).__name__
+
+
+# What comes back over it
+
+#: An answer longer than this is refused: it would not be evidence that a person could read.
+LIMIT_BYTES = 2_000_000
+
+ErrorKind = Literal["refused", "try_again", "unknown"]
+
+
+class Unusable(Exception):
+    """The answer is of no use; the text says why."""
+
+
+def answer_of(result: CallToolResult) -> dict[str, Any]:
+    """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or what no ledger can keep."""
+    text, value = "".join(block.text for block in result.content if block.type == "text"), result.structured_content
+    try:
+        if value is None and len(text) <= LIMIT_BYTES:
+            value = strict_json(text)
+        require_kept(value)
+        # the text counts beside structured content too
+        size = max(len(orjson.dumps(value)), len(text.encode("utf-8", "surrogatepass")))
+    except BadInput as error:
+        raise Unusable(f"its answer is {error}") from error
+    except orjson.JSONEncodeError as error:
+        raise Unusable(f"its answer holds what JSON cannot say ({error})") from error
+    if size > LIMIT_BYTES:
+        raise Unusable(f"its answer is longer than {LIMIT_BYTES:,} bytes")
+    if not isinstance(value, dict):
+        raise Unusable("its answer is not a JSON object")
+    return value
+
+
+def error_of(tool: str, result: CallToolResult) -> tuple[ErrorKind, str]:
+    """Kind and sentence of an answer that is an error.
+
+    A tool says its kind in structured content. Without that, an error with a text of its own is a refusal; one that
+    says only that the tool failed leaves open what it did.
+    """
+    content = result.structured_content if isinstance(result.structured_content, dict) else {}
+    text = " ".join("".join(block.text for block in result.content if block.type == "text").split())
+    message = str(content.get("message") or text.removeprefix(f"Error executing tool {tool}: "))[:500]
+    if content.get("error") == "try_again":
+        return "try_again", message
+    if message and message != f"Error executing tool {tool}":
+        return "refused", message
+    return "unknown", "it failed and did not say why"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from iso4217 import Currency
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from errors import BadInput
 from strict_json import strict_json
@@ -60,10 +60,8 @@ Name = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(_name)]
 Cents = Annotated[int, Field(ge=0, lt=MAX_CENTS)]
 
 
-class InvoiceLine(BaseModel):
+class InvoiceLine(BaseModel, extra="forbid", strict=True, frozen=True):
     """A line; `order_line` is the line of the purchase order that it names, `amount_cents` what it says that it comes to."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     line_id: Identifier
     order_line: Identifier | None = None
@@ -73,10 +71,8 @@ class InvoiceLine(BaseModel):
     name: Name = ""
 
 
-class Invoice(BaseModel):
+class Invoice(BaseModel, extra="forbid", strict=True, frozen=True):
     """A commercial invoice; amounts in cents (hundredths) of `currency`, a code of ISO 4217."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     number: Identifier
     #: UN/EDIFACT 1001, the code of a commercial invoice
@@ -140,10 +136,9 @@ def record(
                 what = f"does not say which line of order {ordered} its line {quoted(line.line_id)} is for"
                 raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
     lines = [
-        {"po_line": line.line_id if line.order_line is None else line.order_line, "qty": line.qty,
-         "unit_price_cents": line.unit_price_cents}
+        {"po_line": line.order_line or line.line_id, "qty": line.qty, "unit_price_cents": line.unit_price_cents}
         for line in invoice.lines
-    ]  # fmt: skip
+    ]
     for po_line, times in Counter(line["po_line"] for line in lines).items():
         if times > 1:  # each could bill no more than was received, and all together more
             raise BadInput(f"{where} bills line {quoted(str(po_line))} more than once; {FROM_SUPPLIER} with one line for it")

@@ -6,6 +6,7 @@ to its end, with its second reads, and nothing is sent. What is not recorded is 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,8 @@ from typing import Any
 from errors import BadInput, Refused, SendBack
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.catalogue import Action, Catalogue
-from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool
+from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool, Record, Records, completed, key_of
 from systems.conditions import Unknown
-from systems.records import Record, Records, completed
 
 
 class _SimulatedWrites(ABC):
@@ -81,8 +81,7 @@ class RecordedSystems(_SimulatedWrites):
         if call.system in self._down:
             return ReadResult(call, "failed", None, self._clock(), f"{call.system} could not be reached")
         tool = READ_TOOLS[call.tool]
-        missing = tool.by.keys() ^ call.args.keys()
-        if missing:
+        if tool.by.keys() != call.args.keys():
             return ReadResult(call, "failed", None, self._clock(), f"{call.tool} takes {', '.join(tool.by)}")
         rows = self._changed.all(tool.collection) if self._changed else self._collections.get(tool.collection, ())
         found = [record for record in rows if tool.selects(record, call.args)]
@@ -130,23 +129,16 @@ class SimulatedSystems(_SimulatedWrites):
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """See Reader: what the systems say, with what was simulated on top of it."""
-        results = self._reads.read_all(calls)
-        for result in results:
-            self._remember(result)
-        if not self._done:
-            return results
-        world = self._world()
-        return [_on_top(result, world) for result in results]
-
-    def _remember(self, result: ReadResult) -> None:
-        tool = _known_tool(result)
-        if tool is None:
-            return
-        rows = self._read.setdefault(tool.collection, {})
-        for key in [key for key, record in rows.items() if tool.selects(record, result.call.args)]:
-            del rows[key]
-        for record in _records(result, tool):
-            rows[_key(tool.collection, record)] = completed(tool.collection, record)
+        results = [(result, _tool_of(result)) for result in self._reads.read_all(calls)]
+        for result, tool in results:
+            if tool is not None:
+                rows = self._read.setdefault(tool.collection, {})
+                for key in [key for key, record in rows.items() if tool.selects(record, result.call.args)]:
+                    del rows[key]
+                for record in _records(result, tool):
+                    rows[key_of(tool.collection, record)] = completed(tool.collection, record)
+        world = self._world() if self._done else None
+        return [result if tool is None or world is None else _on_top(result, tool, world) for result, tool in results]
 
     def _world(self) -> Records:
         """What was read last, with everything that was simulated done to it once more.
@@ -157,47 +149,37 @@ class SimulatedSystems(_SimulatedWrites):
         for collection, rows in self._read.items():
             world.add(collection, rows.values())
         for action, args in self._done:
-            try:
+            with suppress(Refused, Unknown):
                 seen = action.seen(world, args)
                 if action.unmet_need(seen) is None:
                     action.apply(world, seen)
-            except (Refused, Unknown):
-                continue
         return world
 
 
-def _on_top(result: ReadResult, world: Records) -> ReadResult:
-    """The result with what was simulated."""
-    tool = _known_tool(result)
-    if tool is None:
-        return result
-    args, now = result.call.args, {_key(tool.collection, record): record for record in world.all(tool.collection)}
-    places = {_key(tool.collection, record): place for place, record in enumerate(_records(result, tool))}
-    found = []
-    # in the order in which the system answered; what fits by now comes after
-    for place, record in enumerate(_records(result, tool)):
-        key = _key(tool.collection, record)
-        if places[key] != place:  # of those that share a key, the last is the one that is written to
-            found.append(record)
-        elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # returned though it never fitted
-            found.append(now.get(key, record))
-    found += [record for key, record in now.items() if key not in places and tool.selects(record, args)]
-    if not tool.one:
-        return replace(result, value=found)
-    return replace(result, status="ok" if found else "absent", value=found[0] if found else None)
-
-
-def _known_tool(result: ReadResult) -> ReadTool | None:
+def _tool_of(result: ReadResult) -> ReadTool | None:
     """The tool whose answer this is; None where it failed, or nobody knows what it answers."""
     tool = READ_TOOLS.get(result.call.tool)
     return None if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys() else tool
 
 
-def _records(result: ReadResult, tool: ReadTool) -> Sequence[Record]:
-    if result.status != "ok":
-        return ()
-    return [result.value] if tool.one else list(result.value)
+def _records(result: ReadResult, tool: ReadTool) -> list[Record]:
+    return [] if result.status != "ok" else [result.value] if tool.one else list(result.value)
 
 
-def _key(collection: str, record: Record) -> tuple[Any, ...]:
-    return tuple([record.get(field) for field in KEYS[collection]])
+def _on_top(result: ReadResult, tool: ReadTool, world: Records) -> ReadResult:
+    """The result with what was simulated."""
+    args, now = result.call.args, {key_of(tool.collection, record): record for record in world.all(tool.collection)}
+    # of those that share a key, the last is the one that is written to
+    last = {key_of(tool.collection, record): record for record in _records(result, tool)}
+    found = []
+    # in the order in which the system answered; what fits by now comes after
+    for record in _records(result, tool):
+        key = key_of(tool.collection, record)
+        if last[key] is not record:
+            found.append(record)
+        elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # returned though it never fitted
+            found.append(now.get(key, record))
+    found += [record for key, record in now.items() if key not in last and tool.selects(record, args)]
+    if not tool.one:
+        return replace(result, value=found)
+    return replace(result, status="ok" if found else "absent", value=found[0] if found else None)

@@ -12,7 +12,7 @@ ones. Schemas, style sheets and addresses that a file names are never fetched. l
 import re
 import unicodedata
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -44,6 +44,8 @@ INVOICE = f"{{{_UBL}Invoice-2}}Invoice"
 CREDIT_NOTE = f"{{{_UBL}CreditNote-2}}CreditNote"
 _NAMESPACES = {"cac": f"{_UBL}CommonAggregateComponents-2", "cbc": f"{_UBL}CommonBasicComponents-2"}
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,10}(?:\.\d{0,10})?|\.\d{1,10})", re.ASCII)
+_TRUTH = re.compile("true|false|1|0")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
 
 def open_document(file: Path) -> "UblElement":
@@ -68,7 +70,7 @@ def open_document(file: Path) -> "UblElement":
         no_network=True, huge_tree=False, recover=False, remove_comments=True, remove_pis=True,
     )  # fmt: skip
     try:
-        return UblElement(etree.fromstring(content, parser), str(file), "")
+        return UblElement(etree.fromstring(content, parser), str(file))
     except etree.ParseError as error:  # its text may quote the file
         why = "".join(filter(str.isprintable, " ".join(str(error.msg).split())))[:150]
         raise BadInput(f"{file}: is not well-formed XML ({why}); {FROM_SUPPLIER}") from error
@@ -76,11 +78,12 @@ def open_document(file: Path) -> "UblElement":
 
 @dataclass(frozen=True)
 class UblElement:
-    """An element of a document, with the file and the path that sentences about it name."""
+    """An element of a document, with the file and the path that sentences about it name, and the currency of the invoice."""
 
     element: etree._Element
     file: str
-    path: str
+    path: str = ""
+    currency: str = ""
 
     def bad(self, what: str, remedy: str) -> BadInput:
         """The error that says what is wrong with this element, and what to do."""
@@ -90,7 +93,8 @@ class UblElement:
         """The elements at a path such as `cac:Party/cbc:Name`, in the order of the document."""
         name = "/".join(part for part in (self.path, re.sub(r"\w+:", "", path)) if part)
         found = self.element.findall(path, _NAMESPACES)
-        return [UblElement(one, self.file, f"{name} {n}" if len(found) > 1 else name) for n, one in enumerate(found, start=1)]
+        names = [f"{name} {n}" for n in range(1, len(found) + 1)] if len(found) > 1 else [name]
+        return [replace(self, element=one, path=path) for one, path in zip(found, names, strict=False)]
 
     def one(self, path: str) -> "UblElement | None":
         """The element at a path, or none. Several are refused: two readers could take different ones."""
@@ -126,49 +130,45 @@ class UblElement:
         visible = "".join(filter(str.isprintable, text[: MAX_NAME + 1]))
         return visible if len(visible) <= MAX_NAME else f"{visible[: MAX_NAME - 1]}…"
 
-    def attribute(self, name: str) -> str | None:
-        """An attribute as it stands."""
-        value = self.element.get(name)
-        return None if value is None else str(value)
-
     def number(self) -> Fraction:
         """A decimal number, exactly."""
-        text = self.text()
-        if not _DECIMAL.fullmatch(text):
-            raise self.bad(f"must be a decimal number such as 12.50, and is {quoted(text)}", FROM_SUPPLIER)
-        return Fraction(Decimal(text))
+        return Fraction(Decimal(self._matching(_DECIMAL, "a decimal number such as 12.50")))
 
-    def amount(self, currency: str) -> Fraction:
+    def amount(self) -> Fraction:
         """An amount of money in the currency of the invoice, exactly."""
-        given = self.attribute("currencyID")
-        if given != currency:
+        if (given := self.element.get("currencyID")) != self.currency:
             what = f"is in {quoted(given)}" if given else "does not say its currency"
-            raise self.bad(f"{what}, and the invoice is in {currency}", FROM_SUPPLIER)
+            raise self.bad(f"{what}, and the invoice is in {self.currency}", FROM_SUPPLIER)
         return self.number()
 
-    def cents(self, currency: str, units: Fraction = Fraction(1)) -> int:
+    def shown(self) -> str:
+        """An amount as it stands, for a sentence."""
+        return f"{self.text()} {self.currency}"
+
+    def cents(self, units: Fraction = Fraction(1)) -> int:
         """An amount of money for one of `units`, of at least zero, in whole cents."""
-        cents = self.amount(currency) / units * 100
+        cents = self.amount() / units * 100
         if cents < 0:
-            raise self.bad(f"is negative ({self.text()} {currency}), which only credits are", BY_HAND)
+            raise self.bad(f"is negative ({self.shown()}), which only credits are", BY_HAND)
         if cents.denominator != 1:
-            raise self.bad(f"gives no whole cents ({self.text()} {currency})", BY_HAND)
+            raise self.bad(f"gives no whole cents ({self.shown()})", BY_HAND)
         return cents.numerator
 
     def truth(self) -> bool:
         """Yes or no, as xs:boolean writes it."""
-        text = self.text()
-        if text not in ("true", "false", "1", "0"):
-            raise self.bad(f"must be true or false, and is {quoted(text)}", FROM_SUPPLIER)
-        return text in ("true", "1")
+        return self._matching(_TRUTH, "true or false") in ("true", "1")
 
     def day(self) -> date:
         """A day, as xs:date writes it: a time zone may stand behind it."""
+        with suppress(ValueError):
+            return date.fromisoformat(self._matching(_DAY, wanted := "a date such as 2026-03-14")[:10])
+        raise self.bad(f"must be {wanted}, and is {quoted(self.text())}", FROM_SUPPLIER)
+
+    def _matching(self, pattern: re.Pattern[str], wanted: str) -> str:
         text = self.text()
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", text, re.ASCII):
-            with suppress(ValueError):
-                return date.fromisoformat(text[:10])
-        raise self.bad(f"must be a date such as 2026-03-14, and is {quoted(text)}", FROM_SUPPLIER)
+        if not pattern.fullmatch(text):
+            raise self.bad(f"must be {wanted}, and is {quoted(text)}", FROM_SUPPLIER)
+        return text
 
 
 #: UN/EDIFACT 1001, the codes of documents that take money back
@@ -189,8 +189,8 @@ _NO_FIELD = {
 _NEVER_PAID = "credit notes are never paid; set it off against the invoice that it corrects, by hand"
 
 
-def _require_commercial_invoice(root: UblElement) -> None:
-    """Refuse every other kind of document, and a copy."""
+def _commercial_invoice(root: UblElement) -> UblElement:
+    """The root of an invoice, with its currency. Refuses other documents, copies, and what no record can say."""
     if root.element.tag == CREDIT_NOTE:
         raise BadInput(f"{root.file}: is a credit note, and {_NEVER_PAID}")
     if root.element.tag != INVOICE:
@@ -205,10 +205,7 @@ def _require_commercial_invoice(root: UblElement) -> None:
     copy = root.one("cbc:CopyIndicator")
     if copy and copy.truth():
         raise copy.bad("says that this is a copy", "ask the supplier for the original")
-
-
-def _currency(root: UblElement) -> str:
-    """The ISO 4217 code of a currency of hundredths, in which the invoice is written and to be paid."""
+    # a currency of hundredths (ISO 4217), in which the invoice is written and to be paid
     node = root.need("cbc:DocumentCurrencyCode")
     code = node.identifier()
     try:
@@ -220,102 +217,88 @@ def _currency(root: UblElement) -> str:
     paid_in = root.one("cbc:PaymentCurrencyCode")
     if paid_in and paid_in.identifier() != code:
         raise paid_in.bad(f"asks for payment in another currency than {code}", BY_HAND)
-    return code
-
-
-def _refuse_what_no_record_says(root: UblElement, currency: str) -> None:
+    root = replace(root, currency=code)
     for path, why in _NO_FIELD.items():
         for node in root.all(path):
             if not path.startswith("cac:LegalMonetaryTotal/"):
                 raise node.bad(why, BY_HAND)
-            if node.amount(currency):
-                raise node.bad(f"of {node.text()} {currency} {why}", BY_HAND)
+            if node.amount():
+                raise node.bad(f"of {node.shown()} {why}", BY_HAND)
+    return root
 
 
-def _freight(root: UblElement, currency: str) -> int:
+def _freight(root: UblElement) -> int:
     """The freight in cents. Every other charge or allowance on the whole invoice is refused, unless it is zero."""
     cents = 0
     for node in root.all("cac:AllowanceCharge"):
         amount = node.need("cbc:Amount")
-        if not amount.amount(currency):
+        if not amount.amount():
             continue
         why, code = node.one("cbc:AllowanceChargeReason"), node.one("cbc:AllowanceChargeReasonCode")
-        reason = f"of {amount.text()} {currency} ({quoted(why.name()) if why else 'no reason given'})"
+        reason = f"of {amount.shown()} ({quoted(why.name()) if why else 'no reason given'})"
         if not node.need("cbc:ChargeIndicator").truth():
             raise node.bad(f"is an allowance {reason}", BY_HAND)
         if not (code.identifier() == FREIGHT_CODE if code else why and FREIGHT_WORDS.fullmatch(why.name())):
             raise node.bad(f"is a charge {reason} that is not freight", BY_HAND)
-        cents += amount.cents(currency)
+        cents += amount.cents()
     return cents
 
 
-def _tax(root: UblElement, currency: str) -> int:
+def _tax(root: UblElement) -> int:
     """The tax in cents, once: it may be repeated in the currency of the tax office (EN 16931, BT-111)."""
     other = root.one("cbc:TaxCurrencyCode")
-    repeated_in = other.identifier() if other else currency
+    repeated_in = other.identifier() if other else root.currency
     amounts = [node.need("cbc:TaxAmount") for node in root.all("cac:TaxTotal")]
-    amounts = [amount for amount in amounts if repeated_in == currency or amount.attribute("currencyID") != repeated_in]
+    if repeated_in != root.currency:
+        amounts = [amount for amount in amounts if amount.element.get("currencyID") != repeated_in]
     if len(amounts) > 1:
         raise amounts[1].bad("is a second total of the tax", BY_HAND)
-    return amounts[0].cents(currency) if amounts else 0
+    return amounts[0].cents() if amounts else 0
 
 
 def read_invoice(file: Path) -> Invoice:
     """The invoice of a UBL file. Raises BadInput, one sentence, for everything that cannot be taken in whole."""
-    root = open_document(file)
-    _require_commercial_invoice(root)
-    currency = _currency(root)
-    _refuse_what_no_record_says(root, currency)
+    root = _commercial_invoice(open_document(file))
+    lines = root.all("cac:InvoiceLine")
+    if not lines:
+        raise root.bad("has no InvoiceLine", FROM_SUPPLIER)
+    if len(lines) > MAX_LINES:
+        raise root.bad(f"has {len(lines):,} lines, and {MAX_LINES:,} are the most", "ask the supplier for several invoices")
     try:
         return Invoice(
-            number=root.need("cbc:ID").identifier(), currency=currency, issue_date=root.need("cbc:IssueDate").day(),
+            number=root.need("cbc:ID").identifier(), currency=root.currency, issue_date=root.need("cbc:IssueDate").day(),
             **_supplier(root.need("cac:AccountingSupplierParty/cac:Party")), order_reference=_order_reference(root),
-            freight_cents=_freight(root, currency), lines=_lines(root, currency), tax_cents=_tax(root, currency),
-            total_cents=root.need("cac:LegalMonetaryTotal/cbc:PayableAmount").cents(currency),
+            freight_cents=_freight(root), lines=tuple(map(_line, lines)), tax_cents=_tax(root),
+            total_cents=root.need("cac:LegalMonetaryTotal/cbc:PayableAmount").cents(),
         )  # fmt: skip
     except ValidationError as error:  # amounts that are too large together, or by the price of one
         raise root.bad(f"cannot be accepted ({first_fault(error)})", BY_HAND) from error
 
 
-def _lines(root: UblElement, currency: str) -> tuple[InvoiceLine, ...]:
-    nodes = root.all("cac:InvoiceLine")
-    if not nodes:
-        raise root.bad("has no InvoiceLine", FROM_SUPPLIER)
-    if len(nodes) > MAX_LINES:
-        raise root.bad(f"has {len(nodes):,} lines, and {MAX_LINES:,} are the most", "ask the supplier for several invoices")
-    return tuple(_line(node, currency) for node in nodes)
-
-
-def _line(node: UblElement, currency: str) -> InvoiceLine:
+def _line(node: UblElement) -> InvoiceLine:
     for inner in node.all("cac:SubInvoiceLine"):
         raise inner.bad("is a line inside a line", BY_HAND)
     for amount in node.all("cac:AllowanceCharge/cbc:Amount"):
-        if amount.amount(currency):
-            raise amount.bad(f"of {amount.text()} {currency} is an allowance or charge on one line", BY_HAND)
+        if amount.amount():
+            raise amount.bad(f"of {amount.shown()} is an allowance or charge on one line", BY_HAND)
     order_line, name = node.one("cac:OrderLineReference/cbc:LineID"), node.one("cac:Item/cbc:Name")
     line_id, quantity = node.need("cbc:ID").identifier(), node.need("cbc:InvoicedQuantity")
     order_line_id = order_line.identifier() if order_line and order_line.text() else None
     qty = quantity.number()
     if qty.denominator != 1 or not 0 < qty <= MAX_QTY:
         raise quantity.bad(f"must be a whole number from 1 to {MAX_QTY:,}, and is {quantity.text()}", BY_HAND)
+    # the net price of one; a discount that stands beside it is in it already (EN 16931, BT-146 to BT-148)
+    price, base, units = node.need("cac:Price/cbc:PriceAmount"), node.one("cac:Price/cbc:BaseQuantity"), Fraction(1)
+    if base is not None:
+        if len({base.element.get("unitCode"), quantity.element.get("unitCode")} - {None}) > 1:
+            raise base.bad("is in another unit than the quantity", BY_HAND)
+        units = base.number()
+        if units <= 0:
+            raise base.bad(f"must be above 0, and is {base.text()}", FROM_SUPPLIER)
     return InvoiceLine(
-        line_id=line_id, order_line=order_line_id, qty=qty.numerator, unit_price_cents=_unit_price_cents(node, currency),
-        amount_cents=node.need("cbc:LineExtensionAmount").cents(currency), name=name.name() if name else "",
+        line_id=line_id, order_line=order_line_id, qty=qty.numerator, unit_price_cents=price.cents(units),
+        amount_cents=node.need("cbc:LineExtensionAmount").cents(), name=name.name() if name else "",
     )  # fmt: skip
-
-
-def _unit_price_cents(line: UblElement, currency: str) -> int:
-    """The net price of one; a discount that stands beside it is in it already (EN 16931, BT-146 to BT-148)."""
-    price = line.need("cac:Price/cbc:PriceAmount")
-    base = line.one("cac:Price/cbc:BaseQuantity")
-    if base is None:
-        return price.cents(currency)
-    units = {base.attribute("unitCode"), line.need("cbc:InvoicedQuantity").attribute("unitCode")} - {None}
-    if len(units) > 1:
-        raise base.bad("is in another unit than the quantity", BY_HAND)
-    if base.number() <= 0:
-        raise base.bad(f"must be above 0, and is {base.text()}", FROM_SUPPLIER)
-    return price.cents(currency, base.number())
 
 
 def _supplier(party: UblElement) -> dict[str, Any]:

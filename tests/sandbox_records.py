@@ -2,8 +2,7 @@
 
 from sqlalchemy import select
 
-from systems.sandbox.database import Row, engine_of, find_records, json_value
-from systems.sandbox.tables import DEEDS, TABLES
+from systems.sandbox.database import DEEDS, TABLES, Row, engine_of, find_records, json_value
 
 
 def snapshot(url: str) -> dict[str, list[Row]]:

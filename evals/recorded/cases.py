@@ -16,8 +16,7 @@ from ledger.records import Event
 from nodes.pack import Pack
 from settings import CHECKOUT
 from strict_json import strict_json
-from systems.company import KEYS
-from systems.records import Records
+from systems.company import KEYS, Records
 
 MAX_LINE_BYTES = 4_000_000
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from nodes.functions.plain import days_between, moment
-from systems.records import Records
+from systems.company import Records
 
 Record = Mapping[str, Any]
 #: stands for no moment where only the order matters

@@ -1,9 +1,19 @@
-"""The database of the sandbox company: its schema, and its records as rows of the tables and back."""
+"""The database of the sandbox company: schema `sandbox`, a table for each collection and list inside records, and their rows.
+
+Columns are the fields of `systems/company.yaml` in their order. Three kinds of columns are not:
+
+- `inner` columns are the company's own bookkeeping: never read back, never shown in a receipt
+- `mark` columns are false until a write sets them, and appear in a record only when they are true
+- `extra` columns appear in a record only once a write has set them, so that what was loaded reads back as it was
+
+`unsaid` lists the fields that a loaded record did not carry, because absent and null are not the same.
+Money is in integer US cents. A null passes every CHECK: it means "not known".
+"""
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,11 +24,121 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 from errors import BadInput
-from systems.sandbox.tables import METADATA, SCHEMA, TABLES
+from systems.company import COLLECTIONS, Collection, Kind, RecordPart
 
 Row = dict[str, Any]
+SCHEMA = "sandbox"
+METADATA = sa.MetaData(schema=SCHEMA)
+#: statuses of an order about which something can be done
+OPEN = ("new", "payment_review", "backordered", "address_hold")
+_TYPES: Mapping[str, TypeEngine[Any]] = {
+    "text": sa.Text(), "whole": sa.BigInteger(), "flag": sa.Boolean(), "number": sa.Double(),
+    "moment": sa.DateTime(timezone=True), "nested": JSONB(none_as_null=True),
+}  # fmt: skip
+
+
+def _inner(name: str, *more: Any, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, *more, info={"kind": "inner"}, **options)
+
+
+def _key(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, primary_key=True)
+
+
+def _fields(kinds: Mapping[str, Kind], **info: str) -> Iterator[SchemaItem]:
+    for name, kind in kinds.items():
+        yield sa.Column(name, _TYPES["text" if isinstance(kind, list) else kind], info=info.copy())
+        if isinstance(kind, list):
+            yield sa.CheckConstraint(f"{name} in ({', '.join(map(repr, kind))})", name=f"{name}_known")
+
+
+def _common(table: str, one: Collection | RecordPart) -> Iterator[SchemaItem]:
+    flag: dict[str, Any] = {"nullable": False, "server_default": "false"}
+    yield from (sa.Column(name, sa.Boolean, info={"kind": "mark"}, **flag) for name in one.marks)
+    for name, kind in one.kept.items():
+        at_first = {"flag": flag, "whole": {"nullable": False, "server_default": "0"}}
+        yield _inner(name, _TYPES[kind], **at_first.get(kind, {}))
+    yield from (sa.CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative") for name in one.not_negative)
+    yield from (sa.CheckConstraint(condition, name=name) for name, condition in one.checks.items())
+    yield from (sa.Index(f"{table}_by_{name}", name) for name in one.index)
+    for name, columns in one.distinct.items():
+        unmarked = sa.and_(*(sa.Column(mark).is_(False) for mark in one.marks))
+        yield sa.Index(name, *columns, unique=True, postgresql_where=unmarked)
+    yield _inner("unsaid", sa.ARRAY(sa.Text))
+
+
+def _tables(collection: str, one: Collection) -> tuple[sa.Table, Mapping[str, sa.Table]]:
+    """The table of a collection, whose `seq` keeps the order in which records came, and those of the lists inside them.
+
+    `position` (from 0) identifies the elements of a list that have no key, `row` records of which several share one.
+    """
+    name, info = collection.replace(".", "_"), {"collection": collection}
+    records = sa.Table(
+        name, METADATA, *([_key(field) for field in one.key if field not in one.fields]
+                          or [_inner("row", sa.BigInteger, sa.Identity(), primary_key=True)]), *_fields(one.fields),
+        *(sa.Column(part, _TYPES["nested"]) for part, inside in one.parts.items() if not inside.fields),
+        *_fields(one.written, kind="extra"), *_common(name, one), _inner("seq", sa.BigInteger, sa.Identity()),
+        info={**info, "noun": one.noun, "part": None, "writes": one.writes},
+    )  # fmt: skip
+    keys = [column.name for column in records.primary_key]
+    parts = {}
+    for part, inside in one.parts.items():
+        if inside.fields:
+            parts[part] = sa.Table(
+                f"{name}_{part}", METADATA, *(_inner(key, sa.Text, primary_key=not inside.unique) for key in keys),
+                *([_key(inside.key)] if inside.key else []), *_fields(inside.fields), *_common(f"{name}_{part}", inside),
+                _inner("position", sa.BigInteger, primary_key=inside.key is None, autoincrement=False, nullable=False),
+                sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{name}.{key}" for key in keys]),
+                info={**info, "noun": inside.noun, "part": part, "parent_key": keys, "writes": inside.writes},
+            )  # fmt: skip
+    return records, parts
+
+
+#: every collection with the tables of the lists inside its records
+TABLES = {name: _tables(name, one) for name, one in COLLECTIONS.items()}
+ORDERS, ORDER_LINES = TABLES["oms.orders"][0], TABLES["oms.orders"][1]["lines"]
+PAYMENTS, AUTHORIZATIONS, CHARGES = TABLES["payments.payments"][0], *TABLES["payments.payments"][1].values()
+STOCK, LOCATIONS, INBOUND = (TABLES[f"wms.{name}"][0] for name in ("stock", "locations", "inbound"))
+ACCOUNTS, SUBSCRIPTIONS, RETURNS = (TABLES[name][0] for name in ("crm.accounts", "crm.subscriptions", "oms.returns"))
+ITEMS, BUDGETS, RECEIPTS = (TABLES[f"erp.{name}"][0] for name in ("items", "budgets", "receipts"))
+INVOICES, INVOICE_LINES = TABLES["erp.invoices"][0], TABLES["erp.invoices"][1]["lines"]
+
+
+# What the company did and what was loaded into it; no fields of a record.
+
+
+def _required(name: str, kind: str = "text", **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, _TYPES[kind], nullable=False, **options)
+
+
+#: One row a write: the same key again gives the same answer.
+WRITES = sa.Table(
+    "receipts", METADATA, _key("key"), _required("tool"), _required("args_digest"), sa.Column("answer", JSONB),
+    _required("done_at", "moment", server_default=sa.func.now()),
+)  # fmt: skip
+#: The newest holder that wrote, by what it held: an older one was replaced since.
+FENCES = sa.Table("fences", METADATA, _key("scope"), _required("token", "whole"))
+#: What has no record of its own: messages sent, tasks, counts asked for, labels, credits, cases opened.
+DEEDS = sa.Table(
+    "deeds", METADATA, _key("deed_id"), _required("collection"), _required("subject"), _required("body", "nested"),
+    _required("done_at", "moment", server_default=sa.func.now()), sa.Column("seq", sa.BigInteger, sa.Identity()),
+)  # fmt: skip
+#: Which recorded exceptions were loaded, by the digest of their systems.
+LOADED = sa.Table("loaded", METADATA, _key("case_id"), _required("digest"))
+#: What a loaded case says about an order, a customer, a SKU …: no other case may say something else about it.
+CLAIMS = sa.Table("claims", METADATA, *map(_required, ("kind", "id", "digest", "case_id")), sa.UniqueConstraint("kind", "id"))
+#: What happened, as the feed of events reports it: the events of recorded exceptions that were loaded with it.
+EVENTS = sa.Table(
+    "events", METADATA, sa.Column("number", sa.BigInteger, sa.Identity(), primary_key=True),
+    _required("source_id", unique=True), _required("event", "nested"),
+)  # fmt: skip
+
+
+# Records as rows of the tables, and back
 
 
 def open_engine(url: str, **options: Any) -> sa.Engine:
@@ -127,21 +247,19 @@ def clean(value: Any) -> Any:
 def _row(table: sa.Table, record: Any, where: str) -> Row:
     if not isinstance(record, Mapping):
         raise BadInput(f"{where}: {str(record)[:60]!r} is not a record; give a JSON object")
-    fields = [column for column in table.columns if "kind" not in column.info]
-    row: Row = {column.name: _stored(column, record.get(column.name), where) for column in fields}
-    return {**row, "unsaid": [name for name in row if name not in record] or None}
-
-
-def _stored(column: sa.Column[Any], value: Any, where: str) -> Any:
-    if value is None:
-        if column.primary_key:
+    row: Row = {}
+    for column in table.columns:
+        if "kind" in column.info:
+            continue
+        value = row[column.name] = clean(record.get(column.name))
+        wanted, fits = _VALUES[type(column.type)]
+        if value is None and column.primary_key:
             raise BadInput(f"{where} has no {column.name}, which identifies it; give it one")
-        return None
-    value = clean(value)
-    wanted, fits = _VALUES[type(column.type)]
-    if not fits(value):
-        raise BadInput(f"{where}: {column.name} is {str(value)[:60]!r}, which is not a valid {wanted}; correct the record")
-    return datetime.fromisoformat(value) if isinstance(column.type, sa.DateTime) else value
+        if value is not None and not fits(value):
+            raise BadInput(f"{where}: {column.name} is {str(value)[:60]!r}, which is not a valid {wanted}; correct the record")
+        if value is not None and isinstance(column.type, sa.DateTime):
+            row[column.name] = datetime.fromisoformat(value)
+    return {**row, "unsaid": [name for name in row if name not in record] or None}
 
 
 def digest(value: Any) -> str:

@@ -7,7 +7,7 @@ answers of the other. Locations are the exception: they are the same company's i
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput
 from systems.company import COLLECTIONS
-from systems.sandbox import tables as t
+from systems.sandbox import database as db
 from systems.sandbox.database import Row, clean, create_schema, digest, engine_of, is_moment, rows_of
 
 Records = dict[str, list[Mapping[str, Any]]]
@@ -48,8 +48,10 @@ def load_cases(
             try:
                 with connection.begin():
                     _load(connection, case_id, case)
-                    if feed:
-                        _publish_event(connection, case_id, case)
+                    if feed:  # once; one at a time, so that none is seen before a lower number
+                        event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
+                        row = upsert(db.EVENTS).values(source_id=case_id, event=clean(event))
+                        connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
                 report.loaded.append(case_id)
             except BadInput as refusal:
                 report.refused[case_id] = str(refusal)
@@ -71,13 +73,13 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     if not is_moment(as_of):
         raise BadInput(f"Case {case_id} has no as_of such as 2026-03-07T00:53:46Z; say when it was recorded.")
     # One load at a time, so that two cannot claim the same SKU.
-    connection.execute(text(f"lock table {t.CLAIMS.fullname} in share row exclusive mode"))
-    known = connection.execute(select(t.LOADED.c.digest).where(t.LOADED.c.case_id == case_id)).scalar()
+    connection.execute(text(f"lock table {db.CLAIMS.fullname} in share row exclusive mode"))
+    known = connection.execute(select(db.LOADED.c.digest).where(db.LOADED.c.case_id == case_id)).scalar()
     if known == digest(records):
         return
     if known is not None:
         raise BadInput(f"Another case {case_id} is in the sandbox; give this one another id, or reset the sandbox.")
-    connection.execute(insert(t.LOADED).values(case_id=case_id, digest=digest(records)))
+    connection.execute(insert(db.LOADED).values(case_id=case_id, digest=digest(records)))
     fresh = _claim(connection, case_id, records)
     pickups = {str(order.get("pickup_location")) for order in records.get("oms.orders", ())}
     for location in records.pop("wms.locations", []):
@@ -85,7 +87,13 @@ def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None
     for collection, found in records.items():
         # what another case has brought already, it has claimed with all that it speaks of
         _insert(connection, case_id, collection, [one for one in found if _claims({collection: [one]}).keys() & fresh])
-    _complete(connection, as_of, records)
+    # The company's own bookkeeping: a released order's units are part of wms.stock.reserved, so cancelling it sets them free.
+    orders = [record["order_id"] for record in records.get("oms.orders", ())]
+    released = select(db.ORDERS.c.order_id).where(db.ORDERS.c.order_id.in_(orders), db.ORDERS.c.status == "ready")
+    in_stock = db.ORDER_LINES.c.order_id.in_(released) & db.ORDER_LINES.c.backorder_po_id.is_(None)
+    connection.execute(update(db.ORDER_LINES).where(in_stock).values(reserved=True))
+    paid = db.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
+    connection.execute(update(db.PAYMENTS).where(paid & db.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
 
 
 def _records(case_id: str, case: Mapping[str, Any]) -> Records:
@@ -112,7 +120,7 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
 def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[str, str]]:
     """Claim what the case speaks of; returns what no other case has spoken of yet."""
     claims = _claims(records)
-    query = select(t.CLAIMS).where(tuple_(t.CLAIMS.c.kind, t.CLAIMS.c.id).in_(list(claims)))
+    query = select(db.CLAIMS).where(tuple_(db.CLAIMS.c.kind, db.CLAIMS.c.id).in_(list(claims)))
     known = {(row["kind"], row["id"]): row for row in connection.execute(query).mappings()} if claims else {}
     for about, row in known.items():
         if row["digest"] != claims[about]:
@@ -124,16 +132,16 @@ def _claim(connection: Connection, case_id: str, records: Records) -> set[tuple[
     fresh = claims.keys() - known.keys()
     if fresh:
         rows = [{"kind": kind, "id": id_, "digest": claims[kind, id_], "case_id": case_id} for kind, id_ in fresh]
-        connection.execute(insert(t.CLAIMS), rows)
+        connection.execute(insert(db.CLAIMS), rows)
     return set(fresh)
 
 
 def _merge_location(connection: Connection, case_id: str, record: Mapping[str, Any], pickups: set[str]) -> None:
-    row = rows_of("wms.locations", record)[t.LOCATIONS][0]
-    this = t.LOCATIONS.c.location == row["location"]
-    known = connection.execute(select(t.LOCATIONS).where(this)).mappings().first()
+    row = rows_of("wms.locations", record)[db.LOCATIONS][0]
+    this = db.LOCATIONS.c.location == row["location"]
+    known = connection.execute(select(db.LOCATIONS).where(this)).mappings().first()
     if known is None:
-        connection.execute(insert(t.LOCATIONS).values(row))
+        connection.execute(insert(db.LOCATIONS).values(row))
         return
     if known["type"] != row["type"]:
         raise BadInput(
@@ -148,7 +156,7 @@ def _merge_location(connection: Connection, case_id: str, record: Mapping[str, A
             "they decide about it; reset the sandbox to load this one."
         )
     if merged != known["km_to"]:
-        connection.execute(update(t.LOCATIONS).where(this).values(km_to=merged))
+        connection.execute(update(db.LOCATIONS).where(this).values(km_to=merged))
 
 
 def _insert(connection: Connection, case_id: str, collection: str, found: list[Mapping[str, Any]]) -> None:
@@ -165,38 +173,19 @@ def _insert(connection: Connection, case_id: str, collection: str, found: list[M
         raise BadInput(f"Case {case_id} has {collection} that no company could have ({problem}); fix the case.") from error
 
 
-def _complete(connection: Connection, as_of: str, records: Records) -> None:
-    """The company's own bookkeeping about what was loaded."""
-    orders = [record["order_id"] for record in records.get("oms.orders", ())]
-    released = select(t.ORDERS.c.order_id).where(t.ORDERS.c.order_id.in_(orders), t.ORDERS.c.status == "ready")
-    # A released order's units are part of wms.stock.reserved, so cancelling it sets them free.
-    in_stock = t.ORDER_LINES.c.order_id.in_(released) & t.ORDER_LINES.c.backorder_po_id.is_(None)
-    connection.execute(update(t.ORDER_LINES).where(in_stock).values(reserved=True))
-    paid = t.PAYMENTS.c.order_id.in_([record["order_id"] for record in records.get("payments.payments", ())])
-    connection.execute(update(t.PAYMENTS).where(paid & t.PAYMENTS.c.clock_at.is_(None)).values(clock_at=as_of))
-
-
-def _publish_event(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
-    """Put the event of a recorded exception on the feed, once; one at a time, so that none is seen before a lower number."""
-    event = {"source_id": case_id, **{name: case.get(name) for name in ("mission", "as_of", "trigger")}}
-    row = upsert(t.EVENTS).values(source_id=case_id, event=clean(event))
-    connection.execute(row.on_conflict_do_nothing(index_elements=["source_id"]))
-
-
 def _claims(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, str], str]:
     """(kind, id) -> digest of all that the records say about it."""
     statements: dict[tuple[str, str], list[str]] = defaultdict(list)
     for collection, found in records.items():
+        one = COLLECTIONS[collection]
         for record in found:
-            for about in set(_subjects(collection, record)):
+            inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
+            named = {
+                (kind, piece[field])
+                for piece, about in ((record, one.about), *inside)
+                for kind, field in about.items()
+                if isinstance(piece, Mapping) and isinstance(piece.get(field), str)
+            }
+            for about in named:
                 statements[about].append(f"{collection} {json.dumps(record, sort_keys=True)}")
     return {about: digest(sorted(all_of_it)) for about, all_of_it in statements.items()}
-
-
-def _subjects(collection: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    one = COLLECTIONS[collection]
-    inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
-    for piece, about in ((record, one.about), *inside):
-        for kind, field in about.items():
-            if isinstance(piece, Mapping) and isinstance(piece.get(field), str):
-                yield kind, piece[field]

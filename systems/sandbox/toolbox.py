@@ -3,31 +3,32 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model
-from sqlalchemy import ColumnElement, Engine, Table, select
+from pydantic import AfterValidator, Field, ValidationError, create_model
+from sqlalchemy import Connection, Engine, Table, select
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import TypedDict
 
 from errors import BadInput, Refused, TryAgain
 from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
-from systems.sandbox import accounts, orders
-from systems.sandbox import tables as t
-from systems.sandbox.database import Row, clean, find_records
-from systems.sandbox.work import Act, Cents, Id, Prose, Words, Work, not_done, run_once
+from systems.conditions import Expression, Scope, Unknown, Value
+from systems.sandbox import database as db
+from systems.sandbox import programs
+from systems.sandbox.database import Row, is_moment
+from systems.sandbox.work import Cents, Id, Prose, Words, Work, not_done, run_once
 
 Run = Callable[[dict[str, Any]], dict[str, Any]]
+#: the system that reports what happened in the whole company
+FEEDING = "oms"
 
 
 def _with_zone(value: str) -> str:
-    if datetime.fromisoformat(value).tzinfo is None:
+    if not is_moment(value):
         raise ValueError("it has no time zone")
     return value
 
@@ -49,76 +50,81 @@ class Expected(TypedDict):
     before: Any
 
 
-@dataclass(frozen=True)
-class CollectionRead:
-    """A read tool of a collection. It answers {"record": record or null}, or {"records": [...]}."""
+class SandboxTool(NamedTuple):
+    """A tool of a system: what it is for (a pin covers it), and its arguments with types and defaults.
+
+    One that reads answers by `act(connection, …)`, from one moment of the database: {"record": record or null},
+    {"records": [...]}, or an object of its own. One that writes does `act(work, …)` in one transaction.
+    """
 
     name: str
-    tool: ReadTool
-
-    @property
-    def takes(self) -> Mapping[str, Any]:
-        """Its arguments with their types, in order."""
-        return {argument: Id if argument == field else list[str] for argument, field in self.tool.by.items()}
-
-    @property
-    def says(self) -> str:
-        """What it is for; a pin covers it."""
-        collection, by = self.tool.collection, self.tool.by
-        if self.tool.one:
-            return f"The {COLLECTIONS[collection].noun} with this {' and '.join(by)}, or null."
-        for argument, field in by.items():
-            part, _, inner = field.partition(".")
-            if inner:
-                return f"All orders, whatever their status, that have a line whose {inner} is one of these."
-            what = f"with this {argument}" if argument == field else f"whose {part} is one of these"
-            return f"All records of {collection} {what}."
-        return f"All records of {collection}."
-
-    def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer, from one moment of the database."""
-        with engine.connect() as connection:
-            where = [self._selects(field, args[argument]) for argument, field in self.tool.by.items()]
-            found = find_records(connection, self.tool.collection, *where)
-        return {"record": found[-1] if found else None} if self.tool.one else {"records": found}
-
-    def _selects(self, field: str, wanted: Any) -> ColumnElement[bool]:
-        part, _, inner = field.partition(".")
-        table, parts = t.TABLES[self.tool.collection]
-        column = parts[part].c[inner] if inner else table.c[part]
-        fits: ColumnElement[bool] = column.in_(wanted) if isinstance(wanted, list) else column == wanted
-        if inner:
-            (owner,) = parts[part].info["parent_key"]
-            fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits & parts[part].c.cancelled.is_(False)))
-        return fits
+    says: str
+    takes: Mapping[str, tuple[Any, Any]]
+    act: Callable[..., Any]
+    #: what it reads, where company.yaml declares it
+    tool: ReadTool | None = None
+    destructive: bool = False
 
 
-def reads_of(system: str) -> tuple[CollectionRead, ...]:
+def _programmed(act: Callable[..., Any]) -> SandboxTool:
+    """A tool that is a program: its name, docstring and parameters are the tool's."""
+    hints = get_type_hints(act, include_extras=True)
+    parameters = list(inspect.signature(act).parameters.values())[1:]
+    takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
+    return SandboxTool(act.__name__, act.__doc__ or "", takes, act, destructive=act in programs.DESTRUCTIVE)
+
+
+def reads_of(system: str) -> list[SandboxTool]:
     """The read tools of one system; its feed is not among them."""
     whose = f"{system}."
-    return tuple(CollectionRead(name.removeprefix(whose), tool) for name, tool in READ_TOOLS.items() if name.startswith(whose))
+    return [_read(name.removeprefix(whose), tool) for name, tool in READ_TOOLS.items() if name.startswith(whose)]
 
 
-class EventsFeed:
-    """A read tool. It answers {"events": [...], "cursor": "..."}; the cursor is where to read on."""
+def _read(name: str, tool: ReadTool) -> SandboxTool:
+    """A read tool of company.yaml."""
+    table, parts = db.TABLES[tool.collection]
+    says = f"All records of {tool.collection}."
+    if tool.one:
+        says = f"The {COLLECTIONS[tool.collection].noun} with this {' and '.join(tool.by)}, or null."
+    else:
+        for argument, field in tool.by.items():
+            part, _, inner = field.partition(".")
+            what = f"with this {argument}" if argument == field else f"whose {part} is one of these"
+            says = f"All records of {tool.collection} {what}."
+            if inner:
+                says = f"All orders, whatever their status, that have a line whose {inner} is one of these."
 
-    name = "list_events"
-    says = "What happened after a cursor, oldest first, and the cursor to read on from; an empty cursor is the beginning."
-    takes: Mapping[str, Any] = {"after": Annotated[str, Field(max_length=500)], "limit": Annotated[int, Field(ge=1, le=1000)]}
+    def act(connection: Connection, **args: Any) -> dict[str, Any]:
+        where = []
+        for argument, field in tool.by.items():
+            part, _, inner = field.partition(".")
+            column, wanted = parts[part].c[inner] if inner else table.c[part], args[argument]
+            fits = column.in_(wanted) if isinstance(wanted, list) else column == wanted
+            if inner:
+                (owner,) = parts[part].info["parent_key"]
+                standing = [parts[part].c[mark].is_(False) for mark in COLLECTIONS[tool.collection].parts[part].marks]
+                fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits, *standing))
+            where.append(fits)
+        found = db.find_records(connection, tool.collection, *where)
+        return {"record": found[-1] if found else None} if tool.one else {"records": found}
 
-    def answer(self, engine: Engine, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer, from one moment of the database."""
-        after = str(args["after"])
-        if after and not (after.isdecimal() and after.isascii() and len(after) < 19):
-            raise Refused("There is no such cursor; give one that this feed returned, or an empty one.")
-        found = select(t.EVENTS.c.number, t.EVENTS.c.event).where(t.EVENTS.c.number > int(after or 0))
-        with engine.connect() as connection:
-            rows = connection.execute(found.order_by(t.EVENTS.c.number).limit(args["limit"])).all()
-        return {"events": [row.event for row in rows], "cursor": str(rows[-1].number) if rows else after}
+    takes = {argument: (Id if argument == field else list[str], ...) for argument, field in tool.by.items()}
+    return SandboxTool(name, says, takes, act, tool)
 
 
-class _Arguments(ArgModelBase):
-    model_config = ConfigDict(strict=True, extra="forbid")
+def list_events(
+    connection: Connection, after: Annotated[str, Field(max_length=500)], limit: Annotated[int, Field(ge=1, le=1000)]
+) -> dict[str, Any]:
+    """What happened after a cursor, oldest first, and the cursor to read on from; an empty cursor is the beginning."""
+    if after and not (after.isdecimal() and after.isascii() and len(after) < 19):
+        raise Refused("There is no such cursor; give one that this feed returned, or an empty one.")
+    found = select(db.EVENTS.c.number, db.EVENTS.c.event).where(db.EVENTS.c.number > int(after or 0))
+    rows = connection.execute(found.order_by(db.EVENTS.c.number).limit(limit)).all()
+    return {"events": [row.event for row in rows], "cursor": str(rows[-1].number) if rows else after}
+
+
+class _Arguments(ArgModelBase, strict=True, extra="forbid"):
+    pass
 
 
 class _AsGiven(FuncMetadata):
@@ -127,67 +133,69 @@ class _AsGiven(FuncMetadata):
         return {"given": arguments_to_validate}
 
 
-def read_tool(read: CollectionRead | EventsFeed, engine: Callable[[], Engine]) -> Tool:
-    """A read tool, marked as one."""
-
-    def run(args: dict[str, Any]) -> dict[str, Any]:
-        return read.answer(engine(), clean(args))
-
-    takes = {name: (kind, ...) for name, kind in read.takes.items()}
-    return _tool(read.name, read.says, takes, run, ToolAnnotations(read_only_hint=True, open_world_hint=False))
-
-
-class WriteAct(NamedTuple):
-    """A write tool of a system: `act(work, …)` in one transaction; `takes` are its arguments with types and defaults."""
-
-    name: str
-    says: str
-    takes: Mapping[str, tuple[Any, Any]]
-    act: Act
-    destructive: bool
-
-
 #: by the words of company.yaml
-_ARGUMENTS = {"id": (Id, ...), "words": (Words, ...), "text": (Prose | None, None), "cents": (Cents, ...)}
+_ARGUMENTS: Mapping[str, tuple[Any, Any]] = {
+    "id": (Id, ...), "words": (Words, ...), "text": (Prose | None, None), "cents": (Cents, ...), "address": (dict[str, Any], ...)
+}  # fmt: skip
 
 
-def writes_of(system: str) -> list[WriteAct]:
+def writes_of(system: str) -> list[SandboxTool]:
     """The write tools of one system: those that company.yaml declares, and the programs."""
-    tables = [one for one in t.METADATA.tables.values() if one.info.get("collection", "").startswith(f"{system}.")]
+    tables = [one for one in db.METADATA.tables.values() if one.info.get("collection", "").startswith(f"{system}.")]
     declared = [_declared(table, name, tool) for table in tables for name, tool in table.info["writes"].items()]
-    return [*declared, *map(_programmed, {**orders.WRITES, **accounts.WRITES}.get(system, ()))]
+    return [*declared, *map(_programmed, programs.WRITES.get(system, ()))]
 
 
-def _programmed(act: Act) -> WriteAct:
-    """A write tool that is a program: its name, docstring and parameters are the tool's."""
-    hints = get_type_hints(act, include_extras=True)
-    parameters = list(inspect.signature(act).parameters.values())[1:]
-    takes = {one.name: (hints[one.name], ... if one.default is one.empty else one.default) for one in parameters}
-    return WriteAct(act.__name__, act.__doc__ or "", takes, act, act in (*orders.DESTRUCTIVE, *accounts.DESTRUCTIVE))
-
-
-def _declared(table: Table, name: str, tool: WriteTool) -> WriteAct:
+def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
     """A write tool of company.yaml; the records are locked in the order in which it names them."""
+    where = f"company.yaml: {name}"
+    needs = [(need, Expression.compile(need.that, where)) for need in tool.needs]
+    computes, sets = ({key: Value.compile(one, where) for key, one in of.items()} for of in (tool.computes, tool.sets))
 
     def act(work: Work, **args: Any) -> None:
         @cache
         def row(of: Table) -> Row:
             return work.row(of, **{column.name: args[column.name] for column in of.primary_key})
 
-        for need in tool.needs:
-            found = row(t.TABLES[need.of][0] if need.of else table)
-            if any(found[field] not in values for field, values in need.has.items()):
-                raise Refused(need.otherwise.format_map({**found, **args}))
-        values = {f"={name}": value for name, value in args.items()}
-        work.change(table, row(table), **{name: values.get(str(value), value) for name, value in tool.sets.items()})
+        def told(value: Expression | Value, it: Row) -> Any:
+            try:
+                return value.evaluate(Scope({**known, "it": it}))
+            except Unknown as unknown:
+                raise Refused(f"{name} cannot tell from these arguments and records whether it may be done.") from unknown
+
+        known = dict(args)
+        for key, value in computes.items():
+            known[key] = told(value, row(table))
+        for need, that in needs:
+            found = row(db.TABLES[need.of][0] if need.of else table)
+            fits = all(found[field] in values for field, values in need.has.items())
+            if not fits or told(that, found) is not True:
+                raise Refused(need.otherwise.format_map({**found, **known}))
+        work.change(table, row(table), **{field: told(value, row(table)) for field, value in sets.items()})
         if tool.notes:
             key, *_ = keys = [column.name for column in table.primary_key]
             work.do(tool.notes, args[key], **{name: value for name, value in args.items() if name not in keys})
 
-    return WriteAct(name, tool.says, {arg: _ARGUMENTS[kind] for arg, kind in tool.args.items()}, act, tool.destructive)
+    takes = {arg: _ARGUMENTS[kind] for arg, kind in tool.args.items()}
+    return SandboxTool(name, tool.says, takes, act, destructive=tool.destructive)
 
 
-def write_tool(system: str, write: WriteAct, engine: Callable[[], Engine]) -> Tool:
+def tools_of(system: str, engine: Callable[[], Engine]) -> list[Tool]:
+    """All tools of one system as MCP lists and calls them; `engine` is asked at each call."""
+
+    def run(act: Callable[..., dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
+        # a record and the lists inside it are two statements of one moment
+        with engine().execution_options(isolation_level="REPEATABLE READ").connect() as connection:
+            return act(connection, **db.clean(args))
+
+    reads, annotations = reads_of(system), ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    if system == FEEDING:
+        reads.append(_programmed(list_events))
+    tools = [_tool(read.name, read.says, read.takes, partial(run, read.act), annotations) for read in reads]
+    return tools + [_write_tool(system, write, engine) for write in writes_of(system)]
+
+
+def _write_tool(system: str, write: SandboxTool, engine: Callable[[], Engine]) -> Tool:
     """A write tool, which takes an idempotency key besides, and may take conditions and a fencing token."""
 
     def run(args: dict[str, Any]) -> dict[str, Any]:

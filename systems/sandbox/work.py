@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from errors import Refused, TryAgain
-from systems.sandbox import tables as t
+from systems.sandbox import database as db
 from systems.sandbox.database import Row, clean, digest, json_value
 
 Id = Annotated[str, Field(min_length=1, max_length=500)]
@@ -71,7 +71,7 @@ class Work:
     def do(self, collection: str, subject: str, **body: Any) -> None:
         """Note a deed that no record shows: a message sent, a task, a label."""
         deed_id = self.new_id("d")
-        self.connection.execute(insert(t.DEEDS).values(deed_id=deed_id, collection=collection, subject=subject, body=body))
+        self.connection.execute(insert(db.DEEDS).values(deed_id=deed_id, collection=collection, subject=subject, body=body))
         self.changed.append({"collection": collection, "record": deed_id, "field": subject, "before": None, "after": body})
 
     def new_id(self, prefix: str) -> str:
@@ -104,9 +104,9 @@ def run_once(
                 _require_newest(connection, tool, fence)
             # A concurrent call with the same key waits here until the first one is committed or rolled back.
             row = {"key": key, "tool": tool, "args_digest": digest(args)}
-            mine = connection.execute(upsert(t.WRITES).values(row).on_conflict_do_nothing().returning(t.WRITES.c.key)).scalar()
+            mine = connection.execute(upsert(db.WRITES).values(row).on_conflict_do_nothing().returning(db.WRITES.c.key)).scalar()
             if mine is None:
-                first = connection.execute(select(t.WRITES).where(t.WRITES.c.key == key)).mappings().one()
+                first = connection.execute(select(db.WRITES).where(db.WRITES.c.key == key)).mappings().one()
                 if (first["tool"], first["args_digest"]) != (tool, digest(args)):
                     used = f"was already used for another call ({first['tool']})"
                     raise Refused(f"The idempotency key {key} {used}; give {tool} a new key.")
@@ -115,9 +115,11 @@ def run_once(
             act(work, **args)
             _require_expected(work, expects)
             answer = {"receipt_id": work.new_id("rc"), "changed": work.changed, "replayed": False}
-            connection.execute(update(t.WRITES).where(t.WRITES.c.key == key).values(answer=answer))
+            connection.execute(update(db.WRITES).where(db.WRITES.c.key == key).values(answer=answer))
             if fence is not None:  # last: it may have waited for others until now
-                _require_in_time(connection, tool, fence)
+                until = datetime.fromisoformat(fence["valid_until"])
+                if connection.execute(select(func.clock_timestamp())).scalar_one() > until:  # by the company's clock
+                    raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")
             return answer
     except IntegrityError as error:
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
@@ -143,17 +145,10 @@ def _require_expected(work: Work, expects: Sequence[Mapping[str, Any]]) -> None:
 
 def _require_newest(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
     """Raises Refused where a call of the same scope with a newer token has been here."""
-    fences, token = t.FENCES, fence["token"]
+    fences, token = db.FENCES, fence["token"]
     mine = upsert(fences).values(scope=fence["scope"], token=token)
     newest = {"token": func.greatest(fences.c.token, mine.excluded.token)}
     kept = mine.on_conflict_do_update(index_elements=["scope"], set_=newest).returning(fences.c.token)
     seen = connection.execute(kept).scalar_one()
     if seen > token:
         raise Refused(f"{tool} came from holder {token} of {fence['scope']}, and holder {seen} has been here since.")
-
-
-def _require_in_time(connection: Connection, tool: str, fence: Mapping[str, Any]) -> None:
-    """Raises TryAgain, which takes everything back, once the call is good no more, by the company's clock."""
-    until = datetime.fromisoformat(fence["valid_until"])
-    if connection.execute(select(func.clock_timestamp())).scalar_one() > until:
-        raise TryAgain(f"{tool} was good until {json_value(until)} and came too late; nothing was changed.")

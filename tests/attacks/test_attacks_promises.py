@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.records import Run
-from systems.answers import denial, says_done
-from systems.calls import Call, ReadResult, Receipt
+from systems.calls import Call, ReadResult, Receipt, denial, says_done
 from tests.actions import OPEN_CASE, REALLOCATE_LINE, REAUTHORIZE, RELEASE_PAYMENT_HOLD, UPDATE_SHIPPING_ADDRESS
 from tests.integration.live_company import Company, Silent, edited
 

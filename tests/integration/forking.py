@@ -27,7 +27,7 @@ CLIENT = Path(__file__).with_name("forked.py")
 #: what a system of the sandbox company imports at its start, or where it is used first
 SYSTEMS = (
     "anyio._backends._asyncio", "mcp.server.mcpserver", "psycopg", "rich.logging", "systems.sandbox.toolbox",
-    *(f"systems.sandbox.{name}" for name in ("accounts", "orders", "serve")),
+    *(f"systems.sandbox.{name}" for name in ("programs", "serve")),
 )  # fmt: skip
 #: what any command imports, and what libraries import where they are used first
 COMMANDS = (

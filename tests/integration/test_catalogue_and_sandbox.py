@@ -14,10 +14,9 @@ from nodes.execute import Kept, look
 from nodes.state import MissionContext
 from systems.calls import Call, ReadResult
 from systems.catalogue import Action, Catalogue, default_catalogue
-from systems.company import KEYS, READ_TOOLS, SYSTEMS
+from systems.company import KEYS, READ_TOOLS, SYSTEMS, Records
 from systems.conditions import Unknown
 from systems.config import load_config
-from systems.records import Records
 from systems.sandbox.toolbox import reads_of
 from tests.actions import (
     ASSIGN_OWNER,

@@ -108,7 +108,7 @@ def test_a_port_in_use_is_refused_in_a_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BadInput, match=f"oms cannot be served on 127.0.0.1:{port}.*choose another port"):
-            serve("oms", "postgresql://x", "http", port)
+            serve("oms", "postgresql://x", port)
 
 
 def test_an_unknown_system_is_refused_in_a_sentence() -> None:

@@ -261,6 +261,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("oms.substitute_line", {"order_id": "O-2", "line_id": "1", "sku": "SHADE"}, "2 unreserved units"),
     ("oms.update_shipping_address", {"order_id": "O-3", "ship_to": SHIP_TO}, "is shipped"),
     ("oms.update_shipping_address", {"order_id": "O-1", "ship_to": {"line1": " "}}, "has no line1"),
+    ("oms.update_shipping_address", {"order_id": "O-1", "ship_to": {**SHIP_TO, "line1": False}}, "has no line1"),
+    ("oms.update_shipping_address", {"order_id": "O-1", "ship_to": {**SHIP_TO, "line1": {}}}, "cannot tell from these"),
     ("oms.place_order_hold", {"order_id": "O-3", "reason": "stock"}, "is shipped"),
     ("oms.reship_order", {"order_id": "O-1"}, "only what was shipped"),
     ("oms.change_pickup_location", {"order_id": "O-1", "to_location": "ST-2"}, "not to be picked up"),

@@ -10,7 +10,7 @@ import yaml
 
 from errors import BadInput, Refused, SendBack
 from systems.catalogue import Catalogue, default_catalogue
-from systems.records import Records
+from systems.company import Records
 from tests.actions import (
     ASSIGN_OWNER,
     CANCEL_ORDER,

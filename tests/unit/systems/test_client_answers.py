@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mcp_types import CallToolResult, TextContent
 
-from systems.answers import LIMIT_BYTES, Unusable, answer_of, error_of
+from systems.connection import LIMIT_BYTES, Unusable, answer_of, error_of
 
 
 def said(*texts: str, structured: Any = None, is_error: bool = False) -> CallToolResult:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused
-from systems.company import KEYS
-from systems.records import RecordPath, Records
+from systems.company import KEYS, RecordPath, Records
 
 ORDER = {"order_id": "O-1", "status": "new", "lines": [{"line_id": "1", "qty": 1}, {"line_id": "2", "qty": 2}]}
 PAYMENT = {"order_id": "O-1", "charges": [{"charge_id": "ch-1", "refunded_cents": 0}], "authorizations": None}

@@ -9,8 +9,8 @@ from errors import Refused
 from ledger.canonical import utc_now
 from systems.calls import Call, ReadResult
 from systems.catalogue import default_catalogue
+from systems.company import completed
 from systems.recorded import RecordedSystems, SimulatedSystems
-from systems.records import completed
 from tests.engine import an_order
 from tests.ledger_examples import NOW
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nodes.functions.stock import MissingCollection, RecordFunctions, promised_latest_first
-from systems.records import Records
+from systems.company import Records
 from tests.engine import a_customer, a_line, an_order
 
 EARLY, LATER = "2026-03-11T12:00:00Z", "2026-03-12T12:00:00Z"

@@ -6,7 +6,7 @@ import pytest
 
 from nodes.case import PlanSoFar
 from nodes.functions.stock import MissingCollection, RecordFunctions
-from systems.records import Records
+from systems.company import Records
 from tests.engine import AS_OF, a_line, a_stock
 
 TRUST = {"counted_within_days": 30, "failed_picks_below": 2}

@@ -1,42 +1,43 @@
-"""What the order management, the warehouse and the logistics of the sandbox company do: their write tools that are programs.
+"""What the sandbox company does: its write tools that are programs.
 
-Those that change one record alone stand in `systems/company.yaml`.
+Those that change one record alone stand in `systems/company.yaml`. Money is in integer US cents.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 
 from errors import Refused
-from systems.sandbox import tables as t
+from systems.sandbox import database as db
 from systems.sandbox.database import Row
-from systems.sandbox.work import Act, Id, Words, Work
+from systems.sandbox.work import Act, Cents, Id, Words, Work
 
 
 def open_order(work: Work, order_id: str, what: str, *, or_ready: bool = False) -> Row:
     """The order, locked. Raises Refused unless it is open (or ready); `what` says in a sentence what was wanted."""
-    order = work.row(t.ORDERS, order_id=order_id)
-    if order["status"] not in t.OPEN and not (or_ready and order["status"] == "ready"):
+    order = work.row(db.ORDERS, order_id=order_id)
+    if order["status"] not in db.OPEN and not (or_ready and order["status"] == "ready"):
         raise Refused(f"Order {order_id} is {order['status']}, so it cannot {what}.")
     return order
 
 
 def lines_of(work: Work, order_id: str) -> list[Row]:
     """The lines of the order that are not cancelled, locked."""
-    return work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False)
+    return work.rows(db.ORDER_LINES, order_id=order_id, cancelled=False)
 
 
 def line_of(work: Work, order_id: str, called: str, **by: str) -> Row:
     """The first line with these values, locked. Raises Refused when the order has no such line any more."""
-    for line in work.rows(t.ORDER_LINES, order_id=order_id, cancelled=False, **by):
+    for line in work.rows(db.ORDER_LINES, order_id=order_id, cancelled=False, **by):
         return line
     raise Refused(f"Order {order_id} has no line {called}.")
 
 
 def free_stock(work: Work, sku: str, location: str | None, qty: int) -> Row:
     """The stock, locked. Raises Refused when it has fewer than `qty` units that are not reserved."""
-    stock = work.row(t.STOCK, sku=sku, location=location)
+    stock = work.row(db.STOCK, sku=sku, location=location)
     if stock["quarantined"]:
         raise Refused(f"The stock of {sku} at {location} is in quarantine; take it from elsewhere.")
     free = (stock["on_hand"] or 0) - (stock["reserved"] or 0)
@@ -48,16 +49,16 @@ def free_stock(work: Work, sku: str, location: str | None, qty: int) -> Row:
 def reserve(work: Work, sku: str, location: str | None, qty: int) -> None:
     """Add to what is reserved. Raises Refused when it is more than lies there free."""
     stock = free_stock(work, sku, location, qty)
-    work.change(t.STOCK, stock, reserved=(stock["reserved"] or 0) + qty)
+    work.change(db.STOCK, stock, reserved=(stock["reserved"] or 0) + qty)
 
 
 def unreserve(work: Work, line: Row) -> None:
     """Set a line's units free, if they are reserved."""
     if not line["reserved"]:
         return
-    work.change(t.ORDER_LINES, line, reserved=False)
-    for stock in work.rows(t.STOCK, sku=line["sku"], location=line["location"]):
-        work.change(t.STOCK, stock, reserved=max((stock["reserved"] or 0) - line["qty"], 0))
+    work.change(db.ORDER_LINES, line, reserved=False)
+    for stock in work.rows(db.STOCK, sku=line["sku"], location=line["location"]):
+        work.change(db.STOCK, stock, reserved=max((stock["reserved"] or 0) - line["qty"], 0))
 
 
 def move_line(work: Work, line: Row, **values: Any) -> None:
@@ -67,7 +68,7 @@ def move_line(work: Work, line: Row, **values: Any) -> None:
     unreserve(work, line)
     if takes_stock:
         (reserve if line["reserved"] else free_stock)(work, after["sku"], after["location"], line["qty"])
-    work.change(t.ORDER_LINES, {**line, "reserved": False}, **values, reserved=takes_stock and line["reserved"])
+    work.change(db.ORDER_LINES, {**line, "reserved": False}, **values, reserved=takes_stock and line["reserved"])
 
 
 # Order management
@@ -75,12 +76,10 @@ def move_line(work: Work, line: Row, **values: Any) -> None:
 
 def cancel_order(work: Work, order_id: Id, reason: Words) -> None:
     """Cancel an order that has not shipped, and set its reserved units free."""
-    order = work.row(t.ORDERS, order_id=order_id)
-    if order["status"] in ("shipped", "delivered", "cancelled"):
-        raise Refused(f"Order {order_id} is {order['status']}, so it cannot be cancelled.")
+    order = open_order(work, order_id, "be cancelled", or_ready=True)
     for line in lines_of(work, order_id):
         unreserve(work, line)
-    work.change(t.ORDERS, order, status="cancelled", reservation=None)
+    work.change(db.ORDERS, order, status="cancelled", reservation=None)
     work.do("oms.cancellations", order_id, reason=reason)
 
 
@@ -91,7 +90,7 @@ def cancel_line(work: Work, order_id: Id, line_id: Id) -> None:
     if len(lines_of(work, order_id)) == 1:
         raise Refused(f"Line {line_id} is the last of order {order_id}; cancel the order instead.")
     unreserve(work, line)
-    work.change(t.ORDER_LINES, {**line, "reserved": False}, cancelled=True)
+    work.change(db.ORDER_LINES, {**line, "reserved": False}, cancelled=True)
 
 
 def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
@@ -100,27 +99,11 @@ def substitute_line(work: Work, order_id: Id, line_id: Id, sku: Id) -> None:
     line = line_of(work, order_id, line_id, line_id=line_id)
     if not order["allow_substitution"]:
         raise Refused(f"Order {order_id} does not allow substitution.")
-    if sku not in (work.row(t.ITEMS, sku=line["sku"])["substitutes"] or ()):
+    if sku not in (work.row(db.ITEMS, sku=line["sku"])["substitutes"] or ()):
         raise Refused(f"{sku} is not a substitute for {line['sku']}.")
     if any(other["sku"] == sku for other in lines_of(work, order_id)):
         raise Refused(f"Order {order_id} has a line of {sku} already.")
     move_line(work, line, sku=sku, backorder_po_id=None)
-
-
-def update_shipping_address(work: Work, order_id: Id, ship_to: dict[str, Any]) -> None:
-    """Give an order that has not shipped another address: an object with at least line1, postal_code and country."""
-    order = open_order(work, order_id, "change its address", or_ready=True)
-    missing = [name for name in ("line1", "postal_code", "country") if not str(ship_to.get(name) or "").strip()]
-    if missing:
-        raise Refused(f"The new address of order {order_id} has no {missing[0]}.")
-    work.change(t.ORDERS, order, ship_to=ship_to)
-
-
-def place_order_hold(work: Work, order_id: Id, reason: Words) -> None:
-    """Hold an order that has not shipped for the customer; a hold for its address sets it to address_hold."""
-    order = open_order(work, order_id, "be held", or_ready=True)
-    status = "address_hold" if reason == "address" and order["status"] in t.OPEN else order["status"]
-    work.change(t.ORDERS, order, hold_reason=reason, status=status)
 
 
 def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
@@ -130,10 +113,10 @@ def change_pickup_location(work: Work, order_id: Id, to_location: Id) -> None:
         raise Refused(f"Order {order_id} is not to be picked up.")
     if order["pickup_location"] == to_location:
         raise Refused(f"Order {order_id} is already set for pickup at {to_location}.")
-    if work.row(t.LOCATIONS, location=to_location)["type"] not in ("store", "flagship"):
+    if work.row(db.LOCATIONS, location=to_location)["type"] not in ("store", "flagship"):
         raise Refused(f"{to_location} is not a store; choose one for the pickup.")
     _move_all(work, order_id, to_location)
-    work.change(t.ORDERS, order, pickup_location=to_location)
+    work.change(db.ORDERS, order, pickup_location=to_location)
 
 
 def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
@@ -143,9 +126,9 @@ def convert_to_shipment(work: Work, order_id: Id, from_location: Id) -> None:
         raise Refused(f"Order {order_id} is not a pickup order, or it cannot be shipped home.")
     if order["ship_to"] is None:
         raise Refused(f"Order {order_id} has no address to be shipped to.")
-    work.row(t.LOCATIONS, location=from_location)
+    work.row(db.LOCATIONS, location=from_location)
     _move_all(work, order_id, from_location)
-    work.change(t.ORDERS, order, pickup_location=None)
+    work.change(db.ORDERS, order, pickup_location=None)
 
 
 def _move_all(work: Work, order_id: str, location: str) -> None:
@@ -170,8 +153,8 @@ def confirm_reservation(work: Work, order_id: Id) -> None:
     for line in sorted(from_stock, key=lambda row: (str(row["sku"]), str(row["location"]))):
         if not line["reserved"]:
             reserve(work, line["sku"], line["location"], line["qty"])
-            work.change(t.ORDER_LINES, line, reserved=True)
-    work.change(t.ORDERS, order, reservation="confirmed")
+            work.change(db.ORDER_LINES, line, reserved=True)
+    work.change(db.ORDERS, order, reservation="confirmed")
 
 
 def reallocate_line(work: Work, order_id: Id, line_id: Id, to_location: Id) -> None:
@@ -180,7 +163,7 @@ def reallocate_line(work: Work, order_id: Id, line_id: Id, to_location: Id) -> N
     line = line_of(work, order_id, line_id, line_id=line_id)
     if line["location"] == to_location and line["backorder_po_id"] is None:
         raise Refused(f"Line {line_id} of order {order_id} ships from {to_location} already.")
-    work.row(t.LOCATIONS, location=to_location)
+    work.row(db.LOCATIONS, location=to_location)
     move_line(work, line, location=to_location, backorder_po_id=None)
 
 
@@ -188,22 +171,27 @@ def backorder_line(work: Work, order_id: Id, line_id: Id, po_id: Id) -> None:
     """Let a line of an open order wait for an inbound delivery to its location that is not promised to others."""
     order = open_order(work, order_id, "be backordered")
     line = line_of(work, order_id, line_id, line_id=line_id)
-    work.row(t.INBOUND, po_id=po_id)
-    inbound = work.rows(t.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
+    work.row(db.INBOUND, po_id=po_id)
+    inbound = work.rows(db.INBOUND, po_id=po_id, sku=line["sku"], location=line["location"])
     if not inbound:
         raise Refused(f"Delivery {po_id} brings no {line['sku']} to {line['location']}, where line {line_id} wants it.")
-    left = (inbound[0]["qty"] or 0) - _promised(work, po_id, line, order_id)
+    other, orders = db.ORDER_LINES.c, db.ORDERS.c
+    same = (other.backorder_po_id == po_id, other.sku == line["sku"], other.location == line["location"])
+    open_ones = (other.cancelled.is_(False), other.order_id != order_id, orders.status.in_((*db.OPEN, "ready")))
+    joined = db.ORDER_LINES.join(db.ORDERS, orders.order_id == other.order_id)
+    promised = select(func.coalesce(func.sum(other.qty), 0)).select_from(joined).where(*same, *open_ones)
+    left = (inbound[0]["qty"] or 0) - int(work.connection.execute(promised).scalar_one())
     if left < line["qty"]:
         raise Refused(f"Delivery {po_id} has {left} units that are not promised, and {line['qty']} are wanted.")
     move_line(work, line, backorder_po_id=po_id)
-    if all(other["backorder_po_id"] for other in lines_of(work, order_id)):
-        work.change(t.ORDERS, order, status="backordered")
+    if all(one["backorder_po_id"] for one in lines_of(work, order_id)):
+        work.change(db.ORDERS, order, status="backordered")
 
 
 def request_cycle_count(work: Work, sku: Id, location: Id) -> None:
     """Have the units of a SKU at a known location counted."""
-    if not work.rows(t.STOCK, sku=sku, location=location):
-        work.row(t.LOCATIONS, location=location)
+    if not work.rows(db.STOCK, sku=sku, location=location):
+        work.row(db.LOCATIONS, location=location)
     work.do("wms.cycle_counts", f"{sku}@{location}", sku=sku, location=location)
 
 
@@ -228,19 +216,9 @@ def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) ->
     if giving["reserved"]:
         reserve(work, sku, giving["location"], taking["qty"])
     moved = {"location": giving["location"], "backorder_po_id": None, "reserved": giving["reserved"]}
-    work.change(t.ORDER_LINES, {**taking, "reserved": False}, **moved)
-    work.change(t.ORDERS, orders[from_order_id], reservation=None)
+    work.change(db.ORDER_LINES, {**taking, "reserved": False}, **moved)
+    work.change(db.ORDERS, orders[from_order_id], reservation=None)
     work.do("wms.reservation_swaps", to_order_id, from_order_id=from_order_id, sku=sku, location=giving["location"])
-
-
-def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
-    line, order = t.ORDER_LINES.c, t.ORDERS.c
-    query = select(func.coalesce(func.sum(line.qty), 0)).select_from(
-        t.ORDER_LINES.join(t.ORDERS, order.order_id == line.order_id)
-    )
-    same = (line.backorder_po_id == po_id, line.sku == like["sku"], line.location == like["location"], line.cancelled.is_(False))
-    query = query.where(*same, line.order_id != except_order, order.status.in_((*t.OPEN, "ready")))
-    return int(work.connection.execute(query).scalar_one())
 
 
 # Logistics
@@ -248,19 +226,119 @@ def _promised(work: Work, po_id: str, like: Row, except_order: str) -> int:
 
 def create_return_label(work: Work, order_id: Id) -> None:
     """Create a return label for an order that was shipped."""
-    order = work.row(t.ORDERS, order_id=order_id)
+    order = work.row(db.ORDERS, order_id=order_id)
     if order["status"] not in ("shipped", "delivered"):
         raise Refused(f"Order {order_id} is {order['status']}; only a shipped order can be returned.")
     work.do("logistics.return_labels", order_id)
 
 
+# Payments
+
+
+def reauthorize(work: Work, order_id: Id, amount_cents: Cents) -> None:
+    """Authorize an amount again for an order that is not cancelled, for seven days."""
+    moment = _chargeable(work, order_id)
+    granted = {"amount_cents": amount_cents, "status": "authorized", "authorized_at": moment}
+    expires_at = moment + timedelta(days=7)
+    work.add(db.AUTHORIZATIONS, auth_id=work.new_id("au"), order_id=order_id, **granted, expires_at=expires_at)
+
+
+def capture_payment(work: Work, order_id: Id, amount_cents: Cents) -> None:
+    """Capture an amount of an order's live authorization, at most what is left of it."""
+    moment = _chargeable(work, order_id)
+    granted = [row for row in work.rows(db.AUTHORIZATIONS, order_id=order_id) if row["status"] == "authorized"]
+    live = [row for row in granted if row["expires_at"] is None or row["expires_at"] > moment]
+    left = {row["auth_id"]: (row["amount_cents"] or 0) - row["captured_cents"] for row in live}
+    fitting = [row for row in live if left[row["auth_id"]] >= amount_cents]
+    if not fitting:
+        best = max(left.values(), default=0)
+        raise Refused(f"Order {order_id} has no live authorization that covers {amount_cents} cents (the best covers {best}).")
+    work.change(db.AUTHORIZATIONS, fitting[-1], captured_cents=fitting[-1]["captured_cents"] + amount_cents)
+    charge = {"amount_cents": amount_cents, "status": "captured", "captured_at": moment, "refunded_cents": 0}
+    work.add(db.CHARGES, charge_id=work.new_id("ch"), order_id=order_id, **charge)
+
+
+def _chargeable(work: Work, order_id: str) -> datetime:
+    """The moment by which the order's payment lives, locked. Raises Refused for a cancelled order."""
+    if work.row(db.ORDERS, order_id=order_id)["status"] == "cancelled":
+        raise Refused(f"Order {order_id} is cancelled, so nothing is charged for it.")
+    return work.row(db.PAYMENTS, order_id=order_id)["clock_at"] or datetime.now(UTC)
+
+
+# Customers and accounts
+
+
+def flag_contact(work: Work, contact_id: Id, issue: Words) -> None:
+    """Note what is wrong with a contact."""
+    holders = select(db.ACCOUNTS.c.account_id).where(db.ACCOUNTS.c.contacts.contains([{"contact_id": contact_id}]))
+    if work.connection.execute(holders).first() is None:
+        raise Refused(f"There is no contact {contact_id}.")
+    work.do("crm.contact_flags", contact_id, issue=issue)
+
+
+def open_case(work: Work, queue: Words, subject_id: Id) -> None:
+    """Open a case about a subject in the queue of a team."""
+    work.do("crm.queued_cases", subject_id, queue=queue)
+
+
+# ERP
+
+
+def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
+    """Pay an invoice once, at most its total, from its budget; what it bills of an order counts as invoiced then.
+
+    A held invoice may be paid, a rejected one may not.
+    """
+    invoice = work.row(db.INVOICES, invoice_id=invoice_id)
+    if invoice["state"] in ("posted", "rejected"):
+        raise Refused(f"Invoice {invoice_id} is {invoice['state']} already, so it cannot be paid.")
+    if amount_cents > (invoice["total_cents"] or 0):
+        raise Refused(f"Invoice {invoice_id} is over {invoice['total_cents']} cents, so {amount_cents} is too much.")
+    if invoice["budget_id"] is not None:
+        budget = work.row(db.BUDGETS, budget_id=invoice["budget_id"])
+        left = budget["remaining_cents"] or 0
+        if left < amount_cents:
+            raise Refused(f"Budget {invoice['budget_id']} has {left} cents left, and {amount_cents} are wanted.")
+        work.change(db.BUDGETS, budget, remaining_cents=left - amount_cents)
+    for line in work.rows(db.INVOICE_LINES, invoice_id=invoice_id) if invoice["po_id"] is not None else ():
+        for receipt in work.rows(db.RECEIPTS, po_id=invoice["po_id"], po_line=line["po_line"]):
+            work.change(db.RECEIPTS, receipt, qty_invoiced=(receipt["qty_invoiced"] or 0) + (line["qty"] or 0))
+    work.change(db.INVOICES, invoice, state="posted", state_reason=None)
+    work.do("erp.payments", invoice_id, amount_cents=amount_cents)
+
+
+def expedite_po(work: Work, po_id: Id) -> None:
+    """Have an inbound delivery come at its expedited date, with all that it brings, once."""
+    work.row(db.INBOUND, po_id=po_id)
+    for inbound in work.rows(db.INBOUND, po_id=po_id):
+        if inbound["expedited"]:
+            raise Refused(f"Delivery {po_id} is expedited already.")
+        if inbound["expedited_eta"] is None:
+            raise Refused(f"Delivery {po_id} cannot be expedited.")
+        work.change(db.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
+
+
+def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock", "scrap"]) -> None:
+    """Post the receipt of a return, once; resellable units go back on the shelf, where the location keeps the SKU."""
+    returned = work.row(db.RETURNS, return_id=return_id)
+    if returned["receipt_posted"]:
+        raise Refused(f"The receipt of return {return_id} is posted already.")
+    if disposition == "restock" and returned["condition"] != "resellable":
+        raise Refused(f"Return {return_id} is {returned['condition']}, so it cannot be restocked.")
+    restocked = {"sku": returned["sku"], "location": returned["location"]}
+    for stock in work.rows(db.STOCK, **restocked) if disposition == "restock" else ():
+        if stock["on_hand"] is not None:  # what is not known stays so
+            work.change(db.STOCK, stock, on_hand=stock["on_hand"] + (returned["qty"] or 0))
+    work.change(db.RETURNS, returned, receipt_posted=True, disposition=disposition)
+
+
 #: the write tools of each system that are programs
 WRITES: Mapping[str, tuple[Act, ...]] = {
-    "oms": (
-        cancel_order, cancel_line, substitute_line, update_shipping_address, place_order_hold, change_pickup_location,
-        convert_to_shipment,
-    ),
+    "oms": (cancel_order, cancel_line, substitute_line, change_pickup_location, convert_to_shipment),
     "wms": (confirm_reservation, reallocate_line, backorder_line, request_cycle_count, swap_reservation),
     "logistics": (create_return_label,),
-}  # fmt: skip
-DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation)
+    "payments": (reauthorize, capture_payment),
+    "crm": (flag_contact, open_case),
+    "erp": (post_payment, expedite_po, post_return_receipt),
+}
+DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation, capture_payment, post_payment)
