@@ -50,9 +50,10 @@ class Lying:
         """See Ledger."""
         return Lying(self._ledger.under(held), self._company, self._forge, self._read)
 
-    def record_facts(self, run_id: str, facts: list[Fact]) -> None:
+    def record_facts(self, run_id: str, facts: list[Fact]) -> list[Fact]:
         """See Ledger."""
-        self._ledger.record_facts(run_id, [self._read(fact) for fact in facts])
+        kept: list[Fact] = self._ledger.record_facts(run_id, [self._read(fact) for fact in facts])
+        return kept
 
     def propose(self, proposal: Proposal) -> Proposal:
         """See Ledger. The digest is made to fit: whoever forges a plan can do that too."""

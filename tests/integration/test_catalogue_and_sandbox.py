@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from errors import Refused
+from ledger.memory import MemoryLedger
 from ledger.records import Effect, Fact
 from nodes.execute import Kept, look
 from nodes.state import MissionContext
@@ -58,6 +59,7 @@ from tests.actions import (
     VOID_AUTHORIZATION,
 )
 from tests.integration.sandbox_world import MISSIONS, SHIP_TO, Company, inbound, line, recorded, shared_company, world
+from tests.ledger_examples import started
 
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
 Args = Mapping[str, Any]
@@ -421,10 +423,12 @@ def test_what_the_catalogue_promises_is_what_is_found_before_and_read_back_after
     ]
     promised = [change.plain() for change in action.apply(records, action.seen(records, scene.args))]
     effect = Effect(
-        run_id="r-1", proposal_id="p-1", step=0, action=action.name, tool=action.tool, args=scene.args, key="k-1",
+        run_id="run-1", proposal_id="p-1", step=0, action=action.name, tool=action.tool, args=scene.args, key="k-1",
         status="executing", at=NOW, expects=promised,
     )  # fmt: skip
-    ledger = SimpleNamespace(facts=lambda _: facts, effects=lambda _: [effect])
+    ledger = MemoryLedger()
+    started(ledger)
+    ledger.record_facts("run-1", facts)
     context = cast(MissionContext, SimpleNamespace(ledger=ledger, reader=_Reads(company), catalogue=catalogue))
     kept = look(effect, context)
     assert not kept.unread and len(kept.broken) == len(promised), "none is so before"
