@@ -11,8 +11,8 @@ from langgraph.checkpoint.postgres import PostgresSaver
 
 from cli.screen import progress, say
 from errors import BadInput
+from graphs.checkpoints import prune
 from graphs.ledgers import database_address
-from graphs.pruning import prune
 from graphs.runtime import open_database
 from ledger import backup
 from ledger.audit_export import keep_powers

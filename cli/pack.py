@@ -55,9 +55,9 @@ def show_pack(
     if mermaid:
         print(flowchart(pack, values))
         return
-    from graphs.flow import flow_lines  # LangGraph takes its time to load, and no other command here needs it
+    from graphs.mission import Flow  # LangGraph takes its time to load, and no other command here needs it
 
-    whole = outline(pack, flow_lines(), default_catalogue(), values)
+    whole = outline(pack, Flow.of_missions().lines(), default_catalogue(), values)
     if console.is_terminal:
         console.print(_tree(whole))
     else:

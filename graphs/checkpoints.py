@@ -1,7 +1,12 @@
-"""Checkpoints in PostgreSQL, written only by whoever holds the lease of the run."""
+"""Checkpoints in PostgreSQL, written only by whoever holds the lease of the run, and how long they are kept.
 
-from collections.abc import Iterator
+Retention: of runs that are over the ledger and its audit log stay; the means of working go.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -10,17 +15,23 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
+from sqlalchemy import delete, select, text
 
 from errors import Stuck, TakenOver, TryAgain
-from ledger.connections import away, is_cut
+from ledger.canonical import utc_now
+from ledger.connections import away, is_cut, parse, plain
 from ledger.leases import FENCE
 from ledger.messages import TAKEN_OVER
+from ledger.postgres import PostgresLedger
 from ledger.records import Lease
+from ledger.tables import DEAD_LETTERS, LEASES, RUNS, SESSIONS
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 #: seconds after which whoever waits for a connection is refused, and a pool begins again: between tries of its own it
 #: pauses longer and longer, and would stay away for minutes after a database that was away for minutes
 GIVES_UP = 5.0
+#: runs whose checkpoints are deleted at a time
+_BATCH = 200
 
 
 class _Data(JsonPlusSerializer):
@@ -117,3 +128,59 @@ def open_pool(url: str) -> Pool:
         reconnect_timeout=GIVES_UP,
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
     )
+
+
+def set_up_checkpoints(url: str) -> None:
+    """Make LangGraph's tables, unless they are there: then it takes no right to make tables."""
+    with psycopg.connect(plain(parse(url))) as session:
+        there = session.execute("SELECT to_regclass('checkpoint_migrations') IS NOT NULL").fetchone() == (True,)
+        newest = session.execute("SELECT max(v) FROM checkpoint_migrations").fetchone() if there else None
+    if newest != (len(PostgresSaver.MIGRATIONS) - 1,):
+        with PostgresSaver.from_conn_string(url) as saver:
+            saver.setup()
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many of each were deleted."""
+
+    #: closed runs that had checkpoints
+    runs: int
+    leases: int
+    sessions: int
+    dead_letters: int
+
+
+def prune(ledger: PostgresLedger, saver: PostgresSaver, before: datetime) -> Pruned:
+    """Delete the checkpoints and leases of runs that were closed before a moment, dead letters settled before it, and
+    sessions that have expired.
+
+    Nothing of a run that is open is touched. May be called by several at once, and again after it was stopped.
+    Needs an account that owns the tables.
+    """
+    runs, after = 0, ""
+    while batch := _prune_batch(ledger, saver, before, after):
+        runs, after = runs + len(batch), batch[-1]
+    over = select(RUNS.c.run_id).where(RUNS.c.status == "closed", RUNS.c.ended_at < before)
+    with ledger.transaction() as tx:
+        leases = tx.execute(delete(LEASES).where(LEASES.c.run_id.in_(over))).rowcount
+        sessions = tx.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < utc_now())).rowcount
+        letters = tx.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.settled_at < before)).rowcount
+    return Pruned(runs, leases, sessions, letters)
+
+
+def _prune_batch(ledger: PostgresLedger, saver: PostgresSaver, before: datetime, after: str) -> Sequence[str]:
+    """The next closed runs that have checkpoints, which are then gone. What another has in its hands is passed over."""
+    kept = select(text("thread_id")).select_from(text("checkpoints"))
+    wanted = (
+        select(RUNS.c.run_id)
+        .where(RUNS.c.status == "closed", RUNS.c.ended_at < before, RUNS.c.run_id > after, RUNS.c.run_id.in_(kept))
+        .order_by(RUNS.c.run_id)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    with ledger.transaction() as tx:
+        found = tx.execute(wanted).scalars().all()
+        if found:
+            saver.prune(found, strategy="delete")
+    return found

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import psycopg
 from pydantic import TypeAdapter, ValidationError
 
 from errors import BadInput
@@ -85,15 +84,3 @@ def open_ledgers(url: str, lease_seconds: float, logins: Mapping[Role, str] = NO
 def front_ledger(url: str, logins: Mapping[Role, str] = NO_LOGINS) -> PostgresLedger:
     """The ledger of a process in which people act."""
     return PostgresLedger.open(signed_in(url, "missions_dashboard", logins) if has_roles(url) else url)
-
-
-def set_up_checkpoints(url: str) -> None:
-    """Make LangGraph's tables, unless they are there: then it takes no right to make tables."""
-    from langgraph.checkpoint.postgres import PostgresSaver  # a quarter of a second that most commands can do without
-
-    with psycopg.connect(plain(parse(url))) as session:
-        there = session.execute("SELECT to_regclass('checkpoint_migrations') IS NOT NULL").fetchone() == (True,)
-        newest = session.execute("SELECT max(v) FROM checkpoint_migrations").fetchone() if there else None
-    if newest != (len(PostgresSaver.MIGRATIONS) - 1,):
-        with PostgresSaver.from_conn_string(url) as saver:
-            saver.setup()

@@ -12,8 +12,8 @@ the person decided from the ledger: the graph believes nobody else.
 Every Mission runs on this graph; what differs between them is data (`graphs/packs/`).
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -119,3 +119,33 @@ def after_decision(state: MissionState) -> Literal["execute", "propose", "gather
 def after_execute(state: MissionState) -> Literal["gather", "close"]:
     """A world that changed before the first effect, or a step that failed, is looked at again."""
     return "gather" if state["proposal_id"] is None else "close"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The compiled graph as data, so that no picture of it is out of date."""
+
+    #: from the first to the last, in the order in which the graph names them
+    steps: Sequence[str]
+    #: (from, to) between steps
+    edges: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of_missions(cls) -> "Flow":
+        """The flow that every Mission has."""
+        drawn = compiled_graph().get_graph()
+        steps = [name for name in drawn.nodes if name not in (START, END)]
+        return cls(
+            steps, [(step, one.target) for step in steps for one in drawn.edges if one.source == step and one.target in steps]
+        )
+
+    def lines(self) -> list[str]:
+        """The way from the first step to the last, then every other way that a step may take."""
+        lines = [" → ".join(self.steps)]
+        for place, step in enumerate(self.steps):
+            others = [to for one, to in self.edges if one == step and [to] != self.steps[place + 1 : place + 2]]
+            back = [to for to in others if self.steps.index(to) < place]
+            ahead = [to for to in others if to not in back]
+            if ways := [f"{way} {' or '.join(to)}" for way, to in (("back to", back), ("straight to", ahead)) if to]:
+                lines.append(f"{step} may also go {' or '.join(ways)}")
+        return lines

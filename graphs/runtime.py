@@ -19,8 +19,8 @@ from langgraph.types import Command, Durability
 from langsmith import tracing_context
 
 from errors import BadInput, MissionsError, Refused, SendBack, Stuck, TakenOver, TryAgain
-from graphs.checkpoints import Checkpoints, open_pool
-from graphs.ledgers import database_address, database_logins, open_ledgers, set_up_checkpoints
+from graphs.checkpoints import Checkpoints, open_pool, set_up_checkpoints
+from graphs.ledgers import database_address, database_logins, open_ledgers
 from graphs.mission import compiled_graph, graph_version
 from graphs.pack_files import load_packs
 from graphs.policy_versions import PoliciesInForce, load_policies_in_force

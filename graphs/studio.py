@@ -27,8 +27,7 @@ from starlette.applications import Starlette
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from graphs.ingestion import Intake, RawEvent, by_post, ingest
-from graphs.studio_auth import Caller, caller
-from graphs.studio_server import StudioServer, lifespan, studio_server
+from graphs.studio_server import Caller, StudioServer, caller, lifespan, studio_server
 from ledger.records import DecisionKind, Proposal, Run
 from nodes.review import request, standings
 

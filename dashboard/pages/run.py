@@ -12,7 +12,7 @@ from dashboard.views.run import INCIDENT_KINDS, attempts, fact_head, fact_title,
 from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
 from dashboard.visitor import enter
 from errors import MissionsError
-from graphs.flow import Flow, flow
+from graphs.mission import Flow
 from ledger.canonical import utc_now
 from ledger.model_calls import summary
 from ledger.permissions import may
@@ -75,7 +75,7 @@ def _graph(run: Run, observations: Sequence[Observation], decisions: Sequence[De
 
 @st.cache_resource
 def _flow() -> Flow:
-    return flow()
+    return Flow.of_missions()
 
 
 def _tabs(run: Run, observations: Sequence[Observation], decisions: Sequence[Decision]) -> None:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.exc import InternalError, ProgrammingError
 
 from errors import MissionsError, Refused
-from graphs.ledgers import Ledgers, open_ledgers, set_up_checkpoints
+from graphs.checkpoints import set_up_checkpoints
+from graphs.ledgers import Ledgers, open_ledgers
 from ledger.audit_export import examine, keep_powers
 from ledger.canonical import utc_now
 from ledger.connections import parse, plain

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from errors import BadInput, Refused
-from graphs.ledgers import database_logins, open_ledgers, set_up_checkpoints
+from graphs.checkpoints import set_up_checkpoints
+from graphs.ledgers import database_logins, open_ledgers
 from ledger.connections import parse, plain
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from langgraph.checkpoint.postgres import PostgresSaver
 
-from graphs import pruning
-from graphs.pruning import Pruned, prune
+from graphs import checkpoints
+from graphs.checkpoints import Pruned, prune
 from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from tests.integration.commands import missions
@@ -25,7 +25,7 @@ def _threads(company: Company) -> set[str]:
 def test_what_closed_runs_leave_behind_goes_and_a_waiting_run_is_finished_afterwards(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "_BATCH", 2)
+    monkeypatch.setattr(checkpoints, "_BATCH", 2)
     closed = [company.decide(company.propose("dev-ord-0004"), "reject", "rita") for _ in range(3)]
     waiting = company.propose("dev-ord-0007")
     fresh = company.decide(company.take_in("dev-ord-0007"), "reject", "rita")

@@ -13,8 +13,7 @@ from pydantic import BaseModel
 
 from cli.pack import diff_packs, show_pack, validate_pack
 from errors import BadInput
-from graphs.flow import flow_lines
-from graphs.mission import mission_graph
+from graphs.mission import Flow, mission_graph
 from nodes import pack as schema
 from nodes.packs.conditions import compile_condition
 from nodes.packs.description import label
@@ -301,9 +300,9 @@ def test_every_part_of_a_pack_is_in_its_outline(capsys: pytest.CaptureFixture[st
 
 def test_the_flow_is_that_of_the_compiled_graph() -> None:
     edges = {(edge.source, edge.target) for edge in mission_graph().get_graph().edges if "__" not in edge.source + edge.target}
-    steps = flow_lines()[0].split(" → ")
+    steps = Flow.of_missions().lines()[0].split(" → ")
     told = set(pairwise(steps))
-    for line in flow_lines()[1:]:
+    for line in Flow.of_missions().lines()[1:]:
         step, _, others = line.partition(" may also go ")
         told |= {(step, other) for other in re.findall(r"\b(?!back\b|straight\b|to\b|or\b)\w+", others)}
     assert told == edges

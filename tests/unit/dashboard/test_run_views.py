@@ -20,13 +20,13 @@ from dashboard.views.run import (
     waits_for,
 )
 from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
-from graphs.flow import flow
+from graphs.mission import Flow
 from ledger.records import AuditEntry, Decision, Effect, Observation, ObservationKind, Run
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 from tests.ledger_examples import NOW, a_fact, a_proposal, an_event
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** {0}"
-STEPS, EDGES = flow().steps, flow().edges
+STEPS, EDGES = Flow.of_missions().steps, Flow.of_missions().edges
 
 
 def a_run(status: Any = "waiting", **other: Any) -> Run:
