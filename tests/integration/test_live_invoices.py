@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.invoice import invoice_event
+from cli.run import invoice_event
 from errors import BadInput, Refused
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
