@@ -1,20 +1,30 @@
-"""`missions decide`: record a person's decision and do what follows from it."""
+"""`missions decide` and `missions incident`: what people decide about proposals and about runs that are stuck.
+
+LangGraph, Chroma and MCP are loaded where a run is driven on, and not before.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, get_args
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from cli.screen import Reason, RunId, say, say_after
+from cli.screen import Json, Reason, RunId, moment, print_json, say, say_after, table
 from cli.session import decider, open_ledger
 from cli.show import ended
 from errors import BadInput, Refused
-from graphs.runtime import open_runtime
-from ledger.records import DecisionKind
-from nodes.check import what_follows
+from ledger.incident_resolution import Resolution, in_doubt, settle
+from ledger.records import DecisionKind, Run
+from ledger.services import AdminService
 from settings import settings
 
+if TYPE_CHECKING:
+    from graphs.runtime import Runtime
+
+app = typer.Typer(no_args_is_help=True)
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+#: what --step says of the step in doubt
+_STEP: dict[str, Resolution] = {"": "retry", "done": "done", "failed": "failed"}
 
 
 def decide_run(
@@ -30,8 +40,11 @@ def decide_run(
     """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
     if kind not in KINDS:
         raise BadInput(f"{kind!r} is not a decision; choose one of {', '.join(KINDS)}")
-    with open_ledger() as ledger:  # before the runtime, which takes its time
+    with open_ledger() as ledger:
         by = decider(ledger)
+    from graphs.runtime import open_runtime
+    from nodes.check import what_follows
+
     with open_runtime(settings()) as runtime:
         run = runtime.ledger.run(run_id)
         proposal = runtime.ledger.proposal(run.run_id)
@@ -53,14 +66,20 @@ def decide_run(
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")
             return
         say(f"{by}: {kind} {run.event.subject} ({proposal.verdict}).")
-        after = runtime.drive(run.run_id, _print_observation)
-        if after.status == "closed":
-            say(f"{run.event.subject}: {ended(after)}.")
-        elif after.status == "waiting":
-            say(f"{run.event.subject} is waiting for a decision again; see `missions show {run.run_id}`.")
-        else:
-            reasons = [incident.reason for incident in runtime.ledger.incidents() if incident.run_id == run.run_id]
-            raise Refused(f"the decision is recorded, but the run is now an incident: {'; '.join(reasons)}")
+        if stuck := _drive(runtime, run.run_id):
+            raise Refused(f"the decision is recorded, but the run is now an incident: {stuck}")
+
+
+def _drive(runtime: "Runtime", run_id: str) -> str:
+    """Drive a run on, print what it comes to, and say why it is stuck; nothing where it waits or is closed."""
+    run = runtime.drive(run_id, _print_observation)
+    if run.status != "incident":
+        _print_standing(run)
+    return "; ".join(one.reason for one in runtime.ledger.incidents() if one.run_id == run_id)
+
+
+def _print_standing(run: Run) -> None:
+    say(f"{run.event.subject} {f'is closed: {ended(run)}' if run.status == 'closed' else 'waits for a decision'}.")
 
 
 def _print_observation(observation: Mapping[str, Any]) -> None:
@@ -86,3 +105,58 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
         if not 1 <= step <= len(steps):
             raise BadInput(f"--drop {step}: the plan has steps 1 to {len(steps)}")
     return [step for number, step in enumerate(steps, start=1) if number not in drops]
+
+
+@app.command("list")
+def list_incidents(as_json: Json = False) -> None:
+    """What is stuck and why, and which step is in doubt."""
+    with open_ledger() as ledger:
+        found = AdminService(ledger).incidents()
+        doubts = {run.run_id: in_doubt(ledger, run.run_id) for _, run in found}
+    if as_json:
+        print_json([{"incident": asdict(incident), "run": asdict(run)} for incident, run in found])
+        return
+    if not found:
+        say("Nothing is stuck.")
+        return
+    rows = []
+    for incident, run in found:
+        doubt = doubts[run.run_id]
+        unknown = f"step {doubt.step + 1} in {doubt.tool.split('.')[0]}" if doubt else ""
+        rows.append((run.run_id, run.event.subject, f"{incident.at:%d %b %H:%M}", unknown, incident.reason))
+    table(("run", "subject", "since", "in doubt", "why"), rows)
+
+
+@app.command("retry")
+def retry(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="What you fixed; recorded in the audit log.")],
+    step: Annotated[str, typer.Option(help="What you found in the system for the step in doubt: done or failed.")] = "",
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Restart from the beginning, with today's pack and policies.")
+    ] = False,
+) -> None:
+    """Let a run go on, as the person who is signed in."""
+    if step not in _STEP or (step and restart):
+        raise BadInput(f"--step {step!r} is not an outcome; give done or failed, without --restart")
+    with open_ledger() as ledger:
+        by = decider(ledger)
+        after = ledger.run(run_id) if restart else settle(ledger, run_id, _STEP[step], by, reason, moment(""))
+    if not restart and after.status != "running":
+        _print_standing(after)
+        return
+    from graphs.runtime import open_runtime
+
+    with open_runtime(settings()) as runtime:
+        if restart:
+            runtime.restart(after.run_id, by, reason)
+        if stuck := _drive(runtime, after.run_id):
+            say(f"{after.event.subject} is stuck again: {stuck}")
+
+
+@app.command("close")
+def close(run_id: RunId, reason: Reason) -> None:
+    """Close a run for good, as the person who is signed in: what was done stays done, nothing more will be."""
+    with open_ledger() as ledger:
+        after = settle(ledger, run_id, "close", decider(ledger), reason, moment(""))
+    say(f"{after.event.subject} is closed: {after.outcome!s}.")

@@ -8,8 +8,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from cli.screen import Json, Reason, print_json, progress, say, table
-from cli.session import decider, open_ledger
-from cli.user import manager
+from cli.session import decider, manager, open_ledger
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
 from graphs.feeds import bounds_of

@@ -1,4 +1,4 @@
-"""Who is at the command line (`missions sign-in`, `sign-out`), and the ledger alone, for commands that need no more.
+"""The ledger alone, for commands that need no more, and who is at the command line (`missions sign-in`, `sign-out`).
 
 A session is in a file that only this account can read.
 """
@@ -18,6 +18,7 @@ from errors import BadInput, Refused
 from graphs.ledgers import database_address, database_logins, front_ledger
 from ledger import credentials
 from ledger.migrate import migrate
+from ledger.permissions import COMMAND_LINE, Permission, require
 from ledger.postgres import PostgresLedger
 from ledger.records import Person
 from ledger.roles import grant_roles
@@ -91,6 +92,27 @@ def decider(ledger: PostgresLedger) -> str:
     if person is None:
         raise Refused("no one is signed in, or the session has ended; run `missions sign-in NAME` first")
     return person.name
+
+
+def manager(ledger: PostgresLedger, lost: str = "", what: Permission = "manage_people") -> str:
+    """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
+
+    That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is
+    `lost`: who has the account of the machine has the database too, and the audit log says that it was the command line.
+    """
+    if settings().oidc_metadata_url:
+        return COMMAND_LINE
+    desk = AdminService(ledger)
+    person = signed_in(desk)
+    if person is not None:
+        return require(person, what).name
+    owner = ledger.person(lost) if lost else None
+    if not desk.has_administrator() or (owner is not None and owner.role == "administrator"):
+        return COMMAND_LINE
+    raise Refused(
+        "people and event sources are managed by an administrator: sign in as one with `missions sign-in NAME` "
+        "(a lost password of an administrator: `missions user password NAME`)"
+    )
 
 
 def keep(token: str, chosen: Settings) -> None:

@@ -5,12 +5,11 @@ from typing import Annotated
 import typer
 
 from cli.screen import say, table
-from cli.session import open_ledger, signed_in
-from errors import BadInput, Refused
+from cli.session import manager, open_ledger, signed_in
+from errors import BadInput
 from ledger.admissions import Admission, AdmissionRequest, AdmissionResult
 from ledger.authorization import person_key
-from ledger.permissions import COMMAND_LINE, Permission, require
-from ledger.postgres import PostgresLedger
+from ledger.permissions import COMMAND_LINE
 from ledger.services import AdminService
 from settings import settings
 
@@ -31,17 +30,10 @@ def add_person(
 
     Whoever may decide, and an administrator, is admitted by two people: one asks, another confirms.
     """
-    with open_ledger() as ledger:
-        account = not settings().oidc_metadata_url
-        wanted = AdmissionRequest(kind="role", name=name, role=role, customer_id=customer_id or None, account=account)
-        changed = AdminService(ledger).ask(wanted, manager(ledger))
-    if changed.waits:
-        _show_waiting(changed)
-        return
-    assert changed.person is not None
-    person = changed.person
-    say(f"{person.name} is {person.role}{f' of {person.customer_id}' if person.customer_id else ''} now.")
-    if changed.one_time:
+    account = not settings().oidc_metadata_url
+    changed = _ask(AdmissionRequest(kind="role", name=name, role=role, customer_id=customer_id or None, account=account))
+    if person := changed.person:
+        say(f"{person.name} is {person.role}{f' of {person.customer_id}' if person.customer_id else ''} now.")
         _show(person.name, changed.one_time)
 
 
@@ -51,9 +43,9 @@ def give_password(name: str) -> None:
 
     Of somebody who may decide, and of an administrator, it takes two people.
     """
-    with open_ledger() as ledger:
-        changed = AdminService(ledger).ask(AdmissionRequest(kind="password", name=name), manager(ledger, name))
-    _show_waiting(changed) if changed.waits else _show(name, changed.one_time)
+    changed = _ask(AdmissionRequest(kind="password", name=name), lost=name)
+    if not changed.waits:
+        _show(name, changed.one_time)
 
 
 @app.command("second-factor")
@@ -62,9 +54,8 @@ def forget_factor(name: str) -> None:
 
     Of somebody who may decide, and of an administrator, it takes two people.
     """
-    with open_ledger() as ledger:
-        changed = AdminService(ledger).ask(AdmissionRequest(kind="second_factor", name=name), manager(ledger, name))
-    _show_waiting(changed) if changed.waits else say(f"The second factor of {name} was removed.")
+    if not _ask(AdmissionRequest(kind="second_factor", name=name), lost=name).waits:
+        say(f"The second factor of {name} was removed.")
 
 
 @app.command("confirm")
@@ -127,37 +118,20 @@ def _settle(name: str, *, confirm: bool) -> None:
                 say(f"Second half of the one-time password of {one.name}, shown now and never again: {changed.one_time}")
 
 
-def _show_waiting(changed: AdmissionResult) -> None:
-    assert changed.waits is not None
-    name = changed.waits.name
-    say(f"{described(changed.waits)}: this needs a second person, who confirms it on the dashboard under People, or with")
-    say(f"`missions user confirm {name}`, until {changed.waits.lapses_at:%d %b %H:%M} UTC.")
-    if changed.one_time:
-        say(f"First half of the one-time password of {name}, shown now and never again: {changed.one_time}")
-        say("The person who confirms sees the second half. Each of you gives your half to the new user.", style="dim")
+def _ask(wanted: AdmissionRequest, lost: str = "") -> AdmissionResult:
+    """What becomes of a request; who has to confirm it, if it waits, is printed. See `manager`."""
+    with open_ledger() as ledger:
+        changed = AdminService(ledger).ask(wanted, manager(ledger, lost))
+    if waiting := changed.waits:
+        say(f"{described(waiting)}: this needs a second person, who confirms it on the dashboard under People, or with")
+        say(f"`missions user confirm {waiting.name}`, until {waiting.lapses_at:%d %b %H:%M} UTC.")
+        if changed.one_time:
+            say(f"First half of the one-time password of {waiting.name}, shown now and never again: {changed.one_time}")
+            say("The person who confirms sees the second half. Each of you gives your half to the new user.", style="dim")
+    return changed
 
 
 def _show(name: str, one_time: str) -> None:
-    say(f"One-time password of {name}, shown now and never again: {one_time}")
-    say(f"It is valid for 7 days: use `missions sign-in {name}` or the dashboard.", style="dim")
-
-
-def manager(ledger: PostgresLedger, lost: str = "", what: Permission = "manage_people") -> str:
-    """Who does this: the person who is signed in. The command line itself only where no administrator can be asked.
-
-    That is in a ledger without one, where people sign in at a provider, and for an administrator whose password is
-    `lost`: who has the account of the machine has the database too, and the audit log says that it was the command line.
-    """
-    if settings().oidc_metadata_url:
-        return COMMAND_LINE
-    desk = AdminService(ledger)
-    person = signed_in(desk)
-    if person is not None:
-        return require(person, what).name
-    owner = ledger.person(lost) if lost else None
-    if not desk.has_administrator() or (owner is not None and owner.role == "administrator"):
-        return COMMAND_LINE
-    raise Refused(
-        "people and event sources are managed by an administrator: sign in as one with `missions sign-in NAME` "
-        "(a lost password of an administrator: `missions user password NAME`)"
-    )
+    if one_time:
+        say(f"One-time password of {name}, shown now and never again: {one_time}")
+        say(f"It is valid for 7 days: use `missions sign-in {name}` or the dashboard.", style="dim")

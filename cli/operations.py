@@ -1,8 +1,10 @@
-"""`missions database`, `missions prune` and `missions clean`."""
+"""`missions worker`, `sweep`, `prune`, `clean` and `database`: what runs and is kept beside the people."""
 
 import json
+import logging
 import shutil
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +12,54 @@ import typer
 from langgraph.checkpoint.postgres import PostgresSaver
 
 from cli.screen import progress, say
+from cli.session import open_ledger
 from errors import BadInput
 from graphs.checkpoints import prune
-from graphs.ledgers import database_address
-from graphs.runtime import open_database
+from graphs.ingestion import Intake
+from graphs.ledgers import database_address, heads_outside
+from graphs.runtime import open_database, open_runtime
+from graphs.worker import MissionsWorker
 from ledger import backup
 from ledger.audit_export import keep_powers
 from ledger.canonical import utc_now
 from ledger.embedded import stop_embedded
+from ledger.jobs import look, open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, give_passwords, grant_roles
+from ledger.services import Inbox
+from logs import log_as_json
 from settings import default_home, settings
+from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
+
+
+def work(hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4) -> None:
+    """Work until Ctrl-C or SIGTERM."""
+    chosen = settings()
+    if chosen.log == "json":
+        log_as_json()
+    else:
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
+        intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
+        keep_head = partial(heads_outside(chosen).look, ledger)
+        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds, keep_head)
+        say(f"Working, {hands} runs in parallel. Press Ctrl-C to stop after the current runs.")
+        worker.run()
+    say("The worker has stopped.")
+
+
+def show_sweep() -> None:
+    """Print how many runs are in which state; exit 1 where one is in none."""
+    found = look(open_database(settings()))
+    for status in ("running", "waiting", "incident", "closed"):
+        say(f"{status:9} {found.runs.get(status, 0):,}")
+    say(f"lost      {found.lost:,}")
+    for run_id, reason in found.broken:
+        say(f"{run_id}: {reason}")
+    if found.broken or found.lost:
+        raise typer.Exit(1)
 
 
 @app.command("roles")
