@@ -16,7 +16,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from markupsafe import Markup
@@ -46,7 +46,7 @@ def dollars(cents: int) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share as per cent; never 100% or 0% where it is not quite."""
+    """A share as percent; never 100% or 0% where it is not quite."""
     if value is None:
         return "–"
     text = f"{value * 100:.1f}"
@@ -54,9 +54,11 @@ def share(value: float | None) -> str:
     return almost or f"{text.removesuffix('.0')}%"
 
 
-def approver(role: str, four_eyes: bool) -> str:
-    """Who must approve: reviewer, 2 × finance, nobody."""
-    return "nobody" if role == "none" else f"2 × {role}" if four_eyes else role
+def approver(role: str, four_eyes: bool, approved_by: Sequence[str] = ()) -> str:
+    """Who must approve: reviewer, 2 × finance, nobody; and who has: finance, second after fay."""
+    if role == "none" or not four_eyes:
+        return "nobody" if role == "none" else role
+    return f"{role}, second after {plain(approved_by[0], 60)}" if approved_by else f"2 × {role}"
 
 
 #: codes of the company (roles, reasons, queues) whose words are not those that they are made of
@@ -105,9 +107,16 @@ def until(moment: datetime, now: datetime) -> str:
     return f"in {span(moment - now)}" if moment >= now else f"{span(now - moment)} ago"
 
 
-def clock(moment: datetime) -> str:
-    """A moment in UTC: 2026-03-14 09:30 UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def day(of: date) -> str:
+    """A day: Mar 14, 2026."""
+    return f"{of:%b} {of.day}, {of.year}"
+
+
+def clock(moment: datetime, zone: tzinfo = UTC, *, with_day: bool = True, with_seconds: bool = False) -> str:
+    """A moment in a time zone: Mar 14, 2026, 9:30 AM UTC; without its day, 9:30 AM UTC; with seconds, 9:30:05 AM UTC."""
+    local = moment.astimezone(zone)
+    time = f"{local:%I:%M:%S %p %Z}" if with_seconds else f"{local:%I:%M %p %Z}"
+    return f"{day(local)}, {time.removeprefix('0')}" if with_day else time.removeprefix("0")
 
 
 # HTML

@@ -1,33 +1,37 @@
-"""The open proposal: what it would change, the five decisions, and the form that edits its plan.
+"""The open proposal: what it would change, the five decisions, and the form that edits its plan; or several at once.
 
 Every decision goes through the ledger's choke point.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
+from dashboard import card
 from dashboard.company import company
-from dashboard.markup import joined, label, markup, plain, refusals, show, span, words
-from dashboard.views import card
+from dashboard.markup import html_table, label, refusals, show
 from dashboard.visitor import enter, visitor
 from errors import BadInput, MissionsError
 from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
 from ledger.permissions import may
+from ledger.queries import QueueRow
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
 from nodes.authorship import before_edit
 from nodes.check import what_follows
 from nodes.review import standings
+from rendering import approver, dollars, joined, markup, plain, span, words
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
 WHY = "Why? It is kept in the audit log."
-_KEPT = "reasons"
+_KEPT, _REASON_TOGETHER = "reasons", "why-together"
 _KEPT_OF_A_STEP = ("name", "for", "part", "cites")
 
 
@@ -300,3 +304,99 @@ def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:
     if isinstance(kind, list):
         return st.selectbox(title, kind, index=kind.index(value) if value in kind else 0, format_func=words, key=key)
     return st.text_input(title, value=value, max_chars=MAX_ID_LENGTH, key=key)
+
+
+# Several like proposals decided together: each by itself in the ledger, with one reason and the sum shown
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several proposals that are to be decided at once; money in cents."""
+
+    rows: Sequence[QueueRow]
+    money_cents: int
+    #: verdict and mission, if all are alike; the reason why not, otherwise
+    verdict: str = ""
+    unlike: str = ""
+
+
+def together(rows: Sequence[QueueRow]) -> Together:
+    """What several proposals come to. Only like ones are: of one mission, with one verdict, in a pack's words."""
+    money = sum(row.money_at_stake_cents for row in rows)
+    kinds = {(row.mission, row.verdict): row.subject for row in rows}
+    if len(kinds) > 1:
+        named = ", ".join(f"{words(verdict)} ({plain(subject, 40)})" for (_, verdict), subject in list(kinds.items())[:3])
+        return Together(rows, money, unlike=f"Only like proposals are decided together, and these differ: {named}.")
+    if written := [plain(row.subject, 40) for row in rows if row.written_by_model]:
+        alone = f"A model wrote a message in {', '.join(written[:3])}: open what a model wrote, and decide about it by itself."
+        return Together(rows, money, unlike=alone)
+    return Together(rows, money, verdict=rows[0].verdict if rows else "")
+
+
+def decide_together(me: Person, run_ids: Sequence[str]) -> None:
+    """What is ticked, its sum, and one decision about all of it."""
+    chosen = together(company().desk.waiting(run_ids))
+    show(_sum_of(chosen))
+    done, refused = st.session_state.pop("outcome_together", ("", ()))
+    show_outcome("", done)
+    for sentence in refused:
+        show_outcome(sentence, "")
+    if st.button("Untick all", icon=":material/deselect:", type="tertiary"):
+        st.session_state["ticked"] = []
+        st.rerun()
+    if chosen.unlike:
+        st.warning(label(chosen.unlike, 800), icon=":material/rule:")
+        return
+    if not may(me, "decide") or not chosen.rows:
+        return
+    with st.container(key="reason"):
+        st.text_input("Reason", key=_REASON_TOGETHER, max_chars=500, placeholder=WHY, label_visibility="collapsed")
+    number, sum_ = len(chosen.rows), dollars(chosen.money_cents)
+    with st.container(horizontal=True, gap="xsmall", key="decide"):
+        for title, kind, icon, shortcut in (
+            (f"Approve {number} · {label(sum_)}", "approve", "done_all", "A"),
+            (f"Reject {number}", "reject", "close", "X"),
+            (f"Ask again for {number}", "respond", "replay", "L"),
+        ):
+            st.button(
+                title, key=f"{kind}-together", on_click=_pressed_together, args=(chosen, kind), icon=f":material/{icon}:",
+                shortcut=shortcut, type="primary" if kind == "approve" else "secondary",
+            )  # fmt: skip
+
+
+def _pressed_together(chosen: Together, kind: DecisionKind) -> None:
+    """One decision each about what was on the screen; those that are refused stay ticked, with the reason."""
+    person = visitor()
+    if person is None:
+        return
+    why, refused, left = st.session_state.get(_REASON_TOGETHER) or "", [], []
+    for row in chosen.rows:
+        try:
+            decide(row.run_id, kind, person.name, why, row.digest, {"remark": why} if kind == "respond" else {})
+        except MissionsError as error:
+            refused.append(f"{row.subject}: {error}")
+            left.append(row.run_id)
+    number = len(chosen.rows) - len(left)
+    done = f"{number} of {len(chosen.rows)} decided: {kind}." if number else ""
+    if done:
+        st.session_state[_REASON_TOGETHER] = ""
+    if len(left) > 1:
+        st.session_state["ticked"], st.session_state["outcome_together"] = left, (done, refused)
+        return
+    st.session_state["ticked"] = []
+    # back to one proposal: the one that was refused, or the first of those decided
+    st.query_params["run"] = left[0] if left else chosen.rows[0].run_id
+    keep_message(st.query_params["run"], " ".join(refused), done)
+
+
+def _sum_of(chosen: Together) -> Markup:
+    rows = (
+        (markup("<b>{}</b>", plain(row.subject, 60)), words(row.verdict), approver(row.role, row.four_eyes, row.approved_by),
+         dollars(row.money_at_stake_cents))
+        for row in chosen.rows
+    )  # fmt: skip
+    alike = markup(' <span class="c-verdict">{}</span>', words(chosen.verdict)) if chosen.verdict else ""
+    foot = '<tfoot><tr><td colspan="3"><b>in all</b></td><td class="m-num"><b>{}</b></td></tr></tfoot>'
+    columns = {"subject": "", "verdict": "", "waits for": "", "at stake": "m-num"}
+    table = html_table("m-table", columns, rows, foot=markup(foot, dollars(chosen.money_cents)))
+    return markup('<div class="c-head"><h2>{} together{}</h2></div>{}', len(chosen.rows), alike, table)

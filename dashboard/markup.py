@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import streamlit as st
 from markupsafe import Markup
 
 from errors import MissionsError
-from rendering import chip, clock, dollars, in_words, joined, markup, plain, plain_lines, share, span, until, words
+from rendering import joined, markup, plain, plain_lines, safe
 
-__all__ = [
-    "chip", "clock", "dollars", "html_table", "icon", "in_words", "joined", "label", "link", "markup", "plain", "plain_lines",
-    "refusals", "share", "show", "show_error", "show_refused", "span", "until", "use_style", "words",
-]  # fmt: skip
 _STYLE = Path(__file__).parent / "static" / "style.css"
 
 #: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
@@ -68,6 +65,34 @@ def html_table(
     return markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>', kind, heads, body, foot)
 
 
+def dumped(value: Any) -> bytes:
+    """A value as indented JSON."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
+
+
+def raw(value: Any, longest: int = 6_000) -> str:
+    """A record as the JSON that came, harmless and of at most `longest` characters."""
+    return plain_lines(dumped(value).decode(), longest)
+
+
+def choose_row(
+    rows: Iterable[Mapping[str, Any]], key: str, columns: Mapping[str, Any], chosen: int | None = None, **options: Any
+) -> int | None:
+    """Draw a table of which one row can be chosen: the place of that row, if there is one.
+
+    Args:
+        key: of the widget, with whatever is listed in it: a choice of a row means nothing in another list.
+        columns: width in pixels, or a column's configuration, by title.
+        chosen: the place of the row that is chosen at first.
+        options: others of `st.dataframe`.
+    """
+    widths = {name: st.column_config.TextColumn(width=of) if isinstance(of, int) else of for name, of in columns.items()}
+    listed, default = safe(rows), None if chosen is None else {"selection": {"rows": [chosen]}}
+    options = {"selection_mode": "single-row", "selection_default": default, **options}
+    event: Any = st.dataframe(listed, key=key, hide_index=True, on_select="rerun", column_config=widths, **options)
+    return next((row for row in event["selection"]["rows"] if row < len(listed)), None)
+
+
 def show_error(sentence: object) -> None:
     """What went wrong, in a sentence."""
     st.error(label(sentence, 1_000), icon=":material/error:")
@@ -85,6 +110,14 @@ def refusals(shown: Callable[[object], None] = show_error) -> Iterator[None]:
         yield
     except MissionsError as error:
         shown(error)
+
+
+@contextmanager
+def redrawn(shown: Callable[[object], None] = show_error) -> Iterator[None]:
+    """Draw the page again after what is done inside; whatever is refused is shown instead."""
+    with refusals(shown):
+        yield
+        st.rerun()
 
 
 def use_style() -> None:

@@ -1,26 +1,32 @@
-"""Drafts of policies: the form that makes one, the list, what one would do, and what may become of it."""
+"""Drafts of policies: the list, what one would do and what may become of it, and the form that makes one."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import markup, refusals, show, show_refused
-from dashboard.views.drafts import Field, changed_values, difference_table, draft_head, draft_rows, fields, grouped, items
+from dashboard.markup import choose_row, redrawn, refusals, show, show_refused
 from dashboard.visitor import enter
 from dashboard.what_if import replayed, show_found
 from graphs.policy_versions import approval_of, check, first_moment, is_stale, new_draft, put_in_force
 from knowledge_index.documents import Document, RawClause
-from knowledge_index.drafting import Edit, differences, newest, parse_draft, redrafted
+from knowledge_index.drafting import Edit, PolicyDifference, differences, leaves, newest, parse_draft, redrafted
 from ledger.permissions import may
 from ledger.policies import PolicyDraft
 from ledger.records import ROLES, Person
-from rendering import safe
+from rendering import chip, clock, day, dollars, joined, markup, plain, plain_lines, until, words
 
+FieldKind = Literal["flag", "whole", "number", "role", "text", "list"]
+_STATUS = {"draft": ("waits", "warn"), "in_force": ("put in force", "good"), "withdrawn": ("withdrawn", "")}
+_TOKEN = re.compile(r"\s+|[^\s]+")
+_UNITS = ("cents", "days", "weeks", "months", "hours", "minutes", "percent", "km", "units")
 #: drafts that are listed, the newest first
 MOST_DRAFTS = 100
 #: of a reason, and of one list
@@ -31,11 +37,7 @@ _OPEN = "edit"
 GO_TO, _MESSAGE, _FOUND = "knowledge.go-to", "knowledge.message", "knowledge.what-if"
 
 
-def show_draft(draft_id: str) -> None:
-    """Leave for a draft."""
-    st.query_params["draft"] = draft_id
-    st.session_state[GO_TO] = "Drafts"
-    st.rerun()
+# The list
 
 
 def draw(person: Person) -> None:
@@ -51,23 +53,34 @@ def draw(person: Person) -> None:
     if not drafts:
         st.text("There is no draft. Open a policy and draft a change; another person puts it in force.")
         return
-    text = st.column_config.TextColumn
-    event = st.dataframe(
-        safe(draft_rows(drafts, datetime.now(UTC))), key="knowledge.drafts", hide_index=True, on_select="rerun",
-        selection_mode="single-row", row_height=30,
-        column_config={
-            "Policy": text(width=70), "Version": text(width=70), "In force from": st.column_config.DateColumn(width=110),
-            "Status": text(width=90), "Drafted by": text(width=110), "When": text(width=100), "Why": text(width="large"),
-        },
-    )  # fmt: skip
-    if rows := event["selection"]["rows"]:
-        st.query_params["draft"] = drafts[rows[0]].draft_id
+    columns = {
+        "Policy": 70, "Version": 70, "In force from": 110, "Status": 90, "Drafted by": 110, "When": 100,
+        "Why": st.column_config.TextColumn(width="large"),
+    }  # fmt: skip
+    chosen = choose_row(draft_rows(drafts, datetime.now(UTC)), "knowledge.drafts", columns, row_height=30)
+    if chosen is not None:
+        st.query_params["draft"] = drafts[chosen].draft_id
         st.rerun()
+
+
+def draft_rows(drafts: Sequence[PolicyDraft], now: datetime) -> list[dict[str, Any]]:
+    """A row a draft, for a table."""
+    return [
+        {
+            "Policy": draft.policy_id, "Version": f"{draft.base_version} → {draft.version}",
+            "In force from": day(draft.in_force_from), "Status": _STATUS[draft.status][0],
+            "Drafted by": plain(draft.drafted_by, 60), "When": until(draft.drafted_at, now), "Why": plain(draft.reason, 200),
+        }
+        for draft in drafts
+    ]  # fmt: skip
 
 
 def _back() -> None:
     st.query_params.pop("draft", None)
     st.session_state.pop("knowledge.drafts", None)
+
+
+# One draft
 
 
 def _draft(person: Person, draft: PolicyDraft) -> None:
@@ -92,6 +105,85 @@ def _draft(person: Person, draft: PolicyDraft) -> None:
         _what_if(draft)
 
 
+def headed(policy_id: str, title: str, *chips: Markup) -> Markup:
+    """The head of a policy or of a draft of one."""
+    return markup('<div class="k-head"><h2>{} <span>{}</span></h2>{}</div>', policy_id, title, joined(chips))
+
+
+def draft_head(draft: PolicyDraft, title: str, stale: bool, now: datetime) -> Markup:
+    """What it is, where it stands, who wrote it and why, who settled it and why."""
+    name, kind = _STATUS[draft.status]
+    status = chip("stale", "bad", "the version it was made from has changed") if stale else chip(name, kind)
+    versions = chip(f"version {draft.base_version} → {draft.version}")
+    was = draft.status == "withdrawn"
+    from_day = chip(f"{'was to be ' if was else ''}in force from {day(draft.in_force_from)}", "" if was else "info")
+    head = headed(draft.policy_id, plain(title, 100), versions, from_day, status)
+    lines = [_line("Drafted", draft.drafted_by, draft.drafted_at, draft.reason, now)]
+    if draft.settled_at is not None:
+        verb = "Put in force" if draft.status == "in_force" else "Withdrawn"
+        lines.append(_line(verb, draft.settled_by, draft.settled_at, draft.settled_reason, now))
+    return head + joined(lines)
+
+
+def _line(verb: str, by: str, at: datetime, reason: str, now: datetime) -> Markup:
+    template = '<div class="k-line"><span class="m-dim" title="{}">{} by {}, {}:</span> {}</div>'
+    return markup(template, clock(at), verb, plain(by, 80), until(at, now), plain(reason, 2_000))
+
+
+def difference_table(differences: Iterable[PolicyDifference]) -> Markup:
+    """Old and new, a row a value; texts with what went and what came."""
+    head = Markup('<tr><th>Clause</th><th>What</th><th class="m-num">Now</th><th class="m-num">Draft</th></tr>')
+    return markup('<table class="m-table k-diff">{}{}</table>', head, joined(map(_difference_row, differences)))
+
+
+def _difference_row(one: PolicyDifference) -> Markup:
+    if one.name:
+        row = '<tr><td>{}</td><td>{}</td><td class="m-num"><del>{}</del></td><td class="m-num"><ins>{}</ins></td></tr>'
+        return markup(row, one.clause, titled(one.name), shown(one.name, one.before), shown(one.name, one.after))
+    row = '<tr><td>{}</td><td colspan="3" class="m-text k-text">{}</td></tr>'
+    return markup(row, one.clause, text_difference(one.before or "", one.after or ""))
+
+
+def text_difference(before: str, after: str) -> Markup:
+    """One text in which what went is struck and what came is marked, by words; where lines break does not count."""
+    old, new = (_TOKEN.findall(_flowing(text)) for text in (before, after))
+    pieces = []
+    for what, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        went, came = "".join(old[i:j]), "".join(new[k:m])
+        if what == "equal":
+            pieces.append(markup("{}", came))
+        else:
+            pieces += [markup("<del>{}</del>", went)] * bool(went) + [markup("<ins>{}</ins>", came)] * bool(came)
+    return joined(pieces)
+
+
+def _flowing(text: str) -> str:
+    paragraphs = re.split(r"\n\s*\n", plain_lines(text, 20_000))
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def titled(path: str) -> str:
+    """The name of a value as words, with its unit: bands.0.up_to_cents → bands 1: up to (cents)."""
+    *before, name = path.split(".")
+    stem, _, last = name.rpartition("_")
+    title = words(f"{stem} ({last})" if stem and last in _UNITS else name)
+    place = " ".join(str(int(part) + 1) if part.isdecimal() else words(part) for part in before)
+    return f"{place}: {title}" if place else title
+
+
+def shown(path: str, value: Any) -> str:
+    """A value for a person: money in dollars, yes and no, lists with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(plain(item, 80) for item in value) or "none"
+    if isinstance(value, int) and path.endswith("_cents"):
+        return f"{value:,} ({dollars(value)})"
+    if isinstance(value, int | float):
+        return f"{value:,}"
+    return plain(value, 300)
+
+
 def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
     """Put in force by another person, or withdrawn; each with a reason."""
     mine, may_put = person.name == draft.drafted_by, may(person, "put_policy_in_force")
@@ -107,10 +199,10 @@ def _become(person: Person, draft: PolicyDraft, stale: bool) -> None:
         with st.container(horizontal=True):
             blank = not reason.strip()
             if not mine and st.button("Put in force", type="primary", icon=":material/gavel:", disabled=stale or blank):
-                with _redrawn():
+                with redrawn(show_refused):
                     st.session_state[_MESSAGE] = _put_in_force(draft, reason)
             if st.button("Withdraw", icon=":material/delete:", disabled=blank):
-                with _redrawn():
+                with redrawn(show_refused):
                     company().desk.withdraw_draft(draft.draft_id, enter("read").name, reason)
                     message = f"The draft of {draft.policy_id} version {draft.version} is withdrawn."
                     st.session_state[_MESSAGE] = message
@@ -133,30 +225,25 @@ def _put_in_force(draft: PolicyDraft, reason: str) -> str:
         done = put_in_force(here.runtime, here.desk, here.settings, draft.draft_id, person.name, reason)
     if done.draft.status != "in_force":
         return done.left_undone
-    return f"{draft.policy_id} version {draft.version} is in force from {draft.in_force_from} on. {done.left_undone}".strip()
-
-
-@contextmanager
-def _redrawn() -> Iterator[None]:
-    """Draw the page again after what is done inside; what is refused is shown."""
-    with refusals(show_refused):
-        yield
-        st.rerun()
+    return f"{draft.policy_id} version {draft.version} is in force from {day(draft.in_force_from)} on. {done.left_undone}".strip()
 
 
 def _what_if(draft: PolicyDraft) -> None:
     """What the draft would do to recorded exceptions, replayed once and kept while the policies are the same."""
     show(markup('<h3 class="k-title">What it would do to recorded exceptions</h3>'))
-    here, day = company(), first_moment(draft.in_force_from)
+    here, start = company(), first_moment(draft.in_force_from)
     if here.tools.what_if is None:
         st.caption("This dashboard was opened without recorded exceptions to replay.")
         return
-    key = (draft.draft_id, here.runtime.context.policies.digest(day))
+    key = (draft.draft_id, here.runtime.context.policies.digest(start))
     with refusals(show_refused):
         if st.session_state.get(_FOUND, ("", None))[0] != key:
-            found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=day))
+            found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=start))
             st.session_state[_FOUND] = (key, found)
         show_found(st.session_state[_FOUND][1], f"knowledge.flips.{draft.draft_id}", "the draft")
+
+
+# The form
 
 
 def is_open(person: Person) -> bool:
@@ -192,22 +279,22 @@ def draw_form(person: Person, base: Document) -> None:
                 edit = _clause(clause, of)
             if edit.values or edit.prose is not None:
                 edits[clause.id] = edit
-    day, why = st.columns([1, 3])
+    left, right = st.columns([1, 3])
     tomorrow, key = today + timedelta(days=1), f"draft.from.{of}"
-    in_force_from = day.date_input("In force from (UTC)", tomorrow, min_value=today, key=key, format="YYYY-MM-DD")
-    reason = why.text_input("Why", key=f"draft.why.{of}", max_chars=MOST_CHARACTERS, placeholder="What should get better by it")
+    in_force_from = left.date_input("In force from (UTC)", tomorrow, min_value=today, key=key, format="MM/DD/YYYY")
+    reason = right.text_input("Why", key=f"draft.why.{of}", max_chars=MOST_CHARACTERS, placeholder="What should get better by it")
     if in_force_from == today:
         st.caption("From today on: runs of today that still wait were started with the present version, and become incidents.")
     ready = _preview(base, edits)
     with st.container(horizontal=True):
         title, missing = "Save the draft and see what it does", not (ready and reason.strip())
         if st.button(title, type="primary", icon=":material/save:", disabled=missing):
-            with refusals(show_refused):
+            with redrawn(show_refused):
                 by = enter("draft_policy").name
                 with st.spinner("Checking the draft"):
                     draft = company().desk.draft_policy(new_draft(company().settings, base, edits, in_force_from, reason), by)
                 close()
-                show_draft(draft.draft_id)
+                st.query_params["draft"], st.session_state[GO_TO] = draft.draft_id, "Drafts"
         st.button("Leave", on_click=close)
         if ready and not reason.strip():
             st.caption("Say why, and it can be saved.")
@@ -227,6 +314,57 @@ def _clause(clause: RawClause, of: str) -> Edit:
         "Text; numbers stand in it as {name}", clause.prose, key=f"draft.{of}.{clause.id}", height="content", max_chars=20_000
     )
     return Edit(values=changed_values(clause.values, given), prose=None if prose == clause.prose else prose)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One value of a clause as a field of a form."""
+
+    path: str
+    title: str
+    kind: FieldKind
+    value: Any
+
+
+def fields(values: Mapping[str, Any]) -> list[Field]:
+    """The fields of a clause's values, in their order."""
+    return [Field(path=path, title=titled(path), kind=_kind(path, value), value=value) for path, value in leaves(values)]
+
+
+def grouped(of: Iterable[Field]) -> list[list[Field]]:
+    """Fields that belong together, such as those of one band, apart from the others."""
+    groups: dict[str, list[Field]] = {}
+    for field in of:
+        groups.setdefault(field.path.rpartition(".")[0], []).append(field)
+    return list(groups.values())
+
+
+def _kind(path: str, value: Any) -> FieldKind:
+    kinds: dict[type, FieldKind] = {bool: "flag", int: "whole", float: "number", list: "list"}
+    name = path.rsplit(".", 1)[-1]
+    is_role = (name == "role" or name.endswith("_role")) and value in ROLES[1:]
+    return next((kind for of, kind in kinds.items() if isinstance(value, of)), "role" if is_role else "text")
+
+
+def changed_values(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Name -> whole new value, of the names in which something given by path differs."""
+    rebuilt = {name: _rebuilt(value, name, given) for name, value in values.items()}
+    return {name: value for name, value in rebuilt.items() if value != values[name]}
+
+
+def _rebuilt(value: Any, path: str, given: Mapping[str, Any]) -> Any:
+    if path in given:
+        return given[path]
+    if isinstance(value, Mapping):
+        return {name: _rebuilt(item, f"{path}.{name}", given) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_rebuilt(item, f"{path}.{number}", given) for number, item in enumerate(value)]
+    return value
+
+
+def items(text: str) -> list[str]:
+    """A list as it is written into a field: with commas between the items."""
+    return [item for item in (piece.strip() for piece in re.split(r"[,\n]", text)) if item]
 
 
 def _field(field: Field, key: str) -> Any:

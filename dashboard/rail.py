@@ -10,21 +10,19 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-import orjson
 import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import chip, icon, joined, markup, plain, plain_lines, show, span
+from dashboard.markup import icon, raw, show
 from dashboard.visitor import enter
 from ledger.records import Fact, Observation, Run
+from rendering import chip, joined, markup, plain, plain_lines, span, words
 
 #: a text shows this many characters and lines before it has to be opened
 BEGINNING, LINES = 260, 4
 #: and at most this many then
 LONGEST = 24_000
-#: of a raw record, which has a page of its own besides
-RAW = 6_000
 
 _ICONS: Mapping[str, str] = {
     "event": "bolt", "read": "database", "missing": "warning", "finding": "search_insights", "policy": "gavel",
@@ -135,7 +133,7 @@ def _more(one: Observation) -> Markup:
         labels = (chip(f"{plain(clause, 40)} v{clauses[clause]}") for clause in sorted(clauses, key=one.text.find))
         return markup('<div class="m-rail-chips">{}</div>', joined(labels))
     if receipt := one.evidence.get("receipt"):
-        return _opened("Receipt", markup('<pre class="m-rail-raw">{}</pre>', _raw(receipt)))
+        return _opened("Receipt", markup('<pre class="m-rail-raw">{}</pre>', raw(receipt)))
     return Markup("")
 
 
@@ -169,15 +167,11 @@ def _read(one: Observation, facts: Mapping[str, Fact]) -> Markup:
     fact = facts.get(str(one.evidence.get("fact", "")))
     if fact is None or fact.status != "ok":
         return long_text(one.text)
-    return _opened(one.text, markup('<pre class="m-rail-raw">{}</pre>', _raw(fact.value)))
+    return _opened(one.text, markup('<pre class="m-rail-raw">{}</pre>', raw(fact.value)))
 
 
 def _opened(title: str, inside: Markup, kind: str = "") -> Markup:
     return markup('<details class="m-rail-more {}"><summary>{}</summary>{}</details>', kind, plain(title, BEGINNING), inside)
-
-
-def _raw(value: Any) -> str:
-    return plain_lines(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode(), RAW)
 
 
 def _system(one: Observation) -> str:
@@ -190,9 +184,10 @@ def _source(entry: Entry) -> Iterator[str]:
     if _is_attempt(entry):
         yield plain(", ".join(sorted({_system(one) for one in entry.seen} - {""})))
         return
-    yield from (plain(last.evidence[key], 80) for key in ("tool", "finding", "model") if last.evidence.get(key))
+    yield from (words(plain(last.evidence[key], 80)) for key in ("tool", "finding") if last.evidence.get(key))
+    yield plain(last.evidence.get("model", ""), 80)
     if isinstance(named := last.evidence.get("facts"), Sequence) and not isinstance(named, str) and named:
-        yield plain(f"from {', '.join(str(name) for name in named)}", 200)
+        yield plain(f"from {', '.join(words(str(name)) for name in named)}", 200)
 
 
 def _fails(one: Observation) -> bool:

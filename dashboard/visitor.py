@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import label, words
+from dashboard.markup import label
 from errors import BadInput, MissionsError
 from ledger.permissions import Permission, require
 from ledger.records import Person
+from rendering import words
 from settings import Settings
 
 CALLBACK = "/oauth2callback"

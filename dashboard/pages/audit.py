@@ -15,12 +15,13 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from dashboard.company import company
-from dashboard.markup import chip, dollars, html_table, link, markup, plain, refusals, show, words
+from dashboard.markup import html_table, link, refusals, show
 from dashboard.visitor import enter
 from errors import BadInput
 from graphs.approval_audit import ApprovalAudit
 from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
+from rendering import chip, dollars, markup, plain, words
 
 Body = Mapping[str, Any]
 #: characters of a row that are shown

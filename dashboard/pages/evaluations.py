@@ -14,13 +14,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.company import Evaluate, company
-from dashboard.evaluation import draw_run, go, show_faults
-from dashboard.markup import label, markup, show
-from dashboard.views.evaluations import BY_NAME, FIGURES, groups_of, mission_title, over_time, run_rows
+from dashboard.evaluation import BY_NAME, FIGURES, draw_run, go, groups_of, mission_title, show_faults
+from dashboard.markup import label, show
 from dashboard.visitor import enter
 from errors import MissionsError
 from evals.evaluation.store import ALL, EvaluationRun, EvaluationStore
-from rendering import safe
+from rendering import clock, markup, plain, safe
 
 _TICK_S = 0.7
 _MOST_ROWS = 10
@@ -129,7 +128,7 @@ def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
         safe(rows), hide_index=True, key="evaluation_runs", on_select="rerun", selection_mode=["multi-row", "single-cell"],
         height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
         column_config={
-            "when": st.column_config.DatetimeColumn("when (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC", width=128),
+            "when": st.column_config.DatetimeColumn("when (UTC)", format="MMM D, YYYY, h:mm A", timezone="UTC", width=158),
             "cases": number(format="localized", width=58), **figures, "seconds": number(format="%.1f", width=68),
             "by": text(width=60), "code": text(help="the git commit, with + where files were changed"),
         },
@@ -149,6 +148,24 @@ def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
         go(run=clicked[0].run_id)
 
 
+def run_rows(runs: Sequence[EvaluationRun]) -> list[dict[str, Any]]:
+    """A row a run; shares from 0 to 100, None where a figure applies to no case."""
+    return [
+        {
+            "when": run.at,
+            "cases": run.cases,
+            **{
+                figure.title: None if (value := run.figures.get(ALL, {}).get(figure.name)) is None else value * 100
+                for figure in FIGURES
+            },
+            "seconds": round(run.seconds, 1),
+            "by": plain(run.by, 60),
+            "code": plain(run.versions.get("code", "").replace(" with changes", "+"), 40),
+        }
+        for run in runs
+    ]
+
+
 def _chart(runs: Sequence[EvaluationRun]) -> None:
     """One figure over all runs, a line a mission."""
     missions = list(dict.fromkeys(name for run in runs for name in groups_of(run)))
@@ -164,16 +181,26 @@ def _chart(runs: Sequence[EvaluationRun]) -> None:
     figure = BY_NAME[name or "exact"]
     titles = {mission_title(one) for one in wanted or missions}
     rows = [row for row in over_time(runs, figure.name) if row["mission"] in titles]
-    st.caption(f"{figure.title}: {figure.means}; per cent of the cases, the {'higher' if figure.high else 'lower'} the better.")
+    st.caption(f"{figure.title}: {figure.means}; percent of the cases, the {'higher' if figure.high else 'lower'} the better.")
     if rows:
         st.altair_chart(_lines(rows, figure.high), height=250)
+
+
+def over_time(runs: Sequence[EvaluationRun], figure: str) -> list[dict[str, Any]]:
+    """[{"run": number from the oldest, "when": str, "mission": str, "value": percent}], for a chart."""
+    return [
+        {"run": number, "when": clock(run.at), "mission": mission_title(group), "value": value * 100}
+        for number, run in enumerate(sorted(runs, key=lambda one: one.at), start=1)
+        for group, figures in run.figures.items()
+        if (value := figures.get(figure)) is not None
+    ]
 
 
 def _lines(rows: list[dict[str, Any]], high: bool) -> Any:
     values = [row["value"] for row in rows]
     # a stretch at least five points wide: noise of a tenth must not look like a fall
     scale = [max(0.0, min(*values, 95.0) - 1), 100.5] if high else [-0.25, min(100.0, max(*values, 5.0) + 1)]
-    days = json.dumps(list({row["run"]: row["when"][5:16] for row in rows}.values()))
+    days = json.dumps(list({row["run"]: row["when"].split(",")[0] for row in rows}.values()))
     first = min(row["run"] for row in rows)
     names = sorted({row["mission"] for row in rows} - {mission_title(ALL)})
     colors = alt.Scale(domain=[*names, mission_title(ALL)], range=[*(_COLORS * len(names))[: len(names)], _GREY])
@@ -182,7 +209,7 @@ def _lines(rows: list[dict[str, Any]], high: bool) -> Any:
         x=alt.X("run:O", title=None, axis=alt.Axis(labelExpr=f"{days}[datum.value - {first}]", labelAngle=0, labelOverlap=True)),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=scale, nice=False, clamp=True)),
         color=alt.Color("mission:N", title=None, scale=colors, legend=alt.Legend(orient="right", labelLimit=220)),
-        tooltip=[alt.Tooltip("when:N"), alt.Tooltip("mission:N"), alt.Tooltip("value:Q", format=".2f", title="per cent")],
+        tooltip=[alt.Tooltip("when:N"), alt.Tooltip("mission:N"), alt.Tooltip("value:Q", format=".2f", title="percent")],
     )
     thick = alt.condition(alt.datum.mission == mission_title(ALL), alt.value(3.5), alt.value(1.6))
     return base.mark_line().encode(strokeWidth=thick) + base.mark_point(filled=True, size=55)

@@ -9,13 +9,14 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import chip, clock, html_table, icon, joined, link, markup, plain, plain_lines, refusals, show, span, words
+from dashboard.markup import html_table, icon, link, refusals, show
 from dashboard.pages import audit
 from dashboard.visitor import enter
 from ledger.incident_resolution import Resolution, settle
 from ledger.permissions import may
 from ledger.queries import RunFilter
 from ledger.records import Effect, EffectStatus, Incident, Observation, Person, Proposal, Run
+from rendering import chip, clock, joined, markup, plain, plain_lines, span, words
 
 #: observations shown of a run, the last ones
 LAST = 5

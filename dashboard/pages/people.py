@@ -11,13 +11,13 @@ from typing import Any
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import markup, plain, refusals, show, span, words
+from dashboard.markup import refusals, show
 from dashboard.visitor import enter, uses_oidc
 from ledger.admissions import Admission, AdmissionRequest
 from ledger.permissions import allowed, may
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.auth import ONE_TIME_DAYS, Account
-from rendering import safe
+from rendering import markup, plain, safe, span, words
 
 #: what each permission lets a person do, in the order in which it is listed
 ON_A_PAGE = 25

@@ -12,12 +12,13 @@ from markupsafe import Markup
 
 from dashboard.branding import accent
 from dashboard.company import company
-from dashboard.markup import dollars, icon, joined, markup, plain, plain_lines, refusals, show, span
+from dashboard.markup import icon, refusals, show
 from dashboard.portal_message import MOST_PHOTOS, customer_message
 from dashboard.visitor import enter
 from errors import Refused
 from ledger.inbox import EventOrigin, SourceBounds
 from ledger.records import Effect, Person, Run
+from rendering import dollars, joined, markup, plain, plain_lines, span
 
 Stage = Literal["looking", "deciding", "delayed", "answered", "handed_over", "declined"]
 

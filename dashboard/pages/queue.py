@@ -10,18 +10,18 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard import card
 from dashboard.company import company
-from dashboard.deciding import progress, proposal_card
-from dashboard.markup import dollars, markup, plain, show, show_error, until, words
+from dashboard.deciding import decide_together, progress, proposal_card
+from dashboard.markup import show, show_error
 from dashboard.rail import rail
-from dashboard.together import decide_together
-from dashboard.views import card
 from dashboard.visitor import enter
 from errors import MissionsError
 from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.queries import QueueFilter, QueuePage, QueueRow
 from ledger.records import MODELS, REASONERS, Person
+from rendering import approver, dollars, markup, plain, until, words
 
 _STATIC = Path(__file__).parents[1] / "static"
 #: before which a proposal that is due stands out
@@ -79,7 +79,7 @@ def _marks(row: QueueRow, me: str, now: datetime) -> list[tuple[str, str]]:
     marks = [("mission", words(row.mission)), ("age", f"{until(row.created_at, now).removesuffix(' ago')} old")]
     if row.tier and row.tier != "standard":
         marks.insert(0, ("vip" if row.tier in ("vip", "tier 1") else "tier", row.tier.upper() if row.tier == "vip" else row.tier))
-    marks.append(("role", card.who_approves(row.role, row.four_eyes, row.approved_by)))
+    marks.append(("role", approver(row.role, row.four_eyes, row.approved_by)))
     if row.held_by:
         marks.append(("claim", f"after {row.held_by}"))
     if row.author in MODELS:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from dashboard.pages.queue import counted, listed
 from dashboard.rail import rail
-from dashboard.views import card
+from dashboard import card
 from errors import MissionsError
 from graphs.runtime import open_database
 from knowledge_index.policies import PolicyBook

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.views import card
+from dashboard import card
 from ledger.limits import Standing
 from ledger.records import Approval, EffectStatus, NewObservation
 from tests.actions import CANCEL_ORDER, SEND_MESSAGE
@@ -157,7 +157,7 @@ def test_a_step_says_whether_it_can_be_taken_back(changes: dict[str, Any], said:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("intended", "to be done"), ("executing", "being done"), ("done", "done"), ("failed", "failed"),
+        ("intended", "not begun"), ("executing", "begun"), ("done", "done"), ("failed", "failed"),
         ("unknown", "outcome not known"),
     ],
 )  # fmt: skip
@@ -187,8 +187,8 @@ def test_steps_that_are_left_out_say_so_and_no_others() -> None:
 
 def test_decisions_are_told_with_who_when_and_why() -> None:
     told = text(card.decided([decision(), decision("sam", "Look again.", kind="respond", role="supervisor")]))
-    assert "fay (finance, 2026-03-14 09:30 UTC) approve: “It is so.”" in told
-    assert told.endswith("sam (supervisor, 2026-03-14 09:30 UTC) respond: “Look again.”")
+    assert "fay (finance, Mar 14, 2026, 9:30 AM UTC) approve: “It is so.”" in told
+    assert told.endswith("sam (supervisor, Mar 14, 2026, 9:30 AM UTC) respond: “Look again.”")
 
 
 def test_where_a_run_stands_is_a_sentence() -> None:

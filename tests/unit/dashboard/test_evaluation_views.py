@@ -5,12 +5,13 @@ import io
 
 import pytest
 
-from dashboard.markup import share
-from dashboard.views import evaluations
-from dashboard.views.evaluations import as_csv
+from dashboard import evaluation as evaluations
+from dashboard.evaluation import as_csv
+from dashboard.pages.evaluations import over_time
 from evals.evaluation.comparison import compare
 from evals.evaluation.store import ALL, PlanStep
 from evals.reports.side_by_side import side_by_side
+from rendering import share
 from tests.evaluation_examples import HOSTILE, RIGHT, a_case, a_run, answer
 
 
@@ -22,7 +23,7 @@ def test_a_share_is_never_rounded_to_all_or_nothing(value: float | None, text: s
 
 
 def test_figures_over_time_go_from_the_oldest_to_the_newest() -> None:
-    rows = evaluations.over_time([a_run(2, 0.9), a_run(1, 0.8)], "exact")
+    rows = over_time([a_run(2, 0.9), a_run(1, 0.8)], "exact")
     assert [(row["run"], row["value"]) for row in rows if row["mission"] == "all missions"] == [(1, 80.0), (2, 90.0)]
 
 

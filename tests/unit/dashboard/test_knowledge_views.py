@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from dashboard import policy_drafts as drafts
 from dashboard import what_if
-from dashboard.views import drafts, knowledge
+from dashboard.pages import knowledge
 from evals.evaluation.environment import EvalEnvironment
 from evals.what_if.answer import Answer, Broken, Flip, WhatIf
 from knowledge_index.drafting import Edit, PolicyDifference, newest, redrafted, with_draft
@@ -97,7 +98,7 @@ def test_a_row_sums_the_citations_of_all_clauses_of_a_policy(book: PolicyBook) -
     ],
 )
 def test_a_value_is_named_with_its_unit(path: str, value: Any, title: str, shown: str) -> None:
-    assert (knowledge.titled(path), knowledge.shown(path, value)) == (title, shown)
+    assert (drafts.titled(path), drafts.shown(path, value)) == (title, shown)
 
 
 def test_it_is_told_which_missions_work_with_a_clause_and_how(lab: EvalEnvironment) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.deciding import together
 from dashboard.pages.queue import counted, headline, listed, narrowed
-from dashboard.together import together
-from dashboard.views.card import who_approves
 from ledger.queries import QueueFilter, QueueRow
 from ledger.records import Claim
+from rendering import approver
 from tests.unit.dashboard.hostile import NASTY, steering
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -120,7 +120,7 @@ def test_what_a_model_wrote_is_decided_about_by_itself() -> None:
     ],
 )
 def test_whom_it_waits_for_says_who_has_approved_already(four_eyes: bool, approved_by: tuple[str, ...], said: str) -> None:
-    assert who_approves("finance", four_eyes, approved_by) == said
+    assert approver("finance", four_eyes, approved_by) == said
     assert marks(role="finance", four_eyes=four_eyes, approved_by=approved_by)["role"] == said
 
 

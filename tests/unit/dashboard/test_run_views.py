@@ -3,23 +3,28 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from dashboard.views.run import (
+from dashboard.card import waits_for
+from dashboard.pages.run import (
     attempts,
     effect_table,
     fact_head,
     fact_title,
+    flowchart,
     head,
     incident_list,
     proposal_list,
+    step_now,
+    steps_passed,
+    timing_table,
+    timings,
     trace,
     version_table,
-    waits_for,
-)
-from dashboard.views.run_flow import flowchart, step_now, steps_passed, timing_table, timings
+)  # fmt: skip
 from graphs.mission import Flow
 from ledger.records import AuditEntry, Decision, Effect, Observation, ObservationKind, Run
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
@@ -120,7 +125,7 @@ def test_moments_that_go_backwards_take_no_time() -> None:
 
 def test_the_head_says_how_a_run_stands() -> None:
     waiting = head(a_run(), a_proposal(), [], NOW + timedelta(minutes=5))
-    assert "waits for a reviewer since 5 min" in waiting and "O-1" in waiting
+    assert "waits for reviewer since 5 min" in waiting and "O-1" in waiting
     closed = head(a_run("closed", ended_at=NOW + timedelta(seconds=2), verdict="fulfil", outcome="executed"), None, [], NOW)
     assert "took 2.00 s" in closed and "executed" in closed
     asked = head(replace(a_run(), event=an_event(subject=HOSTILE, requested_by=HOSTILE)), None, [], NOW)
@@ -129,8 +134,8 @@ def test_the_head_says_how_a_run_stands() -> None:
 
 def test_four_eyes_are_told_with_who_has_approved() -> None:
     proposal = a_proposal(role="finance", four_eyes=True)
-    assert waits_for(proposal, []) == "two people, finance or above"
-    assert waits_for(proposal, [decided("approve", "fay")]) == "a finance besides fay"
+    assert waits_for(proposal, []) == "2 × finance"
+    assert waits_for(proposal, [decided("approve", "fay")]) == "finance, second after fay"
 
 
 def test_effects_show_key_receipt_and_error_as_text() -> None:
@@ -168,7 +173,7 @@ def _action() -> dict[str, Any]:
 
 
 def test_facts_are_told_as_labels_without_markdown() -> None:
-    assert fact_title(a_fact(tool="oms.get_order")) == r"oms\.get\_order · order · 1 record"
+    assert fact_title(a_fact(tool="oms.get_order")) == "oms · get order · order · 1 record"
     assert fact_title(a_fact(value=[])).endswith("0 records")
     assert fact_title(a_fact(status="failed", value=None)).endswith("could not be read")
     assert "<img" not in fact_head(a_fact(status="failed", value=None, error=HOSTILE, args={"x": HOSTILE}), NOW)
@@ -190,7 +195,11 @@ def test_the_versions_and_the_message_are_shown_as_text() -> None:
 
 
 def test_the_trace_is_everything_as_json() -> None:
-    made = trace(a_run(), UP_TO_CHECK, [a_fact()], [a_proposal()], [decided("approve")], [an_effect()], [])
-    read = json.loads(made)
+    kept: dict[str, Any] = {
+        "run": a_run(), "observations": UP_TO_CHECK, "facts": [a_fact()], "proposals": [a_proposal()],
+        "decisions": [decided("approve")], "effects": [an_effect()],
+    }  # fmt: skip
+    ledger = SimpleNamespace(**{name: lambda _, value=value: value for name, value in kept.items()})
+    read = json.loads(trace(cast(Any, ledger), "r-1", with_audit=False))
     assert list(read) == ["run", "observations", "facts", "proposals", "decisions", "effects", "audit"]
     assert len(read["observations"]) == 5 and read["run"]["event"]["subject"] == "O-1"

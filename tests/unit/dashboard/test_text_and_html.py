@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from dashboard.markup import chip, clock, dollars, icon, joined, label, markup, plain, plain_lines, show, span, until, words
+from dashboard.markup import icon, label, show
+from rendering import chip, clock, dollars, joined, markup, plain, plain_lines, span, until, words
 from tests.unit.dashboard.hostile import NASTY, TAGS, Parsed, steering
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
@@ -152,4 +153,6 @@ def test_how_far_off_a_moment_is_says_on_which_side_it_lies() -> None:
 
 
 def test_a_moment_is_told_in_utc() -> None:
-    assert clock(NOW.astimezone(timezone(timedelta(hours=-5)))) == "2026-03-14 09:30 UTC"
+    assert clock(NOW.astimezone(timezone(timedelta(hours=-5)))) == "Mar 14, 2026, 9:30 AM UTC"
+    assert clock(NOW + timedelta(hours=3, minutes=35), with_day=False) == "1:05 PM UTC"
+    assert clock(NOW + timedelta(seconds=5), with_day=False, with_seconds=True) == "9:30:05 AM UTC"

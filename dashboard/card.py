@@ -3,7 +3,6 @@
 Pure: records of the ledger in, Markup out. Nothing here asks a system or the clock.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,39 +11,34 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dashboard.markup import chip, clock, dollars, icon, in_words, joined, markup, plain, plain_lines, until, words
+from dashboard.markup import icon, raw
 from knowledge_index.policies import Clause
 from ledger.limits import Standing, highest
-from ledger.records import MODELS, Decision, Effect, Fact, Observation, Proposal, Run
+from ledger.records import MODELS, Decision, Effect, EffectStatus, Fact, Observation, Proposal, Run
 from nodes.authorship import pairs
-from nodes.drift import Drift
+from nodes.drift import Difference, Drift
+from rendering import approver, chip, clock, day, dollars, in_words, joined, markup, plain, plain_lines, until, words
 
-#: of a raw record; the whole stands on the page of the run
-LONGEST_RAW = 6_000
 #: the id of a part of a record, such as ch_94687: no word
 _NUMBERED = re.compile(r"\d")
-_DONE = {
-    "intended": ("to be done", ""),
-    "executing": ("being done", "info"),
-    "done": ("done", "good"),
-    "failed": ("failed", "bad"),
+#: what became of a step: in words, and how it is marked
+EFFECTS: Mapping[EffectStatus, tuple[str, str]] = {
+    "intended": ("not begun", ""), "executing": ("begun", "info"), "done": ("done", "good"), "failed": ("failed", "bad"),
     "unknown": ("outcome not known", "warn"),
-}
+}  # fmt: skip
 
 
-def who_approves(role: str, four_eyes: bool, approved_by: Sequence[str]) -> str:
-    """Whom a proposal waits for, in words."""
-    if not four_eyes:
-        return role
-    return f"{role}, second after {plain(approved_by[0], 60)}" if approved_by else f"2 × {role}"
+def waits_for(proposal: Proposal, decisions: Sequence[Decision]) -> str:
+    """Who must approve a proposal, and who has."""
+    approved = [one.by for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
+    return approver(proposal.approval.role, proposal.approval.four_eyes, approved)
 
 
 def head(run: Run, proposal: Proposal, decisions: Sequence[Decision], now: datetime, limits: Sequence[Standing] = ()) -> Markup:
     """Subject, verdict, and chips and figures of one word."""
-    approved = [one.by for one in decisions if one.proposal_id == proposal.proposal_id and one.kind == "approve"]
-    approval = proposal.approval
-    chips = [chip(who_approves(approval.role, approval.four_eyes, approved), "info", f"raised by {', '.join(approval.clauses)}"
-                  if approval.clauses else "the least role that may approve")]  # fmt: skip
+    raised_by = ", ".join(proposal.approval.clauses)
+    least = f"raised by {raised_by}" if raised_by else "the least role that may approve"
+    chips = [chip(waits_for(proposal, decisions), "info", least)]
     if over := highest(limits):
         chips.append(chip(f"{over.limit.role} decides", "warn", f"it {over.says}"))
     if proposal.author in MODELS:
@@ -109,20 +103,20 @@ def _summary_of(observations: Sequence[Observation]) -> str:
 
 def drifted(drift: Drift, since: datetime) -> Markup:
     """What has changed in the world since the proposal was made, and whether it matters."""
-    at = f"{since:%H:%M}"
+    at = clock(since)
     if not drift.differences:
-        return note("", icon("check"), f"Nothing has changed since {at} UTC.")
+        return note("", icon("check"), f"Nothing has changed since {at}.")
     lines = [_difference(one) for one in drift.differences[:8]]
     if len(drift.differences) > 8:
         lines.append(markup("and {} more", len(drift.differences) - 8))
     lines += [markup("{}", plain(reason, 300)) for reason in drift.reasons[:6]]
     listed = markup("<ul>{}</ul>", joined(markup("<li>{}</li>", line) for line in lines))
     if drift.reasons:
-        return note("warn", icon("warning"), f"Changed since {at} UTC. If you approve, the Mission looks again first:", listed)
-    return note("info", icon("update"), f"Changed since {at} UTC, and the proposal still holds:", listed)
+        return note("warn", icon("warning"), f"Changed since {at}. If you approve, the Mission looks again first:", listed)
+    return note("info", icon("update"), f"Changed since {at}, and the proposal still holds:", listed)
 
 
-def _difference(one: Any) -> Markup:
+def _difference(one: Difference) -> Markup:
     where = plain(" ".join(word for word in (one.tool.split(".")[0], one.record, _field(one.path)) if word), 120)
     if one.unread:
         what = f"cannot be read now: {plain(one.after, 160)}" if one.unread == "now" else "could not be read then, and can be now"
@@ -224,7 +218,7 @@ def _outcome(action: Mapping[str, Any], effect: Effect | None, out: bool) -> Mar
     if out:
         return chip("left out")
     if effect is not None:
-        word, kind = _DONE[effect.status]
+        word, kind = EFFECTS[effect.status]
         return chip(word, kind, plain(effect.error or "", 300))
     if action.get("tier") == "automate":
         return chip("automatic", "", "runs without a person, by policy")
@@ -290,14 +284,13 @@ def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact], *,
 def fact_chip(fact: Fact) -> Markup:
     """A fact as a chip with system and time; its raw record opens at a click."""
     found = {"ok": "", "absent": " (no record)", "failed": " (not read)"}[fact.status]
-    raw = fact.error if fact.value is None else json.dumps(fact.value, indent=1, ensure_ascii=False, default=str)
-    asked = ", ".join(f"{words(name)} {plain(value, 60)}" for name, value in fact.args.items())
+    record = plain_lines(fact.error or "no record") if fact.value is None else raw(fact.value)
+    asked = ", ".join(f"{words(name)} {in_words(name, value)}" for name, value in fact.args.items())
     return markup(
-        '<details class="c-fact"><summary>{} {} <span>{:%H:%M:%S}{}</span></summary><div class="c-asked">{}: {}{} at {}</div>'
+        '<details class="c-fact"><summary>{} {} <span>{}{}</span></summary><div class="c-asked">{}: {}{} at {}</div>'
         '<pre class="m-mono">{}</pre></details>',
-        fact.tool.split(".")[0], words(fact.name), fact.read_at, found,
-        fact.tool, f"{asked}; " if asked else "", "read" if fact.status == "ok" else "asked", clock(fact.read_at),
-        plain_lines(raw or "no record", LONGEST_RAW),
+        fact.tool.split(".")[0], words(fact.name), clock(fact.read_at, with_day=False, with_seconds=True), found,
+        words(fact.tool), f"{asked}; " if asked else "", "read" if fact.status == "ok" else "asked", clock(fact.read_at), record,
     )  # fmt: skip
 
 
@@ -308,7 +301,7 @@ def _clause(cite: Mapping[str, Any], clause: Clause | None) -> Markup:
         '<details class="c-clause"><summary><b>{}</b> <span class="m-dim">v{}</span> {}</summary>'
         '<div class="m-text">{}</div><div class="m-dim m-small">{}, in force since {}</div></details>',
         clause.id, clause.version, plain(clause.title, 200), plain_lines(clause.text), plain(clause.policy_title, 200),
-        clause.in_force_from,
+        day(clause.in_force_from),
     )  # fmt: skip
 
 
