@@ -3,6 +3,7 @@
 Classes stand in `static/style.css`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 import streamlit as st
 from markupsafe import Markup
 
@@ -20,7 +20,7 @@ from rendering import joined, markup, plain, plain_lines, safe
 
 _STYLE = Path(__file__).parent / "static" / "style.css"
 
-#: what means something in Streamlit's Markdown: emphasis, links, HTML, colours, icons, formulas
+#: what means something in Streamlit's Markdown: emphasis, links, HTML, colors, icons, formulas
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+\-.!~:$<>|&]")
 #: and, escaped, what Streamlit makes links and icons of afterwards: https://, mailto:, :material/, ann@, www.
 _LINKED = re.compile(r"\\:|@|www(?=\\\.)", re.IGNORECASE)
@@ -65,14 +65,9 @@ def html_table(
     return markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>', kind, heads, body, foot)
 
 
-def dumped(value: Any) -> bytes:
-    """A value as indented JSON."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str)
-
-
 def raw(value: Any, longest: int = 6_000) -> str:
     """A record as the JSON that came, harmless and of at most `longest` characters."""
-    return plain_lines(dumped(value).decode(), longest)
+    return plain_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str), longest)
 
 
 def choose_row(

@@ -10,14 +10,14 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import html_table, refusals, show, show_refused
+from dashboard.markup import choose_row, html_table, refusals, show, show_refused
 from dashboard.visitor import enter
 from errors import BadInput
 from evals.what_if.answer import Answer, Flip, Way, WhatIf
 from knowledge_index.changing import read_change
 from ledger.permissions import may
 from ledger.records import Person
-from rendering import chip, dollars, joined, markup, plain, safe, words
+from rendering import chip, dollars, in_words, joined, markup, plain, words
 
 #: of the changes; bytes of a pack, and how many packs at once
 MOST_CHARACTERS, MOST_BYTES, MOST_PACKS = 4_000, 1_000_000, 20
@@ -99,20 +99,17 @@ def show_found(found: WhatIf, key: str, change: str) -> None:
     show(headline(found) + broken(found) + money_table(found))
     if not found.flips:
         return
-    money, text = st.column_config.NumberColumn(format="dollar", width=85), st.column_config.TextColumn
-    event = st.dataframe(
-        safe(flip_rows(found.flips)), key=key, hide_index=True, row_height=29,
-        height=min(TALLEST, 38 + 29 * len(found.flips)), on_select="rerun", selection_mode="single-row",
-        column_config={
-            "Case": text(width=105), "Subject": text(width=75), "Mission": text(width=145), "Verdict": text(width=190),
-            "Approval": text(width=150), "At stake now": money, "At stake then": money, "Because of": text(width=75),
-        },
-    )  # fmt: skip
-    rows = event["selection"]["rows"]
-    if not rows:
+    money = st.column_config.NumberColumn(format="dollar", width=85)
+    columns = {
+        "Case": 105, "Subject": 75, "Mission": 145, "Verdict": 190, "Approval": 150, "At stake now": money,
+        "At stake then": money, "Because of": 75,
+    }  # fmt: skip
+    height = min(TALLEST, 38 + 29 * len(found.flips))
+    chosen = choose_row(flip_rows(found.flips), key, columns, row_height=29, height=height)
+    if chosen is None:
         st.caption("Choose a case to see both plans.")
         return
-    flip = found.flips[rows[0]]
+    flip = found.flips[chosen]
     sides = (("with the present version", flip.before, flip.after), (f"with {change}", flip.after, flip.before))
     for column, side in zip(st.columns(2, gap="medium"), sides, strict=True):
         with column:
@@ -185,18 +182,10 @@ def answer_card(title: str, answer: Answer, other: Answer) -> Markup:
         markup(
             '<li{}>{} <span class="m-dim">{}</span></li>',
             Markup("" if (action["name"], repr(action["args"])) in others else ' class="k-other"'),
-            words(action["name"]), _arguments(action["args"]),
+            words(action["name"]), in_words("", action["args"]),
         )
         for action in answer.actions
     )  # fmt: skip
     money = f"{dollars(answer.at_stake_cents)} at stake · approval: {answer.approval}"
     template = '<div class="k-answer"><div class="m-dim m-small">{}</div><b>{}</b><div class="m-small">{}</div><ol>{}</ol></div>'
     return markup(template, title, words(answer.verdict), money, actions)
-
-
-def _arguments(args: Mapping[str, Any]) -> str:
-    shown = (
-        (name, dollars(value) if name.endswith("_cents") and isinstance(value, int) else plain(value, 60))
-        for name, value in args.items()
-    )
-    return plain(", ".join(f"{words(name)} {value}" for name, value in shown), 240)

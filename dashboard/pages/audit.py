@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -21,7 +22,7 @@ from errors import BadInput
 from graphs.approval_audit import ApprovalAudit
 from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
-from rendering import chip, dollars, markup, plain, words
+from rendering import approver, chip, clock, day, dollars, markup, plain, words
 
 Body = Mapping[str, Any]
 #: characters of a row that are shown
@@ -57,7 +58,7 @@ def _event(body: Body) -> str:
 
 
 def _proposal(body: Body) -> str:
-    waits = "needs no approval" if body["role"] == "none" else f"waits for {2 if body['four_eyes'] else 1} × {body['role']}"
+    waits = "needs no approval" if body["role"] == "none" else f"waits for {approver(body['role'], body['four_eyes'])}"
     money = f", {dollars(body['money_at_stake_cents'])} at stake" if body["money_at_stake_cents"] else ""
     instead = ", in place of the one before" if body["supersedes"] else ""
     return f"proposal {body['revision']}: {words(body['verdict'])}{money}, {waits}{instead}"
@@ -87,7 +88,8 @@ def _admission(body: Body) -> str:
 
 
 def _draft(body: Body) -> str:
-    return f"{body['policy']} version {body['version']}, from {body['in_force_from']}: “{body['reason']}”"
+    start = day(date.fromisoformat(body["in_force_from"]))
+    return f"{body['policy']} version {body['version']}, from {start}: “{body['reason']}”"
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _json(body: Body) -> str:
 
 def table(entries: Iterable[AuditEntry]) -> Markup:
     """Rows of the log as a table."""
-    columns = {"Row": "m-num", "When (UTC)": "m-num m-left", "Kind": "", "Run": "", "Who": "", "What": ""}
+    columns = {"Row": "m-num", "When": "m-num m-left", "Kind": "", "Run": "", "Who": "", "What": ""}
     return html_table("m-table m-audit", {**columns, "Digest": "m-mono m-dim"}, map(_cells, entries))
 
 
@@ -169,7 +171,7 @@ def _cells(entry: AuditEntry) -> Sequence[Any]:
     one = row(entry)
     run = link("run", entry.run_id, run=entry.run_id) if entry.run_id else ""
     digest = markup('<span title="{}">{}</span>', entry.digest, one.digest)
-    return f"{entry.seq:,}", f"{entry.at:%Y-%m-%d %H:%M:%S}", chip(one.kind, one.mark), run, one.who, one.what, digest
+    return f"{entry.seq:,}", clock(entry.at, with_seconds=True), chip(one.kind, one.mark), run, one.who, one.what, digest
 
 
 def line(entry: AuditEntry) -> str:

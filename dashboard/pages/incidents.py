@@ -8,14 +8,15 @@ from typing import Literal
 import streamlit as st
 from markupsafe import Markup
 
+from dashboard.card import EFFECTS
 from dashboard.company import company
-from dashboard.markup import html_table, icon, link, refusals, show
+from dashboard.markup import html_table, icon, link, redrawn, show
 from dashboard.pages import audit
 from dashboard.visitor import enter
 from ledger.incident_resolution import Resolution, settle
 from ledger.permissions import may
 from ledger.queries import RunFilter
-from ledger.records import Effect, EffectStatus, Incident, Observation, Person, Proposal, Run
+from ledger.records import Effect, Incident, Observation, Person, Proposal, Run
 from rendering import chip, clock, joined, markup, plain, plain_lines, span, words
 
 #: observations shown of a run, the last ones
@@ -23,13 +24,6 @@ LAST = 5
 #: A run that is 'running' and has said nothing for so long is not being worked on.
 SILENT = timedelta(minutes=1)
 
-_STEP: Mapping[EffectStatus, tuple[str, str]] = {
-    "intended": ("not begun", ""),
-    "executing": ("begun", "warn"),
-    "done": ("done", "good"),
-    "failed": ("failed", "bad"),
-    "unknown": ("outcome not known", "warn"),
-}
 #: cases on a page, and silent runs that are listed
 PAGE = 10
 MOST_SILENT = 20
@@ -56,19 +50,6 @@ class StuckRun:
     since: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class StuckStep:
-    """A step of the plan that was being executed."""
-
-    #: from 1
-    number: int
-    says: str
-    system: str
-    status: EffectStatus
-    error: str
-    at: datetime
-
-
 def cases(pairs: Iterable[tuple[Incident, Run]], text: str = "") -> list[StuckRun]:
     """One case a run, in the order of their oldest incidents; `text` is part of a subject or begins a run's id."""
     found: dict[str, list[tuple[Incident, Run]]] = {}
@@ -85,24 +66,9 @@ def cases(pairs: Iterable[tuple[Incident, Run]], text: str = "") -> list[StuckRu
     ]
 
 
-def steps(effects: Sequence[Effect], proposals: Iterable[Proposal]) -> list[StuckStep]:
+def begun(effects: Sequence[Effect]) -> list[Effect]:
     """The steps of the plan that was executed last, in order; none where nothing was begun."""
-    if not effects:
-        return []
-    last = effects[-1].proposal_id
-    plan: Sequence[Mapping[str, object]] = next((one.plan for one in proposals if one.proposal_id == last), ())
-    return [
-        StuckStep(
-            number=effect.step + 1,
-            says=plain(plan[effect.step].get("says") if effect.step < len(plan) else words(effect.action)),
-            system=effect.tool.split(".")[0],
-            status=effect.status,
-            error=effect.error or "",
-            at=effect.at,
-        )
-        for effect in effects
-        if effect.proposal_id == last
-    ]
+    return [effect for effect in effects if effect.proposal_id == effects[-1].proposal_id]
 
 
 def silent(run: Run, rail: Sequence[Observation], now: datetime) -> datetime | None:
@@ -130,25 +96,27 @@ def subject_line(run: Run) -> Markup:
     return markup(template, subject, mission, event, link("run", run.run_id, run=run.run_id))
 
 
-def step_table(found: Sequence[StuckStep]) -> Markup:
-    """What of the plan was done, as a table."""
-    columns = {"Step": "m-num", "What": "", "System": "", "Status": "", "At (UTC)": "m-num m-dim"}
-    rows = (
-        (one.number, one.says, one.system, chip(*_STEP[one.status]), "" if one.status == "intended" else _at(one.at))
-        for one in found
-    )
-    return html_table("m-table m-steps", columns, rows, kinds=[f"m-step-{one.status}" for one in found])
+def step_table(effects: Sequence[Effect], proposals: Iterable[Proposal]) -> Markup:
+    """What became of the steps of a plan; a step of a proposal that is not there has the name of its action."""
+    plans = {one.proposal_id: one.plan for one in proposals}
+    columns = {"Step": "m-num", "What": "", "System": "", "Status": "", "At": "m-num m-dim"}
+    rows = (_step(one, plans.get(one.proposal_id, ())) for one in effects)
+    return html_table("m-table m-steps", columns, rows, kinds=[f"m-step-{one.status}" for one in effects])
 
 
-def _at(moment: datetime) -> str:
-    return f"{moment:%d %b %H:%M:%S}"
+def _step(one: Effect, plan: Sequence[Mapping[str, object]]) -> Sequence[object]:
+    says = plain(plan[one.step].get("says") if one.step < len(plan) else words(one.action))
+    at = "" if one.status == "intended" else clock(one.at, with_seconds=True)
+    return one.step + 1, says, one.tool.split(".")[0], chip(*EFFECTS[one.status]), at
 
 
 def rail_end(rail: Sequence[Observation]) -> Markup:
     """The last observations of a run."""
     row = '<li><span class="m-num m-dim">{}</span><span class="m-num m-dim">{}</span><span class="m-dim">{}</span>{}</li>'
     text = '<span class="m-text">{}</span>'
-    rows = (markup(row, one.seq, _at(one.at), one.step, markup(text, plain(one.text))) for one in rail[-LAST:])
+    rows = (
+        markup(row, one.seq, clock(one.at, with_seconds=True), one.step, markup(text, plain(one.text))) for one in rail[-LAST:]
+    )
     return markup('<ol class="m-rail-end">{}</ol>', joined(rows))
 
 
@@ -208,36 +176,35 @@ def _count(number: int) -> str:
 def _case(case: StuckRun, settles: bool, now: datetime) -> None:
     ledger, run_id = company().ledger, case.run.run_id
     effects = ledger.effects(run_id)
-    begun = steps(effects, ledger.proposals(run_id) if effects else ())
+    steps = begun(effects)
     with st.container(border=True, key=f"case-{run_id}"):
         show(head(case, now))
         left, right = st.columns([11, 9], gap="medium")
         with left:
-            if begun:
-                show(step_table(begun))
+            if steps:
+                show(step_table(steps, ledger.proposals(run_id)))
             else:
                 st.caption("Nothing of a plan was begun.")
         with right:
             show(rail_end(ledger.observations(run_id)))
         if settles:
-            _settling(run_id, next((step for step in begun if step.status == "unknown"), None))
+            _settling(run_id, next((step for step in steps if step.status == "unknown"), None))
 
 
-def _settling(run_id: str, unknown: StuckStep | None) -> None:
+def _settling(run_id: str, unknown: Effect | None) -> None:
     """The ways out of an incident. Where it is not known whether a step was done, somebody says so who has looked."""
     with st.form(f"settle-{run_id}", border=False, enter_to_submit=False):
         if unknown:
-            st.caption(f"Look up in {unknown.system} whether step {unknown.number} was done, then say so.")
+            st.caption(f"Look up in {unknown.tool.split('.')[0]} whether step {unknown.step + 1} was done, then say so.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             hint = "What you fixed, or why it is closed"
             reason = st.text_input("Reason", key=f"reason-{run_id}", max_chars=500, placeholder=hint)
             ways = _AFTER_UNKNOWN if unknown else _AFTER
             pressed = [how for how, says in ways.items() if st.form_submit_button(says, key=f"{how}-{run_id}")]
     if pressed:
-        with refusals():
+        with redrawn():
             _settle(run_id, pressed[0], reason or "")
             _remember(run_id)
-            st.rerun()
 
 
 def _settle(run_id: str, how: Resolution | Literal["restart"], reason: str) -> None:

@@ -3,21 +3,19 @@
 For administrators, who never change their own role; supervisor and finance see only what they may confirm.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from dashboard.company import company
-from dashboard.markup import refusals, show
+from dashboard.markup import choose_row, redrawn, refusals, show
 from dashboard.visitor import enter, uses_oidc
 from ledger.admissions import Admission, AdmissionRequest
 from ledger.permissions import allowed, may
 from ledger.records import PERSON_ROLES, Person
 from ledger.sql.auth import ONE_TIME_DAYS, Account
-from rendering import markup, plain, safe, span, words
+from rendering import clock, markup, plain, span, words
 
 #: what each permission lets a person do, in the order in which it is listed
 ON_A_PAGE = 25
@@ -77,16 +75,14 @@ def _waiting(me: Person) -> None:
         st.text("Nothing waits for a second person.")
     for one in found:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"m-{one.admission_id}"):
-            st.text(
-                f"{change(one)}. {plain(one.asked_by, 80)} asks; a second person confirms until {one.lapses_at:%d %b %H:%M} UTC."
-            )
+            st.text(f"{change(one)}. {plain(one.asked_by, 80)} asks; a second person confirms until {clock(one.lapses_at)}.")
             # whose button it is, is looked at in the ledger
             if st.button("Confirm", icon=":material/check:", key=f"confirm-{one.admission_id}"):
-                with _redrawn():
+                with redrawn():
                     half = company().desk.confirm(one.admission_id, me.name).one_time
                     _keep_once(f"Second half of the one-time password of {one.name}", half)
             if st.button("Refuse", icon=":material/close:", key=f"refuse-{one.admission_id}"):
-                with _redrawn():
+                with redrawn():
                     company().desk.refuse(one.admission_id, me.name)
 
 
@@ -116,14 +112,10 @@ def _table(found: list[Account]) -> None:
     names = [one.person.name for one in found]
     # the key holds what is listed: a choice of a row means nothing in another list
     key = f"people-{hash(tuple(names))}-{st.session_state.get('people-turn', 0)}"
-    event = st.dataframe(
-        safe(row(one, now) for one in found), key=key, hide_index=True, on_select="rerun", selection_mode="single-row",
-        column_config={column: st.column_config.TextColumn(width=pixels) for column, pixels in WIDTHS.items()},
-    )  # fmt: skip
-    rows = event["selection"]["rows"]
-    if rows and rows[0] < len(names) and st.session_state.get("people-chosen") != (key, rows[0]):
-        st.session_state["people-chosen"] = (key, rows[0])
-        st.query_params["name"] = names[rows[0]]
+    chosen = choose_row((row(one, now) for one in found), key, WIDTHS)
+    if chosen is not None and st.session_state.get("people-chosen") != (key, chosen):
+        st.session_state["people-chosen"] = (key, chosen)
+        st.query_params["name"] = names[chosen]
 
 
 def _named(me: Person, name: str) -> Account | None:
@@ -151,7 +143,7 @@ def _person(me: Person, account: Account) -> None:
             _ask(AdmissionRequest(kind="second_factor", name=person.name), me)
         sessions = f"End {account.sessions} session{'s' * (account.sessions > 1)}"
         if account.sessions and st.button(sessions, icon=":material/logout:"):
-            with _redrawn():
+            with redrawn():
                 company().desk.end_sessions(person.name, me.name)
 
 
@@ -177,7 +169,7 @@ def _role_request(name: str, role: str, customer: str | None) -> AdmissionReques
 
 def _ask(wanted: AdmissionRequest, me: Person, adds: bool = False) -> None:
     """Make the change, or have it wait for a second person; a password that is shown once is kept for the next drawing."""
-    with _redrawn():
+    with redrawn():
         changed = company().desk.ask(wanted, me.name)
         half = "First half of the one-time" if changed.waits else "One-time"
         _keep_once(f"{half} password of {wanted.name.strip()}", changed.one_time)
@@ -207,14 +199,6 @@ def _open(name: str) -> None:
     else:
         st.query_params.pop("name", None)
     st.rerun()
-
-
-@contextmanager
-def _redrawn() -> Iterator[None]:
-    """Draw the page again after what is done inside; what is refused is shown."""
-    with refusals():
-        yield
-        st.rerun()
 
 
 def _keep_once(what: str, one_time: str) -> None:

@@ -1,5 +1,9 @@
-"""The portal: a customer writes what happened, and follows the answer. It shows their own messages and nothing else."""
+"""The portal: a customer writes what happened, and follows the answer. It shows their own messages and nothing else.
 
+No model and no system is asked about the text of a message here: it is data, whatever stands in it.
+"""
+
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,16 +16,22 @@ from markupsafe import Markup
 
 from dashboard.branding import accent
 from dashboard.company import company
-from dashboard.markup import icon, refusals, show
-from dashboard.portal_message import MOST_PHOTOS, customer_message
+from dashboard.markup import icon, redrawn, show
 from dashboard.visitor import enter
-from errors import Refused
+from errors import BadInput, Refused
 from ledger.inbox import EventOrigin, SourceBounds
-from ledger.records import Effect, Person, Run
-from rendering import dollars, joined, markup, plain, plain_lines, span
+from ledger.permissions import require
+from ledger.records import Effect, Event, Person, Run
+from nodes.pack import Pack
+from rendering import clock, dollars, joined, markup, plain, plain_lines, span
 
 Stage = Literal["looking", "deciding", "delayed", "answered", "handed_over", "declined"]
 
+#: the event of a message, in whichever pack takes it
+MESSAGE = "support.message"
+#: characters of a message, and photos with it
+LONGEST_MESSAGE = 4_000
+MOST_PHOTOS = 20
 #: messages that a customer may send within an hour
 MOST_AN_HOUR = 10
 
@@ -31,7 +41,7 @@ _DONE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "reship_order": lambda args: f"Order {args['order_id']} is sent again",
     "create_return_label": lambda args: f"Return label for order {args['order_id']}",
     "send_password_reset": lambda _: "Link to set a new password sent to you",
-    "change_subscription": lambda _: "Subscription cancelled",
+    "change_subscription": lambda _: "Subscription canceled",
 }
 #: The action by which the customer is written to.
 _REPLY = "send_message"
@@ -127,11 +137,8 @@ def zone_of(name: str | None) -> tzinfo:
 
 
 def moment(at: datetime, now: datetime, zone: tzinfo) -> str:
-    """When something was, for somebody in this zone: 09:30 today, 14 March 09:30 before."""
-    local, today = at.astimezone(zone), now.astimezone(zone)
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
-    return f"{local.day} {local:%B}{'' if local.year == today.year else f' {local.year}'}, {local:%H:%M}"
+    """When something was, for somebody in this zone: without its day where it was today."""
+    return clock(at, zone, with_day=at.astimezone(zone).date() != now.astimezone(zone).date())
 
 
 def drawn(one: Conversation, brand: str, now: datetime, zone: tzinfo) -> Markup:
@@ -182,11 +189,10 @@ def _write(person: Person) -> None:
             sent = st.form_submit_button("Send", type="primary", icon=":material/send:")
     if not sent:
         return
-    with refusals():
+    with redrawn():
         with st.spinner("Sending your message…"):
             _send(enter("write_in"), text or "", int(photos or 0), submission)
         _new_form(None)
-        st.rerun()
 
 
 def _send(person: Person, text: str, photos: int, submission: str) -> None:
@@ -200,6 +206,46 @@ def _send(person: Person, text: str, photos: int, submission: str) -> None:
     event = customer_message(runtime.context.packs, person, text, photos, submission, now)
     run = runtime.take_in(event, origin=EventOrigin(f"portal {person.customer_id}", SourceBounds(hourly=MOST_AN_HOUR)))
     company().drive(run.run_id)
+
+
+def customer_message(packs: Mapping[str, Pack], writer: Person, text: str, photos: int, submission: str, at: datetime) -> Event:
+    """The event of a message that `writer` sends.
+
+    Args:
+        packs: by mission; one of them takes `MESSAGE`.
+        writer: a customer who is signed in, which verifies them as the sender.
+        photos: how many the customer says that they have.
+        submission: unique for what is sent once: a message that is sent twice is one event.
+        at: now.
+
+    Raises Refused to who is no customer, BadInput for a message that is empty or too long.
+    """
+    require(writer, "write_in")
+    mission = next((name for name, pack in packs.items() if MESSAGE in pack.trigger.events), None)
+    if mission is None:
+        raise BadInput("Messages are not answered here: no Mission pack has the event support.message.")
+    text = text.strip()
+    if not any(_is_seen(character) for character in text):
+        raise BadInput("Your message is empty. Write what happened.")
+    if len(text) > LONGEST_MESSAGE:
+        raise BadInput(f"Your message has {len(text):,} characters. Shorten it to {LONGEST_MESSAGE:,}.")
+    if not 0 <= photos <= MOST_PHOTOS:
+        raise BadInput(f"There can be between 0 and {MOST_PHOTOS} photos.")
+    ticket = f"T-{submission[:10].upper()}"
+    trigger = {
+        "event": MESSAGE, "ticket_id": ticket, "customer_id": writer.customer_id,
+        "text": text, "photos": photos, "sender_verified": True,
+    }  # fmt: skip
+    subject = packs[mission].trigger.events[MESSAGE].format_map(trigger)
+    return Event(
+        source_id=f"portal:{submission}", name=MESSAGE, mission=mission, subject=subject,
+        trigger=trigger, as_of=at, requested_by=writer.name,
+    )  # fmt: skip
+
+
+def _is_seen(character: str) -> bool:
+    """Neither a blank, a control or format character, nor half of one."""
+    return unicodedata.category(character)[0] not in "ZC"
 
 
 def _new_form(draft: Conversation | None) -> None:

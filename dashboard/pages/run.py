@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from dashboard.card import EFFECTS, steps, waits_for
 from dashboard.company import company
-from dashboard.markup import dumped, html_table, label, raw, show, show_error
+from dashboard.markup import html_table, label, raw, show, show_error
 from dashboard.rail import draw_rail, kept_observations, long_text, took, watch
 from dashboard.visitor import enter
 from errors import MissionsError
@@ -21,7 +21,6 @@ from ledger.authorization import steps_left_out
 from ledger.canonical import utc_now
 from ledger.model_calls import summary
 from ledger.permissions import may
-from ledger.postgres import PostgresLedger
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Person, Proposal, Run
 from nodes.authorship import before_edit
 from rendering import chip, clock, dollars, joined, markup, plain, plain_lines, span, until, words
@@ -96,7 +95,7 @@ def _head(me: Person, run: Run, decisions: Sequence[Decision]) -> None:
             queue = st.session_state["pages"]["queue"]
             st.page_link(queue, label="Decide", icon=":material/inbox:", query_params={"run": run.run_id})
         st.download_button(
-            "Trace", lambda: trace(ledger, run.run_id, may(company().desk.require(me.name, "read"), "search_audit")),
+            "Trace", lambda: _trace(me, run.run_id),
             f"{run.run_id}.json", "application/json", icon=":material/download:", on_click="ignore",
             help="Everything about this run as JSON",
         )  # fmt: skip
@@ -131,13 +130,15 @@ def _standing(run: Run, proposal: Proposal | None, decisions: Sequence[Decision]
     return [f"since {span(now - run.started_at)}"]
 
 
-def trace(ledger: PostgresLedger, run_id: str, with_audit: bool) -> bytes:
-    """Everything about a run as JSON; its audit entries where they are asked for."""
-    return dumped({
+def _trace(me: Person, run_id: str) -> bytes:
+    """Everything about a run as JSON; its audit entries for those who may search the log."""
+    ledger, person = company().ledger, company().desk.require(me.name, "read")
+    everything = {
         "run": ledger.run(run_id), "observations": ledger.observations(run_id), "facts": ledger.facts(run_id),
         "proposals": ledger.proposals(run_id), "decisions": ledger.decisions(run_id), "effects": ledger.effects(run_id),
-        "audit": ledger.audit(run_id) if with_audit else [],
-    })  # fmt: skip
+        "audit": ledger.audit(run_id) if may(person, "search_audit") else [],
+    }  # fmt: skip
+    return orjson.dumps(everything, option=orjson.OPT_INDENT_2, default=str)
 
 
 # The mission graph with the step that the run is at

@@ -17,7 +17,7 @@ from dashboard.visitor import enter
 from ledger.canonical import utc_now
 from ledger.queries import RunFilter, RunPage
 from ledger.records import Outcome, Run, RunStatus
-from rendering import chip, joined, markup, plain, words
+from rendering import chip, clock, joined, markup, plain, words
 
 #: how a run stands: its outcome where it is closed
 STATES: tuple[str, ...] = ("waiting", "running", "incident", *get_args(Outcome))
@@ -99,7 +99,7 @@ def _cells(run: Run, zone: ZoneInfo) -> Sequence[Any]:
     state = run.outcome or run.status
     return (
         words(plain(run.event.mission, 60)), words(plain(run.event.name.split(".")[-1], 60)), words(plain(run.verdict or "", 60)),
-        chip(words(state), OUTCOME_KINDS.get(state, "")), f"{run.started_at.astimezone(zone):%Y-%m-%d %H:%M}",
+        chip(words(state), OUTCOME_KINDS.get(state, "")), clock(run.started_at, zone),
         took(run.ended_at - run.started_at) if run.ended_at else "", plain(run.run_id, 60),
     )  # fmt: skip
 
@@ -158,13 +158,13 @@ def _chart(
 ) -> Any:
     """Something a day, split by a field whose values have these colors."""
     domain = alt.Scale(domain=[_local(days[0]), _local(days[1] + timedelta(days=1))])
-    axis = alt.Axis(format="%d %b", labelOverlap=True, labelFlush=True, tickCount=8)
+    axis = alt.Axis(format="%b %-d", labelOverlap=True, labelFlush=True, tickCount=8)
     legend = alt.Legend(orient="top", direction="horizontal", symbolSize=60, offset=2, padding=0)
     scale = alt.Scale(domain=list(colors), range=list(colors.values()))
     return alt.Chart({"values": rows}, height=HEIGHT_PX).encode(
         x=alt.X("yearmonthdate(day):T", title=None, scale=domain, axis=axis), y=y,
         color=alt.Color(f"{split_by}:N", title=None, scale=scale, legend=legend),
-        tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), f"{split_by}:N", *tooltip],
+        tooltip=[alt.Tooltip("day:T", format="%b %-d, %Y"), f"{split_by}:N", *tooltip],
     )  # fmt: skip
 
 
@@ -275,8 +275,8 @@ def _period() -> tuple[str, tuple[date | None, date | None]]:
         )
         if period != DATES:
             return period or "30 days", (None, None)
-        first = st.date_input("From", None, *DAYS, key="from", on_change=_first_page, width=150)
-        last = st.date_input("To", None, *DAYS, key="to", on_change=_first_page, width=150)
+        first = st.date_input("From", None, *DAYS, key="from", on_change=_first_page, width=150, format="MM/DD/YYYY")
+        last = st.date_input("To", None, *DAYS, key="to", on_change=_first_page, width=150, format="MM/DD/YYYY")
         return period, (first, last)
 
 

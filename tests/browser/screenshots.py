@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Browser, sync_playwright
 
-from dashboard.portal_message import customer_message
+from dashboard.pages.portal import customer_message
 from dashboard.visitor import COOKIE
 from settings import CHECKOUT
 from tests.browser.conftest import CHROMIUM, FLAGS, quiet

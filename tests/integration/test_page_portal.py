@@ -8,7 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from streamlit.testing.v1 import AppTest
 
-from dashboard.portal_message import customer_message
+from dashboard.pages.portal import customer_message
 from ledger.records import Person, Run
 from tests.actions import REFUND_CHARGE
 from tests.integration.live_company import RECORDED

@@ -7,8 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.pages.portal import MOST_AN_HOUR, conversation, drawn, heading, moment, wait_of, zone_of
-from dashboard.portal_message import LONGEST_MESSAGE, MOST_PHOTOS, customer_message
+from dashboard.pages.portal import (
+    LONGEST_MESSAGE,
+    MOST_AN_HOUR,
+    MOST_PHOTOS,
+    conversation,
+    customer_message,
+    drawn,
+    heading,
+    moment,
+    wait_of,
+    zone_of,
+)
 from errors import BadInput, Refused
 from evals.evaluation.environment import EvalEnvironment
 from ledger.invariants import event_digest
@@ -116,9 +126,9 @@ def test_ten_messages_within_an_hour_are_the_most() -> None:
 
 def test_moments_are_those_of_the_customer() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    assert moment(NOW, NOW, berlin) == "10:30"
-    assert moment(NOW - timedelta(days=1), NOW, berlin) == "13 March, 10:30"
-    assert moment(NOW - timedelta(days=100), NOW, berlin) == "4 December 2025, 10:30"
+    assert moment(NOW, NOW, berlin) == "10:30 AM CET"
+    assert moment(NOW - timedelta(days=1), NOW, berlin) == "Mar 13, 2026, 10:30 AM CET"
+    assert moment(NOW - timedelta(days=100), NOW, berlin) == "Dec 4, 2025, 10:30 AM CET"
 
 
 @pytest.mark.parametrize("name", [None, "", "Nowhere/At_All", "../../etc/passwd", "x" * 300, "\0", "<b>"])

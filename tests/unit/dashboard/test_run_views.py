@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from dashboard.card import waits_for
+from dashboard.pages import run as page
 from dashboard.pages.run import (
     attempts,
     effect_table,
@@ -22,11 +23,10 @@ from dashboard.pages.run import (
     steps_passed,
     timing_table,
     timings,
-    trace,
     version_table,
 )  # fmt: skip
 from graphs.mission import Flow
-from ledger.records import AuditEntry, Decision, Effect, Observation, ObservationKind, Run
+from ledger.records import AuditEntry, Decision, Effect, Observation, ObservationKind, Person, Run
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 from tests.ledger_examples import NOW, a_fact, a_proposal, an_event
 
@@ -194,12 +194,15 @@ def test_the_versions_and_the_message_are_shown_as_text() -> None:
     assert "graph" in shown and "<img" not in shown
 
 
-def test_the_trace_is_everything_as_json() -> None:
+def test_the_trace_is_everything_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, Any] = {
         "run": a_run(), "observations": UP_TO_CHECK, "facts": [a_fact()], "proposals": [a_proposal()],
         "decisions": [decided("approve")], "effects": [an_effect()],
     }  # fmt: skip
     ledger = SimpleNamespace(**{name: lambda _, value=value: value for name, value in kept.items()})
-    read = json.loads(trace(cast(Any, ledger), "r-1", with_audit=False))
+    rita = Person(name="rita", role="reviewer")
+    desk = SimpleNamespace(require=lambda name, permission: rita)
+    monkeypatch.setattr(page, "company", lambda: SimpleNamespace(ledger=ledger, desk=desk))
+    read = json.loads(page._trace(rita, "r-1"))
     assert list(read) == ["run", "observations", "facts", "proposals", "decisions", "effects", "audit"]
     assert len(read["observations"]) == 5 and read["run"]["event"]["subject"] == "O-1"
