@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from dashboard import card
 from dashboard.pages.queue import counted, listed
 from dashboard.rail import rail
-from dashboard import card
 from errors import MissionsError
 from graphs.runtime import open_database
 from knowledge_index.policies import PolicyBook
