@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, update
-from sqlalchemy.dialects.postgresql import insert
 
 from errors import BadInput
 from ledger import audit_chain, authorization, invariants, leases
-from ledger.canonical import clean, moment
+from ledger.canonical import clean, json_of, moment, storable
 from ledger.inbox import EventOrigin, check_arrival
 from ledger.messages import GIVEN_UP, NO_RUN, RUN_ID_TAKEN, several_runs
 from ledger.records import Event, Outcome, Run, RunHistory, RunStatus
 from ledger.sql import chain, effects, evidence, incidents, people, proposals
 from ledger.sql.inbox import count_arrival
 from ledger.sql.locks import locked_run
-from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, columns, run_on, select_runs, to_run
+from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, columns, run, run_on, select_runs, to_run
 from ledger.tables import INBOX, RUNS
 
 #: with how far it has come
@@ -29,10 +28,16 @@ SELECT {", ".join(f"runs.{name}" for name in RUN_COLUMNS)}, {", ".join(f"inbox.{
 FROM ledger.runs JOIN ledger.inbox USING (source_id) WHERE run_id = %(run_id)s
 """
 _ONE = select_runs().where(RUNS.c.run_id == bindparam("run"))
-_NEW_EVENT = (
-    insert(INBOX).on_conflict_do_nothing(index_elements=["source_id"]).returning(*(INBOX.c[name] for name in EVENT_COLUMNS))
-)
-_NEW_RUN = insert(RUNS).on_conflict_do_nothing(index_elements=["run_id"]).returning(*(RUNS.c[name] for name in RUN_COLUMNS))
+_NEW_EVENT = f"""
+INSERT INTO ledger.inbox ({", ".join(EVENT_COLUMNS)}, digest, taken_in_at)
+SELECT {", ".join(EVENT_COLUMNS)}, digest, taken_in_at FROM jsonb_populate_record(NULL::ledger.inbox, CAST(%(row)s AS jsonb))
+ON CONFLICT (source_id) DO NOTHING RETURNING {", ".join(EVENT_COLUMNS)}
+"""
+_NEW_RUN = f"""
+INSERT INTO ledger.runs (run_id, source_id, versions, status, started_at)
+VALUES (%(run_id)s, %(source_id)s, CAST(%(versions)s AS jsonb), 'running', %(started_at)s)
+ON CONFLICT (run_id) DO NOTHING RETURNING {", ".join(RUN_COLUMNS)}
+"""
 
 
 def take_in(
@@ -40,20 +45,21 @@ def take_in(
 ) -> Run:
     invariants.check_event(event, run_id)
     digest = invariants.event_digest(event)
-    kept = tx.execute(_NEW_EVENT, {**vars(event), "digest": digest, "taken_in_at": at}).first()
+    row = storable({**vars(event), "digest": digest, "taken_in_at": at})
+    kept = columns(run(tx, _NEW_EVENT, {"row": json_of(row)}))
     if kept is None:
-        row = tx.execute(select_runs(INBOX.c.digest).where(RUNS.c.source_id == event.source_id)).one()
-        invariants.check_same_event(event.source_id, row.digest, digest)
-        return to_run(row)
+        known = tx.execute(select_runs(INBOX.c.digest).where(RUNS.c.source_id == event.source_id)).one()
+        invariants.check_same_event(event.source_id, known.digest, digest)
+        return to_run(known)
     if origin is not None:  # what came before is known, whatever its source may do now
         check_arrival(event, origin, at)
         count_arrival(tx, origin, at)
-    values = {"run_id": run_id, "source_id": event.source_id, "versions": versions, "status": "running", "started_at": at}
-    made = tx.execute(_NEW_RUN, values).first()
+    values = {"run_id": clean(run_id), "source_id": kept["source_id"], "versions": json_of(storable(versions)), "started_at": at}
+    made = columns(run(tx, _NEW_RUN, values))
     if made is None:
         raise BadInput(RUN_ID_TAKEN.format(run_id))
     chain.append(tx, at, "event_taken_in", run_id, audit_chain.of_event(event, versions))
-    return to_run({**made._mapping, **kept._mapping})
+    return to_run({**made, **kept})
 
 
 def find(tx: Connection, run_id: str) -> Run:
@@ -118,10 +124,10 @@ def _close(
     tx: Connection, run_id: str, verdict: str, outcome: Outcome, at: datetime, abandoned: Mapping[str, Any] | None = None
 ) -> None:
     """`abandoned` is what the audit log says of whoever gave it up."""
-    run = locked_run(tx, run_id)
-    if invariants.already_finished(run, verdict, outcome):
+    kept = locked_run(tx, run_id)
+    if invariants.already_finished(kept, verdict, outcome):
         return
-    invariants.check_end(run, outcome, effects.of_run(tx, run_id))
+    invariants.check_end(kept, outcome, effects.of_run(tx, run_id))
     proposals.supersede(tx, run_id)
     incidents.close_all(tx, run_id, at)
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
