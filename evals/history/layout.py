@@ -51,8 +51,6 @@ STATUSES: Mapping[str, tuple[str, ...]] = {
     "authorization": ("authorized", "expired", "voided", "declined"),
     "charge": ("captured", "pending", "refunded", "disputed"),
 }
-#: the columns that are moments, as a view calls them
-MOMENTS = ("moment", "promised_at", "moved_to", "shipped_at")
 #: what the Online Retail data is recognised by; Description and Country are not read
 _ONLINE_RETAIL = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice")
 

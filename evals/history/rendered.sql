@@ -1,10 +1,17 @@
--- What every case of a portion is rendered from: the orders and payments at hand, each as the JSON of a recorded system.
--- The JSON of each record is written once and put together as text, which is far quicker than JSON of nested lists.
+-- The `cases` of a portion: the number of an exception, and `rendered`, the JSON of a recorded exception without its id. What the
+-- history does not tell is null: a field, or a system of which it has nothing.
+-- $first, $last: the numbers of the portion; $cases: of its kind, order_cases or shelf_cases.
+-- Variables: its mission and event, as_of as JSON says it, has_payments, most_bytes of a case.
+--
+-- Orders and payments are rendered first, each as the JSON of a recorded system. The JSON of each record is written once and put
+-- together as text, which is far quicker than JSON of nested lists.
 
 create or replace temp macro json_moment(moment) as strftime(moment, '%Y-%m-%dT%H:%M:%S.%fZ');
 
 -- JSON texts of a group after commas, sorted: each begins with what names it. Null where there is none.
 create or replace temp macro json_list(texts) as nullif(array_to_string(list_sort(list(texts)), ','), '');
+
+create or replace temp view at_hand as from material where portion = $first;
 
 create or replace temp table rendered_orders as
 with written as (
@@ -50,3 +57,37 @@ select order_id, concat(
     string_agg(rendered, ',' order by moment, record_id) filter (record = 'charge'), '],"fraud":null}') as rendered
 from (select distinct order_id from at_hand) left join written using (order_id)
 group by order_id;
+
+-- `subject`: a struct of what names it; the other three are JSON texts, or null
+create or replace temp macro json_case(subject, orders, payments, stock) as concat(
+    '{"mission":"', getvariable('mission'), '","as_of":"', getvariable('as_of'),
+    '","trigger":{"event":"', getvariable('event'), '",', substr(to_json(subject)::varchar, 2),
+    ',"systems":{"oms":{"orders":[', orders, ']},"payments":',
+    if(getvariable('has_payments'), concat('{"payments":[', payments, ']}'), 'null'),
+    ',"wms":', coalesce('{"stock":[' || stock || ']}', 'null'), ',"crm":null,"erp":null,"logistics":null}}');
+
+create or replace temp view concerned_here as from concerned where number between $first and $last;
+
+create or replace temp view order_cases as
+select e.number,
+    json_case({order_id: any_value(e.subject)}, json_list(o.rendered), json_list(p.rendered), json_list(o.stock)) as rendered
+from exceptions e join concerned_here using (number)
+    join rendered_orders o using (order_id) left join rendered_payments p using (order_id)
+where can_name(e.subject) and e.number between $first and $last
+group by e.number;
+
+create or replace temp view shelf_cases as
+select c.number, json_case({sku: any_value(a).sku, location: any_value(a).location},
+    json_list(o.rendered), json_list(p.rendered), to_json({
+        sku: any_value(a).sku, location: any_value(a).location, on_hand: any_value(a).on_hand,
+        reserved: any_value(a).reserved, safety_stock: any_value(a).safety_stock,
+        last_counted_at: json_moment(any_value(a).moment), last_counted_qty: any_value(a).on_hand + any_value(a).qty,
+        failed_picks_14d: null})::varchar) as rendered
+from corrections c left join concerned_here using (number)
+    left join rendered_orders o using (order_id) left join rendered_payments p using (order_id)
+where c.number between $first and $last
+group by c.number;
+
+-- as a condition of the query it would render each case twice, and take far more memory
+create or replace temp table cases as from $cases;
+delete from cases where strlen(rendered) > getvariable('most_bytes');

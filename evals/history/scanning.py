@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from string import Template
 from typing import Any, Self
 
 import duckdb
@@ -19,11 +20,12 @@ import pyarrow.parquet as pq
 
 from errors import BadInput
 from evals.atomic_write import atomic_write, refuse_to_replace
-from evals.history.detectors import DETECTORS, EXCEPTIONS, FOUND, Detector, kept, orders, sketches, suspects
+from evals.history.detectors import DETECTORS, Detector, suspected
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
 from evals.history.layout import RECORDS, STATUSES, Layout
-from evals.history.rendered import NO_CASES, portions, tell, with_cases
+from evals.recorded.cases import MAX_LINE_BYTES
 from knowledge_index.policies import PolicyBook
+from ledger.invariants import LONGEST_NAME
 from settings import settings
 
 
@@ -90,10 +92,20 @@ WRITTEN = pa.schema(
         ("case", pa.string()),
     ]
 )
+_PORTIONS, _RENDERED = (Path(__file__).with_name(f"{name}.sql") for name in ("portions", "rendered"))
+_SHELVES = "stock_adjustment"
+#: open orders at a shelf of which a case tells at most
+_MOST_ORDERS = 10_000
+#: what is found in the order in which it is written, numbered from 1
+_EXCEPTIONS = (
+    "create temp table exceptions as select *, row_number() over (order by kind, subject, other_id) as number from found"
+)
+#: of `exceptions` that are none for a Mission
+_NO_CASES = "create or replace temp table cases (number bigint, rendered varchar)"
 _PART = """
 select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
     nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, rendered as case
-from exceptions left join cases using (number) where {here} order by number
+from exceptions left join cases using (number) where number between {first} and {last} order by number
 """
 
 _STATUS_COUNTS = """
@@ -239,54 +251,61 @@ class _Search:
                 self.not_looked_for[detector.kind] = reason
             else:
                 self.looked_for.append(detector)
-        self._set_variables()
-        prepared = [detector.prepared for detector in self.looked_for if detector.prepared]
-        suspected = [
-            *prepared,
-            *sketches(self._layout, self.looked_for),
-            *suspects(self._layout, self.looked_for),
-            *kept(self._layout),
-            orders(self._layout),
-        ]
-        self._steps = len(suspected) + 2 * len(self.looked_for)
+        has_address = {"line1", "postal_code"} & self._layout.columns.keys()
+        self._set(**dict(self._thresholds), and_address=", same address" if has_address else "")
+        self._engine.execute("set variable end_of_history = (select make_timestamp(epoch_us(max(moment))) from records)")
+        statements: list[str | duckdb.Statement] = [detector.prepared for detector in self.looked_for if detector.prepared]
+        statements += self._engine.extract_statements(suspected(self._layout, self.looked_for))
+        self._steps = len(statements) + 2 * len(self.looked_for)
         if self._on_progress:
             self._on_progress(0, self._steps)
-        for sql in suspected:
-            self._do(sql)
-        self._engine.execute(FOUND)
+        for statement in statements:
+            self._do(statement)
         for detector in self.looked_for:
             columns = "subject, coalesce(other_id, ''), customer_id, moment, money_cents, says"
             self._do(f"insert into found select '{detector.kind}', {columns} from ({detector.query})")
-        self._engine.execute(EXCEPTIONS)
+        self._engine.execute(_EXCEPTIONS)
         found = dict(self._engine.execute("select kind, count(*) from exceptions group by kind").fetchall())
         self.counts = {detector.kind: found.get(detector.kind, 0) for detector in self.looked_for}
 
     def parts(self, as_of: datetime) -> Iterator[pa.Table]:
         """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
-        rendered = with_cases(self.looked_for, self._layout)
-        for sql in portions(rendered, self._orders_at_a_time):
-            self._engine.execute(sql)
+        # a correction names its shelf, and whose status is known tells which orders count on it
+        has_shelves = {"location", "status"} <= self._layout.columns.keys()
+        told = [one for one in self.looked_for if one.event and (has_shelves or one.kind != _SHELVES)]
+        self._set(
+            told_kinds=[detector.kind for detector in told],
+            orders_at_a_time=self._orders_at_a_time,
+            longest_name=LONGEST_NAME,
+            most_orders=_MOST_ORDERS,
+            most_bytes=MAX_LINE_BYTES,
+            as_of=f"{as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
+            has_payments=self.records.get("authorization", 0) + self.records.get("charge", 0) > 0,
+        )
+        self._engine.execute(_PORTIONS.read_text("utf-8"))
         for detector in sorted(self.looked_for, key=lambda detector: detector.kind):
             of_kind = f"from portions where kind = '{detector.kind}' group by portion order by portion"
             for first, last in self._engine.execute(f"select portion, max(number) {of_kind}").fetchall():
-                part = self._part(detector, detector in rendered, as_of, first, last)
+                part = self._part(detector, detector in told, first, last)
                 self.cases[detector.kind] += part.num_rows - part["case"].null_count
                 yield part
             self._advance()
 
-    def _part(self, detector: Detector, is_told: bool, as_of: datetime, first: int, last: int) -> pa.Table:
-        has_payments = self.records.get("authorization", 0) + self.records.get("charge", 0) > 0
-        for sql in tell(detector, as_of, has_payments, first, last) if is_told else [NO_CASES]:
-            self._engine.execute(sql)
-        return self._engine.sql(_PART.format(here=f"number between {first} and {last}")).to_arrow_table().cast(WRITTEN)
+    def _part(self, detector: Detector, is_told: bool, first: int, last: int) -> pa.Table:
+        mission, event = detector.event or ("", "")
+        self._set(mission=mission, event=event)
+        cases = "shelf_cases" if detector.kind == _SHELVES else "order_cases"
+        rendered = Template(_RENDERED.read_text("utf-8")).substitute(first=first, last=last, cases=cases)
+        self._engine.execute(rendered if is_told else _NO_CASES)
+        return self._engine.sql(_PART.format(first=first, last=last)).to_arrow_table().cast(WRITTEN)
 
     def _advance(self) -> None:
         self._done += 1
         if self._on_progress:
             self._on_progress(self._done, self._steps)
 
-    def _do(self, sql: str) -> None:
-        self._engine.execute(sql)
+    def _do(self, statement: str | duckdb.Statement) -> None:
+        self._engine.execute(statement)
         self._advance()
 
     def _count(self, what: str) -> None:
@@ -301,12 +320,9 @@ class _Search:
             if status not in known.get(record, (status,)):
                 self.unknown_statuses[record, status] = rows
 
-    def _set_variables(self) -> None:
-        for name, value in self._thresholds:
+    def _set(self, **variables: Any) -> None:
+        for name, value in variables.items():
             self._engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
-        has_address = {"line1", "postal_code"} & self._layout.columns.keys()
-        self._engine.execute(f"set variable and_address = '{', same address' if has_address else ''}'")
-        self._engine.execute("set variable end_of_history = (select make_timestamp(epoch_us(max(moment))) from records)")
 
 
 def _missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> str | None:
