@@ -42,7 +42,7 @@ def evaluate_recorded(by: str, on_progress: Callable[[int, int], None]) -> str:
     begun, judged = time.perf_counter(), []
     with Pool(1).open(environment, chosen) as run_all:
         for job, result in run_all(read_jobs(files, environment.packs)):
-            judged.append(judged_case(job, result, environment.catalogue))
+            judged.append(judged_case(job.case, result, environment.catalogue, job.trial))
             if len(judged) % _REPORT_EVERY == 0:
                 on_progress(len(judged), cases)
     run = run_of(environment, chosen.phrasings, files, judged, time.perf_counter() - begun, by)

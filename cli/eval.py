@@ -96,7 +96,7 @@ def evaluate_files(
         with progress("evaluating", runs, journal.done) as advance:
             jobs = read_jobs(cases, environment.packs, trials)
             for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, environment, chosen)):
-                judged.add(judged_case(job, result, environment.catalogue))
+                judged.add(judged_case(job.case, result, environment.catalogue, job.trial))
                 if number >= journal.done:
                     advance()
         journal.finish()

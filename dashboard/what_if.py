@@ -13,7 +13,7 @@ from dashboard.company import company
 from dashboard.markup import choose_row, html_table, refusals, show, show_refused
 from dashboard.visitor import enter
 from errors import BadInput
-from evals.what_if.answer import Answer, Flip, Way, WhatIf
+from evals.what_if.answer import Flip, ReplayedAnswer, Way, WhatIf
 from knowledge_index.changing import read_change
 from ledger.permissions import may
 from ledger.records import Person
@@ -125,12 +125,12 @@ def headline(found: WhatIf) -> Markup:
     """How many flip, which way, and what money is at stake before and after."""
     of = f"of {found.cases:,} recorded exceptions would get a different answer"
     chips = joined(chip(f"{count:,} {WAYS[way][0]}", WAYS[way][1]) for way, count in found.ways.items())
-    shift = found.at_stake_after_cents - found.at_stake_before_cents
-    stake = f"{dollars(found.at_stake_before_cents)} → {dollars(found.at_stake_after_cents)} at stake over all of them"
+    before, after = dollars(found.money_at_stake_before_cents), dollars(found.money_at_stake_after_cents)
+    stake = f"{before} → {after} at stake over all of them"
     return markup(
         '<div class="k-figures"><div><b>{}</b> {}<div class="k-chips">{}</div></div>'
         '<div><b>{}</b> <span class="m-dim">{}</span></div></div>',
-        f"{len(found.flips):,}", of, chips, moved(shift), stake,
+        f"{len(found.flips):,}", of, chips, moved(found.moved_cents), stake,
     )  # fmt: skip
 
 
@@ -162,30 +162,25 @@ def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
     return [
         {
             "Case": plain(flip.case_id, 80), "Subject": plain(flip.subject, 80), "Mission": words(flip.mission),
-            "Verdict": _both(words(flip.before.verdict), words(flip.after.verdict)),
-            "Approval": _both(flip.before.approval, flip.after.approval),
-            "At stake now": flip.before.at_stake_cents / 100, "At stake then": flip.after.at_stake_cents / 100,
+            "Verdict": flip.verdicts,
+            "Approval": flip.approvals,
+            "At stake now": flip.before.money_at_stake_cents / 100, "At stake then": flip.after.money_at_stake_cents / 100,
             "Because of": ", ".join(flip.because_of) or "not told",
         }
         for flip in flips
     ]  # fmt: skip
 
 
-def _both(before: str, after: str) -> str:
-    return before if before == after else f"{before} → {after}"
-
-
-def answer_card(title: str, answer: Answer, other: Answer) -> Markup:
+def answer_card(title: str, answer: ReplayedAnswer, other: ReplayedAnswer) -> Markup:
     """One side of a flip: verdict, plan, approval; actions that the other side has not are marked."""
-    others = [(action["name"], repr(action["args"])) for action in other.actions]
+    others = [step.action for step in other.actions]
     actions = joined(
         markup(
             '<li{}>{} <span class="m-dim">{}</span></li>',
-            Markup("" if (action["name"], repr(action["args"])) in others else ' class="k-other"'),
-            words(action["name"]), in_words("", action["args"]),
+            Markup("" if step.action in others else ' class="k-other"'), words(step.name), in_words("", step.args),
         )
-        for action in answer.actions
+        for step in answer.actions
     )  # fmt: skip
-    money = f"{dollars(answer.at_stake_cents)} at stake · approval: {answer.approval}"
+    money = f"{dollars(answer.money_at_stake_cents)} at stake · approval: {answer.approval}"
     template = '<div class="k-answer"><div class="m-dim m-small">{}</div><b>{}</b><div class="m-small">{}</div><ol>{}</ol></div>'
     return markup(template, title, words(answer.verdict), money, actions)

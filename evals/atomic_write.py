@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all, and never in the place of one that is read."""
+"""Files read and written with a sentence where that fails; whole or not at all, and never in the place of one that is read."""
 
 import os
 import tempfile
@@ -16,6 +16,24 @@ def refuse_to_replace(read: Sequence[Path | str], out: Path) -> None:
 
 
 @contextmanager
+def reading(file: Path, remedy: str) -> Iterator[None]:
+    """Raises BadInput, with what to do, where `file` cannot be read inside."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); {remedy}") from error
+
+
+@contextmanager
+def writing(file: Path, remedy: str = "name a file in a folder you can write to") -> Iterator[None]:
+    """Raises BadInput, with what to do, where `file` cannot be written inside."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+@contextmanager
 def atomic_write(file: Path, *, make_folder: bool = False) -> Iterator[Path]:
     """A place to write to beside `file`, which takes its place when all went well and is gone otherwise.
 
@@ -23,7 +41,7 @@ def atomic_write(file: Path, *, make_folder: bool = False) -> Iterator[Path]:
     """
     if file.exists() and not file.is_file():
         raise BadInput(f"{file}: is not a regular file and would be replaced by one; name a file")
-    try:
+    with writing(file):
         if make_folder:
             file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{file.name[:60]}.", dir=file.parent) as folder:
@@ -32,7 +50,3 @@ def atomic_write(file: Path, *, make_folder: bool = False) -> Iterator[Path]:
             with unfinished.open("r+b") as written:
                 os.fsync(written.fileno())
             os.replace(unfinished, file)
-    except OSError as error:
-        raise BadInput(
-            f"{file}: cannot be written ({error.strerror or error}); name a file in a folder you can write to"
-        ) from error

@@ -3,7 +3,7 @@
 Whatever a folder holds, it is taken as of one moment, and as if that had always been in force.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +88,11 @@ def differing_clauses(before: PolicyBook, after: PolicyBook) -> list[str]:
 def differing_packs(before: Mapping[str, Pack], after: Mapping[str, Pack]) -> list[str]:
     """Missions whose pack is another one."""
     return [name for name, pack in after.items() if name not in before or before[name].digest != pack.digest]
+
+
+def named_changes(clauses: Sequence[str], packs: Sequence[str]) -> str:
+    """What was changed, in words: FRD-2 and the pack of order_exception."""
+    return " and ".join([*clauses, *(f"the pack of {mission}" for mission in packs)]) or "nothing"
 
 
 def _book(policies: PolicyBook | Path | None, chosen: Settings) -> PolicyBook:

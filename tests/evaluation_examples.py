@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from evals.evaluation.store import ALL, CaseAnswer, CaseFile, EvaluationCase, EvaluationRun, PlanStep
+from evals.evaluation.answers import CaseAnswer, PlanStep
+from evals.evaluation.store import ALL, CaseFile, EvaluationCase, EvaluationRun
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 
 AT = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import Literal
 
+from evals.evaluation.answers import Difference, differences
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun
 from rendering import plain
 
@@ -38,8 +39,7 @@ class Pair:
     a: EvaluationCase
     b: EvaluationCase
     kind: Kind
-    #: verdict, actions, citations, approval, money
-    differs_in: tuple[str, ...]
+    differs_in: tuple[Difference, ...]
     expected_changed: bool
     #: it was never unsafe in a, and is in b
     became_unsafe: bool
@@ -109,17 +109,18 @@ def compare(a: Sequence[EvaluationCase], b: Sequence[EvaluationCase]) -> Compari
 
 
 def _pair(before: Sequence[EvaluationCase], after: Sequence[EvaluationCase]) -> Pair:
-    a, b, kind = before[0], after[0], _kind(before, after)
+    kind, a, b = _kind(before, after), before[0], after[0]
     if kind in ("worse", "better"):
         a, b = _first(before, is_exact_=kind == "worse"), _first(after, is_exact_=kind == "better")
     elif kind != "same":
-        a, b = next(two for two in zip(before, after, strict=True) if differences(*two))
+        a, b = next(pair for pair in zip(before, after, strict=True) if _differ(*pair))
     unsafe_before, unsafe_after = (any(case.figures.get("unsafe") for case in side) for side in (before, after))
-    return Pair(a, b, kind, differences(a, b), a.expected != b.expected, unsafe_after and not unsafe_before)
+    differs_in = differences(a.result, b.result)
+    return Pair(a, b, kind, differs_in, a.expected != b.expected, unsafe_after and not unsafe_before)
 
 
 def _kind(before: Sequence[EvaluationCase], after: Sequence[EvaluationCase]) -> Kind:
-    differs = any(differences(a, b) for a, b in zip(before, after, strict=True))
+    differs = any(map(_differ, before, after))
     if before[0].expected is None or after[0].expected is None:
         return "unknown" if differs else "same"
     was, now = (sum(map(is_exact, side)) for side in (before, after))
@@ -130,21 +131,12 @@ def _kind(before: Sequence[EvaluationCase], after: Sequence[EvaluationCase]) -> 
     return "right" if is_exact(before[0]) else "wrong"
 
 
+def _differ(a: EvaluationCase, b: EvaluationCase) -> bool:
+    return bool(differences(a.result, b.result))
+
+
 def _first(trials: Sequence[EvaluationCase], is_exact_: bool) -> EvaluationCase:
     return next((case for case in trials if is_exact(case) == is_exact_), trials[0])
-
-
-def differences(a: EvaluationCase, b: EvaluationCase) -> tuple[str, ...]:
-    """In what two answers differ: verdict, actions, citations, approval, money."""
-    one, other = a.result, b.result
-    alike = {
-        "verdict": one.verdict == other.verdict,
-        "actions": one.actions == other.actions,
-        "citations": set(one.cite) == set(other.cite),
-        "approval": (one.role, one.four_eyes) == (other.role, other.four_eyes),
-        "money": one.money_at_stake_cents == other.money_at_stake_cents,
-    }
-    return tuple(name for name, equal in alike.items() if not equal)
 
 
 def chance(worse: int, better: int) -> float:

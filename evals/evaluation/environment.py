@@ -17,6 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langsmith import tracing_context
 
 from errors import BadInput
+from evals.atomic_write import reading
 from evals.recorded.cases import RecordedException
 from graphs.mission import graph_version, mission_graph
 from graphs.pack_files import load_packs
@@ -203,11 +204,8 @@ def code_digest() -> str:
 
 def file_digest(file: Path) -> str:
     """Of a file of any size. Raises BadInput where it cannot be read."""
-    try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()[:_DIGITS]
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+    with reading(file, "give a file of recorded exceptions"), file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:_DIGITS]
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -20,7 +20,7 @@ import orjson
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput, Refused
-from evals.atomic_write import atomic_write
+from evals.atomic_write import atomic_write, writing
 from evals.evaluation.engines import Engine, Result
 from evals.evaluation.environment import EvalEnvironment, code_digest, file_digest, versions_of
 from evals.evaluation.jobs import Job
@@ -59,7 +59,7 @@ class Journal:
 
     def append(self, result: Result) -> None:
         """Keep one more result. Raises BadInput where it cannot be written."""
-        with _as_bad_input(self._out):
+        with writing(self._out):
             self._end.write(orjson.dumps(result) + b"\n")
 
     def finish(self) -> None:
@@ -68,7 +68,7 @@ class Journal:
             lines.readline()
             shutil.copyfileobj(lines, results)
         self._end.close()
-        with _as_bad_input(self._out):
+        with writing(self._out):
             self.file.unlink()
 
     def close(self) -> None:
@@ -91,12 +91,12 @@ def open_journal(out: Path, made_of: MadeOf, *, restart: bool = False) -> Iterat
     if out.is_dir():
         raise BadInput(f"{out}: is a folder; name a file")
     lock = InterProcessLock(_beside(out, "lock"))
-    with _as_bad_input(out):
+    with writing(out):
         os.stat(out.parent)  # the lock would make it
         if not lock.acquire(blocking=False):
             raise Refused(f"{out}: another evaluation writes it; wait until it finishes, or name another file")
     try:
-        with _as_bad_input(out):
+        with writing(out):
             journal = Journal(out, made_of, restart)
         try:
             yield journal
@@ -137,14 +137,6 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
-
-
-@contextmanager
-def _as_bad_input(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name a file in a folder you can write to") from error
 
 
 def made_of(files: Iterable[Path], trials: int, environment: EvalEnvironment, chosen: Settings) -> dict[str, Any]:

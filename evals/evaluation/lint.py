@@ -14,6 +14,7 @@ from typing import Any, Literal
 import orjson
 
 from errors import BadInput, SendBack
+from evals.atomic_write import reading
 from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.evaluation.scorers import Sides, judge
 from evals.recorded.cases import RecordedException, parse_line, recorded
@@ -191,11 +192,8 @@ def lint(files: Sequence[Path], environment: EvalEnvironment) -> Iterator[Fault]
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with file.open("rb") as lines:
-            yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a file of recorded exceptions") from error
+    with reading(file, "give a file of recorded exceptions"), file.open("rb") as lines:
+        yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 def _remarks(case: RecordedException, evaluation: Evaluation) -> Iterator[Remark]:

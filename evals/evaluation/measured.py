@@ -6,7 +6,8 @@ from math import comb
 from typing import Literal, get_args
 
 from errors import BadInput
-from evals.evaluation.comparison import NOISE, by_case, chance, common, differences
+from evals.evaluation.answers import differences
+from evals.evaluation.comparison import NOISE, by_case, chance, common
 from evals.evaluation.scorers import SCORERS, Scorer
 from evals.evaluation.store import EvaluationCase
 from evals.intervals import Cluster, Interval, of_difference, of_mean, of_paired_share, of_share
@@ -122,7 +123,7 @@ def unsteady(cases: Sequence[EvaluationCase]) -> dict[str, tuple[int, int]]:
     """Cases that were not answered alike each time: id -> (exact, trials)."""
     found = {}
     for case_id, trials in by_case(cases).items():
-        if any(differences(trials[0], other) for other in trials[1:]):
+        if any(differences(trials[0].result, other.result) for other in trials[1:]):
             found[case_id] = sum(bool(case.figures.get("exact")) for case in trials), len(trials)
     return found
 

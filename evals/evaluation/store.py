@@ -18,7 +18,8 @@ import orjson
 from pydantic import TypeAdapter
 
 from errors import BadInput
-from evals.atomic_write import atomic_write
+from evals.atomic_write import atomic_write, reading
+from evals.evaluation.answers import CaseAnswer
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{4}")
 _LAST = re.compile(r"last(?:~([0-9]{1,6}))?")
@@ -57,34 +58,6 @@ class EvaluationRun:
     counting: Mapping[str, Sequence[str]]
     #: how often each case was run: `cases` counts every time
     trials: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanStep:
-    """An action of a plan; `tier` is empty in what was expected."""
-
-    name: str
-    args: Mapping[str, Any]
-    tier: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CaseAnswer:
-    """What was expected of a case, or what came out."""
-
-    verdict: str
-    actions: Sequence[PlanStep]
-    #: ids of clauses
-    cite: Sequence[str]
-    #: who approves it
-    role: str
-    four_eyes: bool
-    #: of what was expected: pairs of places of its actions, of which the first comes before the second
-    before: Sequence[tuple[int, int]] = ()
-    #: of what came out
-    money_at_stake_cents: int | None = None
-    #: of what came out, from 0 to 1
-    confidence: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +166,9 @@ def write_kept(file: Path, run: EvaluationRun, cases: Iterable[EvaluationCase]) 
 def open_kept(file: Path) -> StoredEvaluation:
     """A kept run with its cases. Raises BadInput where it cannot be read; a broken line is left out, and said."""
     try:
-        first, *rest = file.read_bytes().splitlines()
+        with reading(file, "give a saved run"):
+            first, *rest = file.read_bytes().splitlines()
         run = _run(first)
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a saved run") from error
     except ValueError as error:
         raise BadInput(f"{file}: is not a saved run; give one of those the dashboard lists under Evaluations") from error
     cases, broken = read_lines(rest, record_reader(EvaluationCase))

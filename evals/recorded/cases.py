@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from errors import BadInput
+from evals.atomic_write import reading, writing
 from graphs.events import event_of_trigger
 from ledger.canonical import storable
 from ledger.records import Event
@@ -52,18 +53,13 @@ def read_objects(
     file: Path, hint: str = "give a file of recorded exceptions", *, one: bool = False
 ) -> Iterator[tuple[dict[str, Any], str]]:
     """The JSON objects of a file, one a line (or the whole is `one`), each with where it stands. Raises BadInput."""
-    try:
-        with file.open("rb") as opened:
-            read = opened.read if one else opened.readline
-            number = 0
-            # never more than a line may have: a device has no end
-            while line := read(MAX_LINE_BYTES + 1):
-                number += 1
-                if line.strip():
-                    where = f"{file}, line {number}"
-                    yield parse_line(line, where), where
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); {hint}") from error
+    with reading(file, hint), file.open("rb") as opened:
+        read = opened.read if one else opened.readline
+        # never more than a line may have: a device has no end
+        for number, line in enumerate(iter(lambda: read(MAX_LINE_BYTES + 1), b""), start=1):
+            if line.strip():
+                where = f"{file}, line {number}"
+                yield parse_line(line, where), where
 
 
 def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedException]:
@@ -137,28 +133,22 @@ def add_case(file: Path, case_id: str, line: bytes) -> bool:
 
     Raises BadInput where the case is in it with other content, others can read the file, or it cannot be written.
     """
-    try:
-        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE), "r+b") as dataset:
-            if sys.platform != "win32":
-                import fcntl  # Windows has neither this nor modes
+    with writing(file), os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, _MODE), "r+b") as dataset:
+        if sys.platform != "win32":
+            import fcntl  # Windows has neither this nor modes
 
-                fcntl.flock(dataset, fcntl.LOCK_EX)  # who adds at the same moment waits until the file is closed
-                if os.fstat(dataset.fileno()).st_mode & 0o077:
-                    raise BadInput(
-                        f"{file}: others can read it, and the case holds customers' records; name a file of your own (mode 600)"
-                    )
-            ends = b"\n"
-            for number, known in enumerate(dataset, start=1):
-                ends = known[-1:]
-                if known.rstrip(b"\n") == line.rstrip(b"\n"):
-                    return False
-                if known.strip() and parse_line(known, f"{file}, line {number}").get("case_id") == case_id:
-                    raise BadInput(
-                        f"{file}, line {number}: the case {case_id} is already there with other content; name another file"
-                    )
-            dataset.write((b"" if ends == b"\n" else b"\n") + line)
-            dataset.flush()
-            os.fsync(dataset.fileno())
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be written ({error.strerror}); name a file in a folder you can write to") from error
+            fcntl.flock(dataset, fcntl.LOCK_EX)  # who adds at the same moment waits until the file is closed
+            if os.fstat(dataset.fileno()).st_mode & 0o077:
+                own = "name a file of your own (mode 600)"
+                raise BadInput(f"{file}: others can read it, and the case holds customers' records; {own}")
+        ends = b"\n"
+        for number, known in enumerate(dataset, start=1):
+            ends, where = known[-1:], f"{file}, line {number}"
+            if known.rstrip(b"\n") == line.rstrip(b"\n"):
+                return False
+            if known.strip() and parse_line(known, where).get("case_id") == case_id:
+                raise BadInput(f"{where}: the case {case_id} is already there with other content; name another file")
+        dataset.write((b"" if ends == b"\n" else b"\n") + line)
+        dataset.flush()
+        os.fsync(dataset.fileno())
     return True

@@ -10,7 +10,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from evals.evaluation.store import CaseAnswer, PlanStep
+from evals.evaluation.answers import CaseAnswer, PlanStep
 from rendering import chip, dollars, joined, markup, plain, words
 
 Counting = Mapping[str, Sequence[str]]

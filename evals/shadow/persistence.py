@@ -17,7 +17,9 @@ import orjson
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 
 from errors import BadInput, Refused
-from evals.evaluation.store import CaseAnswer, read_lines, record_reader
+from evals.atomic_write import writing
+from evals.evaluation.answers import CaseAnswer
+from evals.evaluation.store import read_lines, record_reader
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _OWN = 0o600
@@ -118,40 +120,31 @@ class ShadowFile:
 
         Raises Refused where another process does, and BadInput where the name is that of another candidate.
         """
-        try:
+        lock = InterProcessLock(self.path.with_suffix(".lock"))
+        with writing(self.path.parent, "make the folder writable"):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = InterProcessLock(self.path.with_suffix(".lock"))
-            held = lock.acquire(blocking=False)
-        except OSError as error:
-            raise BadInput(f"{self.path.parent} cannot be written ({error.strerror}); make the folder writable") from error
-        if not held:
+            is_held = lock.acquire(blocking=False)
+        if not is_held:
             raise Refused(f"The shadow {self.name} runs already, in another process; stop that one, or give another name.")
         try:
             known = self._mended(shadow)
             if known.shadow.versions != shadow.versions:
-                differing = sorted(
-                    name for name in {*known.shadow.versions, *shadow.versions}
-                    if known.shadow.versions.get(name) != shadow.versions.get(name)
-                )  # fmt: skip
-                raise BadInput(
-                    f"The shadow {self.name} was one of other versions ({', '.join(differing)}); give this one another name."
-                )
+                before, now = known.shadow.versions, shadow.versions
+                other = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
+                raise BadInput(f"The shadow {self.name} was one of other versions ({other}); give this one another name.")
             yield ShadowWriter(self.path, known)
         finally:
             lock.release()
 
     def _mended(self, shadow: ShadowOf) -> StoredShadow:
         """What is there; a line that was torn when its process ended is dropped, and a file that has none begun."""
-        try:
-            with os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWN), "r+b") as file:
-                lines = file.read()
-                whole = lines.rfind(b"\n") + 1
-                file.truncate(whole)
-                if whole == 0:
-                    file.seek(0)
-                    file.write(orjson.dumps(shadow) + b"\n")
-        except OSError as error:
-            raise BadInput(f"{self.path} cannot be written ({error.strerror}); make room, or make it writable") from error
+        made = os.O_RDWR | os.O_CREAT
+        with writing(self.path, "make room, or make it writable"), os.fdopen(os.open(self.path, made, _OWN), "r+b") as file:
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+            if whole == 0:
+                file.seek(0)
+                file.write(orjson.dumps(shadow) + b"\n")
         return self.read()
 
 
@@ -164,13 +157,11 @@ class ShadowWriter:
 
     def add(self, run: ShadowRun) -> None:
         """Keep a run. Raises BadInput where the file cannot be written."""
-        try:
-            with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND), "ab") as file:
-                file.write(orjson.dumps(run) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise BadInput(
-                f"{self._path} cannot be written ({error.strerror}); make room, then start the shadow again"
-            ) from error
+        with (
+            writing(self._path, "make room, then start the shadow again"),
+            os.fdopen(os.open(self._path, os.O_WRONLY | os.O_APPEND), "ab") as file,
+        ):
+            file.write(orjson.dumps(run) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
         self.known.add(run.run_id)

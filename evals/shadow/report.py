@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 import orjson
 
-from evals.evaluation.store import CaseAnswer
+from evals.evaluation.answers import CaseAnswer, differences
 from evals.intervals import of_count
 from evals.recorded.recording import looks_behind
 from evals.shadow.persistence import ShadowFile, ShadowOf, ShadowRun
-from evals.shadow.running import answer_of
+from evals.shadow.running import counted_answer
+from graphs.candidate import named_changes
 from ledger.authorization import steps_left_out
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal
@@ -39,38 +40,74 @@ COMPARED: tuple[AnswerComparison, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class ShadowedRun:
-    """A run: what the live version proposed, what people made of it, and what the shadow says."""
+    """A run of a shadow beside what the live version proposed, and what people made of it."""
 
-    run_id: str
-    mission: str
-    event: str
-    subject: str
-    evidence: Literal["now", "then"]
-    #: tools that answered the shadow otherwise than the live version
-    moved: Sequence[str]
+    run: ShadowRun
     decided: Decided
     #: whether the live version has looked again since its look that the shadow is set beside
     looked_again: bool
-    #: the shadow's answer, against the first live proposal of that look
-    with_live: AnswerComparison
-    #: against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided
-    with_people: AnswerComparison | None
-    shadow: CaseAnswer | None
+    #: the first live proposal of that look
     live: CaseAnswer
     #: the plan that people let happen, or rejected; where nobody has decided, what was proposed
     last: CaseAnswer
-    #: of the shadow: how its run ended, and why where it got stuck or a step failed
-    outcome: str
-    failed: str
+
+    @property
+    def with_live(self) -> AnswerComparison:
+        """The shadow's answer against that of the live version."""
+        return _compared(self.run.answer, self.live)
+
+    @property
+    def with_people(self) -> AnswerComparison | None:
+        """Against what was decided: the plan that was approved or rejected, the escalation; None where nobody has decided."""
+        return None if self.decided == "undecided" else _compared(self.run.answer, self.last)
 
     @property
     def moved_cents(self) -> int:
         """How much more money the shadow's plan would put at stake than what was decided, or else proposed."""
-        mine = self.shadow.money_at_stake_cents if self.shadow else 0
+        mine = self.run.answer.money_at_stake_cents if self.run.answer else 0
         return (mine or 0) - (self.last.money_at_stake_cents or 0)
 
+    @property
+    def failed(self) -> str:
+        """Why the shadow's run got stuck, or which step would fail and why; empty where neither is so."""
+        steps = [f"{step.action}: {step.error}" for step in self.run.steps if step.status == "failed"]
+        return self.run.error or "; ".join(steps)
 
-def row_of(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> ShadowedRun | None:
+    @property
+    def differing(self) -> list[str]:
+        """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
+        if self.run.answer is None:
+            return [self.failed]
+        mine, other = (Counter(step.action for step in answer.actions) for answer in (self.run.answer, self.last))
+        return [f"{sign}{_said(*one)}" for sign, more in (("+", mine - other), ("-", other - mine)) for one in more.elements()]
+
+    def row(self) -> dict[str, Any]:
+        """For a table; money in cents."""
+        answer = self.run.answer
+        return {
+            "run": self.run.run_id,
+            "mission": self.run.mission,
+            "event": self.run.event,
+            "subject": self.run.subject,
+            "decided": self.decided,
+            "with_live": self.with_live,
+            "with_people": self.with_people,
+            "verdict_live": self.live.verdict,
+            "verdict_decided": self.last.verdict,
+            "verdict_shadow": answer.verdict if answer else None,
+            "differs": " ".join(self.differing),
+            "money_at_stake_decided_cents": self.last.money_at_stake_cents,
+            "money_at_stake_shadow_cents": answer.money_at_stake_cents if answer else None,
+            "moved_cents": self.moved_cents,
+            "evidence": self.run.evidence,
+            "answered_otherwise": ", ".join(self.run.moved),
+            "looked_again": self.looked_again,
+            "outcome_shadow": self.run.outcome,
+            "failed": self.failed,
+        }
+
+
+def beside_live(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> ShadowedRun | None:
     """The run as it stands by now; None where the live version has proposed nothing."""
     # to take steps back is no answer to the exception
     proposals = [one for one in ledger.proposals(run.run_id) if not one.undoes]
@@ -78,16 +115,11 @@ def row_of(run: ShadowRun, ledger: Ledger, catalogue: Catalogue) -> ShadowedRun 
         return None
     decisions, looks = ledger.decisions(run.run_id), looks_behind(ledger, run.run_id)
     beside = [one for one in proposals if looks.get(one.proposal_id, 1) == run.look]
-    live = answer_of((beside or proposals)[0], catalogue)
+    live = counted_answer((beside or proposals)[0], catalogue)
     decided, standing = _decided(proposals, decisions)
-    last = answer_of(standing, catalogue, steps_left_out(standing, decisions)) if standing else live
-    steps = [f"{step.action}: {step.error}" for step in run.steps if step.status == "failed"]
-    return ShadowedRun(
-        run_id=run.run_id, mission=run.mission, event=run.event, subject=run.subject, evidence=run.evidence, moved=run.moved,
-        looked_again=(standing or proposals[-1]) not in beside, decided=decided, with_live=_compared(run.answer, live),
-        with_people=_compared(run.answer, last) if standing else None,
-        shadow=run.answer, live=live, last=last, outcome=run.outcome, failed=run.error or "; ".join(steps),
-    )  # fmt: skip
+    last = counted_answer(standing, catalogue, steps_left_out(standing, decisions)) if standing else live
+    looked_again = (standing or proposals[-1]) not in beside
+    return ShadowedRun(run=run, decided=decided, looked_again=looked_again, live=live, last=last)
 
 
 def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> tuple[Decided, Proposal | None]:
@@ -107,27 +139,16 @@ def _decided(proposals: Sequence[Proposal], decisions: Sequence[Decision]) -> tu
 
 
 def _compared(mine: CaseAnswer | None, other: CaseAnswer) -> AnswerComparison:
+    """The order of the actions is not looked at."""
     if mine is None:
         return "no_answer"
-    if mine.verdict != other.verdict:
+    differing = differences(mine, other)
+    if "verdict" in differing:
         escalates: AnswerComparison = "escalates" if mine.verdict == "escalate" else "other_verdict"
         return "does_not_escalate" if other.verdict == "escalate" else escalates
-    if _actions(mine) != _actions(other):
+    if "actions" in differing:
         return "other_actions"
-    return "same" if (mine.role, mine.four_eyes) == (other.role, other.four_eyes) else "other_approval"
-
-
-def _actions(answer: CaseAnswer) -> Counter[tuple[str, bytes]]:
-    return Counter((step.name, orjson.dumps(step.args, option=orjson.OPT_SORT_KEYS)) for step in answer.actions)
-
-
-def differs(row: ShadowedRun) -> list[str]:
-    """What the shadow's plan has and has not, against what was decided or, where nobody has yet, proposed."""
-    if row.shadow is None:
-        return [row.failed]
-    mine, other = _actions(row.shadow), _actions(row.last)
-    more = [f"+{_said(*action)}" for action in (mine - other).elements()]
-    return [*more, *(f"-{_said(*action)}" for action in (other - mine).elements())]
+    return "other_approval" if "approval" in differing else "same"
 
 
 def _said(name: str, args: bytes) -> str:
@@ -191,7 +212,7 @@ class ShadowReport(Displayable):
     @property
     def same_evidence(self) -> Agreement:
         """`people`, of the runs in which the shadow got the answers that the live version got."""
-        same = [row for row in self.runs if not (row.moved or row.looked_again)]
+        same = [row for row in self.runs if not (row.run.moved or row.looked_again)]
         return replace(self, runs=same).people
 
     @property
@@ -223,16 +244,16 @@ class ShadowReport(Displayable):
 
     def missions(self) -> list[dict[str, Any]]:
         """A row a Mission: runs, and agreement with the live version and with people."""
-        named = sorted({row.mission for row in self.runs})
-        parts = [replace(self, runs=[row for row in self.runs if row.mission == name]) for name in named]
-        return [
-            {"mission": name, "runs": len(part.runs), "with_live": part.live.text, "with_people": part.people.text}
-            for name, part in zip(named, parts, strict=True)
-        ]
+        rows = []
+        for mission in sorted({row.run.mission for row in self.runs}):
+            part = replace(self, runs=[row for row in self.runs if row.run.mission == mission])
+            texts = {"with_live": part.live.text, "with_people": part.people.text}
+            rows.append({"mission": mission, "runs": len(part.runs), **texts})
+        return rows
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a run; money in cents."""
-        return [_plain(row) for row in self.runs]
+        return [row.row() for row in self.runs]
 
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
@@ -241,22 +262,21 @@ class ShadowReport(Displayable):
     @property
     def sentences(self) -> list[str]:
         """The report in sentences."""
-        what = " and ".join([*self.shadow.changed, *(f"the pack of {one}" for one in self.shadow.changed_packs)]) or "nothing"
-        now = sum(row.evidence == "now" for row in self.runs)
-        moved = sum(bool(row.moved) for row in self.runs)
-        return [
+        what = named_changes(self.shadow.changed, self.shadow.changed_packs)
+        now = sum(row.run.evidence == "now" for row in self.runs)
+        moved = sum(bool(row.run.moved) for row in self.runs)
+        sentences = [
             f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {self.shadow.since:%Y-%m-%d %H:%M} UTC.",
             f"The shadow proposes the same as the live version: {self.live.text}.",
             f"It proposes what people approved: {self.people.text}; with the same answers of systems: {self.same_evidence.text}.",
             f"It proposes again what people rejected: {self.rejected_again.text}. Undecided so far: {self.undecided:,}.",
             f"{now:,} runs were read from the systems, {moved:,} of all got different answers than the live version.",
             f"{len(self.would_fail):,} runs would get stuck, or a step of them would fail.",
-            *(
-                [f"{self.left_out:,} runs are skipped: their lines cannot be read, or the live version has proposed nothing."]
-                if self.left_out
-                else []
-            ),
         ]
+        if self.left_out:
+            skipped = f"{self.left_out:,} runs are skipped: their lines cannot be read, or the live version has proposed nothing."
+            sentences.append(skipped)
+        return sentences
 
     def parts(self) -> Iterator[Part]:
         """The sentences, who agrees where, and the runs that differ or would fail; `rows` has more of each."""
@@ -270,15 +290,15 @@ class ShadowReport(Displayable):
         if self.disagreements:
             columns = ("run", "subject", "decided", "verdict", "shadow", "moves")
             yield Table(columns, [_differing(row) for row in self.disagreements], right=("moves",), most=_MOST_ROWS)
-            yield from ("\n".join([f"{row.run_id} differs in", *differs(row)]) for row in self.disagreements[:_MOST_ROWS])
+            yield from ("\n".join([f"{row.run.run_id} differs in", *row.differing]) for row in self.disagreements[:_MOST_ROWS])
         if self.would_fail:
-            yield Table(("run", "would fail because"), [(row.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
+            yield Table(("run", "would fail because"), [(row.run.run_id, row.failed) for row in self.would_fail], most=_MOST_ROWS)
 
 
 def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
     kept, catalogue = file.read(), default_catalogue()
-    rows = [row for run in kept.runs if (row := row_of(run, ledger, catalogue))]
+    rows = [row for run in kept.runs if (row := beside_live(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 
 
@@ -287,30 +307,6 @@ def _agreement(rows: Iterable[ShadowedRun], compared: Callable[[ShadowedRun], An
     return Agreement(sum(agrees), len(agrees))
 
 
-def _plain(row: ShadowedRun) -> dict[str, Any]:
-    return {
-        "run": row.run_id,
-        "mission": row.mission,
-        "event": row.event,
-        "subject": row.subject,
-        "decided": row.decided,
-        "with_live": row.with_live,
-        "with_people": row.with_people,
-        "verdict_live": row.live.verdict,
-        "verdict_decided": row.last.verdict,
-        "verdict_shadow": row.shadow.verdict if row.shadow else None,
-        "differs": " ".join(differs(row)),
-        "at_stake_decided_cents": row.last.money_at_stake_cents,
-        "at_stake_shadow_cents": row.shadow.money_at_stake_cents if row.shadow else None,
-        "moved_cents": row.moved_cents,
-        "evidence": row.evidence,
-        "answered_otherwise": ", ".join(row.moved),
-        "looked_again": row.looked_again,
-        "outcome_shadow": row.outcome,
-        "failed": row.failed,
-    }
-
-
 def _differing(row: ShadowedRun) -> tuple[str, ...]:
-    verdict = row.shadow.verdict if row.shadow else "–"
-    return row.run_id, row.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents)
+    verdict = row.run.answer.verdict if row.run.answer else "–"
+    return row.run.run_id, row.run.subject, row.decided, row.last.verdict, verdict, dollars(row.moved_cents)

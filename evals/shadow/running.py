@@ -14,7 +14,7 @@ from typing import Any, Literal
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput, MissionsError, TryAgain
-from evals.evaluation.store import CaseAnswer, PlanStep
+from evals.evaluation.answers import CaseAnswer, PlanStep
 from evals.recorded.recording import looks_behind
 from evals.shadow.persistence import ShadowFile, ShadowRun, ShadowWriter, SimulatedStep
 from evals.shadow.session import Shadow
@@ -52,7 +52,7 @@ class Beside:
 
     def reader(self, systems: Reader) -> Reader:
         """What a shadow reads with: of a run that has had effects, what that had read before stands for what they said."""
-        return AsKept(AsThen(systems, self.facts) if self.late else systems)
+        return AsThen(systems, self.facts if self.late else ())
 
     def moved(self, now: Sequence[Fact]) -> list[str]:
         """The tools that answered the same question otherwise now."""
@@ -66,9 +66,12 @@ class Beside:
 
 
 class AsThen:
-    """A Reader that answers what a run had read before with the answers of then, and reads everything else."""
+    """A Reader that answers what a run had read before with the answers of then, and reads everything else.
 
-    def __init__(self, reader: Reader, facts: Sequence[Fact]) -> None:
+    It tells values as the live ledger keeps them, without what PostgreSQL cannot hold.
+    """
+
+    def __init__(self, reader: Reader, facts: Sequence[Fact] = ()) -> None:
         self._reader = reader
         self._then = {_asked(fact.tool, fact.args): fact for fact in facts if fact.args or fact.status == "ok"}
 
@@ -76,21 +79,11 @@ class AsThen:
         """See Reader."""
         known = [self._then.get(_asked(call.tool, call.args)) for call in calls]
         fresh = iter(self._reader.read_all([call for call, fact in zip(calls, known, strict=True) if fact is None]))
-        return [
-            next(fresh) if fact is None else ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
+        results = [
+            ReadResult(call, fact.status, fact.value, fact.read_at, fact.error) if fact else next(fresh)
             for call, fact in zip(calls, known, strict=True)
         ]
-
-
-class AsKept:
-    """A Reader that tells values as the live ledger keeps them, without what PostgreSQL cannot hold."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        """See Reader."""
-        return [replace(one, value=storable(one.value), error=storable(one.error)) for one in self._reader.read_all(calls)]
+        return [replace(one, value=storable(one.value), error=storable(one.error)) for one in results]
 
 
 def _asked(tool: str, args: object) -> tuple[str, bytes]:
@@ -126,7 +119,7 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
         look=beside.look,
         moved=beside.moved(memory.facts(run.run_id, 1)),
         live_versions=run.versions,
-        answer=answer_of(proposals[0], shadow.catalogue) if proposals else None,
+        answer=counted_answer(proposals[0], shadow.catalogue) if proposals else None,
         looks=_looks(memory, run.run_id),
         proposals=len(proposals),
         outcome=after.outcome or "stuck",
@@ -136,7 +129,7 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
     )
 
 
-def answer_of(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> CaseAnswer:
+def counted_answer(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> CaseAnswer:
     """A proposal as an answer, without the steps that were left out (from 0); of each action the arguments that count."""
     plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
     return CaseAnswer(

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rendering import Displayable, Part, Table, approver, dollars, frame, table, words
+from evals.evaluation.answers import CaseAnswer, differences
+from graphs.candidate import named_changes
+from ledger.records import ROLES
+from rendering import Displayable, Part, Table, dollars, frame, table, words
 
 #: Called with how many cases are replayed, and of how many.
 OnProgress = Callable[[int, int], None]
@@ -22,25 +25,28 @@ Way = Literal["now_escalated", "no_longer_escalated", "other_verdict", "other_ac
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ReplayedAnswer(CaseAnswer):
     """What a Mission proposes for a recorded exception."""
 
-    verdict: str
-    #: in the order of execution
-    actions: Sequence[Mapping[str, Any]]
-    cites: Sequence[str]
-    #: the least role that may approve; "none": it runs without a person
-    role: str
-    four_eyes: bool
     #: what decides about the approval, in cents
-    at_stake_cents: int
+    money_at_stake_cents: int
     #: refund, capture, release, payment, or an action with an amount of its own (offer_credit) -> sum of the plan, in cents
     money_cents: Mapping[str, int]
 
-    @property
-    def approval(self) -> str:
-        """Who must approve, in words: reviewer, 2 × finance, nobody."""
-        return approver(self.role, self.four_eyes)
+
+def way(before: CaseAnswer, after: CaseAnswer) -> Way | None:
+    """What became of a case; None where the answer stayed the same in what counts."""
+    differing = differences(before, after)
+    if "verdict" in differing:
+        if "escalate" in (before.verdict, after.verdict):
+            return "now_escalated" if after.verdict == "escalate" else "no_longer_escalated"
+        return "other_verdict"
+    if "actions" in differing or "order" in differing:
+        return "other_actions"
+    if "approval" in differing:
+        was, now = ((ROLES.index(answer.role), answer.four_eyes) for answer in (before, after))
+        return "more_approval" if now > was else "less_approval"
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +58,29 @@ class Flip:
     event: str
     subject: str
     way: Way
-    before: Answer
-    after: Answer
+    before: ReplayedAnswer
+    after: ReplayedAnswer
     #: what of the change can have made it, clauses and the pack: one where it is certain, none where it cannot be
     because_of: Sequence[str]
 
     @property
     def moved_cents(self) -> int:
         """By how much the money at stake changes."""
-        return self.after.at_stake_cents - self.before.at_stake_cents
+        return self.after.money_at_stake_cents - self.before.money_at_stake_cents
+
+    @property
+    def verdicts(self) -> str:
+        """The verdict in words, or both where they differ."""
+        return _both(words(self.before.verdict), words(self.after.verdict))
+
+    @property
+    def approvals(self) -> str:
+        """Who must approve, or both where they differ."""
+        return _both(self.before.approval, self.after.approval)
+
+
+def _both(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +105,8 @@ class WhatIf(Displayable):
     money_before_cents: Mapping[str, int]
     money_after_cents: Mapping[str, int]
     #: sums of what is at stake, case by case
-    at_stake_before_cents: int
-    at_stake_after_cents: int
+    money_at_stake_before_cents: int
+    money_at_stake_after_cents: int
     #: cases whose verdict is to escalate
     escalated_before: int
     escalated_after: int
@@ -98,6 +118,11 @@ class WhatIf(Displayable):
     def ways(self) -> Mapping[Way, int]:
         """How many cases flip which way, most first."""
         return dict(Counter(flip.way for flip in self.flips).most_common())
+
+    @property
+    def moved_cents(self) -> int:
+        """By how much the money at stake changes over all cases."""
+        return self.money_at_stake_after_cents - self.money_at_stake_before_cents
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a flip, for a table or `pandas.DataFrame`: money in cents."""
@@ -114,8 +139,8 @@ class WhatIf(Displayable):
                 "actions_after": len(flip.after.actions),
                 "approval_before": flip.before.approval,
                 "approval_after": flip.after.approval,
-                "at_stake_before_cents": flip.before.at_stake_cents,
-                "at_stake_after_cents": flip.after.at_stake_cents,
+                "money_at_stake_before_cents": flip.before.money_at_stake_cents,
+                "money_at_stake_after_cents": flip.after.money_at_stake_cents,
                 "because_of": ", ".join(flip.because_of),
             }
             for flip in self.flips
@@ -130,13 +155,11 @@ class WhatIf(Displayable):
     @property
     def sentence(self) -> str:
         """What would be otherwise, in one sentence."""
-        what = " and ".join([*self.changed, *(f"the pack of {mission}" for mission in self.changed_packs)]) or "nothing"
         ways = ", ".join(f"{count:,} {words(way)}" for way, count in self.ways.items())
-        moved = self.at_stake_after_cents - self.at_stake_before_cents
         return (
-            f"With {what} changed, {len(self.flips):,} of {self.cases:,} recorded exceptions would get a different answer"
-            f"{f' ({ways})' if ways else ''}; {dollars(moved)} more at stake over all of them, "
-            f"{self.escalated_before:,} → {self.escalated_after:,} escalated."
+            f"With {named_changes(self.changed, self.changed_packs)} changed, {len(self.flips):,} of {self.cases:,} recorded "
+            f"exceptions would get a different answer{f' ({ways})' if ways else ''}; {dollars(self.moved_cents)} more at stake "
+            f"over all of them, {self.escalated_before:,} → {self.escalated_after:,} escalated."
         )
 
     def frame(self) -> Any:
@@ -147,15 +170,13 @@ class WhatIf(Displayable):
         """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
         yield self.sentence
         if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
-            columns = ("before_cents", "after_cents", "moved_cents")
-            money = [(row["kind"], *(dollars(row[name]) for name in columns)) for row in kinds]
+            money = [(row["kind"], *map(dollars, list(row.values())[1:])) for row in kinds]
             yield Table(("money that plans move", "now", "then", "moves"), money, right=("now", "then", "moves"))
         if self.flips:
             moved = {way: sum(flip.moved_cents for flip in self.flips if flip.way == way) for way in self.ways}
             ways = [(words(way), f"{count:,}", dollars(moved[way])) for way, count in self.ways.items()]
             yield Table(("what becomes of them", "cases", "at stake moves"), ways, right=("cases", "at stake moves"))
-            places = list(self.ways)
-            flips = [_row(flip) for flip in sorted(self.flips, key=lambda flip: places.index(flip.way))]
+            flips = [_row(flip) for way in self.ways for flip in self.flips if flip.way == way]
             yield Table(("case", "subject", "verdict", "approval", "at stake", "because of"), flips, most=_MOST_ROWS)
         if self.broken:
             broken = [(one.case_id, one.mission, one.error) for one in self.broken]
@@ -163,14 +184,8 @@ class WhatIf(Displayable):
 
 
 def _row(flip: Flip) -> tuple[str, ...]:
-    before, after = flip.before, flip.after
-    verdict, approval = _both(words(before.verdict), words(after.verdict)), _both(before.approval, after.approval)
-    at_stake = _both(dollars(before.at_stake_cents), dollars(after.at_stake_cents))
-    return flip.case_id, flip.subject, verdict, approval, at_stake, ", ".join(flip.because_of)
-
-
-def _both(before: str, after: str) -> str:
-    return before if before == after else f"{before} → {after}"
+    at_stake = _both(dollars(flip.before.money_at_stake_cents), dollars(flip.after.money_at_stake_cents))
+    return flip.case_id, flip.subject, flip.verdicts, flip.approvals, at_stake, ", ".join(flip.because_of)
 
 
 @dataclass(frozen=True)
@@ -200,8 +215,8 @@ class Sweep(Displayable):
                 "no_longer_escalated": point.found.ways.get("no_longer_escalated", 0),
                 "now_escalated": point.found.ways.get("now_escalated", 0),
                 "escalated": point.found.escalated_after,
-                "at_stake_cents": point.found.at_stake_after_cents,
-                "moved_cents": point.found.at_stake_after_cents - point.found.at_stake_before_cents,
+                "money_at_stake_cents": point.found.money_at_stake_after_cents,
+                "moved_cents": point.found.moved_cents,
                 "broken": len(point.found.broken),
             }
             for point in self.points

@@ -21,13 +21,13 @@ from threading import Lock
 from typing import Any
 
 from errors import BadInput
-from evals.recorded.cases import RecordedException, recorded_files
-from evals.what_if.answer import Answer, Broken, Flip, OnProgress, Point, Sweep, Way, WhatIf
+from evals.evaluation.answers import CaseAnswer
+from evals.recorded.cases import recorded_files
+from evals.what_if.answer import Broken, Flip, OnProgress, Point, ReplayedAnswer, Sweep, WhatIf, way
 from evals.what_if.replaying import Answers, OnDone, Recordings, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
-from ledger.records import ROLES
 from nodes.pack import Pack
 from settings import Settings, settings
 from systems.catalogue import Catalogue, default_catalogue
@@ -122,22 +122,34 @@ class _ReplaySetup:
 
     def compare(self, before: Answers, candidate: Candidate, on_done: OnDone, begun: float) -> WhatIf:
         after = self.answers(candidate, on_done)
-        clauses = differing_clauses(self.present.policies, candidate.policies)
-        packs = differing_packs(self.present.packs, candidate.packs)
-        recorded = self.recordings.cases
-        flips = [_flip(case, before, after, clauses, packs, candidate.packs) for case in recorded]
-        answered = [(b, a) for case in recorded if (b := _of(before, case)) and (a := _of(after, case))]
-        olds, news = [b for b, _ in answered], [a for _, a in answered]
+        changed = differing_clauses(self.present.policies, candidate.policies)
+        changed_packs = differing_packs(self.present.packs, candidate.packs)
+        answered, broken, flips = list[tuple[ReplayedAnswer, ReplayedAnswer]](), list[Broken](), list[Flip]()
+        for case in self.recordings.cases:
+            was, now, event = before[case.case_id], after[case.case_id], case.event
+            if isinstance(now, Broken):
+                broken.append(now)
+            elif isinstance(was, ReplayedAnswer):
+                answered.append((was, now))
+                if flipped := way(was, now):
+                    because = _because(changed, was, now, candidate.packs[event.mission].of(event.name))
+                    if event.mission in changed_packs:
+                        because.append("the pack")
+                    flips.append(
+                        Flip(case_id=case.case_id, mission=event.mission, event=event.name, subject=event.subject, way=flipped,
+                             before=was, after=now, because_of=because)
+                    )  # fmt: skip
+        olds, news = [was for was, _ in answered], [now for _, now in answered]
         return WhatIf(
-            changed=clauses,
-            changed_packs=packs,
-            cases=len(recorded),
-            flips=[flip for flip in flips if flip is not None],
-            broken=[one for case in recorded if isinstance(one := after[case.case_id], Broken)],
+            changed=changed,
+            changed_packs=changed_packs,
+            cases=len(self.recordings.cases),
+            flips=flips,
+            broken=broken,
             money_before_cents=_sums(olds),
             money_after_cents=_sums(news),
-            at_stake_before_cents=sum(one.at_stake_cents for one in olds),
-            at_stake_after_cents=sum(one.at_stake_cents for one in news),
+            money_at_stake_before_cents=sum(one.money_at_stake_cents for one in olds),
+            money_at_stake_after_cents=sum(one.money_at_stake_cents for one in news),
             escalated_before=sum(one.verdict == "escalate" for one in olds),
             escalated_after=sum(one.verdict == "escalate" for one in news),
             seconds=time.perf_counter() - begun,
@@ -156,11 +168,6 @@ def _progress(on_progress: OnProgress | None, total: int) -> Callable[[int], Non
     return on_done
 
 
-def _of(answers: Answers, case: RecordedException) -> Answer | None:
-    answer = answers[case.case_id]
-    return answer if isinstance(answer, Answer) else None
-
-
 def _present(book: PolicyBook, path: str) -> Any:
     """The value that a path leads to now; None where it leads to none, as that of a tier."""
     clause, _, way = path.partition(".")
@@ -172,52 +179,14 @@ def _present(book: PolicyBook, path: str) -> Any:
     return None
 
 
-def _flip(
-    case: RecordedException,
-    before: Answers,
-    after: Answers,
-    clauses: Sequence[str],
-    packs: Sequence[str],
-    candidates: Mapping[str, Pack],
-) -> Flip | None:
-    was, now, event = _of(before, case), _of(after, case), case.event
-    way = was and now and _way(was, now)
-    if was is None or now is None or not way:
-        return None
-    because = _because(clauses, was, now, candidates[event.mission].of(event.name))
-    return Flip(
-        case_id=case.case_id,
-        mission=event.mission,
-        event=event.name,
-        subject=event.subject,
-        way=way,
-        before=was,
-        after=now,
-        because_of=[*because, *(["the pack"] if event.mission in packs else [])],
-    )
-
-
-def _way(was: Answer, now: Answer) -> Way | None:
-    if was.verdict != now.verdict:
-        if "escalate" in (was.verdict, now.verdict):
-            return "now_escalated" if now.verdict == "escalate" else "no_longer_escalated"
-        return "other_verdict"
-    if was.actions != now.actions:
-        return "other_actions"
-    ranks = [(ROLES.index(answer.role), answer.four_eyes) for answer in (was, now)]
-    if ranks[0] != ranks[1]:
-        return "more_approval" if ranks[1] > ranks[0] else "less_approval"
-    return None
-
-
-def _because(changed: Sequence[str], was: Answer, now: Answer, pack: Pack) -> list[str]:
+def _because(changed: Sequence[str], was: CaseAnswer, now: CaseAnswer, pack: Pack) -> list[str]:
     """Of the changed clauses those that this pack works with; of these, where there are any, those that are cited."""
     at_work = [clause for clause in changed if clause in {*pack.clauses, *pack.rules}]
-    cited = [clause for clause in at_work if clause in {*was.cites, *now.cites}]
+    cited = [clause for clause in at_work if clause in {*was.cite, *now.cite}]
     return cited or at_work
 
 
-def _sums(answers: Sequence[Answer]) -> dict[str, int]:
+def _sums(answers: Sequence[ReplayedAnswer]) -> dict[str, int]:
     sums = Counter[str]()
     for answer in answers:
         sums.update(answer.money_cents)

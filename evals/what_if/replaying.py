@@ -16,10 +16,11 @@ from typing import Any
 
 import orjson
 
+from evals.evaluation.answers import answer_of
 from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.evaluation.jobs import read_unique
 from evals.recorded.cases import RecordedException
-from evals.what_if.answer import Answer, Broken
+from evals.what_if.answer import Broken, ReplayedAnswer
 from graphs.candidate import Candidate
 from knowledge_index.embeddings import MiniLM, RememberedVectors
 from knowledge_index.index import KnowledgeIndex
@@ -33,7 +34,7 @@ from systems.catalogue import Catalogue
 MOST_REMEMBERED, LEAST_REPLAYS = 50_000, 10
 
 #: case id -> what came out
-Answers = Mapping[str, Answer | Broken]
+Answers = Mapping[str, ReplayedAnswer | Broken]
 OnDone = Callable[[int], None]
 _remembered: OrderedDict[str, Answers] = OrderedDict()
 
@@ -60,7 +61,7 @@ class Recordings:
 
 def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, chosen: Settings, on_done: OnDone) -> Answers:
     """What a candidate answers to each case; `on_done` hears of so many cases that are done."""
-    answers: dict[str, Answer | Broken] = {}
+    answers: dict[str, ReplayedAnswer | Broken] = {}
     fresh: dict[str, str] = {}
     for mission in recordings.digests:
         key = _key(recordings, candidate, mission, catalogue, chosen)
@@ -128,7 +129,7 @@ def _collector_as_before() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _answer(evaluation: Evaluation, case: RecordedException) -> Answer | Broken:
+def _answer(evaluation: Evaluation, case: RecordedException) -> ReplayedAnswer | Broken:
     event = case.event
     if event.name not in evaluation.environment.packs[event.mission].trigger.events:
         return Broken(case_id=case.case_id, mission=event.mission, error=f"{event.mission} has no event {event.name} any more")
@@ -136,15 +137,7 @@ def _answer(evaluation: Evaluation, case: RecordedException) -> Answer | Broken:
         result = evaluation.run(case)
     except Exception as error:  # what a change breaks is what is asked for
         return Broken(case_id=case.case_id, mission=event.mission, error=f"{type(error).__name__}: {error}"[:300])
-    return Answer(
-        verdict=result["verdict"],
-        actions=result["actions"],
-        cites=result["cite"],
-        role=result["approval"]["role"],
-        four_eyes=result["approval"]["four_eyes"],
-        at_stake_cents=result["money_at_stake_cents"],
-        money_cents=_money(case, result["actions"], evaluation.environment),
-    )
+    return ReplayedAnswer(**vars(answer_of(result)), money_cents=_money(case, result["actions"], evaluation.environment))
 
 
 def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared: EvalEnvironment) -> dict[str, int]:

@@ -171,7 +171,7 @@ def test_followed_runs_are_kept_once_and_compared_with_what_people_decide(
     assert company.approve(runs[1]).outcome == "executed"
     company.decide(runs[2], "reject", "finn")
     found = report(file, company.ledger)
-    assert {row.run_id: row.decided for row in found.runs} == dict(
+    assert {row.run.run_id: row.decided for row in found.runs} == dict(
         zip([run.run_id for run in runs], ["automatic", "approved", "rejected", "escalated"], strict=True)
     )
     assert (found.live.hits, found.live.of) == (3, 4)

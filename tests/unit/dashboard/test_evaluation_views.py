@@ -8,8 +8,9 @@ import pytest
 from dashboard import evaluation as evaluations
 from dashboard.evaluation import as_csv
 from dashboard.pages.evaluations import over_time
+from evals.evaluation.answers import PlanStep
 from evals.evaluation.comparison import compare
-from evals.evaluation.store import ALL, PlanStep
+from evals.evaluation.store import ALL
 from evals.reports.side_by_side import side_by_side
 from rendering import share
 from tests.evaluation_examples import HOSTILE, RIGHT, a_case, a_run, answer

@@ -8,8 +8,9 @@ import pytest
 from dashboard import policy_drafts as drafts
 from dashboard import what_if
 from dashboard.pages import knowledge
+from evals.evaluation.answers import PlanStep
 from evals.evaluation.environment import EvalEnvironment
-from evals.what_if.answer import Answer, Broken, Flip, WhatIf
+from evals.what_if.answer import Broken, Flip, ReplayedAnswer, WhatIf
 from knowledge_index.drafting import Edit, PolicyDifference, newest, redrafted, with_draft
 from knowledge_index.index import Hit
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
@@ -37,14 +38,15 @@ def book() -> PolicyBook:
     )
 
 
-def answer(verdict: str = "fulfil", role: str = "reviewer", stake: int = 0, **args: Any) -> Answer:
-    actions = [{"name": REFUND_CHARGE, "args": args}] if args else []
-    return Answer(
-        verdict=verdict, actions=actions, cites=(), role=role, four_eyes=role == "finance", at_stake_cents=stake, money_cents={}
-    )
+def answer(verdict: str = "fulfil", role: str = "reviewer", stake: int = 0, **args: Any) -> ReplayedAnswer:
+    actions = [PlanStep(name=REFUND_CHARGE, args=args)] if args else []
+    return ReplayedAnswer(
+        verdict=verdict, actions=actions, cite=(), role=role, four_eyes=role == "finance", money_at_stake_cents=stake,
+        money_cents={},
+    )  # fmt: skip
 
 
-def flip(before: Answer, after: Answer) -> Flip:
+def flip(before: ReplayedAnswer, after: ReplayedAnswer) -> Flip:
     return Flip(
         case_id="c-1", mission="order_exception", event="order.x", subject=HOSTILE, way="other_verdict", before=before,
         after=after, because_of=["FRD-2"],
@@ -56,7 +58,7 @@ def found(*flips: Flip, broken: int = 0) -> WhatIf:
         changed=["FRD-2"], cases=520, flips=flips,
         broken=[Broken(case_id=f"b-{n}", mission="order_exception", error=HOSTILE) for n in range(broken)],
         money_before_cents={"refund": 100, "capture": 5}, money_after_cents={"refund": 50, "capture": 5},
-        at_stake_before_cents=100_00, at_stake_after_cents=150_50, escalated_before=9, escalated_after=7, seconds=1.0,
+        money_at_stake_before_cents=100_00, money_at_stake_after_cents=150_50, escalated_before=9, escalated_after=7, seconds=1.0,
     )  # fmt: skip
 
 

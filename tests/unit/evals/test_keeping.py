@@ -8,8 +8,7 @@ import pytest
 
 from evals.evaluation import persistence
 from evals.evaluation.environment import EvalEnvironment
-from evals.evaluation.persistence import case_of, run_of
-from evals.evaluation.scorers import judge
+from evals.evaluation.persistence import judged_case, run_of
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationStore
 from evals.recorded.cases import recorded
 from tests.actions import RELEASE_PAYMENT_HOLD
@@ -19,9 +18,7 @@ PHRASINGS = Path(__file__).parents[3] / "knowledge_index" / "phrasings"
 
 
 def kept(raw: dict[str, Any], lab: EvalEnvironment) -> EvaluationCase:
-    found = result(raw)
-    expected = raw.get("expected")
-    return case_of(recorded(raw, lab.packs, "test"), found, judge(expected, found, lab.catalogue) if expected else None)
+    return judged_case(recorded(raw, lab.packs, "test"), result(raw), lab.catalogue)
 
 
 def test_a_kept_run_has_the_figures_of_each_mission_and_of_all(lab: EvalEnvironment, tmp_path: Path) -> None:

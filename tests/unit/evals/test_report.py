@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from errors import BadInput
-from evals.evaluation.store import CaseFile, EvaluationStore, PlanStep, StoredEvaluation
+from evals.evaluation.answers import PlanStep
+from evals.evaluation.store import CaseFile, EvaluationStore, StoredEvaluation
 from evals.reports.charts import confidences, latencies, reliability, strip
 from evals.reports.page import compared_fragment, page, run_fragment
 from evals.reports.runs import OpenRun, open_run

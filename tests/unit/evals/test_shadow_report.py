@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from errors import BadInput
-from evals.evaluation.store import CaseAnswer, PlanStep
+from evals.evaluation.answers import CaseAnswer, PlanStep
 from evals.shadow.persistence import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.report import ShadowedRun, report
-from evals.shadow.running import AsKept, AsThen, Beside
+from evals.shadow.running import AsThen, Beside
 from evals.shadow.session import live_url
 from ledger.memory import MemoryLedger
 from settings import Settings
@@ -128,7 +128,7 @@ class Telling:
 @pytest.mark.parametrize("hostile", ["\ud800", "a\x00", 2**70, float("nan")])
 def test_whatever_a_system_tells_can_be_compared_with_what_the_ledger_keeps(hostile: Any) -> None:
     call = Call("oms.get_order", {"order_id": hostile})
-    (told,) = AsKept(Telling({"note": hostile})).read_all([call])
+    (told,) = AsThen(Telling({"note": hostile})).read_all([call])
     fact = a_fact(args=call.args, value=told.value)
     assert Beside(1, [fact], late=True).moved([fact]) == []
     (again,) = AsThen(Telling("now"), [fact]).read_all([call])

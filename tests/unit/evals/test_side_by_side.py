@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.evaluation.store import PlanStep
+from evals.evaluation.answers import PlanStep
 from evals.reports.side_by_side import aligned, argument_text, out_of_order, side_by_side
 from tests.actions import OPEN_CASE, REFUND_CHARGE
 from tests.evaluation_examples import a_run, answer, message, refund

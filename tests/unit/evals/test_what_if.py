@@ -61,7 +61,7 @@ def test_a_higher_threshold_lets_an_escalated_order_go_on(some: list[Path], chos
     assert (found.cases, found.changed, found.broken) == (5, ["FRD-2"], [])
     assert (flip.case_id, flip.way, flip.because_of) == ("dev-ord-0014", "no_longer_escalated", ["FRD-2"])
     assert (flip.before.verdict, flip.after.verdict) == ("escalate", "fulfil_with_changes")
-    assert flip.moved_cents == 28_700 == found.at_stake_after_cents - found.at_stake_before_cents
+    assert flip.moved_cents == 28_700 == found.money_at_stake_after_cents - found.money_at_stake_before_cents
     assert next(row for row in found.money_rows() if row["kind"] == "release")["moved_cents"] == 28_700
     assert found.ways == {"no_longer_escalated": 1}
     assert found.rows()[0]["verdict_after"] == "fulfil_with_changes"
