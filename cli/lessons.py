@@ -60,13 +60,13 @@ def show_lessons(
 
 @app.command("show")
 def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
-    """One lesson: what was proposed, what the person changed and why; with --json its labelled case too."""
+    """One lesson: what was proposed, what the person changed and why; with --json its labeled case too."""
     catalogue = default_catalogue()
     with open_ledger() as ledger:
         one = lessons.lesson(ledger, lesson, catalogue)
         case, lacking = None, ""
         try:
-            case = lessons.labelled_case(ledger, one, catalogue)
+            case = lessons.labeled_case(ledger, one, catalogue)
         except BadInput as error:
             lacking = str(error)
     if as_json:
@@ -97,7 +97,7 @@ def promote_lesson(
     to: Annotated[Path, typer.Option(help="The dataset: a file of recorded exceptions.")],
     expect: Annotated[Path | None, typer.Option(help="A JSON file with what is right, as «expected» of a case.")] = None,
 ) -> None:
-    """Add the labelled case to a dataset, as the person who is signed in: an analyst or an administrator."""
+    """Add the labeled case to a dataset, as the person who is signed in: an analyst or an administrator."""
     catalogue, chosen = default_catalogue(), settings()
     expected = None if expect is None else _expected(expect)
     with open_ledger() as ledger:

@@ -4,35 +4,18 @@
 >>> pandas.DataFrame(report.clauses)
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from evals.intervals import of_count
-from evals.learning.lessons import DecisionDifference, difference, findings_behind
+from evals.learning.judged import JudgedProposal, deciding_clauses, judged_by
 from evals.recorded.labels import by_a_person
 from ledger.authorization import parts_left_out
 from ledger.base import Ledger
-from ledger.records import Decision, Proposal, Run
+from ledger.records import Decision
 from systems.catalogue import Catalogue
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedProposal:
-    """A proposal of the reasoner, and what people decided about it."""
-
-    run: Run
-    proposal: Proposal
-    #: the last of them
-    decision: Decision
-    findings: Sequence[str]
-    #: what they changed; of a whole approval, nothing
-    difference: DecisionDifference
-
-    @property
-    def overruled(self) -> bool:
-        """Whether something else is to be done than was proposed; other words of a message are not."""
-        return not self.difference.only_wording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +67,8 @@ def judged_proposals(
         decisions = ledger.decisions(decision.run_id)
         proposal = next(one for one in ledger.proposals(decision.run_id) if one.proposal_id == proposal_id)
         if not (by_a_person(proposal, decisions) or proposal.undoes or proposal.status == "pending"):
-            found.append(_judged(ledger, proposal, decision, decisions, catalogue))
+            without = parts_left_out(proposal, decisions) if decision.kind == "approve" else None
+            found.append(judged_by(ledger, decision, proposal, catalogue, without))
         on_progress()
     return found
 
@@ -95,32 +79,11 @@ def overruled(judged: Sequence[JudgedProposal]) -> Overruled:
     return Overruled(
         judged=settled,
         sent_back=len(judged) - len(settled),
-        clauses=_rates(settled, _cited, lambda one: one.difference.clauses),
+        clauses=_rates(settled, lambda one: deciding_clauses(one.proposal), lambda one: one.difference.clauses),
         findings=_rates(settled, lambda one: one.findings, lambda one: one.difference.findings),
         verdicts=_rates(settled, lambda one: [one.proposal.verdict], lambda one: [one.proposal.verdict]),
         roles=_rates(settled, lambda one: [one.decision.role], lambda one: [one.decision.role]),
     )
-
-
-def _judged(
-    ledger: Ledger, proposal: Proposal, decision: Decision, decisions: Sequence[Decision], catalogue: Catalogue
-) -> JudgedProposal:
-    findings = findings_behind(ledger.observations(proposal.run_id), proposal.proposal_id)
-    changing = decision
-    if decision.kind == "approve":
-        changing = replace(decision, details={**decision.details, "without": parts_left_out(proposal, decisions)})
-    return JudgedProposal(
-        run=ledger.run(proposal.run_id),
-        proposal=proposal,
-        decision=decision,
-        findings=findings,
-        difference=difference(proposal, changing, findings, catalogue),
-    )
-
-
-def _cited(one: JudgedProposal) -> list[str]:
-    """The clauses that decided; not those that only say who approves."""
-    return [cite["clause"] for cite in one.proposal.cites if cite["clause"] not in one.proposal.approval.clauses]
 
 
 def _rates(
@@ -128,18 +91,14 @@ def _rates(
     of: Callable[[JudgedProposal], Sequence[str]],
     touched: Callable[[JudgedProposal], Sequence[str]],
 ) -> list[OverruleRate]:
-    decided: dict[str, int] = {}
-    overruled_: dict[str, int] = {}
+    decided, overruled_ = Counter[str](), Counter[str]()
     for one in judged:
+        names = set(of(one))
+        decided.update(names)
         # what a person put in stands on something else, which the proposal did not: nobody overruled that
-        names = touched(one) if one.overruled else ()
-        for name in dict.fromkeys(of(one)):
-            decided[name] = decided.get(name, 0) + 1
-            overruled_[name] = overruled_.get(name, 0) + (name in names)
-    rates = [_rate(name, overruled_[name], number) for name, number in decided.items()]
+        overruled_.update(names.intersection(touched(one)) if one.overruled else ())
+    rates = []
+    for name, number in decided.items():
+        hits, (low, high) = overruled_[name], of_count(overruled_[name], number)
+        rates.append(OverruleRate(name=name, decided=number, overruled=hits, rate=hits / number, low=low, high=high))
     return sorted(rates, key=lambda one: (-one.rate, -one.decided, one.name))
-
-
-def _rate(name: str, hits: int, of: int) -> OverruleRate:
-    low, high = of_count(hits, of)
-    return OverruleRate(name=name, decided=of, overruled=hits, rate=hits / of, low=low, high=high)

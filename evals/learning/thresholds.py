@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.learning.overruled import JudgedProposal
+from evals.learning.judged import JudgedProposal
 from evals.learning.split_points import against, chance, split_points
 from evals.learning.votes import ThresholdComparison, Vote, VoteCounter
 from knowledge_index.drafting import Edit, newest, redrafted
@@ -32,16 +32,9 @@ MOST_CHANCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Evidence(ThresholdComparison):
     """What people's decisions say about one threshold."""
 
-    mission: str
-    #: what is compared, such as payment.fraud.score
-    fact: str
-    #: whether the number itself is on the side below
-    strict: bool
-    clause: str
-    value: str
     #: the number in force, and the one with the fewest decisions against it; the same where none is better
     present: float
     suggested: float
@@ -63,11 +56,9 @@ class Evidence:
     @property
     def moved(self) -> list[str]:
         """The decisions whose cases would be on the other side."""
-        return [one.decision_id for one in self.votes if self._crosses(one)]
-
-    def _crosses(self, one: Vote) -> bool:
-        sides = [one.fact > number if self.strict else one.fact >= number for number in (self.present, self.suggested)]
-        return sides[0] != sides[1]
+        return [
+            one.decision_id for one in self.votes if self.above(one.fact, self.present) != self.above(one.fact, self.suggested)
+        ]
 
     def row(self) -> dict[str, Any]:
         """For a table."""
@@ -156,11 +147,7 @@ def _weighed(comparison: ThresholdComparison, present: float, votes: Sequence[Vo
     fewest, _, suggested, cut = min(ways)
     by_chance = chance(wants, here, sorted({here, *candidates})) if fewest < denied[here] else 1.0
     return Evidence(
-        mission=comparison.mission,
-        fact=comparison.fact,
-        strict=comparison.strict,
-        clause=comparison.clause,
-        value=comparison.value,
+        **vars(comparison),
         present=present,
         suggested=suggested,
         best_from=float(facts[cut - 1]) if cut else None,

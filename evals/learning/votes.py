@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evals.evaluation.scorers import Key, key_of
-from evals.learning.overruled import JudgedProposal
+from evals.learning.judged import JudgedProposal
 from evals.recorded.recording import facts_behind
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
@@ -35,18 +35,19 @@ _ARITHMETIC = re.compile(r"[*/+%-]\s*$")
 Values = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ThresholdComparison:
     """A fact and the number of a clause at which cases divide."""
 
     mission: str
+    #: what is compared, such as payment.fraud.score
     fact: str
+    #: whether the number itself is on the side below
+    strict: bool
     #: FRD-2
     clause: str
     #: elevated
     value: str
-    #: whether the number itself is on the side below
-    strict: bool
 
     def __str__(self) -> str:
         return f"{self.fact} {'>' if self.strict else '>='} {self.clause}.{self.value}"
@@ -95,9 +96,8 @@ def _of(pack: Pack, mission: str) -> Iterator[ThresholdComparison]:
             fact = match["fact"]
             if _ARITHMETIC.search(source[: match.start()]) or not Expression.compile(fact, mission).names <= known:
                 continue
-            yield ThresholdComparison(
-                mission, fact, match["clause"].replace("_", "-"), match["value"], match["sign"] in (">", "<=")
-            )
+            clause, strict = match["clause"].replace("_", "-"), match["sign"] in (">", "<=")
+            yield ThresholdComparison(mission=mission, fact=fact, strict=strict, clause=clause, value=match["value"])
 
 
 def _is_number(value: Any) -> bool:

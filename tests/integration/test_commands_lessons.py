@@ -1,4 +1,4 @@
-"""`missions record` and `missions lessons`: from a person's decision to a labelled case, on a live company."""
+"""`missions record` and `missions lessons`: from a person's decision to a labeled case, on a live company."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""What people overrule becomes lessons: what they changed, why, and a labelled case that somebody promotes."""
+"""What people overrule becomes lessons: what they changed, why, and a labeled case that somebody promotes."""
 
 import json
 import stat
@@ -10,7 +10,8 @@ import pytest
 
 from errors import BadInput, Refused
 from evals.evaluation.scorers import judge
-from evals.learning.lessons import Lesson, difference, drop, labelled_case, lessons, promote
+from evals.learning.judged import difference
+from evals.learning.lessons import Lesson, drop, labeled_case, lessons, promote
 from evals.learning.overruled import judged_proposals, overruled
 from evals.recorded.cases import read_cases, recorded
 from evals.walk import Walk
@@ -243,7 +244,7 @@ def test_a_case_is_not_added_to_a_file_that_others_read_nor_beside_another_of_it
     with pytest.raises(BadInput, match="others can read it"):
         promote(walk.ledger, only(walk), file, **how)
     file.chmod(0o600)
-    file.write_text(json.dumps({"case_id": labelled_case(walk.ledger, only(walk), laboratory().catalogue)["case_id"]}))
+    file.write_text(json.dumps({"case_id": labeled_case(walk.ledger, only(walk), laboratory().catalogue)["case_id"]}))
     with pytest.raises(BadInput, match="line 1: the case c-1.1 is already there with other content"):
         promote(walk.ledger, only(walk), file, **how)
     file.write_text('{"case_id": "another"}')  # without a line's end

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.learning.lessons import DecisionDifference, difference
+from evals.learning.judged import DecisionDifference, difference
 from evals.learning.overruled import judged_proposals, overruled
 from evals.recorded.cases import recorded
 from evals.walk import Walk
