@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import zip_longest
 from typing import Any
 
 from markupsafe import Markup
@@ -135,6 +136,19 @@ def joined(pieces: Iterable[Markup]) -> Markup:
 def chip(text: str, kind: str = "", title: str = "") -> Markup:
     """A small label; `kind` is "", "good", "warn", "bad" or "info"."""
     return markup('<span class="m-chip m-{}" title="{}">{}</span>', kind or "plain", title, text)
+
+
+def html_table(
+    kind: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]], kinds: Iterable[str] = (), foot: str = ""
+) -> Markup:
+    """A table of these CSS classes; `columns` is title -> CSS class of its cells, `kinds` are CSS classes of the rows."""
+    heads = joined(markup('<th class="{}">{}</th>', css if "m-num" in css else "", title) for title, css in columns.items())
+    cells = joined(markup('<td class="{}">{{}}</td>', css) for css in columns.values())
+    body = joined(
+        markup("<tr{}>{}</tr>", markup(' class="{}"', css) if css else "", markup(cells, *row))
+        for row, css in zip_longest(rows, kinds, fillvalue="")
+    )
+    return markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>', kind, heads, body, foot)
 
 
 # Tables, and what displays itself in a notebook

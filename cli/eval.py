@@ -25,14 +25,13 @@ from evals.evaluation.journal import Journal, made_of, open_disk_buffer, open_jo
 from evals.evaluation.lint import lint
 from evals.evaluation.measured import By, FigureChange, measure, measured, pass_hat, slices, unsteady, way
 from evals.evaluation.persistence import judged_case, run_of
-from evals.evaluation.scorers import BY_NAME, Scorer
+from evals.evaluation.scorers import BY_NAME
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, write_kept
-from evals.intervals import Interval
 from evals.reports.page import page
 from evals.reports.pieces import version_name
 from evals.reports.runs import OpenRun, open_run
 from graphs.reasoners import open_reasoning
-from rendering import clock, plain, words
+from rendering import clock, plain, share, words
 from settings import settings
 
 _MOST_NAMED = 20
@@ -204,8 +203,9 @@ def _last_run(files: list[Path], out: Path) -> OpenRun:
 def _print_changes(changes: Sequence[FigureChange]) -> None:
     rows = []
     for one in changes:
-        values = (number(one.scorer, one.a), number(one.scorer, one.b), f"{one.difference.mean:+.4f}")
-        rows.append((one.scorer.title, *values, between(one.scorer, one.difference), one.meaning))
+        scorer, moved = one.scorer, one.difference
+        interval = f"{scorer.signed(moved.low)} to {scorer.signed(moved.high)}"
+        rows.append((scorer.title, scorer.text(one.a), scorer.text(one.b), scorer.signed(moved.mean), interval, one.meaning))
     columns = ("figure", "A", "B", "difference", "95% interval", "")
     table(columns, rows, right=columns[1:5], whole=columns)
 
@@ -269,8 +269,8 @@ def print_figures(run: EvaluationRun, cases: Sequence[EvaluationCase]) -> None:
     rows: list[tuple[object, ...]] = [("cases", *(f"{run.figures[group]['cases']:.0f}" for group in groups), "")]
     for found in measured(cases):
         values = [run.figures[group].get(found.scorer.name) for group in groups]
-        cells = [number(found.scorer, value) for value in values]
-        rows.append((found.scorer.title, *cells, between(found.scorer, found.interval)))
+        cells = [found.scorer.text(value) for value in values]
+        rows.append((found.scorer.title, *cells, found.scorer.between(found.interval)))
     columns = ("figure", *(words(plain(group, 60)) for group in groups), sure)
     table(columns, rows, right=columns[1:], whole=columns)
 
@@ -280,8 +280,8 @@ def print_slices(cases: Sequence[EvaluationCase], by: By) -> None:
     rows = []
     for name, ones in slices(cases, by).items():
         exact, *others = (measure(BY_NAME[figure], ones) for figure in ("exact", *_OF_A_SLICE))
-        cells = [number(one.scorer, one.mean) for one in others]
-        rows.append((name, exact.cases, number(exact.scorer, exact.mean), between(exact.scorer, exact.interval), *cells))
+        cells = [one.scorer.text(one.mean) for one in others]
+        rows.append((name, exact.cases, exact.scorer.text(exact.mean), exact.scorer.between(exact.interval), *cells))
     titles = ("cases", "exact", "95% interval", *(BY_NAME[name].title for name in _OF_A_SLICE))
     print()
     say(f"By {by}:")
@@ -293,22 +293,10 @@ def print_trials(cases: Sequence[EvaluationCase]) -> None:
     chances = pass_hat(cases)
     print()
     if chances:
-        table(("k", "pass^k"), [(k, f"{value:.4f}") for k, value in enumerate(chances, start=1)], right=("k", "pass^k"))
+        table(("k", "pass^k"), [(k, share(value)) for k, value in enumerate(chances, start=1)], right=("k", "pass^k"))
     shaky = unsteady(cases)
     if not shaky:
         say("Every case had the same result each time.")
         return
     named = [f"{case_id} ({exact} of {n} exact)" for case_id, (exact, n) in shaky.items()]
     say(f"Different results between trials: {_named(named)}.")
-
-
-def number(scorer: Scorer, value: float | None) -> str:
-    """A figure as it is printed."""
-    if value is None:
-        return "–"
-    return f"{value:,.2f}" if scorer.kind == "amount" else f"{value:.4f}"
-
-
-def between(scorer: Scorer, interval: Interval | None) -> str:
-    """An interval as it is printed."""
-    return "–" if interval is None else f"{number(scorer, interval.low)} … {number(scorer, interval.high)}"

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dashboard import card
 from dashboard.company import company
-from dashboard.markup import html_table, label, refusals, show
+from dashboard.markup import label, refusals, show
 from dashboard.visitor import enter, visitor
 from errors import BadInput, MissionsError
 from ledger.authorization import already, steps_left_out
@@ -24,7 +24,7 @@ from ledger.records import Decision, DecisionKind, Observation, Person, Proposal
 from nodes.authorship import before_edit
 from nodes.check import what_follows
 from nodes.review import standings
-from rendering import approver, dollars, joined, markup, plain, span, words
+from rendering import approver, dollars, html_table, joined, markup, plain, span, words
 from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
 
 #: how long what was read again counts as the present

@@ -9,7 +9,7 @@ import streamlit as st
 from markupsafe import Markup
 
 import rendering
-from dashboard.markup import choose_row, html_table, label, show, show_error
+from dashboard.markup import choose_row, label, show, show_error
 from errors import MissionsError
 from evals.evaluation.comparison import (
     KINDS,
@@ -17,15 +17,15 @@ from evals.evaluation.comparison import (
     Kind,
     Pair,
     compare,
-    differing_versions,
     is_exact,
     notes,
     verdict_of,
     wrongs,
 )
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, StoredEvaluation
+from evals.reports.pieces import version_differences
 from evals.reports.side_by_side import side_by_side
-from rendering import chip, clock, joined, markup, plain, share, words
+from rendering import chip, clock, html_table, joined, markup, plain, share, words
 
 _SHOW = {"exact": "not exact", "off": "not as expected in something", "all": "all"}
 _COLORS: dict[Kind, str] = {"worse": "bad", "better": "good", "wrong": "warn", "unknown": "warn", "right": "info", "same": ""}
@@ -289,7 +289,7 @@ def draw_comparison(a: StoredEvaluation, b: StoredEvaluation, mission: str) -> N
     with left:
         show(markup('<h3 class="m-eval-h">Cases by mission</h3>{}', mission_table(comparison)))
     with right:
-        show(markup('<h3 class="m-eval-h">What differs between the two</h3>{}', version_table(a.run, b.run)))
+        show(markup('<h3 class="m-eval-h">What differs between the two</h3>{}', version_differences(a.run, b.run, "m-eval")))
     _compared_cases(a, b, comparison, mission)
 
 
@@ -362,22 +362,6 @@ def pair_rows(pairs: Sequence[Pair], several_kinds: bool) -> list[dict[str, Any]
         }
         for pair in pairs
     ]
-
-
-def version_table(a: EvaluationRun, b: EvaluationRun) -> Markup:
-    """What differs in versions and files, or that nothing does."""
-    differing = differing_versions(a, b)
-    if not differing:
-        return markup('<p class="m-dim">Nothing: the same code, policies, packs, catalogue and cases.</p>')
-    rows = (
-        (
-            plain(name, 60) if name.startswith("file ") else words(plain(name, 60)),
-            plain(before or "–", 60),
-            plain(after or "–", 60),
-        )
-        for name, before, after in differing
-    )
-    return html_table("m-table m-eval", {"what": "", "A": "m-mono", "B": "m-mono"}, rows)
 
 
 # The list of cases, and the address

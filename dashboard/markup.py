@@ -5,9 +5,8 @@ Classes stand in `static/style.css`.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from errors import MissionsError
-from rendering import joined, markup, plain, plain_lines, safe
+from rendering import markup, plain, plain_lines, safe
 
 _STYLE = Path(__file__).parent / "static" / "style.css"
 
@@ -50,19 +49,6 @@ def icon(name: str, title: str = "") -> Markup:
 def link(page: str, title: str, **parameters: str) -> Markup:
     """A link to a page of the dashboard, whose title is an id."""
     return markup('<a class="m-mono m-link" href="/{}?{}" target="_self">{}</a>', page, urlencode(parameters), plain(title, 60))
-
-
-def html_table(
-    kind: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]], kinds: Iterable[str] = (), foot: str = ""
-) -> Markup:
-    """A table of these CSS classes; `columns` is title -> CSS class of its cells, `kinds` are CSS classes of the rows."""
-    heads = joined(markup('<th class="{}">{}</th>', css if "m-num" in css else "", title) for title, css in columns.items())
-    cells = joined(markup('<td class="{}">{{}}</td>', css) for css in columns.values())
-    body = joined(
-        markup("<tr{}>{}</tr>", markup(' class="{}"', css) if css else "", markup(cells, *row))
-        for row, css in zip_longest(rows, kinds, fillvalue="")
-    )
-    return markup('<table class="{}"><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table>', kind, heads, body, foot)
 
 
 def raw(value: Any, longest: int = 6_000) -> str:

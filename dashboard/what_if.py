@@ -10,14 +10,14 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import choose_row, html_table, refusals, show, show_refused
+from dashboard.markup import choose_row, refusals, show, show_refused
 from dashboard.visitor import enter
 from errors import BadInput
 from evals.what_if.answer import Flip, ReplayedAnswer, Way, WhatIf
 from knowledge_index.changing import read_change
 from ledger.permissions import may
 from ledger.records import Person
-from rendering import chip, dollars, in_words, joined, markup, plain, words
+from rendering import chip, dollars, html_table, in_words, joined, markup, plain, words
 
 #: of the changes; bytes of a pack, and how many packs at once
 MOST_CHARACTERS, MOST_BYTES, MOST_PACKS = 4_000, 1_000_000, 20

@@ -16,13 +16,13 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from dashboard.company import company
-from dashboard.markup import html_table, link, refusals, show
+from dashboard.markup import link, refusals, show
 from dashboard.visitor import enter
 from errors import BadInput
 from graphs.approval_audit import ApprovalAudit
 from ledger.audit_export import Head, examine
 from ledger.records import AuditEntry
-from rendering import approver, chip, clock, day, dollars, markup, plain, words
+from rendering import approver, chip, clock, day, dollars, html_table, markup, plain, words
 
 Body = Mapping[str, Any]
 #: characters of a row that are shown

@@ -10,14 +10,14 @@ from markupsafe import Markup
 
 from dashboard.card import EFFECTS
 from dashboard.company import company
-from dashboard.markup import html_table, icon, link, redrawn, show
+from dashboard.markup import icon, link, redrawn, show
 from dashboard.pages import audit
 from dashboard.visitor import enter
 from ledger.incident_resolution import Resolution, settle
 from ledger.permissions import may
 from ledger.queries import RunFilter
 from ledger.records import Effect, Incident, Observation, Person, Proposal, Run
-from rendering import chip, clock, joined, markup, plain, plain_lines, span, words
+from rendering import chip, clock, html_table, joined, markup, plain, plain_lines, span, words
 
 #: observations shown of a run, the last ones
 LAST = 5

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dashboard import policy_drafts, what_if
 from dashboard.company import company
-from dashboard.markup import choose_row, html_table, label, show, show_refused
+from dashboard.markup import choose_row, label, show, show_refused
 from dashboard.policy_drafts import headed, shown, titled
 from dashboard.visitor import enter
 from errors import MissionsError
@@ -26,7 +26,7 @@ from ledger.permissions import may
 from ledger.policies import CitingRun
 from ledger.records import Person
 from nodes.pack import Pack
-from rendering import chip, clock, day, joined, markup, plain, words
+from rendering import chip, clock, day, html_table, joined, markup, plain, words
 
 STATES = ("in force", "to come", "superseded")
 _KINDS = {"in force": "good", "to come": "info", "superseded": ""}

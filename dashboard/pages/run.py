@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from dashboard.card import EFFECTS, steps, waits_for
 from dashboard.company import company
-from dashboard.markup import html_table, label, raw, show, show_error
+from dashboard.markup import label, raw, show, show_error
 from dashboard.rail import draw_rail, kept_observations, long_text, took, watch
 from dashboard.visitor import enter
 from errors import MissionsError
@@ -23,7 +23,7 @@ from ledger.model_calls import summary
 from ledger.permissions import may
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Person, Proposal, Run
 from nodes.authorship import before_edit
-from rendering import chip, clock, dollars, joined, markup, plain, plain_lines, span, until, words
+from rendering import chip, clock, dollars, html_table, joined, markup, plain, plain_lines, span, until, words
 
 OUTCOME_KINDS: Mapping[str, str] = {
     "executed": "good", "nothing_to_do": "plain", "rejected": "plain", "escalated": "warn", "abandoned": "bad",

@@ -10,14 +10,14 @@ import streamlit as st
 from markupsafe import Markup
 
 from dashboard.company import company
-from dashboard.markup import html_table, label, show
+from dashboard.markup import label, show
 from dashboard.pages.run import OUTCOME_KINDS
 from dashboard.rail import took
 from dashboard.visitor import enter
 from ledger.canonical import utc_now
 from ledger.queries import RunFilter, RunPage
 from ledger.records import Outcome, Run, RunStatus
-from rendering import chip, clock, joined, markup, plain, words
+from rendering import chip, clock, html_table, joined, markup, plain, words
 
 #: how a run stands: its outcome where it is closed
 STATES: tuple[str, ...] = ("waiting", "running", "incident", *get_args(Outcome))

@@ -177,7 +177,11 @@ def notes(comparison: Comparison) -> list[str]:
 
 def differing_versions(a: EvaluationRun, b: EvaluationRun) -> list[tuple[str, str, str]]:
     """(what, in A, in B) for each version and file that is not the same; what is not there is empty."""
-    files = [{f"file {file.name}": file.digest for file in run.files} for run in (a, b)]
-    before, after = {**a.versions, **files[0]}, {**b.versions, **files[1]}
-    names = [*before, *(name for name in after if name not in before)]
-    return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name, "") != after.get(name, "")]
+    before, after = made_by(a), made_by(b)
+    sides = [(name, before.get(name, ""), after.get(name, "")) for name in {**before, **after}]
+    return [side for side in sides if side[1] != side[2]]
+
+
+def made_by(run: EvaluationRun) -> dict[str, str]:
+    """The version of all that made a run, and the digest of each file of cases."""
+    return {**run.versions, **{f"file {file.name}": file.digest for file in run.files}}

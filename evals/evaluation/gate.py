@@ -63,7 +63,10 @@ def _falls(before: Sequence[EvaluationCase], after: Sequence[EvaluationCase], st
 
 def _failure(change: FigureChange, where: str) -> Failure:
     how = "" if change.beyond_noise else ", and the planner knows no noise"
-    return Failure(f"{change.scorer.title} is worse{where}: {change.a:.4f} → {change.b:.4f}{how}.", change.worse_cases)
+    return Failure(
+        f"{change.scorer.title} is worse{where}: {change.scorer.text(change.a)} → {change.scorer.text(change.b)}{how}.",
+        change.worse_cases,
+    )
 
 
 def _held(figures: Mapping[str, float | None]) -> dict[str, float | None]:

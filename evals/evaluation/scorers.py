@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from evals.intervals import Interval
+from rendering import share
 from systems.catalogue import Catalogue
 
 #: an action's name and the arguments that count, as JSON: 500 is not 500.0
@@ -178,6 +180,23 @@ class Scorer:
     def means(self) -> str:
         """What the figure means."""
         return str(self.score.__doc__)
+
+    def text(self, value: float | None) -> str:
+        """A figure for people: in percent, an amount and a Brier score as numbers, – for None."""
+        if value is None:
+            return "–"
+        if self.kind == "amount":
+            return f"{value:,.2f}"
+        return f"{value:.3f}" if self.name == "brier" else share(value)
+
+    def between(self, interval: Interval | None) -> str:
+        """An interval for people: 98.1% to 100%."""
+        return "–" if interval is None else f"{self.text(interval.low)} to {self.text(interval.high)}"
+
+    def signed(self, value: float) -> str:
+        """A difference for people: percentage points for what is in percent."""
+        text = f"{value:+,.2f}" if self.kind == "amount" else f"{value:+.3f}" if self.name == "brier" else f"{value * 100:+.1f}"
+        return text.replace("-", "−")
 
 
 SCORERS = (

@@ -1,16 +1,16 @@
 """The pieces of a report, each a table or a list as Markup; `page.py` puts them together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from evals.evaluation.comparison import KINDS, Comparison, Pair, differing_versions, is_exact, wrongs
+from evals.evaluation.comparison import KINDS, Comparison, Pair, differing_versions, is_exact, made_by, wrongs
 from evals.evaluation.measured import By, FigureChange, Measured, measure, measured, pass_hat, slices, unsteady
-from evals.evaluation.scorers import BY_NAME, Scorer
+from evals.evaluation.scorers import BY_NAME
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, StoredEvaluation
 from evals.reports.charts import strip
 from evals.reports.side_by_side import side_by_side
-from rendering import chip, clock, joined, markup, plain, share, words
+from rendering import chip, clock, html_table, joined, markup, plain, share, words
 
 #: cases, flips and slices that are shown; of further cases and flips the report says how many
 MOST_CASES = 200
@@ -27,83 +27,70 @@ def figure_table(run: StoredEvaluation) -> Markup:
     missions = sorted(name for name in run.run.figures if name != ALL)
     several = missions if len(missions) > 1 else []
     sides = [measured([case for case in run.cases if case.mission == mission]) for mission in several]
-    heads = joined(markup('<th class="m-num">{}</th>', words(plain(mission, 60))) for mission in several)
-    head = markup('<tr><th>figure</th><th class="m-num">all</th><th>95% interval</th><th></th>{}</tr>', heads)
-    rows = [_figure_row(found, [side[place] for side in sides]) for place, found in enumerate(measured(run.cases))]
-    return _wide(head, rows)
-
-
-def _figure_row(found: Measured, others: Sequence[Measured]) -> Markup:
-    scorer, interval, mean = found.scorer, found.interval, found.mean
-    return markup(
-        '<tr><td><b>{}</b><div class="m-dim m-small">{}</div></td>'
-        '<td class="m-num r-first {}">{}</td><td class="m-dim m-num">{}</td><td>{}</td>{}</tr>',
-        scorer.title, scorer.means, _off(scorer, mean), number(scorer, mean),
-        "–" if interval is None else f"{number(scorer, interval.low)} – {number(scorer, interval.high)}",
-        Markup("") if scorer.kind == "amount" else strip(interval), joined(map(_figure_cell, others)),
-    )  # fmt: skip
+    titles = [words(plain(mission, 60)) for mission in several]
+    columns = {"figure": "", "all": "m-num r-first", "95% interval": "m-dim m-num", "": "", **dict.fromkeys(titles, "m-num")}
+    rows = [
+        (
+            markup('<b>{}</b><div class="m-dim m-small">{}</div>', of_all.scorer.title, of_all.scorer.means),
+            _figure(of_all), of_all.scorer.between(of_all.interval),
+            Markup("") if of_all.scorer.kind == "amount" else strip(of_all.interval), *map(_figure, of_missions),
+        )
+        for of_all, *of_missions in zip(measured(run.cases), *sides, strict=True)
+    ]  # fmt: skip
+    return _wide(columns, rows)
 
 
 def slice_tables(cases: Sequence[EvaluationCase], by: By) -> list[Markup]:
     """A row a slice: how many of its cases are exact, with the interval, and what went wrong. Many are in two tables."""
-    found = slices(cases, by)
-    rows = [_slice_row(name, ones, by) for name, ones in list(found.items())[:MOST_CASES]]
-    heads = joined(markup('<th class="m-num">{}</th>', BY_NAME[one].title.replace(" escalation", "")) for one in _BESIDE)
-    head = markup('<tr><th>{}</th><th class="m-num">cases</th><th class="m-num">exact</th><th></th>{}</tr>', by, heads)
+    rows = [_slice(name, ones, by) for name, ones in list(slices(cases, by).items())[:MOST_CASES]]
+    titles = [BY_NAME[one].title.replace(" escalation", "") for one in _BESIDE]
+    columns = {by: "", "cases": "m-num", "exact": "m-num", "": "", **dict.fromkeys(titles, "m-num")}
     half = (len(rows) + 1) // 2 if len(rows) > _MOST_IN_ONE else len(rows)
-    parts = [part for part in (rows[:half], rows[half:]) if part]
-    return [_wide(head, part) for part in parts]
+    return [_wide(columns, part) for part in (rows[:half], rows[half:]) if part]
 
 
-def _slice_row(name: str, cases: Sequence[EvaluationCase], by: By) -> Markup:
-    exact = measure(BY_NAME["exact"], cases)
-    return markup(
-        '<tr><td>{}</td><td class="m-num">{}</td>{}<td>{}</td>{}</tr>',
-        plain(words(name) if by in ("mission", "event") else name, 60), f"{exact.cases:,}", _figure_cell(exact),
-        strip(exact.interval, _STRIP_OF_A_SLICE), joined(_figure_cell(measure(BY_NAME[one], cases)) for one in _BESIDE),
-    )  # fmt: skip
+def _slice(name: str, cases: Sequence[EvaluationCase], by: By) -> tuple[object, ...]:
+    title = plain(words(name) if by in ("mission", "event") else name, 60)
+    exact, *others = (measure(BY_NAME[one], cases) for one in ("exact", *_BESIDE))
+    return title, f"{exact.cases:,}", _figure(exact), strip(exact.interval, _STRIP_OF_A_SLICE), *map(_figure, others)
 
 
-def _figure_cell(found: Measured) -> Markup:
-    return markup('<td class="m-num {}">{}</td>', _off(found.scorer, found.mean), number(found.scorer, found.mean))
+def _figure(found: Measured) -> Markup:
+    """A mean; what could be better stands out, and of costs and of Brier's score nothing does."""
+    scorer, mean = found.scorer, found.mean
+    is_perfect = mean is None or mean == (1.0 if scorer.better == "high" else 0.0)
+    off = not is_perfect and scorer.kind != "amount" and scorer.name != "brier"
+    return markup('<span class="{}">{}</span>', "m-off" if off else "", scorer.text(mean))
 
 
 def trials_table(cases: Sequence[EvaluationCase]) -> Markup:
     """pass^k, and the cases that were not answered alike each time."""
-    rows = joined(
-        markup('<tr><td class="m-num">{}</td><td class="m-num">{}</td></tr>', k, share(value))
-        for k, value in enumerate(pass_hat(cases), start=1)
-    )
+    rows = [(k, share(value)) for k, value in enumerate(pass_hat(cases), start=1)]
     shaky = joined(
         markup("<li>{} <span class='m-dim'>{} of {} exact</span></li>", plain(case_id, 80), exact, n)
         for case_id, (exact, n) in list(unsteady(cases).items())[:MOST_CASES]
     )
     unstable = markup("<ul>{}</ul>", shaky) if shaky else markup('<p class="m-dim">Every case had the same result each time.</p>')
-    head = markup('<tr><th class="m-num">k</th><th class="m-num">all of k exact</th></tr>')
-    return markup('<div class="r-two"><table class="m-table r-narrow">{}{}</table><div>{}</div></div>', head, rows, unstable)
+    table = html_table("m-table r-narrow", {"k": "m-num", "all of k exact": "m-num"}, rows)
+    return markup('<div class="r-two">{}<div>{}</div></div>', table, unstable)
 
 
 def change_table(changes: Sequence[FigureChange]) -> Markup:
     """A row a figure: in A, in B, the difference with its interval, and whether that is more than noise."""
-    rows = [
-        markup(
-            '<tr><td>{}</td><td class="m-num">{}</td><td class="m-num">{}</td><td class="m-num">{}</td>'
-            '<td class="m-num m-dim">{} to {}</td><td>{}</td></tr>',
-            one.scorer.title, number(one.scorer, one.a), number(one.scorer, one.b), signed(one.scorer, one.difference.mean),
-            signed(one.scorer, one.difference.low), signed(one.scorer, one.difference.high),
-            chip(one.meaning, {"worse": "bad", "better": "good"}.get(one.meaning, ""), f"p = {one.p:.2g}") if one.meaning else "",
-        )
-        for one in changes
-    ]  # fmt: skip
-    head = markup(
-        '<tr><th>figure</th><th class="m-num">A</th><th class="m-num">B</th><th class="m-num">B − A</th>'
-        '<th class="m-num">95% interval</th><th></th></tr>'
-    )
-    return _wide(head, rows)
+    columns = {"figure": "", "A": "m-num", "B": "m-num", "B − A": "m-num", "95% interval": "m-num m-dim", "": ""}
+    return _wide(columns, map(_change, changes))
 
 
-def _wide(head: Markup, rows: Sequence[Markup]) -> Markup:
-    return markup('<div class="r-wide"><table class="m-table">{}{}</table></div>', head, joined(rows))
+def _change(one: FigureChange) -> tuple[object, ...]:
+    scorer, moved = one.scorer, one.difference
+    interval = f"{scorer.signed(moved.low)} to {scorer.signed(moved.high)}"
+    kind = {"worse": "bad", "better": "good"}.get(one.meaning, "")
+    meaning = chip(one.meaning, kind, f"p = {one.p:.2g}") if one.meaning else ""
+    return scorer.title, scorer.text(one.a), scorer.text(one.b), scorer.signed(moved.mean), interval, meaning
+
+
+def _wide(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> Markup:
+    return markup('<div class="r-wide">{}</div>', html_table("m-table", columns, rows))
 
 
 def flips(comparison: Comparison, counting: dict[str, Sequence[str]]) -> Markup:
@@ -155,26 +142,19 @@ def _more(number_of_cases: int) -> Markup:
 
 def version_table(run: EvaluationRun) -> Markup:
     """What it was made by, and of which files."""
-    versions = [*run.versions.items(), *((f"file {one.name}", one.digest) for one in run.files)]
-    rows = joined(
-        markup('<tr><td>{}</td><td class="m-mono">{}</td></tr>', version_name(name), plain(value or "–", 60))
-        for name, value in versions
-    )
-    return markup('<table class="m-table r-narrow">{}</table>', rows)
+    rows = [(version_name(name), plain(value or "–", 60)) for name, value in made_by(run).items()]
+    return html_table("m-table r-narrow", {"version of": "", "": "m-mono"}, rows)
 
 
 def version_differences(a: EvaluationRun, b: EvaluationRun, css: str = "r-narrow") -> Markup:
     """What differs between the two in versions and files, as a table of this CSS class."""
-    rows = joined(
-        markup(
-            '<tr><td>{}</td><td class="m-mono">{}</td><td class="m-mono">{}</td></tr>',
-            version_name(name), plain(before or "–", 60), plain(after or "–", 60),
-        )
+    rows = [
+        (version_name(name), plain(before or "–", 60), plain(after or "–", 60))
         for name, before, after in differing_versions(a, b)
-    )  # fmt: skip
+    ]
     if not rows:
         return markup('<p class="m-dim">Nothing: the same code, policies, packs, catalogue and cases.</p>')
-    return markup('<table class="m-table {}"><tr><th>what differs</th><th>A</th><th>B</th></tr>{}</table>', css, rows)
+    return html_table(f"m-table {css}", {"what differs": "", "A": "m-mono", "B": "m-mono"}, rows)
 
 
 def version_name(name: str) -> str:
@@ -187,26 +167,3 @@ def run_line(run: EvaluationRun) -> str:
     trials = f", {run.trials} trials each" if run.trials > 1 else ""
     by = f" by {plain(run.by, 60)}" if run.by else ""
     return f"{clock(run.at)}{by} · {run.cases // run.trials:,} cases{trials} · {run.seconds:.1f} s"
-
-
-def number(scorer: Scorer, value: float | None) -> str:
-    """A figure as a report shows it."""
-    if value is None:
-        return "–"
-    if scorer.kind == "amount":
-        return f"{value:,.1f}"
-    return f"{value:.3f}" if scorer.name == "brier" else share(value)
-
-
-def signed(scorer: Scorer, value: float) -> str:
-    """A difference: points of per cent for shares."""
-    if scorer.name == "brier":
-        return f"{value:+.3f}".replace("-", "−")
-    return f"{value if scorer.kind == 'amount' else value * 100:+,.1f}".replace("-", "−")
-
-
-def _off(scorer: Scorer, value: float | None) -> str:
-    """The class of what could be better; costs always could."""
-    if value is None or scorer.kind == "amount" or scorer.name == "brier":
-        return ""
-    return "" if value == (1.0 if scorer.better == "high" else 0.0) else "m-off"

@@ -167,8 +167,7 @@ def _verdict(answer: CaseAnswer, expected: CaseAnswer | None) -> Markup:
 
 def _approval(answer: CaseAnswer, expected: CaseAnswer | None) -> Markup:
     off = expected is not None and (answer.role, answer.four_eyes) != (expected.role, expected.four_eyes)
-    who = "nobody" if answer.role == "none" else f"{'two of ' if answer.four_eyes else ''}{plain(answer.role, 40)}"
-    return markup('<span class="{}">{}</span>', "m-off" if off else "", who)
+    return markup('<span class="{}">{}</span>', "m-off" if off else "", plain(answer.approval, 60))
 
 
 def _cites(answer: CaseAnswer, expected: CaseAnswer | None) -> Markup:

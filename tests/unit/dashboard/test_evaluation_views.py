@@ -11,6 +11,7 @@ from dashboard.pages.evaluations import over_time
 from evals.evaluation.answers import PlanStep
 from evals.evaluation.comparison import compare
 from evals.evaluation.store import ALL
+from evals.reports.pieces import version_differences
 from evals.reports.side_by_side import side_by_side
 from rendering import share
 from tests.evaluation_examples import HOSTILE, RIGHT, a_case, a_run, answer
@@ -54,7 +55,7 @@ def test_text_from_outside_is_shown_as_text() -> None:
         evaluations.confusion([case], HOSTILE),
         evaluations.figure_table(run),
         evaluations.mission_table(comparison),
-        evaluations.version_table(a_run(), run),
+        version_differences(a_run(), run, "m-eval"),
     ):
         assert "<img" not in piece and "&lt;img" in piece
 
