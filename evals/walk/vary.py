@@ -55,7 +55,7 @@ def vary(
                 "plan": " → ".join(action["name"] for action in result["actions"]),
                 "cites": ", ".join(result["cite"]),
                 "approval": approver(result["approval"]["role"], result["approval"]["four_eyes"]),
-                "at_stake_cents": result["money_at_stake_cents"],
+                "money_at_stake_cents": result["money_at_stake_cents"],
             }
         )
     return pd.DataFrame(rows)
