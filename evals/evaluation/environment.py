@@ -7,7 +7,8 @@ import atexit
 import gc
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +20,11 @@ from langsmith import tracing_context
 from errors import BadInput
 from evals.atomic_write import reading
 from evals.recorded.cases import RecordedException
+from graphs.candidate import Candidate
 from graphs.mission import graph_version, mission_graph
 from graphs.pack_files import load_packs
 from graphs.reasoners import Reasoning, TextReading
-from knowledge_index.embeddings import MiniLM
+from knowledge_index.embeddings import MiniLM, RememberedVectors
 from knowledge_index.index import Answers, KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
@@ -76,6 +78,19 @@ class EvalEnvironment:
             knowledge.take_over(answers)
         phrasebook.learn(environment._parts())
         return environment
+
+    @classmethod
+    @contextmanager
+    def of_candidate(
+        cls, candidate: Candidate, catalogue: Catalogue, chosen: Settings, embedder: MiniLM
+    ) -> Iterator["EvalEnvironment"]:
+        """What a candidate works with; vectors are remembered: a clause or a query is embedded once a machine."""
+        with (
+            closing(RememberedVectors(embedder, chosen.language)) as vectors,
+            KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,
+            closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
+        ):
+            yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
 
     def understands(self, ledger: Ledger) -> Understands:
         """How texts are understood; a model's answers of before stand in the ledger."""

@@ -24,8 +24,7 @@ from ledger.canonical import canonical, storable, utc_now
 from ledger.memory import MemoryLedger
 from ledger.queries import RunFilter
 from ledger.records import Effect, Fact, Proposal, Run
-from nodes.planner import Planner
-from nodes.state import MissionContext
+from ledger.services import AdminService
 from nodes.understanding import UNDERSTAND, Listening
 from systems.calls import Call, Reader, ReadResult
 from systems.catalogue import Catalogue
@@ -119,11 +118,11 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
         look=beside.look,
         moved=beside.moved(memory.facts(run.run_id, 1)),
         live_versions=run.versions,
-        answer=counted_answer(proposals[0], shadow.catalogue) if proposals else None,
+        answer=counted_answer(proposals[0], shadow.environment.catalogue) if proposals else None,
         looks=_looks(memory, run.run_id),
         proposals=len(proposals),
         outcome=after.outcome or "stuck",
-        steps=[_step(effect, shadow.catalogue) for effect in memory.effects(run.run_id)],
+        steps=[_step(effect, shadow.environment.catalogue) for effect in memory.effects(run.run_id)],
         error=error,
         seconds=time.perf_counter() - begun,
     )
@@ -147,16 +146,13 @@ def counted_answer(proposal: Proposal, catalogue: Catalogue, left_out: Collectio
 def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]:
     """Drive it to its end, every approval assumed: its ledger, and why it got stuck, or nothing."""
     memory = MemoryLedger()
-    pack = shadow.candidate.packs.get(run.event.mission)
+    lab = shadow.environment
+    pack = lab.packs.get(run.event.mission)
     if pack is None or run.event.name not in pack.trigger.events:
         memory.take_in(run.event, run.run_id, {})
         return memory, f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
-    systems = SimulatedSystems(beside.reader(shadow.reader), shadow.catalogue)
-    context = MissionContext(
-        ledger=memory, reader=Listening(systems, shadow.phrasebook, utc_now), writer=systems,
-        packs=shadow.candidate.packs, catalogue=shadow.catalogue, policies=shadow.candidate.policies,
-        knowledge=shadow.knowledge, reasoner=Planner(), clock=utc_now,
-    )  # fmt: skip
+    systems = SimulatedSystems(beside.reader(shadow.reader), lab.catalogue)
+    context = lab.context(memory, Listening(systems, lab.phrasebook, utc_now), systems, utc_now)
     runtime = Runtime(context, InMemorySaver(), "", memory)
     runtime.take_in(run.event, run.run_id)
     try:
@@ -270,7 +266,7 @@ class Following:
         wanted = RunFilter(since=max(self._writer.shadow.since, self._newest - SLOW_CLOCK))
         found: dict[str, Run] = {}  # a run that is taken in meanwhile moves the others on by one
         for page in count():
-            runs = self._shadow.desk.search(wanted, page * PAGE, PAGE).runs
+            runs = AdminService(self._shadow.ledger).search(wanted, page * PAGE, PAGE).runs
             found |= {run.run_id: run for run in runs}
             if len(runs) < PAGE:
                 break

@@ -6,28 +6,27 @@ a simulation, and its ledger is in memory.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from errors import BadInput
+from evals.evaluation.environment import EvalEnvironment
 from evals.shadow.persistence import ShadowOf
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from graphs.ledgers import database_address, database_logins
 from graphs.mission import graph_version
-from knowledge_index.embeddings import MiniLM, RememberedVectors
-from knowledge_index.index import KnowledgeIndex
+from knowledge_index.embeddings import MiniLM
 from ledger.canonical import utc_now
 from ledger.embedded import is_there
 from ledger.migrate import is_migrated
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading, without_writes
-from ledger.services import AdminService
 from nodes.planner import Planner
-from nodes.understanding import UNDERSTAND, Phrasebook
+from nodes.understanding import UNDERSTAND
 from settings import Settings, settings
 from systems.calls import Call, Reader
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import default_catalogue
 from systems.client import McpReads
 from systems.config import load_config, require_configured_read
 
@@ -36,20 +35,18 @@ from systems.config import load_config, require_configured_read
 class Shadow:
     """What a shadow works with."""
 
-    candidate: Candidate
-    catalogue: Catalogue
+    #: of the candidate, whose index is in memory
+    environment: EvalEnvironment
     #: of the live company; the database refuses every write
     ledger: PostgresLedger
-    desk: AdminService
     #: of the live systems
     reader: Reader
-    knowledge: KnowledgeIndex
-    phrasebook: Phrasebook
-    differs: ShadowOf
+    #: what is kept of it, under no name yet
+    kept: ShadowOf
 
     def named(self, name: str) -> ShadowOf:
         """What is kept of it under a name, from now on."""
-        return replace(self.differs, name=name, since=utc_now())
+        return replace(self.kept, name=name, since=utc_now())
 
 
 @contextmanager
@@ -77,12 +74,21 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
         url = live_url(chosen)
         ledger = stack.enter_context(PostgresLedger.open(reading(url, database_logins(chosen))))
         systems = stack.enter_context(McpReads(config, extra_env={"DATABASE_URL": without_writes(url)}))
-        embedder = MiniLM()
-        vectors = stack.enter_context(closing(RememberedVectors(embedder, chosen.language)))
-        knowledge = stack.enter_context(KnowledgeIndex.in_memory(candidate.policies, vectors))
-        phrasebook = stack.enter_context(closing(Phrasebook(chosen.phrasings, embedder, chosen.language)))
-        differs = _differs(present, candidate, catalogue, at)
-        yield Shadow(candidate, catalogue, ledger, AdminService(ledger), systems, knowledge, phrasebook, differs)
+        environment = stack.enter_context(EvalEnvironment.of_candidate(candidate, catalogue, chosen, MiniLM()))
+        kept = ShadowOf(
+            name="",
+            since=utc_now(),
+            changed=differing_clauses(present.policies, candidate.policies),
+            changed_packs=differing_packs(present.packs, candidate.packs),
+            versions={
+                "graph": graph_version(),
+                "reasoner": Planner.name,
+                "policies": candidate.policies.digest(at),
+                "catalogue": catalogue.digest,
+                **{f"pack {mission}": pack.digest for mission, pack in sorted(candidate.packs.items())},
+            },
+        )
+        yield Shadow(environment, ledger, systems, kept)
 
 
 def live_url(chosen: Settings) -> str:
@@ -92,19 +98,3 @@ def live_url(chosen: Settings) -> str:
         if is_migrated(url):
             return url
     raise BadInput("There is no ledger of this release for a shadow to follow; start the live company first.")
-
-
-def _differs(present: Candidate, candidate: Candidate, catalogue: Catalogue, at: datetime) -> ShadowOf:
-    return ShadowOf(
-        name="",
-        since=utc_now(),
-        changed=differing_clauses(present.policies, candidate.policies),
-        changed_packs=differing_packs(present.packs, candidate.packs),
-        versions={
-            "graph": graph_version(),
-            "reasoner": Planner.name,
-            "policies": candidate.policies.digest(at),
-            "catalogue": catalogue.digest,
-            **{f"pack {mission}": pack.digest for mission, pack in sorted(candidate.packs.items())},
-        },
-    )

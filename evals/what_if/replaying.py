@@ -8,7 +8,7 @@ import gc
 import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,11 +22,9 @@ from evals.evaluation.jobs import read_unique
 from evals.recorded.cases import RecordedException
 from evals.what_if.answer import Broken, ReplayedAnswer
 from graphs.candidate import Candidate
-from knowledge_index.embeddings import MiniLM, RememberedVectors
-from knowledge_index.index import KnowledgeIndex
+from knowledge_index.embeddings import MiniLM
 from nodes.governance import flat_costs
 from nodes.pack import Pack
-from nodes.understanding import Phrasebook
 from settings import Settings
 from systems.catalogue import Catalogue
 
@@ -72,7 +70,7 @@ def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, c
         else:
             fresh[mission] = key
     if fresh:
-        with _environment(candidate, catalogue, chosen) as environment, _collector_as_before():
+        with EvalEnvironment.of_candidate(candidate, catalogue, chosen, _embedder()) as environment, _collector_as_before():
             evaluation = Evaluation(environment)
             for mission, key in fresh.items():
                 own = {}
@@ -104,18 +102,6 @@ def _remember(key: str, answers: Answers) -> None:
 def _embedder() -> MiniLM:
     """One for all candidates: to load its model takes half a second."""
     return MiniLM()
-
-
-@contextmanager
-def _environment(candidate: Candidate, catalogue: Catalogue, chosen: Settings) -> Iterator[EvalEnvironment]:
-    """Vectors come from the file that messages are understood with: a clause or a query is embedded once a machine."""
-    embedder = _embedder()
-    with (
-        closing(RememberedVectors(embedder, chosen.language)) as vectors,
-        KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,
-        closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
-    ):
-        yield EvalEnvironment(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
 
 
 @contextmanager
