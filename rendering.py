@@ -94,6 +94,14 @@ def in_words(path: str, value: Any) -> str:
     return plain(value, 160)
 
 
+def differing(path: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+    """(path, before, after) of a change: of a record only its fields that differ, such as address/city."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return [(path, before, after)]
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    return [change for name in names for change in differing(f"{path}/{name}", before.get(name), after.get(name))]
+
+
 def span(length: timedelta) -> str:
     """A length of time in its largest unit: 12 s, 4 min, 3 h, 2 d."""
     seconds = abs(length.total_seconds())

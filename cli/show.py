@@ -10,7 +10,7 @@ from ledger import model_calls
 from ledger.limits import Standing, shown
 from ledger.limits import asked as asked_of
 from ledger.records import Decision, Effect, Proposal, Run
-from rendering import approver, dollars, in_words, plain
+from rendering import approver, differing, dollars, in_words, plain
 
 MARKS: Mapping[str, str] = {
     "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
@@ -121,14 +121,9 @@ def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
 
 def _changed(change: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Rows of what a change makes of a record; of a record within it only what differs."""
-    field, before, after = change["field"], change["before"], change["after"]
-    values = [(field, before, after)]
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
-        values = [(f"{field}/{key}", before.get(key), after.get(key)) for key in keys]
     return [
         (change["system"], change["record"], path, plain(in_words(path, old), 60), plain(in_words(path, new), 60))
-        for path, old, new in values
+        for path, old, new in differing(change["field"], change["before"], change["after"])
     ]
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from knowledge_index.policies import Clause
 from ledger.records import Observation, Proposal
-from rendering import Displayable, Part, Table, Title, approver, dollars, rendered, words
+from rendering import Displayable, Part, Table, Title, approver, differing, dollars, in_words, words
 
 
 class Rail(Displayable, tuple[Observation, ...]):
@@ -51,14 +51,11 @@ class ProposalCard(Displayable, Proposal):
         """Verdict and approval, why, the plan with what it changes, the clauses, and what else was looked at."""
         yield Title(f"{words(self.verdict)} — proposal {self.revision}, by {self.author}, {self.standing}")
         undoable = sum(action.get("undo") is not None for action in self.plan)
-        route = (
-            f"{approver(self.approval.role, self.approval.four_eyes)} must approve"
-            if self.approval.role != "none"
-            else "runs by itself"
-        )
+        approval = approver(self.approval.role, self.approval.four_eyes)
+        route = "runs by itself" if self.approval.role == "none" else f"{approval} must approve"
         raised = f" (raised by {', '.join(self.approval.clauses)})" if self.approval.clauses else ""
         yield (
-            f"{route}{raised} · {dollars(self.money_at_stake_cents)} at stake · confidence {self.confidence:.2f} · "
+            f"{route}{raised} · {dollars(self.money_at_stake_cents)} at stake · confidence {self.confidence:.0%} · "
             f"{undoable} of {len(self.plan)} steps can be undone"
         )
         yield self.rationale
@@ -81,10 +78,7 @@ class ProposalCard(Displayable, Proposal):
 
     def _step(self, step: int) -> tuple[Any, ...]:
         action = self.plan[step]
-        changes = [change for change in self.changes if change["step"] == step + 1]
-        changed = [
-            f"{one['system']} {one['record']} {before_and_after(one['field'], one['before'], one['after'])}" for one in changes
-        ]
+        changed = [f"{one['system']} {one['record']} {before_and_after(one)}" for one in self.changes if one["step"] == step + 1]
         return step + 1, action["says"], "\n".join(changed), ", ".join(action.get("cites") or ()), action["tier"]
 
     def _cite(self, cite: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -93,19 +87,12 @@ class ProposalCard(Displayable, Proposal):
         return (named, clause.title, clause.text) if clause else (named, "", "not in force")
 
 
-def before_and_after(field: str, before: Any, after: Any) -> str:
-    """A change in words: of a record with the same fields only those that differ."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping) and before.keys() == after.keys():
-        return ", ".join(before_and_after(name, before[name], after[name]) for name in before if before[name] != after[name])
-    if before is None:
-        return f"{field}: {_amount(field, after)}"
-    return f"{field}: {_amount(field, before)} → {_amount(field, after)}"
-
-
-def _amount(field: str, value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_amount(name, one)}" for name, one in sorted(value.items()))
-    return dollars(value) if field.endswith("_cents") and isinstance(value, int) else rendered(value) or "nothing"
+def before_and_after(change: Mapping[str, Any]) -> str:
+    """A change ({"field", "before", "after"}) in words: of a record only the fields that differ."""
+    fields = differing(change["field"], change["before"], change["after"])
+    return ", ".join(
+        f"{path}: {'' if old is None else f'{in_words(path, old)} → '}{in_words(path, new)}" for path, old, new in fields
+    )
 
 
 _WIDTH, _HEIGHT, _APART = 76, 30, 94

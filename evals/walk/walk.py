@@ -190,8 +190,7 @@ class Walk(Displayable):
                 "status": one.status,
                 "receipt": (one.receipt or {}).get("receipt_id", one.error),
                 "changed": "; ".join(
-                    f"{c['record']} {before_and_after(c['field'], c['before'], c['after'])}"
-                    for c in (one.receipt or {}).get("changed", ())
+                    f"{change['record']} {before_and_after(change)}" for change in (one.receipt or {}).get("changed", ())
                 ),
             }
             for one in self.ledger.effects(self._run_id)
