@@ -12,23 +12,21 @@ from errors import BadInput
 from evals.learning import lessons, overruled
 from evals.learning.overruled import OverruleRate
 from evals.learning.thresholds import Thresholds, thresholds
-from evals.recorded.cases import add_case, line_of
+from evals.recorded.cases import add_case, line_of, read_objects
 from evals.recorded.recording import record
 from graphs.pack_files import load_packs
 from harmless import escaped
 from knowledge_index.policies import PolicyBook
 from rendering import plain
 from settings import settings
-from strict_json import strict_json
 from systems.catalogue import default_catalogue
 
 app = typer.Typer(no_args_is_help=True)
 Mission = Annotated[str, typer.Option(help="Of this mission alone.")]
 Lesson = Annotated[str, typer.Argument(metavar="LESSON", help="The id of a lesson, or how it begins.")]
 
-#: rows of a table of rates, and bytes of a file with what is right
+#: rows of a table of rates
 _AT_ONCE = 15
-_MOST_BYTES = 1_000_000
 
 
 @app.command("list")
@@ -99,7 +97,9 @@ def promote_lesson(
 ) -> None:
     """Add the labeled case to a dataset, as the person who is signed in: an analyst or an administrator."""
     catalogue, chosen = default_catalogue(), settings()
-    expected = None if expect is None else _expected(expect)
+    expected = None
+    if expect is not None:  # of an empty file nothing is right
+        expected = next((value for value, _ in read_objects(expect, "give a JSON file with what is right", one=True)), {})
     with open_ledger() as ledger:
         by = decider(ledger)
         one = lessons.lesson(ledger, lesson, catalogue)
@@ -168,20 +168,6 @@ def _thresholds(found: Thresholds) -> None:
             say(f"  by decisions {', '.join(decision[:8] for decision in one.moved)}")
     if not found.evidence:
         say("No decision suggests a change of a threshold.")
-
-
-def _expected(file: Path) -> object:
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}); give a JSON file with what is right") from error
-    if len(content) > _MOST_BYTES:
-        raise BadInput(f"{file}: longer than {_MOST_BYTES:,} bytes; give what is expected of one case")
-    try:
-        return strict_json(content)
-    except BadInput as error:
-        raise BadInput(f"{file}: {error}; fix the file") from error
 
 
 def record_run(

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
-from rich.tree import Tree
 
 from cli.screen import console
 from errors import BadInput
@@ -57,11 +56,7 @@ def show_pack(
         return
     from graphs.mission import Flow  # LangGraph takes its time to load, and no other command here needs it
 
-    whole = outline(pack, Flow.of_missions().lines(), default_catalogue(), values)
-    if console.is_terminal:
-        console.print(_tree(whole))
-    else:
-        print("\n".join(_indented(whole)))
+    _branch(outline(pack, Flow.of_missions().lines(), default_catalogue(), values))
 
 
 @app.command("diff")
@@ -151,18 +146,11 @@ def _counts(pack: Pack) -> str:
     return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for word, number in counts.items() if number)
 
 
-def _tree(branch: Branch, under: Tree | None = None) -> Tree:
-    text = Text(plain(branch.text, _LONGEST), style=_STYLES[branch.kind])
-    tree = under.add(text) if under else Tree(text, guide_style="dim")
+def _branch(branch: Branch, depth: int = 0) -> None:
+    """Print a line, and what belongs under it further in."""
+    _line(f"{'  ' * depth}{branch.text}", _STYLES[branch.kind])
     for child in branch.children:
-        _tree(child, tree)
-    return tree
-
-
-def _indented(branch: Branch, depth: int = 0) -> Iterator[str]:
-    yield f"{'  ' * depth}{plain(branch.text, _LONGEST)}"
-    for child in branch.children:
-        yield from _indented(child, depth + 1)
+        _branch(child, depth + 1)
 
 
 def _difference(one: PackDifference) -> None:
@@ -172,14 +160,14 @@ def _difference(one: PackDifference) -> None:
         return
     _line(f"{sign} {one.what}", style)
     for field, before, after in one.fields:
-        if one.kind == "changed":
-            _line(f"    {field}")
-            for when, value in (("before", before), ("after ", after)):
-                for text in (value,) if isinstance(value, str) else value or ("(nothing)",):
-                    _line(f"      {when}  {text}")
-        else:
+        if one.kind != "changed":
             value = before if after is None else after
             _line(f"    {field}: {value if isinstance(value, str) else ' / '.join(value or ())}")
+            continue
+        _line(f"    {field}")
+        for when, value in (("before", before), ("after ", after)):
+            for text in (value,) if isinstance(value, str) else value or ("(nothing)",):
+                _line(f"      {when}  {text}")
 
 
 def _line(text: str, style: str = "") -> None:
