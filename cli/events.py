@@ -11,10 +11,10 @@ from cli.screen import Json, Reason, print_json, progress, say, table
 from cli.session import decider, manager, open_ledger
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
-from graphs.feeds import bounds_of
 from graphs.ingestion import Intake, RawEvent, by_feed, ingest, ingest_dead_letter
 from graphs.pack_files import load_packs
 from graphs.runtime import Runtime, open_runtime
+from graphs.sources import bounds_of
 from knowledge_index.policies import PolicyBook
 from ledger.inbox import SourceBounds, check_bounds
 from ledger.services import Inbox

@@ -12,9 +12,9 @@ from cli.screen import counted, moment, progress, say, table
 from cli.show import who
 from errors import BadInput, TryAgain
 from evals.recorded.cases import read_objects, recorded
-from graphs.batches import batch_events, ranked
 from graphs.events import event_of
 from graphs.runtime import Runtime, open_runtime
+from graphs.sources import batch_events, ranked
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run

@@ -23,10 +23,9 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
 from errors import Refused, TakenOver, TryAgain, loggable
-from graphs.batches import run_schedule, schedules
 from graphs.checkpoints import GIVES_UP
-from graphs.feeds import poll
 from graphs.ingestion import Intake
+from graphs.sources import poll, run_schedule, schedules
 from ledger.jobs import DRIVE, forgotten, sweep
 from ledger.roles import patient
 from systems.config import FeedConfig

@@ -19,7 +19,7 @@ from errors import BadInput, OverLimit, Refused
 from evals.recorded.cases import recorded
 from graphs.mission import mission_graph
 from graphs.pack_files import load_packs
-from graphs.policy_approval import taken_away
+from graphs.policy_versions import taken_away
 from knowledge_index.policies import PolicyBook
 from ledger.audit_export import examine
 from ledger.base import Ledger

@@ -10,7 +10,7 @@ import pytest
 
 from errors import BadInput
 from graphs.pack_files import load_packs
-from graphs.policy_approval import taken_away
+from graphs.policy_versions import taken_away
 from knowledge_index.documents import parse_document
 from knowledge_index.drafting import with_draft
 from knowledge_index.embeddings import MiniLM

@@ -11,9 +11,8 @@ import pytest
 
 from errors import BadInput, Refused, TooMany
 from graphs import ingestion
-from graphs.batches import run_schedule
-from graphs.feeds import bounds_of
 from graphs.ingestion import RawEvent, by_feed, by_post, ingest, ingest_dead_letter
+from graphs.sources import bounds_of, run_schedule
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds
 from ledger.memory import MemoryLedger

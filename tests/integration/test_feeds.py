@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from errors import TryAgain
-from graphs.feeds import AT_ONCE, MOST_PAGES, poll
+from graphs.sources import AT_ONCE, MOST_PAGES, poll
 from ledger.postgres import PostgresLedger
 from ledger.services import Inbox
 from systems.client import McpSystems

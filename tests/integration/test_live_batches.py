@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from errors import BadInput, TryAgain
-from graphs.batches import Ranked, batch_events, ranked
+from graphs.sources import Ranked, batch_events, ranked
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from settings import CHECKOUT

@@ -10,9 +10,9 @@ import pytest
 
 from errors import BadInput, TryAgain
 from evals.evaluation.environment import EvalEnvironment
-from graphs.batches import Schedule, run_schedule, schedules
 from graphs.ingestion import ingest
 from graphs.pack_files import load_pack_file
+from graphs.sources import Schedule, run_schedule, schedules
 from ledger.canonical import utc_now
 from nodes.pack import check_cron
 from systems.calls import Call, ReadResult

@@ -7,8 +7,8 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput, TryAgain
-from graphs.batches import Ranked, batch_events, ranked
 from graphs.runtime import Runtime
+from graphs.sources import Ranked, batch_events, ranked
 from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from nodes.planner import Planner
