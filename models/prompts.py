@@ -91,8 +91,18 @@ def block(source: str, value: Any) -> str:
     Nothing in it can end the block, since every `<`, `>` and `&` is escaped; hidden characters are gone. Raises ValueError
     for what is no JSON value.
     """
-    text = json.dumps(_visible(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _as_json(value)
+    if HIDDEN_BUT_BLANKS.search(text) or _ESCAPED.search(text):  # as in next to none
+        text = _as_json(_visible(value))
     return f'<data from="{_LABEL.sub(" ", source)}" trust="none">{text.translate(_MARKS)}</data>'
+
+
+#: a control character, or what looks like one
+_ESCAPED = re.compile(r"\\[ubfr]")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _visible(value: Any) -> Any:
