@@ -35,7 +35,7 @@ def label(value: Any, longest: int = 80) -> str:
 
 
 def show(piece: Markup) -> None:
-    """Put it on the page. Takes Markup only, so that text which nobody escaped cannot get here."""
+    """Put it on the page. Raises TypeError for anything but Markup, so that text which nobody escaped cannot get here."""
     if not isinstance(piece, Markup):
         raise TypeError("only Markup is shown; make it with dashboard.markup.markup")
     st.html(str(piece))

@@ -49,7 +49,7 @@ def auth_secrets(chosen: Settings) -> dict[str, Any]:
 
 
 def redirect_uri(chosen: Settings) -> str:
-    """Where the provider sends people back to."""
+    """Where the provider sends people back to: a URL. Raises BadInput where the one of the settings is none of the dashboard."""
     uri = chosen.oidc_redirect_uri or f"http://{chosen.address}:{chosen.port}{CALLBACK}"
     where = urlsplit(uri)
     if where.scheme not in ("http", "https") or not where.netloc or where.path != CALLBACK or where.hostname in ("0.0.0.0", "::"):

@@ -236,7 +236,8 @@ class Runtime:
         """What the check says to the latest proposal with another plan: objections, or its changes, money and approval.
 
         `by` edits it: whether they may approve their own words, and if not why (`others`). A letter that is left as it
-        was, and names an amount that the plan has no more, is an objection too.
+        was, and names an amount that the plan has no more, is an objection too. Raises Refused where nothing was proposed,
+        and BadInput for what is no plan.
         """
         check_run_id(run_id)
         check_plan(plan)

@@ -217,7 +217,8 @@ def work(state: Thread, config: RunnableConfig, writer: StreamWriter) -> Thread:
     """Take the event in, if there is one, and drive the run until it waits or is closed.
 
     A source of events learns what `POST /events` tells it too, and no more; a person sees the run.
-    What is refused is the message at the end of the thread: the server keeps errors to its own log.
+    The sentence of BadInput, Refused, TakenOver and TryAgain is the message at the end of the thread: the server keeps errors
+    to its own log.
     """
     opened = studio_server()
     try:

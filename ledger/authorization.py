@@ -67,7 +67,7 @@ class DecisionRequest:
 
 
 def authority(role: str) -> int:
-    """The rank of a role, 0 for the least."""
+    """The rank of a role, 0 for the least. Raises BadInput for what is no role."""
     try:
         return ROLES.index(role)
     except ValueError:
@@ -75,7 +75,7 @@ def authority(role: str) -> int:
 
 
 def check_person(name: str, role: str, customer_id: str | None) -> None:
-    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is."""
+    """A person has a role that there is; a customer is the customer of somebody's records, and nobody else is; else BadInput."""
     person_key(name)
     if role not in PERSON_ROLES:
         raise BadInput(f"'{role}' is not a role of a person; name one of {', '.join(PERSON_ROLES)}.")
@@ -108,7 +108,10 @@ def rank(person: Person) -> int:
 
 
 def person_key(name: str) -> str:
-    """The form under which a person is unique: 'Ann', ' ann' and 'ANN' are one person."""
+    """The form under which a person is unique: 'Ann', ' ann' and 'ANN' are one person. Raises BadInput where nothing is left.
+
+    NFKC of Unicode Standard Annex 15, and case folding.
+    """
     key = unicodedata.normalize("NFKC", clean(name)).strip().casefold()
     if not key:
         raise BadInput("A person needs a name: give one.")
@@ -310,7 +313,7 @@ def observation_of(decision: Decision) -> NewObservation:
 
 
 def check_settlement(run: Run, person: Person | None, by: str, reason: str) -> Person:
-    """Only an incident is resumed or abandoned, by somebody who may, with a reason."""
+    """Only an incident is resumed or abandoned, by somebody who may, with a reason; else Refused. Returns who does it."""
     if person is None:
         raise Refused(f"'{by}' is not known to the ledger: add this person with a role first.")
     if not reason.strip():

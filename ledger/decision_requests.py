@@ -34,7 +34,7 @@ _MOST = 2**63
 
 
 def check_form(kind: object, by: object, reason: object, digest: object, details: object, at: object) -> None:
-    """Whether this is a decision by its form, so far as every ledger asks: types and sizes."""
+    """Raises BadInput unless this is a decision by its form, so far as every ledger asks: types and sizes."""
     if not isinstance(kind, str) or kind not in get_args(DecisionKind):
         raise BadInput(f"{_shown(kind)} is not a decision; choose one of {', '.join(get_args(DecisionKind))}.")
     check_length("The name of who decides", by, LONGEST_NAME)
@@ -79,7 +79,7 @@ def of_request(ask: Callable[_P, _A], do: Callable[[_S, _A], _R]) -> Callable[Co
 
 
 def check_decision(kind: str, by: str, reason: str, digest: str, details: Mapping[str, Any], at: datetime) -> None:
-    """Whether this is a decision that a person can have meant: what goes with it is of its kind, and can be seen."""
+    """Raises BadInput unless a person can have meant this decision: what goes with it is of its kind, and can be seen."""
     check_form(kind, by, reason, digest, details, at)
     _check_name("The name of who decides", by)
     _check_name("The digest of the proposal", digest)
@@ -95,7 +95,7 @@ def check_decision(kind: str, by: str, reason: str, digest: str, details: Mappin
 
 
 def check_reason(reason: str) -> None:
-    """Whether somebody said why, and not at length."""
+    """Raises BadInput unless somebody said why, and not at length."""
     if not reason.strip():
         raise BadInput("A reason is missing: say in a few words why.")
     check_length("The reason", reason, LONGEST_REASON)
@@ -107,7 +107,7 @@ def check_run_id(run_id: object) -> None:
 
 
 def check_plan(plan: object) -> None:
-    """Whether this is a plan by its form: steps with a name and arguments."""
+    """Raises BadInput unless this is a plan by its form: steps with a name and arguments."""
     if not isinstance(plan, Sequence) or isinstance(plan, str | bytes | bytearray):
         raise BadInput(f"A plan is a list of steps, and not {_shown(plan)}.")
     if len(plan) > MOST_STEPS:
@@ -169,7 +169,7 @@ def _check_name(what: str, name: object) -> None:
 
 
 def check_length(what: str, text: object, longest: int) -> None:
-    """Whether this is a text that is short enough."""
+    """Raises BadInput unless this is a text of at most `longest` characters; `what` begins the sentence."""
     if not isinstance(text, str):
         raise BadInput(f"{what} is {_shown(text)}: give a text.")
     if len(text) > longest:

@@ -47,7 +47,7 @@ def nameable(name: object) -> bool:
 
 
 def check_event(event: Event, run_id: str) -> None:
-    """Names must be there and short enough to be looked up; the moment must have a time zone."""
+    """Names must be there and short enough to be looked up; the moment must have a time zone; else BadInput."""
     for what, name in (("source id", event.source_id), ("subject", event.subject), ("run id", run_id)):
         if not name.strip():
             raise BadInput(f"The event '{event.name}' has no {what}: give it one.")
@@ -62,7 +62,7 @@ def event_digest(event: Event) -> str:
 
 
 def check_same_event(source_id: str, kept: str, come: str) -> None:
-    """`kept` and `come` are the digests of the event taken in and of the one that came again."""
+    """`kept` and `come` are the digests of the event taken in and of the one that came again; Refused where they differ."""
     if kept != come:
         raise Refused(
             f"The event {source_id} was already accepted with different content; send the new one under a new source id."
@@ -111,7 +111,10 @@ def waits_for(run_id: str, other: str, held_by: Callable[[str], str]) -> bool:
 
 
 def check_proposal(proposal: Proposal, run_status: RunStatus) -> ProposalStatus:
-    """The status a new proposal starts with: "pending", or "automatic" when it waits for nobody."""
+    """The status a new proposal starts with: "pending", or "automatic" when it waits for nobody.
+
+    Raises BadInput for one that nobody could decide about, Refused where the run does not go on.
+    """
     authority(proposal.approval.role)
     moment(proposal.created_at)
     moment(proposal.expires_at)
@@ -130,13 +133,16 @@ def held(proposal: Proposal, status: ProposalStatus, by: str) -> Proposal:
 
 
 def check_same_proposal(kept: Proposal, come: Proposal) -> None:
-    """A node that was run again may propose the same once more, and nothing else under the same id."""
+    """A node that was run again may propose the same once more, and nothing else under the same id: Refused."""
     if (kept.run_id, kept.digest) != (come.run_id, come.digest):
         raise Refused(f"Proposal {come.proposal_id} exists with another digest; give the new one a new id.")
 
 
 def check_intent(effect: Effect, proposal: Proposal | None, run: Run, latest: Proposal | None) -> None:
-    """An effect is a step of the approved (or automatic) plan of a run that goes on, exactly as it stands there."""
+    """An effect is a step of the approved (or automatic) plan of a run that goes on, exactly as it stands there.
+
+    Raises BadInput for one that is none of this run's, Refused for one that may not be begun.
+    """
     if proposal is None or proposal.run_id != effect.run_id:
         raise BadInput(f"Effect {effect.key} names the proposal {effect.proposal_id}, which does not belong to its run.")
     if effect.status != "intended":
@@ -155,7 +161,7 @@ def check_intent(effect: Effect, proposal: Proposal | None, run: Run, latest: Pr
 
 
 def check_part(effect: Effect, proposal: Proposal, decisions: Iterable[Decision]) -> None:
-    """An effect is of no part that an approval left out."""
+    """An effect is of no part that an approval left out; else Refused."""
     if effect.step in steps_left_out(proposal, decisions):
         raise Refused(
             f"Effect {effect.key} ({effect.action}) belongs to a part of {proposal.proposal_id} that the approval left out."
@@ -163,7 +169,7 @@ def check_part(effect: Effect, proposal: Proposal, decisions: Iterable[Decision]
 
 
 def check_same_effect(kept: Effect, come: Effect) -> None:
-    """The same key is the same effect, whatever has become of it since."""
+    """The same key is the same effect, whatever has become of it since; else Refused."""
     if _identity(kept) != _identity(come):
         raise Refused(f"The key {come.key} belongs to another effect: nothing was intended under it.")
 
@@ -173,7 +179,7 @@ def _identity(effect: Effect) -> str:
 
 
 def check_transition(effect: Effect, status: EffectStatus) -> None:
-    """intended → executing → done, failed or unknown; unknown → done or failed."""
+    """intended → executing → done, failed or unknown; unknown → done or failed. Refused otherwise, BadInput for no status."""
     if status not in get_args(EffectStatus):
         raise BadInput(f"'{status}' is not a status of an effect; choose one of {', '.join(get_args(EffectStatus))}.")
     if status not in _NEXT[effect.status]:
@@ -181,7 +187,7 @@ def check_transition(effect: Effect, status: EffectStatus) -> None:
 
 
 def check_sendable(effect: Effect, run: Run) -> None:
-    """A step is sent while it is under way in a run that goes on."""
+    """A step is sent while it is under way in a run that goes on; else TakenOver."""
     if run.status != "running" or effect.status not in ("executing", "unknown"):
         raise TakenOver(f"Run {run.run_id} was ended by a decision; nothing more is sent for it.")
 
@@ -206,20 +212,20 @@ def already_finished(run: Run, verdict: str, outcome: Outcome) -> bool:
 
 
 def check_end(run: Run, outcome: Outcome, effects: Iterable[Effect]) -> None:
-    """A run ends in the middle of a step only where a person gives it up."""
+    """A run ends in the middle of a step only where a person gives it up; else Refused."""
     doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
     if doubt is not None and outcome != "abandoned":
         raise Refused(f"Run {run.run_id} cannot end as '{outcome}': it is not known whether {doubt.action} was done.")
 
 
 def check_abandoned(run_id: str, effects: Iterable[Effect], may_arrive: bool) -> None:
-    """A run is given up once nothing that was sent for it can be done any more."""
+    """A run is given up once nothing that was sent for it can be done any more; else Refused."""
     if may_arrive and any(effect.status in ("executing", "unknown") for effect in effects):
         raise Refused(STILL_SENT.format(run_id))
 
 
 def check_restart(run: Run, effects: Iterable[Effect]) -> None:
-    """A run is restarted once it is known what was done in it."""
+    """A run is restarted once it is known what was done in it; else Refused."""
     doubt = next((effect for effect in effects if effect.status in ("executing", "unknown")), None)
     if doubt is not None:
         raise Refused(
@@ -229,6 +235,6 @@ def check_restart(run: Run, effects: Iterable[Effect]) -> None:
 
 
 def check_not_closed(run: Run) -> None:
-    """A closed run is over: it neither fails nor goes on."""
+    """A closed run is over: it neither fails nor goes on: Refused."""
     if run.status == "closed":
         raise Refused(f"Run {run.run_id} is closed: '{run.verdict}' ({run.outcome}).")

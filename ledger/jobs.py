@@ -35,7 +35,7 @@ class Jobs:
         self._app = app
 
     def drive(self, run: Run) -> None:
-        """Have a run driven, after whatever else there is to do about its subject."""
+        """Have a run driven, after whatever else there is to do about its subject. Raises TryAgain without a database."""
         try:
             self._app.configure_task(DRIVE, lock=run.event.subject).defer(run_id=run.run_id)
         except ConnectorException as failed:

@@ -15,7 +15,7 @@ def join(path: Path) -> Callable[[], None]:
     """Be one of those who use what `path` stands for, until what is returned is called or the process ends.
 
     A forked child is one too, for as long as it lives: the lock belongs to the open file that both have. A program that
-    the process starts is none.
+    the process starts is none. Raises OSError where `alone` has it.
     """
     leave = _lock(path, shared=True)
     if leave is None:

@@ -41,6 +41,32 @@ def modules(files: list[Path]) -> Places:
     return found
 
 
+def silent(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, name) of the public functions that raise an error themselves, and whose docstring does not say so.
+
+    One without a docstring has that of the protocol that it fulfills, and so has one that says "See …".
+    """
+    # what clients and people at a terminal read: the descriptions of tools, and of commands
+    if file.parts[0] == "cli" or file.is_relative_to("systems/sandbox"):
+        return
+    inside: list[tuple[ast.AST, bool]] = [(ast.parse(file.read_text("utf-8")), False)]
+    while inside:
+        within, private = inside.pop()
+        for node in ast.iter_child_nodes(within):
+            if isinstance(node, ast.ClassDef):
+                inside.append((node, private or node.name.startswith("_")))
+            elif isinstance(node, ast.FunctionDef) and not (private or node.name.startswith("_")):
+                said, raised = ast.get_docstring(node) or "See", {one for one in map(_raised, ast.walk(node)) if one}
+                if raised and not said.startswith("See") and not any(word in said for word in ("Raises", "raises", *raised)):
+                    yield node.lineno, node.name
+
+
+def _raised(node: ast.AST) -> str:
+    """The name of the class that a statement raises; none where it raises another one again."""
+    raised = node.exc.func if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
+    return raised.id if isinstance(raised, ast.Name) and raised.id[0].isupper() else ""
+
+
 def problems() -> Iterator[str]:
     """What does not hold, a sentence each."""
     files = code()
@@ -50,9 +76,12 @@ def problems() -> Iterator[str]:
     for name, places in sorted(modules(files).items()):
         if len(places) > _MOST_FOLDERS:
             yield f"{name}.py stands in {len(places)} folders, {', '.join(sorted(places))}; rename or join some"
+    for file in files:
+        for line, name in silent(file):
+            yield f"{file}:{line}: {name} raises an error, and its docstring does not name it"
 
 
 if __name__ == "__main__":
     said = list(problems())
-    print("\n".join(said) or "Every class name stands for one thing.")
+    print("\n".join(said) or "Every class name stands for one thing, and what raises says so.")
     sys.exit(1 if said else 0)

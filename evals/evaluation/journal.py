@@ -152,7 +152,10 @@ def made_of(files: Iterable[Path], trials: int, environment: EvalEnvironment, ch
 def run_jobs(
     jobs: Iterable[Job], journal: Journal, engine: Engine, environment: EvalEnvironment, chosen: Settings
 ) -> Iterator[tuple[Job, Result]]:
-    """Each job with its result, in order: those of the journal at once, the others from the engine into the journal."""
+    """Each job with its result, in order: those of the journal at once, the others from the engine into the journal.
+
+    Raises BadInput where the journal holds other cases.
+    """
     rest = iter(jobs)
     for result, job in zip(journal.results(), rest, strict=False):
         if (result.get("case_id"), result.get("trial")) != (job.case.case_id, job.trial):

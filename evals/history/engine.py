@@ -160,7 +160,7 @@ def in_sentences(what: str, memory_mb: int) -> Iterator[None]:
 def opened(
     engine: duckdb.DuckDBPyConnection, orders: pd.DataFrame | Path | str, what: str, trusted: bool = False
 ) -> tuple[Layout, str]:
-    """The layout of a history, and SQL that names its rows."""
+    """The layout of a history, and SQL that names its rows. Raises BadInput for one whose columns cannot be read."""
     if isinstance(orders, pd.DataFrame):
         twice = orders.columns[orders.columns.duplicated()]
         if len(twice):

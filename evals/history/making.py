@@ -36,7 +36,10 @@ def make(lines: int, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def make_files(lines: int, seed: int, out: Path, truth: Path, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """The same into two parquet files, stretch by stretch, each whole or not at all; gives the number of exceptions."""
+    """The same into two parquet files, stretch by stretch, each whole or not at all; gives the number of exceptions.
+
+    Raises BadInput where both are the same file.
+    """
     if out.resolve() == truth.resolve():
         raise BadInput(f"{out}: cannot hold both the history and its truth; name two files")
     exceptions = 0

@@ -214,7 +214,10 @@ OnRun = Callable[[ShadowRun], None]
 
 
 def over_last(shadow: Shadow, file: ShadowFile, number: int, on_run: OnRun = lambda _: None) -> int:
-    """Run the last runs of the live company, the oldest first; how many of them were new to the shadow."""
+    """Run the last runs of the live company, the oldest first; how many of them were new to the shadow.
+
+    Raises BadInput for a number that is not from 1 to MOST_LAST.
+    """
     if not 1 <= number <= MOST_LAST:
         raise BadInput(f"The last {number:,} runs cannot be run; give a number from 1 to {MOST_LAST:,}")
     with file.writing(shadow.named(file.name)) as writer:

@@ -87,6 +87,7 @@ def reset_password(tx: Connection, at: datetime, name: str, by: str, half: str =
     """Make a local account, or reset its password; its sessions end. What is shown now and never again.
 
     That is the one-time password; where somebody has its first `half`, the other, so that nobody knows it alone.
+    Raises BadInput for nobody of the ledger.
     """
     person = people.find(tx, name)
     if person is None:

@@ -135,7 +135,7 @@ def queue(tx: Connection, limit: int | None = None) -> list[tuple[Run, Proposal,
 
 def decide(tx: Connection, ask: authorization.DecisionRequest) -> tuple[Decision, ProposalStatus]:
     """Lock the run, judge, write the decision, swap the status. Of two at once the later one is judged on what the
-    earlier one left."""
+    earlier one left. Raises BadInput for no proposal, and as `authorization.judge`."""
     named = find(tx, ask.proposal_id)
     if named is None:
         raise BadInput(NO_PROPOSAL.format(ask.proposal_id))

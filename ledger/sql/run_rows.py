@@ -63,7 +63,7 @@ def take_in(
 
 
 def find(tx: Connection, run_id: str) -> Run:
-    """By id, or by the start of an id that only one run has."""
+    """By id, or by the start of an id that only one run has. Raises BadInput where there is none, or several."""
     exact = tx.execute(_ONE, {"run": run_id}).first()
     if exact:
         return to_run(exact)

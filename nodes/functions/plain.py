@@ -129,7 +129,10 @@ def _same_place(one: Record, other: Record) -> bool | None:
 
 
 def repeated_invoices(invoice: Record, invoices: Sequence[Record]) -> list[Record]:
-    """The earlier invoices of the same vendor with the same number, ignoring case, spaces and punctuation."""
+    """The earlier invoices of the same vendor with the same number, ignoring case, spaces and punctuation.
+
+    Raises ValueError where it is not known which came first.
+    """
     number = _bare(invoice["vendor_invoice_no"])
     same = [
         other
