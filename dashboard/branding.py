@@ -1,11 +1,11 @@
-"""The colour of the brand, and what can be read on it."""
+"""The color of the brand, and what can be read on it."""
 
 #: calm, and with enough contrast to white text, on white and on the dark background
 ACCENT = "#3a6fc4"
 
 
 def accent(brand_color: str) -> str:
-    """The colour of buttons and links: that of the brand, or one of ours."""
+    """The color of buttons and links: that of the brand, or one of ours."""
     return brand_color or ACCENT
 
 
@@ -33,7 +33,7 @@ def luminance(color: str) -> float:
 
 
 def _shaded(color: str, darkest: float, lightest: float) -> str:
-    """The colour, mixed with as little black or white as brings its luminance between the two."""
+    """The color, mixed with as little black or white as brings its luminance between the two."""
     for step in range(101):
         for mixed in (_mixed(color, towards, step / 100) for towards in (0, 255)):
             if darkest <= luminance(mixed) <= lightest:

@@ -159,7 +159,7 @@ def _log_as_json() -> None:
 
 
 def config(chosen: Settings) -> dict[str, Any]:
-    """Streamlit's options: nothing is sent anywhere, nothing is there for developers, the colour is the brand's."""
+    """Streamlit's options: nothing is sent anywhere, nothing is there for developers, the color is the brand's."""
     light, dark = accents(chosen.brand_color)
     return {
         "server.address": chosen.address,

@@ -138,7 +138,7 @@ def account_menu(person: Person) -> None:
 
 def _password_form(person: Person) -> None:
     with st.expander("Change the password"), st.form("password", border=False, clear_on_submit=True):
-        present = st.text_input("Present password", type="password", autocomplete="current-password")
+        present = st.text_input("Current password", type="password", autocomplete="current-password")
         chosen = st.text_input("New password", type="password", autocomplete="new-password", help="At least 12 characters")
         sent = st.form_submit_button("Change it")
     if sent:
