@@ -20,6 +20,7 @@ from langsmith import tracing_context
 from errors import BadInput
 from evals.atomic_write import reading
 from evals.recorded.cases import RecordedException
+from evals.recorded.labels import plain_answer
 from graphs.candidate import Candidate
 from graphs.mission import graph_version, mission_graph
 from graphs.pack_files import load_packs
@@ -165,11 +166,8 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
     """A proposal in the format of evals/cases/README.md."""
     return {
         "case_id": case_id,
-        "verdict": proposal.verdict,
-        "actions": [{"name": action["name"], "args": action["args"]} for action in proposal.plan],
+        **plain_answer(proposal, proposal.plan),
         "tiers": [action["tier"] for action in proposal.plan],
-        "cite": [cite["clause"] for cite in proposal.cites],
-        "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
         "money_at_stake_cents": proposal.money_at_stake_cents,
         "confidence": proposal.confidence,
     }

@@ -14,10 +14,9 @@ from typing import Any, Literal
 import orjson
 
 from errors import BadInput, SendBack
-from evals.atomic_write import reading
 from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.evaluation.scorers import Sides, judge
-from evals.recorded.cases import RecordedException, parse_line, recorded
+from evals.recorded.cases import RecordedException, bounded_lines, parse_line, recorded
 from evals.recorded.labels import faults_of_form
 from ledger.records import ROLES
 from systems.catalogue import ADDRESS_FIELDS, Action
@@ -177,7 +176,7 @@ def lint(files: Sequence[Path], environment: EvalEnvironment) -> Iterator[Fault]
     """What is wrong with the cases of files, in their order. Raises BadInput for a file that cannot be read."""
     evaluation, seen, ids, noted = Evaluation(environment), dict[str, tuple[str, Any]](), set[str](), set[str]()
     for file in files:
-        for number, line in _lines(file):
+        for number, line in bounded_lines(file):
             case_id = ""
             try:
                 case = recorded(parse_line(line, ""), environment.packs, "")
@@ -189,11 +188,6 @@ def lint(files: Sequence[Path], environment: EvalEnvironment) -> Iterator[Fault]
                 if severity != "note" or says not in noted:
                     yield Fault(file, number, case_id, severity, says)
                     noted.add(says)
-
-
-def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    with reading(file, "give a file of recorded exceptions"), file.open("rb") as lines:
-        yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 def _remarks(case: RecordedException, evaluation: Evaluation) -> Iterator[Remark]:

@@ -53,13 +53,20 @@ def read_objects(
     file: Path, hint: str = "give a file of recorded exceptions", *, one: bool = False
 ) -> Iterator[tuple[dict[str, Any], str]]:
     """The JSON objects of a file, one a line (or the whole is `one`), each with where it stands. Raises BadInput."""
+    for number, line in bounded_lines(file, hint, one=one):
+        where = f"{file}, line {number}"
+        yield parse_line(line, where), where
+
+
+def bounded_lines(
+    file: Path, hint: str = "give a file of recorded exceptions", *, one: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line) of a file, without blank lines; one that is too long for `parse_line` comes cut. Raises BadInput."""
     with reading(file, hint), file.open("rb") as opened:
         read = opened.read if one else opened.readline
         # never more than a line may have: a device has no end
-        for number, line in enumerate(iter(lambda: read(MAX_LINE_BYTES + 1), b""), start=1):
-            if line.strip():
-                where = f"{file}, line {number}"
-                yield parse_line(line, where), where
+        lines = enumerate(iter(lambda: read(MAX_LINE_BYTES + 1), b""), start=1)
+        yield from ((number, line) for number, line in lines if line.strip())
 
 
 def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedException]:

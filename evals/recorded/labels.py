@@ -58,10 +58,14 @@ def label_of(proposal: Proposal, decisions: Sequence[Decision], catalogue: Catal
         return None
     left_out = steps_left_out(proposal, decisions)
     plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
+    return {**plain_answer(proposal, plan), "before": order_that_matters(plan, catalogue)}
+
+
+def plain_answer(proposal: Proposal, plan: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A proposal with these of its steps as {"verdict", "actions", "cite", "approval"} of evals/cases/README.md."""
     return {
         "verdict": proposal.verdict,
         "actions": [{"name": action["name"], "args": dict(action["args"])} for action in plan],
-        "before": order_that_matters(plan, catalogue),
         "cite": [cite["clause"] for cite in proposal.cites],
         "approval": {"role": proposal.approval.role, "four_eyes": proposal.approval.four_eyes},
     }

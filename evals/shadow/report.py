@@ -22,7 +22,7 @@ from graphs.candidate import named_changes
 from ledger.authorization import steps_left_out
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal
-from rendering import Displayable, Part, Table, dollars, frame, share, table
+from rendering import Displayable, Part, Table, clock, dollars, frame, share, table
 from systems.catalogue import Catalogue, default_catalogue
 
 #: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
@@ -266,7 +266,7 @@ class ShadowReport(Displayable):
         now = sum(row.run.evidence == "now" for row in self.runs)
         moved = sum(bool(row.run.moved) for row in self.runs)
         sentences = [
-            f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {self.shadow.since:%Y-%m-%d %H:%M} UTC.",
+            f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {clock(self.shadow.since)}.",
             f"The shadow proposes the same as the live version: {self.live.text}.",
             f"It proposes what people approved: {self.people.text}; with the same answers of systems: {self.same_evidence.text}.",
             f"It proposes again what people rejected: {self.rejected_again.text}. Undecided so far: {self.undecided:,}.",

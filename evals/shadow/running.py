@@ -14,7 +14,8 @@ from typing import Any, Literal
 from langgraph.checkpoint.memory import InMemorySaver
 
 from errors import BadInput, MissionsError, TryAgain
-from evals.evaluation.answers import CaseAnswer, PlanStep
+from evals.evaluation.answers import CaseAnswer, answer_of
+from evals.recorded.labels import plain_answer
 from evals.recorded.recording import looks_behind
 from evals.shadow.persistence import ShadowFile, ShadowRun, ShadowWriter, SimulatedStep
 from evals.shadow.session import Shadow
@@ -119,7 +120,7 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
         moved=beside.moved(memory.facts(run.run_id, 1)),
         live_versions=run.versions,
         answer=counted_answer(proposals[0], shadow.environment.catalogue) if proposals else None,
-        looks=_looks(memory, run.run_id),
+        looks=sum(1 for _ in takewhile(lambda look: memory.facts(run.run_id, look), count(1))),
         proposals=len(proposals),
         outcome=after.outcome or "stuck",
         steps=[_step(effect, shadow.environment.catalogue) for effect in memory.effects(run.run_id)],
@@ -131,16 +132,9 @@ def shadowed(shadow: Shadow, run: Run) -> ShadowRun:
 def counted_answer(proposal: Proposal, catalogue: Catalogue, left_out: Collection[int] = ()) -> CaseAnswer:
     """A proposal as an answer, without the steps that were left out (from 0); of each action the arguments that count."""
     plan = [action for step, action in enumerate(proposal.plan) if step not in left_out]
-    return CaseAnswer(
-        verdict=proposal.verdict,
-        actions=[
-            PlanStep(name=one["name"], args=_counting(one["name"], one["args"], catalogue), tier=one["tier"]) for one in plan
-        ],
-        cite=[cite["clause"] for cite in proposal.cites],
-        role=proposal.approval.role,
-        four_eyes=proposal.approval.four_eyes,
-        money_at_stake_cents=proposal.money_at_stake_cents,
-    )
+    counted = [{**action, "args": _counting(action["name"], action["args"], catalogue)} for action in plan]
+    more = {"tiers": [action["tier"] for action in plan], "money_at_stake_cents": proposal.money_at_stake_cents}
+    return answer_of({**plain_answer(proposal, counted), **more})
 
 
 def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]:
@@ -195,10 +189,6 @@ def _step(effect: Effect, catalogue: Catalogue) -> SimulatedStep:
 def _counting(name: str, args: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     action = catalogue.get(name)
     return {key: args[key] for key in action.counting if key in args} if action else {}
-
-
-def _looks(memory: MemoryLedger, run_id: str) -> int:
-    return sum(1 for _ in takewhile(lambda look: memory.facts(run_id, look), count(1)))
 
 
 #: of this share of the time at most a shadow works: the systems that it reads are those of the live company

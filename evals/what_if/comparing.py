@@ -12,9 +12,8 @@ do to such cases from now on.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -22,15 +21,15 @@ from typing import Any
 
 from errors import BadInput
 from evals.evaluation.answers import CaseAnswer
-from evals.recorded.cases import recorded_files
+from evals.recorded.cases import RecordedException, recorded_files
 from evals.what_if.answer import Broken, Flip, OnProgress, Point, ReplayedAnswer, Sweep, WhatIf, way
-from evals.what_if.replaying import Answers, OnDone, Recordings, replay
+from evals.what_if.replaying import Answers, Recordings, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
 from nodes.pack import Pack
 from settings import Settings, settings
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import default_catalogue
 
 #: One replay at a time: it takes a whole core.
 _replaying = Lock()
@@ -59,12 +58,8 @@ def what_if(
 
     Raises BadInput for policies, packs, changes or cases that do not load. Answers are remembered (`evals.what_if.replaying`).
     """
-    begun = time.perf_counter()
-    setup = _ReplaySetup.open(cases, as_of, chosen)
-    candidate = setup.with_change(Change(changed, packs, changes))
-    with _replaying:
-        on_done = _progress(on_progress, 2 * len(setup.recordings.cases))
-        return setup.compare(setup.answers(setup.present, on_done), candidate, on_done, begun)
+    _, (found,) = _replayed([Change(changed, packs, changes)], cases, as_of, chosen, on_progress)
+    return found
 
 
 def sweep(
@@ -89,75 +84,26 @@ def sweep(
     """
     if not values:
         raise BadInput(f"There is no value of {value} to try; give at least one.")
-    setup = _ReplaySetup.open(cases, as_of, chosen)
-    tried = [(one, setup.with_change(Change(values={**(changes or {}), value: one}))) for one in values]
-    with _replaying:
-        on_done = _progress(on_progress, (1 + len(tried)) * len(setup.recordings.cases))
-        before = setup.answers(setup.present, on_done)
-        points = [Point(one, setup.compare(before, candidate, on_done, time.perf_counter())) for one, candidate in tried]
-    return Sweep(value=value, present=_present(setup.present.policies, value), points=points)
+    tried = [Change(values={**(changes or {}), value: one}) for one in values]
+    present, found = _replayed(tried, cases, as_of, chosen, on_progress)
+    points = [Point(one, would_be) for one, would_be in zip(values, found, strict=True)]
+    return Sweep(value=value, present=_present(present.policies, value), points=points)
 
 
-@dataclass(frozen=True)
-class _ReplaySetup:
-    """What every question is asked over."""
-
-    chosen: Settings
-    as_of: datetime
-    catalogue: Catalogue
-    present: Candidate
-    recordings: Recordings
-
-    @classmethod
-    def open(cls, cases: Sequence[Path] | None, as_of: datetime | None, chosen: Settings | None) -> "_ReplaySetup":
-        chosen, as_of, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
-        before = Candidate.present(chosen, catalogue, as_of)
-        return cls(chosen, as_of, catalogue, before, Recordings.read(cases or recorded_files(), before.packs))
-
-    def with_change(self, change: Change) -> Candidate:
-        return self.present.with_change(change, self.chosen, self.catalogue, self.as_of)
-
-    def answers(self, candidate: Candidate, on_done: OnDone) -> Answers:
-        return replay(self.recordings, candidate, self.catalogue, self.chosen, on_done)
-
-    def compare(self, before: Answers, candidate: Candidate, on_done: OnDone, begun: float) -> WhatIf:
-        after = self.answers(candidate, on_done)
-        changed = differing_clauses(self.present.policies, candidate.policies)
-        changed_packs = differing_packs(self.present.packs, candidate.packs)
-        answered, broken, flips = list[tuple[ReplayedAnswer, ReplayedAnswer]](), list[Broken](), list[Flip]()
-        for case in self.recordings.cases:
-            was, now, event = before[case.case_id], after[case.case_id], case.event
-            if isinstance(now, Broken):
-                broken.append(now)
-            elif isinstance(was, ReplayedAnswer):
-                answered.append((was, now))
-                if flipped := way(was, now):
-                    because = _because(changed, was, now, candidate.packs[event.mission].of(event.name))
-                    if event.mission in changed_packs:
-                        because.append("the pack")
-                    flips.append(
-                        Flip(case_id=case.case_id, mission=event.mission, event=event.name, subject=event.subject, way=flipped,
-                             before=was, after=now, because_of=because)
-                    )  # fmt: skip
-        olds, news = [was for was, _ in answered], [now for _, now in answered]
-        return WhatIf(
-            changed=changed,
-            changed_packs=changed_packs,
-            cases=len(self.recordings.cases),
-            flips=flips,
-            broken=broken,
-            money_before_cents=_sums(olds),
-            money_after_cents=_sums(news),
-            money_at_stake_before_cents=sum(one.money_at_stake_cents for one in olds),
-            money_at_stake_after_cents=sum(one.money_at_stake_cents for one in news),
-            escalated_before=sum(one.verdict == "escalate" for one in olds),
-            escalated_after=sum(one.verdict == "escalate" for one in news),
-            seconds=time.perf_counter() - begun,
-        )
-
-
-def _progress(on_progress: OnProgress | None, total: int) -> Callable[[int], None]:
-    done = 0
+def _replayed(
+    changes: Sequence[Change],
+    cases: Sequence[Path] | None,
+    as_of: datetime | None,
+    chosen: Settings | None,
+    on_progress: OnProgress | None,
+) -> tuple[Candidate, list[WhatIf]]:
+    """What there is, and what each change would do; nothing is replayed before all of them load."""
+    begun = time.perf_counter()
+    chosen, as_of, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
+    present = Candidate.present(chosen, catalogue, as_of)
+    recordings = Recordings.read(cases or recorded_files(), present.packs)
+    candidates = [present.with_change(change, chosen, catalogue, as_of) for change in changes]
+    done, total = 0, (1 + len(candidates)) * len(recordings.cases)
 
     def on_done(number: int) -> None:
         nonlocal done
@@ -165,7 +111,51 @@ def _progress(on_progress: OnProgress | None, total: int) -> Callable[[int], Non
         if on_progress:
             on_progress(done, total)
 
-    return on_done
+    found = []
+    with _replaying:
+        before = replay(recordings, present, catalogue, chosen, on_done)
+        for candidate in candidates:
+            after = replay(recordings, candidate, catalogue, chosen, on_done)
+            found.append(_compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun))
+            begun = time.perf_counter()
+    return present, found
+
+
+def _compared(
+    cases: Sequence[RecordedException], present: Candidate, before: Answers, candidate: Candidate, after: Answers, seconds: float
+) -> WhatIf:
+    changed = differing_clauses(present.policies, candidate.policies)
+    changed_packs = differing_packs(present.packs, candidate.packs)
+    olds, news, broken, flips = list[ReplayedAnswer](), list[ReplayedAnswer](), list[Broken](), list[Flip]()
+    for case in cases:
+        was, now, event = before[case.case_id], after[case.case_id], case.event
+        if isinstance(now, Broken):
+            broken.append(now)
+        elif isinstance(was, ReplayedAnswer):
+            olds.append(was)
+            news.append(now)
+            if flipped := way(was, now):
+                because = _because(changed, was, now, candidate.packs[event.mission].of(event.name))
+                if event.mission in changed_packs:
+                    because.append("the pack")
+                flips.append(
+                    Flip(case_id=case.case_id, mission=event.mission, event=event.name, subject=event.subject, way=flipped,
+                         before=was, after=now, because_of=because)
+                )  # fmt: skip
+    return WhatIf(
+        changed=changed,
+        changed_packs=changed_packs,
+        cases=len(cases),
+        flips=flips,
+        broken=broken,
+        money_before_cents=_sums(olds),
+        money_after_cents=_sums(news),
+        money_at_stake_before_cents=sum(one.money_at_stake_cents for one in olds),
+        money_at_stake_after_cents=sum(one.money_at_stake_cents for one in news),
+        escalated_before=sum(one.verdict == "escalate" for one in olds),
+        escalated_after=sum(one.verdict == "escalate" for one in news),
+        seconds=seconds,
+    )
 
 
 def _present(book: PolicyBook, path: str) -> Any:

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.learning.overruled import judged_proposals
-from evals.learning.split_points import against, chance, roundest, split_points
-from evals.learning.thresholds import Thresholds, draft_of, thresholds
+from evals.learning.thresholds import Thresholds, against, chance, draft_of, roundest, split_points, thresholds
 from evals.learning.votes import comparisons
 from evals.recorded.cases import recorded
 from evals.walk import Walk
