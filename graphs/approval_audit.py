@@ -5,7 +5,7 @@ takes follows from what was read; a run whose pack, policies or catalogue are kn
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,13 +18,13 @@ from ledger.authorization import person_key, unapproved
 from ledger.canonical import canonical
 from ledger.policies import PolicySnapshot
 from ledger.reconciling import Rows
-from ledger.records import AuditEntry, Event, Fact, Person, Proposal, Run, RunHistory, latest_facts
+from ledger.records import AuditEntry, Fact, Person, Proposal, Run, RunHistory, latest_facts
 from nodes.authorship import authors, editors_of
-from nodes.case import Case
 from nodes.drift import drift
 from nodes.pack import Pack
+from nodes.state import CaseContext
 from settings import Settings
-from systems.calls import Call, Reader, ReadResult
+from systems.calls import Call, ReadResult
 from systems.catalogue import Catalogue, default_catalogue
 
 #: what a run starts with, without which its plans cannot be judged as they were
@@ -70,7 +70,7 @@ class ApprovalAudit:
                 continue
             self.recomputed += 1
             history = _as_it_was(replace(rows.run, versions=versions), rows, proposal, attempts)
-            then = _Then(history, proposal, self.packs, self.catalogue, book)
+            then = self._as_then(proposal, history.facts, book)
             if wrong := _wrong(then, history, proposal, known_since):
                 yield (
                     f"Proposal {proposal.proposal_id} of run {rows.run.run_id} was carried out, and worked out again "
@@ -92,6 +92,11 @@ class ApprovalAudit:
         as_of, wanted = run.event.as_of, versions.get("policies")
         return next((book for book in self.books if book.digest(as_of) == wanted), None)
 
+    def _as_then(self, proposal: Proposal, facts: Sequence[Fact], book: PolicyBook) -> CaseContext:
+        """What the plan is worked out again by, as it was when it was proposed."""
+        reader, clock = _Recalled(facts), lambda: proposal.created_at
+        return CaseContext(reader=reader, packs=self.packs, catalogue=self.catalogue, policies=book, clock=clock)
+
     def _differing(self, run: Run, versions: Mapping[str, str]) -> list[str]:
         pack = self.packs.get(run.event.mission)
         now = {"graph": graph_version(), "pack": pack and pack.digest, "catalogue": self.catalogue.digest}
@@ -110,7 +115,7 @@ def _origins(entries: Sequence[AuditEntry]) -> dict[str, tuple[Mapping[str, str]
     return origins
 
 
-def _wrong(then: "_Then", history: RunHistory, proposal: Proposal, known_since: Mapping[str, datetime]) -> list[str]:
+def _wrong(then: CaseContext, history: RunHistory, proposal: Proposal, known_since: Mapping[str, datetime]) -> list[str]:
     """Why a plan should not have been carried out as it was; nothing where it should."""
 
     def person(name: str) -> Person | None:
@@ -166,20 +171,3 @@ class _Recalled:
             else ReadResult(call, "failed", None, datetime.min, f"{call.tool} was not read then")
             for call, fact in found
         ]
-
-
-class _Then:
-    """What a plan is worked out again by, as it was when it was proposed. See `nodes.drift.Judging`."""
-
-    def __init__(
-        self, history: RunHistory, proposal: Proposal, packs: Mapping[str, Pack], catalogue: Catalogue, policies: PolicyBook
-    ) -> None:
-        self.reader: Reader = _Recalled(history.facts)
-        self.clock: Callable[[], datetime] = lambda: proposal.created_at
-        self.catalogue, self.policies, self._packs = catalogue, policies, packs
-
-    def pack(self, event: Event) -> Pack:
-        return self._packs[event.mission].of(event.name)
-
-    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case:
-        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))

@@ -149,7 +149,7 @@ def ranked(runtime: Runtime, runs: Sequence[Run]) -> list[Ranked]:
     found = []
     for run in runs:
         _, book = _book(runtime, run.event.name)
-        case = runtime.context.case_on(run, runtime.ledger.facts(run.run_id))
+        case = runtime.context.case(run, runtime.ledger.facts(run.run_id))
         known = case.known(book.rank)
         found.append(Ranked(run, float("inf") if known is None else float(known), case.sentence(book.says)))
     return sorted(found, key=lambda one: (-one.rank, one.run.event.subject))

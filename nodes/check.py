@@ -63,7 +63,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     context, run_id = runtime.context, state["run_id"]
     assert state["draft"] is not None, "propose makes a draft"
     history = context.ledger.history(run_id)
-    case = context.case(history, state["look"])
+    case = context.case_of(history)
     values = context.policies.values(history.run.event.as_of)
     draft = context.ledger.drafted(state["draft"])
     back, left = to_take_back(history, draft["undoes"]), half_done(history, draft["author"])

@@ -17,7 +17,7 @@ NEIGHBOURS = 3
 def diagnose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
     """Evaluate every finding of the pack on the facts, all dimensions at once; the value lies in how they combine."""
     context, run_id = runtime.context, state["run_id"]
-    findings = context.case(context.ledger.history(run_id), state["look"]).findings
+    findings = context.case_of(context.ledger.history(run_id)).findings
     messages = [
         NewObservation("diagnose", "finding", finding["says"], {"finding": finding["id"], "facts": finding["facts"]})
         for finding in findings
@@ -61,7 +61,7 @@ def assess(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     context, run_id = runtime.context, state["run_id"]
     history = context.ledger.history(run_id)
     models = context.risk_models.get(history.run.event.mission, ())
-    risks = {model.name: model.predict(context.case(history, state["look"])) for model in models}
+    risks = {model.name: model.predict(context.case_of(history)) for model in models}
     messages = [NewObservation("assess", "prediction", f"{name}: {value:.0%}", {"model": name}) for name, value in risks.items()]
     observe(runtime, run_id, messages)
     return {"risks": risks}

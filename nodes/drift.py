@@ -4,47 +4,22 @@ The same for the reviewer who asks before deciding, and for the executor before 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from errors import Stuck
-from knowledge_index.policies import PolicyBook
 from ledger.invariants import stored_facts
-from ledger.records import MODELS, NOBODY, Approval, Event, Fact, Proposal, Run, RunHistory
+from ledger.records import MODELS, NOBODY, Approval, Fact, Proposal, RunHistory
 from nodes.authorship import FindPerson, covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
-from nodes.case import Case
 from nodes.check import Judgement, judge
 from nodes.gather import read_facts
-from nodes.pack import Pack
+from nodes.state import CaseContext
 from nodes.undo import half_done, to_take_back
-from systems.calls import Reader
-from systems.catalogue import Catalogue
 from systems.company import KEYS, PART_KEYS, READ_TOOLS
 
 #: of a fact that is another record altogether
 _WHOLE = ""
-
-
-class Judging(Protocol):
-    """What a plan is worked out again by: a `MissionContext`, or one that stands at an earlier moment."""
-
-    @property
-    def reader(self) -> Reader: ...
-
-    @property
-    def clock(self) -> Callable[[], datetime]: ...
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-
-    @property
-    def policies(self) -> PolicyBook: ...
-
-    def pack(self, event: Event) -> Pack: ...
-
-    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case: ...
 
 
 @dataclass(frozen=True)
@@ -76,20 +51,21 @@ class Drift:
     approval: Approval = NOBODY
 
 
-def drift(context: Judging, history: RunHistory, proposal: Proposal, person: FindPerson, left_out: Collection[int] = ()) -> Drift:
+def drift(
+    context: CaseContext, history: RunHistory, proposal: Proposal, person: FindPerson, left_out: Collection[int] = ()
+) -> Drift:
     """Read everything again, judge the plan on that, and compare. `left_out` are steps of it, from 0, that will not be done.
 
     Raises Stuck where the pack reads other things than it did for this run.
     """
     run, before = history.run, history.facts
-    pack = context.pack(run.event)
-    now = stored_facts(read_facts(pack, run.event, context.reader, context.clock))
+    now = stored_facts(read_facts(context.pack(run.event), run.event, context.reader, context.clock))
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
     values = context.policies.values(run.event.as_of)
-    case = context.case_on(run, now)
-    then = Case(pack, run.event, before, values) if differences else case
+    case = context.case(run, now)
+    then = context.case(run, before) if differences else case
     steps = [step for step in range(len(proposal.plan)) if step not in left_out]
     if proposal.plan and not steps:
         return Drift(reasons=("the approvals leave out every step",))

@@ -35,7 +35,7 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
 
 def _made(context: MissionContext, state: MissionState, history: RunHistory) -> dict[str, Any]:
     """The draft whose turn it is: a person's, steps taken back, the reasoner's, the planner's; last an escalation."""
-    case = context.case(history, state["look"])
+    case = context.case_of(history)
     decision, kind = state.get("decision"), (state.get("decision") or {}).get("kind")
     tries, undoes, asked = state["tries"], state.get("undoing") or "", context.reasoner.asked
     last = asked if context.reasoner.name == Planner.name else asked + 1

@@ -108,20 +108,40 @@ class Reasoner(Protocol):
         ...
 
 
-@dataclass
-class MissionContext:
-    """What the nodes work with; opened once by the runtime, never in the state."""
+@dataclass(kw_only=True)
+class CaseContext:
+    """What cases are read and judged by, as it is now or as it was at an earlier moment."""
 
-    ledger: Ledger
     reader: Reader
-    #: only `execute` uses it; None where nothing may be written
-    writer: Writer | None
     packs: Mapping[str, Pack]
     catalogue: Catalogue
     policies: PolicyBook
+    clock: Callable[[], datetime]
+    _cases: dict[str, Case] = field(default_factory=dict)
+
+    def pack(self, event: Event) -> Pack:
+        """What describes the handling of an event: the pack of its mission, or the part of it for this event."""
+        return self.packs[event.mission].of(event.name)
+
+    def case(self, run: Run, facts: Sequence[Fact]) -> Case:
+        """The case of a run on what was read; the one that is kept, where it stands on the same."""
+        kept = self._cases.get(run.run_id)
+        if kept is not None and kept.event == run.event:
+            before, now = ([(one.name, one.status, one.value, one.error) for one in read] for read in (kept.facts, facts))
+            if before == now:
+                return kept
+        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))
+
+
+@dataclass(kw_only=True)
+class MissionContext(CaseContext):
+    """What the nodes work with; opened once by the runtime, never in the state."""
+
+    ledger: Ledger
+    #: only `execute` uses it; None where nothing may be written
+    writer: Writer | None
     knowledge: KnowledgeIndex
     reasoner: Reasoner
-    clock: Callable[[], datetime]
     #: mission -> its risk models
     risk_models: Mapping[str, Sequence[RiskModel]] = field(default_factory=dict)
     #: hours for which a proposal can be approved
@@ -132,7 +152,6 @@ class MissionContext:
     said: list[Observation] = field(default_factory=list)
     #: what whoever drove the run before has said, and not come to the end of (`nodes.state.unfinished`)
     echo: list[NewObservation] = field(default_factory=list)
-    _cases: dict[str, tuple[int, Case]] = field(default_factory=dict)
 
     def under(self, held: Lease) -> "MissionContext":
         """The same, for whoever holds the lease of a run."""
@@ -140,34 +159,15 @@ class MissionContext:
         executor = None if self.executor is None else self.executor.under(held, ledger)
         return replace(self, ledger=ledger, executor=executor, said=[], echo=[])
 
-    def pack(self, event: Event) -> Pack:
-        """What describes the handling of an event: the pack of its mission, or the part of it for this event."""
-        return self.packs[event.mission].of(event.name)
-
-    def case(self, history: RunHistory, look: int) -> Case:
-        """The case of a run at a look, from what was read; kept until the run's next look."""
-        run = history.run
-        kept = self._cases.get(run.run_id)
-        if kept is None or kept[0] != look:
-            kept = (look, Case(self.pack(run.event), run.event, history.facts, self.policies.values(run.event.as_of)))
-            self._cases[run.run_id] = kept
-        return kept[1]
-
-    def case_on(self, run: Run, facts: Sequence[Fact]) -> Case:
-        """The case of a run on facts that were just read; the one that is kept, where it stands on the same."""
-        kept = self._cases.get(run.run_id)
-        if kept is not None and kept[1].event == run.event and _alike(kept[1].facts, facts):
-            return kept[1]
-        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))
+    def case_of(self, history: RunHistory) -> Case:
+        """The case of a run on what its last look has read; kept until it is forgotten."""
+        case = self._cases[history.run.run_id] = self.case(history.run, history.facts)
+        return case
 
     def forget(self, run_id: str) -> None:
         """Let go of what is kept of a run."""
         self._cases.pop(run_id, None)
         self.ledger.forget()
-
-
-def _alike(one: Sequence[Fact], other: Sequence[Fact]) -> bool:
-    return [(a.name, a.status, a.value, a.error) for a in one] == [(b.name, b.status, b.value, b.error) for b in other]
 
 
 def observe(runtime: Runtime[MissionContext], run_id: str, observations: Sequence[NewObservation]) -> None:

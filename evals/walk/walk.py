@@ -174,8 +174,7 @@ class Walk(Displayable):
     @property
     def findings(self) -> pd.DataFrame:
         """What the facts mean: a row a finding, with the reads that it is made of, and why one cannot be told."""
-        look = self._runtime.graph.get_state(thread(self._run_id)).values.get("look", 1)
-        found = self._context.case(self.ledger.history(self._run_id), look).findings
+        found = self._context.case_of(self.ledger.history(self._run_id)).findings
         columns = ["id", "dimension", "says", "facts", "lacking"]
         return pd.DataFrame([{name: one[name] for name in columns} for one in found], columns=columns)
 
