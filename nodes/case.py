@@ -69,6 +69,9 @@ class Case:
         values: clause values in force, by clause id with an underscore.
     """
 
+    #: the names and functions with which expressions of the pack are evaluated
+    scope: Scope
+
     def __init__(self, pack: Pack, event: Event, facts: Sequence[Fact], values: Mapping[str, Mapping[str, Any]]) -> None:
         self.pack, self.event, self.facts = pack, event, facts
         self.as_of = iso(event.as_of)
@@ -78,29 +81,31 @@ class Case:
         #: collection -> why it could not be read
         self._unread: dict[str, str] = {}
         self._read_collections: set[str] = set()
+        self._plan = PlanSoFar()
+        #: collections that functions have looked into since this was emptied
+        self._looked: set[str] = set()
         #: named condition -> the collections that its functions looked into
         self._looked_for: dict[str, frozenset[str]] = {}
-        self._plan = PlanSoFar()
-        #: collections that functions look into, where somebody wants to know
-        self._looked: set[str] | None = None
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
         for fact in facts:
             self._take_up(fact, known)
-        over = RecordFunctions(self.records, self._needs, values, self.as_of, event.subject, lambda: self._tried.taken)
+        over = RecordFunctions(
+            self.records, self._needs, values, self.as_of, event.subject, lambda: self.scope.bound[_TRIED].taken
+        )
         functions = {
             **PLAIN_FUNCTIONS,
             **{name: getattr(over, name) for name in over.NAMES},
-            "planned": lambda action: self._tried.planned.get(action, 0),
-            "unmet": lambda finding: self._tried.unmet.get(finding, []),
+            "planned": lambda action: self.scope.bound[_TRIED].planned.get(action, 0),
+            "unmet": lambda finding: self.scope.bound[_TRIED].unmet.get(finding, []),
         }
         self.scope = Scope({name: value for name, value in {**known, **values}.items() if name in pack.names}, functions)
         for name, source in pack.let.items():
-            here = self._recording()
+            self._looked.clear()
             try:
-                self.scope.define(name, here.evaluate(source))
+                self.scope.define(name, self.evaluate(source))
             except Unknown as unknown:
                 self.missing[name] = "; ".join(self.lacking(unknown))
-            self._looked_for[name] = frozenset(here._looked or ())
+            self._looked_for[name] = frozenset(self._looked)
 
     def after(self, plan: PlanSoFar) -> "Case":
         """The case as conditions see it when a plan has come so far."""
@@ -118,13 +123,13 @@ class Case:
         found: list[dict[str, Any]] = []
         for dimension, findings in self.pack.findings.items():
             for finding in findings:
-                here = self._recording()
+                self._looked.clear()
                 common = {"id": finding.id, "dimension": dimension, "about": {}, "says": "", "facts": [], "lacking": []}
                 try:
-                    for about in here.elements(finding.each):
-                        if here.holds(finding.when, about):
-                            says = here.sentence(finding.says, about)
-                            found.append({**common, "about": about, "says": says, "facts": here._behind(finding.id)})
+                    for about in self.elements(finding.each):
+                        if self.holds(finding.when, about):
+                            says = self.sentence(finding.says, about)
+                            found.append({**common, "about": about, "says": says, "facts": self._behind(finding.id)})
                 except Unknown as unknown:
                     found.append({**common, "lacking": self.lacking(unknown)})
         return found
@@ -149,8 +154,7 @@ class Case:
                 unknown.add_note(self._why_unread(collection))
             raise
         finally:
-            if self._looked is not None:
-                self._looked |= looked
+            self._looked |= looked
 
     def known(self, source: str) -> Any:
         """The value of a condition that stands in the pack, None where it is not known."""
@@ -215,22 +219,10 @@ class Case:
         reasons = {*getattr(unknown, "__notes__", ()), *(reason for name, reason in self.missing.items() if name in names)}
         return sorted(reasons) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
-    @property
-    def _tried(self) -> PlanSoFar:
-        """The plan of whoever evaluates: functions belong to the case without one."""
-        plan: PlanSoFar = self.scope.bound.get(_TRIED, self._plan)
-        return plan
-
-    def _recording(self) -> "Case":
-        """The same, which records what its functions look into from now on."""
-        recording = copy(self)
-        recording._looked = set()
-        return recording
-
     def _behind(self, finding_id: str) -> list[str]:
         """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
         reach = self.pack.reach[finding_id]
-        looked = (self._looked or set()).union(*(self._looked_for.get(name, ()) for name in reach))
+        looked = self._looked.union(*(self._looked_for.get(name, ()) for name in reach))
         return [
             name
             for name, read in self.pack.reads.items()

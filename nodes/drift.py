@@ -6,6 +6,7 @@ The same for the reviewer who asks before deciding, and for the executor before 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Literal
 
 from errors import Stuck
@@ -133,14 +134,11 @@ def _otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:
     """What was shown of a plan and would be otherwise in the world as it is now."""
     if proposal.money_at_stake_cents != judgement.money_at_stake_cents:
         yield "another amount is at stake now"
-    if [_where(one) for one in proposal.changes] != [_where(one) for one in judgement.changes]:
+    where = itemgetter("step", "system", "record", "field")
+    if list(map(where, proposal.changes)) != list(map(where, judgement.changes)):
         yield "it would change other records now"
     if any(not same(shown.get("undo"), now["undo"]) for shown, now in zip(proposal.plan, judgement.plan, strict=True)):
         yield "what would take its steps back is another now"
-
-
-def _where(change: Mapping[str, Any]) -> list[Any]:
-    return [change[name] for name in ("step", "system", "record", "field")]
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
@@ -159,7 +157,9 @@ def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
         return
     if old.status != new.status or type(old.value) is not type(new.value):
         unread: Literal["", "then", "now"] = "now" if new.status == "failed" else "then" if old.status == "failed" else ""
-        yield Difference(new.tool, _asked(new), _WHOLE, _outcome(old), _outcome(new), unread)
+        asked = ", ".join(str(value) for value in new.args.values() if isinstance(value, str))
+        before, after = (fact.error if fact.status == "failed" else fact.value for fact in (old, new))
+        yield Difference(new.tool, asked, _WHOLE, before, after, unread)
     elif isinstance(new.value, list):
         yield from _between_lists(new.tool, old.value, new.value)
     else:
@@ -212,11 +212,3 @@ def _parts(path: str, value: Any) -> dict[str, Any] | None:
 def _key(tool: str, record: Any) -> str:
     keys = KEYS.get(READ_TOOLS[tool].collection, ()) if tool in READ_TOOLS else ()
     return ", ".join(str(record.get(key)) for key in keys) if isinstance(record, Mapping) else ""
-
-
-def _asked(fact: Fact) -> str:
-    return ", ".join(str(value) for value in fact.args.values() if isinstance(value, str))
-
-
-def _outcome(fact: Fact) -> Any:
-    return {"ok": fact.value, "absent": None, "failed": fact.error}[fact.status]

@@ -6,6 +6,7 @@ never a guess.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from langgraph.runtime import Runtime
 from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
-from nodes.pack import GIVEN, Pack, Read
+from nodes.pack import GIVEN, Pack
 from nodes.state import MissionContext, MissionState, observe
 from nodes.understanding import UNDERSTAND, reading_for
 from nodes.undo import left_to_undo
@@ -31,16 +32,18 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     history = context.ledger.history(run_id)
     run = history.run
     pack, look = context.pack(run.event), state.get("look", 0) + 1
-    with reading_for(context.ledger, run_id, look, may_ask=_shows_texts(pack)):
+    texts = [str(read.args.get("text")) for read in pack.reads.values() if read.tool == UNDERSTAND]
+    fields = {field for text in texts for field in _OF_TRIGGER.findall(text)}
+    shown = bool(fields) and pack.model is not None and fields <= set(pack.model.sees.get("trigger", ()))
+    with reading_for(context.ledger, run_id, look, may_ask=shown):
         facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     decided = state.get("decision")
     kept = decided if decided and decided["kind"] in ("edit", "escalate") else None  # it has yet to be proposed
-    looked: MissionState = {"tries": 0, "objections": [], "draft": None, "decision": kept, "proposal_id": None}
-    if look > 1:
-        return {**looked, "look": look}
-    return {**looked, "look": look, "undoing": left_to_undo(history)}  # of a run that was started again
+    looked: MissionState = {"look": look, "tries": 0, "objections": [], "draft": None, "decision": kept, "proposal_id": None}
+    # of a run that was started again
+    return looked if look > 1 else {**looked, "undoing": left_to_undo(history)}
 
 
 def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[Fact]:
@@ -50,10 +53,10 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
     facts: dict[str, Fact] = {}
     while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
         wave: list[tuple[str, Call]] = []
-        for name, read in pack.reads.items():
+        for name in pack.reads:
             if name in facts or not pack.read_needs[name] <= facts.keys() | GIVEN:
                 continue
-            asked = _asked(pack, name, read, scope, evaluated, clock)
+            asked = _asked(pack, name, scope, evaluated, clock)
             if isinstance(asked, Call):
                 wave.append((name, asked))
                 continue
@@ -71,36 +74,26 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
     return [facts[name] for name in pack.reads]
 
 
-def _asked(pack: Pack, name: str, read: Read, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Call | Fact:
+def _asked(pack: Pack, name: str, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Call | Fact:
     """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
+    read = pack.reads[name]
+    fact = Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock())
     lacking = sorted(pack.read_needs[name] - scope.names.keys())
     if lacking:
-        return _failed(name, read, f"{read.tool} was not called, because there is no {lacking[0]}", clock)
+        return replace(fact, error=f"{read.tool} was not called, because there is no {lacking[0]}")
     try:
         for raw in read.args.values():
             if raw in pack.expressions and raw not in evaluated:
                 evaluated[raw] = pack.expressions[raw].evaluate(scope)
         args = {key: evaluated.get(raw, raw) if isinstance(raw, str) else raw for key, raw in read.args.items()}
     except Unknown as unknown:
-        return _failed(name, read, f"{read.tool} was not asked, for «{unknown.expression.source}» is not known", clock)
+        return replace(fact, error=f"{read.tool} was not asked, for «{unknown.expression.source}» is not known")
     unknown_of = next((key for key, value in args.items() if value is None), None)
     if unknown_of is not None:
-        error = f"{read.tool} was not asked, for {unknown_of} is not known"
-        return Fact(name=name, tool=read.tool, args=args, status="absent", value=None, read_at=clock(), error=error)
+        return replace(fact, args=args, status="absent", error=f"{read.tool} was not asked, for {unknown_of} is not known")
     if any(value == [] for value in args.values()):
-        return Fact(name=name, tool=read.tool, args=args, status="ok", value=[], read_at=clock())
+        return replace(fact, args=args, status="ok", value=[])
     return Call(read.tool, args)
-
-
-def _failed(name: str, read: Read, error: str, clock: Clock) -> Fact:
-    return Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock(), error=error)
-
-
-def _shows_texts(pack: Pack) -> bool:
-    """Whether the pack lets a model see the texts that are understood."""
-    sources = [str(read.args.get("text")) for read in pack.reads.values() if read.tool == UNDERSTAND]
-    fields = {field for source in sources for field in _OF_TRIGGER.findall(source)}
-    return pack.model is not None and bool(fields) and fields <= set(pack.model.sees.get("trigger", ()))
 
 
 def _observation(fact: Fact) -> NewObservation:

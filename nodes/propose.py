@@ -6,7 +6,6 @@ from langgraph.runtime import Runtime
 
 from errors import Stuck
 from ledger.records import NewObservation, RunHistory
-from nodes.case import Case
 from nodes.planner import Planner, escalation, planners_plan
 from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import undoing
@@ -45,8 +44,9 @@ def _made(context: MissionContext, state: MissionState, history: RunHistory) -> 
         says = f"No plan passed the check: {'; '.join(state['objections'])}."
         return escalation(case, case.pack.missing.escalate, says, case.pack.missing.cites, context.catalogue)
     if decision and kind == "escalate":
-        made = escalation(case, _queue(history, case), "A person escalated it.", [], context.catalogue)
-        return {**made, "author": decision["by"]}
+        word = next(one for one in reversed(history.decisions) if one.kind == "escalate")
+        queue = word.details.get("queue", case.pack.missing.escalate)
+        return {**escalation(case, queue, "A person escalated it.", [], context.catalogue), "author": decision["by"]}
     if decision and kind == "edit" and not state["objections"]:
         return {**_edited(history), "author": decision["by"], "undoes": undoes}
     if undoes:
@@ -58,13 +58,6 @@ def _made(context: MissionContext, state: MissionState, history: RunHistory) -> 
         says = f"No plan of {context.reasoner.name} passed the check {tried}; the planner's plan is used"
         return planners_plan(brief(context, state, history, case), says)
     return context.reasoner.propose(brief(context, state, history, case))
-
-
-def _queue(history: RunHistory, case: Case) -> str:
-    """Where the person who escalated the case wants it to go."""
-    decision = next(one for one in reversed(history.decisions) if one.kind == "escalate")
-    queue: str = decision.details.get("queue", case.pack.missing.escalate)
-    return queue
 
 
 def _edited(history: RunHistory) -> dict[str, Any]:
