@@ -20,6 +20,7 @@ from nodes.case import Case
 from nodes.planner import Composed, Planner, plan_of_rules
 from nodes.quoting import quotable
 from nodes.tone import new_words
+from rendering import dollars
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -196,7 +197,7 @@ def outdated_letters(before: Sequence[Step], after: Sequence[Step], catalogue: C
         kept = [before[i]["args"][name] for name in letters if before[i]["args"][name] == after[j]["args"][name]]
         part = before[i].get("part")
         gone = _amounts(before, part, catalogue) - _amounts(after, part, catalogue)
-        for amount in (f"${cents / 100:,.2f}" for cents in sorted(gone)):
+        for amount in map(dollars, sorted(gone)):
             if any(quotable(amount) <= quotable(text) for text in kept):
                 says = f"the letter of step {i + 1} still says {amount}"
                 found.append(f"{says}, which is not an amount of the edited plan; change the letter too")

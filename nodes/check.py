@@ -30,6 +30,7 @@ from nodes.quoting import objections as objections_to_reasons
 from nodes.reasoning.prompt_context import prompt_view
 from nodes.state import MissionContext, MissionState, Task, brief, observe
 from nodes.undo import half_done, to_take_back
+from rendering import dollars
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -84,11 +85,10 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
         over_runs = [one for one in needed.limits if one.per != APPROVER]
         judgement = replace(judgement, approval=raised(needed, context.ledger.standings(run_id, over_runs)))
     proposal = _proposal(context, history.run, draft, judgement, state["grounded"], case, revision)
-    at_stake = f"${proposal.money_at_stake_cents / 100:,.2f} at stake"
     actions = "1 action" if len(proposal.plan) == 1 else f"{len(proposal.plan)} actions"
     approvers = f"{proposal.approval.role}{', two different people' if proposal.approval.four_eyes else ''}"
     route = "runs without approval" if proposal.approval.role == NOBODY.role else f"waits for {approvers}"
-    text = f"The plan passes: {actions}, {at_stake}; it {route}"
+    text = f"The plan passes: {actions}, {dollars(proposal.money_at_stake_cents)} at stake; it {route}"
     observe(runtime, run_id, [NewObservation("check", "check", text, {"proposal": proposal.proposal_id})])
     proposal = context.ledger.propose(proposal)
     if proposal.held_by:
@@ -128,8 +128,8 @@ def _proposal(
     now = context.clock()
     expires = now + timedelta(hours=context.proposal_hours)
     policies = context.policies.digest(run.event.as_of)
-    tier = case.known(case.pack.tier) if case.pack.tier else None
-    tier = tier if isinstance(tier, str) else ""
+    known = case.known(case.pack.tier) if case.pack.tier else None
+    tier = known if isinstance(known, str) else ""
     return Proposal(
         proposal_id=f"{run.run_id}.{revision}",
         run_id=run.run_id,

@@ -67,8 +67,7 @@ def _begin(history: RunHistory, proposal: Proposal, runtime: Runtime[MissionCont
     context, run = runtime.context, history.run
     left_out = steps_left_out(proposal, history.decisions)
     changed = drift(context, history, proposal, context.ledger.person, left_out)
-    wrong = [*changed.untrue, *_unapproved(context, history, proposal, changed.approval)]
-    if wrong:
+    if wrong := [*changed.untrue, *_unapproved(context, history, proposal, changed.approval)]:
         raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
     if changed.reasons:
         tools = dict.fromkeys(f"{one.tool} gives a different answer" for one in changed.differences)
@@ -125,8 +124,7 @@ def _after_failure(proposal: Proposal, runtime: Runtime[MissionContext], *, seen
         raise Stuck(failed)
     then = "the earlier steps will be undone" if undoing else "the data is read again"
     observe(runtime, proposal.run_id, [NewObservation("execute", "check", f"Not done: {failed.removesuffix('.')}; {then}")])
-    again: MissionState = {"proposal_id": None}
-    return {**again, "undoing": proposal.proposal_id} if undoing else again
+    return {"proposal_id": None, "undoing": proposal.proposal_id} if undoing else {"proposal_id": None}
 
 
 def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -222,11 +220,10 @@ def _look_up(effect: Effect, says: str, runtime: Runtime[MissionContext], why: s
 
 def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
     """Whether every record that the step changes is found as the step leaves it; then it is done."""
-    shown = bool(effect.expects) and bool(look(effect, runtime.context))
-    if shown:
-        receipt = {"found": "its records are as it leaves them"}
-        _record(effect, "done", f"{says}: done, as the records show", runtime, receipt)
-    return shown
+    if not effect.expects or not look(effect, runtime.context):
+        return False
+    _record(effect, "done", f"{says}: done, as the records show", runtime, {"found": "its records are as it leaves them"})
+    return True
 
 
 def _honours_keys(effect: Effect, writer: Writer) -> bool:
@@ -288,7 +285,7 @@ def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()
     for seconds in (0.0, *patience):
         time.sleep(seconds)
         kept = _compared(effect, [(change, name, call) for change, name, call in reads if call is not None], before, context)
-        if not (kept.broken or kept.unread):
+        if kept:
             break
     return kept
 

@@ -31,9 +31,8 @@ def takes_back(proposal: Proposal, effects: Sequence[Effect]) -> list[dict[str, 
         if already[same]:
             already[same] -= 1
         else:
-            back.append(
-                {"name": undo["name"], "args": undo["args"], "for": f"undo of step {effect.step + 1}", "part": None, "cites": []}
-            )
+            reason = f"undo of step {effect.step + 1}"
+            back.append({"name": undo["name"], "args": undo["args"], "for": reason, "part": None, "cites": []})
     return back
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from nodes.governance import GIVEN_AWAY, of, tier
 from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack, Step, Way, computed
 from nodes.packs.hints import reached
+from rendering import dollars
 from systems.catalogue import Action, Catalogue
 
 Values = Mapping[str, Mapping[str, Any]]
@@ -242,7 +243,7 @@ def _approvers(rule: Mapping[str, Any]) -> str:
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"${value / 100:,.2f}" if name.endswith("_cents") and isinstance(value, int) else str(value)
+    return dollars(value) if name.endswith("_cents") and isinstance(value, int) else str(value)
 
 
 def _cites(clauses: Sequence[str]) -> str:

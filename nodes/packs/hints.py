@@ -59,7 +59,10 @@ def _behind(pack: Pack) -> Iterator[str]:
 def _without_end(pack: Pack) -> Iterator[str]:
     answers = [(finding, one) for finding, options in pack.options.items() for one in options]
     goes_on = [f"{one.id!r} of {finding}" for finding, one in answers if not (one.end or one.escalate)]
-    if goes_on and not _always_ends(pack):
+    # a conclusion, or the option that always works for a finding that is always so, ends the case
+    so = {one.id for one in pack.all_findings.values() if _always(one)}
+    surely: list[Option | Conclusion] = [*(one for finding, one in answers if finding in so), *pack.conclusions]
+    if goes_on and not any(_always(way) and (way.end or way.escalate) for way in surely):
         yield (
             f"after option {goes_on[0]} the case continues, and no conclusion always ends it: if none fits, it is escalated "
             f"to {pack.missing.escalate}; let the last conclusion have no `when`"
@@ -73,13 +76,6 @@ def _unguarded(pack: Pack, catalogue: Catalogue) -> Iterator[str]:
         action = catalogue[name]
         if action.effect or action.money or "text" in action.args.values():
             yield f"action {name} has no guard: a proposal may do it to any record; say under guards to which it may"
-
-
-def _always_ends(pack: Pack) -> bool:
-    """Whether a conclusion, or the option that always works for a finding that is always so, ends the case."""
-    so = [one.id for one in pack.all_findings.values() if _always(one)]
-    ways: list[Option | Conclusion] = [option for finding in so for option in pack.options.get(finding, ())]
-    return any(_always(way) and (way.end or way.escalate) for way in [*ways, *pack.conclusions])
 
 
 def _unused(parts: Sequence[Pack]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 from errors import BadInput
 from knowledge_index.policies import Clause
+from nodes.governance import check_approval
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
-from nodes.packs.approval_rules import check_approval
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.catalogue import ADDRESS_FIELDS, Catalogue

@@ -18,7 +18,7 @@ from models.masking import Masks
 from models.prompts import block
 from nodes.case import LONGEST_SAID, ShownAs, shown
 from nodes.derivation import Plan, queues
-from nodes.pack import ModelView, Option, PackPart
+from nodes.pack import ModelView, PackPart
 from nodes.quoting import quotable
 from nodes.state import Task
 from systems.calls import Call
@@ -170,14 +170,15 @@ def prompt_view(task: Task, plans: Sequence[Plan] = ()) -> PromptView:
     facts = _facts(task, model)
     seen = {*texts(facts), *texts([list(clause.values.values()) for clause in task.clauses.values()])}
     shown_as = _only_what_is_seen(seen)
-    retold = {one["says"]: _says(task, one, shown_as) for one in case.findings}
+    findings = [_finding(task, one, shown_as) for one in case.findings]
+    retold = {one["says"]: again["says"] for one, again in zip(case.findings, findings, strict=True)}
     # what the case is about, where the model sees all that it is made of
     named = set(pack.trigger.fields(case.event.name)) <= set(model.sees.get("trigger", ()))
     view: dict[str, Any] = {
         "case": {"mission": pack.title, "event": case.event.name, "as_of": case.as_of}
         | ({"subject": case.event.subject} if named else {}),
         "facts": facts,
-        "findings": [_finding(task, one, retold[one["says"]], shown_as) for one in case.findings],
+        "findings": findings,
         "evidence": [one for one in (_evidence(line, retold) for line in task.rail) if one],
         "clauses": [
             {"id": one.id, "version": one.version, "text": one.text, "values": dict(one.values)} for one in task.clauses.values()
@@ -245,19 +246,17 @@ def _only_what_is_seen(known: set[str]) -> ShownAs:
     return shown_as
 
 
-def _says(task: Task, finding: Mapping[str, Any], shown_as: ShownAs) -> str:
+def _finding(task: Task, finding: Mapping[str, Any], shown_as: ShownAs) -> dict[str, Any]:
+    """What was found, and what may be done about it, said again of what may be seen."""
+    case, finding_id = task.case, finding["id"]
+    options = case.pack.options.get(finding_id, ())
     if finding["lacking"]:
-        return "This is not known, because something could not be read."
-    return task.case.sentence(task.case.pack.all_findings[finding["id"]].says, finding["about"], shown_as)
-
-
-def _finding(task: Task, finding: Mapping[str, Any], says: str, shown_as: ShownAs) -> dict[str, Any]:
-    def otherwise(option: Option) -> str:
-        return "" if finding["lacking"] else task.case.sentence(option.otherwise, finding["about"], shown_as)
-
-    options = task.case.pack.options.get(finding["id"], ())
-    what = [{"option": option.id, "if_it_does_not_work": otherwise(option)} for option in options]
-    return {"id": finding["id"], "says": says, "options": what}
+        says, lost = "This is not known, because something could not be read.", [""] * len(options)
+    else:
+        says = case.sentence(case.pack.all_findings[finding_id].says, finding["about"], shown_as)
+        lost = [case.sentence(option.otherwise, finding["about"], shown_as) for option in options]
+    what = [{"option": option.id, "if_it_does_not_work": why} for option, why in zip(options, lost, strict=True)]
+    return {"id": finding_id, "says": says, "options": what}
 
 
 def _evidence(line: Observation, retold: Mapping[str, str]) -> dict[str, Any] | None:
