@@ -7,7 +7,7 @@ takes follows from what was read; a run whose pack, policies or catalogue are kn
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from errors import MissionsError, Stuck
 from graphs.mission import graph_version
@@ -168,6 +168,6 @@ class _Recalled:
         return [
             ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
             if fact
-            else ReadResult(call, "failed", None, datetime.min, f"{call.tool} was not read then")
+            else ReadResult(call, "failed", None, datetime.min.replace(tzinfo=UTC), f"{call.tool} was not read then")
             for call, fact in found
         ]
