@@ -24,7 +24,7 @@ from ledger.records import APPROVER, NOBODY, Approval, NewObservation, Proposal,
 from nodes.authorship import NO_EDITORS, Editors, editors_of, evidence_digest, is_planned, plan_digest, why_others
 from nodes.case import Case, PlanSoFar
 from nodes.derivation import Derivation, derived, feasible
-from nodes.governance import Gift, Values, approval, flat_costs, limits, of, stake, tier
+from nodes.governance import Gift, approval, flat_costs, limits, of, stake, tier
 from nodes.planner import Composed, plan_of_rules
 from nodes.quoting import objections as objections_to_reasons
 from nodes.reasoning.prompt_context import prompt_view
@@ -191,18 +191,11 @@ def judge(
     in its midst: then a person sees whatever does not hand the case over. `editors` are the people who edited it.
     """
     plan, follows, own = draft["plan"], Derivation(), None
-    others, of_rules = ("more than its letter was edited", False) if editors.keys else ("", True)
     if takes_back is not None:
         objections = _undoing(case, draft, takes_back, catalogue)
     elif not (objections := _shape(case, draft, catalogue)):
         if draft.get("by") == "model":
             follows = derived(case, draft, catalogue)
-        automate = values.get(case.pack.approval.automate.replace("-", "_"))
-        # what the clauses let run without a person follows from the rules, word for word
-        if editors.keys or (automate is not None and all(tier(action, automate) == "automate" for action in plan)):
-            own = plan_of_rules(case, catalogue)
-            of_rules = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
-            others = why_others(case, draft, own, values, editors) if editors.keys else ""
         objections = [
             *follows.objections,
             *(f"{clause} is cited and was not retrieved" for clause in draft["cites"] if clause not in grounded),
@@ -211,8 +204,15 @@ def judge(
         ]
     if objections:
         return Judgement(objections)
+    others, of_rules = ("more than its letter was edited", False) if editors.keys else ("", True)
+    flat, automate = flat_costs(case.pack.approval, values), of(case.pack.approval.automate, values)
+    # what the clauses let run without a person follows from the rules, word for word
+    if takes_back is None and (editors.keys or all(tier(action, automate) == "automate" for action in plan)):
+        own = plan_of_rules(case, catalogue)
+        of_rules = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
+        others = why_others(case, draft, own, values, editors) if editors.keys else ""
     try:
-        steps, changes, gifts = _rehearse(case, plan, catalogue, values, None if of_rules else own)
+        steps, changes, gifts = _rehearse(case, plan, catalogue, flat, automate, None if of_rules else own)
         stakes = stake(money for money, _ in gifts)
         seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or not of_rules
         needed = approval(case, steps, stakes, values, seen=seen, own=bool(editors.keys) and not others)
@@ -311,7 +311,12 @@ def _guards(case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue)
 
 
 def _rehearse(
-    case: Case, plan: Sequence[Mapping[str, Any]], catalogue: Catalogue, values: Values, own: Composed | None
+    case: Case,
+    plan: Sequence[Mapping[str, Any]],
+    catalogue: Catalogue,
+    flat: Mapping[str, int],
+    automate: Mapping[str, Any],
+    own: Composed | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Gift]]:
     """Do the plan on a copy of the records: its steps, what they change, what they give. Of a plan that is not `own`, that of the
     rules, what is not as in theirs waits for a person.
@@ -322,7 +327,6 @@ def _rehearse(
     steps: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     gifts: list[Gift] = []
-    flat, automate = flat_costs(case.pack.approval, values), of(case.pack.approval.automate, values)
     of_rules = [] if own is None else [(one["name"], one["args"]) for one in own.draft["plan"]]
     for step, planned in enumerate(plan, start=1):
         action, args = catalogue[planned["name"]], planned["args"]
