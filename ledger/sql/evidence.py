@@ -120,7 +120,10 @@ class Unwritten:
     def parts(self) -> dict[str, str]:
         """What there is of it, as JSON."""
         facts = [{**vars(one), "read_at": one.read_at.isoformat()} for one in self.facts]
-        said = [{**storable(vars(one)), "at": one.at.isoformat()} for one in self.said]
+        said = [
+            {**vars(one), "at": one.at.isoformat(), "text": clean(one.text), "evidence": storable(one.evidence)}
+            for one in self.said
+        ]
         found: dict[str, Any] = {"facts": facts, "drafts": self.drafts, "said": said}
         return {name: json_of(part) for name, part in found.items() if part}
 
