@@ -40,9 +40,10 @@ class WriteNeed(BaseModel, extra="forbid", frozen=True):
 
 
 class WriteTool(BaseModel, extra="forbid", frozen=True):
-    """A WRITE tool that changes one record; see the head of company.yaml for the fields."""
+    """A WRITE tool that changes records of one collection; see the head of company.yaml for the fields."""
 
     says: str
+    system: str | None = None
     args: Mapping[str, Literal["id", "words", "text", "cents", "address"]]
     computes: Mapping[str, str] = {}
     needs: tuple[WriteNeed, ...] = ()

@@ -1,6 +1,6 @@
 """What the sandbox company does: its write tools that are programs.
 
-Those that change one record alone stand in `systems/company.yaml`. Money is in integer US cents.
+Those that change records of one collection alone stand in `systems/company.yaml`. Money is in integer US cents.
 """
 
 from collections.abc import Mapping
@@ -221,17 +221,6 @@ def swap_reservation(work: Work, from_order_id: Id, to_order_id: Id, sku: Id) ->
     work.do("wms.reservation_swaps", to_order_id, from_order_id=from_order_id, sku=sku, location=giving["location"])
 
 
-# Logistics
-
-
-def create_return_label(work: Work, order_id: Id) -> None:
-    """Create a return label for an order that was shipped."""
-    order = work.row(db.ORDERS, order_id=order_id)
-    if order["status"] not in ("shipped", "delivered"):
-        raise Refused(f"Order {order_id} is {order['status']}; only a shipped order can be returned.")
-    work.do("logistics.return_labels", order_id)
-
-
 # Payments
 
 
@@ -307,17 +296,6 @@ def post_payment(work: Work, invoice_id: Id, amount_cents: Cents) -> None:
     work.do("erp.payments", invoice_id, amount_cents=amount_cents)
 
 
-def expedite_po(work: Work, po_id: Id) -> None:
-    """Have an inbound delivery come at its expedited date, with all that it brings, once."""
-    work.row(db.INBOUND, po_id=po_id)
-    for inbound in work.rows(db.INBOUND, po_id=po_id):
-        if inbound["expedited"]:
-            raise Refused(f"Delivery {po_id} is expedited already.")
-        if inbound["expedited_eta"] is None:
-            raise Refused(f"Delivery {po_id} cannot be expedited.")
-        work.change(db.INBOUND, inbound, eta=inbound["expedited_eta"], expedited=True)
-
-
 def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock", "scrap"]) -> None:
     """Post the receipt of a return, once; resellable units go back on the shelf, where the location keeps the SKU."""
     returned = work.row(db.RETURNS, return_id=return_id)
@@ -336,9 +314,8 @@ def post_return_receipt(work: Work, return_id: Id, disposition: Literal["restock
 WRITES: Mapping[str, tuple[Act, ...]] = {
     "oms": (cancel_order, cancel_line, substitute_line, change_pickup_location, convert_to_shipment),
     "wms": (confirm_reservation, reallocate_line, backorder_line, request_cycle_count, swap_reservation),
-    "logistics": (create_return_label,),
     "payments": (reauthorize, capture_payment),
     "crm": (flag_contact, open_case),
-    "erp": (post_payment, expedite_po, post_return_receipt),
+    "erp": (post_payment, post_return_receipt),
 }
 DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation, capture_payment, post_payment)

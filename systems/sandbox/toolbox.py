@@ -141,8 +141,12 @@ _ARGUMENTS: Mapping[str, tuple[Any, Any]] = {
 
 def writes_of(system: str) -> list[SandboxTool]:
     """The write tools of one system: those that company.yaml declares, and the programs."""
-    tables = [one for one in db.METADATA.tables.values() if one.info.get("collection", "").startswith(f"{system}.")]
-    declared = [_declared(table, name, tool) for table in tables for name, tool in table.info["writes"].items()]
+    declared = [
+        _declared(table, name, tool)
+        for table in db.METADATA.tables.values()
+        for name, tool in table.info.get("writes", {}).items()
+        if system == (tool.system or table.info["collection"].partition(".")[0])
+    ]
     return [*declared, *map(_programmed, programs.WRITES.get(system, ()))]
 
 
@@ -154,8 +158,9 @@ def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
 
     def act(work: Work, **args: Any) -> None:
         @cache
-        def row(of: Table) -> Row:
-            return work.row(of, **{column.name: args[column.name] for column in of.primary_key})
+        def rows(of: Table) -> list[Row]:
+            key = {column.name: args[column.name] for column in of.primary_key if column.name in args}
+            return work.rows(of, **key) or [work.row(of, **key)]
 
         def told(value: Expression | Value, it: Row) -> Any:
             try:
@@ -165,13 +170,14 @@ def _declared(table: Table, name: str, tool: WriteTool) -> SandboxTool:
 
         known = dict(args)
         for key, value in computes.items():
-            known[key] = told(value, row(table))
+            known[key] = told(value, rows(table)[0])
         for need, that in needs:
-            found = row(db.TABLES[need.of][0] if need.of else table)
-            fits = all(found[field] in values for field, values in need.has.items())
-            if not fits or told(that, found) is not True:
-                raise Refused(need.otherwise.format_map({**found, **known}))
-        work.change(table, row(table), **{field: told(value, row(table)) for field, value in sets.items()})
+            for found in rows(db.TABLES[need.of][0] if need.of else table):
+                fits = all(found[field] in values for field, values in need.has.items())
+                if not fits or told(that, found) is not True:
+                    raise Refused(need.otherwise.format_map({**found, **known}))
+        for found in rows(table):
+            work.change(table, found, **{field: told(value, found) for field, value in sets.items()})
         if tool.notes:
             key, *_ = keys = [column.name for column in table.primary_key]
             work.do(tool.notes, args[key], **{name: value for name, value in args.items() if name not in keys})
