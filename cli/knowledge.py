@@ -91,4 +91,5 @@ def search_index(
     chosen = settings()
     with KnowledgeIndex.open(chosen.knowledge, PolicyBook.load(*chosen.policy_folders), MiniLM()) as index:
         hits = index.search(query, k, as_of=moment(as_of))
-    table(("score", "clause", "version", "text"), [(f"{hit.score:.2f}", hit.clause_id, hit.version, hit.text) for hit in hits])
+    rows = [(f"{hit.score:.2f}", hit.clause.id, hit.clause.version, hit.clause.text) for hit in hits]
+    table(("score", "clause", "version", "text"), rows)

@@ -50,7 +50,7 @@ def show_pack(
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart instead.")] = False,
 ) -> None:
     """A picture of a Mission: how it flows, what it reads, finds, may do and ends in, and who approves."""
-    pack, values = _load(_file(target)), PolicyBook.load(*settings().policy_folders).values(datetime.now(UTC))
+    pack, values = _load(_file(target)), PolicyBook.load(*settings().policy_folders).period(datetime.now(UTC)).values
     if mermaid:
         print(flowchart(pack, values))
         return

@@ -235,7 +235,7 @@ def _what_if(draft: PolicyDraft) -> None:
     if here.tools.what_if is None:
         st.caption("This dashboard was opened without recorded exceptions to replay.")
         return
-    key = (draft.draft_id, here.runtime.context.policies.digest(start))
+    key = (draft.draft_id, here.runtime.context.policies.period(start).digest)
     with refusals(show_refused):
         if st.session_state.get(_FOUND, ("", None))[0] != key:
             found = replayed(partial(here.tools.what_if, check(here.settings, draft.text), as_of=start))

@@ -90,7 +90,7 @@ class ApprovalAudit:
         if self._differing(run, versions):
             return None
         as_of, wanted = run.event.as_of, versions.get("policies")
-        return next((book for book in self.books if book.digest(as_of) == wanted), None)
+        return next((book for book in self.books if book.period(as_of).digest == wanted), None)
 
     def _as_then(self, proposal: Proposal, facts: Sequence[Fact], book: PolicyBook) -> CaseContext:
         """What the plan is worked out again by, as it was when it was proposed."""

@@ -18,7 +18,7 @@ from systems.company import READ_TOOLS
 
 def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
     """The pack of a file. Raises BadInput with file, place and remedy if it does not validate."""
-    clauses = policies.in_force(utc_now())
+    clauses = policies.period(utc_now()).clauses
     return load_pack(file, catalogue=catalogue, tools={*READ_TOOLS, UNDERSTAND}, clauses=clauses)
 
 

@@ -244,7 +244,8 @@ def taken_away(packs: Iterable[Pack], before: PolicyBook, after: PolicyBook, sin
     """
     parts = [part for pack in packs for part in pack.parts.values() or (pack,)]
     moments = _moments(before, after, since)
-    found = [one for moment in moments for part in parts for one in _lost(part, before.values(moment), after.values(moment))]
+    values = [(before.period(moment).values, after.period(moment).values) for moment in moments]
+    found = [one for was, now in values for part in parts for one in _lost(part, was, now)]
     return Approval(
         role=max((one.role for one in found), key=ROLES.index, default="none"), four_eyes=any(one.four_eyes for one in found)
     )

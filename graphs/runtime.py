@@ -130,7 +130,7 @@ class Runtime:
         return {
             "graph": graph_version(),
             "pack": pack.digest,
-            "policies": context.policies.digest(event.as_of),
+            "policies": context.policies.period(event.as_of).digest,
             "catalogue": context.catalogue.digest,
             "model": f"{context.reasoner.version}, shown {pack.model_digest}" if asks else context.reasoner.version,
         }
@@ -262,7 +262,7 @@ class Runtime:
 
     def _judged(self, history: RunHistory, proposal: Proposal, plan: Sequence[Mapping[str, Any]], by: str = "") -> Judgement:
         event = history.run.event
-        values = self.context.policies.values(event.as_of)
+        values = self.context.policies.period(event.as_of).values
         case = Case(self.context.pack(event), event, history.facts, values)
         back = to_take_back(history, proposal.undoes)
         draft = {"verdict": proposal.verdict, "plan": plan, "cites": []}

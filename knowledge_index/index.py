@@ -7,7 +7,7 @@ advisory.
 >>> build(book, folder, MiniLM())
 BuildReport(added=78, updated=0, removed=0, unchanged=0)
 >>> with KnowledgeIndex.open(folder, book, MiniLM()) as index:
-...     index.search("Who may approve a large refund?", as_of=as_of)[0].clause_id
+...     index.search("Who may approve a large refund?", as_of=as_of)[0].clause.id
 'GOV-3'
 """
 
@@ -199,15 +199,11 @@ def embed_into(collection: Collection, stale: Sequence[IndexEntry], embedder: Em
 MAX_QUERY_CHARACTERS = 2_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Hit:
     """A clause that bears on a query."""
 
-    clause_id: str
-    policy_id: str
-    version: int
-    title: str
-    text: str
+    clause: Clause
     #: cosine of the two vectors, from 0 to 1
     score: float
 
@@ -299,13 +295,9 @@ class KnowledgeIndex:
             query_embeddings=self._embedder.embed([query]), ids=list(clauses), n_results=min(k, len(clauses)),
             include=["distances"],
         )  # fmt: skip
-        hits = [(clauses[id_], distance) for id_, distance in zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True)]
+        distances = zip(found["ids"][0], (found["distances"] or [[]])[0], strict=True)
         # rounding takes a distance a hair below 0, and opposite vectors have one of 2
-        return tuple(
-            Hit(clause_id=clause.id, policy_id=clause.policy_id, version=clause.version, title=clause.title, text=clause.text,
-                score=min(1.0, max(0.0, 1.0 - distance)))
-            for clause, distance in hits
-        )  # fmt: skip
+        return tuple(Hit(clauses[id_], min(1.0, max(0.0, 1.0 - distance))) for id_, distance in distances)
 
     def close(self) -> None:
         """Gives Chroma's files free. The index cannot be searched any more."""

@@ -95,22 +95,10 @@ class PolicyBook:
         except TypeError as error:
             raise BadInput(f"The moment {as_of!r} has no time zone; give one, such as 2025-06-01T12:00:00Z.") from error
 
-    def in_force(self, as_of: datetime) -> Mapping[str, Clause]:
-        """The clauses in force at `as_of` by id."""
-        return self.period(as_of).clauses
-
-    def values(self, as_of: datetime) -> Mapping[str, Mapping[str, Any]]:
-        """The values in force at `as_of` by clause id with an underscore: `{"FRD_2": {"elevated": 0.4, ...}, ...}`."""
-        return self.period(as_of).values
-
-    def digest(self, as_of: datetime) -> str:
-        """12 hexadecimal digits that change with any version, text or value in force at `as_of`."""
-        return self.period(as_of).digest
-
     def clause(self, clause_id: str, as_of: datetime) -> Clause:
         """The clause `clause_id` as it is in force at `as_of`. Raises BadInput if there is none."""
         try:
-            return self.in_force(as_of)[clause_id]
+            return self.period(as_of).clauses[clause_id]
         except KeyError as error:
             problem = f"No clause {clause_id} is in force at {as_of.isoformat()}"
             raise BadInput(f"{problem}; correct the id, or add a policy document that is in force then.") from error

@@ -65,7 +65,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     assert state["draft"] is not None, "propose makes a draft"
     history = context.ledger.history(run_id)
     case = context.case_of(history)
-    values = context.policies.values(history.run.event.as_of)
+    values = context.policies.period(history.run.event.as_of).values
     draft = context.ledger.drafted(state["draft"])
     back, left = to_take_back(history, draft["undoes"]), half_done(history, draft["author"])
     revision = history.proposal.revision + 1 if history.proposal else 1
@@ -127,7 +127,7 @@ def _proposal(
     cites = dict.fromkeys([*draft["cites"], *judgement.approval.clauses])
     now = context.clock()
     expires = now + timedelta(hours=context.proposal_hours)
-    policies = context.policies.digest(run.event.as_of)
+    policies = context.policies.period(run.event.as_of).digest
     known = case.known(case.pack.tier) if case.pack.tier else None
     tier = known if isinstance(known, str) else ""
     return Proposal(

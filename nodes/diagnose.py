@@ -36,10 +36,10 @@ def ground(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     """
     context, run_id = runtime.context, state["run_id"]
     run = context.ledger.history(run_id).run
-    pack, in_force = context.pack(run.event), context.policies.in_force(run.event.as_of)
+    pack, in_force = context.pack(run.event), context.policies.period(run.event.as_of).clauses
     found = dict.fromkeys(finding["id"] for finding in state["findings"] if not finding["lacking"])
     near = by_meaning(pack, found, context.knowledge, run.event.as_of)
-    retrieved = [*by_id(pack, found), *(hit.clause_id for hits in near.values() for hit in hits)]
+    retrieved = [*by_id(pack, found), *(hit.clause.id for hits in near.values() for hit in hits)]
     grounded = {clause: in_force[clause].version for clause in dict.fromkeys(retrieved) if clause in in_force}
     text = f"{len(grounded)} clauses bear on this: {', '.join(grounded)}"
     observe(runtime, run_id, [NewObservation("ground", "policy", text, {"clauses": dict(grounded)})])

@@ -64,7 +64,7 @@ def drift(
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
     differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
-    values = context.policies.values(run.event.as_of)
+    values = context.policies.period(run.event.as_of).values
     case = context.case(run, now)
     then = context.case(run, before) if differences else case
     steps = [step for step in range(len(proposal.plan)) if step not in left_out]
@@ -81,7 +81,7 @@ def drift(
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left), editors=editors)
     needed = judgement.approval
     untrue = list[str]()
-    digest = plan_digest(proposal.verdict, proposal.plan, evidence_digest(before), context.policies.digest(run.event.as_of))
+    digest = plan_digest(proposal.verdict, proposal.plan, evidence_digest(before), context.policies.period(run.event.as_of).digest)
     if digest != proposal.digest:
         untrue.append("its digest is not that of its plan and its evidence")
     if proposal.undoes and not any(one.status == "failed" for one in history.effects_of(proposal.undoes)):

@@ -130,7 +130,7 @@ class CaseContext:
             before, now = ([(one.name, one.status, one.value, one.error) for one in read] for read in (kept.facts, facts))
             if before == now:
                 return kept
-        return Case(self.pack(run.event), run.event, facts, self.policies.values(run.event.as_of))
+        return Case(self.pack(run.event), run.event, facts, self.policies.period(run.event.as_of).values)
 
 
 @dataclass(kw_only=True)
@@ -211,7 +211,7 @@ def brief(context: MissionContext, state: MissionState, history: RunHistory, cas
     task = Task(case=case, catalogue=context.catalogue, run_id=state["run_id"], look=state["look"])
     if context.reasoner.name == "planner":
         return task
-    in_force = context.policies.in_force(case.event.as_of)
+    in_force = context.policies.period(case.event.as_of).clauses
     put_forward = state.get("draft") if state["objections"] else None
     draft = context.ledger.drafted(put_forward) if put_forward else None
     asked = [one for one in history.decisions if one.kind == "respond"]
@@ -220,7 +220,7 @@ def brief(context: MissionContext, state: MissionState, history: RunHistory, cas
     return replace(
         task,
         clauses={clause: in_force[clause] for clause in state["grounded"] if clause in in_force},
-        values=context.policies.values(case.event.as_of),
+        values=context.policies.period(case.event.as_of).values,
         rail=rail[begun:],
         risks=state.get("risks", {}),
         objections=state["objections"],

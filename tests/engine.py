@@ -97,7 +97,7 @@ def opened(raw: Mapping[str, Any]) -> Case:
     pack = lab.packs[exception.event.mission].of(exception.event.name)
     reader = Listening(RecordedSystems(exception.systems, lab.catalogue, utc_now), lab.phrasebook, utc_now)
     facts = read_facts(pack, exception.event, reader, utc_now)
-    return Case(pack, exception.event, facts, lab.policies.values(exception.event.as_of))
+    return Case(pack, exception.event, facts, lab.policies.period(exception.event.as_of).values)
 
 
 def drafted(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def drafted(raw: Mapping[str, Any]) -> dict[str, Any]:
 def judged(raw: Mapping[str, Any], draft: Mapping[str, Any]) -> Judgement:
     """What the check says of a draft, where every clause in force was retrieved."""
     case, policies = opened(raw), laboratory().policies
-    grounded = {clause: found.version for clause, found in policies.in_force(case.event.as_of).items()}
-    return judge(case, draft, grounded, laboratory().catalogue, policies.values(case.event.as_of))
+    grounded = {clause: found.version for clause, found in policies.period(case.event.as_of).clauses.items()}
+    return judge(case, draft, grounded, laboratory().catalogue, policies.period(case.event.as_of).values)
 
 
 def decided(raw: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -168,7 +168,7 @@ def _policy(person: Person, book: PolicyBook, policy: Document, today: date) -> 
     )  # fmt: skip
     # with their numbers, at a moment at which the version was, is or will be in force
     moment = max(policy.in_force_from, min(today, policy.in_force_until or today))
-    rendered = {one: clause for one, clause in book.in_force(first_moment(moment)).items() if clause.policy_id == policy.id}
+    rendered = {one: clause for one, clause in book.period(first_moment(moment)).clauses.items() if clause.policy_id == policy.id}
     cited: Counter[str] = Counter()
     for row in _citations():
         cited[row["clause"]] += row["proposals"]
@@ -339,7 +339,7 @@ def _search(_: Person) -> None:
         on = st.date_input("In force on (UTC)", today, key="on", format="MM/DD/YYYY", width=170)
         number = st.number_input("Clauses", 1, MOST_HITS, 5, key="k", width=120)
     at = first_moment(on) + timedelta(days=1, seconds=-1)
-    clauses = book.in_force(at)
+    clauses = book.period(at).clauses
     if not query.strip():
         there = f"{len(clauses)} clauses are in force then."
         st.caption(f"{there} They are compared by meaning, as when a Mission grounds a proposal.")
@@ -352,20 +352,21 @@ def _search(_: Person) -> None:
     if not hits:
         st.text("No clause is in force on that day.")
     for hit in hits:
-        with st.container(horizontal=True, key=f"k-hit-{hit.clause_id}"):
+        with st.container(horizontal=True, key=f"k-hit-{hit.clause.id}"):
             show(hit_card(hit))
-            st.button("Open", key=f"knowledge.open.{hit.clause_id}", on_click=_open, args=(hit.clause_id, hit.version),
-                  help=label(hit.clause_id))  # fmt: skip
+            st.button("Open", key=f"knowledge.open.{hit.clause.id}", on_click=_open, args=(hit.clause.id, hit.clause.version),
+                  help=label(hit.clause.id))  # fmt: skip
 
 
 def hit_card(hit: Hit) -> Markup:
     """A clause that a search found, with its score as number and bar."""
+    clause = hit.clause
     head = markup(
         '<div class="k-clause-head"><b>{}</b> {} {}<span class="k-score" title="cosine of question and clause">'
         '<i style="width:{}%"></i></span><span class="m-num m-small">{}</span></div>',
-        hit.clause_id, plain(hit.title, 120), chip(f"version {hit.version}"), round(hit.score * 100), f"{hit.score:.2f}",
+        clause.id, plain(clause.title, 120), chip(f"version {clause.version}"), round(hit.score * 100), f"{hit.score:.2f}",
     )  # fmt: skip
-    return clause_box(head, hit.text[:LONGEST_HIT])
+    return clause_box(head, clause.text[:LONGEST_HIT])
 
 
 def _open(clause_id: str, version: int) -> None:

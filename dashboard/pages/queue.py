@@ -156,7 +156,7 @@ def _opened(me: Person, run_id: str, middle: DeltaGenerator, right: DeltaGenerat
         reasons, trace = st.tabs(["Why", f"Explain rail ({len(observations)})"])
         with reasons:
             if proposal is not None:
-                clauses = company().runtime.context.policies.in_force(run.event.as_of)
+                clauses = company().runtime.context.policies.period(run.event.as_of).clauses
                 show(markup('<div class="c-why">{}</div>', card.why(proposal, observations, facts, clauses)))
         with trace:
             show(rail(observations, run.started_at, facts))

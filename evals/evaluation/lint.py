@@ -51,7 +51,7 @@ def role_is_known(case: RecordedException, expected: Expected, evaluation: Evalu
 
 def clauses_are_in_force(case: RecordedException, expected: Expected, evaluation: Evaluation) -> Iterator[Remark]:
     """What is to be cited can be."""
-    known = evaluation.environment.policies.in_force(case.event.as_of)
+    known = evaluation.environment.policies.period(case.event.as_of).clauses
     for clause in expected["cite"]:
         if clause not in known:
             yield "error", f"the clause {clause} is not in force at {case.raw['as_of']}; cite one that is, or fix as_of"

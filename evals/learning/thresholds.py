@@ -109,7 +109,7 @@ def thresholds(
 
     `on_progress` is called once for each of the `judged`. The same decisions give the same answer.
     """
-    counter, values = VoteCounter(ledger, packs, policies, catalogue), policies.values(as_of or utc_now())
+    counter, values = VoteCounter(ledger, packs, policies, catalogue), policies.period(as_of or utc_now()).values
     votes: dict[ThresholdComparison, list[Vote]] = {}
     otherwise = 0
     for one in judged:

@@ -132,7 +132,7 @@ class VoteCounter:
         event, catalogue = one.run.event, self._catalogue
         if event.mission not in self._packs:
             return None
-        pack, values = self._packs[event.mission].of(event.name), self._policies.values(event.as_of)
+        pack, values = self._packs[event.mission].of(event.name), self._policies.period(event.as_of).values
         facts, proposed = facts_behind(self._ledger, one.proposal), _outcome(vars(one.proposal), catalogue)
 
         def answer(under: Values) -> Outcome:

@@ -83,7 +83,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
             versions={
                 "graph": graph_version(),
                 "reasoner": Planner.name,
-                "policies": candidate.policies.digest(at),
+                "policies": candidate.policies.period(at).digest,
                 "catalogue": catalogue.digest,
                 **{f"pack {mission}": pack.digest for mission, pack in sorted(candidate.packs.items())},
             },

@@ -36,14 +36,14 @@ def asked(index: KnowledgeIndex, questions: Mapping[str, str], *, as_of: datetim
     rows = []
     for question, clause in questions.items():
         hits = index.search(question, k=_ALL, as_of=as_of)
-        place = next((place for place, hit in enumerate(hits, start=1) if hit.clause_id == clause), None)
+        place = next((place for place, hit in enumerate(hits, start=1) if hit.clause.id == clause), None)
         rows.append(
             {
                 "question": question,
                 "clause": clause,
                 "place": place,
                 "score": hits[place - 1].score if place else None,
-                "first": hits[0].clause_id,
+                "first": hits[0].clause.id,
                 "score of the first": hits[0].score,
             }
         )
@@ -76,7 +76,7 @@ def grounding(walk: Walk) -> pd.DataFrame:
     nearest: dict[str, tuple[float, str]] = {}
     for finding, hits in by_meaning(pack, found, walk.environment.knowledge, event.as_of).items():
         for hit in hits:
-            nearest[hit.clause_id] = max(nearest.get(hit.clause_id, (0.0, "")), (hit.score, finding))
+            nearest[hit.clause.id] = max(nearest.get(hit.clause.id, (0.0, "")), (hit.score, finding))
     cited = {cite["clause"] for cite in proposal.cites} if proposal else set()
     rows = []
     for clause in dict.fromkeys([*by_id(pack, found), *nearest]):
@@ -96,7 +96,7 @@ def cited_by_meaning(environment: EvalEnvironment, cases: Iterable[RecordedExcep
             environment.packs[event.mission].of(event.name).topics[finding] for finding in _found(findings(environment, case))
         ]
         hits = [environment.knowledge.search(topic, k=_ALL, as_of=event.as_of) for topic in topics]
-        orders = [[hit.clause_id for hit in one] for one in hits]
+        orders = [[hit.clause.id for hit in one] for one in hits]
         places += [
             min(order.index(cite) + 1 for order in orders) if orders else _ALL for cite in (case.expected or {}).get("cite", ())
         ]
@@ -108,7 +108,7 @@ def findings(environment: EvalEnvironment, case: RecordedException) -> list[dict
     event, pack = case.event, environment.packs[case.event.mission].of(case.event.name)
     reader = Listening(RecordedSystems(case.systems, environment.catalogue, utc_now), environment.phrasebook, utc_now)
     facts = read_facts(pack, event, reader, utc_now)
-    return Case(pack, event, facts, environment.policies.values(event.as_of)).findings
+    return Case(pack, event, facts, environment.policies.period(event.as_of).values).findings
 
 
 def _found(findings: Iterable[Mapping[str, Any]]) -> list[str]:

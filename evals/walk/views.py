@@ -4,7 +4,7 @@ The records stay what they are: a card of a proposal is a proposal. LangGraph's 
 asks nobody.
 
 >>> Rail(ledger.observations(run_id))
->>> ProposalCard.of(ledger.proposal(run_id), policies.in_force(as_of))
+>>> ProposalCard.of(ledger.proposal(run_id), policies.period(as_of).clauses)
 """
 
 from collections.abc import Collection, Iterator, Mapping

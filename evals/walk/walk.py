@@ -147,7 +147,7 @@ class Walk(Displayable):
     @property
     def clauses(self) -> Mapping[str, Clause]:
         """The clauses in force at the moment of the case, by id."""
-        return self._context.policies.in_force(self.case.event.as_of)
+        return self._context.policies.period(self.case.event.as_of).clauses
 
     @property
     def graph(self) -> Picture:

@@ -129,7 +129,7 @@ def _answer(evaluation: Evaluation, case: RecordedException) -> ReplayedAnswer |
 def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared: EvalEnvironment) -> dict[str, int]:
     """What a plan moves and costs, by kind: worked out on the recorded systems, action by action, as the check does."""
     rule = shared.packs[case.event.mission].of(case.event.name).approval
-    flat = flat_costs(rule, shared.policies.values(case.event.as_of))
+    flat = flat_costs(rule, shared.policies.period(case.event.as_of).values)
     world, money = case.records().copy(), Counter[str]()
     for planned in actions:
         action = shared.catalogue[planned["name"]]

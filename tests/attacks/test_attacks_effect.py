@@ -60,7 +60,7 @@ class Lying:
         forged = self._forge(proposal)
         if forged.digest == proposal.digest:
             run = self._ledger.run(proposal.run_id)
-            policies = self._company.runtime.context.policies.digest(run.event.as_of)
+            policies = self._company.runtime.context.policies.period(run.event.as_of).digest
             evidence = evidence_digest(self._ledger.facts(proposal.run_id))
             forged = replace(forged, digest=plan_digest(forged.verdict, forged.plan, evidence, policies))
         kept: Proposal = self._ledger.propose(forged)

@@ -142,6 +142,6 @@ def test_a_catalogue_that_calls_a_cost_nothing_loads_no_pack(tmp_path: Path, nam
 
 @pytest.mark.parametrize("money", [{"cost": None}, {"refund": 1, "cost": None}])
 def test_what_is_sent_again_has_no_price_on_record_and_goes_out_on_one_reviewers_word(money: dict[str, int | None]) -> None:
-    case, values = opened(of_a_vip(9_000)), laboratory().policies.values(datetime(2026, 3, 14, tzinfo=UTC))
+    case, values = opened(of_a_vip(9_000)), laboratory().policies.period(datetime(2026, 3, 14, tzinfo=UTC)).values
     found = approval(case, [{"name": RESHIP_ORDER, "args": {"order_id": "O-1"}, "tier": "recommend"}], stake([money]), values)
     assert (found.role, found.four_eyes) == ("finance", True)

@@ -117,7 +117,7 @@ def test_text_that_looks_like_code_is_text(text: str, tmp_path: Path) -> None:
     assert (clause.text, clause.policy_title) == (text, text)
     index = KnowledgeIndex.in_memory(made, MiniLM())
     (hit, *_) = index.search(text, as_of=AS_OF, k=1)
-    assert hit.clause_id == "EVIL-1"
+    assert hit.clause.id == "EVIL-1"
 
 
 def test_a_value_that_looks_like_a_placeholder_or_an_expression_stays_a_text(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def place(server_url: str, tmp_path: Path) -> Iterator[Place]:
 
 
 def gov(deciding: PoliciesInForce) -> object:
-    return deciding.book.values(NOW)["GOV_1"], deciding.book.values(NOW)["GOV_3"]
+    return deciding.book.period(NOW).values["GOV_1"], deciding.book.period(NOW).values["GOV_3"]
 
 
 LAX: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -116,7 +116,7 @@ def test_a_lax_file_and_a_harmless_one_are_edited_together(place: Place) -> None
     place.edit("FRD", put("elevated: 0.40", "elevated: 0.50"))
     found = place.start()
     assert set(found.held_back) == {"GOV"}
-    assert found.book.values(NOW)["FRD_2"]["elevated"] == 0.5
+    assert found.book.period(NOW).values["FRD_2"]["elevated"] == 0.5
     assert [one.by for one in place.desk.policies_kept(None)] == ["the command line"] * 2
 
 
@@ -151,7 +151,7 @@ def test_a_lax_file_makes_a_draft_look_as_if_it_took_nothing_away(place: Place) 
     assert "GOV in the folder is not the one in force" in " ".join(told.stdout.split())
     with open_runtime(place.chosen) as runtime:
         assert set(runtime.policies_in_force.held_back) == {"GOV"}
-        bands = runtime.context.policies.values(NOW)["GOV_3"]["bands"]
+        bands = runtime.context.policies.period(NOW).values["GOV_3"]["bands"]
         assert bands[-1] == {"role": "finance", "four_eyes": True}
         assert runtime.context.knowledge.search("who approves", 3, as_of=NOW)
     told = missions("knowledge", "restore", DATABASE_URL=url, MISSIONS_POLICIES=place.chosen.policies)

@@ -73,7 +73,7 @@ def _open(ledger: PostgresLedger, policies: PolicyBook, run_id: str) -> None:
     observations, facts, decisions = ledger.observations(run_id), ledger.facts(run_id), ledger.decisions(run_id)
     effects = ledger.effects(run_id)
     card.head(run, proposal, decisions, utc_now()), card.story(proposal), card.steps(proposal, effects), card.decided(decisions)
-    card.why(proposal, observations, facts, policies.in_force(run.event.as_of))
+    card.why(proposal, observations, facts, policies.period(run.event.as_of).clauses)
     rail(observations, run.started_at, facts)
 
 

@@ -36,7 +36,7 @@ def test_a_comment_or_a_blank_line_makes_no_incident_of_a_paused_run(company: Co
     loaded = load_packs(packs, catalogue, book)
     assert catalogue.digest == context.catalogue.digest
     assert {name: pack.digest for name, pack in loaded.items()} == {name: pack.digest for name, pack in context.packs.items()}
-    assert book.digest(run.event.as_of) == context.policies.digest(run.event.as_of)
+    assert book.period(run.event.as_of).digest == context.policies.period(run.event.as_of).digest
     before = {one.id: content_digest(one) for one in PolicyBook.load(REFERENCE_POLICIES).documents}
     assert {one.id: content_digest(one) for one in book.documents} == before
     context.catalogue, context.policies, context.packs = catalogue, book, loaded

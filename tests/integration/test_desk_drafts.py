@@ -186,10 +186,10 @@ def test_a_draft_put_in_force_is_what_missions_work_with(runtime: Runtime, desk:
     now = runtime.context.policies
     assert [now.clause("FRD-2", at).values["elevated"] for at in (eve, day)] == [0.4, 0.6]
     hits = runtime.context.knowledge.search("elevated fraud score", k=3, as_of=day)
-    assert ("FRD-2", 2) in {(hit.clause_id, hit.version) for hit in hits}
+    assert ("FRD-2", 2) in {(hit.clause.id, hit.clause.version) for hit in hits}
     # what was being driven goes on with the book it had, and runs of earlier moments do not notice
-    assert context.policies is before and context.knowledge.search("elevated fraud score", k=3, as_of=day)[0].version == 1
-    assert now.digest(eve) == before.digest(eve) and now.digest(day) != before.digest(day)
+    assert context.policies is before and context.knowledge.search("elevated fraud score", k=3, as_of=day)[0].clause.version == 1
+    assert now.period(eve).digest == before.period(eve).digest and now.period(day).digest != before.period(day).digest
     # the index is that of a later start, too
     assert build(now, chosen.knowledge, MiniLM()).unchanged == len(
         {(c.id, c.version) for p in now.periods for c in p.clauses.values()}

@@ -95,7 +95,7 @@ def test_a_changed_number_embeds_the_clauses_that_say_it_and_no_other(
     assert build(book, folder, embedder) == BuildReport(added=0, updated=2, removed=0, unchanged=10)
     assert len(embedder.texts) == 2
     with KnowledgeIndex.open(folder, book, embedder) as index:
-        assert "0.45" in index.search("A clear fraud score", k=1, as_of=JUNE)[0].text
+        assert "0.45" in index.search("A clear fraud score", k=1, as_of=JUNE)[0].clause.text
 
 
 def test_a_clause_that_is_gone_from_the_policies_is_removed(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
@@ -104,7 +104,7 @@ def test_a_clause_that_is_gone_from_the_policies_is_removed(policies: Path, fold
     book = PolicyBook.load(policies)
     assert build(book, folder, embedder) == BuildReport(added=0, updated=0, removed=3, unchanged=9)
     with KnowledgeIndex.open(folder, book, embedder) as index:
-        assert all(hit.policy_id == "REF" for hit in index.search("fraud score", k=20, as_of=JUNE))
+        assert all(hit.clause.policy_id == "REF" for hit in index.search("fraud score", k=20, as_of=JUNE))
 
 
 def test_a_build_that_was_interrupted_is_completed_by_the_next(policies: Path, folder: Path, embedder: CountingEmbedder) -> None:
@@ -143,7 +143,7 @@ def test_builds_of_three_processes_at_once_end_in_one_whole_index(folder: Path) 
     assert [process.exitcode for process in processes] == [0, 0, 0]
     book, model = PolicyBook.load(REFERENCE_POLICIES), MiniLM()
     with KnowledgeIndex.open(folder, book, model) as index:
-        assert index.search(QUESTION, k=1, as_of=JUNE)[0].clause_id == "REF-9"
+        assert index.search(QUESTION, k=1, as_of=JUNE)[0].clause.id == "REF-9"
 
 
 def test_a_search_gives_clauses_with_their_version_text_and_score(
@@ -153,8 +153,9 @@ def test_a_search_gives_clauses_with_their_version_text_and_score(
     build(book, folder, embedder)
     with KnowledgeIndex.open(folder, book, embedder) as index:
         hits = index.search(QUESTION, k=3, as_of=JUNE)
-    assert (hits[0].clause_id, hits[0].policy_id, hits[0].version, hits[0].title) == ("REF-9", "REF", 1, "Window")
-    assert hits[0].text == book.clause("REF-9", JUNE).text
+    first = hits[0].clause
+    assert (first.id, first.policy_id, first.version, first.title) == ("REF-9", "REF", 1, "Window")
+    assert hits[0].clause.text == book.clause("REF-9", JUNE).text
     assert 1 >= hits[0].score > hits[1].score > hits[2].score >= 0
 
 
@@ -167,8 +168,8 @@ def test_a_search_finds_the_version_in_force_at_the_moment_of_the_case(
     with KnowledgeIndex.open(folder, book, embedder) as index:
         june = index.search(QUESTION, k=1, as_of=JUNE)[0]
         july = index.search(QUESTION, k=1, as_of=JUNE.replace(month=7))[0]
-        assert (june.clause_id, june.version, june.text[:7]) == ("REF-9", 1, "30 days")
-        assert (july.clause_id, july.version, july.text[:7]) == ("REF-9", 2, "45 days")
+        assert (june.clause.id, june.clause.version, june.clause.text[:7]) == ("REF-9", 1, "30 days")
+        assert (july.clause.id, july.clause.version, july.clause.text[:7]) == ("REF-9", 2, "45 days")
         assert len(index.search(QUESTION, k=50, as_of=JUNE)) == 12
         assert index.search(QUESTION, as_of=JUNE.replace(year=2024)) == []
 
@@ -215,7 +216,7 @@ def test_two_indexes_in_memory_do_not_mix(policies: Path, tmp_path: Path) -> Non
         KnowledgeIndex.in_memory(PolicyBook.load(tmp_path / "other"), MiniLM()) as two,
     ):
         assert len(one.search("password", k=50, as_of=JUNE)) == 12
-        assert [hit.clause_id for hit in two.search("password", k=50, as_of=JUNE)] == ["CRD-1"]
+        assert [hit.clause.id for hit in two.search("password", k=50, as_of=JUNE)] == ["CRD-1"]
 
 
 def test_an_index_in_memory_is_asked_by_several_at_first(policies: Path) -> None:

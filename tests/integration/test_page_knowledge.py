@@ -106,9 +106,9 @@ def test_a_reviewer_reads_and_does_not_draft(office: Front) -> None:
 def test_the_search_is_that_of_the_missions(office: Front) -> None:
     drawn = page(office, "rita", tab="Search", question="Who may approve a large refund?")
     hits = office.company.runtime.context.knowledge.search("Who may approve a large refund?", k=5, as_of=datetime.now(UTC))
-    assert all(hit.clause_id in html(drawn) and f"{hit.score:.2f}" in html(drawn) for hit in hits)
+    assert all(hit.clause.id in html(drawn) and f"{hit.score:.2f}" in html(drawn) for hit in hits)
     drawn = button(drawn, "Open").click().run()
-    assert not drawn.exception and hits[0].title in html(drawn) and "Where it is used" in html(drawn)
+    assert not drawn.exception and hits[0].clause.title in html(drawn) and "Where it is used" in html(drawn)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ VALUES = st.sampled_from([None, 500, 500.0, "500", True, 1, "", "DC-2", [], {"li
 
 def figures(expected: Any, given: Any) -> dict[str, float | None]:
     """Those of `evals`; tiers as the policies give them."""
-    rules = laboratory().policies.values(AS_OF)["GOV_1"]
+    rules = laboratory().policies.period(AS_OF).values["GOV_1"]
     tiers = [tier(action, rules) for action in given["actions"]]
     return judge(expected, {**given, "tiers": tiers}, laboratory().catalogue)
 

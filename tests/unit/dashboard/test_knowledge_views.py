@@ -13,7 +13,7 @@ from evals.evaluation.environment import EvalEnvironment
 from evals.what_if.answer import Broken, Flip, ReplayedAnswer, WhatIf
 from knowledge_index.drafting import Edit, PolicyDifference, newest, redrafted, with_draft
 from knowledge_index.index import Hit
-from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
+from knowledge_index.policies import REFERENCE_POLICIES, Clause, PolicyBook
 from ledger.policies import CitingRun, PolicyDraft
 from tests.actions import CREATE_TASK, OPEN_CASE, REFUND_CHARGE
 from tests.engine import laboratory
@@ -123,7 +123,11 @@ def test_code_in_a_clause_is_code_and_everything_else_is_text() -> None:
 def test_hostile_text_is_escaped_wherever_it_stands() -> None:
     run = CitingRun(run_id='r"><b>', subject=HOSTILE, mission="m", verdict=HOSTILE, author=HOSTILE, version=1, at=NOW)
     cited = {"clause": "FRD-1", "mission": HOSTILE, "author": HOSTILE, "proposals": 1, "last": NOW}
-    hit = Hit(clause_id="FRD-1", policy_id="FRD", version=1, title=HOSTILE, text=HOSTILE, score=0.5)
+    clause = Clause(
+        id="FRD-1", policy_id="FRD", policy_title="Fraud", title=HOSTILE, version=1, text=HOSTILE, values={},
+        in_force_from=TODAY, in_force_until=None, owner="Risk",
+    )  # fmt: skip
+    hit = Hit(clause, score=0.5)
     settled = a_draft(status="withdrawn", settled_by=HOSTILE, settled_at=NOW, settled_reason=HOSTILE)
     shown = [
         knowledge.citing_table([run]), knowledge.hit_card(hit), drafts.draft_head(settled, HOSTILE, False, NOW),

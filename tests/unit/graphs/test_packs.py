@@ -18,7 +18,7 @@ def test_every_pack_as_shipped_loads(lab: EvalEnvironment) -> None:
 
 
 def test_every_clause_that_a_pack_takes_numbers_from_has_values(lab: EvalEnvironment) -> None:
-    values = lab.policies.values(datetime.fromisoformat(AS_OF))
+    values = lab.policies.period(datetime.fromisoformat(AS_OF)).values
     for pack in lab.packs.values():
         assert {clause.replace("-", "_") for clause in pack.clauses} <= values.keys()
 

@@ -19,10 +19,10 @@ ACTIONS = (CANCEL_ORDER, OPEN_CASE, SEND_MESSAGE)
 
 def test_a_number_is_another_and_the_text_shows_it() -> None:
     changed = with_values(BOOK, {"FRD-2.elevated": 0.6, "GOV-3.bands.0.up_to_cents": 20_000})
-    assert changed.values(NOW)["FRD_2"]["elevated"] == 0.6
-    assert changed.values(NOW)["GOV_3"]["bands"][0] == {"up_to_cents": 20_000, "role": "reviewer"}
+    assert changed.period(NOW).values["FRD_2"]["elevated"] == 0.6
+    assert changed.period(NOW).values["GOV_3"]["bands"][0] == {"up_to_cents": 20_000, "role": "reviewer"}
     assert "0.60" in changed.clause("FRD-1", NOW).text
-    assert BOOK.values(NOW)["FRD_2"]["elevated"] == 0.4 and changed.digest(NOW) != BOOK.digest(NOW)
+    assert BOOK.period(NOW).values["FRD_2"]["elevated"] == 0.4 and changed.period(NOW).digest != BOOK.period(NOW).digest
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_is_not_there_or_of_another_kind_is_refused_with_what_is_like_it(pa
 
 def test_an_action_changes_its_tier() -> None:
     tiers = {CANCEL_ORDER: "automate", OPEN_CASE: "recommend", "send_message.apology": "automate"}
-    values = with_tiers(BOOK, tiers, ["GOV-1"], ACTIONS).values(NOW)["GOV_1"]
+    values = with_tiers(BOOK, tiers, ["GOV-1"], ACTIONS).period(NOW).values["GOV_1"]
     assert CANCEL_ORDER in values["automate"] and OPEN_CASE not in values["automate"]
     assert values["automate_templates"][SEND_MESSAGE] == ["delay_notice", "apology"]
     for wrong, said in (({"cancel_ordr": "automate"}, "did you mean cancel_order"), ({OPEN_CASE: "never"}, "automate or")):

@@ -143,7 +143,7 @@ def test_the_book_with_a_draft_has_both_versions_each_in_its_time() -> None:
     assert [book.clause("FRD-2", at).values["elevated"] for at in (BEFORE, AFTER)] == [0.4, 0.6]
     assert "below 0.60" in book.clause("FRD-1", AFTER).text
     present = PolicyBook.load(REFERENCE_POLICIES)
-    assert book.digest(BEFORE) == present.digest(BEFORE) != book.digest(AFTER)
+    assert book.period(BEFORE).digest == present.period(BEFORE).digest != book.period(AFTER).digest
 
 
 def test_a_standing_book_holds_the_clauses_of_one_moment_always() -> None:

@@ -89,7 +89,7 @@ def test_what_holds_for_all_clauses_belongs_to_the_policy(load: Load) -> None:
 
 
 def test_values_are_typed_and_named_by_clause_with_an_underscore(load: Load) -> None:
-    values = load(GOOD).values(JUNE)
+    values = load(GOOD).period(JUNE).values
     assert set(values) == {"FRD_2"}
     assert values["FRD_2"]["elevated"] == 0.4
     assert values["FRD_2"]["bands"] == [{"up_to_cents": 50000, "role": "reviewer"}]
@@ -97,8 +97,8 @@ def test_values_are_typed_and_named_by_clause_with_an_underscore(load: Load) -> 
 
 def test_nothing_is_in_force_before_the_first_day(load: Load) -> None:
     book = load(GOOD)
-    assert book.in_force(datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC)) == {}
-    assert set(book.in_force(datetime(2025, 1, 1, tzinfo=UTC))) == {"FRD-1", "FRD-2"}
+    assert book.period(datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC)).clauses == {}
+    assert set(book.period(datetime(2025, 1, 1, tzinfo=UTC)).clauses) == {"FRD-1", "FRD-2"}
 
 
 def test_a_new_version_takes_over_on_its_first_day(load: Load) -> None:
@@ -129,20 +129,20 @@ def test_an_unknown_clause_is_refused_by_name(load: Load) -> None:
 
 def test_a_moment_without_a_time_zone_is_refused(load: Load) -> None:
     with pytest.raises(BadInput, match="has no time zone"):
-        load(GOOD).in_force(JUNE.replace(tzinfo=None))
+        load(GOOD).period(JUNE.replace(tzinfo=None))
 
 
 def test_the_digest_changes_with_a_number_and_not_with_the_moment(load: Load) -> None:
     book = load(version(1, "2025-01-01", "2025-06-30"), version(2, "2025-07-01", "null", elevated="0.50"))
-    assert book.digest(JUNE) == book.digest(JUNE + timedelta(days=10))
-    assert book.digest(JUNE) != book.digest(JUNE + timedelta(days=30))
-    assert re.fullmatch("[0-9a-f]{12}", book.digest(JUNE))
+    assert book.period(JUNE).digest == book.period(JUNE + timedelta(days=10)).digest
+    assert book.period(JUNE).digest != book.period(JUNE + timedelta(days=30)).digest
+    assert re.fullmatch("[0-9a-f]{12}", book.period(JUNE).digest)
 
 
 def test_the_same_moment_gives_the_same_objects_again(load: Load) -> None:
     book = load(GOOD)
-    assert book.in_force(JUNE) is book.in_force(JUNE + timedelta(hours=1))
-    assert book.values(JUNE) is book.values(JUNE + timedelta(hours=1))
+    assert book.period(JUNE).clauses is book.period(JUNE + timedelta(hours=1)).clauses
+    assert book.period(JUNE).values is book.period(JUNE + timedelta(hours=1)).values
 
 
 def test_versions_that_overlap_are_refused_naming_both_files(load: Load) -> None:
@@ -179,15 +179,15 @@ def test_a_folder_that_is_named_like_a_document_is_refused(tmp_path: Path) -> No
 
 
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(load: Load) -> None:
-    expected = load(GOOD).digest(JUNE)
-    assert load(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()).digest(JUNE) == expected
+    expected = load(GOOD).period(JUNE).digest
+    assert load(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()).period(JUNE).digest == expected
 
 
 def test_the_reference_policies_cover_every_family_of_the_handbook() -> None:
     book = PolicyBook.load(REFERENCE_POLICIES)
     families = "GOV ORD DUP FRD ADR AUT CAP STK CAN SUP REF SUB CRD ACC AP OMN BOP PHA INB RTN VIP"
     assert {policy.id for policy in book.documents} == set(families.split())
-    assert len(book.in_force(JUNE)) == 82
+    assert len(book.period(JUNE).clauses) == 82
 
 
 def test_no_number_of_the_reference_policies_stands_in_prose() -> None:

@@ -112,8 +112,8 @@ def drafts(draw: st.DrawFn) -> tuple[Case, dict[str, Any]]:
 
 def checked(case: Case, draft: dict[str, Any]) -> Judgement:
     lab = laboratory()
-    grounded = {clause: found.version for clause, found in lab.policies.in_force(case.event.as_of).items()}
-    return judge(case, draft, grounded, lab.catalogue, lab.policies.values(case.event.as_of))
+    grounded = {clause: found.version for clause, found in lab.policies.period(case.event.as_of).clauses.items()}
+    return judge(case, draft, grounded, lab.catalogue, lab.policies.period(case.event.as_of).values)
 
 
 def actions(draft: Any) -> Counter[str]:
@@ -206,7 +206,7 @@ def test_what_stands_on_a_models_reading_waits() -> None:
         replace(fact, value={**fact.value, "read_by": "m"}) if fact.name == "message" and fact.value else fact
         for fact in case.facts
     ]
-    values = laboratory().policies.values(case.event.as_of)
+    values = laboratory().policies.period(case.event.as_of).values
     case = Case(case.pack, case.event, read, values)
     own = escalation(case, "support", "", [], laboratory().catalogue)
     assert checked(case, own).approval.role == "reviewer", name
@@ -230,7 +230,7 @@ def short_of(pack: Pack, *skus: str, **other: Any) -> Case:
     lines = [a_line(str(place), sku) for place, sku in enumerate(skus, start=1)]
     stock = [a_stock(sku, place) for sku in skus for place in ("DC-2", "ST-1")]
     case = opened(an_exception(orders=[an_order(lines=lines)], stock=stock, **other))
-    return Case(pack, case.event, case.facts, laboratory().policies.values(case.event.as_of))
+    return Case(pack, case.event, case.facts, laboratory().policies.period(case.event.as_of).values)
 
 
 def places(draft: Any) -> list[str]:

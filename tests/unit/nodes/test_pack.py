@@ -22,7 +22,7 @@ Change = Callable[[dict[str, Any]], Any]
 
 @pytest.fixture
 def load(lab: EvalEnvironment, tmp_path: Path) -> Callable[[str], Pack]:
-    clauses = lab.policies.in_force(datetime.fromisoformat(AS_OF))
+    clauses = lab.policies.period(datetime.fromisoformat(AS_OF)).clauses
 
     def of(text: str) -> Pack:
         file = tmp_path / "broken.yaml"
