@@ -81,7 +81,9 @@ def drift(
     judgement = judge(case, draft, {}, context.catalogue, values, back, unfinished=bool(left), editors=editors)
     needed = judgement.approval
     untrue = list[str]()
-    digest = plan_digest(proposal.verdict, proposal.plan, evidence_digest(before), context.policies.period(run.event.as_of).digest)
+    digest = plan_digest(
+        proposal.verdict, proposal.plan, evidence_digest(before), context.policies.period(run.event.as_of).digest
+    )
     if digest != proposal.digest:
         untrue.append("its digest is not that of its plan and its evidence")
     if proposal.undoes and not any(one.status == "failed" for one in history.effects_of(proposal.undoes)):
