@@ -57,55 +57,45 @@ class Ledger(Protocol):
         is not used. Refused when the same `source_id` comes with another content (`as_of` may differ). A new event of
         an `origin` keeps within its bounds: BadInput for a Mission or an `as_of` outside them, TooMany in a full hour.
         """
-        ...
 
     def run(self, run_id: str) -> Run:
         """The run with this id, or the only one whose id starts so. BadInput when there is none or several."""
-        ...
 
     def history(self, run_id: str) -> RunHistory:
         """The run with what was read, proposed, decided and done in it, as they stand. BadInput when there is none."""
-        ...
 
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
         """The newest runs first, of one status or of all."""
-        ...
 
     def finish(self, run_id: str, verdict: str, outcome: Outcome, at: datetime) -> None:
         """Close the run, with its open incidents; a proposal that still waits is superseded.
 
         The same end again changes nothing; Refused when the run was closed with another one.
         """
-        ...
 
     def lease(self, run_id: str) -> AbstractContextManager[Lease]:
         """Hold the run while working on it. Refused when anybody holds it already; given back when they die.
 
         Whoever gives no sign of life for a while loses it.
         """
-        ...
 
     def under(self, held: Lease, beside: "Ledger | None" = None) -> "Ledger":
         """The ledger for whoever holds a lease: every write raises TakenOver once another process has the run.
 
         What was read of the run is known from then on, also to the ledger of another role `beside` it, until `forget`.
         """
-        ...
 
     def step(self) -> AbstractContextManager[None]:
         """A unit of work of the holder of a lease: what is written is there at its end, as one; nothing where it raises.
 
         A write that raises takes back what the step had written and not committed before.
         """
-        ...
 
     def commit(self) -> None:
         """Write what the step has handed in so far; before anything that takes long, or that leaves the ledger."""
-        ...
 
     def forget(self) -> None:
         """Read again what is wanted of the run: others may have written since."""
-        ...
 
     # What was read, and what was said about it
 
@@ -114,30 +104,24 @@ class Ledger(Protocol):
 
         A name that was read before is replaced; the earlier look is kept. BadInput where a name was read twice.
         """
-        ...
 
     def facts(self, run_id: str, look: int | None = None) -> list[Fact]:
         """The latest fact of each name, or exactly what the given look read (1 for the first)."""
-        ...
 
     def observe(self, run_id: str, entries: Sequence[NewObservation], at: datetime | None = None) -> list[Observation]:
         """Append to the Explain rail, numbered from 1; `at` is now unless given. BadInput for a kind that there is none of."""
-        ...
 
     def observations(self, run_id: str, after: int = 0) -> list[Observation]:
         """The Explain rail in order, from the observation after number `after`."""
-        ...
 
     def draft(self, run_id: str, draft: Mapping[str, Any]) -> str:
         """Keep what is put forward to be checked, whole, and return its id: of the run and of what it says.
 
         `draft` is plain data; the same again changes nothing.
         """
-        ...
 
     def drafted(self, draft_id: str) -> dict[str, Any]:
         """The draft as it was kept, with the sequences of plain data as lists. BadInput when there is none."""
-        ...
 
     # Questions to models
 
@@ -146,19 +130,15 @@ class Ledger(Protocol):
 
         Refused where it would pass a budget, with what it reserves and what others have reserved; day_cents 0 is none.
         """
-        ...
 
     def end_model_call(self, call_id: str, end: ModelCallEnd) -> ModelCall:
         """Write down how a question ended. BadInput where it was never begun, Refused where it has ended."""
-        ...
 
     def model_calls(self, run_id: str) -> list[ModelCall]:
         """The questions of a run, or those of no run (""), oldest first."""
-        ...
 
     def model_answer(self, question: str, run_id: str = "", look: int = 0) -> Mapping[str, Any] | None:
         """The latest answer to a question by its digest: of a run and of its look, unless those are "" and 0."""
-        ...
 
     # Proposals and decisions
 
@@ -171,19 +151,15 @@ class Ledger(Protocol):
         closed, it is superseded and its run goes on, to look again. The same proposal again changes nothing; Refused when
         its id exists with another digest, or the run is closed or an incident.
         """
-        ...
 
     def proposal(self, run_id: str) -> Proposal | None:
         """The latest proposal of the run, whatever its status."""
-        ...
 
     def proposals(self, run_id: str) -> list[Proposal]:
         """All proposals of the run, oldest first."""
-        ...
 
     def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
         """What waits for people, with the decisions so far: what is due first."""
-        ...
 
     def decide(
         self,
@@ -202,23 +178,18 @@ class Ledger(Protocol):
         The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule; OverLimit
         where what went out before and this would pass a limit that the person may not decide about.
         """
-        ...
 
     def decisions(self, run_id: str) -> list[Decision]:
         """All decisions of the run, oldest first."""
-        ...
 
     def all_decisions(self, mission: str | None = None) -> list[Decision]:
         """All decisions of the runs of one mission or of all, oldest first."""
-        ...
 
     def standings(self, run_id: str, asked: Sequence[Limit]) -> list[Standing]:
         """What the totals that limits are about would come to with what a plan of the run adds (`ledger.limits.asked`)."""
-        ...
 
     def commitments(self, run_id: str) -> list[Commitment]:
         """What the plans of the run add to totals, as far as somebody approved them or they were begun."""
-        ...
 
     # Lessons
 
@@ -228,11 +199,9 @@ class Ledger(Protocol):
         `asked.by` is the authenticated person. `first` is called once it is sure that nobody else settles it and that it may
         be settled so; where it raises, the lesson stays as it was. Returns what is kept.
         """
-        ...
 
     def settlements(self) -> list[Settlement]:
         """What became of lessons, oldest first."""
-        ...
 
     # Effects
 
@@ -244,7 +213,6 @@ class Ledger(Protocol):
         the effect is not that step of its plan, or its key belongs to another effect; OverLimit when a limit of `needed`
         would be passed that nobody who approved may decide about.
         """
-        ...
 
     def mark_effect(
         self,
@@ -260,14 +228,12 @@ class Ledger(Protocol):
         Refused for any other step, so of two processes that start an effect one is refused; in a run that is closed; and
         for a "failed" that somebody says while the write may still arrive.
         """
-        ...
 
     def leave_to_send(self, key: str, seconds: float) -> Leave:
         """Leave to send a step that is under way, asked right before each sending, for so many seconds at most.
 
         Raises TakenOver where the lease is lost or has run out, and where the run is not 'running'.
         """
-        ...
 
     def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
         """Keep what became of a write, by whoever sent it and has lost its run since: needs no lease.
@@ -275,68 +241,54 @@ class Ledger(Protocol):
         A run that has ended is reopened as an incident; one that goes on under another process finds out by itself.
         Without a receipt it is not known what the system did. None where it is no news.
         """
-        ...
 
     def authorizations(self, run_id: str) -> list[Authorization]:
         """What allowed the effects of the run."""
-        ...
 
     def effects(self, run_id: str) -> list[Effect]:
         """The effects of the run as they stand, in the order in which they were intended."""
-        ...
 
     # Incidents
 
     def incident(self, run_id: str, reason: str, at: datetime) -> Incident:
         """Stop the run as an incident. The same reason again returns the open incident of it."""
-        ...
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         """Close the run's incidents; it is 'waiting' again if a proposal is pending, else 'running'."""
-        ...
 
     def restart(self, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
         """Restart an incident's run, with other versions: its open proposal is superseded, and it is 'running'.
 
         What was done stays done. Refused where a step is in doubt. Whoever calls this has deleted its checkpoints.
         """
-        ...
 
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         """Close an incident and its run for good, as 'abandoned': what was done stays done, nothing more will be."""
-        ...
 
     def incidents(self, open_only: bool = True) -> list[Incident]:
         """Incidents, oldest first."""
-        ...
 
     # People
 
     def add_person(self, name: str, role: str, customer_id: str | None = None) -> Person:
         """Add a person (one of PERSON_ROLES), or give a known one another role. Names differ by more than case and blanks."""
-        ...
 
     def person(self, name: str) -> Person | None:
         """The person of this name."""
-        ...
 
     def people(self) -> list[Person]:
         """Everybody, by name."""
-        ...
 
     # Audit
 
     def audit(self, run_id: str | None = None) -> list[AuditEntry]:
         """The audit log in order, of one run or of all."""
-        ...
 
     def audit_head(self) -> tuple[int, str]:
         """(seq, digest) of the last row, to be kept elsewhere; (0, 64 zeros) when there is none."""
-        ...
 
     def verify_audit(self, head: tuple[int, str] | None = None) -> list[str]:
         """One sentence for each thing that is wrong with the chain; empty when it is intact.
 
         With an exported `head` a cut tail is found too.
         """
-        ...
