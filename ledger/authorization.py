@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from errors import BadInput, Refused
 from ledger import names, permissions
@@ -288,10 +289,10 @@ def _clock(at: datetime) -> str:
     return moment(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def decision_of(ask: DecisionRequest, person: Person, run_id: str, decision_id: str) -> Decision:
+def decision_of(ask: DecisionRequest, person: Person, run_id: str) -> Decision:
     """The record of a decision that `judge` let pass."""
     return Decision(
-        decision_id=decision_id,
+        decision_id=uuid4().hex,
         proposal_id=ask.proposal_id,
         run_id=run_id,
         kind=ask.kind,

@@ -64,12 +64,36 @@ class _RunRecord:
     run: Run
     looks: list[Sequence[Fact]] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
-    proposals: list[str] = field(default_factory=list)
+    #: by their ids and keys, the oldest first
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    effects: dict[str, Effect] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
     #: how often somebody has held it
     leases: int = 0
+
+    @property
+    def latest(self) -> Proposal | None:
+        return next(reversed(self.proposals.values()), None)
+
+    @property
+    def live(self) -> Proposal | None:
+        """The latest proposal of a run that goes on."""
+        return None if self.run.status == "closed" else self.latest
+
+    def about(self, proposal_id: str) -> tuple[Decision, ...]:
+        return tuple(decision for decision in self.decisions if decision.proposal_id == proposal_id)
+
+    def supersede(self) -> str | None:
+        """The id of the pending proposal that is superseded by this, if there was one."""
+        pending = next((one for one in self.proposals.values() if one.status == "pending"), None)
+        if pending is None:
+            return None
+        self.proposals[pending.proposal_id] = replace(pending, status="superseded")
+        return pending.proposal_id
+
+    def close_incidents(self, at: datetime) -> None:
+        self.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in self.incidents]
 
 
 def _one_at_a_time(kind: type[_K]) -> type[_K]:
@@ -101,8 +125,9 @@ class MemoryLedger:
         #: how much each source handed in, by its name and the hour
         self._arrived: dict[tuple[str, datetime], int] = {}
         self._drafts: dict[str, dict[str, Any]] = {}
-        self._proposals: dict[str, Proposal] = {}
-        self._effects: dict[str, Effect] = {}
+        #: by the id of a proposal, and by the key of an effect
+        self._of_proposal: dict[str, _RunRecord] = {}
+        self._of_effect: dict[str, _RunRecord] = {}
         self._authorized: dict[str, Authorization] = {}
         #: by their total, then by the proposal and the step that add to it
         self._commitments: dict[limits.Total, dict[tuple[str, int], Commitment]] = {}
@@ -160,9 +185,9 @@ class MemoryLedger:
         return RunHistory(
             run=case.run,
             facts=latest_facts(case.looks),
-            proposals=[self._proposals[known] for known in case.proposals],
+            proposals=list(case.proposals.values()),
             decisions=list(case.decisions),
-            effects=[self._effects[key] for key in case.effects],
+            effects=list(case.effects.values()),
         )
 
     def runs(self, status: RunStatus | None = None, limit: int = 100) -> list[Run]:
@@ -175,12 +200,12 @@ class MemoryLedger:
         case = self._case(run_id)
         if invariants.already_finished(case.run, verdict, outcome):
             return
-        invariants.check_end(case.run, outcome, [self._effects[key] for key in case.effects])
-        self._supersede(case)
-        self._close_incidents(case, at)
+        invariants.check_end(case.run, outcome, case.effects.values())
+        case.supersede()
+        case.close_incidents(at)
         case.run = replace(case.run, status="closed", verdict=verdict, outcome=outcome, ended_at=at)
         self._note(at, "run_closed", run_id, lambda: audit_chain.of_end(verdict, outcome))
-        self._release(run_id, at)
+        self._release(case, at)
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[Lease]:
@@ -278,15 +303,15 @@ class MemoryLedger:
 
     def propose(self, proposal: Proposal) -> Proposal:
         case = self._case(proposal.run_id)
-        known = self._proposals.get(proposal.proposal_id)
-        if known is not None:
+        if (owner := self._of_proposal.get(proposal.proposal_id)) is not None:
+            known = owner.proposals[proposal.proposal_id]
             invariants.check_same_proposal(known, proposal)
             return known
         status = invariants.check_proposal(proposal, case.run.status)
-        superseded = self._supersede(case)
+        superseded = case.supersede()
         kept = invariants.held(proposal, status, self._touch(proposal))
-        self._proposals[proposal.proposal_id] = kept
-        case.proposals.append(proposal.proposal_id)
+        case.proposals[proposal.proposal_id] = kept
+        self._of_proposal[proposal.proposal_id] = case
         if kept.status == "pending":
             case.run = replace(case.run, status="waiting")
         elif superseded:
@@ -300,31 +325,24 @@ class MemoryLedger:
         return kept
 
     def proposal(self, run_id: str) -> Proposal | None:
-        made = self.proposals(run_id)
-        return made[-1] if made else None
+        return next(reversed(self.proposals(run_id)), None)
 
     def proposals(self, run_id: str) -> list[Proposal]:
-        return [self._proposals[known] for known in self._of_run(run_id, "proposals")]
+        return self._of_run(run_id, "proposals")
 
     def queue(self, limit: int | None = None) -> list[tuple[Run, Proposal, tuple[Decision, ...]]]:
-        waiting = [
-            (case.run, self._proposals[case.proposals[-1]], _about(case, case.proposals[-1]))
-            for case in self._cases.values()
-            if case.run.status == "waiting"
-        ]
-        waiting.sort(key=lambda row: (row[1].due_at, row[1].proposal_id))
-        return waiting[:limit]
+        waiting = [(case.run, case.latest) for case in self._cases.values() if case.run.status == "waiting"]
+        found = [(run, it, self._cases[run.run_id].about(it.proposal_id)) for run, it in waiting if it is not None]
+        return sorted(found, key=lambda row: (row[1].due_at, row[1].proposal_id))[:limit]
 
     def _decide(self, ask: authorization.DecisionRequest) -> tuple[Decision, ProposalStatus]:
-        proposal = self._proposals.get(ask.proposal_id)
-        if proposal is None:
+        case = self._of_proposal.get(ask.proposal_id)
+        if case is None:
             raise BadInput(NO_PROPOSAL.format(ask.proposal_id))
-        case = self._cases[proposal.run_id]
-        editors = authorization.edited_by(proposal.plan, proposal.revision, self.proposals(proposal.run_id), case.decisions)
-        earlier = _about(case, ask.proposal_id)
+        proposal, earlier = case.proposals[ask.proposal_id], case.about(ask.proposal_id)
+        editors = authorization.edited_by(proposal.plan, proposal.revision, list(case.proposals.values()), case.decisions)
         person, status = authorization.judge(ask, self.person(ask.by), proposal, case.run, earlier, editors)
-        decision = authorization.decision_of(ask, person, proposal.run_id, uuid4().hex)
-        on_the_rail = authorization.observation_of(decision)
+        decision = authorization.decision_of(ask, person, proposal.run_id)
         made: list[Commitment] = []
         if ask.kind == "approve" and proposal.approval.limits:
             asked = limits.asked(proposal, proposal.approval.limits, [*earlier, decision])
@@ -333,11 +351,11 @@ class MemoryLedger:
             made = self._commit(proposal, asked)
         case.decisions.append(decision)
         self._decisions[decision.decision_id] = decision
-        self._proposals[ask.proposal_id] = replace(proposal, status=status)
+        case.proposals[ask.proposal_id] = replace(proposal, status=status)
         if status != "pending":
             case.run = replace(case.run, status="running")
         self._note(ask.at, "decided", proposal.run_id, lambda: audit_chain.of_decision(decision, status, made))
-        self.observe(proposal.run_id, [on_the_rail], ask.at)
+        self.observe(proposal.run_id, [authorization.observation_of(decision)], ask.at)
         return decision, status
 
     decide = of_request(requested, _decide)
@@ -380,13 +398,13 @@ class MemoryLedger:
         allowed: dict[str, Authorization] = {}
         adding: dict[str, tuple[Proposal, list[Limit]]] = {}
         for effect in effects:
-            known = self._effects.get(effect.key) or new.get(effect.key)
-            if known is not None:
+            owner = self._of_effect.get(effect.key)
+            if known := owner.effects[effect.key] if owner else new.get(effect.key):
                 invariants.check_same_effect(known, effect)
                 continue
-            proposal, case = self._proposals.get(effect.proposal_id), self._case(effect.run_id)
-            latest = self._proposals[case.proposals[-1]] if case.proposals else None
-            invariants.check_intent(effect, proposal, case.run, latest)
+            case, named = self._case(effect.run_id), self._of_proposal.get(effect.proposal_id)
+            proposal = named.proposals[effect.proposal_id] if named else None
+            invariants.check_intent(effect, proposal, case.run, case.latest)
             assert proposal is not None
             if proposal.proposal_id not in allowed:
                 adding[effect.key] = proposal, self._within(case, proposal, needed)
@@ -396,8 +414,8 @@ class MemoryLedger:
         for given in allowed.values():
             self._authorized[given.proposal_id] = given
         for effect in new.values():
-            self._effects[effect.key] = effect
-            self._cases[effect.run_id].effects.append(effect.key)
+            case = self._of_effect[effect.key] = self._cases[effect.run_id]
+            case.effects[effect.key] = effect
             made = self._commit(*adding[effect.key]) if effect.key in adding else ()
             body = partial(audit_chain.of_effect, effect, allowed[effect.proposal_id], made)
             self._note(effect.at, "effect_marked", effect.run_id, body)
@@ -414,21 +432,19 @@ class MemoryLedger:
         *,
         at: datetime,
     ) -> Effect:
-        at = moment(at)
-        effect = self._effect(key)
-        invariants.check_not_closed(self._cases[effect.run_id].run)
+        case, effect = self._effect(key)
+        invariants.check_not_closed(case.run)
         invariants.check_transition(effect, status)
-        return self._moved(effect, status, receipt, error, at)
+        return self._moved(effect, status, receipt, error, moment(at))
 
     def leave_to_send(self, key: str, seconds: float) -> Leave:
-        effect = self._effect(key)
-        invariants.check_sendable(effect, self._cases[effect.run_id].run)
+        case, effect = self._effect(key)
+        invariants.check_sendable(effect, case.run)
         return Leave(effect.run_id, 1, self._clock() + timedelta(seconds=seconds))
 
     def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
         at = moment(at)
-        effect = self._effect(key)
-        case = self._cases[effect.run_id]
+        case, effect = self._effect(key)
         news = invariants.late_news(effect, case.run, receipt)
         if news is None:
             return None
@@ -442,7 +458,7 @@ class MemoryLedger:
         return incident
 
     def effects(self, run_id: str) -> list[Effect]:
-        return [self._effects[key] for key in self._of_run(run_id, "effects")]
+        return self._of_run(run_id, "effects")
 
     # Incidents
 
@@ -450,17 +466,15 @@ class MemoryLedger:
         at = moment(at)
         case = self._case(run_id)
         invariants.check_not_closed(case.run)
-        for known in case.incidents:
-            if known.closed_at is None and known.reason == reason:
-                return known
-        return self._open_incident(case, reason, at)
+        known = (one for one in case.incidents if one.closed_at is None and one.reason == reason)
+        return next(known, None) or self._open_incident(case, reason, at)
 
     def resume(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         at = moment(at)
         case = self._case(run_id)
         person = authorization.check_settlement(case.run, self.person(by), by, reason)
-        self._close_incidents(case, at)
-        pending = any(self._proposals[known].status == "pending" for known in case.proposals)
+        case.close_incidents(at)
+        pending = any(one.status == "pending" for one in case.proposals.values())
         case.run = replace(case.run, status="waiting" if pending else "running")
         self._note(at, "run_resumed", run_id, lambda: audit_chain.of_resumption(person.name, reason))
         return case.run
@@ -469,9 +483,9 @@ class MemoryLedger:
         at = moment(at)
         case = self._case(run_id)
         person = authorization.check_settlement(case.run, self.person(by), by, reason)
-        invariants.check_restart(case.run, [self._effects[key] for key in case.effects])
-        self._close_incidents(case, at)
-        superseded = self._supersede(case)
+        invariants.check_restart(case.run, case.effects.values())
+        case.close_incidents(at)
+        superseded = case.supersede()
         case.run = replace(case.run, status="running", versions=versions)
         self._note(at, "run_restarted", run_id, lambda: audit_chain.of_restart(person.name, reason, versions, superseded))
         return case.run
@@ -479,10 +493,10 @@ class MemoryLedger:
     def abandon(self, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
         case = self._case(run_id)
         person = authorization.check_settlement(case.run, self.person(by), by, reason)
-        for effect in [self._effects[key] for key in case.effects]:
+        for effect in list(case.effects.values()):
             if effect.status == "executing":
                 self._moved(effect, "unknown", None, GIVEN_UP.format(person.name), moment(at))
-        verdict = self._proposals[case.proposals[-1]].verdict if case.proposals else "none"
+        verdict = case.latest.verdict if case.latest else "none"
         self._note(moment(at), "run_abandoned", run_id, lambda: audit_chain.of_resumption(person.name, reason))
         self.finish(run_id, verdict, "abandoned", at)
         return case.run
@@ -539,7 +553,7 @@ class MemoryLedger:
         self, effect: Effect, status: EffectStatus, receipt: Mapping[str, Any] | None, error: str | None, at: datetime
     ) -> Effect:
         marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
-        self._effects[effect.key] = marked
+        self._of_effect[effect.key].effects[effect.key] = marked
         self._note(at, "effect_marked", marked.run_id, lambda: audit_chain.of_effect(marked))
         return marked
 
@@ -560,16 +574,17 @@ class MemoryLedger:
 
     def _of_run(self, run_id: str, what: str) -> list[Any]:
         """What there is of a run; nothing of one that is not there."""
-        return list(getattr(self._cases.get(run_id), what, ()))
+        kept = getattr(self._cases.get(run_id), what, ())
+        return list(kept.values() if isinstance(kept, dict) else kept)
 
-    def _effect(self, key: str) -> Effect:
-        if key not in self._effects:
+    def _effect(self, key: str) -> tuple[_RunRecord, Effect]:
+        if key not in self._of_effect:
             raise BadInput(NO_EFFECT.format(key))
-        return self._effects[key]
+        return self._of_effect[key], self._of_effect[key].effects[key]
 
     def _within(self, case: _RunRecord, proposal: Proposal, needed: Approval) -> list[Limit]:
         """What the plan adds to. OverLimit where whoever approved it may not decide what that comes to."""
-        approvals = _about(case, proposal.proposal_id) if proposal.status == "approved" else ()
+        approvals = case.about(proposal.proposal_id) if proposal.status == "approved" else ()
         asked = limits.asked(proposal, needed.limits, approvals)
         limits.check_begin(proposal, approvals, self.standings(proposal.run_id, asked))
         return asked
@@ -591,12 +606,13 @@ class MemoryLedger:
     def _counts(self, one: Commitment, run_id: str) -> bool:
         """Whether it was done or may have been, or is approved in another run that goes on."""
         case = self._cases[one.run_id]
-        effects = [self._effects[key] for key in case.effects]
+        effects = case.effects.values()
         status = next((it.status for it in effects if (it.proposal_id, it.step) == (one.proposal_id, one.step)), None)
         if status in ("executing", "done", "unknown", "failed"):
             return status != "failed"
-        live = one.run_id != run_id and case.run.status != "closed" and case.proposals[-1] == one.proposal_id
-        return live and (status == "intended" or self._proposals[one.proposal_id].status in _OPEN)
+        if one.run_id == run_id or case.live is None or case.live.proposal_id != one.proposal_id:
+            return False
+        return status == "intended" or case.live.status in _OPEN
 
     def _authorize(self, case: _RunRecord, proposal: Proposal, needed: Approval, at: datetime) -> Authorization:
         """What allows the effects of a proposal, made once. Refused where the decisions do not give it."""
@@ -620,46 +636,30 @@ class MemoryLedger:
             found |= runs
             runs.add(proposal.run_id)
         for run_id in sorted(found - {proposal.run_id}):
-            latest = self._latest(run_id)
-            if latest is None or latest.status not in _OPEN or set(latest.touches).isdisjoint(proposal.touches):
+            live = self._cases[run_id].live
+            if live is None or live.status not in _OPEN or set(live.touches).isdisjoint(proposal.touches):
                 continue
             if not invariants.waits_for(run_id, proposal.run_id, self._held_by):
                 return run_id
         return ""
 
-    def _latest(self, run_id: str) -> Proposal | None:
-        case = self._cases[run_id]
-        return self._proposals[case.proposals[-1]] if case.proposals and case.run.status != "closed" else None
-
     def _held_by(self, run_id: str) -> str:
-        latest = self._latest(run_id)
-        return latest.held_by if latest is not None and latest.status == "pending" else ""
+        live = self._cases[run_id].live
+        return live.held_by if live is not None and live.status == "pending" else ""
 
-    def _release(self, run_id: str, at: datetime) -> None:
+    def _release(self, ended: _RunRecord, at: datetime) -> None:
         """Let the runs that waited for this one look again."""
-        touched = [record for made in self._cases[run_id].proposals for record in self._proposals[made].touches]
+        run_id = ended.run.run_id
+        touched = [record for made in ended.proposals.values() for record in made.touches]
         for other in sorted({one for record in touched for one in self._touched.get(record, ())}):
-            latest = self._latest(other)
-            if latest is None or latest.held_by != run_id or latest.status != "pending":
-                continue
-            self._proposals[latest.proposal_id] = replace(latest, status="superseded")
             case = self._cases[other]
+            if self._held_by(other) != run_id or (released := case.supersede()) is None:
+                continue
             if case.run.status == "waiting":
                 case.run = replace(case.run, status="running")
-            self._note(at, "released", other, partial(audit_chain.of_release, latest.proposal_id, run_id))
+            self._note(at, "released", other, partial(audit_chain.of_release, released, run_id))
         for record in touched:
             self._touched[record].discard(run_id)
-
-    def _supersede(self, case: _RunRecord) -> str | None:
-        """The id of the pending proposal that is superseded by this, if there was one."""
-        for known in case.proposals:
-            if self._proposals[known].status == "pending":
-                self._proposals[known] = replace(self._proposals[known], status="superseded")
-                return known
-        return None
-
-    def _close_incidents(self, case: _RunRecord, at: datetime) -> None:
-        case.incidents = [made if made.closed_at else replace(made, closed_at=at) for made in case.incidents]
 
 
 def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:
@@ -667,7 +667,3 @@ def _numbered(entry: NewObservation, seq: int, at: datetime) -> Observation:
     said = object.__new__(Observation)
     vars(said).update(vars(entry), seq=seq, at=at)
     return said
-
-
-def _about(case: _RunRecord, proposal_id: str) -> tuple[Decision, ...]:
-    return tuple(decision for decision in case.decisions if decision.proposal_id == proposal_id)

@@ -6,7 +6,6 @@ Of two proposals that would change the same record, the second waits until the r
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -146,7 +145,7 @@ def decide(tx: Connection, ask: authorization.DecisionRequest) -> tuple[Decision
     if proposal.revision > 1:
         editors = authorization.edited_by(proposal.plan, proposal.revision, of_run(tx, run.run_id), decisions(tx, run.run_id))
     person, status = authorization.judge(ask, people.find(tx, ask.by), proposal, run, earlier, editors)
-    decision = authorization.decision_of(ask, person, run.run_id, uuid4().hex)
+    decision = authorization.decision_of(ask, person, run.run_id)
     made: list[Commitment] = []
     if asked := limits.asked(proposal, proposal.approval.limits, [*earlier, decision]) if ask.kind == "approve" else []:
         counted = totals.count(tx, run.run_id, asked)
