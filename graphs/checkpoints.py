@@ -20,8 +20,8 @@ from sqlalchemy import delete, select, text
 from errors import Stuck, TakenOver, TryAgain
 from ledger.canonical import utc_now
 from ledger.connections import away, is_cut, parse, plain
+from ledger.invariants import TAKEN_OVER
 from ledger.leases import FENCE
-from ledger.messages import TAKEN_OVER
 from ledger.postgres import PostgresLedger
 from ledger.records import Lease
 from ledger.tables import DEAD_LETTERS, LEASES, RUNS, SESSIONS

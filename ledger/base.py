@@ -21,7 +21,6 @@ from ledger.records import (
     NOBODY,
     Approval,
     AuditEntry,
-    Authorization,
     Commitment,
     Decision,
     DecisionKind,
@@ -241,9 +240,6 @@ class Ledger(Protocol):
         A run that has ended is reopened as an incident; one that goes on under another process finds out by itself.
         Without a receipt it is not known what the system did. None where it is no news.
         """
-
-    def authorizations(self, run_id: str) -> list[Authorization]:
-        """What allowed the effects of the run."""
 
     def effects(self, run_id: str) -> list[Effect]:
         """The effects of the run as they stand, in the order in which they were intended."""

@@ -1,6 +1,5 @@
 """What the ledger keeps of the ways by which events come in: sources and their tokens, dead letters, feeds."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +12,6 @@ from ledger.records import Event
 MOST_BODY_BYTES = 100_000
 #: characters of a feed's cursor
 LONGEST_CURSOR = 500
-#: a source is named as the system whose events it hands in; no colon, for that ends the name in a source id
-SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
 #: the clocks of others
 AHEAD = timedelta(minutes=5)
 #: how far back and how often at most, whoever says so
@@ -83,12 +80,6 @@ class FeedPosition:
     cursor: str
     polled_at: datetime
     error: str = ""
-
-
-def source_of(source_id: str) -> str:
-    """The source that an event came from, as its id says; empty where none is named, as in a file."""
-    name, colon, _ = source_id.partition(":")
-    return name if colon and SOURCE_NAME.fullmatch(name) else ""
 
 
 def check_bounds(bounds: SourceBounds, missions: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select, update
 
 from errors import BadInput, Refused, TakenOver, TryAgain
 from ledger.connections import away, is_cut
-from ledger.messages import LEASED, NO_RUN, TAKEN_OVER
+from ledger.invariants import LEASED, NO_RUN, TAKEN_OVER
 from ledger.records import Lease
 from ledger.sql.rows import statements
 from ledger.tables import SENDS

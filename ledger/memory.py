@@ -21,9 +21,9 @@ from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
 from ledger.decision_requests import of_request, requested
 from ledger.inbox import EventOrigin
+from ledger.invariants import GIVEN_UP, LEASED, MODEL_CALL_TAKEN, NO_EFFECT, NO_PROPOSAL, NO_RUN, RUN_ID_TAKEN, several_runs
 from ledger.lessons import Settlement
 from ledger.limits import Standing
-from ledger.messages import GIVEN_UP, LEASED, MODEL_CALL_TAKEN, NO_EFFECT, NO_PROPOSAL, NO_RUN, RUN_ID_TAKEN, several_runs
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.records import (
     NOBODY,
@@ -419,9 +419,6 @@ class MemoryLedger:
             made = self._commit(*adding[effect.key]) if effect.key in adding else ()
             body = partial(audit_chain.of_effect, effect, allowed[effect.proposal_id], made)
             self._note(effect.at, "effect_marked", effect.run_id, body)
-
-    def authorizations(self, run_id: str) -> list[Authorization]:
-        return [one for one in self._authorized.values() if one.run_id == run_id]
 
     def mark_effect(
         self,

@@ -20,21 +20,16 @@ from ledger.migrate import newest_revision
 from ledger.model_calls import ModelCallStatus
 from ledger.postgres import PostgresLedger
 from ledger.records import DecisionKind, EffectStatus, RunStatus
+from ledger.sql.rows import statements
 
 _log = logging.getLogger(__name__)
 #: seconds for which a run may be running without anybody who works on it
 LONGEST_UNATTENDED_S = 15 * 60
 #: of the database's patience with one question
 _HEALTH_PATIENCE = text("SET LOCAL statement_timeout = '5s'")
-#: a row that any role may write, and that is taken back; whoever holds the log is waited for so long
-_TRIAL = text("SELECT ledger.append(clock_timestamp(), 'incident_opened', '', '{}')")
+#: for whoever holds the log
 _TRIAL_PATIENCE = text("SET LOCAL lock_timeout = '1500ms'")
-_REVISION = text("SELECT version_num FROM ledger.alembic_version")
-_UNATTENDED = text("""
-    SELECT extract(epoch FROM now() - min((SELECT max(at) FROM ledger.audit WHERE audit.run_id = runs.run_id)))
-    FROM ledger.runs WHERE status = 'running'
-    AND NOT EXISTS (SELECT FROM ledger.leases WHERE leases.run_id = runs.run_id AND until > now())
-""")
+_SQL = statements("monitoring")
 
 
 def health(ledger: PostgresLedger) -> Mapping[str, str]:
@@ -43,7 +38,7 @@ def health(ledger: PostgresLedger) -> Mapping[str, str]:
     try:
         with ledger.transaction() as tx:
             tx.execute(_HEALTH_PATIENCE)
-            revision = tx.execute(_REVISION).scalar()
+            revision = tx.execute(_SQL["revision"]).scalar()
             found |= {"database": "ok", "migrations": "ok" if revision == newest_revision() else "another version"}
             found["runs"] = "ok" if unattended_s(tx) <= LONGEST_UNATTENDED_S else "left lying"
             found["log"] = "ok" if _is_writable(tx) else "cannot be written"
@@ -56,7 +51,7 @@ def health(ledger: PostgresLedger) -> Mapping[str, str]:
 
 def unattended_s(tx: Connection) -> float:
     """Seconds since anything happened to the run that was left lying longest; 0 when there is none."""
-    return max(float(tx.execute(_UNATTENDED).scalar() or 0), 0.0)
+    return max(float(tx.execute(_SQL["unattended"]).scalar() or 0), 0.0)
 
 
 def _is_writable(tx: Connection) -> bool:
@@ -64,7 +59,7 @@ def _is_writable(tx: Connection) -> bool:
     trial = tx.begin_nested()
     try:
         tx.execute(_TRIAL_PATIENCE)
-        tx.execute(_TRIAL)
+        tx.execute(_SQL["trial"])
     except DBAPIError as failed:
         _log.warning("the audit log cannot be written: %s", type(failed.orig).__name__)
         return False

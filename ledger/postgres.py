@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -28,7 +28,8 @@ from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
 from ledger.connections import away, is_cut, parse, plain
 from ledger.decision_requests import of_request, requested
-from ledger.messages import TAKEN_OVER
+from ledger.invariants import TAKEN_OVER
+from ledger.model_calls import ModelCall
 from ledger.records import (
     NOBODY,
     Approval,
@@ -36,6 +37,7 @@ from ledger.records import (
     Fact,
     Incident,
     Lease,
+    Leave,
     NewObservation,
     Observation,
     Outcome,
@@ -48,14 +50,12 @@ from ledger.records import (
 from ledger.roles import patient
 from ledger.sql import chain, evidence, run_rows, totals
 from ledger.sql import effects as effect_rows
-from ledger.sql import incidents as incident_rows
 from ledger.sql import model_calls as questions
 from ledger.sql import people as people_rows
 from ledger.sql import proposals as proposal_rows
 from ledger.sql.locks import held_run
 from ledger.transactions import Transacting, as_holder, reads, timed, writes
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _END_STALLED = text("SELECT ledger.end_stalled()")
 
@@ -185,19 +185,18 @@ class PostgresLedger(Transacting):
     # Effects
 
     intend = writes(effect_rows.intend)
-    authorizations = reads(effect_rows.authorizations)
     mark_effect = as_holder(effect_rows.mark)
     leave_to_send = as_holder(effect_rows.leave_to_send)
-    late = reads(incident_rows.late)  # though it writes: who comes late has lost the lease
+    late = reads(run_rows.late)  # though it writes: who comes late has lost the lease
     effects = reads(effect_rows.of_run)
 
     # Incidents
 
-    incident = writes(incident_rows.incident)
-    resume = writes(incident_rows.resume)
-    restart = writes(incident_rows.restart)
+    incident = writes(run_rows.incident)
+    resume = writes(run_rows.resume)
+    restart = writes(run_rows.restart)
     abandon = writes(run_rows.abandon)
-    incidents = reads(incident_rows.listed)
+    incidents = reads(run_rows.incidents)
 
     # People
 
@@ -210,22 +209,6 @@ class PostgresLedger(Transacting):
     audit = reads(chain.log)
     audit_head = reads(chain.head)
     verify_audit = reads(chain.verify)
-
-
-def _committed(do: Callable[Concatenate[PostgresLedger, _P], _T]) -> Callable[Concatenate["HeldLedger", _P], _T]:
-    def method(self: "HeldLedger", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        done = do(self, *args, **kwargs)
-        self.commit()
-        return done
-
-    return method
-
-
-def _apart(do: Callable[Concatenate[PostgresLedger, _P], _T]) -> Callable[Concatenate["HeldLedger", _P], _T]:
-    def method(self: "HeldLedger", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return do(self._of, *args, **kwargs)
-
-    return method
 
 
 class HeldLedger(PostgresLedger):
@@ -469,12 +452,18 @@ class HeldLedger(PostgresLedger):
             self._known["effects"] = [marked if one.key == key else one for one in known]
         return marked
 
-    leave_to_send = _committed(PostgresLedger.leave_to_send)
+    def leave_to_send(self, key: str, seconds: float) -> Leave:
+        leave = super().leave_to_send(key, seconds)
+        self.commit()
+        return leave
 
     # What has a transaction of its own, whatever the step does
 
-    begin_model_call = _apart(PostgresLedger.begin_model_call)
-    end_model_call = _apart(PostgresLedger.end_model_call)
+    def begin_model_call(self, *args: Any, **kwargs: Any) -> ModelCall:
+        return self._of.begin_model_call(*args, **kwargs)
+
+    def end_model_call(self, *args: Any, **kwargs: Any) -> ModelCall:
+        return self._of.end_model_call(*args, **kwargs)
 
     def late(self, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
         self._end()

@@ -3,6 +3,7 @@
 Money is in integer US cents (`*_cents`), moments are timezone-aware UTC datetimes.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,9 @@ ROLES = ("none", "reviewer", "supervisor", "finance")
 #: What a person can be; who is none of ROLES decides about no proposal (`ledger/permissions.py` says what else each may).
 PERSON_ROLES = ("customer", "analyst", "reviewer", "supervisor", "finance", "administrator", "auditor")
 
+#: a source is named as the system whose events it hands in; no colon, for that ends the name in a source id
+SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+
 #: who makes drafts that no person made, and those of them that ask a language model; no person is called so
 REASONERS = ("planner", "llm", "hybrid")
 MODELS = ("llm", "hybrid")
@@ -41,6 +45,12 @@ class Event:
     as_of: datetime
     #: the person who asked for it, who then may not approve what is proposed; empty where a system did
     requested_by: str = ""
+
+    @property
+    def source(self) -> str:
+        """The source that it came from, as its id says; empty where none is named, as in a file."""
+        name, colon, _ = self.source_id.partition(":")
+        return name if colon and SOURCE_NAME.fullmatch(name) else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ledger import admissions, policies, queries
 from ledger.policies import Documents, PolicyDraft
 from ledger.records import NOBODY, Approval
-from ledger.sql import auth, chain, inbox, incidents, people
+from ledger.sql import auth, chain, inbox, people, run_rows
 from ledger.transactions import Service, reads, timed
 
 
@@ -47,7 +47,7 @@ class AdminService(Service):
     decision_times = reads(queries.decision_times)
     citations = reads(queries.citations)
     messages = reads(queries.messages)
-    incidents = reads(incidents.with_runs)
+    incidents = reads(run_rows.incidents_with_runs)
     audit_page = reads(chain.page)
     # Drafts of policies, and the documents that decide
 

@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 from knowledge_index.policies import Clause
-from ledger.inbox import source_of
 from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
@@ -72,7 +71,7 @@ def limits(case: Case, steps: Sequence[Gift], values: Values) -> tuple[Limit, ..
             for step, (money, receivers) in enumerate(steps):
                 cents = sum(money.get(counted) or 0 for counted in COUNTED[kind])
                 if cents and (per in (APPROVER, SOURCE, DAY) or per in receivers):
-                    key = source_of(case.event.source_id) if per == SOURCE else receivers.get(per, "")
+                    key = case.event.source if per == SOURCE else receivers.get(per, "")
                     adds.setdefault(alike(key), []).append((step, cents))
                     keys.setdefault(alike(key), key)
             found += [

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, update
 from errors import BadInput, Refused, TakenOver
 from ledger import audit_chain, authorization, invariants, leases, limits
 from ledger.canonical import moment
-from ledger.messages import NO_EFFECT, STILL_SENT, TAKEN_OVER
+from ledger.invariants import NO_EFFECT, STILL_SENT, TAKEN_OVER
 from ledger.records import (
     NOBODY,
     Approval,
@@ -81,11 +81,6 @@ def _authorize(tx: Connection, proposal: Proposal, needed: Approval, decided: Se
     return made
 
 
-def authorizations(tx: Connection, run_id: str) -> list[Authorization]:
-    mine = select_record(AUTHORIZATIONS).where(AUTHORIZATIONS.c.run_id == run_id).order_by(AUTHORIZATIONS.c.at)
-    return [Authorization(**fields(row)) for row in tx.execute(mine)]
-
-
 def mark(
     tx: Connection,
     held: Lease | None,
@@ -149,9 +144,5 @@ def moved(
     marked = replace(effect, status=status, receipt=receipt, error=error, at=at)
     mine = update(EFFECTS).where(EFFECTS.c.key == effect.key)
     tx.execute(mine.values(status=status, receipt=receipt, error=error, at=at))
-    _note(tx, marked)
+    chain.append(tx, at, "effect_marked", effect.run_id, audit_chain.of_effect(marked))
     return marked
-
-
-def _note(tx: Connection, effect: Effect) -> None:
-    chain.append(tx, effect.at, "effect_marked", effect.run_id, audit_chain.of_effect(effect))

@@ -15,30 +15,11 @@ from ledger.canonical import clean, json_of, moment, storable
 from ledger.records import Fact, Lease, NewObservation, Observation, RunStatus
 from ledger.sql import chain
 from ledger.sql.locks import FENCE, locked_run
-from ledger.sql.rows import fields, run, run_on, select_record
+from ledger.sql.rows import fields, run, run_on, select_record, statements
 from ledger.tables import DRAFTS, FACTS, OBSERVATIONS, CleanText
 
 #: one statement for all of a look, for all drafts, and for all that a step says
-_RECORD = """
-INSERT INTO ledger.facts (run_id, look, position, name, tool, args, status, value, read_at, error)
-SELECT %(run_id)s, (SELECT coalesce(max(look), 0) + 1 FROM ledger.facts WHERE run_id = %(run_id)s), place - 1,
-    name, tool, args, one.status, value, read_at, error
-FROM {held} ROWS FROM (
-    jsonb_to_recordset(CAST(%(facts)s AS jsonb))
-    AS (name text, tool text, args jsonb, status text, value jsonb, read_at timestamptz, error text)
-) WITH ORDINALITY AS one (name, tool, args, status, value, read_at, error, place)
-"""
-_SAY = """
-INSERT INTO ledger.observations (run_id, seq, at, step, kind, text, evidence)
-SELECT %(run_id)s, one.* FROM {held} jsonb_to_recordset(CAST(%(said)s AS jsonb))
-    AS one (seq integer, at timestamptz, step text, kind text, text text, evidence jsonb)
-"""
-#: the same draft of a run has the same id
-_KEEP = """
-INSERT INTO ledger.drafts (run_id, draft_id, body)
-SELECT %(run_id)s, one.key, one.value FROM {held} jsonb_each(CAST(%(drafts)s AS jsonb)) AS one ON CONFLICT DO NOTHING
-"""
-_PARTS = {"facts": _RECORD, "drafts": _KEEP, "said": _SAY}
+_PARTS = {name: statement.text for name, statement in statements("evidence").items()}
 _IN = {name: part.format(held="") for name, part in _PARTS.items()}
 _HELD = f"WITH found AS MATERIALIZED ({FENCE}), held AS (SELECT FROM found WHERE status = 'running')"
 _DRAFT = select(DRAFTS.c.body).where(DRAFTS.c.draft_id == bindparam("draft"))

@@ -14,18 +14,9 @@ from errors import BadInput, Refused, TooMany
 from ledger import inbox, names
 from ledger.canonical import clean, moment
 from ledger.decision_requests import check_reason
-from ledger.inbox import (
-    ANY,
-    MOST_BODY_BYTES,
-    NOTHING,
-    SOURCE_NAME,
-    DeadLetter,
-    EventOrigin,
-    EventSource,
-    FeedPosition,
-    SourceBounds,
-)  # fmt: skip
+from ledger.inbox import ANY, MOST_BODY_BYTES, NOTHING, DeadLetter, EventOrigin, EventSource, FeedPosition, SourceBounds
 from ledger.permissions import COMMAND_LINE
+from ledger.records import SOURCE_NAME
 from ledger.sql import chain, people
 from ledger.sql.attempts import digest
 from ledger.sql.rows import AnyRow, fields, select_record

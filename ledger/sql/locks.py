@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, text, update
 
 from errors import BadInput, TakenOver
-from ledger.messages import NO_RUN, TAKEN_OVER
+from ledger.invariants import NO_RUN, TAKEN_OVER
 from ledger.records import Lease, Run, RunStatus
 from ledger.sql.rows import run, select_runs, to_run
 from ledger.tables import RUNS

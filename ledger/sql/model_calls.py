@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, sele
 from errors import BadInput
 from ledger import model_calls
 from ledger.canonical import clean, moment
-from ledger.messages import MODEL_CALL_TAKEN
+from ledger.invariants import MODEL_CALL_TAKEN
 from ledger.model_calls import ModelCall, ModelCallEnd, Spent
 from ledger.sql import locks
 from ledger.sql.rows import AnyRow, fields, select_record

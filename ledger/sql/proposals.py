@@ -12,13 +12,13 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from errors import BadInput
 from ledger import audit_chain, authorization, invariants, lessons, limits
 from ledger.canonical import clean, json_of, moment, storable
+from ledger.invariants import NO_PROPOSAL
 from ledger.lessons import Settlement
-from ledger.messages import NO_PROPOSAL
 from ledger.records import Commitment, Decision, Proposal, ProposalStatus, Run, RunStatus
 from ledger.sql import chain, people, totals
 from ledger.sql import evidence as evidence_rows
 from ledger.sql.locks import locked_run, set_status, take_turns, turn_of_record
-from ledger.sql.rows import fields, from_proposal, proposal_of, run, select_record, select_runs, to_proposal, to_run
+from ledger.sql.rows import fields, from_proposal, proposal_of, run, select_record, select_runs, statements, to_proposal, to_run
 from ledger.tables import DECISIONS, INBOX, LESSONS, PROPOSALS, RUNS, TOUCHES
 
 _ONE = select_record(PROPOSALS).where(PROPOSALS.c.proposal_id == bindparam("proposal"))
@@ -30,27 +30,8 @@ _SUPERSEDE = (
     .values(status="superseded")
     .returning(PROPOSALS.c.proposal_id)
 )
-#: unless this proposal is there already
-_SUPERSEDE_BY = """
-WITH known AS (SELECT proposal_id FROM ledger.proposals WHERE proposal_id = %(proposal_id)s), superseded AS (
-    UPDATE ledger.proposals SET status = 'superseded'
-    WHERE run_id = %(run_id)s AND status = 'pending' AND NOT EXISTS (SELECT FROM known) RETURNING proposal_id
-)
-SELECT EXISTS (SELECT FROM known), (SELECT proposal_id FROM superseded)
-"""
-_TO_WAIT_FOR = "SELECT ledger.to_wait_for(%(run_id)s, CAST(%(records)s AS text[]), %(turns)s::integer[])"
-_COLUMNS = ", ".join(column.name for column in PROPOSALS.columns if column.name != "number")
-#: with what it would change, and the status of its run
-_NEW = f"""
-WITH made AS (
-    INSERT INTO ledger.proposals ({_COLUMNS})
-    SELECT {_COLUMNS} FROM jsonb_populate_record(NULL::ledger.proposals, CAST(%(row)s AS jsonb)) RETURNING proposals.*
-), touched AS (
-    INSERT INTO ledger.touches (proposal_id, record) SELECT proposal_id, unnest(CAST(%(records)s AS text[])) FROM made
-)
-UPDATE ledger.runs SET status = CASE made.status WHEN 'pending' THEN 'waiting' ELSE 'running' END
-FROM made WHERE runs.run_id = made.run_id
-"""
+_SQL = {name: statement.text for name, statement in statements("proposals").items()}
+_ADD = _SQL["add"].format(columns=", ".join(column.name for column in PROPOSALS.columns if column.name != "number"))
 
 
 def propose(tx: Connection, at: datetime, proposal: Proposal) -> Proposal:
@@ -72,7 +53,7 @@ def put_forward(
 ) -> PutForward:
     """`propose` for whoever has the lock of the run, or its lease; `evidence` is of `audit_chain.of_proposal`, where known."""
     mine = {"run_id": clean(proposal.run_id), "proposal_id": clean(proposal.proposal_id)}
-    is_known, superseded = run(tx, _SUPERSEDE_BY, mine).fetchone() or (None, None)
+    is_known, superseded = run(tx, _SQL["supersede"], mine).fetchone() or (None, None)
     if is_known:
         known = find(tx, proposal.proposal_id)
         assert known is not None
@@ -82,7 +63,7 @@ def put_forward(
     records = sorted({clean(record) for record in proposal.touches})
     kept = invariants.held(proposal, status, _to_wait_for(tx, mine["run_id"], records))
     row = storable(from_proposal(kept))
-    run(tx, _NEW, {"row": json_of(row), "records": records})
+    run(tx, _ADD, {"row": json_of(row), "records": records})
     if evidence is None:
         evidence = [audit_chain.look_digest(look) for look in evidence_rows.looks(tx, [mine["run_id"]])[mine["run_id"]]]
     chain.append(tx, at, "proposed", proposal.run_id, audit_chain.of_proposal(kept, superseded, evidence))
@@ -182,7 +163,7 @@ def _to_wait_for(tx: Connection, run_id: str, records: list[str]) -> str:
     if not records:
         return ""
     turns = sorted({turn_of_record(record) for record in records})
-    found = run(tx, _TO_WAIT_FOR, {"run_id": run_id, "records": records, "turns": turns}).fetchone()
+    found = run(tx, _SQL["to_wait_for"], {"run_id": run_id, "records": records, "turns": turns}).fetchone()
     return (found and found[0]) or ""
 
 

@@ -1,5 +1,6 @@
 """Rows of the tables to records of the ledger, and back; statements that stand in files of SQL, or are run often."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,9 @@ RUN_COLUMNS = ("run_id", "versions", "status", "started_at", "verdict", "outcome
 
 
 def statements(subject: str) -> Mapping[str, TextClause]:
-    """Those of a file beside this one, by the names that stand above them ("-- name: …")."""
+    """Those of a file beside this one, by the names that stand above them ("-- name: …"); other comments are left out."""
     _, *named = Path(__file__).with_name(f"{subject}.sql").read_text(encoding="utf-8").split("-- name: ")
-    return {name: text(sql) for name, _, sql in (one.partition("\n") for one in named)}
+    return {name: text(re.sub("^--.*\n", "", sql, flags=re.M)) for name, _, sql in (one.partition("\n") for one in named)}
 
 
 def run(tx: Connection, statement: str, values: Mapping[str, Any]) -> psycopg.Cursor[Any]:

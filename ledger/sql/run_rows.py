@@ -1,23 +1,24 @@
-"""Runs in PostgreSQL: taken in, looked up, closed."""
+"""Runs in PostgreSQL: taken in, looked up, closed, and the incidents between."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, func, update
+from sqlalchemy import Connection, bindparam, func, insert, update
 
 from errors import BadInput
 from ledger import audit_chain, authorization, invariants, leases
 from ledger.canonical import clean, json_of, moment, storable
 from ledger.inbox import EventOrigin, check_arrival
-from ledger.messages import GIVEN_UP, NO_RUN, RUN_ID_TAKEN, several_runs
-from ledger.records import Event, Outcome, Run, RunHistory, RunStatus
-from ledger.sql import chain, effects, evidence, incidents, people, proposals
+from ledger.invariants import GIVEN_UP, NO_RUN, RUN_ID_TAKEN, several_runs
+from ledger.records import EffectStatus, Event, Incident, Outcome, Run, RunHistory, RunStatus
+from ledger.sql import chain, effects, evidence, people, proposals
 from ledger.sql.inbox import count_arrival
-from ledger.sql.locks import locked_run
-from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, columns, run, run_on, select_runs, to_run
-from ledger.tables import INBOX, RUNS
+from ledger.sql.locks import locked_run, set_status
+from ledger.sql.rows import EVENT_COLUMNS, RUN_COLUMNS, columns, fields, run, run_on, select_record, select_runs, to_run
+from ledger.tables import INBOX, INCIDENTS, RUNS
 
 #: with how far it has come
 _WITH_PROGRESS = f"""
@@ -129,7 +130,7 @@ def _close(
         return
     invariants.check_end(kept, outcome, effects.of_run(tx, run_id))
     proposals.supersede(tx, run_id)
-    incidents.close_all(tx, run_id, at)
+    _close_incidents(tx, run_id, at)
     end = {"status": "closed", "verdict": verdict, "outcome": outcome, "ended_at": at}
     tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(**end))
     # the audit log last: whoever has it waits for nobody
@@ -151,3 +152,80 @@ def abandon(tx: Connection, run_id: str, *, by: str, reason: str, at: datetime) 
     verdict = proposal.verdict if proposal else "none"
     _close(tx, run_id, verdict, "abandoned", at, audit_chain.of_resumption(person.name, reason))
     return locked_run(tx, run_id)
+
+
+def incident(tx: Connection, run_id: str, reason: str, at: datetime) -> Incident:
+    return _open_incident(tx, run_id, reason, moment(at))
+
+
+def _open_incident(tx: Connection, run_id: str, reason: str, at: datetime, reopens: str = "") -> Incident:
+    """`reopens` is the key of the effect because of which a run that had ended is one."""
+    invariants.check_not_closed(locked_run(tx, run_id))
+    same = (INCIDENTS.c.run_id == run_id, INCIDENTS.c.reason == reason, INCIDENTS.c.closed_at.is_(None))
+    known = tx.execute(select_record(INCIDENTS).where(*same)).first()
+    if known:
+        return Incident(**fields(known))
+    made = Incident(incident_id=uuid4().hex, run_id=run_id, reason=clean(reason), at=at)
+    tx.execute(insert(INCIDENTS).values(**vars(made)))
+    set_status(tx, run_id, "incident")
+    chain.append(tx, at, "incident_opened", run_id, audit_chain.of_incident(made, reopens))
+    return made
+
+
+def late(tx: Connection, key: str, receipt: Mapping[str, Any] | None, error: str, at: datetime) -> Incident | None:
+    at = moment(at)
+    run, effect = effects.locked(tx, key)
+    news = invariants.late_news(effect, run, receipt)
+    if news is None:
+        return None
+    if run.status == "closed":
+        undone = {"status": "running", "verdict": None, "outcome": None, "ended_at": None}
+        tx.execute(update(RUNS).where(RUNS.c.run_id == run.run_id).values(**undone))
+    opened = _open_incident(tx, run.run_id, news, at, key if run.status == "closed" else "")
+    status: EffectStatus = "unknown" if receipt is None else "done"
+    if status != effect.status:
+        effects.moved(tx, effect, status, receipt, error or None, at)
+    return opened
+
+
+def resume(tx: Connection, run_id: str, *, by: str, reason: str, at: datetime) -> Run:
+    at = moment(at)
+    run = locked_run(tx, run_id)
+    person = authorization.check_settlement(run, people.find(tx, by), by, reason)
+    _close_incidents(tx, run_id, at)
+    set_status(tx, run_id, "waiting" if proposals.is_pending(tx, run_id) else "running")
+    chain.append(tx, at, "run_resumed", run_id, audit_chain.of_resumption(person.name, reason))
+    return locked_run(tx, run_id)
+
+
+def restart(tx: Connection, run_id: str, versions: Mapping[str, str], *, by: str, reason: str, at: datetime) -> Run:
+    at = moment(at)
+    run = locked_run(tx, run_id)
+    person = authorization.check_settlement(run, people.find(tx, by), by, reason)
+    invariants.check_restart(run, effects.of_run(tx, run_id))
+    _close_incidents(tx, run_id, at)
+    superseded = proposals.supersede(tx, run_id)
+    tx.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(status="running", versions=versions))
+    chain.append(tx, at, "run_restarted", run_id, audit_chain.of_restart(person.name, reason, versions, superseded))
+    return locked_run(tx, run_id)
+
+
+def _close_incidents(tx: Connection, run_id: str, at: datetime) -> None:
+    """Close what is open of the run. Needs the lock of the run."""
+    still_open = (INCIDENTS.c.run_id == run_id, INCIDENTS.c.closed_at.is_(None))
+    tx.execute(update(INCIDENTS).where(*still_open).values(closed_at=at))
+
+
+def incidents(tx: Connection, open_only: bool = True) -> list[Incident]:
+    wanted = select_record(INCIDENTS).order_by(INCIDENTS.c.at, INCIDENTS.c.number)
+    if open_only:
+        wanted = wanted.where(INCIDENTS.c.closed_at.is_(None))
+    return [Incident(**fields(row)) for row in tx.execute(wanted)]
+
+
+def incidents_with_runs(tx: Connection, open_only: bool = True) -> list[tuple[Incident, Run]]:
+    """Incidents with their runs, oldest first."""
+    found = incidents(tx, open_only)
+    wanted = select_runs().where(RUNS.c.run_id.in_({one.run_id for one in found}))
+    runs = {row.run_id: to_run(row) for row in tx.execute(wanted)}
+    return [(one, runs[one.run_id]) for one in found]
