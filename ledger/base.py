@@ -3,16 +3,22 @@
 Two implementations behave alike, down to the sentences of their errors: `ledger.postgres.PostgresLedger`, which
 outlives the process, and `ledger.memory.MemoryLedger` for evaluations, notebooks and tests.
 
+What is the same in both stands here: the form of a decision is checked before `_decide`, and `step`, `commit` and `forget`, which
+are for the holder of a lease, have nothing to do.
+
 Every method is one transaction: it happens as a whole or not at all. Errors: BadInput (unknown run, malformed
 record), Refused (not allowed, or not any more; nothing was changed), TryAgain (the database did not answer).
 Records come back as they were handed in, with the sequences of plain data as lists and moments in UTC.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol
 
+from ledger.authorization import DecisionRequest
+from ledger.canonical import moment
+from ledger.decision_requests import check_form
 from ledger.inbox import EventOrigin
 from ledger.lessons import Settlement
 from ledger.limits import Standing
@@ -89,12 +95,15 @@ class Ledger(Protocol):
 
         A write that raises takes back what the step had written and not committed before.
         """
+        return nullcontext()
 
     def commit(self) -> None:
         """Write what the step has handed in so far; before anything that takes long, or that leaves the ledger."""
+        return
 
     def forget(self) -> None:
         """Read again what is wanted of the run: others may have written since."""
+        return
 
     # What was read, and what was said about it
 
@@ -177,6 +186,15 @@ class Ledger(Protocol):
         The run goes on ('running') when the proposal is pending no more. Refused with the first broken rule; OverLimit
         where what went out before and this would pass a limit that the person may not decide about.
         """
+        check_form(kind, by, reason, digest, details or {}, at)
+        return self._decide(
+            DecisionRequest(
+                proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=moment(at), details=details or {}
+            )
+        )
+
+    def _decide(self, ask: DecisionRequest) -> tuple[Decision, ProposalStatus]:
+        """`decide`, of what is a decision by its form."""
 
     def decisions(self, run_id: str) -> list[Decision]:
         """All decisions of the run, oldest first."""

@@ -5,19 +5,13 @@ Pure, and the same for every ledger. Raises BadInput with one sentence; nothing 
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar, get_args
+from typing import Any, get_args
 
 from errors import BadInput
-from ledger.authorization import DecisionRequest
-from ledger.canonical import clean, moment
+from ledger.canonical import clean
 from ledger.records import DecisionKind
-
-_P = ParamSpec("_P")
-_A = TypeVar("_A")
-_R = TypeVar("_R")
-_S = TypeVar("_S")
 
 #: characters of a reason or a remark, and of a name
 LONGEST_TEXT, LONGEST_NAME = 4_000, 500
@@ -56,26 +50,6 @@ def check_form(kind: object, by: object, reason: object, digest: object, details
                 check_length("A part to leave out", part, LONGEST_NAME)
         else:
             check_length(f"The {name}", value, LONGEST_TEXT if name == "remark" else LONGEST_NAME)
-
-
-def requested(
-    proposal_id: str, *, kind: DecisionKind, by: str, reason: str, digest: str,
-    details: Mapping[str, Any] | None = None, at: datetime,
-) -> DecisionRequest:  # fmt: skip
-    """A decision by its form, to be judged."""
-    check_form(kind, by, reason, digest, details or {}, at)
-    return DecisionRequest(
-        proposal_id=proposal_id, kind=kind, by=by, reason=reason, digest=digest, at=moment(at), details=details or {}
-    )
-
-
-def of_request(ask: Callable[_P, _A], do: Callable[[_S, _A], _R]) -> Callable[Concatenate[_S, _P], _R]:
-    """`do` of what `ask` makes of the arguments."""
-
-    def method(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return do(self, ask(*args, **kwargs))
-
-    return method
 
 
 def check_decision(kind: str, by: str, reason: str, digest: str, details: Mapping[str, Any], at: datetime) -> None:

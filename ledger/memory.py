@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial, wraps
-from inspect import isfunction
+from inspect import getmembers, isfunction
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -19,7 +19,6 @@ from ledger import audit_chain, authorization, inbox, invariants, lessons, limit
 from ledger.authorization import person_key
 from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
-from ledger.decision_requests import of_request, requested
 from ledger.inbox import EventOrigin
 from ledger.invariants import GIVEN_UP, LEASED, MODEL_CALL_TAKEN, NO_EFFECT, NO_PROPOSAL, NO_RUN, RUN_ID_TAKEN, several_runs
 from ledger.lessons import Settlement
@@ -97,7 +96,7 @@ class _RunRecord:
 
 
 def _one_at_a_time(kind: type[_K]) -> type[_K]:
-    """Every public method of the class has the lock of its ledger while it runs."""
+    """Every public method of the class, and of what it is, has the lock of its ledger while it runs."""
 
     def locked(do: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(do)
@@ -107,14 +106,14 @@ def _one_at_a_time(kind: type[_K]) -> type[_K]:
 
         return method
 
-    for name, do in list(vars(kind).items()):
-        if isfunction(do) and not name.startswith("_"):
+    for name, do in getmembers(kind, isfunction):
+        if not name.startswith("_"):
             setattr(kind, name, locked(do))
     return kind
 
 
 @_one_at_a_time
-class MemoryLedger:
+class MemoryLedger(Ledger):
     """`ledger.base.Ledger` without a database. Safe for threads; gone with the process."""
 
     def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
@@ -223,16 +222,6 @@ class MemoryLedger:
 
     def under(self, held: Lease, beside: Ledger | None = None) -> "MemoryLedger":
         return self  # nobody takes over in a process that has died
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        yield  # and nothing is left half done in one
-
-    def commit(self) -> None:
-        pass
-
-    def forget(self) -> None:
-        pass
 
     # What was read, and what was said about it
 
@@ -357,8 +346,6 @@ class MemoryLedger:
         self._note(ask.at, "decided", proposal.run_id, lambda: audit_chain.of_decision(decision, status, made))
         self.observe(proposal.run_id, [authorization.observation_of(decision)], ask.at)
         return decision, status
-
-    decide = of_request(requested, _decide)
 
     def decisions(self, run_id: str) -> list[Decision]:
         return self._of_run(run_id, "decisions")

@@ -1,7 +1,7 @@
 """The ledger in PostgreSQL. Each method is one transaction; what it does stands in `ledger/sql/`, by subject."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -27,7 +27,6 @@ from ledger import audit_chain, invariants, leases
 from ledger.base import Ledger
 from ledger.canonical import moment, storable, utc_now
 from ledger.connections import away, is_cut, parse, plain
-from ledger.decision_requests import of_request, requested
 from ledger.invariants import TAKEN_OVER
 from ledger.model_calls import ModelCall
 from ledger.records import (
@@ -60,7 +59,7 @@ _T = TypeVar("_T")
 _END_STALLED = text("SELECT ledger.end_stalled()")
 
 
-class PostgresLedger(Transacting):
+class PostgresLedger(Transacting, Ledger):
     """`ledger.base.Ledger` on PostgreSQL. Safe for threads; `ledger.migrate.migrate` makes its tables."""
 
     def __init__(
@@ -133,24 +132,12 @@ class PostgresLedger(Transacting):
     runs = reads(run_rows.newest)
     finish = writes(run_rows.finish)
 
-    @contextmanager
-    def lease(self, run_id: str) -> Iterator[Lease]:
+    def lease(self, run_id: str) -> AbstractContextManager[Lease]:
         # not from the pool: those who hold a lease would keep its connections from their own transactions
-        with self._keeper.lease(run_id) as held:
-            yield held
+        return self._keeper.lease(run_id)
 
     def under(self, held: Lease, beside: Ledger | None = None) -> Ledger:
         return HeldLedger(self, held, beside if isinstance(beside, HeldLedger) else None)
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        yield
-
-    def commit(self) -> None:
-        pass  # every method does
-
-    def forget(self) -> None:
-        pass  # nothing is kept
 
     # What was read, and what was said about it
 
@@ -174,7 +161,7 @@ class PostgresLedger(Transacting):
     proposal = reads(proposal_rows.latest)
     proposals = reads(proposal_rows.of_run)
     queue = reads(proposal_rows.queue)
-    decide = of_request(requested, writes(proposal_rows.decide))
+    _decide = writes(proposal_rows.decide)
     decisions = reads(proposal_rows.decisions)
     all_decisions = reads(proposal_rows.all_decisions)
     standings = reads(totals.standings)

@@ -75,11 +75,11 @@ def last(tx: Connection, run_id: str) -> int:
     return tx.scalar(select(func.max(OBSERVATIONS.c.seq)).where(OBSERVATIONS.c.run_id == run_id)) or 0
 
 
-def draft(tx: Connection, run_id: str, body: Mapping[str, Any]) -> str:
+def draft(tx: Connection, run_id: str, draft: Mapping[str, Any]) -> str:
     locked_run(tx, run_id)
-    body = storable(body)
-    draft_id = invariants.draft_id(run_id, body)
-    write(tx, run_id, Unwritten(drafts={draft_id: body}), at_rest=False)
+    kept = storable(draft)
+    draft_id = invariants.draft_id(run_id, kept)
+    write(tx, run_id, Unwritten(drafts={draft_id: kept}), at_rest=False)
     return draft_id
 
 
