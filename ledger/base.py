@@ -3,8 +3,7 @@
 Two implementations behave alike, down to the sentences of their errors: `ledger.postgres.PostgresLedger`, which
 outlives the process, and `ledger.memory.MemoryLedger` for evaluations, notebooks and tests.
 
-What is the same in both stands here: the form of a decision is checked before `_decide`, and `step`, `commit` and `forget`, which
-are for the holder of a lease, have nothing to do.
+The form of a decision is checked here, for both.
 
 Every method is one transaction: it happens as a whole or not at all. Errors: BadInput (unknown run, malformed
 record), Refused (not allowed, or not any more; nothing was changed), TryAgain (the database did not answer).
@@ -12,7 +11,7 @@ Records come back as they were handed in, with the sequences of plain data as li
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -95,15 +94,12 @@ class Ledger(Protocol):
 
         A write that raises takes back what the step had written and not committed before.
         """
-        return nullcontext()
 
     def commit(self) -> None:
         """Write what the step has handed in so far; before anything that takes long, or that leaves the ledger."""
-        return
 
     def forget(self) -> None:
         """Read again what is wanted of the run: others may have written since."""
-        return
 
     # What was read, and what was said about it
 

@@ -223,6 +223,16 @@ class MemoryLedger(Ledger):
     def under(self, held: Lease, beside: Ledger | None = None) -> "MemoryLedger":
         return self  # nobody takes over in a process that has died
 
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        yield  # and nothing is left half done in one
+
+    def commit(self) -> None:
+        return
+
+    def forget(self) -> None:
+        return
+
     # What was read, and what was said about it
 
     def record_facts(self, run_id: str, facts: Sequence[Fact]) -> list[Fact]:

@@ -139,6 +139,16 @@ class PostgresLedger(Transacting, Ledger):
     def under(self, held: Lease, beside: Ledger | None = None) -> Ledger:
         return HeldLedger(self, held, beside if isinstance(beside, HeldLedger) else None)
 
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        yield
+
+    def commit(self) -> None:
+        return  # every method does
+
+    def forget(self) -> None:
+        return  # nothing is kept
+
     # What was read, and what was said about it
 
     record_facts = writes(evidence.record_facts)
