@@ -7,7 +7,7 @@ takes follows from what was read; a run whose pack, policies or catalogue are kn
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from errors import MissionsError, Stuck
 from graphs.mission import graph_version
@@ -15,16 +15,15 @@ from graphs.pack_files import load_packs
 from graphs.policy_versions import book_of
 from knowledge_index.policies import PolicyBook
 from ledger.authorization import person_key, unapproved
-from ledger.canonical import canonical
 from ledger.policies import PolicySnapshot
 from ledger.reconciling import Rows
 from ledger.records import AuditEntry, Fact, Person, Proposal, Run, RunHistory, latest_facts
 from nodes.authorship import authors, editors_of
 from nodes.drift import drift
+from nodes.gather import AsThen
 from nodes.pack import Pack
 from nodes.state import CaseContext
 from settings import Settings
-from systems.calls import Call, ReadResult
 from systems.catalogue import Catalogue, default_catalogue
 
 #: what a run starts with, without which its plans cannot be judged as they were
@@ -94,7 +93,7 @@ class ApprovalAudit:
 
     def _as_then(self, proposal: Proposal, facts: Sequence[Fact], book: PolicyBook) -> CaseContext:
         """What the plan is worked out again by, as it was when it was proposed."""
-        reader, clock = _Recalled(facts), lambda: proposal.created_at
+        reader, clock = AsThen(facts), lambda: proposal.created_at
         return CaseContext(reader=reader, packs=self.packs, catalogue=self.catalogue, policies=book, clock=clock)
 
     def _differing(self, run: Run, versions: Mapping[str, str]) -> list[str]:
@@ -154,20 +153,3 @@ def _as_it_was(run: Run, rows: Rows, proposal: Proposal, attempts: int) -> RunHi
         decisions=rows.decisions,
         effects=[one for one in rows.effects if one.proposal_id in ids],
     )
-
-
-class _Recalled:
-    """A reader to which the systems answer what they answered then."""
-
-    def __init__(self, facts: Sequence[Fact]) -> None:
-        self._facts = {(one.tool, canonical(one.args)): one for one in facts}
-
-    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        """See Reader. What was not read then is not known."""
-        found = [(call, self._facts.get((call.tool, canonical(call.args)))) for call in calls]
-        return [
-            ReadResult(call, fact.status, fact.value, fact.read_at, fact.error)
-            if fact
-            else ReadResult(call, "failed", None, datetime.min.replace(tzinfo=UTC), f"{call.tool} was not read then")
-            for call, fact in found
-        ]

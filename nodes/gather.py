@@ -5,13 +5,14 @@ never a guess.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
 
+from ledger.canonical import canonical, storable
 from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
@@ -19,7 +20,7 @@ from nodes.pack import GIVEN, Pack
 from nodes.state import MissionContext, MissionState, observe
 from nodes.understanding import UNDERSTAND, reading_for
 from nodes.undo import left_to_undo
-from systems.calls import Call, Reader
+from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
@@ -108,3 +109,30 @@ def _observation(fact: Fact) -> NewObservation:
         return NewObservation("gather", "read", f"A model ({by}) read the text as {intent}: “{said}”", evidence)
     found = "no record" if fact.status == "absent" else f"{len(fact.value)} records" if isinstance(fact.value, list) else "read"
     return NewObservation("gather", "read", f"{fact.tool}({asked}): {found}", {"tool": fact.tool, "fact": fact.name})
+
+
+class AsThen:
+    """A Reader that answers what was read before as the systems answered then, and has `reader` read everything else.
+
+    Without one, what was not read then has failed. Values come as the ledger keeps them, without what PostgreSQL cannot hold.
+    """
+
+    def __init__(self, facts: Iterable[Fact], reader: Reader | None = None) -> None:
+        self._then = {(fact.tool, canonical(fact.args)): fact for fact in facts}
+        self._reader = reader
+
+    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+        """See Reader."""
+        known = [self._then.get((call.tool, canonical(call.args))) for call in calls]
+        fresh = iter(self._read([call for call, fact in zip(calls, known, strict=True) if fact is None]))
+        results = [
+            ReadResult(call, fact.status, fact.value, fact.read_at, fact.error) if fact else next(fresh)
+            for call, fact in zip(calls, known, strict=True)
+        ]
+        return [replace(one, value=storable(one.value), error=storable(one.error)) for one in results]
+
+    def _read(self, calls: Sequence[Call]) -> Sequence[ReadResult]:
+        if self._reader is not None:
+            return self._reader.read_all(calls)
+        never = datetime.min.replace(tzinfo=UTC)
+        return [ReadResult(call, "failed", None, never, f"{call.tool} was not read then") for call in calls]

@@ -6,7 +6,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, takewhile
 from typing import Any, Literal
@@ -21,13 +21,14 @@ from evals.shadow.persistence import ShadowFile, ShadowRun, ShadowWriter, Simula
 from evals.shadow.session import Shadow
 from graphs.runtime import Runtime
 from ledger.base import Ledger
-from ledger.canonical import canonical, storable, utc_now
+from ledger.canonical import canonical, utc_now
 from ledger.memory import MemoryLedger
 from ledger.queries import RunFilter
 from ledger.records import Effect, Fact, Proposal, Run
 from ledger.services import AdminService
+from nodes.gather import AsThen
 from nodes.understanding import UNDERSTAND, Listening
-from systems.calls import Call, Reader, ReadResult
+from systems.calls import Reader
 from systems.catalogue import Catalogue
 from systems.recorded import SimulatedSystems
 
@@ -52,42 +53,18 @@ class Beside:
 
     def reader(self, systems: Reader) -> Reader:
         """What a shadow reads with: of a run that has had effects, what that had read before stands for what they said."""
-        return AsThen(systems, self.facts if self.late else ())
+        # what could not be asked then, for want of its arguments, is asked
+        return AsThen([fact for fact in self.facts if fact.args or fact.status == "ok"] if self.late else (), systems)
 
     def moved(self, now: Sequence[Fact]) -> list[str]:
         """The tools that answered the same question otherwise now."""
-        before = {_asked(fact.tool, fact.args): (fact.status, fact.value) for fact in self.facts}
+        before = {(fact.tool, canonical(fact.args)): (fact.status, fact.value) for fact in self.facts}
         moved = []
         for fact in now:
-            key = _asked(fact.tool, fact.args)
+            key = fact.tool, canonical(fact.args)
             if fact.tool != UNDERSTAND and key in before and before[key] != (fact.status, fact.value):
                 moved.append(fact.tool)
         return list(dict.fromkeys(moved))
-
-
-class AsThen:
-    """A Reader that answers what a run had read before with the answers of then, and reads everything else.
-
-    It tells values as the live ledger keeps them, without what PostgreSQL cannot hold.
-    """
-
-    def __init__(self, reader: Reader, facts: Sequence[Fact] = ()) -> None:
-        self._reader = reader
-        self._then = {_asked(fact.tool, fact.args): fact for fact in facts if fact.args or fact.status == "ok"}
-
-    def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
-        """See Reader."""
-        known = [self._then.get(_asked(call.tool, call.args)) for call in calls]
-        fresh = iter(self._reader.read_all([call for call, fact in zip(calls, known, strict=True) if fact is None]))
-        results = [
-            ReadResult(call, fact.status, fact.value, fact.read_at, fact.error) if fact else next(fresh)
-            for call, fact in zip(calls, known, strict=True)
-        ]
-        return [replace(one, value=storable(one.value), error=storable(one.error)) for one in results]
-
-
-def _asked(tool: str, args: object) -> tuple[str, bytes]:
-    return tool, canonical(args)
 
 
 #: proposals whose approval is assumed; what has not come to its end by then goes round in circles

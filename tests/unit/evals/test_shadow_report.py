@@ -11,9 +11,10 @@ from errors import BadInput
 from evals.evaluation.answers import CaseAnswer, PlanStep
 from evals.shadow.persistence import ShadowFile, ShadowOf, ShadowRun
 from evals.shadow.report import ShadowedRun, report
-from evals.shadow.running import AsThen, Beside
+from evals.shadow.running import Beside
 from evals.shadow.session import live_url
 from ledger.memory import MemoryLedger
+from nodes.gather import AsThen
 from settings import Settings
 from systems.calls import Call, ReadResult
 from tests.actions import OPEN_CASE
@@ -128,10 +129,10 @@ class Telling:
 @pytest.mark.parametrize("hostile", ["\ud800", "a\x00", 2**70, float("nan")])
 def test_whatever_a_system_tells_can_be_compared_with_what_the_ledger_keeps(hostile: Any) -> None:
     call = Call("oms.get_order", {"order_id": hostile})
-    (told,) = AsThen(Telling({"note": hostile})).read_all([call])
+    (told,) = AsThen((), Telling({"note": hostile})).read_all([call])
     fact = a_fact(args=call.args, value=told.value)
     assert Beside(1, [fact], late=True).moved([fact]) == []
-    (again,) = AsThen(Telling("now"), [fact]).read_all([call])
+    (again,) = AsThen([fact], Telling("now")).read_all([call])
     assert again.value == told.value
     assert "\ud800" not in str(told.value) and "\x00" not in str(told.value)
 
