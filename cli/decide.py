@@ -13,6 +13,7 @@ from cli.screen import Json, Reason, RunId, moment, print_json, say, say_after, 
 from cli.session import decider, open_ledger
 from cli.show import ended
 from errors import BadInput, Refused
+from ledger.decision_requests import edited_step
 from ledger.incident_resolution import Resolution, in_doubt, settle
 from ledger.records import DecisionKind, Run
 from ledger.services import AdminService
@@ -91,7 +92,7 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
     """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
     if not edits and not drops:
         raise BadInput("an edit must change something; give --set STEP.ARGUMENT=VALUE or --drop STEP")
-    steps = [{**{key: action[key] for key in ("name", "for", "part", "cites")}, "args": dict(action["args"])} for action in plan]
+    steps = [edited_step(action, action["args"]) for action in plan]
     for edit in edits:
         place, equals, value = edit.partition("=")
         number, dot, argument = place.partition(".")

@@ -17,7 +17,7 @@ from ledger.limits import Standing, highest
 from ledger.records import MODELS, Decision, Effect, EffectStatus, Fact, Observation, Proposal, Run
 from nodes.authorship import pairs
 from nodes.drift import Difference, Drift
-from rendering import approver, chip, clock, day, dollars, in_words, joined, markup, plain, plain_lines, until, words
+from rendering import approver, chip, clock, day, differing, dollars, in_words, joined, markup, plain, plain_lines, until, words
 
 #: the id of a part of a record, such as ch_94687: no word
 _NUMBERED = re.compile(r"\d")
@@ -241,11 +241,10 @@ def _field(path: str) -> str:
 
 
 def _before_after(path: str, before: Any, after: Any) -> Markup:
-    if isinstance(before, dict) and isinstance(after, dict):  # of a record only what differs
-        differing = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
-        parts = ((key, _before_after(key, before.get(key), after.get(key))) for key in differing[:6])
-        return joined(markup("{} {} ", _field(str(key)), part) for key, part in parts)
-    return markup('<del>{}</del> <span class="m-dim">→</span> <ins>{}</ins>', in_words(path, before), in_words(path, after))
+    """Of a record the fields that differ, each with its name."""
+    template = '{} <del>{}</del> <span class="m-dim">→</span> <ins>{}</ins> '
+    fields = ((one, _field(one.removeprefix(path).strip("/")), old, new) for one, old, new in differing(path, before, after)[:6])
+    return joined(markup(template, name, in_words(one, old), in_words(one, new)) for one, name, old, new in fields)
 
 
 def why(proposal: Proposal, observations: Sequence[Observation], facts: Sequence[Fact], clauses: Mapping[str, Clause]) -> Markup:

@@ -18,6 +18,7 @@ from dashboard.visitor import enter, visitor
 from errors import BadInput, MissionsError
 from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
+from ledger.decision_requests import edited_step
 from ledger.permissions import may
 from ledger.queries import QueueRow
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
@@ -32,7 +33,6 @@ FRESH = timedelta(seconds=60)
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
 WHY = "Why? It is kept in the audit log."
 _KEPT, _REASON_TOGETHER = "reasons", "why-together"
-_KEPT_OF_A_STEP = ("name", "for", "part", "cites")
 
 
 def proposal_card(me: Person, run: Run, proposal: Proposal, observations: Sequence[Observation]) -> None:
@@ -287,7 +287,7 @@ def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
             wide = kind in ("text", "address")
             with st.container() if wide else columns[place % len(columns)]:
                 args[name] = _field(f"{number}-{name}", name, kind, action["args"].get(name))
-    return {**{key: action[key] for key in _KEPT_OF_A_STEP}, "args": args} if keep else None
+    return edited_step(action, args) if keep else None
 
 
 def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:

@@ -34,6 +34,7 @@ from starlette.applications import Starlette
 from errors import BadInput, MissionsError, Refused, TakenOver, TryAgain
 from graphs.ingestion import Intake, RawEvent, by_post, ingest
 from graphs.runtime import Runtime, open_runtime
+from ledger.decision_requests import edited_step
 from ledger.permissions import may
 from ledger.postgres import PostgresLedger
 from ledger.records import DecisionKind, Proposal, Run
@@ -302,8 +303,6 @@ def _shown(opened: StudioServer, run: Run) -> Thread:
     }
 
 
-#: what an edited plan keeps of a step
-_KEPT_OF_STEP = ("name", "for", "part", "cites")
 _FIELDS: Mapping[str, frozenset[str]] = {
     "approve": frozenset({"type"}),
     "reject": frozenset({"type", "message"}),
@@ -341,7 +340,12 @@ def response_of(answer: Any, proposal: Proposal) -> Response:
         return Response("respond", reason, digest, {"remark": reason})
     if "respond" in kinds or len(decisions) != len(proposal.plan):
         raise BadInput("to edit or skip steps, give one decision for each step, in order")
-    return Response("edit", reason, digest, {"plan": _edited(proposal, decisions)})
+    plan = [
+        edited_step(step, _args(step, decision.get("edited_action")))
+        for step, decision in zip(proposal.plan, decisions, strict=True)
+        if decision["type"] != "reject"
+    ]
+    return Response("edit", reason, digest, {"plan": plan})
 
 
 def _decisions(given: Any, steps: int) -> Sequence[Mapping[str, Any]]:
@@ -358,14 +362,6 @@ def _message(decisions: Sequence[Mapping[str, Any]]) -> Any:
     """The messages of those that reject or ask, where they all say the same."""
     messages = [decision["message"] for decision in decisions if "message" in decision]
     return messages[0] if messages and all(message == messages[0] for message in messages) else None
-
-
-def _edited(proposal: Proposal, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    plan = []
-    for step, decision in zip(proposal.plan, decisions, strict=True):
-        if decision["type"] != "reject":
-            plan.append({**{key: step[key] for key in _KEPT_OF_STEP}, "args": _args(step, decision.get("edited_action"))})
-    return plan
 
 
 def _args(step: Mapping[str, Any], edited: Any) -> dict[str, Any]:

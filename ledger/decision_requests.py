@@ -90,6 +90,11 @@ def check_plan(plan: object) -> None:
         _check_step(f"Step {number} of the plan", step)
 
 
+def edited_step(step: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
+    """A step of a proposed plan with other arguments, as an edit gives it: without what the check adds."""
+    return {**{field: step[field] for field in ("name", "for", "part", "cites")}, "args": dict(args)}
+
+
 def _check_step(what: str, step: object) -> None:
     if not isinstance(step, Mapping):
         raise BadInput(f"{what} is {_shown(step)}: give an object with «name» and «args».")
