@@ -1,26 +1,34 @@
 """Who makes proposals and who reads texts, by the settings: the planner and the phrasebook, or a language model with them.
 
+With packs, policies and their index that is what all runs of a process share, live, evaluated or as a shadow.
+
 What a model needs is loaded when one is asked, and not before: it takes seconds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from errors import BadInput
+from knowledge_index.index import KnowledgeIndex
+from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from models.answers import object_schema
 from models.calls import Endpoint, Limits, Model, Question, Reply
 from models.invoices import SCHEMA, checked
 from models.masking import Masks
 from models.prompts import Prompt, block
+from nodes.pack import Pack
 from nodes.planner import Planner
 from nodes.reasoning.model_client import Asker
 from nodes.reasoning.reasoners import Hybrid, Llm
-from nodes.state import Reasoner
-from nodes.understanding import ModelReads, Understands
+from nodes.state import MissionContext, Reasoner
+from nodes.understanding import Listening, ModelReads, Phrasebook, Understands
 from settings import Settings
+from systems.calls import Reader, Writer
+from systems.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,31 @@ class Reasoning:
 
     reasoner: Reasoner = field(default_factory=Planner)
     reads: TextReading | None = None
+
+
+@dataclass(frozen=True)
+class MissionResources:
+    """What all runs of a process share."""
+
+    packs: Mapping[str, Pack]
+    catalogue: Catalogue
+    policies: PolicyBook
+    knowledge: KnowledgeIndex
+    phrasebook: Phrasebook
+    reasoner: Reasoner = field(default_factory=Planner)
+    #: reads texts where the phrasebook is not sure
+    reads: TextReading | None = None
+
+    def context(
+        self, ledger: Ledger, reader: Reader, writer: Writer, clock: Callable[[], datetime], answers: Ledger | None = None
+    ) -> MissionContext:
+        """What the nodes of a run work with; a model's `answers` of before stand in the ledger, unless another is given."""
+        kept = ledger if answers is None else answers
+        understands = self.reads.over(self.phrasebook, kept) if self.reads else self.phrasebook
+        return MissionContext(
+            ledger=ledger, reader=Listening(reader, understands, clock), writer=writer, clock=clock, packs=self.packs,
+            catalogue=self.catalogue, policies=self.policies, knowledge=self.knowledge, reasoner=self.reasoner,
+        )  # fmt: skip
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from graphs.ledgers import database_address, database_logins, open_ledgers
 from graphs.mission import compiled_graph, graph_version
 from graphs.pack_files import load_packs
 from graphs.policy_versions import PoliciesInForce, load_policies_in_force
-from graphs.reasoners import open_reasoning
+from graphs.reasoners import MissionResources, open_reasoning
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import KnowledgeIndex, build
 from ledger.audit_export import keep_powers
@@ -44,7 +44,7 @@ from nodes.case import Case
 from nodes.check import Judgement, judge
 from nodes.drift import Drift, drift
 from nodes.state import MissionContext, MissionState, unfinished
-from nodes.understanding import Listening, Phrasebook
+from nodes.understanding import Phrasebook
 from nodes.undo import to_take_back
 from settings import Settings
 from systems.catalogue import default_catalogue
@@ -375,20 +375,9 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         systems = stack.enter_context(McpSystems(config, extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))
-        understands = reasoning.reads.over(phrasebook, ledgers.reasoner) if reasoning.reads else phrasebook
-        context = MissionContext(
-            ledger=ledgers.reasoner,
-            executor=ledgers.executor,
-            reader=Listening(systems.reader(), understands, utc_now),
-            writer=systems,
-            packs=packs,
-            catalogue=catalogue,
-            policies=policies,
-            knowledge=knowledge,
-            reasoner=reasoning.reasoner,
-            clock=utc_now,
-            proposal_hours=settings.proposal_hours,
-        )
+        shared = MissionResources(packs, catalogue, policies, knowledge, phrasebook, reasoning.reasoner, reasoning.reads)
+        context = shared.context(ledgers.reasoner, systems.reader(), systems, utc_now)
+        context = replace(context, executor=ledgers.executor, proposal_hours=settings.proposal_hours)
         with closing(Runtime(context, checkpoints, url, ledgers.front, policies_in_force=current)) as runtime:
             for message in current.messages():
                 _log.warning(message)

@@ -158,10 +158,7 @@ class LiveRun:
         ledger, systems = MemoryLedger(), RecordedSystems(exception.systems, lab.catalogue, utc_now)
         for name, role in (("vera", "reviewer"), ("sam", "supervisor"), ("fritz", "finance")):
             ledger.add_person(name, role)
-        context = MissionContext(
-            ledger=ledger, reader=Listening(systems, lab.phrasebook, utc_now), writer=systems, packs=lab.packs,
-            catalogue=lab.catalogue, policies=lab.policies, knowledge=lab.knowledge, reasoner=Planner(), clock=utc_now,
-        )  # fmt: skip
+        context = lab.context(ledger, systems, systems, utc_now)
         ledger.take_in(exception.event, "r-1", {})
         run = cls(ledger, systems, mission_graph(InMemorySaver()), context)
         run._drive({"run_id": "r-1"})

@@ -7,10 +7,8 @@ import atexit
 import gc
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from evals.recorded.labels import plain_answer
 from graphs.candidate import Candidate
 from graphs.mission import graph_version, mission_graph
 from graphs.pack_files import load_packs
-from graphs.reasoners import Reasoning, TextReading
+from graphs.reasoners import MissionResources, Reasoning
 from knowledge_index.embeddings import MiniLM, RememberedVectors
 from knowledge_index.index import Answers, KnowledgeIndex
 from knowledge_index.policies import PolicyBook
@@ -34,27 +32,14 @@ from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.diagnose import NEIGHBOURS
 from nodes.pack import Pack
-from nodes.planner import Planner
-from nodes.state import MissionContext, Reasoner
-from nodes.understanding import Listening, Phrasebook, Understands
+from nodes.understanding import Phrasebook
 from settings import CHECKOUT, Settings
-from systems.calls import Reader, Writer
 from systems.catalogue import Catalogue, default_catalogue
 from systems.recorded import RecordedSystems
 
 
-@dataclass(frozen=True)
-class EvalEnvironment:
+class EvalEnvironment(MissionResources):
     """What all cases of an evaluation share."""
-
-    packs: Mapping[str, Pack]
-    catalogue: Catalogue
-    policies: PolicyBook
-    knowledge: KnowledgeIndex
-    phrasebook: Phrasebook
-    reasoner: Reasoner = field(default_factory=Planner)
-    #: reads texts where the phrasebook is not sure
-    reads: TextReading | None = None
 
     @classmethod
     def open(cls, chosen: Settings, answers: Answers | None = None, reasoning: Reasoning | None = None) -> "EvalEnvironment":
@@ -93,24 +78,6 @@ class EvalEnvironment:
         ):
             yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
 
-    def understands(self, ledger: Ledger) -> Understands:
-        """How texts are understood; a model's answers of before stand in the ledger."""
-        return self.reads.over(self.phrasebook, ledger) if self.reads else self.phrasebook
-
-    def context(
-        self,
-        ledger: MemoryLedger,
-        reader: Reader,
-        writer: Writer,
-        clock: Callable[[], datetime],
-        reasoner: Reasoner | None = None,
-    ) -> MissionContext:
-        """What the nodes of a run work with; `reasoner` takes the place of that of the environment."""
-        return MissionContext(
-            ledger=ledger, reader=reader, writer=writer, packs=self.packs, catalogue=self.catalogue, policies=self.policies,
-            knowledge=self.knowledge, reasoner=reasoner or self.reasoner, clock=clock,
-        )  # fmt: skip
-
     def answers(self) -> Answers:
         """What the index finds at this moment for all that the packs ask it."""
         topics = [topic for part in self._parts() for topic in part.topics.values()]
@@ -125,7 +92,8 @@ class Evaluation:
 
     def __init__(self, environment: EvalEnvironment) -> None:
         self.environment = environment
-        self._understands = environment.understands(MemoryLedger())
+        #: what a model has answered to earlier cases
+        self._answers = MemoryLedger()
         self._saver = InMemorySaver()
         self._graph = mission_graph(self._saver)
         # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
@@ -142,7 +110,7 @@ class Evaluation:
         lab, begun = self.environment, time.perf_counter()
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
         ledger = MemoryLedger()
-        context = lab.context(ledger, Listening(systems, self._understands, utc_now), systems, utc_now)
+        context = lab.context(ledger, systems, systems, utc_now, self._answers)
         ledger.take_in(case.event, case.case_id, {"graph": graph_version()})
         steps = self._graph.stream(
             {"run_id": case.case_id},

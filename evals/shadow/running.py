@@ -27,7 +27,7 @@ from ledger.queries import RunFilter
 from ledger.records import Effect, Fact, Proposal, Run
 from ledger.services import AdminService
 from nodes.gather import AsThen
-from nodes.understanding import UNDERSTAND, Listening
+from nodes.understanding import UNDERSTAND
 from systems.calls import Reader
 from systems.catalogue import Catalogue
 from systems.recorded import SimulatedSystems
@@ -123,8 +123,7 @@ def _drive(shadow: Shadow, run: Run, beside: Beside) -> tuple[MemoryLedger, str]
         memory.take_in(run.event, run.run_id, {})
         return memory, f"no pack of the shadow has the event {run.event.name} of {run.event.mission}"
     systems = SimulatedSystems(beside.reader(shadow.reader), lab.catalogue)
-    context = lab.context(memory, Listening(systems, lab.phrasebook, utc_now), systems, utc_now)
-    runtime = Runtime(context, InMemorySaver(), "", memory)
+    runtime = Runtime(lab.context(memory, systems, systems, utc_now), InMemorySaver(), "", memory)
     runtime.take_in(run.event, run.run_id)
     try:
         for _ in range(MOST_APPROVALS + 1):

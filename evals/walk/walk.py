@@ -13,7 +13,7 @@ decisions and the runtime that drives them are those of every run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,6 @@ from knowledge_index.policies import Clause
 from ledger.memory import MemoryLedger
 from ledger.records import DecisionKind, Run
 from nodes.state import Reasoner
-from nodes.understanding import Listening
 from rendering import Displayable, Part, Title, approver, words
 from systems.recorded import RecordedSystems
 
@@ -80,8 +79,8 @@ class Walk(Displayable):
         self.ledger = MemoryLedger(self._now) if ledger is None else ledger
         for name, role in people.items():
             self.ledger.add_person(name, role)
-        reader = Listening(self.systems, environment.understands(self.ledger), self._now)
-        self._context = environment.context(self.ledger, reader, self.systems, self._now, reasoner)
+        shared = replace(environment, reasoner=reasoner) if reasoner else environment
+        self._context = shared.context(self.ledger, self.systems, self.systems, self._now)
         self._runtime = Runtime(self._context, InMemorySaver(), "", self.ledger, durability="sync")
         self._run_id = self._runtime.take_in(case.event, case.case_id).run_id
 

@@ -26,7 +26,6 @@ from evals.recorded.cases import RecordedException, read_cases, recorded_files
 from graphs.runtime import Runtime
 from ledger.memory import MemoryLedger
 from ledger.records import ROLES
-from nodes.understanding import Listening
 from settings import CHECKOUT, settings
 from systems.recorded import RecordedSystems
 
@@ -107,8 +106,7 @@ def _run(environment: EvalEnvironment, case: RecordedException, traced: Traced) 
     for role in ROLES[1:]:
         for name in (f"{role} 1", f"{role} 2"):
             ledger.add_person(name, role)
-    context = environment.context(ledger, Listening(systems, environment.understands(ledger), now), systems, now)
-    runtime = Runtime(context, saver, "", ledger)
+    runtime = Runtime(environment.context(ledger, systems, systems, now), saver, "", ledger)
     with traced.on():
         run = runtime.drive(runtime.take_in(case.event).run_id)
         proposal = ledger.proposal(run.run_id)
