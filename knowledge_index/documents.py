@@ -137,7 +137,7 @@ def _clause(lines: list[str], start: int, stop: int, header: Header, file: Path)
     values: Mapping[str, Any] = {}
     if body < stop and lines[body].startswith("```"):
         if lines[body].split() != ["```yaml", "values"]:
-            raise fault(file, body + 1, "the block is not labelled as values", "open it with ```yaml values")
+            raise fault(file, body + 1, "the block is not labeled as values", "open it with ```yaml values")
         end = _find(lines, "```", body + 1, stop)
         if end is None:
             raise fault(file, body + 1, "the block of values does not end", "close it with ```")

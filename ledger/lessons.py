@@ -26,7 +26,7 @@ class Settlement:
     status: LessonStatus
     by: str
     at: datetime
-    #: promoted: the file that the labelled case was added to, and the sha256 of its line; else empty
+    #: promoted: the file that the labeled case was added to, and the sha256 of its line; else empty
     dataset: str = ""
     digest: str = ""
     #: dropped: why

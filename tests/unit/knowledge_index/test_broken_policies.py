@@ -56,7 +56,7 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
         ("## FRD-1 Clear", "## FRD-1", "FRD.md, line 10: the heading is not that of a clause; write it as `## FRD-1 Title`"),
         ("## FRD-1 Clear", "## ORD-1 Clear", "FRD.md, line 10: the heading is not that of a clause"),
         ("## FRD-1 Clear", "### FRD-1 Clear", "FRD.md, line 8: no clause follows; add"),
-        ("```yaml values", "```yaml", "FRD.md, line 12: the block is not labelled as values; open it with ```yaml values"),
+        ("```yaml values", "```yaml", "FRD.md, line 12: the block is not labeled as values; open it with ```yaml values"),
         ("0.40\n```", "0.40\n", "FRD.md, line 12: the block of values does not end"),
         ("below: 0.40", "below: [0.40", "FRD.md, line 13: the policy cannot be read ("),
         ("below: 0.40", "below", "FRD.md, line 13: the YAML below is not a mapping"),
