@@ -34,7 +34,7 @@ from systems.config import load_config
 app = typer.Typer(no_args_is_help=True)
 
 
-def work(hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4) -> None:
+def work(concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many runs to work on in parallel.")] = 4) -> None:
     """Work until Ctrl-C or SIGTERM."""
     chosen = settings()
     if chosen.log == "json":
@@ -44,8 +44,8 @@ def work(hands: Annotated[int, typer.Option(min=1, max=64, help="How many runs t
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
         intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
         keep_head = partial(heads_outside(chosen).look, ledger)
-        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, hands, chosen.lease_seconds, keep_head)
-        say(f"Working, {hands} runs in parallel. Press Ctrl-C to stop after the current runs.")
+        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, concurrency, chosen.lease_seconds, keep_head)
+        say(f"Working, {concurrency} runs in parallel. Press Ctrl-C to stop after the current runs.")
         worker.run()
     say("The worker has stopped.")
 
@@ -92,7 +92,7 @@ def prune_all(
     with PostgresLedger.open(url) as ledger, PostgresSaver.from_conn_string(url) as saver, progress("pruning"):
         done = prune(ledger, saver, utc_now() - timedelta(days=kept))
     say(
-        f"Deleted what ended more than {kept:g} days: the checkpoints of {done.runs} runs, {done.leases} leases, "
+        f"Deleted what ended more than {kept:g} days ago: the checkpoints of {done.runs} runs, {done.leases} leases, "
         f"{done.sessions} sessions, {done.dead_letters} dead letters. The ledger and the audit log are complete."
     )
 

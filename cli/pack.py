@@ -13,12 +13,11 @@ from cli.screen import console
 from errors import BadInput
 from graphs.pack_files import load_pack_file
 from knowledge_index.policies import PolicyBook
-from nodes.pack import Pack
+from nodes.pack import UNDERSTAND, Pack
 from nodes.packs.description import Branch, flowchart, outline
 from nodes.packs.differences import PackDifference, differences
 from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
-from nodes.understanding import UNDERSTAND
 from rendering import plain
 from settings import settings
 from systems.catalogue import default_catalogue

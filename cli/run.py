@@ -19,8 +19,7 @@ from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run
 from nodes.case import iso
-from nodes.pack import Pack
-from nodes.understanding import UNDERSTAND
+from nodes.pack import UNDERSTAND, Pack
 from rendering import dollars
 from settings import settings
 from systems.calls import Call

@@ -9,9 +9,8 @@ from pathlib import Path
 from errors import BadInput
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
-from nodes.pack import Pack
+from nodes.pack import UNDERSTAND, Pack
 from nodes.packs.loading import load_pack, pack_files
-from nodes.understanding import UNDERSTAND
 from systems.catalogue import Catalogue
 from systems.company import READ_TOOLS
 

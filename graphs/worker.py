@@ -60,17 +60,17 @@ class MissionsWorker:
         self,
         intake: Intake,
         feeds: Sequence[FeedConfig],
-        hands: int,
+        concurrency: int,
         lease_seconds: float,
         keep_head: Callable[[], None] | None = None,
         *,
         with_schedules: bool = True,
     ) -> None:
-        """`hands` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
+        """`concurrency` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
 
         `keep_head` keeps the head of the audit log outside.
         """
-        self._runtime, self._hands, self._lease_seconds = intake.runtime, hands, lease_seconds
+        self._runtime, self._concurrency, self._lease_seconds = intake.runtime, concurrency, lease_seconds
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (PASSES, self._find),
@@ -104,7 +104,7 @@ class MissionsWorker:
         if self._asked_to_stop.is_set():
             return
         # the loops find a thread also while every hand waits for a system
-        self._loop.set_default_executor(ThreadPoolExecutor(self._hands + len(self._periodic)))
+        self._loop.set_default_executor(ThreadPoolExecutor(self._concurrency + len(self._periodic)))
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread, or on Windows
                 self._loop.add_signal_handler(number, self._stopping.set)
@@ -129,7 +129,7 @@ class MissionsWorker:
             self._connected.set()
             worker = self._worker = Worker(
                 self._app,
-                concurrency=self._hands,
+                concurrency=self._concurrency,
                 worker_middleware=[self._do],
                 fetch_job_polling_interval=1.0,
                 delete_jobs="successful",

@@ -5,6 +5,7 @@ What could not be read is not in it, so that an expression that needs it is Unkn
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ _MOMENT = re.compile(r"(?:_at|eta)$")
 _CODE = re.compile(r"(?:^|\.)(?:category|condition|intent|queue|result|signals|status|tier)\)?$")
 #: what would let a name write lines of a letter, or turn its text around
 _UNRULY = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+
+#: the collections that functions have looked into since a finding, or a named condition, was begun with
+_NOTED: ContextVar[set[str]] = ContextVar("collections looked into")
 
 #: bound where functions are evaluated, and no name that an expression can have: the plan so far, and what they look into
 _TRIED, _LOOKED = "(plan so far)", "(collections)"
@@ -82,8 +86,6 @@ class Case:
         self._unread: dict[str, str] = {}
         self._read_collections: set[str] = set()
         self._plan = PlanSoFar()
-        #: collections that functions have looked into since this was emptied
-        self._looked: set[str] = set()
         #: named condition -> the collections that its functions looked into
         self._looked_for: dict[str, frozenset[str]] = {}
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
@@ -100,12 +102,12 @@ class Case:
         }
         self.scope = Scope({name: value for name, value in {**known, **values}.items() if name in pack.names}, functions)
         for name, source in pack.let.items():
-            self._looked.clear()
+            _NOTED.set(set())
             try:
                 self.scope.define(name, self.evaluate(source))
             except Unknown as unknown:
                 self.missing[name] = "; ".join(self.lacking(unknown))
-            self._looked_for[name] = frozenset(self._looked)
+            self._looked_for[name] = frozenset(_NOTED.get())
 
     def after(self, plan: PlanSoFar) -> "Case":
         """The case as conditions see it when a plan has come so far."""
@@ -123,7 +125,7 @@ class Case:
         found: list[dict[str, Any]] = []
         for dimension, findings in self.pack.findings.items():
             for finding in findings:
-                self._looked.clear()
+                _NOTED.set(set())
                 common = {"id": finding.id, "dimension": dimension, "about": {}, "says": "", "facts": [], "lacking": []}
                 try:
                     for about in self.elements(finding.each):
@@ -154,7 +156,7 @@ class Case:
                 unknown.add_note(self._why_unread(collection))
             raise
         finally:
-            self._looked |= looked
+            _NOTED.get(set()).update(looked)
 
     def known(self, source: str) -> Any:
         """The value of a condition that stands in the pack, None where it is not known."""
@@ -222,7 +224,7 @@ class Case:
     def _behind(self, finding_id: str) -> list[str]:
         """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
         reach = self.pack.reach[finding_id]
-        looked = self._looked.union(*(self._looked_for.get(name, ()) for name in reach))
+        looked = _NOTED.get().union(*(self._looked_for.get(name, ()) for name in reach))
         return [
             name
             for name, read in self.pack.reads.items()

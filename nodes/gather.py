@@ -4,7 +4,6 @@ A read whose arguments come from another read waits for it. A failed read become
 never a guess.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,13 +17,12 @@ from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.pack import GIVEN, Pack
 from nodes.state import MissionContext, MissionState, observe
-from nodes.understanding import UNDERSTAND, reading_for
+from nodes.understanding import reading_for
 from nodes.undo import left_to_undo
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
-_OF_TRIGGER = re.compile(r"\btrigger\.(\w+)")
 
 
 def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -33,10 +31,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     history = context.ledger.history(run_id)
     run = history.run
     pack, look = context.pack(run.event), state.get("look", 0) + 1
-    texts = [str(read.args.get("text")) for read in pack.reads.values() if read.tool == UNDERSTAND]
-    fields = {field for text in texts for field in _OF_TRIGGER.findall(text)}
-    shown = bool(fields) and pack.model is not None and fields <= set(pack.model.sees.get("trigger", ()))
-    with reading_for(context.ledger, run_id, look, may_ask=shown):
+    with reading_for(context.ledger, run_id, look, may_ask=pack.shows_messages):
         facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
     said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])

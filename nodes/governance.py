@@ -13,8 +13,7 @@ from knowledge_index.policies import Clause
 from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
-from nodes.pack import ApprovalRule, Pack
-from nodes.understanding import UNDERSTAND
+from nodes.pack import UNDERSTAND, ApprovalRule, Pack
 from systems.catalogue import Catalogue
 
 Plan = Sequence[Mapping[str, Any]]

@@ -18,7 +18,10 @@ from systems.conditions import Expression
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
 #: clauses whose numbers functions take, whatever the pack says (`nodes.functions.stock`)
 OF_FUNCTIONS = ("STK-2", "OMN-1")
+#: the tool by which a `text` is understood, by the phrasings of the folder `examples`
+UNDERSTAND = "language.understand"
 _FIELD = re.compile(r"\{(\w+)\}")
+_OF_TRIGGER = re.compile(r"\btrigger\.(\w+)")
 _CLAUSE_NAME = re.compile(r"[A-Z]+_\d+")
 #: of cron: numbers and names; not what croniter knows besides: seconds, years, @daily, chance (H and R)
 _CRON_FIELD = r"(?![HRhr]\b)[0-9A-Za-z*/,#-]+"
@@ -385,6 +388,13 @@ class Pack(PackPart):
     def templates(self) -> dict[str, Template]:
         """The compiled sentence of every `says` and `else` that stands in this pack."""
         return {}
+
+    @cached_property
+    def shows_messages(self) -> bool:
+        """Whether the texts of the trigger that are to be understood may be shown to a model."""
+        texts = [str(read.args.get("text")) for read in self.reads.values() if read.tool == UNDERSTAND]
+        fields = {field for text in texts for field in _OF_TRIGGER.findall(text)}
+        return bool(fields) and self.model is not None and fields <= set(self.model.sees.get("trigger", ()))
 
     @cached_property
     def read_needs(self) -> Mapping[str, frozenset[str]]:

@@ -19,12 +19,10 @@ from models.answers import object_schema
 from models.calls import Limits, Model, Question
 from models.masking import Masks
 from models.prompts import Prompt, block
-from nodes.pack import Pack
+from nodes.pack import UNDERSTAND, Pack
 from nodes.reasoning.model_client import Asker
 from systems.calls import Call, Reader, ReadResult
 
-#: `text` is understood by the phrasings of the folder `examples`
-UNDERSTAND = "language.understand"
 #: of a text, for a model; and of what it quotes
 MOST_CHARACTERS = 4_000
 LEAST_QUOTE, LONGEST_QUOTE = 8, 200

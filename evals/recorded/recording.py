@@ -17,7 +17,7 @@ from ledger.base import Ledger
 from ledger.canonical import canonical, utc_now
 from ledger.records import Fact, Proposal, Run
 from nodes.case import iso
-from nodes.understanding import UNDERSTAND
+from nodes.pack import UNDERSTAND
 from systems.calls import Call
 from systems.catalogue import Catalogue
 from systems.company import READ_TOOLS, SYSTEMS

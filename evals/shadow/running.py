@@ -27,7 +27,7 @@ from ledger.queries import RunFilter
 from ledger.records import Effect, Fact, Proposal, Run
 from ledger.services import AdminService
 from nodes.gather import AsThen
-from nodes.understanding import UNDERSTAND
+from nodes.pack import UNDERSTAND
 from systems.calls import Reader
 from systems.catalogue import Catalogue
 from systems.recorded import SimulatedSystems

@@ -22,8 +22,8 @@ from ledger.embedded import is_there
 from ledger.migrate import is_migrated
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading, without_writes
+from nodes.pack import UNDERSTAND
 from nodes.planner import Planner
-from nodes.understanding import UNDERSTAND
 from settings import Settings, settings
 from systems.calls import Call, Reader
 from systems.catalogue import default_catalogue

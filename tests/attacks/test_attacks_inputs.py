@@ -292,7 +292,7 @@ QUOTING: dict[str, Sequence[str]] = {
     "a file": ("run", "FILE"), "a case": ("run", "FILE#CASE"), "a run": ("show", HOSTILE),
     "a run as JSON": ("show", HOSTILE, "--json"),
     "an option": ("run", f"--{HOSTILE}"), "a command": (HOSTILE,),
-    "an option's value": ("worker", "--hands", HOSTILE),
+    "an option's value": ("worker", "--concurrency", HOSTILE),
     "a pack": ("pack", "show", HOSTILE), "a pack's file": ("pack", "validate", "FILE"),
     "a moment": ("what-if", "--as-of", HOSTILE),
     "a change": ("what-if", "--set", HOSTILE), "a source": ("source", "add", HOSTILE, "--missions", "order_exception"),
