@@ -33,7 +33,8 @@ _PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 class Session:
     """A connection that answered, and the tools as the system listed them on it last."""
 
-    client: Client
+    #: what it is reached by: of MCP, a Client
+    client: Any
     tools: Mapping[str, ListedTool]
     #: set by the system when it says that its tools are others now
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,7 +43,10 @@ class Session:
 
 
 class Connection:
-    """Opens when it is first needed, and again after it broke. All methods run on one event loop."""
+    """Opens when it is first needed, and again after it broke. All methods run on one event loop.
+
+    What speaks MCP here stands in `_open`, `_list` and `_send`; a connection of another kind has its own.
+    """
 
     def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool) -> None:
         self._config, self._only_reads = config, only_reads
@@ -79,13 +83,20 @@ class Connection:
             await asyncio.wait(self._tasks, timeout=10)
 
     async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool. Raises Refused for a WRITE where it only reads, MCPError, TimeoutError, or the transport's errors."""
+        """Call a tool.
+
+        Raises Refused for a WRITE where it only reads, Unusable, MCPError, TimeoutError, or the errors of its transport.
+        """
         if self._only_reads and not (name in session.tools and session.tools[name].reads):
             raise Refused(f"{self._config.name}.{name} is not a READ tool, and this connection only reads.")
         limit = self._config.timeout_seconds
         # The client's own timeout starts once the request is written; a system that does not read is met by this one.
         async with asyncio.timeout(limit + 1):
-            return await session.client.call_tool(name, dict(args), read_timeout_seconds=limit)
+            return await self._send(session, name, args)
+
+    async def _send(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
+        client: Client = session.client
+        return await client.call_tool(name, dict(args), read_timeout_seconds=self._config.timeout_seconds)
 
     async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
         """The tools as the system lists them now, but for names that it lists twice.
@@ -94,18 +105,22 @@ class Connection:
         """
         if always or session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
             session.changed.clear()  # first: what changes while they are listed counts again
-            found: list[ListedTool] = []
-            cursor, first = None, True
             async with asyncio.timeout(self._config.timeout_seconds):
-                while first or cursor:
-                    page = await session.client.list_tools(cursor=cursor, cache_mode="bypass")
-                    definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
-                    found += [listed_tool(self._config, definition) for definition in definitions]
-                    cursor, first = page.next_cursor, False
+                found = await self._list(session)
             times = Counter(tool.name for tool in found)
             session.tools = {tool.name: tool for tool in found if times[tool.name] == 1}
             session.listed_at = time.monotonic()
         return session.tools
+
+    async def _list(self, session: Session) -> list[ListedTool]:
+        found: list[ListedTool] = []
+        cursor, first = None, True
+        while first or cursor:
+            page = await session.client.list_tools(cursor=cursor, cache_mode="bypass")
+            definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
+            found += [listed_tool(self._config, definition) for definition in definitions]
+            cursor, first = page.next_cursor, False
+        return found
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         # One task enters and leaves the client: its cancel scopes must be left where they were entered.
@@ -116,8 +131,7 @@ class Connection:
                 try:
                     async with (
                         asyncio.timeout(self._config.start_seconds) as start,
-                        self._client(stderr, changed) as client,
-                        _listening(client, changed),
+                        self._open(stderr, changed) as client,
                     ):
                         session = Session(client, {}, changed)
                         await self.refresh_tools(session)
@@ -139,6 +153,11 @@ class Connection:
         finally:
             if self._pending is pending and pending.exception() is None:
                 self._pending = None  # it was open and has ended: the next call opens another
+
+    @asynccontextmanager
+    async def _open(self, stderr: TextIO, changed: asyncio.Event) -> AsyncIterator[Any]:
+        async with self._client(stderr, changed) as client, _listening(client, changed):
+            yield client
 
     def _client(self, stderr: TextIO, changed: asyncio.Event) -> Client:
         async def hear(message: object) -> None:
