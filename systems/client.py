@@ -201,6 +201,8 @@ class McpSystems(McpReads):
         try:
             result = await connection.call(session, call.name, args)
             answer = None if result.is_error else answer_of(result)
+        except (Refused, TryAgain):
+            raise  # the system did not accept the call, or it was not sent
         except Exception as error:
             if isinstance(error, MCPError) and error.code in (INVALID_PARAMS, METHOD_NOT_FOUND):
                 raise Refused(f"{call.system} refused {call.name}: {error.message}") from error

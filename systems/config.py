@@ -29,6 +29,7 @@ from errors import BadInput, Refused
 from strict_json import strict_json
 from strict_yaml import read_yaml
 from systems.calls import Call
+from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
@@ -132,11 +133,20 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     timeout_seconds: Seconds = 10.0
     start_seconds: Seconds = 30.0
     feed: FeedConfig | None = None
+    #: of a url, as systems/credentials.py describes them
+    auth: AuthConfig | None = None
+    tls: TlsConfig | None = None
+    proxy: ProxyConfig | None = None
 
     @model_validator(mode="after")
     def _is_reached_and_fed(self) -> Self:
         if (self.command is None) == (self.url is None):
             raise ValueError("it needs either a command or a url, and exactly one of them")
+        if self.url is None and (self.auth or self.tls or self.proxy):
+            raise ValueError("auth, tls and proxy are for a url; a command gets its secrets by `env`")
+        require_no_password(self.url or "")
+        if self.auth and self.url:
+            require_private(self.url)
         if self.feed and self.feed.tool not in self.reads:
             raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
         return self

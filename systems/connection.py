@@ -1,6 +1,7 @@
 """One connection to one system, for as long as it lasts, and what comes back over it."""
 
 import asyncio
+import json
 import re
 import tempfile
 import time
@@ -11,18 +12,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TextIO
 
+import httpx2
 import orjson
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
 
-from errors import BadInput, Refused, TryAgain
+from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
 from systems.config import ListedTool, SystemConfig, listed_tool
+from systems.credentials import SHORTEST_SECRET
+from systems.http import Credentials, errors_met, http_client, refusal
 
-#: characters; what is shorter stands in many words
-_SHORTEST_SECRET = 6
 #: seconds after which the tools of a connection are listed again before they read, whether or not they changed
 LISTED_FOR = 30.0
 #: in an address
@@ -51,6 +53,7 @@ class Connection:
     def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool) -> None:
         self._config, self._only_reads = config, only_reads
         self._env = {name: env[name] for name in config.env if name in env}
+        self._credentials = Credentials(config, env)
         self._source = source
         self._pending: asyncio.Future[Session] | None = None
         self._stop = asyncio.Event()
@@ -85,14 +88,35 @@ class Connection:
     async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
         """Call a tool.
 
-        Raises Refused for a WRITE where it only reads, Unusable, MCPError, TimeoutError, or the errors of its transport.
+        Raises Refused for a WRITE where it only reads, or where the system does not accept or permit the call; TryAgain where
+        a secret is missing; Unusable, of an answer that repeats one too; MCPError, TimeoutError, or the errors of its transport.
         """
         if self._only_reads and not (name in session.tools and session.tools[name].reads):
             raise Refused(f"{self._config.name}.{name} is not a READ tool, and this connection only reads.")
-        limit = self._config.timeout_seconds
-        # The client's own timeout starts once the request is written; a system that does not read is met by this one.
-        async with asyncio.timeout(limit + 1):
-            return await self._send(session, name, args)
+        await self._credentials.ready()  # a secret that is missing is said before anything is sent
+        with errors_met() as met:
+            try:
+                # The client's own timeout starts once the request is written; a system that does not read is met by this one.
+                async with asyncio.timeout(self._config.timeout_seconds + 1):
+                    result = await self._send(session, name, args)
+            except MCPError as error:
+                if sentence := self._refusal(met):
+                    raise Refused(sentence) from None
+                raise MCPError(error.code, self._credentials.secrets.hide(error.message)) from None
+        if result.is_error and (sentence := self._refusal(met)):
+            raise Refused(sentence)
+        return self._without_secrets(result)
+
+    def _refusal(self, met: list[httpx2.Response]) -> str | None:
+        return refusal(self._config, met[-1].status_code) if met else None
+
+    def _without_secrets(self, result: CallToolResult) -> CallToolResult:
+        secrets = self._credentials.secrets
+        if not secrets.shown_in(text := result.model_dump_json()):
+            return result
+        if not result.is_error:
+            raise Unusable("its answer repeats a secret of the connection")
+        return CallToolResult.model_validate_json(secrets.hide(text))
 
     async def _send(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
         client: Client = session.client
@@ -107,6 +131,8 @@ class Connection:
             session.changed.clear()  # first: what changes while they are listed counts again
             async with asyncio.timeout(self._config.timeout_seconds):
                 found = await self._list(session)
+            if any(self._credentials.secrets.shown_in(json.dumps(tool.definition)) for tool in found):
+                raise TryAgain("the description of a tool repeats a secret of the connection")
             times = Counter(tool.name for tool in found)
             session.tools = {tool.name: tool for tool in found if times[tool.name] == 1}
             session.listed_at = time.monotonic()
@@ -124,10 +150,10 @@ class Connection:
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         # One task enters and leaves the client: its cancel scopes must be left where they were entered.
-        last_line, changed = "", asyncio.Event()
+        last_line, changed, met = "", asyncio.Event(), list[httpx2.Response]()
         scratch = partial(tempfile.TemporaryFile, "w+", encoding="utf-8", errors="replace")
         try:
-            with await asyncio.to_thread(scratch) as stderr:  # a disk may let one wait
+            with await asyncio.to_thread(scratch) as stderr, errors_met() as met:  # a disk may let one wait
                 try:
                     async with (
                         asyncio.timeout(self._config.start_seconds) as start,
@@ -144,10 +170,7 @@ class Connection:
         except (Exception, asyncio.CancelledError) as error:
             # After the connection was open, whoever called has seen the failure already.
             if not pending.done():
-                late = f"it was not ready after {self._config.start_seconds:g} seconds"
-                reason = _without(self._env, last_line) or why(error, late, "it ended before it answered")
-                remedy = f"start it, or correct its entry in {self._source}"
-                pending.set_exception(TryAgain(f"{self._config.name} cannot be reached ({reason}); {remedy}."))
+                pending.set_exception(TryAgain(self._refusal(met) or self._why_not_open(error, last_line)))
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
@@ -159,16 +182,33 @@ class Connection:
         async with self._client(stderr, changed) as client, _listening(client, changed):
             yield client
 
-    def _client(self, stderr: TextIO, changed: asyncio.Event) -> Client:
+    @asynccontextmanager
+    async def _client(self, stderr: TextIO, changed: asyncio.Event) -> AsyncIterator[Client]:
         async def hear(message: object) -> None:
             if isinstance(message, ToolListChangedNotification):
                 changed.set()
 
-        if self._config.url is not None:
-            return Client(streamable_http_client(self._config.url), message_handler=hear)
-        program, *arguments = self._config.command or ("",)
-        parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
-        return Client(stdio_client(parameters, errlog=stderr), message_handler=hear)
+        if self._config.url is None:
+            program, *arguments = self._config.command or ("",)
+            parameters = StdioServerParameters(command=program, args=arguments, env=self._env)
+            async with Client(stdio_client(parameters, errlog=stderr), message_handler=hear) as client:
+                yield client
+            return
+        await self._credentials.ready()
+        async with http_client(self._config, self._credentials) as http:
+            transport = streamable_http_client(self._config.url, http_client=http)
+            async with Client(transport, message_handler=hear) as client:
+                yield client
+
+    def _why_not_open(self, error: BaseException, last_line: str) -> str:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, MissionsError) and str(error).endswith("."):
+            return str(error)
+        late = f"it was not ready after {self._config.start_seconds:g} seconds"
+        said = _without(self._env, last_line) or why(error, late, "it ended before it answered")
+        remedy = f"start it, or correct its entry in {self._source}"
+        return f"{self._config.name} cannot be reached ({self._credentials.secrets.hide(said)}); {remedy}."
 
 
 @asynccontextmanager
@@ -198,7 +238,7 @@ def _without(env: Mapping[str, str], text: str) -> str:
     """What a system wrote, with the names of the variables that it was given in the place of their values and passwords."""
     for name, value in env.items():
         for secret in (value, *_PASSWORD.findall(value)):
-            text = text.replace(secret, f"[{name}]") if len(secret) >= _SHORTEST_SECRET else text
+            text = text.replace(secret, f"[{name}]") if len(secret) >= SHORTEST_SECRET else text
     return text
 
 
@@ -215,7 +255,10 @@ def why(error: BaseException, late: str, ended: str) -> str:
         return late
     if is_closed(error):
         return ended
-    return str(getattr(error, "strerror", None) or error)[:300] or type(error).__name__
+    said = str(getattr(error, "strerror", None) or error)[:300]
+    if not said and (cause := error.__cause__ or error.__context__):  # httpx says less than what it comes from
+        return why(cause, late, ended)
+    return said or type(error).__name__
 
 
 # What comes back over it
