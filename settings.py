@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     database_logins: Path | None = None
     #: which MCP server each system is
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
+    #: who is told of what happens; without it nobody is
+    outgoing: Path | None = None
     policies: Path = SHIPPED_POLICIES
     packs: Path = CHECKOUT / "graphs" / "packs"
     #: example phrasings by which messages are understood, a folder for each kind

@@ -45,6 +45,7 @@ COMMANDS = (
     ("incident", "decide", "Runs that cannot continue on their own, and how to resolve them."),
     ("events", "events", "Accept events from a file, and settle those that could not be accepted."),
     ("source", "events:sources", "The systems that may hand events in, by POST /events."),
+    ("outgoing", "outgoing", "Who is told of what happens, by signed CloudEvents, and how far each has been told."),
     ("database", "operations", "The database: roles, backup, restore."),
     ("eval", "eval", "Run recorded exceptions and measure the answers; compare runs; hold them to a baseline."),
     ("lessons", "lessons", "What people overruled, and what can be learned from it."),

@@ -15,8 +15,10 @@ from cli.screen import progress, say
 from cli.session import open_ledger
 from errors import BadInput
 from graphs.checkpoints import prune
+from graphs.delivery import open_senders
 from graphs.ingestion import Intake
 from graphs.ledgers import database_address, heads_outside
+from graphs.outgoing import load_outgoing
 from graphs.runtime import open_database, open_runtime
 from graphs.worker import MissionsWorker
 from ledger import backup
@@ -26,7 +28,7 @@ from ledger.embedded import stop_embedded
 from ledger.jobs import look, open_jobs
 from ledger.postgres import PostgresLedger
 from ledger.roles import WRITES, give_passwords, grant_roles
-from ledger.services import Inbox
+from ledger.services import Inbox, Outbox
 from logs import log_as_json
 from settings import default_home, settings
 from systems.config import load_config
@@ -44,7 +46,10 @@ def work(concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many 
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
         intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
         keep_head = partial(heads_outside(chosen).look, ledger)
-        worker = MissionsWorker(intake, load_config(chosen.systems).feeds, concurrency, chosen.lease_seconds, keep_head)
+        outgoing = load_outgoing(chosen.outgoing)
+        senders = open_senders(outgoing, Outbox(ledger), runtime.context.packs) if outgoing else ()
+        feeds = load_config(chosen.systems).feeds
+        worker = MissionsWorker(intake, feeds, concurrency, chosen.lease_seconds, keep_head, senders=senders)
         say(f"Working, {concurrency} runs in parallel. Press Ctrl-C to stop after the current runs.")
         worker.run()
     say("The worker has stopped.")

@@ -24,6 +24,7 @@ from procrastinate.worker import Worker
 
 from errors import Refused, TakenOver, TryAgain, loggable
 from graphs.checkpoints import GIVES_UP
+from graphs.delivery import OutgoingSender
 from graphs.ingestion import Intake
 from graphs.sources import poll, run_schedule, schedules
 from ledger.jobs import DRIVE, forgotten, sweep
@@ -33,6 +34,8 @@ from systems.config import FeedConfig
 _log = logging.getLogger(__name__)
 #: seconds between two passes over the runs that nobody works on, and between two sweeps over the states of all
 PASSES, SWEEPS = 5.0, 60.0
+#: seconds between two looks at the log for outgoing events
+SENDS = 1.0
 #: seconds for which a worker that was asked to stop goes on with what it has
 GRACE = 60.0
 #: of the seconds between two tries of a job, which double
@@ -65,10 +68,11 @@ class MissionsWorker:
         keep_head: Callable[[], None] | None = None,
         *,
         with_schedules: bool = True,
+        senders: Sequence[OutgoingSender] = (),
     ) -> None:
         """`concurrency` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
 
-        `keep_head` keeps the head of the audit log outside.
+        `keep_head` keeps the head of the audit log outside; `senders` tell destinations what happens.
         """
         self._runtime, self._concurrency, self._lease_seconds = intake.runtime, concurrency, lease_seconds
         polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
@@ -77,6 +81,7 @@ class MissionsWorker:
             (SWEEPS, self._sweep),
             *([(SWEEPS, partial(asyncio.to_thread, keep_head))] if keep_head else []),
             *polls,
+            *((SENDS, sender.deliver) for sender in senders),
         ]
         self._app = _app(intake, with_schedules)
         self._worker: Worker | None = None

@@ -32,8 +32,8 @@ _MAY: Mapping[Permission, tuple[Collection[str], str]] = {
     "manage_people": ({"administrator"}, "manage people"),
     # what somebody else asked for, by the rules of `ledger.admissions`
     "confirm_people": ({"administrator", "supervisor", "finance"}, "confirm a change of people"),
-    # the systems that hand events in
-    "manage_sources": ({"administrator"}, "manage event sources"),
+    # the systems that hand events in, and those that are told
+    "manage_sources": ({"administrator"}, "manage event sources and destinations"),
     # a message of one's own, and the answer to it
     "write_in": ({"customer"}, "write in as a customer"),
 }

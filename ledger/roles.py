@@ -81,6 +81,8 @@ WRITES: Mapping[Role, Grants] = {
         "policy_drafts": "INSERT, UPDATE",
         "policy_books": "INSERT",
         "event_sources": "INSERT, UPDATE",
+        # how far they were told the log is not for whoever reasons or executes to say
+        "outgoing": "INSERT, UPDATE, DELETE",
         # settled once, for good
         "lessons": "INSERT",
     },

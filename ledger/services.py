@@ -1,4 +1,4 @@
-"""What is asked of the database of a ledger besides `ledger.base.Ledger`: accounts, queries, policies; events.
+"""What is asked of the database of a ledger besides `ledger.base.Ledger`: accounts, queries, policies; events, in and out.
 
 On PostgreSQL only: nobody signs in to the memory of a process. What a person does to a run, and the events themselves, go
 through `ledger.base.Ledger`.
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from ledger import admissions, policies, queries
 from ledger.policies import Documents, PolicyDraft
 from ledger.records import NOBODY, Approval
-from ledger.sql import auth, chain, inbox, people, run_rows
-from ledger.transactions import Service, reads, timed
+from ledger.sql import auth, chain, inbox, outbox, people, run_rows
+from ledger.transactions import Service, reads, timed, writes
 
 
 class AdminService(Service):
@@ -97,3 +97,17 @@ class Inbox(Service):
     feed = reads(inbox.feed)
     advance = timed(inbox.advance)
     feed_failed = timed(inbox.feed_failed)
+
+
+class Outbox(Service):
+    """How far the destinations of outgoing events have been told the audit log, on the database of a ledger."""
+
+    positions = reads(outbox.positions)
+    begin = writes(outbox.begin)
+    take = writes(outbox.take)
+    rows = reads(outbox.rows)
+    advance = writes(outbox.advance)
+    fail = writes(outbox.fail)
+    give_back = writes(outbox.give_back)
+    skip = timed(outbox.skip)
+    end = timed(outbox.end)

@@ -33,6 +33,7 @@ UNTOLD = {
     "claims": "who has a proposal open, for minutes",
     "attempts": "counted at each wrong password and forgotten after a day; a wait is told of",
     "arrivals": "counted at each event, for an hour",
+    "outgoing": "how far destinations were told the log, which changes with each event",
     "feeds.polled_at": "when it was last asked", "feeds.error": "what went wrong last",
     "dead_letters.reason": "what was wrong when the same came last",
     "audit": "the chain itself: attacked by tests of its own",

@@ -138,7 +138,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     for act in ("add", "bounds"):
         refused(
             command("source", act, "oms", "--missions", "order_exception", by="rita"),
-            "To manage event sources requires the role administrator",
+            "To manage event sources and destinations requires the role administrator",
         )
     assert command("source", "add", "shop", "--missions", "order_exception", by="admin").returncode == 0
     told = [(one.kind, one.body["by"]) for one in command.ledger.audit()[before:] if "source" in one.kind]

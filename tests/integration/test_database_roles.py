@@ -75,6 +75,7 @@ ADDS = {
         "policy_drafts",
         "policy_books",
         "event_sources",
+        "outgoing",
         "lessons",
         "model_calls",
     },

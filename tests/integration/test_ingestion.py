@@ -200,7 +200,9 @@ def test_a_name_that_a_source_cannot_have_is_refused(arriving: Arriving, name: s
 
 def test_sources_are_managed_by_administrators(arriving: Arriving) -> None:
     for act in (arriving.inbox.add_source, arriving.inbox.end_source):
-        with pytest.raises(Refused, match="To manage event sources requires the role administrator, and rita is reviewer"):
+        with pytest.raises(
+            Refused, match="To manage event sources and destinations requires the role administrator, and rita is reviewer"
+        ):
             act("oms", "rita")
 
 

@@ -1,0 +1,180 @@
+"""Outgoing events: which destinations there are, and what each is told of a row of the audit log, as CloudEvents 1.0.
+
+    dashboard: https://missions.example        # where people open it: in links, and the source of the events
+    outgoing:
+      hub:
+        url: https://hub.example/missions
+        secret: {env: HUB_SECRET}              # or {file: /run/secrets/hub}: whsec_… of Standard Webhooks
+        kinds: [proposal, incident]            # without it, all
+        missions: [order_exception]            # without it, every one
+        timeout_seconds: 10                    # of one try
+
+An event holds ids, words of packs and catalogue, and amounts: no letter, no reason, nothing of a customer. Its id is the
+digest of its row of the log, so that it is the same however often it is sent.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Collection, Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import quote, urlsplit
+
+import httpx2
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from errors import BadInput
+from ledger.outbox import OutboxRow
+from ledger.records import SOURCE_NAME
+from models.masking import Masks
+from strict_yaml import instead, read_yaml
+
+Kind = Literal["proposal", "decision", "effect", "incident", "run"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_WHAT, _SEE = "list of destinations", "docs/outgoing.md"
+#: bytes of a secret, as Standard Webhooks wants them
+_FEWEST_BYTES, _MOST_BYTES = 24, 64
+_SECRET_BEGINS = "whsec_"
+
+
+def _address(url: str) -> str:
+    try:
+        parts, _ = urlsplit(url), httpx2.URL(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and not parts.fragment
+    except (ValueError, httpx2.InvalidURL):
+        fits = False
+    if not fits or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("this is no address; write https://HOST/PATH, without a user name, a password or a #")
+    return url
+
+
+Address = Annotated[str, Field(max_length=2_000), AfterValidator(_address)]
+
+
+class SigningSecret(BaseModel, extra="forbid", frozen=True):
+    """Where the secret stands by which a destination tells our events from others': a variable or a file."""
+
+    env: str | None = Field(default=None, min_length=1)
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("write either {env: NAME} or {file: PATH}")
+        return self
+
+    def read(self, name: str) -> bytes:
+        """The secret of the destination of this name. BadInput where there is none, or it is not of Standard Webhooks."""
+        try:
+            said = self.file.read_text("utf-8").strip() if self.file else os.environ.get(self.env or "", "")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(
+                f"{self.file}: the secret of the destination {name} cannot be read; name a file that you may read"
+            ) from error
+        try:
+            secret = (
+                base64.b64decode(said.removeprefix(_SECRET_BEGINS), validate=True) if said.startswith(_SECRET_BEGINS) else b""
+            )
+        except binascii.Error:
+            secret = b""
+        if not _FEWEST_BYTES <= len(secret) <= _MOST_BYTES:
+            raise BadInput(
+                f"{self.file or self.env}: holds no secret for the destination {name}; write {_SECRET_BEGINS} and the base64 of "
+                f"{_FEWEST_BYTES} to {_MOST_BYTES} random bytes into it"
+            )
+        return secret
+
+
+class Destination(BaseModel, extra="forbid", frozen=True):
+    """One that is told of what happens, at an address."""
+
+    #: given by the key that it stands under
+    name: str = ""
+    url: Address = Field(repr=False)
+    secret: SigningSecret
+    kinds: frozenset[Kind] = Field(default=frozenset(KINDS), min_length=1)
+    #: None for every one
+    missions: frozenset[str] | None = None
+    #: of one try, from the connection to the status of the answer
+    timeout_seconds: float = Field(default=10.0, strict=True, gt=0, le=60)
+
+    @property
+    def host(self) -> str:
+        """Its address as it may be shown: what stands behind the host may be a key."""
+        return urlsplit(self.url)._replace(path="", query="").geturl()
+
+
+class Outgoing(BaseModel, extra="forbid", frozen=True):
+    """All destinations."""
+
+    dashboard: Address
+    outgoing: Mapping[str, Destination] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name(cls, data: Any) -> Any:
+        named = data.get("outgoing") if isinstance(data, dict) else None
+        if not isinstance(named, dict):
+            return data
+        for name in named:
+            if not isinstance(name, str) or not SOURCE_NAME.fullmatch(name):
+                raise ValueError(f"{str(name)[:60]!r} is no name of a destination; use lowercase letters, digits, - and _")
+        return data | {"outgoing": {name: {**one, "name": name} if isinstance(one, dict) else one for name, one in named.items()}}
+
+
+def load_outgoing(file: Path | None) -> Outgoing | None:
+    """The destinations of a file; None without one. Raises BadInput with file, line and remedy."""
+    return read_yaml(file, _WHAT).as_model(Outgoing, _SEE) if file else None
+
+
+def check_missions(outgoing: Outgoing, missions: Collection[str]) -> None:
+    """Raises BadInput for a destination of a Mission that there is not: it would be told nothing."""
+    for one in outgoing.outgoing.values():
+        for mission in sorted((one.missions or frozenset()) - set(missions)):
+            raise BadInput(f"The destination {one.name} names the Mission {mission[:60]!r}: {instead(mission, missions)}.")
+
+
+def cloud_event(row: OutboxRow, to: Destination, dashboard: str) -> dict[str, Any] | None:
+    """What a destination is told of a row of the log; None for a row that is not for it."""
+    said = _said(row.entry.kind, row.entry.body)
+    if said is None or said[0].partition(".")[0] not in to.kinds:
+        return None
+    if to.missions is not None and row.mission not in to.missions:
+        return None
+    kind, names = said
+    run_id, body = row.entry.run_id, row.entry.body
+    facts = {name: body[name] for name in names.split() if body.get(name) not in (None, "")}
+    link = f"{dashboard.rstrip('/')}/run?run={quote(run_id, safe='')}"
+    return envelope(
+        row.entry.digest, kind, dashboard, subject=Masks().mask(row.subject), time=row.entry.at.astimezone(UTC).isoformat(),
+        # text, so that it sorts: the extension "sequence" of CloudEvents
+        sequence=f"{row.entry.seq:018}",
+        data={"run": run_id, "mission": row.mission, **facts, "link": link},
+    )  # fmt: skip
+
+
+def envelope(event_id: str, kind: str, dashboard: str, **more: Any) -> dict[str, Any]:
+    """A CloudEvent in the structured form; `more` are its further attributes and its data."""
+    begins = {"specversion": "1.0", "id": event_id, "source": dashboard, "type": f"missions.{kind}"}
+    return {**begins, **more, "datacontenttype": "application/json"}
+
+
+def _said(kind: str, body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(type of the event, what of the row's body it says); None for a row that no destination is told of."""
+    match kind, body.get("status"):
+        case "proposed", status:
+            waits = "waiting" if status == "pending" else str(status)
+            return f"proposal.{waits}", "proposal_id revision verdict money_at_stake_cents role four_eyes held_by supersedes"
+        case "decided", _:
+            return "decision.recorded", "decision_id proposal_id kind role proposal_status"
+        case "effect_marked", ("done" | "failed" | "unknown") as status:
+            return f"effect.{status}", "proposal_id step action tool"
+        case "incident_opened", _:
+            return "incident.opened", "incident_id"
+        case (("run_resumed" | "run_restarted"), _):
+            return f"incident.{kind.removeprefix('run_')}", ""
+        case "run_closed", _:
+            return "run.closed", "verdict outcome"
+    return None
