@@ -18,7 +18,7 @@ from ledger.canonical import utc_now
 from ledger.services import AdminService
 from ledger.signatures import fingerprint, public_key, signing_key
 from settings import settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -79,7 +79,7 @@ def _approval_audit(desk: AdminService) -> ApprovalAudit:
         return ApprovalAudit.of(settings(), kept)
     except BadInput as error:
         say(f"Policies and packs do not load, so no plan was recomputed: {error}")
-        return ApprovalAudit({}, default_catalogue(), [])
+        return ApprovalAudit({}, load_catalogue(settings().systems), [])
 
 
 def _print_result(examined: Examined, sentence: str) -> None:

@@ -19,7 +19,7 @@ from knowledge_index.policies import PolicyBook
 from ledger.inbox import SourceBounds, check_bounds
 from ledger.services import Inbox
 from settings import settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
@@ -201,5 +201,5 @@ def _bounds(now: SourceBounds, missions: str | None, as_of_days: int | None, per
         given["missions"] = tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
     bounds = replace(now, **{name: value for name, value in given.items() if value is not None})
     chosen = settings()
-    check_bounds(bounds, list(load_packs(chosen.packs, default_catalogue(), PolicyBook.load(*chosen.policy_folders))))
+    check_bounds(bounds, list(load_packs(chosen.packs, load_catalogue(chosen.systems), PolicyBook.load(*chosen.policy_folders))))
     return bounds

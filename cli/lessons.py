@@ -19,7 +19,7 @@ from harmless import escaped
 from knowledge_index.policies import PolicyBook
 from rendering import plain
 from settings import settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 
 app = typer.Typer(no_args_is_help=True)
 Mission = Annotated[str, typer.Option(help="Of this mission alone.")]
@@ -37,7 +37,7 @@ def show_lessons(
 ) -> None:
     """Every edit, rejection, remark, escalation and partial approval; those in quarantine."""
     with open_ledger() as ledger, progress("lessons", None) as advance:
-        found = lessons.lessons(ledger, default_catalogue(), mission or None, advance)
+        found = lessons.lessons(ledger, load_catalogue(settings().systems), mission or None, advance)
     shown = [one for one in found if every or one.status == "quarantine"]
     if as_json:
         print_json([one.row() for one in shown])
@@ -59,7 +59,7 @@ def show_lessons(
 @app.command("show")
 def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
     """One lesson: what was proposed, what the person changed and why; with --json its labeled case too."""
-    catalogue = default_catalogue()
+    catalogue = load_catalogue(settings().systems)
     with open_ledger() as ledger:
         one = lessons.lesson(ledger, lesson, catalogue)
         case, lacking = None, ""
@@ -96,7 +96,7 @@ def promote_lesson(
     expect: Annotated[Path | None, typer.Option(help="A JSON file with what is right, as «expected» of a case.")] = None,
 ) -> None:
     """Add the labeled case to a dataset, as the person who is signed in: an analyst or an administrator."""
-    catalogue, chosen = default_catalogue(), settings()
+    catalogue, chosen = load_catalogue(settings().systems), settings()
     expected = None
     if expect is not None:  # of an empty file nothing is right
         expected = next((value for value, _ in read_objects(expect, "give a JSON file with what is right", one=True)), {})
@@ -114,7 +114,7 @@ def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="The re
     """Nothing is to be learned from it, says the person who is signed in."""
     with open_ledger() as ledger:
         by = decider(ledger)
-        one = lessons.lesson(ledger, lesson, default_catalogue())
+        one = lessons.lesson(ledger, lesson, load_catalogue(settings().systems))
         lessons.drop(ledger, one, by=by, reason=reason)
     say(f"{one.lesson_id[:8]} is dropped.")
 
@@ -122,7 +122,7 @@ def drop_lesson(lesson: Lesson, reason: Annotated[str, typer.Option(help="The re
 @app.command("report")
 def show_report(mission: Mission = "", as_json: Json = False) -> None:
     """Which clauses and findings people overrule, and which thresholds their decisions suggest. It changes nothing."""
-    catalogue, chosen = default_catalogue(), settings()
+    catalogue, chosen = load_catalogue(settings().systems), settings()
     policies = PolicyBook.load(*chosen.policy_folders)
     packs = load_packs(chosen.packs, catalogue, policies)
     with open_ledger() as ledger, progress("decisions", None) as advance:
@@ -176,7 +176,7 @@ def record_run(
 ) -> None:
     """Print the run as a line of JSON, or add it to a file that only this account reads."""
     with open_ledger() as ledger:
-        raw = record(ledger, run_id, default_catalogue())
+        raw = record(ledger, run_id, load_catalogue(settings().systems))
     line = line_of(raw)
     if out is None:
         print(escaped(line.decode()), end="")

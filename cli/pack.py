@@ -20,7 +20,7 @@ from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
 from rendering import plain
 from settings import settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,7 +39,7 @@ def validate_pack(target: Annotated[str, typer.Argument(metavar="FILE", help="Th
     pack = _load(file)
     of_file = list(_file_hints(file, pack))
     _line(f"{pack.mission} is valid: {pack.title}, version {pack.version}, digest {pack.digest}; {_counts(pack)}.")
-    for hint in (*of_file, *hints(pack, default_catalogue()), *_unpinned(pack)):
+    for hint in (*of_file, *hints(pack, load_catalogue(settings().systems)), *_unpinned(pack)):
         _line(f"hint: {hint}", "yellow")
 
 
@@ -55,7 +55,7 @@ def show_pack(
         return
     from graphs.mission import Flow  # LangGraph takes its time to load, and no other command here needs it
 
-    _branch(outline(pack, Flow.of_missions().lines(), default_catalogue(), values))
+    _branch(outline(pack, Flow.of_missions().lines(), load_catalogue(settings().systems), values))
 
 
 @app.command("diff")
@@ -78,7 +78,7 @@ def diff_packs(
 
 
 def _load(file: Path) -> Pack:
-    return load_pack_file(file, default_catalogue(), PolicyBook.load(*settings().policy_folders))
+    return load_pack_file(file, load_catalogue(settings().systems), PolicyBook.load(*settings().policy_folders))
 
 
 def _file(target: str) -> Path:
@@ -121,7 +121,7 @@ def _file_hints(file: Path, pack: Pack) -> Iterator[str]:
 
 def _unpinned(pack: Pack) -> Iterator[str]:
     """Tools that the pack needs and that every run of it would be refused."""
-    catalogue = default_catalogue()
+    catalogue = load_catalogue(settings().systems)
     needed = {catalogue[name].tool for part in pack.and_parts for name in part.actions if name in catalogue}
     needed |= {read.tool for part in pack.and_parts for read in part.reads.values()}
     for tool in load_config(settings().systems).unpinned(sorted(needed)):

@@ -10,7 +10,7 @@ from cli.screen import progress, say
 from evals.recorded.cases import read_objects
 from graphs.runtime import open_database
 from settings import settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.client import McpSystems
 from systems.config import load_config, pin, write_pins
 from systems.sandbox.database import create_schema, reset
@@ -33,7 +33,7 @@ def pin_tools() -> None:
     file = chosen.systems.with_name("pins.json")
     write_pins(file, pins)
     say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are now pinned in {file.name}.")
-    actions = [action.tool for action in default_catalogue().values() if action.system in config.systems]
+    actions = [action.tool for action in load_catalogue(chosen.systems).values() if action.system in config.systems]
     for tool in replace(config, pins=pins).unpinned(actions):
         say(f"{tool} is not among them, since its system has no such tool: correct its name, or add it to the system.")
 

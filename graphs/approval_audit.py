@@ -24,7 +24,7 @@ from nodes.gather import AsThen
 from nodes.pack import Pack
 from nodes.state import CaseContext
 from settings import Settings
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import Catalogue, load_catalogue
 
 #: what a run starts with, without which its plans cannot be judged as they were
 _NEEDED = ("graph", "pack", "policies", "catalogue")
@@ -50,7 +50,7 @@ class ApprovalAudit:
         Raises BadInput for what does not load.
         """
         books = [book_of(one) for one in kept] or [PolicyBook.load(*chosen.policy_folders)]
-        catalogue = default_catalogue()
+        catalogue = load_catalogue(chosen.systems)
         return cls(load_packs(chosen.packs, catalogue, books[0]), catalogue, books)
 
     def __call__(self, rows: Rows, entries: Sequence[AuditEntry], known_since: Mapping[str, datetime]) -> Iterator[str]:

@@ -12,13 +12,12 @@ from ledger.canonical import utc_now
 from nodes.pack import UNDERSTAND, Pack
 from nodes.packs.loading import load_pack, pack_files
 from systems.catalogue import Catalogue
-from systems.company import READ_TOOLS
 
 
 def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
     """The pack of a file. Raises BadInput with file, place and remedy if it does not validate."""
     clauses = policies.period(utc_now()).clauses
-    return load_pack(file, catalogue=catalogue, tools={*READ_TOOLS, UNDERSTAND}, clauses=clauses)
+    return load_pack(file, catalogue=catalogue, tools={*catalogue.record_schema.tools, UNDERSTAND}, clauses=clauses)
 
 
 def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:

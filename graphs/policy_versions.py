@@ -24,7 +24,7 @@ from ledger.services import AdminService
 from nodes.governance import GIVEN_AWAY, Values, of
 from nodes.pack import Pack
 from settings import Settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 
 if TYPE_CHECKING:
     from graphs.runtime import Runtime
@@ -77,7 +77,7 @@ def read_policies_in_force(chosen: Settings, kept: list[PolicySnapshot]) -> Poli
     before, after = _texts(kept[0].documents), _texts(documents_of(folder))
     for policy_id in sorted(one for one in {*before, *after} if before.get(one) != after.get(one)):
         try:
-            packs = load_packs(chosen.packs, default_catalogue(), folder).values()
+            packs = load_packs(chosen.packs, load_catalogue(chosen.systems), folder).values()
             others = [one for one in book.documents if one.id != policy_id]
             changed = PolicyBook([*others, *(one for one in folder.documents if one.id == policy_id)])
             needed = taken_away(packs, book, changed, date.min)
@@ -152,7 +152,7 @@ def check(chosen: Settings, drafted: str) -> PolicyBook:
     book = with_draft(PolicyBook.load(*chosen.policy_folders), drafted)
     draft = parse_draft(drafted)
     check_roles(draft)
-    load_packs(chosen.packs, default_catalogue(), book.standing(first_moment(draft.in_force_from)))
+    load_packs(chosen.packs, load_catalogue(chosen.systems), book.standing(first_moment(draft.in_force_from)))
     return book
 
 
@@ -210,7 +210,7 @@ def approval_of(chosen: Settings, before: PolicyBook, draft: PolicyDraft) -> App
     `before` are the policies that decide, whatever their folder holds.
     """
     check(chosen, draft.text)
-    packs = load_packs(chosen.packs, default_catalogue(), before)
+    packs = load_packs(chosen.packs, load_catalogue(chosen.systems), before)
     return taken_away(packs.values(), before, with_draft(before, draft.text), draft.in_force_from)
 
 

@@ -47,7 +47,7 @@ from nodes.state import MissionContext, MissionState, unfinished
 from nodes.understanding import Phrasebook
 from nodes.undo import to_take_back
 from settings import Settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.client import McpSystems
 from systems.config import load_config
 
@@ -362,7 +362,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     with ExitStack() as stack:
         url = open_database(settings)
         ledgers = stack.enter_context(open_ledgers(url, settings.lease_seconds, database_logins(settings)))
-        catalogue, current = default_catalogue(), load_policies_in_force(settings, AdminService(ledgers.front))
+        catalogue, current = load_catalogue(settings.systems), load_policies_in_force(settings, AdminService(ledgers.front))
         policies = current.book
         packs = load_packs(settings.packs, catalogue, policies)
         embedder = MiniLM()

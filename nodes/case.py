@@ -19,8 +19,8 @@ from nodes.functions.stock import MissingCollection, RecordFunctions
 from nodes.letters import Letter
 from nodes.pack import Pack
 from rendering import words
-from systems.company import READ_TOOLS, Records, completed, standing
 from systems.conditions import Expression, Scope, Unknown
+from systems.records import Records
 
 #: A value from outside stands in a sentence with at most this many characters.
 LONGEST_SAID = 120
@@ -79,7 +79,7 @@ class Case:
     def __init__(self, pack: Pack, event: Event, facts: Sequence[Fact], values: Mapping[str, Mapping[str, Any]]) -> None:
         self.pack, self.event, self.facts = pack, event, facts
         self.as_of = iso(event.as_of)
-        self.records = Records()
+        self.records = Records(pack.record_schema)
         #: name of a read or of a named condition -> why there is no value
         self.missing: dict[str, str] = {}
         #: collection -> why it could not be read
@@ -228,11 +228,12 @@ class Case:
         return [
             name
             for name, read in self.pack.reads.items()
-            if name in reach or (read.tool in READ_TOOLS and READ_TOOLS[read.tool].collection in looked)
+            if name in reach or ((tool := self.pack.record_schema.tools.get(read.tool)) and tool.collection in looked)
         ]
 
     def _take_up(self, fact: Fact, known: dict[str, Any]) -> None:
-        tool = READ_TOOLS.get(fact.tool)
+        schema = self.pack.record_schema
+        tool = schema.tools.get(fact.tool)
         if fact.status == "failed":
             self.missing[fact.name] = fact.error or f"{fact.tool} could not be read"
             if tool and fact.args:
@@ -240,7 +241,8 @@ class Case:
             return
         value = fact.value
         if tool and value is not None:
-            rows = [standing(completed(tool.collection, one)) for one in ([value] if tool.one else value)]
+            kind = tool.collection
+            rows = [schema.standing(kind, schema.completed(kind, one)) for one in ([value] if tool.one else value)]
             value = rows[0] if tool.one else rows
             self._read_collections.add(tool.collection)
             self.records.add(tool.collection, rows)

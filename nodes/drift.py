@@ -17,7 +17,7 @@ from nodes.check import Judgement, judge
 from nodes.gather import read_facts
 from nodes.state import CaseContext
 from nodes.undo import half_done, to_take_back
-from systems.company import KEYS, PART_KEYS, READ_TOOLS
+from systems.records import RecordSchema
 
 #: of a fact that is another record altogether
 _WHOLE = ""
@@ -63,7 +63,9 @@ def drift(
     now = stored_facts(read_facts(context.pack(run.event), run.event, context.reader, context.clock))
     if [fact.name for fact in before] != [fact.name for fact in now]:
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
-    differences = tuple(one for old, new in zip(before, now, strict=True) for one in _differences(old, new))
+    differences = tuple(
+        one for old, new in zip(before, now, strict=True) for one in _differences(context.catalogue.record_schema, old, new)
+    )
     values = context.policies.period(run.event.as_of).values
     case = context.case(run, now)
     then = context.case(run, before) if differences else case
@@ -154,7 +156,7 @@ def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
     return [f"still so, of a record that has changed: {one}" for one in dict.fromkeys(about)]
 
 
-def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
+def _differences(schema: RecordSchema, old: Fact, new: Fact) -> Iterator[Difference]:
     if (old.status, old.value) == (new.status, new.value):
         return
     if old.status != new.status or type(old.value) is not type(new.value):
@@ -163,37 +165,37 @@ def _differences(old: Fact, new: Fact) -> Iterator[Difference]:
         before, after = (fact.error if fact.status == "failed" else fact.value for fact in (old, new))
         yield Difference(new.tool, asked, _WHOLE, before, after, unread)
     elif isinstance(new.value, list):
-        yield from _between_lists(new.tool, old.value, new.value)
+        yield from _between_lists(schema, new.tool, old.value, new.value)
     else:
-        yield from _between(new.tool, _key(new.tool, new.value), "", old.value, new.value)
+        yield from _between(schema, new.tool, _key(schema, new.tool, new.value), "", old.value, new.value)
 
 
-def _between_lists(tool: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
-    before, after = ({_key(tool, one): one for one in records} for records in (old, new))
+def _between_lists(schema: RecordSchema, tool: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    before, after = ({_key(schema, tool, one): one for one in records} for records in (old, new))
     if len(before) < len(old) or len(after) < len(new):  # records that nothing tells apart
         yield Difference(tool, "", _WHOLE, old, new)
         return
     for key in dict.fromkeys([*before, *after]):
         if key in before and key in after:
-            yield from _between(tool, key, "", before[key], after[key])
+            yield from _between(schema, tool, key, "", before[key], after[key])
         else:
             yield Difference(tool, key, _WHOLE, before.get(key), after.get(key))
     yield from _order(tool, "", "order", before, after)
 
 
-def _between(tool: str, record: str, path: str, old: Any, new: Any) -> Iterator[Difference]:
+def _between(schema: RecordSchema, tool: str, record: str, path: str, old: Any, new: Any) -> Iterator[Difference]:
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for field in dict.fromkeys([*old, *new]):
-            yield from _between(tool, record, f"{path}/{field}" if path else field, old.get(field), new.get(field))
+            yield from _between(schema, tool, record, f"{path}/{field}" if path else field, old.get(field), new.get(field))
         return
-    before, after = _parts(path, old), _parts(path, new)
+    before, after = _parts(schema, tool, path, old), _parts(schema, tool, path, new)
     if before is None or after is None:
         yield Difference(tool, record, path, old, new)
         return
     for key in dict.fromkeys([*before, *after]):
-        yield from _between(tool, record, f"{path}/{key}", before.get(key), after.get(key))
+        yield from _between(schema, tool, record, f"{path}/{key}", before.get(key), after.get(key))
     yield from _order(tool, record, path, before, after)
 
 
@@ -202,15 +204,16 @@ def _order(tool: str, record: str, path: str, before: Mapping[str, Any], after: 
         yield Difference(tool, record, path, list(before), list(after))
 
 
-def _parts(path: str, value: Any) -> dict[str, Any] | None:
+def _parts(schema: RecordSchema, tool: str, path: str, value: Any) -> dict[str, Any] | None:
     """The parts of a list in a record by their key; None for what is no such list, or where two share a key."""
-    by = PART_KEYS.get(path.rsplit("/", 1)[-1])
-    if by is None or not isinstance(value, list) or not all(isinstance(one, dict) and by in one for one in value):
+    by = schema.part_key(schema.tools[tool].collection, path.rsplit("/", 1)[-1]) if tool in schema.tools else ""
+    if not by or not isinstance(value, list) or not all(isinstance(one, dict) and by in one for one in value):
         return None
     parts = {str(one[by]): one for one in value}
     return parts if len(parts) == len(value) else None
 
 
-def _key(tool: str, record: Any) -> str:
-    keys = KEYS.get(READ_TOOLS[tool].collection, ()) if tool in READ_TOOLS else ()
-    return ", ".join(str(record.get(key)) for key in keys) if isinstance(record, Mapping) else ""
+def _key(schema: RecordSchema, tool: str, record: Any) -> str:
+    if tool not in schema.tools or not isinstance(record, Mapping):
+        return ""
+    return ", ".join(map(str, schema.key_of(schema.tools[tool].collection, record)))

@@ -29,7 +29,7 @@ from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
 from systems.calls import Call, Fence, Receipt, Writer, denial, says_done
-from systems.company import KEYS, PART_KEYS, READ_TOOLS, Record, added, found, is_like
+from systems.records import Record, RecordSchema
 
 #: How often a write is tried whose system could not be reached at all.
 WRITE_TRIES = 3
@@ -272,11 +272,12 @@ class Kept:
 def look(effect: Effect, context: MissionContext, patience: Sequence[float] = ()) -> Kept:
     """Read the records that a step was to change, and no others, and compare each field with what was promised."""
     before: dict[_Name, Record] = {}
+    schema = context.catalogue.record_schema
     for fact in context.ledger.history(effect.run_id).facts:
-        tool = READ_TOOLS.get(fact.tool)
+        tool = schema.tools.get(fact.tool)
         if tool is not None and fact.status == "ok" and fact.value is not None:
             records = [fact.value] if tool.one else fact.value
-            before |= {(tool.collection, _key(tool.collection, record)): record for record in records}
+            before |= {(tool.collection, _key(schema, tool.collection, record)): record for record in records}
     reads = [(change, *_read_of(change, before, effect, context)) for change in effect.expects or ()]
     unknown = [f"{change['system']} {change['record']} is in nothing that was read" for change, _, call in reads if call is None]
     if unknown:
@@ -298,8 +299,8 @@ def _read_of(
     Of the system's records with this key, it is the one in a collection that the action changes. It is read by its key where
     there is one, and by nothing that the step changes.
     """
-    action = context.catalogue.get(effect.action)
-    changed = [path.collection for path, _ in action.effect] if action else list(KEYS)
+    action, schema = context.catalogue.get(effect.action), context.catalogue.record_schema
+    changed = [path.collection for path, _ in action.effect] if action else list(schema.collections)
     same = ((collection, str(change["record"])) for collection in dict.fromkeys(changed))
     name = next((name for name in same if name in before and name[0].split(".")[0] == change["system"]), None)
     if name is None:
@@ -308,10 +309,10 @@ def _read_of(
     touched = {str(one["field"]).partition("/")[0] for one in effect.expects or ()}
     fitting = [
         (tool_name, tool)
-        for tool_name, tool in READ_TOOLS.items()
+        for tool_name, tool in schema.tools.items()
         if tool.collection == collection
         and all(record.get(by) is not None and by not in touched for by in tool.by.values())
-        and (not tool.one or set(tool.by.values()) == set(KEYS[collection]))
+        and (not tool.one or set(tool.by.values()) == set(schema.collections[collection].key))
     ]
     if not fitting:
         return name, None
@@ -322,7 +323,7 @@ def _read_of(
 def _compared(
     effect: Effect, reads: Sequence[tuple[_Change, _Name, Call]], before: Mapping[_Name, Record], context: MissionContext
 ) -> Kept:
-    kept, now = Kept(), dict[_Name, Record]()
+    kept, now, schema = Kept(), dict[_Name, Record](), context.catalogue.record_schema
     calls = {name: call for _, name, call in reads}
     try:
         results = context.reader.read_all(list(calls.values()))
@@ -333,7 +334,7 @@ def _compared(
             kept.unread.append(result.error or f"{result.call.tool} could not be read")
             continue
         records = result.value if isinstance(result.value, list) else [result.value] if result.value else []
-        now[name] = next((one for one in records if _key(name[0], one) == name[1]), {})
+        now[name] = next((one for one in records if _key(schema, name[0], one) == name[1]), {})
     for change, name, _ in reads:
         if name in now:
             kept.broken.extend(_broken(name, change, before[name], now[name], effect, context))
@@ -341,10 +342,10 @@ def _compared(
 
 
 def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: Effect, context: MissionContext) -> Iterator[str]:
-    label, promised = str(change["field"]), change["after"]
-    if label in PART_KEYS and isinstance(promised, Mapping):
-        new = added(before, now, label)
-        fitting = [one for one in new if is_like(one, label, promised)]
+    label, promised, schema = str(change["field"]), change["after"], context.catalogue.record_schema
+    if schema.part_key(name[0], label) and isinstance(promised, Mapping):
+        new = schema.added(name[0], before, now, label)
+        fitting = [one for one in new if schema.is_like(name[0], one, label, promised)]
         # steps of the same plan that were done may have added the same already
         plan = context.ledger.history(effect.run_id).effects_of(effect.proposal_id)
         done = [one for one in plan if one.step < effect.step and one.status == "done"]
@@ -353,13 +354,13 @@ def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: E
             shown = _short(new) if new else "nothing new"
             yield f"{' '.join(name)} {label}: promised {_short(promised)} to be added, found {shown}"
         return
-    value = found(now, label)
+    value = schema.found(name[0], now, label)
     if canonical(value) != canonical(promised):
         yield f"{' '.join(name)} {label}: promised {_short(promised)}, found {_short(value)}"
 
 
-def _key(collection: str, record: Mapping[str, Any]) -> str:
-    return "/".join(str(record.get(part)) for part in KEYS[collection])
+def _key(schema: RecordSchema, collection: str, record: Mapping[str, Any]) -> str:
+    return "/".join(map(str, schema.key_of(collection, record)))
 
 
 def _short(value: Any) -> str:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal, get_args
 
 import orjson
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from systems.conditions import Expression
+from systems.records import RecordSchema
 
 #: Names that every expression of a pack may use, besides reads, lets, clauses and what `each` and `choose` bind.
 GIVEN = frozenset({"trigger", "as_of", "subject", "queue", "args"})
@@ -329,6 +330,12 @@ class Pack(PackPart):
     #: what a language model is shown; without it, none is asked. It decides nothing and is no part of the digest
     model: ModelView | None = Field(default=None, exclude=True)
     parts: dict[str, "Pack"] = {}
+    _record_schema: RecordSchema = PrivateAttr(default_factory=RecordSchema)
+
+    @property
+    def record_schema(self) -> RecordSchema:
+        """What the systems hold that it reads, given when it is loaded."""
+        return self._record_schema
 
     def of(self, event: str) -> "Pack":
         """The part that handles an event; the pack itself where it has no parts."""

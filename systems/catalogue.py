@@ -17,8 +17,10 @@ from pydantic import BaseModel, Field, RootModel
 from errors import BadInput, SendBack
 from rendering import dollars, words
 from strict_yaml import read_yaml
-from systems.company import COLLECTIONS, RecordChange, RecordPath, Records
 from systems.conditions import Expression, Scope, Unknown, Value
+from systems.config import DEFAULT, load_config
+from systems.records import RecordChange, RecordPath, Records, RecordSchema
+from systems.values import VALUE_FUNCTIONS
 
 #: in place of an expression: the policy says what one costs
 FLAT = "flat"
@@ -28,7 +30,11 @@ _TRIED = ((range(3, 3_000, 7), 0), (range(3_000, 3, -7), -1))
 
 
 def uncounted(
-    args: Mapping[str, Any], binds: Mapping[str, RecordPath], changed: Sequence[RecordPath], money: Mapping[str, Value]
+    args: Mapping[str, Any],
+    binds: Mapping[str, RecordPath],
+    changed: Sequence[RecordPath],
+    money: Mapping[str, Value],
+    schema: RecordSchema,
 ) -> str | None:
     """Why the money of an entry is not all that it moves or costs, from its arguments, the records that it binds, what its
     effect sets (`changed`), and what it says that it moves or costs (empty for `none`); None where nothing speaks against it.
@@ -43,7 +49,7 @@ def uncounted(
     for path in () if money else changed:
         if (path.field or "").endswith("_cents"):
             return f"it changes {path.source}, an amount, and counts none"
-        if any(field.endswith("cost_cents") for field in COLLECTIONS[path.collection].optional):
+        if any(field.endswith("cost_cents") for field in schema.collections[path.collection].optional):
             return f"a record of {path.collection} says what it costs, and it counts none"
     return None
 
@@ -60,7 +66,7 @@ def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, Recor
         for name, path in binds.items():
             fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
             names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
-        found.append(_known(value, Scope(names)))
+        found.append(_known(value, Scope(names, VALUE_FUNCTIONS)))
     return all(type(one) is int and one <= 0 for one in found)
 
 
@@ -178,7 +184,7 @@ class Action:
         names = dict(args)
         for name, path in self.binds.items():
             names[name] = records.at(path, names)
-        return Scope(names)
+        return Scope(names, VALUE_FUNCTIONS)
 
     def unmet_need(self, seen: Scope) -> str | None:
         """Why it cannot be done on the records as they are, or None."""
@@ -232,29 +238,39 @@ class Catalogue(dict[str, Action]):
     """The actions by name; `digest` names this version of the catalogue."""
 
     digest: str
+    #: what the systems hold on which they act
+    record_schema: RecordSchema
 
     @classmethod
-    def load(cls, file: Path) -> "Catalogue":
-        """Read and compile a catalogue. Raises BadInput with file, line, action and remedy."""
-        read = read_yaml(file, "action catalogue")
-        entries = read.as_model(RootModel[dict[str, _ActionEntry]], "the head of actions.yaml").root
-        where = {name: f"{file}, line {read.line([name])}: action {name}" for name in entries}
-        catalogue = cls({name: _compile(name, entry, where[name]) for name, entry in entries.items()})
+    def load(cls, files: Sequence[Path], schema: RecordSchema) -> "Catalogue":
+        """Read and compile the files of a catalogue. Raises BadInput with file, line, action and remedy."""
+        catalogue, where, said = cls(), dict[str, str](), list[Any]()
+        catalogue.record_schema = schema
+        for file in files:
+            read = read_yaml(file, "action catalogue")
+            entries = read.as_model(RootModel[dict[str, _ActionEntry]], "the head of actions.yaml").root
+            for name, entry in entries.items():
+                here = f"{file}, line {read.line([name])}: action {name}"
+                if name in catalogue:
+                    raise BadInput(f"{here} stands in {where[name].partition(',')[0]} already; rename or remove one of them")
+                where[name], catalogue[name] = here, _compile(name, entry, schema, here)
+            said.append(read.data)
         for action in catalogue.values():
             if action.undo and action.undo[0] not in catalogue:
                 raise BadInput(f"{where[action.name]}: undo names the unknown action {action.undo[0]!r}")
         # of what it says: a comment, a blank line or other quotes are no other catalogue
-        catalogue.digest = hashlib.sha256(json.dumps(read.data).encode()).hexdigest()[:12]
+        catalogue.digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
         return catalogue
 
 
-def default_catalogue() -> Catalogue:
-    """The catalogue of the reference company."""
-    return Catalogue.load(Path(__file__).with_name("actions.yaml"))
+def load_catalogue(systems: Path = DEFAULT) -> Catalogue:
+    """The catalogue of the actions that a list of systems names. Raises BadInput with file, line and remedy."""
+    config = load_config(systems)
+    return Catalogue.load(config.actions, config.record_schema)
 
 
-def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
-    binds = {key: RecordPath.parse(path, where) for key, path in entry.binds.items()}
+def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, where: str) -> Action:
+    binds = {key: RecordPath.parse(path, schema, where) for key, path in entry.binds.items()}
     known = {*entry.args, *binds}
     if len(known) < len(entry.args) + len(binds) or _CHANGED in known:
         raise BadInput(f"{where}: args and binds share a name, or use {_CHANGED!r}, which effects use; rename it")
@@ -263,7 +279,9 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
         return {key: Value.compile(value, where) for key, value in values.items()}
 
     needs = [(Expression.compile(need.that, where), need.otherwise) for need in entry.needs]
-    effect = [(RecordPath.parse(path, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()]
+    effect = [
+        (RecordPath.parse(path, schema, where), Value.compile(value, where)) for path, value in (entry.effect or {}).items()
+    ]
     to, money = compiled(entry.to), {} if entry.money == "none" else compiled(entry.money)
     if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
@@ -272,11 +290,11 @@ def _compile(name: str, entry: _ActionEntry, where: str) -> Action:
     values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
     for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:
         if expression:
-            expression.require(known, (), where)
+            expression.require(known, VALUE_FUNCTIONS, where)
     for _, value in effect:
         if value.expression:
-            value.expression.require({*known, _CHANGED}, (), where)
-    if free := uncounted(entry.args, binds, [path for path, _ in effect], money):
+            value.expression.require({*known, _CHANGED}, VALUE_FUNCTIONS, where)
+    if free := uncounted(entry.args, binds, [path for path, _ in effect], money, schema):
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
         name, entry.system, entry.says, entry.args, binds, needs, effect,

@@ -18,7 +18,6 @@ from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
 from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, Reader, ReadResult, Receipt
-from systems.company import READ_TOOLS
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
 
@@ -138,7 +137,7 @@ class McpReads:
             value: Any = answer_of(result)
             if value.keys() in ({"record"}, {"records"}):
                 (value,) = value.values()
-            if (known := READ_TOOLS.get(call.tool)) and (wrong := known.refuses(value, call.args)):
+            if (known := self._config.record_schema.tools.get(call.tool)) and (wrong := known.refuses(value, call.args)):
                 raise Unusable(wrong)
             return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
         except (TryAgain, Refused) as error:

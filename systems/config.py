@@ -4,22 +4,32 @@
       oms:
         command: ["{python}", "-m", "systems.sandbox", "oms"]    # or  url: "http://127.0.0.1:8701/mcp"
         env: [DATABASE_URL]          # names of the environment variables that this system is given, and no others
-        reads: [get_order]           # its READ tools; every other tool is a WRITE
+        records: {orders: {key: order_id, read: get_order}}    # what it holds and the READ tools for it (systems/records.py)
+        reads: [list_events]         # its other READ tools; every tool that is named nowhere is a WRITE
+        at: data                     # where in an answer of it the record stands, unless its records say otherwise
+        absent_when: "has(answer.error) && answer.error == 'not found'"    # conditions on an `answer`: there is no such record
+        fails_when: has(answer.error)      # or it was refused, beside what MCP calls an error
+        always: {tenant: acme}       # arguments that every call gets, where its tool takes them
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
         feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools;
                                      # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
-{python} stands for the interpreter that runs now. Pins are the digests of the tools that a person has reviewed: a tool whose
-name, description or schema changed after that is not called before it is reviewed again. A description is never an instruction.
+    actions: ["{missions}/systems/actions.yaml"]    # what may be done there; a file of its own beside this one is its name
+    currency: USD                    # of the amounts that policies name
+
+{python} stands for the interpreter that runs now, {missions} for the folder of the project. Pins are the digests of the tools
+that a person has reviewed: a tool whose name, description or schema changed after that is not called before it is reviewed
+again. A description is never an instruction.
 """
 
 import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -29,7 +39,10 @@ from errors import BadInput, Refused
 from strict_json import strict_json
 from strict_yaml import read_yaml
 from systems.calls import Call
+from systems.conditions import Expression
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
+from systems.records import Collection, RecordSchema
+from systems.values import VALUE_FUNCTIONS
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
@@ -83,6 +96,7 @@ def write_pins(path: Path, pins: Pins) -> None:
 
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
+_CHECKOUT = Path(__file__).parents[1]
 #: the source ids of a feed's events begin with the name of its system and a colon
 _FEEDING = re.compile(r"[\w-]{1,50}")
 
@@ -129,7 +143,12 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
     env: Words = ()
+    records: Mapping[Annotated[str, Field(pattern=r"^\w+$")], Collection] = {}
     reads: frozenset[Word] = frozenset()
+    at: str = ""
+    absent_when: str = ""
+    fails_when: str = ""
+    always: Mapping[str, Any] = {}
     timeout_seconds: Seconds = 10.0
     start_seconds: Seconds = 30.0
     feed: FeedConfig | None = None
@@ -149,7 +168,17 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
             require_private(self.url)
         if self.feed and self.feed.tool not in self.reads:
             raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
+        for condition in filter(None, (self.absent_when, self.fails_when)):
+            try:
+                Expression.compile(condition, "it").require({"answer"}, VALUE_FUNCTIONS, "it")
+            except BadInput as error:
+                raise ValueError(str(error)) from error
         return self
+
+    @cached_property
+    def reading(self) -> frozenset[str]:
+        """All its READ tools."""
+        return self.reads.union(*({*one.read, *one.lists} for one in self.records.values()))
 
     @property
     def is_sandbox(self) -> bool:
@@ -158,6 +187,8 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
 
 
 class _SystemsFile(BaseModel, extra="forbid"):
+    actions: Words = ()
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     systems: dict[Annotated[str, AfterValidator(_without_dot)], SystemConfig] = Field(min_length=1)
 
     @field_validator("systems")
@@ -168,8 +199,15 @@ class _SystemsFile(BaseModel, extra="forbid"):
                 raise ValueError(f"system {name} says its name again; take that out")
             if system.feed and not _FEEDING.fullmatch(name):
                 raise ValueError(f"system {name} has a feed, and a name that is not of letters, digits, - and _; rename it")
+            if system.records and not name.isidentifier():
+                raise ValueError(f"system {name} has records, and a name that is not of letters, digits and _; rename it")
+        parts = [one.takes_the_part_of for system in systems.values() for one in system.records.values() if one.takes_the_part_of]
+        if twice := next((part for part in parts if parts.count(part) > 1), None):
+            raise ValueError(f"`as: {twice}` is said of two kinds of records; take one out")
         return {
-            name: one.model_copy(update={"name": name, "feed": one.feed and one.feed.model_copy(update={"system": name})})
+            name: one.model_copy(
+                update={"name": name, "reads": one.reading, "feed": one.feed and one.feed.model_copy(update={"system": name})}
+            )
             for name, one in systems.items()
         }
 
@@ -181,6 +219,17 @@ class SystemsConfig:
     source: str
     systems: Mapping[str, SystemConfig]
     pins: Pins
+    #: files of the action catalogue
+    actions: Sequence[Path] = ()
+    #: of the amounts that policies name
+    currency: str = "USD"
+
+    @cached_property
+    def record_schema(self) -> RecordSchema:
+        """What all systems hold."""
+        return RecordSchema(
+            {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()}
+        )
 
     @property
     def feeds(self) -> list[FeedConfig]:
@@ -197,7 +246,8 @@ class SystemsConfig:
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
     """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""
     read = read_yaml(path, "list of systems").as_model(_SystemsFile, "systems/config.py")
-    return SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")))
+    actions = [path.parent / name.replace("{missions}", str(_CHECKOUT)) for name in read.actions]
+    return SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency)
 
 
 # What a tool may be used for: READ only if the configuration says so and the tool itself does not say otherwise

@@ -14,15 +14,15 @@ from typing import Any
 from errors import BadInput, Refused, SendBack
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.catalogue import Action, Catalogue
-from systems.company import KEYS, READ_TOOLS, SYSTEMS, ReadTool, Record, Records, completed, key_of
 from systems.conditions import Unknown
+from systems.records import ReadTool, Record, Records, RecordSchema
 
 
 class _SimulatedWrites(ABC):
     """A Writer that does each write once per idempotency key, by its effect in the catalogue, and sends nothing."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self._catalogue, self._schema = catalogue, catalogue.record_schema
         self._receipts: dict[str, tuple[Call, Receipt]] = {}
         #: what was done, in order, with its arguments
         self._done: list[tuple[Action, Mapping[str, Any]]] = []
@@ -65,22 +65,22 @@ class RecordedSystems(_SimulatedWrites):
 
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         super().__init__(catalogue)
-        self._collections = dict(_collections(systems))
-        self._down = {name for name in SYSTEMS if systems.get(name) is None}
+        self._collections = dict(_collections(systems, self._schema))
+        self._down = {name for name in self._schema.systems if systems.get(name) is None}
         self._clock = clock
         self._changed: Records | None = None
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answer from the record, in the order of the calls. Raises Refused for a tool that is not a known READ."""
         for call in calls:
-            if call.tool not in READ_TOOLS:
+            if call.tool not in self._schema.tools:
                 raise Refused(f"{call.tool} is not a READ tool of the recorded systems")
         return [self._read(call) for call in calls]
 
     def _read(self, call: Call) -> ReadResult:
         if call.system in self._down:
             return ReadResult(call, "failed", None, self._clock(), f"{call.system} could not be reached")
-        tool = READ_TOOLS[call.tool]
+        tool = self._schema.tools[call.tool]
         if tool.by.keys() != call.args.keys():
             return ReadResult(call, "failed", None, self._clock(), f"{call.tool} takes {', '.join(tool.by)}")
         rows = self._changed.all(tool.collection) if self._changed else self._collections.get(tool.collection, ())
@@ -91,28 +91,28 @@ class RecordedSystems(_SimulatedWrites):
 
     def _world(self) -> Records:
         if self._changed is None:
-            self._changed = Records()
+            self._changed = Records(self._schema)
             for collection, records in self._collections.items():
                 self._changed.add(collection, records)
         return self._changed
 
 
-def _collections(systems: Mapping[str, Any]) -> list[tuple[str, list[Record]]]:
+def _collections(systems: Mapping[str, Any], schema: RecordSchema) -> list[tuple[str, list[Record]]]:
     if not isinstance(systems, dict):
         raise BadInput("systems must be an object of systems")
     found = []
     for system, collections in systems.items():
-        if system not in SYSTEMS:
-            raise BadInput(f"systems.{system} is unknown; known are {', '.join(SYSTEMS)}")
+        if system not in schema.systems:
+            raise BadInput(f"systems.{system} is unknown; known are {', '.join(schema.systems)}")
         if not isinstance(collections, dict | None):
             raise BadInput(f"systems.{system} must be an object of collections, or null for a system that is down")
         for name, records in (collections or {}).items():
             collection = f"{system}.{name}"
-            if collection not in KEYS:
+            if collection not in schema.collections:
                 continue  # no tool reads it: it means nothing
             if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
                 raise BadInput(f"systems.{collection} must be a list of records")
-            for missing in (field for record in records for field in KEYS[collection] if field not in record):
+            for missing in (field for record in records for field in schema.collections[collection].key if field not in record):
                 raise BadInput(f"a record of systems.{collection} has no {missing}")
             found.append((collection, records))
     return found
@@ -129,23 +129,23 @@ class SimulatedSystems(_SimulatedWrites):
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """See Reader: what the systems say, with what was simulated on top of it."""
-        results = [(result, _tool_of(result)) for result in self._reads.read_all(calls)]
+        results = [(result, self._tool_of(result)) for result in self._reads.read_all(calls)]
         for result, tool in results:
             if tool is not None:
                 rows = self._read.setdefault(tool.collection, {})
                 for key in [key for key, record in rows.items() if tool.selects(record, result.call.args)]:
                     del rows[key]
                 for record in _records(result, tool):
-                    rows[key_of(tool.collection, record)] = completed(tool.collection, record)
+                    rows[self._schema.key_of(tool.collection, record)] = self._schema.completed(tool.collection, record)
         world = self._world() if self._done else None
-        return [result if tool is None or world is None else _on_top(result, tool, world) for result, tool in results]
+        return [result if tool is None or world is None else self._on_top(result, tool, world) for result, tool in results]
 
     def _world(self) -> Records:
         """What was read last, with everything that was simulated done to it once more.
 
         What the systems have changed meanwhile so that it cannot be done any more, as where it was done for real, stays theirs.
         """
-        world = Records()
+        world = Records(self._schema)
         for collection, rows in self._read.items():
             world.add(collection, rows.values())
         for action, args in self._done:
@@ -155,31 +155,32 @@ class SimulatedSystems(_SimulatedWrites):
                     action.apply(world, seen)
         return world
 
+    def _tool_of(self, result: ReadResult) -> ReadTool | None:
+        """The tool whose answer this is; None where it failed, or nobody knows what it answers."""
+        tool = self._schema.tools.get(result.call.tool)
+        return None if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys() else tool
 
-def _tool_of(result: ReadResult) -> ReadTool | None:
-    """The tool whose answer this is; None where it failed, or nobody knows what it answers."""
-    tool = READ_TOOLS.get(result.call.tool)
-    return None if tool is None or result.status == "failed" or tool.by.keys() != result.call.args.keys() else tool
+    def _on_top(self, result: ReadResult, tool: ReadTool, world: Records) -> ReadResult:
+        """The result with what was simulated."""
+        args, now = (
+            result.call.args,
+            {self._schema.key_of(tool.collection, record): record for record in world.all(tool.collection)},
+        )
+        # of those that share a key, the last is the one that is written to
+        last = {self._schema.key_of(tool.collection, record): record for record in _records(result, tool)}
+        found = []
+        # in the order in which the system answered; what fits by now comes after
+        for record in _records(result, tool):
+            key = self._schema.key_of(tool.collection, record)
+            if last[key] is not record:
+                found.append(record)
+            elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # returned though it never fitted
+                found.append(now.get(key, record))
+        found += [record for key, record in now.items() if key not in last and tool.selects(record, args)]
+        if not tool.one:
+            return replace(result, value=found)
+        return replace(result, status="ok" if found else "absent", value=found[0] if found else None)
 
 
 def _records(result: ReadResult, tool: ReadTool) -> list[Record]:
     return [] if result.status != "ok" else [result.value] if tool.one else list(result.value)
-
-
-def _on_top(result: ReadResult, tool: ReadTool, world: Records) -> ReadResult:
-    """The result with what was simulated."""
-    args, now = result.call.args, {key_of(tool.collection, record): record for record in world.all(tool.collection)}
-    # of those that share a key, the last is the one that is written to
-    last = {key_of(tool.collection, record): record for record in _records(result, tool)}
-    found = []
-    # in the order in which the system answered; what fits by now comes after
-    for record in _records(result, tool):
-        key = key_of(tool.collection, record)
-        if last[key] is not record:
-            found.append(record)
-        elif tool.selects(now.get(key, record), args) or not tool.selects(record, args):  # returned though it never fitted
-            found.append(now.get(key, record))
-    found += [record for key, record in now.items() if key not in last and tool.selects(record, args)]
-    if not tool.one:
-        return replace(result, value=found)
-    return replace(result, status="ok" if found else "absent", value=found[0] if found else None)

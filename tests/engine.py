@@ -30,7 +30,7 @@ from nodes.planner import Planner
 from nodes.state import MissionContext, Task
 from nodes.understanding import Listening, Phrasebook
 from settings import CHECKOUT
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.recorded import RecordedSystems
 
 CASES = CHECKOUT / "evals" / "cases" / "order_exception.jsonl"
@@ -66,7 +66,7 @@ def recorded_cases(mission: str) -> list[Raw]:
 @cache
 def laboratory() -> EvalEnvironment:
     """Packs, catalogue and policies as shipped, the knowledge index in memory; once a process."""
-    catalogue, policies = default_catalogue(), PolicyBook.load(CHECKOUT / "knowledge_index" / "policies")
+    catalogue, policies = load_catalogue(), PolicyBook.load(CHECKOUT / "knowledge_index" / "policies")
     embedder = MiniLM()
     index = KnowledgeIndex.in_memory(policies, embedder)
     phrasebook = Phrasebook(CHECKOUT / "knowledge_index" / "phrasings", embedder, LEARNED)

@@ -34,7 +34,7 @@ from nodes.diagnose import NEIGHBOURS
 from nodes.pack import Pack
 from nodes.understanding import Phrasebook
 from settings import CHECKOUT, Settings
-from systems.catalogue import Catalogue, default_catalogue
+from systems.catalogue import Catalogue, load_catalogue
 from systems.recorded import RecordedSystems
 
 
@@ -48,7 +48,7 @@ class EvalEnvironment(MissionResources):
         `answers` are those of another environment of the same policies and packs: what it has searched is not searched again.
         The planner makes the proposals and no model is asked, unless `reasoning` is given.
         """
-        catalogue, policies = default_catalogue(), PolicyBook.load(*chosen.policy_folders)
+        catalogue, policies = load_catalogue(chosen.systems), PolicyBook.load(*chosen.policy_folders)
         packs = load_packs(chosen.packs, catalogue, policies)
         embedder = MiniLM()
         try:

@@ -20,7 +20,6 @@ from evals.recorded.cases import RecordedException, bounded_lines, parse_line, r
 from evals.recorded.labels import faults_of_form
 from ledger.records import ROLES
 from systems.catalogue import ADDRESS_FIELDS, Action
-from systems.company import KEYS, READ_TOOLS, SYSTEMS
 
 #: an "error" cannot be met by any answer; "cannot fail" is met by every one; a "warning" tests less than it seems;
 #: a "note" is of many cases, and reported for the first
@@ -93,7 +92,7 @@ def order_is_possible(case: RecordedException, expected: Expected, evaluation: E
 
 def records_are_there(case: RecordedException, expected: Expected, evaluation: Evaluation) -> Iterator[Remark]:
     """The systems have the records that the actions work on."""
-    world = case.records()
+    world = case.records(evaluation.environment.catalogue.record_schema)
     for planned in expected["actions"]:
         action = evaluation.environment.catalogue.get(planned["name"])
         path = next(iter(action.binds.values()), None) if action else None
@@ -110,13 +109,14 @@ def records_are_there(case: RecordedException, expected: Expected, evaluation: E
 def systems_are_read(case: RecordedException, expected: Expected, evaluation: Evaluation) -> Iterator[Remark]:
     """What the systems say is read by the mission."""
     pack = evaluation.environment.packs[case.event.mission].of(case.event.name)
-    read = {READ_TOOLS[one.tool].collection for one in pack.reads.values() if one.tool in READ_TOOLS}
+    schema = pack.record_schema
+    read = {schema.tools[one.tool].collection for one in pack.reads.values() if one.tool in schema.tools}
     for system, collections in case.systems.items():
-        if system not in SYSTEMS:
-            yield "error", f"systems.{system} is unknown; choose one of {', '.join(SYSTEMS)}"
+        if system not in schema.systems:
+            yield "error", f"systems.{system} is unknown; choose one of {', '.join(schema.systems)}"
             continue
         for name in collections or {}:
-            if f"{system}.{name}" not in KEYS:
+            if f"{system}.{name}" not in schema.collections:
                 yield "warning", f"no tool reads systems.{system}.{name}; remove it, or fix its name"
         if collections and not any(f"{system}.{name}" in read for name in collections):
             yield "note", f"at {case.event.name} nothing that systems.{system} has is ever read; you can remove it"
@@ -124,7 +124,7 @@ def systems_are_read(case: RecordedException, expected: Expected, evaluation: Ev
 
 def systems_matter(case: RecordedException, expected: Expected, evaluation: Evaluation) -> Iterator[Remark]:
     """Without the systems the answer would be another one."""
-    if any(case.systems.get(system) is not None for system in SYSTEMS):
+    if any(collections is not None for collections in case.systems.values()):
         bare = RecordedException(case.case_id, case.event, {}, expected, case.raw)
         figures = judge(expected, evaluation.run(bare), evaluation.environment.catalogue)
         if figures["exact"] and figures["cite_recall"] == 1.0 and figures["approval"]:

@@ -17,7 +17,7 @@ from ledger.records import Event
 from nodes.pack import Pack
 from settings import CHECKOUT
 from strict_json import strict_json
-from systems.company import KEYS, Records
+from systems.records import Records, RecordSchema
 
 MAX_LINE_BYTES = 4_000_000
 
@@ -33,12 +33,12 @@ class RecordedException:
     #: the whole line
     raw: Mapping[str, Any]
 
-    def records(self) -> Records:
+    def records(self, schema: RecordSchema) -> Records:
         """A world that holds what the systems hold; not to be changed, but in a copy."""
-        world = Records()
+        world = Records(schema)
         for system, collections in self.systems.items():
             for name, rows in (collections or {}).items():
-                if f"{system}.{name}" in KEYS:
+                if f"{system}.{name}" in schema.collections:
                     world.add(f"{system}.{name}", rows)
         return world
 

@@ -20,8 +20,8 @@ from nodes.case import iso
 from nodes.pack import UNDERSTAND
 from systems.calls import Call
 from systems.catalogue import Catalogue
-from systems.company import READ_TOOLS, SYSTEMS
 from systems.recorded import RecordedSystems
+from systems.records import RecordSchema
 
 #: a record and how many equal ones stand before it in the same answer
 Place = tuple[bytes, int]
@@ -78,8 +78,9 @@ def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, A
     A system that could not be read is null, and so is one of which nothing was asked: what it would have said is not known.
     Raises BadInput where that cannot be: two reads contradict each other, or a system answered some and failed at others.
     """
-    asked = [fact for fact in facts if fact.tool != UNDERSTAND and _was_asked(fact)]
-    systems: dict[str, Any] = dict.fromkeys(SYSTEMS)
+    schema = catalogue.record_schema
+    asked = [fact for fact in facts if fact.tool != UNDERSTAND and _was_asked(schema, fact)]
+    systems: dict[str, Any] = dict.fromkeys(schema.systems)
     for system in dict.fromkeys(fact.tool.split(".")[0] for fact in asked):
         mine = [fact for fact in asked if fact.tool.startswith(f"{system}.")]
         failed = [fact.tool for fact in mine if fact.status == "failed"]
@@ -89,27 +90,27 @@ def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, A
                 "or none; record a run that read it whole"
             )
         if not failed:
-            systems[system] = _collections(mine)
+            systems[system] = _collections(schema, mine)
     _require_same(asked, systems, catalogue)
     return systems
 
 
-def _was_asked(fact: Fact) -> bool:
+def _was_asked(schema: RecordSchema, fact: Fact) -> bool:
     """Whether a system was called: not where an argument was not known, or there was nothing to ask for."""
-    tool = READ_TOOLS.get(fact.tool)
+    tool = schema.tools.get(fact.tool)
     if tool is None:
         raise BadInput(f"{fact.tool} is not a READ tool of the recorded systems, so its answer cannot be recorded")
     return tool.by.keys() == fact.args.keys() and not any(value is None or value == [] for value in fact.args.values())
 
 
-def _collections(facts: Sequence[Fact]) -> dict[str, list[Any]]:
+def _collections(schema: RecordSchema, facts: Sequence[Fact]) -> dict[str, list[Any]]:
     asked: dict[str, list[Fact]] = {}
     for fact in facts:
-        asked.setdefault(READ_TOOLS[fact.tool].collection, []).append(fact)
-    return {collection.split(".")[1]: _merged(mine) for collection, mine in asked.items()}
+        asked.setdefault(schema.tools[fact.tool].collection, []).append(fact)
+    return {collection.split(".")[1]: _merged(schema, mine) for collection, mine in asked.items()}
 
 
-def _merged(facts: Sequence[Fact]) -> list[Any]:
+def _merged(schema: RecordSchema, facts: Sequence[Fact]) -> list[Any]:
     """Every record of a collection once, in an order that is that of each answer.
 
     A read of one record gives the last that fits: others that it would have given too come before.
@@ -117,7 +118,7 @@ def _merged(facts: Sequence[Fact]) -> list[Any]:
     records: dict[Place, Any] = {}
     before: dict[Place, set[Place]] = {}
     for fact in facts:
-        one = READ_TOOLS[fact.tool].one
+        one = schema.tools[fact.tool].one
         answer = ([] if fact.value is None else [fact.value]) if one else fact.value
         if not isinstance(answer, list):
             raise BadInput(f"{fact.tool} did not answer with a list, as every recorded system does: this cannot be recorded")
@@ -126,7 +127,7 @@ def _merged(facts: Sequence[Fact]) -> list[Any]:
         for number, place in enumerate(places):
             before.setdefault(place, set()).update(places[number - 1 : number] if number else ())
     for fact in facts:
-        tool = READ_TOOLS[fact.tool]
+        tool = schema.tools[fact.tool]
         if tool.one and fact.value is not None:
             content = canonical(fact.value)
             last = max(place for place in records if place[0] == content)

@@ -23,7 +23,8 @@ from ledger.authorization import steps_left_out
 from ledger.base import Ledger
 from ledger.records import Decision, Proposal
 from rendering import Displayable, Part, Table, clock, dollars, frame, share, table
-from systems.catalogue import Catalogue, default_catalogue
+from settings import settings
+from systems.catalogue import Catalogue, load_catalogue
 
 #: what became of the live run's proposal: it ran without a person; a person approved it as it was, approved another plan
 #: in its place, rejected it, escalated it; or nobody has decided yet
@@ -297,7 +298,7 @@ class ShadowReport(Displayable):
 
 def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     """Compare what a shadow did with what the live ledger says by now. Raises BadInput where there is no such shadow."""
-    kept, catalogue = file.read(), default_catalogue()
+    kept, catalogue = file.read(), load_catalogue(settings().systems)
     rows = [row for run in kept.runs if (row := beside_live(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
 

@@ -26,7 +26,7 @@ from nodes.pack import UNDERSTAND
 from nodes.planner import Planner
 from settings import Settings, settings
 from systems.calls import Call, Reader
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.client import McpReads
 from systems.config import load_config, require_configured_read
 
@@ -61,7 +61,8 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
     Raises BadInput for what does not load, and where there is no live ledger; Refused for packs that read with what is no
     READ tool.
     """
-    chosen, at, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
+    chosen, at = chosen or settings(), as_of or utc_now()
+    catalogue = load_catalogue(chosen.systems)
     present = Candidate.present(chosen, catalogue, at)
     candidate = present.with_change(change, chosen, catalogue, at)
     config = load_config(chosen.systems)

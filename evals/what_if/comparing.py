@@ -29,7 +29,7 @@ from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
 from nodes.pack import Pack
 from settings import Settings, settings
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 
 #: One replay at a time: it takes a whole core.
 _replaying = Lock()
@@ -99,7 +99,8 @@ def _replayed(
 ) -> tuple[Candidate, list[WhatIf]]:
     """What there is, and what each change would do; nothing is replayed before all of them load."""
     begun = time.perf_counter()
-    chosen, as_of, catalogue = chosen or settings(), as_of or utc_now(), default_catalogue()
+    chosen, as_of = chosen or settings(), as_of or utc_now()
+    catalogue = load_catalogue(chosen.systems)
     present = Candidate.present(chosen, catalogue, as_of)
     recordings = Recordings.read(cases or recorded_files(), present.packs)
     candidates = [present.with_change(change, chosen, catalogue, as_of) for change in changes]

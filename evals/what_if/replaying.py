@@ -130,7 +130,7 @@ def _money(case: RecordedException, actions: Sequence[Mapping[str, Any]], shared
     """What a plan moves and costs, by kind: worked out on the recorded systems, action by action, as the check does."""
     rule = shared.packs[case.event.mission].of(case.event.name).approval
     flat = flat_costs(rule, shared.policies.period(case.event.as_of).values)
-    world, money = case.records().copy(), Counter[str]()
+    world, money = case.records(shared.catalogue.record_schema).copy(), Counter[str]()
     for planned in actions:
         action = shared.catalogue[planned["name"]]
         seen = action.seen(world, planned["args"])

@@ -10,12 +10,13 @@ from typing import Any
 from nodes.functions import plain
 from nodes.functions.mentions import order_numbers, without_order_numbers
 from nodes.functions.stock import RecordFunctions, promised_latest_first
+from systems.values import VALUE_FUNCTIONS
 
-PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+PLAIN_FUNCTIONS: Mapping[str, Callable[..., Any]] = dict(VALUE_FUNCTIONS) | {
     function.__name__: function
     for function in (
         plain.billed_beyond_receipt, plain.charged_cents, plain.days_between, plain.duplicates, plain.earliest, plain.fallen_by,
-        plain.is_later, plain.latest, plain.left_cents, plain.lines_cents, plain.money, plain.newest_charge, plain.payment_of,
+        plain.is_later, plain.latest, plain.left_cents, plain.lines_cents, plain.newest_charge, plain.payment_of,
         plain.priced_otherwise, plain.refundable, plain.repeated_invoices, plain.separate_purchases, plain.skus_of,
         plain.substitute_skus, order_numbers, without_order_numbers, promised_latest_first,
     )

@@ -174,11 +174,6 @@ def priced_otherwise(invoice: Record, purchase_order: Record) -> list[dict[str, 
     return [line for line in lines if line["apart_cents"] > 0]
 
 
-def money(cents: int, currency: str | None) -> str:
-    """An amount as it stands on an invoice: `1,234.50 EUR`."""
-    return f"{cents / 100:,.2f} {currency or '(currency not known)'}"
-
-
 def _bare(number: str | None) -> str:
     return "".join(character for character in (number or "").casefold() if character.isalnum())
 

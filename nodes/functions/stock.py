@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from nodes.functions.plain import days_between, moment
-from systems.company import Records
+from systems.records import Records
 
 Record = Mapping[str, Any]
 #: stands for no moment where only the order matters

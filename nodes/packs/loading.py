@@ -18,7 +18,6 @@ from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, Pa
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.catalogue import ADDRESS_FIELDS, Catalogue
-from systems.company import READ_TOOLS
 from systems.conditions import Expression
 
 #: they identify or locate a person
@@ -54,7 +53,11 @@ class Compiler:
             "clause": ("cites", ", which no policy has", self.clauses),
             "finding": ("keeps the unknown finding", "", {*pack.all_findings, *(one.id for one in pack.conclusions)}),
             "procedure": ("uses the unknown procedure", "", pack.procedures),
-            "tool": ("uses the unknown read tool", "; the records of a new system stand in systems/company.yaml", self.tools),
+            "tool": (
+                "uses the unknown read tool",
+                "; it stands under `records` or `reads` of its system in systems.yaml",
+                self.tools,
+            ),
             "verdict": ("ends in the unknown verdict", "", pack.verdicts),
         }
 
@@ -138,7 +141,8 @@ class Compiler:
         """What the fields of a piece must be to one another."""
         match piece:
             case Read() | ExtraRead():
-                takes = READ_TOOLS[piece.tool].by if piece.tool in READ_TOOLS else piece.args
+                tools = self.catalogue.record_schema.tools
+                takes = tools[piece.tool].by if piece.tool in tools else piece.args
                 if piece.args.keys() != takes.keys():
                     self._fail(f"{where}: {piece.tool} takes {_listed(takes)}, not {_listed(piece.args)}")
                 if isinstance(piece, ExtraRead):
@@ -258,6 +262,8 @@ def load_pack(file: Path, *, catalogue: Catalogue, tools: Collection[str], claus
         handled_by = [name for name, part in pack.parts.items() if event in part.trigger.events]
         if len(handled_by) > 1:
             raise BadInput(f"{file}: {event} is an event of the parts {' and '.join(handled_by)}; leave it to one of them")
+    for one in pack.and_parts:
+        one._record_schema = catalogue.record_schema
     inside: dict[tuple[str, ...], Pack] = {("parts", name): part for name, part in pack.parts.items()} or {(): pack}
     for place, part in inside.items():
         Compiler(part, place, written, catalogue, tools, clauses).run()

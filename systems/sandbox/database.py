@@ -1,6 +1,6 @@
 """The database of the sandbox company: schema `sandbox`, a table for each collection and list inside records, and their rows.
 
-Columns are the fields of `systems/company.yaml` in their order. Three kinds of columns are not:
+Columns are the fields of `company.yaml` in their order. Three kinds of columns are not:
 
 - `inner` columns are the company's own bookkeeping: never read back, never shown in a receipt
 - `mark` columns are false until a write sets them, and appear in a record only when they are true
@@ -28,7 +28,7 @@ from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from errors import BadInput
-from systems.company import COLLECTIONS, Collection, Kind, RecordPart
+from systems.sandbox.company import DECLARED, RECORD_TABLES, Kind, PartTable, RecordTable
 
 Row = dict[str, Any]
 SCHEMA = "sandbox"
@@ -56,7 +56,7 @@ def _fields(kinds: Mapping[str, Kind], **info: str) -> Iterator[SchemaItem]:
             yield sa.CheckConstraint(f"{name} in ({', '.join(map(repr, kind))})", name=f"{name}_known")
 
 
-def _common(table: str, one: Collection | RecordPart) -> Iterator[SchemaItem]:
+def _common(table: str, one: RecordTable | PartTable) -> Iterator[SchemaItem]:
     flag: dict[str, Any] = {"nullable": False, "server_default": "false"}
     yield from (sa.Column(name, sa.Boolean, info={"kind": "mark"}, **flag) for name in one.marks)
     for name, kind in one.kept.items():
@@ -71,14 +71,14 @@ def _common(table: str, one: Collection | RecordPart) -> Iterator[SchemaItem]:
     yield _inner("unsaid", sa.ARRAY(sa.Text))
 
 
-def _tables(collection: str, one: Collection) -> tuple[sa.Table, Mapping[str, sa.Table]]:
+def _tables(collection: str, one: RecordTable) -> tuple[sa.Table, Mapping[str, sa.Table]]:
     """The table of a collection, whose `seq` keeps the order in which records came, and those of the lists inside them.
 
     `position` (from 0) identifies the elements of a list that have no key, `row` records of which several share one.
     """
     name, info = collection.replace(".", "_"), {"collection": collection}
     records = sa.Table(
-        name, METADATA, *([_key(field) for field in one.key if field not in one.fields]
+        name, METADATA, *([_key(field) for field in DECLARED.collections[collection].key if field not in one.fields]
                           or [_inner("row", sa.BigInteger, sa.Identity(), primary_key=True)]), *_fields(one.fields),
         *(sa.Column(part, _TYPES["nested"]) for part, inside in one.parts.items() if not inside.fields),
         *_fields(one.written, kind="extra"), *_common(name, one), _inner("seq", sa.BigInteger, sa.Identity()),
@@ -87,19 +87,20 @@ def _tables(collection: str, one: Collection) -> tuple[sa.Table, Mapping[str, sa
     keys = [column.name for column in records.primary_key]
     parts = {}
     for part, inside in one.parts.items():
+        key = DECLARED.part_key(collection, part)
         if inside.fields:
             parts[part] = sa.Table(
-                f"{name}_{part}", METADATA, *(_inner(key, sa.Text, primary_key=not inside.unique) for key in keys),
-                *([_key(inside.key)] if inside.key else []), *_fields(inside.fields), *_common(f"{name}_{part}", inside),
-                _inner("position", sa.BigInteger, primary_key=inside.key is None, autoincrement=False, nullable=False),
-                sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{name}.{key}" for key in keys]),
+                f"{name}_{part}", METADATA, *(_inner(one, sa.Text, primary_key=not inside.unique) for one in keys),
+                *([_key(key)] if key else []), *_fields(inside.fields), *_common(f"{name}_{part}", inside),
+                _inner("position", sa.BigInteger, primary_key=not key, autoincrement=False, nullable=False),
+                sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{name}.{one}" for one in keys]),
                 info={**info, "noun": inside.noun, "part": part, "parent_key": keys, "writes": inside.writes},
             )  # fmt: skip
     return records, parts
 
 
 #: every collection with the tables of the lists inside its records
-TABLES = {name: _tables(name, one) for name, one in COLLECTIONS.items()}
+TABLES = {name: _tables(name, one) for name, one in RECORD_TABLES.items()}
 ORDERS, ORDER_LINES = TABLES["oms.orders"][0], TABLES["oms.orders"][1]["lines"]
 PAYMENTS, AUTHORIZATIONS, CHARGES = TABLES["payments.payments"][0], *TABLES["payments.payments"][1].values()
 STOCK, LOCATIONS, INBOUND = (TABLES[f"wms.{name}"][0] for name in ("stock", "locations", "inbound"))

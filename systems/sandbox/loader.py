@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from errors import BadInput
-from systems.company import COLLECTIONS
 from systems.sandbox import database as db
+from systems.sandbox.company import RECORD_TABLES
 from systems.sandbox.database import Row, clean, create_schema, digest, engine_of, is_moment, rows_of
 
 Records = dict[str, list[Mapping[str, Any]]]
@@ -109,7 +109,7 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
             )
         for name, found in collections.items() if isinstance(collections, Mapping) else ():
             collection = f"{system}.{name}"
-            if collection not in COLLECTIONS or not found:
+            if collection not in RECORD_TABLES or not found:
                 continue
             if not isinstance(found, list) or not all(isinstance(record, Mapping) for record in found):
                 raise BadInput(f"Case {case_id}: {collection} is not a list of records; correct the case.")
@@ -177,7 +177,7 @@ def _claims(records: Mapping[str, list[Mapping[str, Any]]]) -> dict[tuple[str, s
     """(kind, id) -> digest of all that the records say about it."""
     statements: dict[tuple[str, str], list[str]] = defaultdict(list)
     for collection, found in records.items():
-        one = COLLECTIONS[collection]
+        one = RECORD_TABLES[collection]
         for record in found:
             inside = [(element, part.about) for name, part in one.parts.items() for element in record.get(name) or ()]
             named = {

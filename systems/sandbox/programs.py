@@ -1,6 +1,6 @@
 """What the sandbox company does: its write tools that are programs.
 
-Those that change records of one collection alone stand in `systems/company.yaml`. Money is in integer US cents.
+Those that change records of one collection alone stand in `company.yaml`. Money is in integer US cents.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from errors import BadInput
-from systems.company import SYSTEMS
+from systems.sandbox.company import DECLARED
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -46,8 +46,8 @@ def serve(system: str, database_url: str, port: int | None = None) -> None:
 
 def build(system: str, database_url: str) -> "MCPServer":
     """The server with its tools; the database is reached at the first call. Raises BadInput for an unknown system."""
-    if system not in SYSTEMS:
-        raise BadInput(f"There is no system {system} in the sandbox company; it has {', '.join(SYSTEMS)}.")
+    if system not in DECLARED.systems:
+        raise BadInput(f"There is no system {system} in the sandbox company; it has {', '.join(DECLARED.systems)}.")
     # Here and not above: six of these start side by side, and a wrong name should not wait for the imports.
     from mcp.server.mcpserver import MCPServer
 

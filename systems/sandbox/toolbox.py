@@ -15,10 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from typing_extensions import TypedDict
 
 from errors import BadInput, Refused, TryAgain
-from systems.company import COLLECTIONS, READ_TOOLS, ReadTool, WriteTool
 from systems.conditions import Expression, Scope, Unknown, Value
+from systems.records import ReadTool
 from systems.sandbox import database as db
 from systems.sandbox import programs
+from systems.sandbox.company import DECLARED, RECORD_TABLES, WriteTool
 from systems.sandbox.database import Row, is_moment
 from systems.sandbox.work import Cents, Id, Prose, Words, Work, not_done, run_once
 
@@ -61,7 +62,7 @@ class SandboxTool(NamedTuple):
     says: str
     takes: Mapping[str, tuple[Any, Any]]
     act: Callable[..., Any]
-    #: what it reads, where company.yaml declares it
+    #: what it reads, where systems.yaml declares it
     tool: ReadTool | None = None
     destructive: bool = False
 
@@ -77,15 +78,15 @@ def _programmed(act: Callable[..., Any]) -> SandboxTool:
 def reads_of(system: str) -> list[SandboxTool]:
     """The read tools of one system; its feed is not among them."""
     whose = f"{system}."
-    return [_read(name.removeprefix(whose), tool) for name, tool in READ_TOOLS.items() if name.startswith(whose)]
+    return [_read(name.removeprefix(whose), tool) for name, tool in DECLARED.tools.items() if name.startswith(whose)]
 
 
 def _read(name: str, tool: ReadTool) -> SandboxTool:
-    """A read tool of company.yaml."""
+    """A read tool of systems.yaml."""
     table, parts = db.TABLES[tool.collection]
     says = f"All records of {tool.collection}."
     if tool.one:
-        says = f"The {COLLECTIONS[tool.collection].noun} with this {' and '.join(tool.by)}, or null."
+        says = f"The {RECORD_TABLES[tool.collection].noun} with this {' and '.join(tool.by)}, or null."
     else:
         for argument, field in tool.by.items():
             part, _, inner = field.partition(".")
@@ -102,7 +103,7 @@ def _read(name: str, tool: ReadTool) -> SandboxTool:
             fits = column.in_(wanted) if isinstance(wanted, list) else column == wanted
             if inner:
                 (owner,) = parts[part].info["parent_key"]
-                standing = [parts[part].c[mark].is_(False) for mark in COLLECTIONS[tool.collection].parts[part].marks]
+                standing = [parts[part].c[mark].is_(False) for mark in RECORD_TABLES[tool.collection].parts[part].marks]
                 fits = table.c[owner].in_(select(parts[part].c[owner]).where(fits, *standing))
             where.append(fits)
         found = db.find_records(connection, tool.collection, *where)

@@ -23,7 +23,7 @@ from graphs.pack_files import load_packs
 from knowledge_index.policies import PolicyBook
 from ledger.records import Run
 from settings import CHECKOUT
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from tests.actions import OFFER_CREDIT, REFUND_CHARGE
 from tests.conftest import _database
 from tests.integration.live_company import Company, edited, opened
@@ -156,7 +156,7 @@ def test_a_configuration_that_is_no_good_is_taken_for_leave(what: str, tmp_path:
     assert changed != text
     (folder / "GOV.md").write_text(changed)
     with pytest.raises(BadInput):
-        load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), PolicyBook.load(folder))
+        load_packs(CHECKOUT / "graphs" / "packs", load_catalogue(), PolicyBook.load(folder))
 
 
 @APPROVED

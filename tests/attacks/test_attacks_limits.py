@@ -43,6 +43,7 @@ from tests.engine import a_customer, a_line, a_payment, a_stock, an_exception, a
 from tests.integration.commands import missions
 from tests.integration.live_company import Company, opened
 from tests.ledger_examples import NOW, a_limit, an_effect, decided, giving, staffed
+from tests.reference import SCHEMA
 
 pytestmark = pytest.mark.promise("Limits add up")
 
@@ -416,7 +417,7 @@ def test_an_action_gives_money_and_says_not_to_whom(tmp_path: Path, name: str) -
     file = tmp_path / "actions.yaml"
     file.write_text(yaml.safe_dump(raw, sort_keys=False))
     with pytest.raises(BadInput, match=f"action {name}: it gives money to a recipient"):
-        Catalogue.load(file)
+        Catalogue.load([file], SCHEMA)
 
 
 # Plans that policy lets run by themselves, on the whole graph

@@ -42,6 +42,7 @@ from tests.engine import (
     laboratory,
     opened,
 )  # fmt: skip
+from tests.reference import SCHEMA
 
 ACTIONS = yaml.safe_load((CHECKOUT / "systems" / "actions.yaml").read_text())
 POLICIES = CHECKOUT / "knowledge_index" / "policies"
@@ -56,7 +57,7 @@ def catalogue(folder: Path, name: str, **entry: Any) -> Catalogue:
         del raw["money"]
     file = folder / "actions.yaml"
     file.write_text(yaml.safe_dump({**ACTIONS, name: raw}, sort_keys=False))
-    return Catalogue.load(file)
+    return Catalogue.load([file], SCHEMA)
 
 
 def of_a_vip(total: int, **other: Any) -> dict[str, Any]:

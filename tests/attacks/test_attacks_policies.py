@@ -18,7 +18,7 @@ from knowledge_index.index import KnowledgeIndex
 from knowledge_index.policies import PolicyBook
 from ledger.records import Approval
 from settings import CHECKOUT
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from tests.integration.commands import missions, refused
 
 pytestmark = pytest.mark.promise("A policy is text and numbers, and gives nobody an authority")
@@ -157,7 +157,7 @@ def test_a_threshold_of_another_kind_does_not_load_with_the_packs(tmp_path: Path
         fraud.write_text(re.sub(r"^elevated: .*$", f"elevated: {value}", text, count=1, flags=re.MULTILINE))
         assert fraud.read_text() != text
         with pytest.raises(BadInput, match=r"FRD\.md"):
-            load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), PolicyBook.load(tmp_path))
+            load_packs(CHECKOUT / "graphs" / "packs", load_catalogue(), PolicyBook.load(tmp_path))
 
 
 def test_a_poisoned_document_stops_the_command_in_one_sentence_and_nothing_of_it_is_indexed(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def now_and_then(change: Callable[[str], str], name: str = "GOV") -> Approval:
     before = PolicyBook.load(POLICIES)
     changed = change(text).replace("version: 1", "version: 2").replace("2025-01-01", SOON.isoformat(), 1)
     after = with_draft(PolicyBook.load(POLICIES), changed)
-    packs = load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), before)
+    packs = load_packs(CHECKOUT / "graphs" / "packs", load_catalogue(), before)
     return taken_away(packs.values(), before, after, SOON)
 
 
@@ -264,4 +264,4 @@ def test_a_draft_that_the_catalogue_or_sense_forbids_loads(change: Callable[[str
 
 def _load(drafted: str) -> None:
     book = with_draft(PolicyBook.load(POLICIES), drafted).standing(datetime(2031, 3, 1, tzinfo=UTC))
-    load_packs(CHECKOUT / "graphs" / "packs", default_catalogue(), book)
+    load_packs(CHECKOUT / "graphs" / "packs", load_catalogue(), book)

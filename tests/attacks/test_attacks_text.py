@@ -14,9 +14,9 @@ import pytest
 
 from errors import BadInput
 from evals.recorded.cases import parse_line
-from systems.company import KEYS, PART_KEYS, READ_TOOLS
 from tests.actions import OPEN_CASE
 from tests.engine import MISSIONS, LiveRun, Raw, recorded_cases, result
+from tests.reference import KEYS, PART_KEYS, READ_TOOLS
 
 pytestmark = pytest.mark.promise("Text from outside is data")
 

@@ -11,18 +11,13 @@ from typing import Any
 import uvicorn
 import yaml
 
-from systems.company import SYSTEMS
-from systems.config import DEFAULT
+from systems.config import DEFAULT, load_config
 from systems.sandbox.serve import build
 from tests.chaos.faults import Faulty, Rules
+from tests.reference import SYSTEMS
 
 _HOST = "127.0.0.1"
-
-
-def reads_of(system: str) -> list[str]:
-    """The READ tools of a system."""
-    listed: list[str] = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))["systems"][system]["reads"]
-    return listed
+_READS = load_config().systems
 
 
 def serve_company(url: str, ports: dict[str, int], keyless: bool, told: Connection) -> None:
@@ -38,17 +33,12 @@ def serve_company(url: str, ports: dict[str, int], keyless: bool, told: Connecti
 def systems_file(folder: Path, ports: dict[str, int], timeout_seconds: float) -> Path:
     """A systems.yaml for these ports, in a folder of its own because pins lie beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    entries = {
-        system: {
-            "url": f"http://{_HOST}:{ports[system]}/mcp",
-            "reads": reads_of(system),
-            "timeout_seconds": timeout_seconds,
-            "start_seconds": 20,
-        }
-        for system in SYSTEMS
-    }
+    written = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+    for system, entry in written["systems"].items():
+        del entry["command"]
+        entry |= {"url": f"http://{_HOST}:{ports[system]}/mcp", "timeout_seconds": timeout_seconds, "start_seconds": 20}
     file = folder / "systems.yaml"
-    file.write_text(yaml.safe_dump({"systems": entries}), encoding="utf-8")
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
     return file
 
 
@@ -62,7 +52,7 @@ def _listening(port: int) -> socket.socket:
 
 def _server(system: str, url: str, rules: Rules, keyless: bool) -> uvicorn.Server:
     app: Any = build(system, url).streamable_http_app(json_response=True)
-    faulty: Any = Faulty(app, system, reads_of(system), rules, keyless)
+    faulty: Any = Faulty(app, system, sorted(_READS[system].reads), rules, keyless)
     return uvicorn.Server(uvicorn.Config(faulty, log_config=None, lifespan="on"))
 
 

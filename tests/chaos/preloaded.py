@@ -14,9 +14,9 @@ import tests.chaos.processes  # noqa: F401
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from settings import CHECKOUT
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 
-_CATALOGUE, _EMBEDDER = default_catalogue(), MiniLM()
+_CATALOGUE, _EMBEDDER = load_catalogue(), MiniLM()
 _PACKS = graphs.runtime.load_packs(
     CHECKOUT / "graphs" / "packs", _CATALOGUE, PolicyBook.load(CHECKOUT / "knowledge_index" / "policies")
 )
@@ -26,5 +26,5 @@ gc.freeze()
 
 def use() -> None:
     """Have `open_runtime` take what was read already."""
-    for name, given in (("default_catalogue", _CATALOGUE), ("MiniLM", _EMBEDDER), ("load_packs", _PACKS)):
+    for name, given in (("load_catalogue", _CATALOGUE), ("MiniLM", _EMBEDDER), ("load_packs", _PACKS)):
         setattr(graphs.runtime, name, lambda *_, given=given: given)

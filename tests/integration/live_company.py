@@ -27,10 +27,10 @@ from ledger.records import Effect, Event, Observation, Proposal, Run
 from ledger.roles import grant_roles
 from settings import CHECKOUT, Settings
 from systems.calls import Call, Reader, ReadResult, Receipt, Writer
-from systems.company import KEYS, PART_KEYS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.conftest import _database
+from tests.reference import KEYS, PART_KEYS
 from tests.sandbox_records import snapshot
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"

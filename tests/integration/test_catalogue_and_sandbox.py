@@ -14,10 +14,10 @@ from ledger.records import Effect, Fact
 from nodes.execute import Kept, look
 from nodes.state import MissionContext
 from systems.calls import Call, ReadResult
-from systems.catalogue import Action, Catalogue, default_catalogue
-from systems.company import KEYS, READ_TOOLS, SYSTEMS, Records
+from systems.catalogue import Action, Catalogue, load_catalogue
 from systems.conditions import Unknown
 from systems.config import load_config
+from systems.records import Records
 from systems.sandbox.toolbox import reads_of
 from tests.actions import (
     ASSIGN_OWNER,
@@ -60,6 +60,7 @@ from tests.actions import (
 )
 from tests.integration.sandbox_world import MISSIONS, SHIP_TO, Company, inbound, line, recorded, shared_company, world
 from tests.ledger_examples import started
+from tests.reference import KEYS, READ_TOOLS, SCHEMA, SYSTEMS
 
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
 Args = Mapping[str, Any]
@@ -319,7 +320,7 @@ STRICTER = {
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return default_catalogue()
+    return load_catalogue()
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +346,7 @@ def staged(company: Company, scene: Scene, catalogue: Catalogue) -> Records:
 
 
 def records_of(company: Company) -> Records:
-    records, taken = Records(), company.snapshot()
+    records, taken = Records(SCHEMA), company.snapshot()
     for collection in KEYS:
         records.add(collection, taken[collection])
     return records
@@ -469,7 +470,7 @@ def test_every_need_is_tried_or_stricter_than_the_sandbox(catalogue: Catalogue) 
     assert stated - tried == STRICTER.keys()
 
 
-@pytest.mark.parametrize("scene", [scene for scene in SCENES if default_catalogue()[scene.name].undo], ids=str)
+@pytest.mark.parametrize("scene", [scene for scene in SCENES if load_catalogue()[scene.name].undo], ids=str)
 def test_what_undoes_an_action_takes_its_changes_back(company: Company, catalogue: Catalogue, scene: Scene) -> None:
     records, action = staged(company, scene, catalogue), catalogue[scene.name]
     undoing = action.undoing(action.seen(records, scene.args))
@@ -489,7 +490,7 @@ def test_an_action_on_records_that_are_not_there_is_refused_by_both(company: Com
     with_an_effect = [scene for scene in SCENES if catalogue[scene.name].effect]
     assert {scene.name for scene in with_an_effect} == {name for name, action in catalogue.items() if action.effect} != set()
     for scene in with_an_effect:
-        action, nothing = catalogue[scene.name], Records()
+        action, nothing = catalogue[scene.name], Records(SCHEMA)
         with pytest.raises((Refused, Unknown)):
             action.apply(nothing, action.seen(nothing, scene.args))
         with pytest.raises(Refused):
@@ -530,7 +531,7 @@ def test_a_whole_plan_leaves_the_same_records(company: Company, catalogue: Catal
 @pytest.mark.parametrize("mission", MISSIONS)
 def test_what_the_recorded_cases_expect_meets_every_need(catalogue: Catalogue, mission: str) -> None:
     for case in recorded(mission):
-        systems, records = case["systems"], Records()
+        systems, records = case["systems"], Records(SCHEMA)
         for collection in KEYS:
             system, _, name = collection.partition(".")
             records.add(collection, (systems.get(system) or {}).get(name) or ())

@@ -23,7 +23,7 @@ from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from nodes.pack import Pack
 from settings import CHECKOUT
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from systems.sandbox.database import create_schema
 from tests.actions import VOID_AUTHORIZATION
 from tests.conftest import _database
@@ -114,7 +114,7 @@ MALFORMED = {
 @pytest.fixture(scope="module")
 def packs() -> Mapping[str, Pack]:
     """The packs as the commands load them."""
-    catalogue = default_catalogue()
+    catalogue = load_catalogue()
     return load_packs(CHECKOUT / "graphs" / "packs", catalogue, PolicyBook.load(CHECKOUT / "knowledge_index" / "policies"))
 
 
@@ -344,8 +344,8 @@ def test_pinning_writes_the_pins_beside_the_systems_file(url: str, tmp_path: Pat
 
 def test_pinning_names_a_read_that_its_system_does_not_have(url: str, tmp_path: Path) -> None:
     written = (CHECKOUT / "systems" / "systems.yaml").read_text("utf-8")
-    assert "get_order," in written
-    (tmp_path / "systems.yaml").write_text(written.replace("get_order,", "get_ordr,", 1), "utf-8")
+    assert "read: get_order\n" in written
+    (tmp_path / "systems.yaml").write_text(written.replace("read: get_order\n", "read: get_ordr\n", 1), "utf-8")
     done = missions("systems", "pin", MISSIONS_SYSTEMS=tmp_path / "systems.yaml", DATABASE_URL=url)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())

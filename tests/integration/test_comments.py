@@ -11,6 +11,7 @@ from settings import CHECKOUT
 from systems.catalogue import Catalogue
 from tests.engine import PACKS
 from tests.integration.live_company import Company
+from tests.reference import SCHEMA
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -32,7 +33,7 @@ def test_a_comment_or_a_blank_line_makes_no_incident_of_a_paused_run(company: Co
     packs.mkdir()
     for file in PACKS.glob("*.yaml"):
         (packs / file.name).write_text(commented(file.read_text("utf-8")), "utf-8")
-    catalogue, book = Catalogue.load(actions), PolicyBook.load(policies)
+    catalogue, book = Catalogue.load([actions], SCHEMA), PolicyBook.load(policies)
     loaded = load_packs(packs, catalogue, book)
     assert catalogue.digest == context.catalogue.digest
     assert {name: pack.digest for name, pack in loaded.items()} == {name: pack.digest for name, pack in context.packs.items()}

@@ -142,7 +142,7 @@ def test_a_book_that_cannot_be_read_is_one_sentence_and_makes_no_runs(company: C
 def test_the_command_tells_that_the_system_with_the_book_is_down(commanded: str, tmp_path: Path) -> None:
     config: dict[str, Any] = yaml.safe_load((CHECKOUT / "systems" / "systems.yaml").read_text())
     no_licence = [sys.executable, "-c", "import sys; sys.exit('no licence for the CRM')"]
-    config["systems"]["crm"] = {"command": no_licence, "reads": config["systems"]["crm"]["reads"]}
+    config["systems"]["crm"] |= {"command": no_licence}
     file = tmp_path / "systems.yaml"
     file.write_text(json.dumps(config))
     shutil.copy(CHECKOUT / "systems" / "pins.json", tmp_path)

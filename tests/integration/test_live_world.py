@@ -130,10 +130,7 @@ def test_a_system_that_is_down_leads_to_an_escalation_to_operations_that_says_wh
     server_url: str, tmp_path: Path
 ) -> None:
     config: dict[str, Any] = yaml.safe_load((CHECKOUT / "systems" / "systems.yaml").read_text())
-    config["systems"]["oms"] = {
-        "command": [sys.executable, "-c", "import sys; sys.exit('no licence for the order system')"],
-        "reads": config["systems"]["oms"]["reads"],
-    }
+    config["systems"]["oms"] |= {"command": [sys.executable, "-c", "import sys; sys.exit('no licence for the order system')"]}
     (tmp_path / "systems.yaml").write_text(json.dumps(config))
     shutil.copy(CHECKOUT / "systems" / "pins.json", tmp_path)
     with _database(server_url) as url, opened(url, systems=tmp_path / "systems.yaml") as company:

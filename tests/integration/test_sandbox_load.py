@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from systems.company import READ_TOOLS, SYSTEMS
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import build
@@ -24,6 +23,7 @@ from tests.integration.sandbox_world import (
     stock,
     world,
 )
+from tests.reference import READ_TOOLS, SYSTEMS
 from tests.sandbox_records import snapshot
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from errors import Refused
-from systems.company import SYSTEMS
 from systems.sandbox.loader import load_cases
 from systems.sandbox.toolbox import writes_of
 from tests.actions import UPDATE_SHIPPING_ADDRESS
@@ -23,6 +22,7 @@ from tests.integration.sandbox_world import (
     shared_company,
     world,
 )
+from tests.reference import SYSTEMS
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ CASE = "dev-ord-0007"
 
 def test_one_value_changes_and_the_exception_stays_as_it_was(lab: EvalEnvironment) -> None:
     case = recorded_case(CASE, lab.packs)
-    changed = with_value(case, "oms.orders", "O-99308", "lines/2/qty", 3)
+    changed = with_value(lab, case, "oms.orders", "O-99308", "lines/2/qty", 3)
     quantities = [
         next(order for order in one.systems["oms"]["orders"] if order["order_id"] == "O-99308")["lines"][1]["qty"]
         for one in (case, changed)
@@ -35,7 +35,7 @@ def test_one_value_changes_and_the_exception_stays_as_it_was(lab: EvalEnvironmen
 )
 def test_a_place_that_there_is_not_is_told(lab: EvalEnvironment, collection: str, record: str, path: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
-        with_value(recorded_case(CASE, lab.packs), collection, record, path, 1)
+        with_value(lab, recorded_case(CASE, lab.packs), collection, record, path, 1)
 
 
 def test_a_fact_is_varied_over_the_thresholds_of_the_policy(lab: EvalEnvironment) -> None:

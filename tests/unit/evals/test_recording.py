@@ -16,9 +16,9 @@ from evals.recorded.recording import facts_behind, record, recorded_systems
 from evals.walk import Walk
 from ledger.records import Fact
 from systems.calls import Call
-from systems.company import SYSTEMS
 from systems.recorded import RecordedSystems
 from tests.engine import MISSIONS, Raw, an_exception, an_order, laboratory, recorded_cases
+from tests.reference import SYSTEMS
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from nodes.authorship import outdated_letters
-from systems.catalogue import default_catalogue
+from systems.catalogue import load_catalogue
 from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 
-CATALOGUE = default_catalogue()
+CATALOGUE = load_catalogue()
 
 
 def refund(charge: str, cents: int, part: str | None = None) -> dict[str, Any]:

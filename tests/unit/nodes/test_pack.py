@@ -14,8 +14,8 @@ from errors import BadInput
 from evals.evaluation.environment import EvalEnvironment
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack
-from systems.company import READ_TOOLS
 from tests.engine import AS_OF, MISSIONS, PACKS, recorded_cases
+from tests.reference import READ_TOOLS
 
 Change = Callable[[dict[str, Any]], Any]
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from errors import BadInput, Refused, SendBack
-from systems.catalogue import Catalogue, default_catalogue
-from systems.company import Records
+from systems.catalogue import Catalogue, load_catalogue
+from systems.records import Records
 from tests.actions import (
     ASSIGN_OWNER,
     CANCEL_ORDER,
@@ -37,6 +37,7 @@ from tests.actions import (
     SWAP_RESERVATION,
     UPDATE_SHIPPING_ADDRESS,
 )
+from tests.reference import SCHEMA
 
 #: every action of CONTRACT.md with the arguments that count
 CONTRACT = """
@@ -74,26 +75,26 @@ MOVE: dict[str, Any] = {
 def load(folder: Path, **entry: Any) -> Catalogue:
     file = folder / "actions.yaml"
     file.write_text(yaml.safe_dump({"move": MOVE | entry}, sort_keys=False))
-    return Catalogue.load(file)
+    return Catalogue.load([file], SCHEMA)
 
 
 def test_the_catalogue_as_shipped_loads_and_has_a_digest() -> None:
-    catalogue = default_catalogue()
+    catalogue = load_catalogue()
     assert catalogue[REFUND_CHARGE].tool == "payments.refund_charge"
-    assert catalogue.digest == default_catalogue().digest
+    assert catalogue.digest == load_catalogue().digest
 
 
 def test_the_catalogue_has_every_action_with_the_arguments_that_count() -> None:
-    assert {f"{name}({','.join(action.counting)})" for name, action in default_catalogue().items()} == set(CONTRACT.split())
+    assert {f"{name}({','.join(action.counting)})" for name, action in load_catalogue().items()} == set(CONTRACT.split())
 
 
 def test_what_is_sent_is_an_argument_that_does_not_count() -> None:
-    drafted = {name for name, action in default_catalogue().items() if action.args.get("text") == "text"}
+    drafted = {name for name, action in load_catalogue().items() if action.args.get("text") == "text"}
     assert drafted == {SEND_MESSAGE, SEND_OUTREACH, SEND_VENDOR_MESSAGE}
 
 
 def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
-    kinds = {name: set(action.money) for name, action in default_catalogue().items() if action.money}
+    kinds = {name: set(action.money) for name, action in load_catalogue().items() if action.money}
     assert kinds == {
         RELEASE_PAYMENT_HOLD: {"release"},
         CAPTURE_PAYMENT: {"capture"},
@@ -144,7 +145,7 @@ def test_an_action_says_what_it_changes_what_it_costs_and_what_takes_it_back(tmp
     file = tmp_path / "actions.yaml"
     file.write_text(yaml.safe_dump({"move": {key: value for key, value in MOVE.items() if key != name}}))
     with pytest.raises(BadInput, match=rf"actions\.yaml, line 1: move\.{name}: «{name}» is required here"):
-        Catalogue.load(file)
+        Catalogue.load([file], SCHEMA)
     assert load(tmp_path, effect=None, undo=None)["move"].undo is None
 
 
@@ -152,7 +153,7 @@ def test_the_digest_is_of_what_a_catalogue_says(tmp_path: Path) -> None:
     before = load(tmp_path).digest
     file = tmp_path / "actions.yaml"
     file.write_text("# why\n\n" + file.read_text().replace("system: oms", "system: 'oms'  # orders\n"))
-    assert Catalogue.load(file).digest == before
+    assert Catalogue.load([file], SCHEMA).digest == before
     assert load(tmp_path, once=True).digest != before
 
 
@@ -163,10 +164,10 @@ def test_a_key_that_stands_twice_or_is_unknown_is_told_with_its_line(tmp_path: P
     file.write_text(text + "  says: Again\n")
     line = len(text.splitlines()) + 1
     with pytest.raises(BadInput, match=rf"actions\.yaml, line {line}: the action catalogue .*«says» appears twice in one place"):
-        Catalogue.load(file)
+        Catalogue.load([file], SCHEMA)
     file.write_text(text + "  sais: Again\n")
     with pytest.raises(BadInput, match=rf"actions\.yaml, line {line}: move\.sais: «sais» is not permitted .*did you mean says"):
-        Catalogue.load(file)
+        Catalogue.load([file], SCHEMA)
 
 
 @pytest.mark.parametrize("text", ["- a list", "just words", "move: [", "move: 3", ""])
@@ -174,12 +175,12 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str) -> No
     file = tmp_path / "actions.yaml"
     file.write_text(text)
     with pytest.raises(BadInput, match=r"actions\.yaml"):
-        Catalogue.load(file)
+        Catalogue.load([file], SCHEMA)
 
 
 def test_a_missing_catalogue_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
-        Catalogue.load(tmp_path / "nowhere.yaml")
+        Catalogue.load([tmp_path / "nowhere.yaml"], SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -210,12 +211,12 @@ def test_a_missing_catalogue_is_refused(tmp_path: Path) -> None:
 )
 def test_arguments_that_do_not_fit_are_sent_back_with_a_sentence(name: str, args: dict[str, Any], says: str) -> None:
     with pytest.raises(SendBack) as caught:
-        default_catalogue()[name].validate(args)
+        load_catalogue()[name].validate(args)
     assert str(caught.value).startswith(name) and says in str(caught.value)
 
 
 def test_arguments_at_their_limits_pass() -> None:
-    capture = default_catalogue()[CAPTURE_PAYMENT]
+    capture = load_catalogue()[CAPTURE_PAYMENT]
     for order_id, cents in (("x" * 100, 1), ("x", 10**12)):
         capture.validate({"order_id": order_id, "amount_cents": cents})
     for order_id, cents in (("x" * 101, 1), ("x", 10**12 + 1), ("x", 0), ("", 1)):
@@ -233,7 +234,7 @@ def test_hostile_text_in_an_argument_is_only_shown(tmp_path: Path) -> None:
 
 
 def test_an_action_changes_records_and_knows_its_money_and_its_undoing(tmp_path: Path) -> None:
-    move, records, args = load(tmp_path)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
+    move, records, args = load(tmp_path)["move"], Records(SCHEMA), {"order_id": "O-1", "fee_cents": 5}
     records.add("oms.orders", [{"order_id": "O-1", "status": "new"}])
     seen = move.seen(records, args)
     assert move.unmet_need(seen) is None
@@ -246,34 +247,34 @@ def test_an_action_changes_records_and_knows_its_money_and_its_undoing(tmp_path:
     "orders", [[], [{"order_id": "O-1"}], [{"order_id": "O-1", "status": None}], [{"order_id": "O-1", "status": "x"}]]
 )
 def test_a_need_that_is_not_met_or_not_known_is_unmet(tmp_path: Path, orders: list[Any]) -> None:
-    move, records, args = load(tmp_path)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
+    move, records, args = load(tmp_path)["move"], Records(SCHEMA), {"order_id": "O-1", "fee_cents": 5}
     records.add("oms.orders", orders)
     assert str(move.unmet_need(move.seen(records, args))).startswith("the order is not new")
 
 
 def test_effects_are_worked_out_before_the_first_is_set(tmp_path: Path) -> None:
     effect = {"oms.orders[order_id].lines[*].at": "=it.to", "oms.orders[order_id].lines[*].to": "=it.at"}
-    move, records, args = load(tmp_path, effect=effect)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
+    move, records, args = load(tmp_path, effect=effect)["move"], Records(SCHEMA), {"order_id": "O-1", "fee_cents": 5}
     records.add("oms.orders", [{"order_id": "O-1", "lines": [{"line_id": "1", "at": "A", "to": "B"}]}])
     changes = [(change.field, change.after) for change in move.apply(records, move.seen(records, args))]
     assert changes == [("lines/1/at", "B"), ("lines/1/to", "A")]
 
 
 def test_nothing_takes_an_action_back_where_an_argument_of_its_undoing_is_null() -> None:
-    action, records = default_catalogue()[ASSIGN_OWNER], Records()
+    action, records = load_catalogue()[ASSIGN_OWNER], Records(SCHEMA)
     records.add("crm.accounts", [{"account_id": "A-1", "owner_id": None}, {"account_id": "A-2", "owner_id": "U-2"}])
     undoing = [action.undoing(action.seen(records, {"account_id": key, "owner": "U-1"})) for key in ("A-1", "A-2")]
     assert undoing == [None, {"name": ASSIGN_OWNER, "args": {"account_id": "A-2", "owner": "U-2"}}]
 
 
 def test_an_effect_on_a_record_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    move, records, args = load(tmp_path)["move"], Records(), {"order_id": "O-1", "fee_cents": 5}
+    move, records, args = load(tmp_path)["move"], Records(SCHEMA), {"order_id": "O-1", "fee_cents": 5}
     with pytest.raises(Refused, match="no record O-1 in oms.orders"):
         move.apply(records, move.seen(records, args))
 
 
 def test_what_comes_after_what_follows_from_what_is_changed() -> None:
-    catalogue = default_catalogue()
+    catalogue = load_catalogue()
     order = [REAUTHORIZE, RELEASE_PAYMENT_HOLD, CONFIRM_RESERVATION, RELEASE_TO_FULFILMENT, SEND_MESSAGE]
     for earlier, later in itertools.pairwise(order):
         assert catalogue[later].comes_after(catalogue[earlier])

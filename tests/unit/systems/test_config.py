@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from errors import BadInput
-from systems.company import SYSTEMS
 from systems.config import load_config
+from tests.reference import SYSTEMS
 
 BAD = [
     ("systems: [", "line 1: the list of systems cannot be read"),

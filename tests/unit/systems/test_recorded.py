@@ -8,17 +8,17 @@ import pytest
 
 from errors import BadInput, Refused
 from systems.calls import Call
-from systems.catalogue import default_catalogue
-from systems.company import READ_TOOLS
+from systems.catalogue import load_catalogue
 from systems.recorded import RecordedSystems
 from tests.engine import an_exception
+from tests.reference import READ_TOOLS
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 RELEASE = Call("payments.release_payment_hold", {"order_id": "O-1"})
 
 
 def recorded_systems(systems: Any = None) -> RecordedSystems:
-    return RecordedSystems(an_exception()["systems"] if systems is None else systems, default_catalogue(), lambda: NOW)
+    return RecordedSystems(an_exception()["systems"] if systems is None else systems, load_catalogue(), lambda: NOW)
 
 
 def read(systems: RecordedSystems, tool: str, **args: Any) -> Any:

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from errors import BadInput, Refused
-from systems.company import KEYS, RecordPath, Records
+from systems.records import RecordPath, Records
+from tests.reference import KEYS, SCHEMA
 
 ORDER = {"order_id": "O-1", "status": "new", "lines": [{"line_id": "1", "qty": 1}, {"line_id": "2", "qty": 2}]}
 PAYMENT = {"order_id": "O-1", "charges": [{"charge_id": "ch-1", "refunded_cents": 0}], "authorizations": None}
 
 
 def path(source: str) -> RecordPath:
-    return RecordPath.parse(source, "here")
+    return RecordPath.parse(source, SCHEMA, "here")
 
 
 def change(records: Records, source: str, args: dict[str, Any], value: Any) -> list[Any]:
@@ -24,7 +25,7 @@ def change(records: Records, source: str, args: dict[str, Any], value: Any) -> l
 
 def filled() -> tuple[Records, list[Any]]:
     given = [deepcopy(ORDER), deepcopy(PAYMENT)]
-    records = Records()
+    records = Records(SCHEMA)
     records.add("oms.orders", given[:1])
     records.add("payments.payments", given[1:])
     return records, given
@@ -68,7 +69,7 @@ def test_what_changes_nothing_is_no_change() -> None:
 
 
 def test_a_path_may_name_every_element_that_is_not_cancelled() -> None:
-    records = Records()
+    records = Records(SCHEMA)
     lines = [{"line_id": "1"}, {"line_id": "2", "cancelled": True}, {"line_id": "3"}]
     records.add("oms.orders", [{"order_id": "O-1", "lines": lines}])
     changes = change(records, "oms.orders[order_id].lines[*].location", {"order_id": "O-1"}, "DC-2")
@@ -76,7 +77,7 @@ def test_a_path_may_name_every_element_that_is_not_cancelled() -> None:
 
 
 def test_a_path_may_find_an_element_by_another_field_and_a_record_by_a_field_of_another() -> None:
-    records, names = Records(), {"order_id": "O-1", "sku": "B"}
+    records, names = Records(SCHEMA), {"order_id": "O-1", "sku": "B"}
     records.add("oms.orders", [{"order_id": "O-1", "lines": [{"line_id": "1", "sku": "A"}, {"line_id": "2", "sku": "B"}]}])
     records.add("wms.stock", [{"sku": "B", "location": "DC-1", "on_hand": 4}])
     line = records.at(path("oms.orders[order_id].lines[sku=sku]"), names)
@@ -89,7 +90,7 @@ def test_a_path_may_find_an_element_by_another_field_and_a_record_by_a_field_of_
 
 
 def test_the_beginning_of_a_key_changes_every_record_that_fits() -> None:
-    records = Records()
+    records = Records(SCHEMA)
     records.add("wms.inbound", [{"po_id": po_id, "sku": sku, "location": "DC-1"} for po_id, sku in ("PA", "PB", "QA")])
     assert [told["record"] for told in change(records, "wms.inbound[po_id].eta", {"po_id": "P"}, "x")] == ["P/A/DC-1", "P/B/DC-1"]
 
@@ -137,14 +138,14 @@ def test_a_change_of_what_is_not_there_is_refused_and_reads_as_nothing(source: s
 
 
 def test_a_later_record_of_the_same_key_takes_the_place_of_the_earlier() -> None:
-    records = Records()
+    records = Records(SCHEMA)
     records.add("wms.stock", [{"sku": "A", "location": "DC-1", "on_hand": 1}, {"sku": "A", "location": "DC-2", "on_hand": 2}])
     records.add("wms.stock", [{"sku": "A", "location": "DC-1", "on_hand": 3}])
     assert [record["on_hand"] for record in records.all("wms.stock")] == [3, 2]
 
 
 def test_the_beginning_of_a_key_finds_the_first_record_that_fits() -> None:
-    records = Records()
+    records = Records(SCHEMA)
     records.add("wms.inbound", [{"po_id": "P", "sku": "A", "qty": 1}, {"po_id": "P", "sku": "B", "qty": 2}])
     assert records.get("wms.inbound", "P") == {"po_id": "P", "sku": "A", "qty": 1}
     assert records.get("wms.inbound", "P", "B") == {"po_id": "P", "sku": "B", "qty": 2}

@@ -8,13 +8,13 @@ import pytest
 from errors import Refused
 from ledger.canonical import utc_now
 from systems.calls import Call, ReadResult
-from systems.catalogue import default_catalogue
-from systems.company import completed
+from systems.catalogue import load_catalogue
 from systems.recorded import RecordedSystems, SimulatedSystems
 from tests.engine import an_order
 from tests.ledger_examples import NOW
+from tests.reference import SCHEMA
 
-CATALOGUE = default_catalogue()
+CATALOGUE = load_catalogue()
 ORDER = Call("oms.get_order", {"order_id": "O-1"})
 CANCEL = Call("oms.cancel_order", {"order_id": "O-1", "reason": "duplicate"})
 
@@ -83,7 +83,7 @@ def test_reads_are_those_of_the_systems_where_nothing_was_written() -> None:
     shadow.write(CANCEL, "k-1")
     mine, others, nobodys = shadow.read_all(calls)
     assert [one["status"] for one in mine.value] == ["cancelled", "new"]
-    assert others.value == [completed("oms.orders", an_order("O-3", customer_id="C-2"))] and nobodys.value == []
+    assert others.value == [SCHEMA.completed("oms.orders", an_order("O-3", customer_id="C-2"))] and nobodys.value == []
 
 
 class Peculiar:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from nodes.functions.stock import MissingCollection, RecordFunctions, promised_latest_first
-from systems.company import Records
+from systems.records import Records
 from tests.engine import a_customer, a_line, an_order
+from tests.reference import SCHEMA
 
 EARLY, LATER = "2026-03-11T12:00:00Z", "2026-03-12T12:00:00Z"
 TIERS = ["vip", "gold", "standard"]
@@ -17,7 +18,7 @@ def claim(order_id: str, customer_id: str = "C-1", promised_at: str = EARLY, lin
 
 
 def claims(orders: Any = (), customers: Any = (), missing: tuple[str, ...] = ()) -> RecordFunctions:
-    records = Records()
+    records = Records(SCHEMA)
     records.add("oms.orders", orders)
     records.add("crm.customers", customers)
 

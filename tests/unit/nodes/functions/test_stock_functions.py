@@ -6,8 +6,9 @@ import pytest
 
 from nodes.case import PlanSoFar
 from nodes.functions.stock import MissingCollection, RecordFunctions
-from systems.company import Records
+from systems.records import Records
 from tests.engine import AS_OF, a_line, a_stock
+from tests.reference import SCHEMA
 
 TRUST = {"counted_within_days": 30, "failed_picks_below": 2}
 PLACES = [("DC-1", "dc"), ("DC-2", "dc"), ("DC-3", "dc"), ("ST-1", "store"), ("FL-1", "flagship")]
@@ -17,7 +18,7 @@ TWO = [a_line("1", "A"), a_line("2", "B")]
 def company(
     stock: Any = (), items: Any = (), km: Any = None, missing: tuple[str, ...] = (), plan: PlanSoFar | None = None
 ) -> RecordFunctions:
-    records = Records()
+    records = Records(SCHEMA)
     records.add("wms.stock", stock)
     records.add("wms.locations", [{"location": place, "type": kind, "km_to": (km or {}).get(place)} for place, kind in PLACES])
     records.add("erp.items", items)

@@ -1,0 +1,92 @@
+"""Functions on plain values that conditions and computed values may use wherever they stand: money, sums, lists.
+
+Money is counted in minor units (US cents); systems that write decimals are read with `cents` and written with `amount`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+#: decimals of currencies that have not two (ISO 4217)
+_DECIMALS = {
+    **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"], 0),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}  # fmt: skip
+
+
+def decimals(currency: str | None) -> int:
+    """Of a currency by its code; two where it is not known."""
+    return _DECIMALS.get(str(currency or "").upper(), 2)
+
+
+def cents(amount: Any, currency: str | None = None) -> int:
+    """An amount in major units (a number, or text such as "12.50") in minor units.
+
+    Raises ValueError where it is no amount, or has more decimals than its currency.
+    """
+    exact = _decimal(amount).scaleb(decimals(currency))
+    if exact != exact.to_integral_value():
+        raise ValueError(f"{amount} has more decimals than its currency")
+    return int(exact)
+
+
+def amount(minor: int, currency: str | None = None) -> float:
+    """Minor units as a number in major units. Raises ValueError for what is no whole number."""
+    if type(minor) is not int:
+        raise ValueError(f"{minor} is not a whole number of minor units")
+    return float(Decimal(minor).scaleb(-decimals(currency)))
+
+
+def money(minor: int, currency: str | None = "USD") -> str:
+    """Minor units as people write them: "$1,234.50", "1,234.50 EUR". Raises ValueError for what is no whole number."""
+    if type(minor) is not int:
+        raise ValueError(f"{minor} is not a whole number of minor units")
+    places = decimals(currency)
+    value = f"{Decimal(abs(minor)).scaleb(-places):,.{places}f}"
+    shown = f"${value}" if currency == "USD" else f"{value} {currency or '(currency not known)'}"
+    return f"-{shown}" if minor < 0 else shown
+
+
+def total(values: Sequence[Any]) -> int | float:
+    """The sum of numbers, exact to their decimals. Raises ValueError where one is no number."""
+    exact = sum(map(_decimal, values), Decimal(0))
+    return (
+        int(exact) if exact == exact.to_integral_value() and not any(isinstance(one, float) for one in values) else float(exact)
+    )
+
+
+def join(values: Sequence[Any], separator: str = ", ") -> str:
+    """Values as one text."""
+    return separator.join(map(str, values))
+
+
+def rounded(value: Any, places: int = 0) -> int | float:
+    """A number with so many decimals, halves away from zero. Raises ValueError for what is no number."""
+    exact = _decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return int(exact) if places <= 0 else float(exact)
+
+
+def paired(name: Any, names: Sequence[Any], values: Sequence[Any]) -> Any:
+    """The value at the place that a name has in a list beside it. Raises ValueError where it has none."""
+    return values[list(names).index(name)] if len(values) == len(names) else _unpaired(names, values)
+
+
+def _unpaired(names: Sequence[Any], values: Sequence[Any]) -> Any:
+    raise ValueError(f"{len(names)} names and {len(values)} values are not pairs")
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r:.40} is not a number")
+    try:
+        exact = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError(f"{value!r:.40} is not a number") from None
+    if not exact.is_finite() or abs(exact.adjusted()) > 30:
+        raise ValueError(f"{value!r:.40} is not a number that can be counted with")
+    return exact
+
+
+VALUE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "amount": amount, "cents": cents, "join": join, "money": money, "paired": paired, "round": rounded, "sum": total,
+}  # fmt: skip
