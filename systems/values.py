@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-#: decimals of currencies that have not two (ISO 4217)
-_DECIMALS = {
-    **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"], 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}  # fmt: skip
+#: currencies that have not two decimals (ISO 4217)
+_WITHOUT = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+_WITH_THREE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 def decimals(currency: str | None) -> int:
     """Of a currency by its code; two where it is not known."""
-    return _DECIMALS.get(str(currency or "").upper(), 2)
+    code = str(currency).upper()
+    return 0 if code in _WITHOUT else 3 if code in _WITH_THREE else 2
 
 
 def cents(amount: Any, currency: str | None = None) -> int:
