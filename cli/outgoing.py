@@ -1,6 +1,7 @@
 """`missions outgoing`: who is told of what happens, how far, and what to do about one that takes nothing."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -23,18 +24,22 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a destin
 
 @app.command("list")
 def list_destinations(as_json: Json = False) -> None:
-    """The destinations: what each is told, how far it has been told, and what went wrong last."""
+    """The destinations: how far each has been told, and what went wrong last."""
     declared = _outgoing().outgoing
     with open_ledger() as ledger:
         told = {one.name: one for one in Outbox(ledger).positions()}
     if as_json:
         print_json([asdict(one) | {"declared": one.name in declared} for one in told.values()])
         return
-    rows = [_row(name, declared.get(name), told.get(name)) for name in sorted({*declared, *told})]
+    names = sorted({*declared, *told})
+    rows = [_row(name, declared.get(name), told.get(name)) for name in names]
     if not rows:
         say("There are no destinations; docs/outgoing.md says how to declare one.")
         return
-    table(("name", "host", "kinds", "missions", "told up to", "behind", "state"), rows)
+    table(("name", "host", "told up to row", "rows behind", "since", "last delivery"), rows)
+    for name in names:
+        for note in _notes(name, declared.get(name), told.get(name)):
+            say(note)
 
 
 @app.command("test")
@@ -74,24 +79,21 @@ def _outgoing() -> Outgoing:
 
 
 def _row(name: str, to: Destination | None, told: OutboxPosition | None) -> tuple[object, ...]:
-    what = (
-        ("", "", "")
-        if to is None
-        else (to.host, ", ".join(sorted(to.kinds)), ", ".join(sorted(to.missions or ())) or "every one")
-    )
     if told is None:
-        return (name, *what, "", "", "new: no worker has started with it")
-    behind = f"{told.behind} rows, {_when(told.behind_since)}" if told.behind_since else "nothing"
-    return (name, *what, told.seq, behind, _state(to, told))
+        return (name, to.host if to else "", "", "", "", "")
+    return (name, to.host if to else "", told.seq, told.behind, _when(told.behind_since), _when(told.delivered_at))
 
 
-def _state(to: Destination | None, told: OutboxPosition) -> str:
-    if told.failing_since:
-        return f"{told.error}, {told.failures} times since {_when(told.failing_since)}; again at {_when(told.retry_at)}"
+def _notes(name: str, to: Destination | None, told: OutboxPosition | None) -> Iterator[str]:
+    """Sentences about what is not as it should be."""
+    if told is None:
+        yield f"{name} is new: it is told what happens from when a worker starts with it."
+    elif told.failing_since:
+        again = f"The next try is due {_when(told.retry_at)}"
+        yield f"{name} {told.error}, {told.failures} times since {_when(told.failing_since)}. {again}."
     if to is None:
-        return f"not declared any more: `missions outgoing end {told.name}`"
-    return f"delivered {_when(told.delivered_at)}" if told.delivered_at else "nothing delivered yet"
+        yield f"{name} is no longer declared: put it back, or `missions outgoing end {name}`."
 
 
 def _when(at: datetime | None) -> str:
-    return f"{at:%b %d %H:%M}" if at else ""
+    return f"{at:%d %b %H:%M}" if at else ""

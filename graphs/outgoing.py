@@ -42,7 +42,8 @@ _SECRET_BEGINS = "whsec_"
 def _address(url: str) -> str:
     try:
         parts, _ = urlsplit(url), httpx2.URL(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and not parts.fragment
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        fits = fits and parts.username is None and not parts.fragment
     except (ValueError, httpx2.InvalidURL):
         fits = False
     if not fits or not url.isascii() or not url.isprintable() or " " in url:

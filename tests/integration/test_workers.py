@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -12,15 +12,18 @@ import psycopg
 
 from dashboard.company import Company as Dashboard
 from dashboard.company import Tools
+from graphs.delivery import OutgoingSender, open_senders
 from graphs.ingestion import Intake
+from graphs.outgoing import Outgoing
 from graphs.worker import MissionsWorker
 from ledger.audit_heads import Heads
 from ledger.canonical import utc_now
 from ledger.jobs import forgotten, look, open_jobs, sweep
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
-from ledger.services import Inbox
+from ledger.services import Inbox, Outbox
 from tests.integration.live_company import Company, settings_for
+from tests.integration.receiving import receiving
 
 pytest_plugins = ["tests.integration.live_company"]
 PATIENCE = 60
@@ -28,11 +31,14 @@ PATIENCE = 60
 
 @contextmanager
 def working(
-    company: Company, lease_seconds: float = 30.0, keep_head: Callable[[], None] | None = None
+    company: Company,
+    lease_seconds: float = 30.0,
+    keep_head: Callable[[], None] | None = None,
+    senders: Sequence[OutgoingSender] = (),
 ) -> Iterator[MissionsWorker]:
     """A worker in a thread; it has stopped gracefully afterwards."""
     assert isinstance(company.ledger, PostgresLedger)
-    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds, keep_head)
+    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds, keep_head, senders=senders)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -85,6 +91,29 @@ def test_whoever_drives_runs_keeps_heads_of_the_log_outside(company: Company, tm
         assert front.heads.compare(front.ledger) == ([], f"Heads in {by_dashboard}: the log was compared with 1.")
     finally:
         front.close()
+
+
+def test_a_worker_tells_destinations_what_happens_and_one_that_is_slow_holds_up_nobody_else(
+    company: Company, tmp_path: Path
+) -> None:
+    assert isinstance(company.ledger, PostgresLedger)
+    with receiving() as hub, receiving() as slow:
+        (tmp_path / "slow").mkdir()
+        to = {"hub": hub.destination(tmp_path), "slow": slow.destination(tmp_path / "slow", "slow", timeout_seconds=10.0)}
+        slow.script.extend(["slow"] * 10)
+        senders = open_senders(
+            Outgoing(dashboard="https://missions.example", outgoing=to), Outbox(company.ledger), ["order_exception"]
+        )
+        with working(company, senders=senders):
+            run = taken(company)
+            with open_jobs(company.url) as queue:
+                queue.drive(run)
+            eventually(lambda: company.ledger.run(run.run_id).status == "waiting")
+            eventually(lambda: any(one.event["data"]["run"] == run.run_id for one in hub.taken))
+            eventually(lambda: slow.came > 0)
+            other = taken(company)
+            eventually(lambda: any(one.event["data"]["run"] == other.run_id for one in hub.taken))
+            assert (slow.came, {one.event["type"] for one in hub.taken}) == (1, {"missions.proposal.waiting"})
 
 
 def test_two_jobs_of_one_subject_are_never_driven_side_by_side(company: Company) -> None:
