@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from mcp.shared.exceptions import MCPError
@@ -20,6 +21,7 @@ from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
+from systems.pace import AsksToWait
 
 T = TypeVar("T")
 
@@ -102,7 +104,9 @@ class McpReads:
             try:
                 session = await connection.session()
                 try:
-                    await connection.refresh_tools(session, always=False)
+                    await connection.patiently(partial(connection.refresh_tools, session, always=False))
+                except AsksToWait:
+                    raise
                 except Exception:  # the system ended since it was last called; a new connection lists them again
                     connection.drop(session)
                     session = await connection.session()
@@ -123,7 +127,7 @@ class McpReads:
             if isinstance(session, TryAgain):
                 raise session
             try:
-                result = await connection.call(session, call.name, call.args)
+                result = await connection.patiently(partial(connection.call, session, call.name, call.args))
             except MCPError as error:
                 if not is_closed(error):
                     raise
@@ -131,7 +135,7 @@ class McpReads:
                 connection.drop(session)
                 session = await connection.session()
                 require_read(self._config, session.tools, call)
-                result = await connection.call(session, call.name, call.args)
+                result = await connection.patiently(partial(connection.call, session, call.name, call.args))
             if result.is_error:
                 raise TryAgain(f"{call.tool} failed: {error_of(call.name, result)[1]}")
             value: Any = answer_of(result)
@@ -185,6 +189,10 @@ class McpSystems(McpReads):
 
     async def _write(self, call: Call, key: str) -> Receipt:
         require_sendable(call)
+        async with self._connection(call.system).pace.turn():
+            return await self._write_now(call, key)
+
+    async def _write_now(self, call: Call, key: str) -> Receipt:
         session, tool = await self._ready_to_write(call)
         args = {**call.args, **({"idempotency_key": key} if "idempotency_key" in tool.takes else {})}
         if call.expects and "expects" in tool.takes:
@@ -228,7 +236,7 @@ class McpSystems(McpReads):
             try:
                 tools = await connection.refresh_tools(session)
                 return session, require_known(self._config, tools, call)
-            except Refused:
+            except (Refused, TryAgain):
                 raise
             except Exception as error:  # whatever the transport raises: nothing but a question was sent
                 connection.drop(session)

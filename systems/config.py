@@ -41,6 +41,7 @@ from strict_yaml import read_yaml
 from systems.calls import Call
 from systems.conditions import Expression
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
+from systems.pace import LimitsConfig
 from systems.records import Collection, RecordSchema
 from systems.values import VALUE_FUNCTIONS
 
@@ -156,6 +157,8 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     auth: AuthConfig | None = None
     tls: TlsConfig | None = None
     proxy: ProxyConfig | None = None
+    #: systems/pace.py
+    limits: LimitsConfig = LimitsConfig()
 
     @model_validator(mode="after")
     def _is_reached_and_fed(self) -> Self:

@@ -6,25 +6,30 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, TypeVar
 
 import httpx2
 import orjson
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
+from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
 from systems.config import ListedTool, SystemConfig, listed_tool
 from systems.credentials import SHORTEST_SECRET
 from systems.http import Credentials, errors_met, http_client, refusal
+from systems.pace import AsksToWait, Pace, asked_wait
 
+T = TypeVar("T")
+
+#: a READ that a system turned away is sent so often, as late as it asks
+_READ_TRIES = 3
 #: seconds after which the tools of a connection are listed again before they read, whether or not they changed
 LISTED_FOR = 30.0
 #: in an address
@@ -54,14 +59,20 @@ class Connection:
         self._config, self._only_reads = config, only_reads
         self._env = {name: env[name] for name in config.env if name in env}
         self._credentials = Credentials(config, env)
+        self.pace = Pace(config.name, config.limits, config.timeout_seconds)
         self._source = source
         self._pending: asyncio.Future[Session] | None = None
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def session(self) -> Session:
-        """The connection; callers at the same time share one attempt. Raises TryAgain with a sentence."""
+        """The connection; callers at the same time share one attempt.
+
+        Raises TryAgain with a sentence, also while the system is left alone because it failed again and again.
+        """
         pending = self._pending
+        if pending is None or pending.done():
+            self.pace.admit()
         if pending is None or (pending.done() and (pending.cancelled() or pending.exception())):
             pending = self._pending = asyncio.get_running_loop().create_future()
             self._stop = asyncio.Event()
@@ -85,30 +96,62 @@ class Connection:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
 
-    async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool.
+    async def patiently(self, request: Callable[[], Awaitable[T]]) -> T:
+        """What a request that only reads answers when it is its turn; it is repeated where the system asks to wait."""
+        for _ in range(_READ_TRIES - 1):
+            with suppress(AsksToWait):  # the next turn comes when that is over
+                async with self.pace.turn():
+                    return await request()
+        async with self.pace.turn():
+            return await request()
 
-        Raises Refused for a WRITE where it only reads, or where the system does not accept or permit the call; TryAgain where
-        a secret is missing; Unusable, of an answer that repeats one too; MCPError, TimeoutError, or the errors of its transport.
+    async def call(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
+        """Call a tool, once, in a turn of its `pace`.
+
+        Raises Refused for a WRITE where it only reads, or which the system does not accept; TryAgain where it turned the call
+        away for now, or a secret is missing; Unusable, also of an answer that repeats one; MCPError, TimeoutError, or the
+        errors of its transport.
         """
         if self._only_reads and not (name in session.tools and session.tools[name].reads):
             raise Refused(f"{self._config.name}.{name} is not a READ tool, and this connection only reads.")
         await self._credentials.ready()  # a secret that is missing is said before anything is sent
-        with errors_met() as met:
-            try:
-                # The client's own timeout starts once the request is written; a system that does not read is met by this one.
-                async with asyncio.timeout(self._config.timeout_seconds + 1):
-                    result = await self._send(session, name, args)
-            except MCPError as error:
-                if sentence := self._refusal(met):
-                    raise Refused(sentence) from None
-                raise MCPError(error.code, self._credentials.secrets.hide(error.message)) from None
-        if result.is_error and (sentence := self._refusal(met)):
-            raise Refused(sentence)
+        async with self._watched(reads=name in session.tools and session.tools[name].reads):
+            # The client's own timeout starts once the request is written; a system that does not read is met by this one.
+            async with asyncio.timeout(self._config.timeout_seconds + 1):
+                result = await self._send(session, name, args)
         return self._without_secrets(result)
 
-    def _refusal(self, met: list[httpx2.Response]) -> str | None:
-        return refusal(self._config, met[-1].status_code) if met else None
+    @asynccontextmanager
+    async def _watched(self, *, reads: bool) -> AsyncIterator[None]:
+        """One request: what its HTTP status means, whether the system is well, and no secret in the text of its error."""
+        begun = time.monotonic()
+        with errors_met() as met:
+            try:
+                yield
+                self._require_accepted(met, reads=reads)  # of what came as an answer, and is an error by its status
+            except Exception as error:
+                self._require_accepted(met, reads=reads)
+                if _is_outage(error):
+                    self.pace.failed(begun)
+                if isinstance(error, MCPError):
+                    raise MCPError(error.code, self._credentials.secrets.hide(error.message)) from None
+                raise
+        if met and met[-1].is_server_error:
+            self.pace.failed(begun)
+        else:
+            self.pace.answered()
+
+    def _require_accepted(self, met: list[httpx2.Response], *, reads: bool) -> None:
+        """Raise Refused or AsksToWait where the last answer of an error status says so. A WRITE that met a 503 may be done."""
+        if not met:
+            return
+        if met[-1].status_code == 429 or (met[-1].status_code == 503 and reads and "retry-after" in met[-1].headers):
+            seconds = asked_wait(met[-1])
+            self.pace.asked(seconds)
+            what = f"{self._config.name} asks to wait {seconds:.0f} seconds before the next call ({met[-1].status_code})"
+            raise AsksToWait(f"{what}; try again then, or lower its `limits`.")
+        if sentence := refusal(self._config, met[-1].status_code):
+            raise Refused(sentence)
 
     def _without_secrets(self, result: CallToolResult) -> CallToolResult:
         secrets = self._credentials.secrets
@@ -125,14 +168,16 @@ class Connection:
     async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
         """The tools as the system lists them now, but for names that it lists twice.
 
-        Unless `always`, they are listed again only if they changed or it was long ago.
+        Unless `always`, they are listed again only if they changed or it was long ago. Raises TryAgain, Refused, MCPError,
+        TimeoutError, or the errors of its transport.
         """
         if always or session.changed.is_set() or time.monotonic() - session.listed_at > LISTED_FOR:
             session.changed.clear()  # first: what changes while they are listed counts again
-            async with asyncio.timeout(self._config.timeout_seconds):
+            async with self._watched(reads=True), asyncio.timeout(self._config.timeout_seconds):
                 found = await self._list(session)
             if any(self._credentials.secrets.shown_in(json.dumps(tool.definition)) for tool in found):
-                raise TryAgain("the description of a tool repeats a secret of the connection")
+                what = "the description of a tool repeats a secret of the connection"
+                raise TryAgain(f"{self._config.name} cannot be used ({what}); have that taken out there.")
             times = Counter(tool.name for tool in found)
             session.tools = {tool.name: tool for tool in found if times[tool.name] == 1}
             session.listed_at = time.monotonic()
@@ -150,7 +195,7 @@ class Connection:
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         # One task enters and leaves the client: its cancel scopes must be left where they were entered.
-        last_line, changed, met = "", asyncio.Event(), list[httpx2.Response]()
+        last_line, changed, met, begun = "", asyncio.Event(), list[httpx2.Response](), time.monotonic()
         scratch = partial(tempfile.TemporaryFile, "w+", encoding="utf-8", errors="replace")
         try:
             with await asyncio.to_thread(scratch) as stderr, errors_met() as met:  # a disk may let one wait
@@ -170,7 +215,9 @@ class Connection:
         except (Exception, asyncio.CancelledError) as error:
             # After the connection was open, whoever called has seen the failure already.
             if not pending.done():
-                pending.set_exception(TryAgain(self._refusal(met) or self._why_not_open(error, last_line)))
+                if _is_outage(error):
+                    self.pace.failed(begun)
+                pending.set_exception(TryAgain(self._why_not_open(error, last_line, met)))
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
@@ -200,7 +247,11 @@ class Connection:
             async with Client(transport, message_handler=hear) as client:
                 yield client
 
-    def _why_not_open(self, error: BaseException, last_line: str) -> str:
+    def _why_not_open(self, error: BaseException, last_line: str, met: list[httpx2.Response]) -> str:
+        try:
+            self._require_accepted(met, reads=True)
+        except (Refused, AsksToWait) as turned_away:
+            return str(turned_away)
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         if isinstance(error, MissionsError) and str(error).endswith("."):
@@ -240,6 +291,15 @@ def _without(env: Mapping[str, str], text: str) -> str:
         for secret in (value, *_PASSWORD.findall(value)):
             text = text.replace(secret, f"[{name}]") if len(secret) >= SHORTEST_SECRET else text
     return text
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether an error says that a system is not well, and not what it thinks of a call."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, MCPError):
+        return error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT, INTERNAL_ERROR)
+    return not isinstance(error, MissionsError | Unusable | asyncio.CancelledError)
 
 
 def is_closed(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ from systems.credentials import ProxyConfig, Secrets, TlsConfig, authorization
 
 #: seconds for which a stream of events may be silent
 _SILENCE = 300.0
-#: the HTTP errors that the requests of this context met, which MCP leaves out of its own
+#: what `errors_met` yields: MCP leaves the status out of its own errors
 _MET: ContextVar[list[httpx2.Response]] = ContextVar("met")
 
 
@@ -58,7 +58,11 @@ def http_client(config: SystemConfig, credentials: Credentials) -> httpx2.AsyncC
 
     Raises TryAgain with a sentence where a certificate, a key or the secret of a proxy is missing.
     """
-    options: dict[str, Any] = {"auth": credentials, "trust_env": False, "event_hooks": {"response": [_note]}}
+    options: dict[str, Any] = {
+        "auth": credentials,
+        "trust_env": False,
+        "event_hooks": {"request": [_forget], "response": [_note]},
+    }
     try:
         if config.tls:
             options["verify"] = _trust(config.tls, credentials)
@@ -72,12 +76,17 @@ def http_client(config: SystemConfig, credentials: Credentials) -> httpx2.AsyncC
 
 @contextmanager
 def errors_met() -> Iterator[list[httpx2.Response]]:
-    """The answers of an error status that a request of this block gets; the latest is the last."""
+    """The answer to the latest request of this block, once it has an error status; empty before that, and otherwise."""
     token = _MET.set(met := list[httpx2.Response]())
     try:
         yield met
     finally:
         _MET.reset(token)
+
+
+async def _forget(request: httpx2.Request) -> None:
+    if (met := _MET.get(None)) is not None:
+        met.clear()
 
 
 async def _note(response: httpx2.Response) -> None:
