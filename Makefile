@@ -10,7 +10,7 @@ PIP = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check 
   /^Installing/ { printf "\r  %d packages, unpacking\n", n; fflush() }'
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema pictures screenshots bench sbom lock clean
+.PHONY: help install install-dev run test slow browser systems shop attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema pictures screenshots bench sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -38,13 +38,19 @@ run: install  ## set up, run a Mission on each of a sample of exceptions, open t
 	@$(BIN)/python -m cli start
 
 test: install-dev  ## every test that is quick and needs no browser; ALL=1: those that take long, and attack-short, too
-	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser $(if $(ALL),-m "not slow or not promise",--ignore tests/attacks)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/browser --ignore tests/systems $(if $(ALL),-m "not slow or not promise",--ignore tests/attacks)
 
 slow: install-dev  ## those that take long: a model that does its worst on every exception, the tutorial, Ray, a killed batch
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/attacks -m slow
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/browser --ignore tests/systems --ignore tests/attacks -m slow
 
 browser: install-dev  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
+
+systems: install-dev  ## real systems of others, where they are installed: `make shop`
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/systems
+
+shop: install-dev  ## install Medusa, a real shop (needs Node.js 20; 700 MB), make its company, and run it (Ctrl-C stops it)
+	@$(BIN)/python -m tests.systems.medusa
 
 attack: install-dev  ## try to break every promise, print what held, and list it in docs/attacks.md
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks -m "slow or not slow" --attacks-to docs/attacks.md
@@ -109,5 +115,5 @@ lock:  ## write both locks again (needs uv); the tests run what is installed for
 
 clean: ## remove .venv, build output and this checkout's data
 	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .shop build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

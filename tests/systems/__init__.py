@@ -1,0 +1,1 @@
+"""Real systems of others, installed and run beside Missions: `make systems`."""
