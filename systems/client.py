@@ -22,6 +22,7 @@ from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
 from systems.pace import AsksToWait
+from systems.rest import RestConnection
 
 T = TypeVar("T")
 
@@ -77,7 +78,8 @@ class McpReads:
     def _connection(self, system: str) -> Connection:
         if system not in self._connections:
             config = self._config.systems[system]
-            self._connections[system] = Connection(config, self._env, self._config.source, only_reads=self._only_reads)
+            kind = RestConnection if config.openapi else Connection
+            self._connections[system] = kind(config, self._env, self._config.source, only_reads=self._only_reads)
         return self._connections[system]
 
     async def _close(self) -> None:

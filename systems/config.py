@@ -12,6 +12,7 @@
         always: {tenant: acme}       # arguments that every call gets, where its tool takes them
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
+        openapi: shop.yaml           # of a REST API at the url: its OpenAPI document (docs/connect-a-system.md)
         feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools;
                                      # and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
@@ -32,8 +33,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from errors import BadInput, Refused
 from strict_json import strict_json
@@ -135,8 +146,20 @@ class FeedConfig(BaseModel, extra="forbid", frozen=True):
         return f"{self.system}.{self.tool}"
 
 
+class OperationConfig(BaseModel, extra="forbid", frozen=True):
+    """An operation of an OpenAPI document that has a name of its own here."""
+
+    #: its operationId, or its method and path: "GET /admin/orders/{id}"
+    operation: Word
+    #: somebody's yes to its being a READ, though it is no GET
+    only_reads: bool = Field(default=False, strict=True)
+
+
+_NAMED = BeforeValidator(lambda value: {"operation": value} if isinstance(value, str) else value)
+
+
 class SystemConfig(BaseModel, extra="forbid", frozen=True):
-    """How one system is reached: by a command that speaks MCP over stdio, or at an address."""
+    """How one system is reached: by a command that speaks MCP over stdio, or at an address: over MCP, or by REST."""
 
     #: given by the key that it stands under
     name: str = ""
@@ -159,6 +182,12 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     proxy: ProxyConfig | None = None
     #: systems/pace.py
     limits: LimitsConfig = LimitsConfig()
+    #: an OpenAPI document, a file beside this one or at its url: each operation is a tool
+    openapi: Word | None = None
+    #: names of its operations that take the place of their own
+    operations: Mapping[Word, Annotated[OperationConfig, _NAMED]] = {}
+    #: the header in which its operations take idempotency keys; None for what the document calls Idempotency-Key
+    idempotency_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,100}$")
 
     @model_validator(mode="after")
     def _is_reached_and_fed(self) -> Self:
@@ -169,6 +198,12 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
         require_no_password(self.url or "")
         if self.auth and self.url:
             require_private(self.url)
+        if self.openapi is None and (self.operations or self.idempotency_header):
+            raise ValueError("operations and idempotency_header are of an openapi document; name it")
+        if self.openapi and self.url is None:
+            raise ValueError("it is reached by its openapi document; give it its base address as url")
+        if self.openapi and "://" in self.openapi and not _is_of(self.openapi, self.url or ""):
+            raise ValueError("its openapi document is at another address than its url; save it as a file beside this one")
         if self.feed and self.feed.tool not in self.reads:
             raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
         for condition in filter(None, (self.absent_when, self.fails_when)):
@@ -187,6 +222,11 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     def is_sandbox(self) -> bool:
         """Whether it is a system of the sandbox company, whose records are at hand."""
         return "systems.sandbox" in (self.command or ())
+
+
+def _is_of(address: str, base: str) -> bool:
+    """Whether an address is of the same server as another."""
+    return urlsplit(address)[:2] == urlsplit(base)[:2]
 
 
 class _SystemsFile(BaseModel, extra="forbid"):
@@ -256,13 +296,16 @@ def load_config(path: Path = DEFAULT) -> SystemsConfig:
 # What a tool may be used for: READ only if the configuration says so and the tool itself does not say otherwise
 
 
-def listed_tool(config: SystemConfig, definition: Mapping[str, Any]) -> ListedTool:
-    """The tool of a definition, as MCP lists it: a READ by configuration, which its annotations may only raise to a WRITE."""
+def listed_tool(config: SystemConfig, definition: Mapping[str, Any], pinned: str | None = None) -> ListedTool:
+    """The tool of a definition, as MCP lists it: a READ by configuration, which its annotations may only raise to a WRITE.
+
+    `pinned` is its digest where that covers more than MCP lists.
+    """
     annotations, name = definition.get("annotations") or {}, str(definition.get("name"))
     says_write = annotations.get("readOnlyHint") is False or annotations.get("destructiveHint") is True
     arguments = frozenset(map(str, (definition.get("inputSchema") or {}).get("properties") or ()))
     reads = name in config.reads and not says_write
-    return ListedTool(config.name, name, reads, digest(definition), arguments, definition)
+    return ListedTool(config.name, name, reads, pinned or digest(definition), arguments, definition)
 
 
 def require_configured_read(config: SystemsConfig, call: Call) -> None:

@@ -175,9 +175,6 @@ class Connection:
             session.changed.clear()  # first: what changes while they are listed counts again
             async with self._watched(reads=True), asyncio.timeout(self._config.timeout_seconds):
                 found = await self._list(session)
-            if any(self._credentials.secrets.shown_in(json.dumps(tool.definition)) for tool in found):
-                what = "the description of a tool repeats a secret of the connection"
-                raise TryAgain(f"{self._config.name} cannot be used ({what}); have that taken out there.")
             times = Counter(tool.name for tool in found)
             session.tools = {tool.name: tool for tool in found if times[tool.name] == 1}
             session.listed_at = time.monotonic()
@@ -191,7 +188,13 @@ class Connection:
             definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
             found += [listed_tool(self._config, definition) for definition in definitions]
             cursor, first = page.next_cursor, False
+        self._require_no_secret(json.dumps([tool.definition for tool in found]))
         return found
+
+    def _require_no_secret(self, listed: str) -> None:
+        if self._credentials.secrets.shown_in(listed):
+            what = "the description of a tool repeats a secret of the connection"
+            raise TryAgain(f"{self._config.name} cannot be used ({what}); have that taken out there.")
 
     async def _hold(self, pending: "asyncio.Future[Session]", stop: asyncio.Event) -> None:
         # One task enters and leaves the client: its cancel scopes must be left where they were entered.
@@ -362,8 +365,8 @@ def error_of(tool: str, result: CallToolResult) -> tuple[ErrorKind, str]:
     content = result.structured_content if isinstance(result.structured_content, dict) else {}
     text = " ".join("".join(block.text for block in result.content if block.type == "text").split())
     message = str(content.get("message") or text.removeprefix(f"Error executing tool {tool}: "))[:500]
-    if content.get("error") == "try_again":
-        return "try_again", message
+    if (kind := content.get("error")) in ("try_again", "unknown"):
+        return kind, message
     if message and message != f"Error executing tool {tool}":
         return "refused", message
     return "unknown", "it failed and did not say why"

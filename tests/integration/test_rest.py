@@ -1,0 +1,341 @@
+"""Systems that are reached by REST: what is sent, what is made of answers, and what a pin is of."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import OutcomeUnknown, Refused, TryAgain
+from systems.calls import Call, ReadResult
+from systems.client import McpReads, McpSystems
+from systems.config import load_config, pin, write_pins
+from tests.integration.rest_shop import ENTRY, Shop, late, open_shop, page, redirected
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with open_shop() as opened:
+        yield opened
+
+
+def pinned(file: Path) -> Path:
+    """The file of systems, with their tools pinned as they are now."""
+    with McpSystems(load_config(file)) as systems:
+        write_pins(file.with_name("pins.json"), pin(systems.tools()))
+    return file
+
+
+@pytest.fixture
+def systems(shop: Shop, tmp_path: Path) -> Iterator[McpSystems]:
+    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as opened:
+        yield opened
+
+
+def read(systems: McpReads, tool: str = "get_order", **args: Any) -> ReadResult:
+    (result,) = systems.read_all([Call(f"shop.{tool}", args)])
+    return result
+
+
+def test_an_answer_is_handed_up_whole_as_an_object_or_a_list(systems: McpSystems, shop: Shop) -> None:
+    calls = [
+        Call("shop.get_order", {"id": "O-1"}),
+        Call("shop.get_order", {"id": "O-9"}),
+        Call("shop.ListOrders", {"id": ["O-1", "O-2"]}),
+        Call("shop.search", {"q": "pend"}),
+    ]
+    one, none, several, found = systems.read_all(calls)
+    assert one.value == {"order": shop.orders["O-1"]}
+    assert (none.status, none.value) == ("absent", None)
+    assert several.value["count"] == 2
+    assert [order["id"] for order in found.value] == ["O-1", "O-2"]
+
+
+SENT: list[tuple[str, dict[str, Any], str]] = [
+    ("get_order", {"id": "#W23/78 ä", "fields": "id,status"}, "/admin/orders/%23W23%2F78%20%C3%A4?fields=id%2Cstatus"),
+    ("ListOrders", {"id": ["a", "b"], "limit": 5}, "/admin/orders?id=a&id=b&limit=5"),
+    ("ListOrders", {"status": ["new", "paid"]}, "/admin/orders?status=new%2Cpaid"),
+    ("ListOrders", {"created_at": {"$gte": "2026", "in": [1, 2]}},
+     "/admin/orders?created_at%5B%24gte%5D=2026&created_at%5Bin%5D%5B%5D=1&created_at%5Bin%5D%5B%5D=2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tool", "args", "path"), SENT)
+def test_arguments_go_where_the_document_says(systems: McpSystems, shop: Shop, tool: str, args: Any, path: str) -> None:
+    read(systems, tool, **args)
+    # a server sees the path decoded; the query as it is
+    assert shop.asked[-1][1].partition("?")[2] == path.partition("?")[2]
+    assert shop.asked[-1][1].partition("?")[0].split("/")[:3] == path.partition("?")[0].split("/")[:3]
+
+
+def test_a_write_carries_its_nested_body_and_its_key_in_the_header(systems: McpSystems, shop: Shop) -> None:
+    call = Call("shop.CancelOrder", {"id": "O-1", "reason": "ä", "notify": {"email": True}})
+    assert systems.honours_keys(call)
+    first, again = systems.write(call, "k-1"), systems.write(call, "k-1")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert shop.orders["O-1"]["status"] == "canceled"
+    _, path, headers, body = shop.asked[0]
+    assert (path, headers["idempotency-key"], headers["content-type"]) == ("/admin/orders/O-1/cancel", "k-1", "application/json")
+    assert json.loads(body) == {"reason": "ä", "notify": {"email": True}}
+
+
+def test_a_form_is_sent_where_the_document_says_so_and_an_empty_answer_says_that_it_was_done(
+    systems: McpSystems, shop: Shop
+) -> None:
+    args = {"order_id": "O 1", "amount": 5, "metadata": {"a": "b"}, "expand": ["x", "y"]}
+    call = Call("shop.CreateRefund", args)
+    assert not systems.honours_keys(call)
+    assert systems.write(call, "k").answer == {"ok": True}
+    _, _, headers, body = shop.asked[0]
+    assert headers["content-type"] == "application/x-www-form-urlencoded" and "idempotency-key" not in headers
+    assert body == b"order_id=O+1&amount=5&metadata%5Ba%5D=b&expand%5B%5D=x&expand%5B%5D=y"
+
+
+def test_the_configuration_may_name_the_header_of_the_key(shop: Shop, tmp_path: Path) -> None:
+    file = pinned(shop.configure(tmp_path, ENTRY + "    idempotency_header: X-Once\n"))
+    with McpSystems(load_config(file)) as systems:
+        systems.write(Call("shop.CreateRefund", {"order_id": "O-1"}), "k")
+        read(systems, id="O-1")
+    assert shop.asked[0][2]["x-once"] == "k" and "x-once" not in shop.asked[1][2]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"id": "O-1"}, "needs 'reason'"),
+    ({"id": "O-1", "reason": "x", "colour": 1}, "takes no 'colour'"),
+    ({"id": "", "reason": "x"}, "empty or leads elsewhere"),
+    ({"id": "..", "reason": "x"}, "empty or leads elsewhere"),
+    ({"id": "a/../../admin", "reason": "x"}, "empty or leads elsewhere"),
+    ({"id": "%2e%2e", "reason": "x"}, "empty or leads elsewhere"),
+    ({"id": None, "reason": "x"}, "is null"),
+    ({"id": {"a": 1}, "reason": "x"}, "an object"),
+]
+
+
+@pytest.mark.parametrize(("args", "sentence"), WRONG)
+def test_what_cannot_be_said_is_refused_before_anything_is_sent(
+    systems: McpSystems, shop: Shop, args: Any, sentence: str
+) -> None:
+    with pytest.raises(Refused, match=sentence):
+        systems.write(Call("shop.CancelOrder", args), "k")
+    assert shop.asked == []
+
+
+@pytest.mark.parametrize("nothing", [[], {}, None])
+def test_a_filter_that_is_empty_does_not_ask_for_everything(systems: McpSystems, shop: Shop, nothing: object) -> None:
+    result = read(systems, "ListOrders", id=nothing)
+    assert result.status == "failed" and shop.asked == []
+
+
+def test_a_key_with_a_line_break_is_not_sent(systems: McpSystems, shop: Shop) -> None:
+    with pytest.raises(Refused, match="header"):
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k\r\nHost: evil")
+    assert shop.asked == []
+
+
+@pytest.mark.parametrize("tool", ["CancelOrder", "CreateRefund", "UploadFile", "elsewhere"])
+def test_no_operation_reads_unless_it_is_configured_so(systems: McpSystems, shop: Shop, tool: str) -> None:
+    with pytest.raises(Refused):
+        read(systems, tool, id="O-1")
+    assert shop.asked == []
+
+
+def test_a_get_that_is_not_configured_as_a_read_is_a_write_and_a_post_needs_somebodys_yes(shop: Shop, tmp_path: Path) -> None:
+    entry = ENTRY.replace("get_order, ", "").replace(", only_reads: true", "")
+    with McpSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
+        with pytest.raises(Refused, match="counts as a WRITE"):
+            read(systems, id="O-1")
+        with pytest.raises(Refused, match="declares that it writes"):
+            read(systems, "search", q="x")
+    assert shop.asked == []
+
+
+def test_a_refusal_is_told_in_the_words_of_the_server_as_plain_text(systems: McpSystems, shop: Shop) -> None:
+    shop.orders["O-1"]["status"] = "shipped"
+    with pytest.raises(Refused, match=r"^Order O-1 is shipped\. \(409 Conflict\)$"):
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+    shop.answers(422, text="<html><script>alert(1)</script>" + "x" * 10_000)
+    with pytest.raises(Refused, match=r"^shop answered 422 Unprocessable (Entity|Content)$"):
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k2")
+    shop.answers(400, {"error": {"message": "No " + "x" * 10_000}})
+    with pytest.raises(Refused) as refused:
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k3")
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize("status", [429, 503, 500, 400, 302])
+def test_a_read_that_is_not_answered_is_no_evidence_and_says_why(systems: McpSystems, shop: Shop, status: int) -> None:
+    shop.answers(status, {"message": "Not now."})
+    result = read(systems, id="O-1")
+    assert result.status == "failed" and f"Not now. ({status}" in str(result.error)
+
+
+def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: McpSystems, shop: Shop) -> None:
+    shop.instead.append(page("Cannot GET /admin/orders/O-1", 404))
+    assert read(systems, id="O-1").status == "failed"
+    shop.answers(404, {"message": "no such route"})
+    assert read(systems, "ListOrders").status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(429, TryAgain), (404, Refused), (503, OutcomeUnknown), (500, OutcomeUnknown), (302, OutcomeUnknown)]
+)
+def test_what_became_of_a_write_is_known_only_where_the_server_says_it(
+    systems: McpSystems, shop: Shop, status: int, error: type[Exception]
+) -> None:
+    shop.answers(status, {"message": "No."})
+    with pytest.raises(error, match=r"No\. \("):
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+    assert len(shop.asked) == 1
+
+
+def test_a_write_that_is_accepted_and_not_yet_done_is_pending(systems: McpSystems, shop: Shop) -> None:
+    shop.answers(202, text="")
+    assert systems.write(Call("shop.CreateRefund", {"order_id": "O-1"}), "k").answer == {"status": "pending"}
+
+
+def test_a_late_answer_fails_a_read_and_leaves_a_write_unknown_and_the_others_are_answered(
+    systems: McpSystems, shop: Shop
+) -> None:
+    shop.instead.append(late(2.5))
+    first, second = systems.read_all([Call("shop.get_order", {"id": "O-1"}), Call("shop.get_order", {"id": "O-2"})])
+    assert sorted([first.status, second.status]) == ["failed", "ok"]
+    assert "did not answer within 2 seconds" in f"{first.error}{second.error}"
+    shop.instead.append(late(2.5))
+    with pytest.raises(OutcomeUnknown, match="did not answer"):
+        systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+
+
+def test_redirects_are_not_followed(systems: McpSystems, shop: Shop) -> None:
+    with open_shop() as elsewhere:
+        shop.instead.append(redirected(f"{elsewhere.url}/admin/orders/O-1"))
+        assert read(systems, id="O-1").status == "failed"
+        assert elsewhere.asked == []
+
+
+BODIES: dict[str, tuple[str, str, str]] = {
+    "a page": ("<html>Sign in", "text/html", "not JSON"),
+    "junk": ("junk", "application/json", "not valid JSON"),
+    "a key twice": ('{"order": 1, "order": 2}', "application/json", "appears twice"),
+    "a text": ('"order"', "application/json", "neither a JSON object nor a list"),
+    "too long": ('{"order": "' + "x" * 3_000_000 + '"}', "application/json", "2,000,000 bytes"),
+    "nothing": ("", "application/json", "not valid JSON"),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_an_answer_that_is_no_json_of_a_readable_size_is_no_evidence_and_no_receipt(
+    systems: McpSystems, shop: Shop, what: str
+) -> None:
+    text, kind, sentence = BODIES[what]
+    shop.answers(200, text=text, kind=kind)
+    assert sentence in str(read(systems, id="O-1").error)
+    if text:
+        shop.answers(200, text=text, kind=kind)
+        with pytest.raises(OutcomeUnknown, match=sentence):
+            systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+
+
+@pytest.fixture
+def raw(shop: Shop) -> Iterator[Callable[[bytes], None]]:
+    """Puts a server in the place of the shop that answers these bytes to whatever comes, and closes."""
+    listening: list[socket.socket] = []
+
+    def serve(answer: bytes) -> None:
+        server = socket.create_server(("127.0.0.1", 0))
+        listening.append(server)
+        shop.port = server.getsockname()[1]
+
+        def run() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65_536)
+                    shop.asked.append(("", "", {}, b""))
+                    try:
+                        connection.sendall(answer)
+                    except OSError:
+                        continue
+
+        threading.Thread(target=run, daemon=True).start()
+
+    yield serve
+    for server in listening:
+        server.close()
+
+
+def test_a_read_whose_connection_ends_is_sent_again_once_and_a_write_never(
+    shop: Shop, raw: Callable[[bytes], None], tmp_path: Path
+) -> None:
+    raw(b"")
+    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+        result = read(systems, id="O-1")
+        assert result.status == "failed" and len(shop.asked) == 2
+        with pytest.raises(OutcomeUnknown):
+            systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+        assert len(shop.asked) == 3
+
+
+def test_a_compressed_answer_is_not_unpacked(shop: Shop, raw: Callable[[bytes], None], tmp_path: Path) -> None:
+    raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+        assert "compressed" in str(read(systems, id="O-1").error)
+
+
+def test_a_system_that_is_down_is_told_and_found_again(shop: Shop, tmp_path: Path) -> None:
+    file = pinned(shop.configure(tmp_path))
+    away = tmp_path / "systems.yaml"
+    away.write_text(file.read_text().replace(f":{shop.port}", ":9"))
+    with McpSystems(load_config(away)) as systems:
+        assert "shop cannot be reached" in str(read(systems, id="O-1").error)
+        with pytest.raises(TryAgain, match="shop cannot be reached"):
+            systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+
+
+def test_where_it_only_reads_it_writes_nothing(shop: Shop, tmp_path: Path) -> None:
+    with McpReads(load_config(pinned(shop.configure(tmp_path)))) as reads:
+        assert read(reads, id="O-1").status == "ok"
+        with pytest.raises(Refused):
+            read(reads, "CancelOrder", id="O-1", reason="x")
+
+
+def test_a_pin_is_of_an_operation_with_all_that_it_refers_to(shop: Shop, tmp_path: Path) -> None:
+    before = load_config(pinned(shop.configure(tmp_path))).pins["shop"]
+    shop.document = shop.document.replace("status: {type: string}", "status: {type: string, description: Approve.}")
+    after = load_config(pinned(shop.configure(tmp_path))).pins["shop"]
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"get_order", "ListOrders"} and before.keys() == after.keys()
+    shop.document = shop.document.replace("explode: false", "explode: true")
+    now = load_config(pinned(shop.configure(tmp_path))).pins["shop"]
+    assert {name for name in after if after[name] != now[name]} == {"ListOrders"}
+
+
+def test_a_document_that_changes_while_it_is_used_is_refused_until_it_is_pinned_again(
+    systems: McpSystems, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Call("shop.CancelOrder", {"id": "O-1", "reason": "x"})
+    assert systems.honours_keys(call)
+    monkeypatch.setattr("systems.rest.LISTED_FOR", 0.0)
+    monkeypatch.setattr("systems.connection.LISTED_FOR", 0.0)
+    shop.document = shop.document.replace("required: [reason]", "required: []")
+    shop.configure(tmp_path)
+    with pytest.raises(Refused, match="not as it was when it was pinned"):
+        systems.write(call, "k")
+    assert shop.asked == []
+    assert read(systems, id="O-1").status == "ok"  # this one is as it was
+
+
+def test_the_document_may_be_at_the_address_of_the_system(shop: Shop, tmp_path: Path) -> None:
+    shop.document = json.dumps({"openapi": "3.1.0", "paths": {"/admin/orders/{id}": {"get": {"parameters": [
+        {"name": "id", "in": "path", "required": True}]}}}})  # fmt: skip
+    entry = "systems:\n  shop: {{openapi: '{url}/openapi.json', url: '{url}', reads: [get_admin_orders_id]}}\n"
+    with McpSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
+        start = time.monotonic()
+        assert read(systems, "get_admin_orders_id", id="O-1").value == {"order": shop.orders["O-1"]}
+        assert time.monotonic() - start < 5
