@@ -123,7 +123,7 @@ class _Body(BaseModel):
     required: bool = False
 
 
-class _Response(BaseModel):
+class _Success(BaseModel):
     content: dict[str, _Media] = {}
 
 
@@ -221,7 +221,7 @@ def _add_body(takes: _Takes, api: OpenApi, body: _Body) -> str:
 def _gives(api: OpenApi, responses: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of the answer of an operation that went well; empty where the document does not say."""
     for status in sorted(status for status in responses if status.startswith("2")):
-        for media_type, media in _Response.model_validate(api.resolved(responses[status])).content.items():
+        for media_type, media in _Success.model_validate(api.resolved(responses[status])).content.items():
             if _JSON.fullmatch(media_type) and isinstance(media.shape, dict):
                 return media.shape
     return {}
