@@ -5,6 +5,7 @@ Answers are put in the form of MCP, so that whatever reads, writes and guards kn
     2xx                    the answer, a JSON object or list; an empty one says that it was done, or (202) that it is pending
     404, 410 of a READ     there is no such record, where the path names one and it is the API that says so
     429, and 503 of a READ try again
+    401, 403, 407          refused: the credentials do not do
     other 4xx              refused, in the words of the server
     whatever else          a READ failed; what became of a WRITE is not known
 """
@@ -53,6 +54,10 @@ class RestConnection(Connection):
     def drop(self, broken: Session) -> None:
         """A request that failed says nothing about the next one."""
 
+    async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
+        """See Connection. No document tells whether the system is well, so it is not read again for every write."""
+        return await super().refresh_tools(session, always=not session.tools)
+
     @asynccontextmanager
     async def _open(self, stderr: TextIO, changed: asyncio.Event) -> AsyncIterator[Any]:
         async with http_client(self._config, self._credentials) as client:
@@ -85,10 +90,11 @@ class RestConnection(Connection):
         operation = session.tools.get(name)
         if not isinstance(operation, Operation):
             raise Refused(f"{self._config.name} has no operation {name}; look at its document.")
-        request = rest_request(operation, self._config.url or "", args)
+        request, begun = rest_request(operation, self._config.url or "", args), time.monotonic()
         try:
             status, headers, body = await self._answer(session.client, request, again=operation.reads)
         except _NOT_SENT as error:
+            self.pace.failed(begun)
             reason = why(error, "it does not answer", "it does not answer")
             raise TryAgain(f"{self._config.name} cannot be reached ({reason}); start it, or try again.") from error
         except httpx2.TimeoutException as error:

@@ -135,9 +135,11 @@ class Shop:
         (folder / "systems.yaml").write_text(entry.format(url=self.url))
         return folder / "systems.yaml"
 
-    def answers(self, status: int, body: object = None, text: str | None = None, kind: str = "text/html") -> None:
+    def answers(self, status: int, body: object = None, text: str | None = None, kind: str = "text/html", **headers: str) -> None:
         """Let it answer the next request so."""
-        self.instead.append(lambda: JSONResponse(body, status) if text is None else Response(text, status, media_type=kind))
+        content = json.dumps(body) if text is None else text
+        kind = "application/json" if text is None else kind
+        self.instead.append(lambda: Response(content, status, headers=headers, media_type=kind))
 
     async def _answer(self, request: Request) -> Response:
         body = await request.body()

@@ -14,6 +14,7 @@ from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, ReadResult
 from systems.client import McpReads, McpSystems
 from systems.config import load_config, pin, write_pins
+from systems.pace import FAILURES
 from tests.integration.rest_shop import ENTRY, Shop, late, open_shop, page, redirected
 
 
@@ -166,11 +167,47 @@ def test_a_refusal_is_told_in_the_words_of_the_server_as_plain_text(systems: Mcp
     assert len(str(refused.value)) < 600
 
 
-@pytest.mark.parametrize("status", [429, 503, 500, 400, 302])
+@pytest.mark.parametrize("status", [503, 500, 400, 302])
 def test_a_read_that_is_not_answered_is_no_evidence_and_says_why(systems: McpSystems, shop: Shop, status: int) -> None:
     shop.answers(status, {"message": "Not now."})
     result = read(systems, id="O-1")
     assert result.status == "failed" and f"Not now. ({status}" in str(result.error)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_read_is_sent_again_when_the_system_asks_to_wait(systems: McpSystems, shop: Shop, status: int) -> None:
+    shop.answers(status, {"message": "Not now."}, **{"retry-after": "0"})
+    assert read(systems, id="O-1").status == "ok"
+    assert len(shop.asked) == 2
+
+
+def test_a_system_that_is_down_again_and_again_is_left_alone(shop: Shop, tmp_path: Path) -> None:
+    file = pinned(shop.configure(tmp_path))
+    file.write_text(file.read_text().replace(f":{shop.port}", ":9"))
+    with McpSystems(load_config(file)) as systems:
+        for _ in range(FAILURES):
+            with pytest.raises(TryAgain, match="shop cannot be reached"):
+                systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+        with pytest.raises(TryAgain, match="left alone"):
+            systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+        assert "left alone" in str(read(systems, id="O-1").error)
+
+
+def test_credentials_go_with_each_request_and_never_into_a_sentence(shop: Shop, tmp_path: Path) -> None:
+    entry = ENTRY + "    auth: {{headers: {{X-Shop-Token: {{env: SHOP_TOKEN}}}}}}\n"
+    file = pinned(shop.configure(tmp_path))
+    shop.configure(tmp_path, entry)
+    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": "the-secret-token"}) as systems:
+        assert read(systems, id="O-1").status == "ok"
+        shop.answers(409, {"message": "the-secret-token is wrong"})
+        with pytest.raises(Refused) as refused:
+            systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
+        shop.answers(200, {"order": "the-secret-token"})
+        assert "repeats a secret" in str(read(systems, id="O-1").error)
+    assert "the-secret-token" not in str(refused.value) and "is wrong" in str(refused.value)
+    assert {headers["x-shop-token"] for _, _, headers, _ in shop.asked} == {"the-secret-token"}
+    with McpSystems(load_config(file)) as systems:
+        assert "SHOP_TOKEN is not set" in str(read(systems, id="O-1").error)
 
 
 def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: McpSystems, shop: Shop) -> None:
@@ -187,7 +224,7 @@ def test_what_became_of_a_write_is_known_only_where_the_server_says_it(
     systems: McpSystems, shop: Shop, status: int, error: type[Exception]
 ) -> None:
     shop.answers(status, {"message": "No."})
-    with pytest.raises(error, match=r"No\. \("):
+    with pytest.raises(error, match=r"No\. \(|asks to wait"):
         systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
     assert len(shop.asked) == 1
 
