@@ -26,6 +26,7 @@ import httpx2
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from errors import BadInput
+from harmless import HIDDEN
 from ledger.outbox import OutboxRow
 from ledger.records import SOURCE_NAME
 from models.masking import Masks
@@ -36,6 +37,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _WHAT, _SEE = "list of destinations", "docs/outgoing.md"
 #: bytes of a secret, as Standard Webhooks wants them
 _FEWEST_BYTES, _MOST_BYTES = 24, 64
+#: of an id or a word in an event
+_MOST_CHARACTERS = 200
 _SECRET_BEGINS = "whsec_"
 
 
@@ -142,14 +145,15 @@ def cloud_event(row: OutboxRow, to: Destination, dashboard: str) -> dict[str, An
     said = _said(row.entry.kind, row.entry.body)
     if said is None or said[0].partition(".")[0] not in to.kinds:
         return None
-    if to.missions is not None and row.mission not in to.missions:
+    if not row.mission or (to.missions is not None and row.mission not in to.missions):
         return None
     kind, names = said
     run_id, body = row.entry.run_id, row.entry.body
-    facts = {name: body[name] for name in names.split() if body.get(name) not in (None, "")}
+    facts = {name: value for name in names.split() if _is_plain(value := body.get(name))}
     link = f"{dashboard.rstrip('/')}/run?run={quote(run_id, safe='')}"
     return envelope(
-        row.entry.digest, kind, dashboard, subject=Masks().mask(row.subject), time=row.entry.at.astimezone(UTC).isoformat(),
+        row.entry.digest, kind, dashboard, subject=HIDDEN.sub(" ", Masks().mask(row.subject)),
+        time=row.entry.at.astimezone(UTC).isoformat(),
         # text, so that it sorts: the extension "sequence" of CloudEvents
         sequence=f"{row.entry.seq:018}",
         data={"run": run_id, "mission": row.mission, **facts, "link": link},
@@ -162,12 +166,17 @@ def envelope(event_id: str, kind: str, dashboard: str, **more: Any) -> dict[str,
     return {**begins, **more, "datacontenttype": "application/json"}
 
 
+def _is_plain(value: object) -> bool:
+    """Whether it is an id, a word or a number, whatever somebody wrote into the log."""
+    return isinstance(value, bool | int) or (isinstance(value, str) and 0 < len(value) <= _MOST_CHARACTERS)
+
+
 def _said(kind: str, body: Mapping[str, Any]) -> tuple[str, str] | None:
     """(type of the event, what of the row's body it says); None for a row that no destination is told of."""
     match kind, body.get("status"):
         case "proposed", status:
-            waits = "waiting" if status == "pending" else str(status)
-            return f"proposal.{waits}", "proposal_id revision verdict money_at_stake_cents role four_eyes held_by supersedes"
+            name = "proposal.waiting" if status == "pending" else "proposal.automatic"
+            return name, "proposal_id revision verdict money_at_stake_cents role four_eyes held_by supersedes"
         case "decided", _:
             return "decision.recorded", "decision_id proposal_id kind role proposal_status"
         case "effect_marked", ("done" | "failed" | "unknown") as status:
