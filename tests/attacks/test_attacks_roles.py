@@ -30,10 +30,11 @@ from errors import Refused
 from evals.learning import lessons
 from ledger.admissions import AdmissionRequest
 from ledger.authorization import person_key
+from ledger.outbox import Pause
 from ledger.permissions import Permission, may
 from ledger.postgres import PostgresLedger
 from ledger.records import PERSON_ROLES, Person
-from ledger.services import AdminService, Inbox
+from ledger.services import AdminService, Inbox, Outbox
 from ledger.tables import METADATA, SESSIONS
 from settings import CHECKOUT, Settings, settings
 from tests.conftest import _database
@@ -69,6 +70,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "shadow run": MACHINE, "shadow report": MACHINE, "history scan": MACHINE, "history make": MACHINE,
     "model check": MACHINE, "invoice read": MACHINE, "invoice run": MACHINE,
     "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,
+    "outgoing list": MACHINE, "outgoing test": MACHINE,
     "user list": MACHINE, "user waiting": MACHINE,
     "lessons list": MACHINE, "lessons show": MACHINE, "lessons report": MACHINE,
     "decide": ("decide", "{run} approve --reason mine"),
@@ -81,6 +83,8 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "source add": ("manage_sources", "evil --missions order_exception"),
     "source bounds": ("manage_sources", "oms --missions order_exception"),
     "source end": ("manage_sources", "oms"),
+    "outgoing skip": ("manage_sources", "hub --reason mine"),
+    "outgoing end": ("manage_sources", "hub --reason mine"),
     "user add": ("manage_people", "mallory --role administrator"),
     "user password": ("manage_people", "rita"),
     "user second-factor": ("manage_people", "rita"),
@@ -143,8 +147,12 @@ def target(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Target
     (lesson,) = [one.decision_id for one in ledger.decisions(overruled.run_id)]
     assert lessons.lesson(ledger, lesson, company.runtime.context.catalogue)
     Inbox(ledger).add_source("oms")
+    outbox = Outbox(ledger)
+    outbox.begin("hub")
     desk.ask(AdmissionRequest(kind="role", name="mina", role="finance"), "admin")
     (folder / "right.json").write_text(json.dumps(CASES["dev-ord-0004"]["expected"]))
+    lease = outbox.take("hub", 60)
+    assert lease and outbox.fail(lease, lease.seq, "answered 500", Pause(wish=0, longest=1, share=1))
     letter = Inbox(ledger).keep_letter("a test", json.dumps({"source_id": "x"}), "it is none")
     words = {"run": waits.run_id, "stuck": stuck.run_id, "letter": letter, "lesson": lesson, "folder": str(folder)}
     return Target(company, words)
