@@ -1,4 +1,4 @@
-"""The systems of record over MCP (Model Context Protocol): a plain facade over one background thread that holds the connections.
+"""The systems of record, over MCP (Model Context Protocol) or REST: a plain facade over one thread that holds the connections.
 
 Schemas and annotations of tools are claims of their server (MCP, "Tools"): what reads is what the configuration says.
 """
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class McpReads:
-    """Reads of any MCP servers, guarded, and no way to write. Use it as a context manager, from any thread.
+    """Reads of any systems, guarded, and no way to write. Use it as a context manager, from any thread.
 
     A system is connected to when it is first called; of `extra_env` and the environment it gets what its `env` lists.
     """
@@ -171,7 +171,7 @@ def require_sendable(call: Call) -> None:
 
 
 class McpSystems(McpReads):
-    """Reads and writes of any MCP servers, guarded. Use it as a context manager, from any thread."""
+    """Reads and writes of any systems, guarded. Use it as a context manager, from any thread."""
 
     _only_reads = False
 

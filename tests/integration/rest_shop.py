@@ -179,29 +179,35 @@ class Shop:
 
 
 @contextmanager
+def served(app: Starlette) -> Iterator[int]:
+    """An application on a port of this machine."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
 def open_shop(orders: int = 2) -> Iterator[Shop]:
     """A shop with orders O-1, O-2, …, that listens."""
     names = [f"O-{number}" for number in range(1, orders + 1)]
     shop = Shop(orders={name: {"id": name, "order_id": name, "status": "pending", "total": 10.5} for name in names})
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    shop.port = listening.getsockname()[1]
     routes = [
         Route("/openapi.json", lambda request: PlainTextResponse(shop.document)),
         Route("/admin/orders/{id}", shop._answer, methods=["GET", "POST"]),
         Route("/admin/orders/{id}/cancel", shop._answer, methods=["POST"]),
         Route("/{rest:path}", shop._answer, methods=["GET", "POST"]),
     ]
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
+    with served(Starlette(routes=routes)) as shop.port:
         yield shop
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def redirected(place: str) -> Callable[[], Response]:
