@@ -17,7 +17,7 @@ from nodes.check import Judgement, judge
 from nodes.gather import read_facts
 from nodes.state import CaseContext
 from nodes.undo import half_done, to_take_back
-from systems.records import RecordSchema
+from systems.schema import RecordSchema
 
 #: of a fact that is another record altogether
 _WHOLE = ""

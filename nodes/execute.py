@@ -28,8 +28,8 @@ from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
-from systems.calls import Call, Fence, Receipt, Writer, denial, says_done
-from systems.records import Record, RecordSchema
+from systems.calls import Call, Fence, Receipt, Writer, denial
+from systems.schema import Record, RecordSchema
 
 #: How often a write is tried whose system could not be reached at all.
 WRITE_TRIES = 3
@@ -158,7 +158,7 @@ def _do(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
 def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: Writer, *, first: bool) -> bool:
     """Send it. What a system says to a second sending does not say what became of the first, unless it has done it."""
     try:
-        receipt = _written(effect, runtime.context.ledger, writer)
+        receipt = _written(effect, runtime.context, writer)
     except TakenOver:  # nothing was sent
         raise
     except (Refused, TryAgain) as error:
@@ -182,14 +182,30 @@ def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: W
     return True
 
 
-def _written(effect: Effect, ledger: Ledger, writer: Writer) -> Receipt:
+def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt:
+    leave, sends = partial(_leave, effect, context.ledger), _sends(effect, context)
     for attempt in range(1, WRITE_TRIES + 1):
         try:
-            call = Call(effect.tool, effect.args, effect.expects or (), partial(_leave, effect, ledger))
+            call = Call(effect.tool, effect.args, effect.action, sends, effect.expects or (), leave)
             return writer.write(call, effect.key)
         except TryAgain:
             if attempt == WRITE_TRIES:
                 raise
+    raise AssertionError("unreachable")
+
+
+def _sends(effect: Effect, context: MissionContext) -> Mapping[str, Any] | None:
+    """What the tool is sent, on the records as they were read and the steps before have left them."""
+    history, world = context.ledger.history(effect.run_id), None
+    for one in history.effects_of(effect.proposal_id):
+        action = context.catalogue[one.action]
+        if one.step == effect.step and action.send is None:
+            return None
+        world = world or context.case_of(history).records.copy()
+        seen = action.seen(world, one.args)
+        if one.step == effect.step:
+            return action.sends(seen)
+        action.apply(world, seen)
     raise AssertionError("unreachable")
 
 
@@ -202,7 +218,7 @@ def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) 
     """What speaks against its having been done, by its answer and by the records that it names; empty where nothing does."""
     against = denial(receipt.answer)
     if not effect.expects:
-        if says_done(receipt.answer):
+        if context.catalogue[effect.action].says_done(receipt.answer):
             return ""
         return f"no record shows it, and its answer does not say that it was done ({str(dict(receipt.answer))[:200]})"
     kept = look(effect, context, PATIENCE)
@@ -228,7 +244,7 @@ def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> 
 
 def _honours_keys(effect: Effect, writer: Writer) -> bool:
     try:
-        return writer.honours_keys(Call(effect.tool, effect.args))
+        return writer.honours_keys(Call(effect.tool, effect.args, effect.action))
     except (TryAgain, Refused):
         return False
 

@@ -17,9 +17,11 @@ from pydantic import BaseModel, Field, RootModel
 from errors import BadInput, SendBack
 from rendering import dollars, words
 from strict_yaml import read_yaml
+from systems.calls import denial, says_done
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.config import DEFAULT, load_config
-from systems.records import RecordChange, RecordPath, Records, RecordSchema
+from systems.records import RecordChange, RecordPath, Records
+from systems.schema import RecordSchema
 from systems.values import VALUE_FUNCTIONS
 
 #: in place of an expression: the policy says what one costs
@@ -106,8 +108,11 @@ class _Need(BaseModel, extra="forbid"):
 
 class _ActionEntry(BaseModel, extra="forbid"):
     system: str
+    tool: str = ""
     says: str
     args: dict[str, ArgumentType]
+    send: dict[str, Any] | None = None
+    done_when: str = ""
     binds: dict[str, str] = {}
     needs: list[_Need] = []
     effect: dict[str, Any] | None
@@ -141,11 +146,12 @@ class Action:
     undo: tuple[str, Mapping[str, Value]] | None
     #: the same action twice in a plan is done once
     once: bool
-
-    @property
-    def tool(self) -> str:
-        """The MCP tool that does it, as system.name."""
-        return f"{self.system}.{self.name}"
+    #: the tool that does it, as system.name
+    tool: str
+    #: what its tool is sent; None for the arguments as they are
+    send: Mapping[str, Value] | None
+    #: what an answer says when it was done, where no record shows it
+    done_when: Expression | None
 
     @property
     def counting(self) -> tuple[str, ...]:
@@ -186,6 +192,20 @@ class Action:
             names[name] = records.at(path, names)
         return Scope(names, VALUE_FUNCTIONS)
 
+    def sends(self, seen: Scope) -> Mapping[str, Any] | None:
+        """What its tool is sent in place of its arguments, without what is null. Raises Unknown where that is not known."""
+        if self.send is None:
+            return None
+        computed = {name: value.evaluate(seen) for name, value in self.send.items()}
+        return {name: value for name, value in computed.items() if value is not None}
+
+    def says_done(self, answer: Mapping[str, Any]) -> bool:
+        """Whether an answer says that it was done; only what no record shows is believed by its answer."""
+        if self.done_when is None:
+            return says_done(answer)
+        seen = Scope({"answer": answer}, VALUE_FUNCTIONS)
+        return denial(answer) is None and _known(Value(expression=self.done_when), seen) is True
+
     def unmet_need(self, seen: Scope) -> str | None:
         """Why it cannot be done on the records as they are, or None."""
         for condition, otherwise in self.needs:
@@ -194,6 +214,10 @@ class Action:
                     return otherwise
             except Unknown:
                 return f"{otherwise}, or it is not known"
+        try:
+            self.sends(seen)
+        except Unknown as unknown:
+            return f"what {self.tool} is to be sent is not known: «{unknown.expression.source}»"
         return None
 
     def apply(self, records: Records, seen: Scope) -> list[RecordChange]:
@@ -287,18 +311,21 @@ def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, where: str) -
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
     undo = next(((by, compiled(args)) for by, args in (entry.undo or {}).items()), None)
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
-    values = [*money.values(), *to.values(), *(undo[1].values() if undo else ())]
-    for expression in [*(condition for condition, _ in needs), *(value.expression for value in values)]:
-        if expression:
-            expression.require(known, VALUE_FUNCTIONS, where)
-    for _, value in effect:
-        if value.expression:
-            value.expression.require({*known, _CHANGED}, VALUE_FUNCTIONS, where)
+    send = None if entry.send is None else compiled(entry.send)
+    done_when = Expression.compile(entry.done_when, f"{where}, done_when") if entry.done_when else None
+    if done_when:
+        done_when.require({"answer"}, VALUE_FUNCTIONS, f"{where}, done_when")
+    values = [*money.values(), *to.values(), *(undo[1].values() if undo else ()), *(send or {}).values()]
+    for expression in [*(condition for condition, _ in needs), *(one for value in values for one in value.expressions)]:
+        expression.require(known, VALUE_FUNCTIONS, where)
+    for expression in (one for _, value in effect for one in value.expressions):
+        expression.require({*known, _CHANGED}, VALUE_FUNCTIONS, where)
     if free := uncounted(entry.args, binds, [path for path, _ in effect], money, schema):
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
     return Action(
         name, entry.system, entry.says, entry.args, binds, needs, effect,
         frozenset(entry.after), frozenset(entry.changes), money, to, entry.automate_up_to_cents, undo, entry.once,
+        f"{entry.system}.{entry.tool or name}", send, done_when,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -18,13 +18,46 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
 from errors import OutcomeUnknown, Refused, TryAgain
+from systems.answers import Answers
 from systems.calls import Call, Reader, ReadResult, Receipt
+from systems.conditions import Unknown
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
 from systems.pace import AsksToWait
 from systems.rest import RestConnection
+from systems.schema import ReadTool
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AskedRead:
+    """A read as a pack asks it; `tool` is what systems.yaml says of it."""
+
+    call: Call
+    tool: ReadTool | None
+
+    @property
+    def sent(self) -> Call:
+        """The same, of the tool that its server has."""
+        return self.call if self.tool is None else replace(self.call, tool=self.tool.tool)
+
+    def served(self, config: SystemsConfig, tools: Mapping[str, ListedTool]) -> Call:
+        """What is sent. Raises Unknown where an argument cannot be computed."""
+        args = self.call.args if self.tool is None else self.tool.sent(self.call.args)
+        return replace(self.sent, args=with_constants(config, tools, self.sent, args))
+
+    def answers(self, config: SystemsConfig) -> Answers:
+        """How its answer is read."""
+        return config.answers[self.call.system] if self.tool is None else self.tool.answers
+
+
+def with_constants(
+    config: SystemsConfig, tools: Mapping[str, ListedTool], call: Call, args: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Arguments with those that every call of the system gets, as far as its tool takes them."""
+    takes = tools[call.name].takes if call.name in tools else frozenset()
+    return {**{name: value for name, value in config.systems[call.system].always.items() if name in takes}, **args}
 
 
 class McpReads:
@@ -59,9 +92,11 @@ class McpReads:
 
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """See Reader."""
-        for call in calls:
-            require_configured_read(self._config, call)
-        return self._wait(self._read_all(calls))
+        tools = self._config.record_schema.tools
+        asked = [AskedRead(call, tools.get(call.tool)) for call in calls]
+        for one in asked:
+            require_configured_read(self._config, one.sent)
+        return self._wait(self._read_all(asked))
 
     def tools(self) -> list[ListedTool]:
         """All tools of all systems as they are listed now. Raises TryAgain when a system cannot be reached."""
@@ -90,9 +125,10 @@ class McpReads:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def _read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
+    async def _read_all(self, asked: Sequence[AskedRead]) -> list[ReadResult]:
+        calls = [one.sent for one in asked]
         sessions = await self._open_all(calls, list(dict.fromkeys(call.system for call in calls)))
-        results = await asyncio.gather(*[self._read(call, sessions[call.system]) for call in calls])
+        results = await asyncio.gather(*[self._read(one, sessions[one.sent.system]) for one in asked])
         changed = [system for system, session in sessions.items() if isinstance(session, Session) and session.changed.is_set()]
         if changed:  # while it answered: what its tools are now decides whether that is taken
             await self._open_all(calls, changed)
@@ -122,30 +158,38 @@ class McpReads:
                 require_read(self._config, session.tools, call)
         return opened
 
-    async def _read(self, call: Call, session: Session | TryAgain) -> ReadResult:
-        connection = self._connection(call.system)
+    async def _read(self, asked: AskedRead, session: Session | TryAgain) -> ReadResult:
+        call, connection, answers = asked.call, self._connection(asked.call.system), asked.answers(self._config)
         try:
-            require_sendable(call)
             if isinstance(session, TryAgain):
                 raise session
+            served = asked.served(self._config, session.tools)
+            require_sendable(served)
             try:
-                result = await connection.patiently(partial(connection.call, session, call.name, call.args))
+                result = await connection.patiently(partial(connection.call, session, served.name, served.args))
             except MCPError as error:
                 if not is_closed(error):
                     raise
                 # The system ended since it was last called; a read may simply be repeated on a new connection.
                 connection.drop(session)
                 session = await connection.session()
-                require_read(self._config, session.tools, call)
-                result = await connection.patiently(partial(connection.call, session, call.name, call.args))
+                require_read(self._config, session.tools, served)
+                result = await connection.patiently(partial(connection.call, session, served.name, served.args))
+            answer = answer_of(result)
+            if answers.absent(answer):
+                return ReadResult(call, "absent", None, datetime.now(UTC))
             if result.is_error:
-                raise TryAgain(f"{call.tool} failed: {error_of(call.name, result)[1]}")
-            value: Any = answer_of(result)
-            if value.keys() in ({"record"}, {"records"}):
-                (value,) = value.values()
-            if (known := self._config.record_schema.tools.get(call.tool)) and (wrong := known.refuses(value, call.args)):
-                raise Unusable(wrong)
+                raise TryAgain(f"{call.tool} failed: {error_of(served.name, result)[1]}")
+            if failure := answers.failure(answer):
+                raise TryAgain(f"{call.tool} failed: {failure}")
+            value = answers.value(answer)
+            if asked.tool is not None:
+                value = self._config.record_schema.made_of(asked.tool, value, call.args)
+                if wrong := asked.tool.refuses(value, call.args):
+                    raise Unusable(wrong)
             return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
+        except Unknown as unknown:
+            failure = f"{call.tool} cannot be used: «{unknown.expression.source}» is not known ({unknown})."
         except (TryAgain, Refused) as error:
             failure = str(error)
         except Unusable as error:
@@ -164,7 +208,7 @@ class McpReads:
 def require_sendable(call: Call) -> None:
     """Raise Refused for a call that cannot be sent."""
     try:
-        json.dumps(dict(call.args), allow_nan=False, ensure_ascii=False).encode()
+        json.dumps(dict(call.args if call.sends is None else call.sends), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         sentence = f"{call.tool} was not sent: its arguments are not JSON ({error}); give plain finite values."
         raise Refused(sentence) from error
@@ -196,7 +240,11 @@ class McpSystems(McpReads):
 
     async def _write_now(self, call: Call, key: str) -> Receipt:
         session, tool = await self._ready_to_write(call)
-        args = {**call.args, **({"idempotency_key": key} if "idempotency_key" in tool.takes else {})}
+        sends = call.args if call.sends is None else call.sends
+        args = {
+            **with_constants(self._config, session.tools, call, sends),
+            **({"idempotency_key": key} if "idempotency_key" in tool.takes else {}),
+        }
         if call.expects and "expects" in tool.takes:
             args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
         if call.leave is not None:
@@ -222,6 +270,12 @@ class McpSystems(McpReads):
                 f"{call.tool} was sent and its outcome is not known ({reason}); look at the system before anything else."
             ) from error
         if answer is not None:
+            try:
+                if refusal := self._config.answers[call.system].failure(answer):
+                    raise Refused(refusal)
+            except Unknown as unknown:
+                what = f"{call.tool} was sent, and whether it was done is not known: «{unknown.expression.source}» ({unknown})"
+                raise OutcomeUnknown(f"{what}; look at the system before anything else.") from unknown
             return Receipt(call.tool, key, answer, answer.get("replayed") is True)
         kind, sentence = error_of(call.name, result)
         if kind == "refused":

@@ -6,7 +6,7 @@ string that begins with `=` is computed, as in a spreadsheet, and any other valu
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -154,17 +154,41 @@ class Value:
 
     constant: Any = None
     expression: Expression | None = None
+    #: of a mapping or list in which something is computed
+    inner: "Mapping[str, Value] | Sequence[Value] | None" = None
 
     @classmethod
     def compile(cls, raw: Any, where: str) -> "Value":
         """Compile what stands in a pack. Raises BadInput that names `where` it stands."""
         if isinstance(raw, str) and raw.startswith("="):
             return cls(expression=Expression.compile(raw[1:].strip(), where))
-        return cls(constant=raw)
+        inner = cls._inside(raw, where)
+        values = () if inner is None else inner.values() if isinstance(inner, Mapping) else inner
+        return cls(inner=inner) if any(value.expressions for value in values) else cls(constant=raw)
+
+    @classmethod
+    def _inside(cls, raw: Any, where: str) -> "Mapping[str, Value] | Sequence[Value] | None":
+        if isinstance(raw, dict):
+            return {name: cls.compile(value, where) for name, value in raw.items()}
+        return [cls.compile(value, where) for value in raw] if isinstance(raw, list) else None
+
+    @property
+    def expressions(self) -> Sequence[Expression]:
+        """All that is computed of it."""
+        if self.expression is not None:
+            return [self.expression]
+        values = () if self.inner is None else self.inner.values() if isinstance(self.inner, Mapping) else self.inner
+        return [one for value in values for one in value.expressions]
 
     def evaluate(self, scope: Scope) -> Any:
         """Its value. Raises Unknown as an Expression does."""
-        return self.constant if self.expression is None else self.expression.evaluate(scope)
+        if self.expression is not None:
+            return self.expression.evaluate(scope)
+        if self.inner is None:
+            return self.constant
+        if isinstance(self.inner, Mapping):
+            return {name: value.evaluate(scope) for name, value in self.inner.items()}
+        return [value.evaluate(scope) for value in self.inner]
 
 
 def _first_line(error: BaseException) -> str:

@@ -49,12 +49,11 @@ from pydantic import (
 from errors import BadInput, Refused
 from strict_json import strict_json
 from strict_yaml import read_yaml
+from systems.answers import AnswerConfig, Answers
 from systems.calls import Call
-from systems.conditions import Expression
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 from systems.pace import LimitsConfig
-from systems.records import Collection, RecordSchema
-from systems.values import VALUE_FUNCTIONS
+from systems.schema import Collection, RecordSchema
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
@@ -158,7 +157,7 @@ class OperationConfig(BaseModel, extra="forbid", frozen=True):
 _NAMED = BeforeValidator(lambda value: {"operation": value} if isinstance(value, str) else value)
 
 
-class SystemConfig(BaseModel, extra="forbid", frozen=True):
+class SystemConfig(AnswerConfig, frozen=True):
     """How one system is reached: by a command that speaks MCP over stdio, or at an address: over MCP, or by REST."""
 
     #: given by the key that it stands under
@@ -169,9 +168,6 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
     env: Words = ()
     records: Mapping[Annotated[str, Field(pattern=r"^\w+$")], Collection] = {}
     reads: frozenset[Word] = frozenset()
-    at: str = ""
-    absent_when: str = ""
-    fails_when: str = ""
     always: Mapping[str, Any] = {}
     timeout_seconds: Seconds = 10.0
     start_seconds: Seconds = 30.0
@@ -206,17 +202,12 @@ class SystemConfig(BaseModel, extra="forbid", frozen=True):
             raise ValueError("its openapi document is at another address than its url; save it as a file beside this one")
         if self.feed and self.feed.tool not in self.reads:
             raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
-        for condition in filter(None, (self.absent_when, self.fails_when)):
-            try:
-                Expression.compile(condition, "it").require({"answer"}, VALUE_FUNCTIONS, "it")
-            except BadInput as error:
-                raise ValueError(str(error)) from error
         return self
 
     @cached_property
     def reading(self) -> frozenset[str]:
         """All its READ tools."""
-        return self.reads.union(*({*one.read, *one.lists} for one in self.records.values()))
+        return self.reads.union(*(one.reads for one in self.records.values()))
 
     @property
     def is_sandbox(self) -> bool:
@@ -268,10 +259,16 @@ class SystemsConfig:
     currency: str = "USD"
 
     @cached_property
+    def answers(self) -> Mapping[str, Answers]:
+        """How the answers of each system are read where nothing else is said."""
+        return {name: Answers.of([system], f"system {name}") for name, system in self.systems.items()}
+
+    @cached_property
     def record_schema(self) -> RecordSchema:
         """What all systems hold."""
         return RecordSchema(
-            {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()}
+            {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()},
+            self.systems,
         )
 
     @property
@@ -290,7 +287,13 @@ def load_config(path: Path = DEFAULT) -> SystemsConfig:
     """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""
     read = read_yaml(path, "list of systems").as_model(_SystemsFile, "systems/config.py")
     actions = [path.parent / name.replace("{missions}", str(_CHECKOUT)) for name in read.actions]
-    return SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency)
+    config = SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency)
+    try:
+        _ = config.answers
+        config.record_schema.check()
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    return config
 
 
 # What a tool may be used for: READ only if the configuration says so and the tool itself does not say otherwise

@@ -21,6 +21,7 @@ from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT, CallTo
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
+from systems.answers import RESULT
 from systems.config import ListedTool, SystemConfig, listed_tool
 from systems.credentials import SHORTEST_SECRET
 from systems.http import Credentials, errors_met, http_client, refusal
@@ -337,11 +338,14 @@ class Unusable(Exception):
 
 
 def answer_of(result: CallToolResult) -> dict[str, Any]:
-    """The JSON object that a tool answered. Raises Unusable when it is too long, no JSON object, or what no ledger can keep."""
+    """The JSON object that a tool answered; what is none, a list or text, as {"result": …}.
+
+    Raises Unusable when it is too long, malformed, or what no ledger can keep.
+    """
     text, value = "".join(block.text for block in result.content if block.type == "text"), result.structured_content
     try:
         if value is None and len(text) <= LIMIT_BYTES:
-            value = strict_json(text)
+            value = strict_json(text) if text.lstrip().startswith(("{", "[")) or text.strip() == "null" else text
         require_kept(value)
         # the text counts beside structured content too
         size = max(len(orjson.dumps(value)), len(text.encode("utf-8", "surrogatepass")))
@@ -351,9 +355,9 @@ def answer_of(result: CallToolResult) -> dict[str, Any]:
         raise Unusable(f"its answer holds what JSON cannot say ({error})") from error
     if size > LIMIT_BYTES:
         raise Unusable(f"its answer is longer than {LIMIT_BYTES:,} bytes")
-    if not isinstance(value, dict):
-        raise Unusable("its answer is not a JSON object")
-    return value
+    if value == "":
+        raise Unusable("its answer is empty")
+    return value if isinstance(value, dict) else {RESULT: value}
 
 
 def error_of(tool: str, result: CallToolResult) -> tuple[ErrorKind, str]:

@@ -15,7 +15,8 @@ from errors import BadInput, Refused, SendBack
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.catalogue import Action, Catalogue
 from systems.conditions import Unknown
-from systems.records import ReadTool, Record, Records, RecordSchema
+from systems.records import Records
+from systems.schema import ReadTool, Record, RecordSchema
 
 
 class _SimulatedWrites(ABC):
@@ -42,7 +43,7 @@ class _SimulatedWrites(ABC):
             if first != call:
                 raise Refused(f"{call.tool} was given a key that was used for another call")
             return replace(receipt, replayed=True)
-        action = self._catalogue.get(call.name)
+        action = self._catalogue.get(call.action or call.name)
         if action is None or action.tool != call.tool:
             raise Refused(f"{call.tool} is not an action of the catalogue")
         try:

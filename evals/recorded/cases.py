@@ -17,7 +17,8 @@ from ledger.records import Event
 from nodes.pack import Pack
 from settings import CHECKOUT
 from strict_json import strict_json
-from systems.records import Records, RecordSchema
+from systems.records import Records
+from systems.schema import RecordSchema
 
 MAX_LINE_BYTES = 4_000_000
 

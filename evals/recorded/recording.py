@@ -21,7 +21,7 @@ from nodes.pack import UNDERSTAND
 from systems.calls import Call
 from systems.catalogue import Catalogue
 from systems.recorded import RecordedSystems
-from systems.records import RecordSchema
+from systems.schema import RecordSchema
 
 #: a record and how many equal ones stand before it in the same answer
 Place = tuple[bytes, int]

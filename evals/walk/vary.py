@@ -17,7 +17,7 @@ from errors import BadInput
 from evals.evaluation.environment import EvalEnvironment, Evaluation
 from evals.recorded.cases import RecordedException
 from rendering import approver
-from systems.records import RecordSchema
+from systems.schema import RecordSchema
 
 
 def with_value(

@@ -47,26 +47,32 @@ class RecordFunctions:
     #: what the plan so far has used up, by SKU and location
     taken: Callable[[], Mapping[tuple[str, str], int]] = dict
 
-    def _record(self, collection: str, *key: str) -> Record:
+    def _record(self, part: str, *key: str) -> Record:
         """The record of a key; {} where there is none."""
-        self.needs(collection)
-        return self.records.get(collection, *key) or {}
+        return self.records.get(self._looked_into(part), *key) or {}
 
-    def _all(self, collection: str) -> Iterable[Record]:
+    def _all(self, part: str) -> Iterable[Record]:
+        return self.records.all(self._looked_into(part))
+
+    def _looked_into(self, part: str) -> str:
+        """The collection that is declared `as` this part. Raises MissingCollection where none is, or it could not be read."""
+        collection = self.records.schema.parts_played.get(part)
+        if collection is None:
+            raise MissingCollection(f"no records are declared «as: {part}» in systems.yaml")
         self.needs(collection)
-        return self.records.all(collection)
+        return collection
 
     def available(self, sku: str, location: str) -> int:
         """Units that can be promised; 0 where there is no record or a quantity is not known."""
-        return self._available(self._record("wms.stock", sku, location))
+        return self._available(self._record("stock", sku, location))
 
     def trusted(self, sku: str, location: str) -> bool:
         """True if the record was counted lately and its picks succeed; False where that is not known."""
-        return self._trusted(self._record("wms.stock", sku, location))
+        return self._trusted(self._record("stock", sku, location))
 
     def cover(self, sku: str, location: str, qty: int) -> str:
         """How a location covers a quantity: `sure`, `doubtful` (enough, but not to be trusted) or `short`."""
-        stock = self._record("wms.stock", sku, location)
+        stock = self._record("stock", sku, location)
         if self._available(stock) < qty:
             return "short"
         return "sure" if self._trusted(stock) else "doubtful"
@@ -77,19 +83,19 @@ class RecordFunctions:
 
     def places_for_all(self, kind: str, lines: Sequence[Record], but_not: str) -> list[dict[str, Any]]:
         """Other locations of a kind with trusted stock for every line: most `available` of the first line first, then by id."""
-        found, places = [], self._all("wms.locations")
-        self.needs("wms.stock")
+        found, places = [], self._all("locations")
+        self._looked_into("stock")
         for place in places:
             location = place["location"]
             if place["type"] == kind and location != but_not:
-                stocks = [(line, self._record("wms.stock", line["sku"], location)) for line in lines]
+                stocks = [(line, self._record("stock", line["sku"], location)) for line in lines]
                 if all(self._trusted(stock) and self._available(stock) >= line["qty"] for line, stock in stocks):
                     found.append({"location": location, "available": self._available(stocks[0][1]) if stocks else 0})
         return sorted(found, key=lambda place: (-place["available"], place["location"]))
 
     def nearest(self, places: Sequence[Record], location: str, within_km: float) -> list[dict[str, Any]]:
         """Those of the places that are known to lie within so many km of a location, with `km`: nearest first, then by id."""
-        self.needs("wms.locations")
+        self._looked_into("locations")
         near = [{**place, "km": self._km(location, place["location"])} for place in places]
         return sorted(
             (place for place in near if place["km"] is not None and place["km"] <= within_km),
@@ -98,10 +104,10 @@ class RecordFunctions:
 
     def margin(self, lines: Sequence[Record]) -> int:
         """What lines earn, in cents: price less the item's cost, times quantity. Raises KeyError where that is not known."""
-        self.needs("erp.items")
+        self._looked_into("items")
         earned = 0
         for line in lines:
-            cost = self._record("erp.items", line["sku"]).get("unit_cost_cents")
+            cost = self._record("items", line["sku"]).get("unit_cost_cents")
             if cost is None:
                 raise KeyError(line["sku"])
             earned += (line["unit_price_cents"] - cost) * line["qty"]
@@ -109,31 +115,31 @@ class RecordFunctions:
 
     def location_type(self, location: str) -> str:
         """dc, store or flagship; empty where the location is not known."""
-        return str(self._record("wms.locations", location).get("type") or "")
+        return str(self._record("locations", location).get("type") or "")
 
     def deliveries(self, sku: str, location: str, qty: int) -> list[dict[str, Any]]:
         """Inbound deliveries of a SKU to a location with `qty` that nobody else waits for: the earliest first, then by id."""
-        coming = [one for one in self._all("wms.inbound") if one["sku"] == sku and one["location"] == location and one["eta"]]
+        coming = [one for one in self._all("inbound") if one["sku"] == sku and one["location"] == location and one["eta"]]
         free = (one for one in coming if one["qty"] is not None and one["qty"] - self._promised(one["po_id"], sku) >= qty)
         return sorted(map(dict, free), key=lambda inbound: (inbound["eta"], inbound["po_id"]))
 
     def stand_ins(self, sku: str, unit_price_cents: int, within_percent: int) -> list[str]:
         """The substitutes of a SKU whose price is near enough, in the order of the item's record."""
         near = []
-        for other in self._record("erp.items", sku).get("substitutes") or ():
-            price = self._record("erp.items", other).get("unit_price_cents")
+        for other in self._record("items", sku).get("substitutes") or ():
+            price = self._record("items", other).get("unit_price_cents")
             if price is not None and abs(price - unit_price_cents) * 100 <= within_percent * unit_price_cents:
                 near.append(other)
         return near
 
     def _km(self, one: str, other: str) -> float | None:
-        here, there = (self._record("wms.locations", place).get("km_to") or {} for place in (one, other))
+        here, there = (self._record("locations", place).get("km_to") or {} for place in (one, other))
         return here.get(other, there.get(one))
 
     def _promised(self, po_id: str, sku: str) -> int:
         return sum(
             line["qty"]
-            for order in self._all("oms.orders")
+            for order in self._all("orders")
             if order["order_id"] != self.subject and order["status"] not in ("cancelled", "shipped", "delivered")
             for line in order["lines"]
             if line.get("backorder_po_id") == po_id and line["sku"] == sku
@@ -178,10 +184,10 @@ class RecordFunctions:
 
     def tier(self, customer_id: str) -> str | None:
         """The tier of a customer; None where there is no record of them."""
-        return self._record("crm.customers", customer_id).get("tier")
+        return self._record("customers", customer_id).get("tier")
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        for order in self._all("oms.orders"):
+        for order in self._all("orders"):
             if order["status"] in OPEN:
                 of_order = {name: order[name] for name in ("order_id", "customer_id", "promised_at")}
                 of_order["picked"] = any(line.get("picked", False) is not False for line in order["lines"])

@@ -16,12 +16,12 @@ from typing_extensions import TypedDict
 
 from errors import BadInput, Refused, TryAgain
 from systems.conditions import Expression, Scope, Unknown, Value
-from systems.records import ReadTool
 from systems.sandbox import database as db
 from systems.sandbox import programs
 from systems.sandbox.company import DECLARED, RECORD_TABLES, WriteTool
 from systems.sandbox.database import Row, is_moment
 from systems.sandbox.work import Cents, Id, Prose, Words, Work, not_done, run_once
+from systems.schema import ReadTool
 
 Run = Callable[[dict[str, Any]], dict[str, Any]]
 #: the system that reports what happened in the whole company

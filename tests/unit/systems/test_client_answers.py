@@ -28,8 +28,6 @@ def test_an_object_is_taken_from_structured_content_or_from_the_text(result: Cal
     "result",
     [
         said(),
-        said("hello"),
-        said("[1]"),
         said('{"a": NaN}'),
         said('{"a": Infinity}'),
         said('{"a": 1e999}'),
@@ -39,9 +37,14 @@ def test_an_object_is_taken_from_structured_content_or_from_the_text(result: Cal
         said(structured={"a": "é" * (LIMIT_BYTES // 2)}),
     ],
 )
-def test_anything_else_is_of_no_use(result: CallToolResult) -> None:
+def test_what_is_malformed_is_of_no_use(result: CallToolResult) -> None:
     with pytest.raises(Unusable, match="its answer"):
         answer_of(result)
+
+
+@pytest.mark.parametrize(("text", "answer"), [("hello", "hello"), ("[1]", [1]), ("null", None)])
+def test_an_answer_that_is_no_object_is_wrapped_as_mcp_servers_do(text: str, answer: object) -> None:
+    assert answer_of(said(text)) == {"result": answer}
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,9 @@ def test_an_unknown_name_or_function_is_refused_with_what_is_known() -> None:
         Expression.compile("covers(1)", "here").require((), {"cover"}, "here")
 
 
-@pytest.mark.parametrize(("raw", "expected"), [("= a + 1", 3), ("a", "a"), (7, 7), (None, None), ({"b": "=a"}, {"b": "=a"})])
+@pytest.mark.parametrize(
+    ("raw", "expected"), [("= a + 1", 3), ("a", "a"), (7, 7), (None, None), ({"b": ["=a", "a"]}, {"b": [2, "a"]})]
+)
 def test_only_text_that_begins_with_an_equals_sign_is_computed(raw: Any, expected: object) -> None:
     assert Value.compile(raw, "here").evaluate(Scope({"a": 2})) == expected
 
