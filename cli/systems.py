@@ -1,18 +1,25 @@
 """`missions systems` and `missions sandbox`: the systems of record, and the company on which everything can be tried."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from cli.screen import progress, say
+from cli.screen import console, progress, say
+from errors import BadInput
 from evals.recorded.cases import read_objects
 from graphs.runtime import open_database
+from rendering import plain
 from settings import settings
+from strict_yaml import instead
 from systems.catalogue import load_catalogue
 from systems.client import McpSystems
 from systems.config import load_config, pin, write_pins
+from systems.consent import PATIENCE, ask_consent
+from systems.oauth import consent_file
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import serve
@@ -36,6 +43,28 @@ def pin_tools() -> None:
     actions = [action.tool for action in load_catalogue(chosen.systems).values() if action.system in config.systems]
     for tool in replace(config, pins=pins).unpinned(actions):
         say(f"{tool} is not among them, since its system has no such tool: correct its name, or add it to the system.")
+
+
+@app.command("connect")
+def connect(
+    name: str,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port the browser comes back to; 0: one that is free.")] = 0,
+) -> None:
+    """Let a person consent, in a browser of this machine, that Missions call a system in her name (OAuth)."""
+    config = load_config(settings().systems)
+    if name not in config.systems:
+        raise BadInput(f"{name[:60]!r} is no system of {config.source}; {instead(name, config.systems)}")
+
+    def show(address: str) -> None:
+        say(f"Open this address in a browser of this machine within {PATIENCE / 60:g} minutes, and consent there:")
+        console.print(Text(plain(address, 8_000)), soft_wrap=True)  # whole, so that it can be copied
+
+    consent = ask_consent(config.systems[name], os.environ, show, port)
+    say(f"{name} is connected. The consent is kept in {consent_file(name)}, which only this account can read.")
+    if consent.refresh_token is None and consent.renew_at is not None:
+        say(
+            "It cannot be renewed and ends soon: add the `scope` that renewal takes there, often offline_access, and repeat this."
+        )
 
 
 @sandbox.command("load")

@@ -152,7 +152,7 @@ class Connection:
             what = f"{self._config.name} asks to wait {seconds:.0f} seconds before the next call ({met[-1].status_code})"
             raise AsksToWait(f"{what}; try again then, or lower its `limits`.")
         if sentence := refusal(self._config, met[-1].status_code):
-            raise Refused(sentence)
+            raise Refused((met[-1].status_code == 401 and self._credentials.trouble) or sentence)
 
     def _without_secrets(self, result: CallToolResult) -> CallToolResult:
         secrets = self._credentials.secrets

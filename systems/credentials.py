@@ -1,8 +1,9 @@
 """How a system is told who calls: `auth`, `tls` and `proxy` of `systems.yaml`, which name secrets and hold none.
 
     auth:
-      bearer: {env: SHOP_TOKEN}                        # or one of these two in its place
+      bearer: {env: SHOP_TOKEN}                        # or one of these in its place
       basic: {username: missions, password: {file: /run/secrets/shop}}
+      oauth: {issuer: "https://login.example", grant: client_credentials, client_id: missions, client_secret: {env: SHOP_SECRET}}
       headers: {X-Api-Key: {file: /run/secrets/key}}   # alone, or beside it
     tls: {ca: /etc/shop/ca.pem, certificate: /etc/shop/missions.pem, key: /etc/shop/missions.key}
     proxy: {url: "http://proxy.example:3128", username: missions, password: {env: PROXY_PASSWORD}}
@@ -14,7 +15,7 @@ import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
@@ -63,8 +64,14 @@ class SecretSource(BaseModel, extra="forbid", frozen=True):
         """What stands in sentences in the place of the secret."""
         return self.env or str(self.file)
 
-    def read(self, env: Mapping[str, str]) -> str:
-        """The secret. Raises TryAgain with what is missing and how to mend it; its text holds nothing of the secret."""
+    def read(self, env: Mapping[str, str], system: str) -> str:
+        """The secret. Raises TryAgain with a sentence about the system that cannot be reached without it."""
+        try:
+            return self._read(env)
+        except ValueError as missing:  # its text holds nothing of the secret
+            raise TryAgain(f"{system} cannot be reached ({missing}); provide it, or correct the entry of {system}.") from None
+
+    def _read(self, env: Mapping[str, str]) -> str:
         if self.env is not None:
             value, what = env.get(self.env, ""), f"the variable {self.env}"
         else:
@@ -74,13 +81,13 @@ class SecretSource(BaseModel, extra="forbid", frozen=True):
                     value = file.read(_LONGEST_SECRET + 1).strip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or "it is not plain text"
-                raise TryAgain(f"{what} cannot be read: {reason}") from None
+                raise ValueError(f"{what} cannot be read: {reason}") from None
         if not value:
-            raise TryAgain(f"{what} is {'empty' if self.file or self.env in env else 'not set'}")
+            raise ValueError(f"{what} is {'empty' if self.file or self.env in env else 'not set'}")
         if len(value) < SHORTEST_SECRET:
-            raise TryAgain(f"{what} has fewer than {SHORTEST_SECRET} characters, which could not be kept out of sentences")
+            raise ValueError(f"{what} has fewer than {SHORTEST_SECRET} characters, which could not be kept out of sentences")
         if len(value) > _LONGEST_SECRET or not (value.isascii() and value.isprintable()):
-            raise TryAgain(f"{what} holds what no header can carry: one line of at most {_LONGEST_SECRET:,} ASCII characters")
+            raise ValueError(f"{what} holds what no header can carry: one line of at most {_LONGEST_SECRET:,} ASCII characters")
         return value
 
 
@@ -91,25 +98,59 @@ class BasicConfig(BaseModel, extra="forbid", frozen=True):
     password: SecretSource
 
 
+class OAuthConfig(BaseModel, extra="forbid", frozen=True):
+    """How access tokens are got (OAuth 2.1). The system has no say in who is asked for them: `issuer` alone decides."""
+
+    #: of the authorization server, as its metadata (RFC 8414) name it
+    issuer: str = Field(pattern="^https?://")
+    #: `authorization_code`: a person consents once, by `missions systems connect`
+    grant: Literal["client_credentials", "authorization_code"]
+    #: without one, `missions systems connect` registers a client (RFC 7591)
+    client_id: _Name | None = None
+    client_secret: SecretSource | None = None
+    #: words separated by blanks
+    scope: str = ""
+    #: what the tokens are for (RFC 8707); None: the address of the system
+    resource: str | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        require_no_password(self.issuer)
+        require_private(self.issuer)
+        if self.grant == "client_credentials" and not (self.client_id and self.client_secret):
+            raise ValueError("client_credentials needs a `client_id` and a `client_secret`; add them")
+        if self.client_secret and not self.client_id:
+            raise ValueError("a `client_secret` needs the `client_id` that it belongs to; add it")
+        return self
+
+
 class AuthConfig(BaseModel, extra="forbid", frozen=True):
     """What every request to a system carries."""
 
     bearer: SecretSource | None = None
     basic: BasicConfig | None = None
+    oauth: OAuthConfig | None = None
     headers: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")], SecretSource] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _no_literal(cls, given: Any) -> Any:
         if not isinstance(given, dict | AuthConfig):  # and what stands there is not repeated
-            raise ValueError("`bearer`, `basic` or `headers` stands here, with {env: VARIABLE} or {file: /PATH} for the secret")
+            raise ValueError(
+                "a way stands here, `bearer`, `basic`, `oauth` or `headers`, with {env: VARIABLE} or {file: /PATH} for secrets"
+            )
         return given
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        ways = [self.bearer, self.basic, *(one for name, one in self.headers.items() if name.lower() == "authorization")]
+        ways = [
+            self.bearer,
+            self.basic,
+            self.oauth,
+            *(one for name, one in self.headers.items() if name.lower() == "authorization"),
+        ]
         if not (self.headers or any(ways)):
-            raise ValueError("it names no secret; take it out, or add `bearer`, `basic` or `headers`")
+            raise ValueError("it names no secret; take it out, or add `bearer`, `basic`, `oauth` or `headers`")
         if sum(way is not None for way in ways) > 1:
             raise ValueError("two of its entries fill the same header, Authorization; keep one of them")
         return self
@@ -187,14 +228,14 @@ class Secrets:
         return any(form in text for form in self._labels if len(form) >= SHORTEST_SECRET)
 
 
-def authorization(auth: AuthConfig, env: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
-    """The headers of a request, by name. Raises TryAgain with what is missing, for a sentence about the system."""
-    headers = {name: secrets.add(source.label, source.read(env)) for name, source in auth.headers.items()}
+def authorization(auth: AuthConfig, env: Mapping[str, str], system: str, secrets: Secrets) -> dict[str, str]:
+    """The headers of a request to a system, by name, but for OAuth. Raises TryAgain where a secret is missing."""
+    headers = {name: secrets.add(source.label, source.read(env, system)) for name, source in auth.headers.items()}
     if auth.bearer:
-        headers["Authorization"] = f"Bearer {secrets.add(auth.bearer.label, auth.bearer.read(env))}"
+        headers["Authorization"] = f"Bearer {secrets.add(auth.bearer.label, auth.bearer.read(env, system))}"
     if auth.basic:
         source = auth.basic.password
-        password = secrets.add(source.label, source.read(env))
+        password = secrets.add(source.label, source.read(env, system))
         pair = base64.b64encode(f"{auth.basic.username}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {secrets.add(source.label, pair)}"
     return headers

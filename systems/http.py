@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ import httpx2
 from errors import TryAgain
 from systems.config import SystemConfig
 from systems.credentials import ProxyConfig, Secrets, TlsConfig, authorization
+from systems.oauth import AccessToken, AuthorizationServer
 
 #: seconds for which a stream of events may be silent
 _SILENCE = 300.0
@@ -32,25 +34,39 @@ class Credentials(httpx2.Auth):
     def __init__(self, config: SystemConfig, env: Mapping[str, str]) -> None:
         self._config, self.env, self.secrets = config, env, Secrets()
         self._origin = _origin(httpx2.URL(config.url or ""))
+        #: why the last token that the system rejected could not be renewed
+        self.trouble = ""
+        self._token: AccessToken | None = None
+        if config.auth and config.auth.oauth:
+            server = AuthorizationServer(config, env, self.secrets, lambda: token_client(config, env, self.secrets))
+            self._token = AccessToken(server)
 
     async def ready(self) -> None:
-        """Raise TryAgain, with a sentence, where a request could not be sent because a secret is missing."""
+        """Raise TryAgain, with a sentence, where a request could not be sent because a secret, token or consent is missing."""
         await self._headers()
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """See httpx2.Auth. Raises TryAgain where a secret is missing."""
-        if _origin(request.url) == self._origin:
-            request.headers.update(await self._headers())
-        yield request
+        if _origin(request.url) != self._origin:
+            yield request
+            return
+        request.headers.update(await self._headers())
+        response = yield request
+        if response.status_code == 401 and self._token is not None:
+            self._token.reject()
+            try:
+                request.headers.update(await self._headers())
+            except TryAgain as error:  # the answer stands, and its reader is told why
+                self.trouble = str(error)
+            else:
+                yield request
 
     async def _headers(self) -> dict[str, str]:
+        self.trouble = ""
         if self._config.auth is None:
             return {}
-        try:
-            return authorization(self._config.auth, self.env, self.secrets)
-        except TryAgain as missing:
-            remedy = "provide it, or correct the `auth` of the system"
-            raise TryAgain(f"{self._config.name} cannot be reached ({missing}); {remedy}.") from None
+        headers = authorization(self._config.auth, self.env, self._config.name, self.secrets)
+        return headers | ({"Authorization": f"Bearer {await self._token.get()}"} if self._token else {})
 
 
 def http_client(config: SystemConfig, credentials: Credentials) -> httpx2.AsyncClient:
@@ -58,20 +74,33 @@ def http_client(config: SystemConfig, credentials: Credentials) -> httpx2.AsyncC
 
     Raises TryAgain with a sentence where a certificate, a key or the secret of a proxy is missing.
     """
-    options: dict[str, Any] = {
-        "auth": credentials,
-        "trust_env": False,
-        "event_hooks": {"request": [_forget], "response": [_note]},
-    }
+    options = _options(config, credentials.env, credentials.secrets, only_its_own=True)
+    hooks: dict[str, Any] = {"request": [_forget], "response": [_note]}
+    return httpx2.AsyncClient(auth=credentials, event_hooks=hooks, **options)
+
+
+def token_client(config: SystemConfig, env: Mapping[str, str], secrets: Secrets) -> httpx2.Client:
+    """A client of a system's authorization server, which may have a certificate of the public.
+
+    Raises TryAgain as `http_client` does.
+    """
+    return httpx2.Client(**_options(config, env, secrets, only_its_own=False))
+
+
+def _options(config: SystemConfig, env: Mapping[str, str], secrets: Secrets, *, only_its_own: bool) -> dict[str, Any]:
+    """`only_its_own`: where it names an authority, no other is trusted."""
+    timeout = httpx2.Timeout(config.timeout_seconds, read=_SILENCE if only_its_own else config.timeout_seconds)
+    options: dict[str, Any] = {"trust_env": False, "timeout": timeout}
     try:
         if config.tls:
-            options["verify"] = _trust(config.tls, credentials)
+            options["verify"] = _trust(config.tls, env, config.name, secrets, only_its_own)
         if config.proxy:
-            options["proxy"] = _proxy(config.proxy, credentials)
-    except (TryAgain, OSError, ValueError) as error:  # an ssl.SSLError is an OSError
-        reason = _why_no_client(error, config)
+            options["proxy"] = _proxy(config.proxy, env, config.name, secrets)
+    except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
+        files = [str(file) for file in vars(config.tls).values() if isinstance(file, Path)] if config.tls else []
+        reason = ", ".join(files) + f": {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or 'unusable'}"
         raise TryAgain(f"{config.name} cannot be reached ({reason}); correct its entry among the systems.") from None
-    return httpx2.AsyncClient(timeout=httpx2.Timeout(config.timeout_seconds, read=_SILENCE), **options)
+    return options
 
 
 @contextmanager
@@ -98,7 +127,7 @@ def refusal(config: SystemConfig, status: int) -> str | None:
     """What an answer of 401, 403 or 407 means, as a sentence with its remedy; None of any other status."""
     named = config.auth is not None
     if status == 401:
-        remedy = "renew the secret that its `auth` names" if named else "give its entry an `auth`"
+        remedy = "renew what its `auth` names" if named else "give its entry an `auth`"
         return f"{config.name} does not accept {'the credentials' if named else 'a call without credentials'} (401); {remedy}."
     if status == 403:
         return f"{config.name} does not permit this with {'these' if named else 'no'} credentials (403); have it permitted there."
@@ -111,26 +140,22 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _trust(tls: TlsConfig, credentials: Credentials) -> ssl.SSLContext:
-    own = str(tls.ca) if tls.ca else None
-    context = ssl.create_default_context(cafile=own) if own else httpx2.create_ssl_context(trust_env=False)
+def _trust(tls: TlsConfig, env: Mapping[str, str], system: str, secrets: Secrets, only_its_own: bool) -> ssl.SSLContext:
+    if tls.ca and only_its_own:
+        context = ssl.create_default_context(cafile=str(tls.ca))
+    else:
+        context = httpx2.create_ssl_context(trust_env=False)
+        if tls.ca:
+            context.load_verify_locations(str(tls.ca))
     if tls.certificate:
         # asked for with an answer at hand: OpenSSL would ask whoever sits at the terminal
-        secret = tls.password
-        password = credentials.secrets.add(secret.label, secret.read(credentials.env)) if secret else ""
+        password = secrets.add(tls.password.label, tls.password.read(env, system)) if tls.password else ""
         context.load_cert_chain(tls.certificate, tls.key, lambda: password)
     return context
 
 
-def _proxy(proxy: ProxyConfig, credentials: Credentials) -> httpx2.Proxy:
+def _proxy(proxy: ProxyConfig, env: Mapping[str, str], system: str, secrets: Secrets) -> httpx2.Proxy:
     if proxy.password is None:
         return httpx2.Proxy(proxy.url)
-    password = credentials.secrets.add(proxy.password.label, proxy.password.read(credentials.env))
+    password = secrets.add(proxy.password.label, proxy.password.read(env, system))
     return httpx2.Proxy(proxy.url, auth=(proxy.username, password))
-
-
-def _why_no_client(error: Exception, config: SystemConfig) -> str:
-    if isinstance(error, TryAgain):
-        return str(error)
-    files = [str(file) for file in vars(config.tls).values() if file] if config.tls else []
-    return f"{', '.join(files)}: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or type(error).__name__}"

@@ -101,7 +101,7 @@ def test_a_secret_that_is_missing_is_named_before_anything_is_sent(shop: HttpSho
 
 REFUSED = {
     "auth: {bearer: SECRET}": "a secret does not stand in this file",
-    "auth: SECRET": "`bearer`, `basic` or `headers` stands here",
+    "auth: SECRET": "a way stands here, `bearer`, `basic`, `oauth` or `headers`",
     "auth: {headers: {X-Key: SECRET}}": "a secret does not stand in this file",
     "auth: {basic: {username: a, password: SECRET}}": "a secret does not stand in this file",
     "auth: {bearer: {env: A, file: /b}}": "exactly one of them",
