@@ -101,7 +101,7 @@ screenshots: install-dev  ## take the pictures of docs/ again (needs Chromium)
 bench: install-dev  ## speed and memory beside a baseline of the same run, in a company of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
 	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m tests.bench.missions && $(BIN)/python -m tests.bench.batch && \
-	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m tests.bench.history
+	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m tests.bench.history && $(BIN)/python -m tests.bench.systems
 
 sbom: install-dev  ## what an installation for use is made of, in build/: CycloneDX with hashes, and the licenses, which must be allowed
 	@mkdir -p build
