@@ -26,6 +26,7 @@ from mcp_types import CallToolResult
 
 from errors import BadInput, Refused, TryAgain
 from strict_json import strict_json
+from systems.answers import ABSENT, RESULT
 from systems.config import ListedTool
 from systems.connection import LIMIT_BYTES, LISTED_FOR, Connection, ErrorKind, Session, Unusable, why
 from systems.http import http_client
@@ -103,7 +104,7 @@ class RestConnection(Connection):
             return CallToolResult(content=[], structured_content=_value(status, headers, body, operation))
         names_one = any(one.place == "path" for one in operation.arguments.values())
         if status in (404, 410) and operation.reads and names_one and (not body or _is_json(headers)):
-            return CallToolResult(content=[], structured_content={"record": None})
+            return CallToolResult(content=[], structured_content=ABSENT)
         sentence = _sentence(headers, body)
         said = f"{sentence} ({_status(status)})" if sentence else f"{self._config.name} answered {_status(status)}"
         return _failed(_kind(status, operation), said)
@@ -157,7 +158,7 @@ def _value(status: int, headers: httpx2.Headers, body: bytes, operation: Operati
         raise Unusable(f"its answer is {error}") from error
     if not isinstance(value, dict | list):
         raise Unusable("its answer is neither a JSON object nor a list")
-    return {"records": value} if isinstance(value, list) else value
+    return {RESULT: value} if isinstance(value, list) else value
 
 
 def _is_json(headers: httpx2.Headers) -> bool:
