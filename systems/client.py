@@ -202,7 +202,8 @@ class McpReads:
 
     def _why(self, call: Call, error: BaseException) -> str:
         seconds = self._config.systems[call.system].timeout_seconds
-        return why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
+        said = why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
+        return self._connection(call.system).hide(said)
 
 
 def require_sendable(call: Call) -> None:
