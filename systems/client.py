@@ -75,8 +75,9 @@ class McpReads:
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Self:
-        # What goes wrong is reported in sentences; the library's tracebacks would quote what a system wrote.
-        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+        # What goes wrong is reported in sentences; the libraries would quote what a system wrote, and whose record was read.
+        for name in ("mcp.client", "httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
         self._thread.start()

@@ -65,6 +65,17 @@ def test_values_are_put_as_their_style_says(change: Operation, args: Any, query:
     assert query_of(change, **args) == query
 
 
+@pytest.mark.parametrize(
+    ("method", "schema", "content"),
+    [("post", {"properties": {"a": {}}}, b"{}"), ("post", {"type": "array"}, None), ("delete", {"properties": {"a": {}}}, None)],
+)
+def test_a_body_of_which_nothing_is_said_is_an_empty_object_where_one_is_expected(method: str, schema: Any, content: Any) -> None:
+    body = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    text = json.dumps({"openapi": "3.0.0", "paths": {"/a": {method: body}}}).encode()
+    (operation,) = read_operations(text, SystemConfig(name="shop", url=BASE, openapi="shop.json"))
+    assert rest_request(operation, BASE, {}).content == content
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda one: st.lists(one) | st.dictionaries(st.text(), one),
