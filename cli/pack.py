@@ -121,10 +121,11 @@ def _file_hints(file: Path, pack: Pack) -> Iterator[str]:
 
 def _unpinned(pack: Pack) -> Iterator[str]:
     """Tools that the pack needs and that every run of it would be refused."""
-    catalogue = load_catalogue(settings().systems)
+    catalogue, config = load_catalogue(settings().systems), load_config(settings().systems)
     needed = {catalogue[name].tool for part in pack.and_parts for name in part.actions if name in catalogue}
-    needed |= {read.tool for part in pack.and_parts for read in part.reads.values()}
-    for tool in load_config(settings().systems).unpinned(sorted(needed)):
+    asked, declared = {read.tool for part in pack.and_parts for read in part.reads.values()}, config.record_schema.tools
+    needed |= {declared[tool].tool if tool in declared else tool for tool in asked}
+    for tool in config.unpinned(sorted(needed)):
         if tool in needed - {UNDERSTAND}:
             yield f"{tool} is not pinned, so every call of it is refused; review it and run `missions systems pin`"
 

@@ -14,8 +14,6 @@ from systems.values import VALUE_FUNCTIONS
 #: where an answer that is no object stands, as MCP servers wrap it; and what is unwrapped without a word
 RESULT = "result"
 _WRAPS = ({"record"}, {"records"}, {RESULT})
-#: what says in every system that there is no such record
-ABSENT = {"record": None}
 #: where answers say what went wrong
 _SAYING = ("message", "detail", "error", "errors", RESULT)
 
@@ -57,8 +55,8 @@ class Answers:
 
     def absent(self, answer: Mapping[str, Any]) -> bool:
         """Whether it says that there is no such record."""
-        if answer == ABSENT or self.absent_when is None:
-            return answer == ABSENT
+        if self.absent_when is None:
+            return False
         try:
             return self.absent_when.evaluate(_scope(answer)) is True
         except Unknown:

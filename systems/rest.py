@@ -26,7 +26,6 @@ from mcp_types import CallToolResult
 
 from errors import BadInput, Refused, TryAgain
 from strict_json import strict_json
-from systems.answers import ABSENT, RESULT
 from systems.config import ListedTool
 from systems.connection import LIMIT_BYTES, LISTED_FOR, Connection, ErrorKind, Session, Unusable, why
 from systems.http import http_client
@@ -57,11 +56,7 @@ class RestConnection(Connection):
 
     async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
         """See Connection. No document tells whether the system is well, so it is not read again for every write."""
-        try:
-            return await super().refresh_tools(session, always=not session.tools)
-        except Exception:  # the document is not what it was: nothing is called by the old one
-            super().drop(session)
-            raise
+        return await super().refresh_tools(session, always=not session.tools)
 
     @asynccontextmanager
     async def _open(self, stderr: TextIO, changed: asyncio.Event) -> AsyncIterator[Any]:
@@ -107,12 +102,11 @@ class RestConnection(Connection):
         if 200 <= status < 300:
             return CallToolResult(content=[], structured_content=_value(status, headers, body, operation))
         names_one = any(one.place == "path" for one in operation.arguments.values())
-        if status in (404, 410) and operation.reads and names_one and _is_json(headers):
-            return CallToolResult(content=[], structured_content=ABSENT)
+        if status in (404, 410) and operation.reads and names_one and (not body or _is_json(headers)):
+            return CallToolResult(content=[], structured_content={"record": None})
         sentence = _sentence(headers, body)
         said = f"{sentence} ({_status(status)})" if sentence else f"{self._config.name} answered {_status(status)}"
-        failed = {"error": _kind(status, operation), "message": said, "status": status}
-        return CallToolResult(content=[], structured_content=failed, is_error=True)
+        return _failed(_kind(status, operation), said)
 
     async def _answer(self, client: httpx2.AsyncClient, request: RestRequest, *, again: bool) -> Answered:
         """A READ whose connection ended meanwhile is sent again once."""
@@ -163,7 +157,7 @@ def _value(status: int, headers: httpx2.Headers, body: bytes, operation: Operati
         raise Unusable(f"its answer is {error}") from error
     if not isinstance(value, dict | list):
         raise Unusable("its answer is neither a JSON object nor a list")
-    return {RESULT: value} if isinstance(value, list) else value
+    return {"records": value} if isinstance(value, list) else value
 
 
 def _is_json(headers: httpx2.Headers) -> bool:
@@ -175,6 +169,10 @@ def _kind(status: int, operation: Operation) -> ErrorKind:
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and operation.reads):
         return "try_again"
     return "refused" if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT else "unknown"
+
+
+def _failed(kind: ErrorKind, message: str) -> CallToolResult:
+    return CallToolResult(content=[], structured_content={"error": kind, "message": message}, is_error=True)
 
 
 def _status(status: int) -> str:

@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphs.outgoing import Destination
-from systems.credentials import SecretSource
+from graphs.outgoing import Destination, SigningSecret
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -52,7 +51,7 @@ class Receiver:
         """It, as a destination whose secret stands in a file of this folder."""
         file = folder / "secret"
         file.write_text(f"{SECRET}\n")
-        return Destination(name=name, url=self.url, secret=SecretSource(file=file), **other)
+        return Destination(name=name, url=self.url, secret=SigningSecret(file=file), **other)
 
     def ids(self) -> list[str]:
         """Of the events that it took, each once, in the order in which each came first."""

@@ -1,72 +1,24 @@
-"""The shop as it is made: its company, its signed events, and that nothing of it leaves this machine."""
+"""A real shop, and Missions over it by YAML and Markdown alone; what they did is asked of the shop's own API."""
 
 import hashlib
 import hmac
 import json
-import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
-import pytest
+from graphs.events import event_of
+from ledger.records import Run
+from tests.integration.live_company import Company, plan_of
+from tests.systems.medusa.company import Made, count_units, get, place_order, post, read_company
+from tests.systems.medusa.shop import Place
+from tests.systems.medusa.webhook import Webhook
 
-from tests.systems.medusa.company import Made, get, make_company, post
-from tests.systems.medusa.shop import Place, install, make_database, migrate_shop, running, why_not_installed
+pytest_plugins = ("tests.systems.medusa.fixtures",)
 
-pytestmark = pytest.mark.skipif(why_not_installed() is not None, reason=why_not_installed() or "")
-
-#: keeps the addresses that a process connects to, and the names that it looks up
-RECORDER = """
-const { appendFileSync } = require("node:fs"), net = require("node:net"), dns = require("node:dns")
-const keep = (what) => appendFileSync(process.env.HOME + "/connections", JSON.stringify(what) + "\\n")
-const { connect } = net.Socket.prototype
-net.Socket.prototype.connect = function (...args) {
-  const [options] = Array.isArray(args[0]) ? args[0] : args
-  keep(typeof options === "string" ? options : options.path ?? options.host ?? args[1] ?? null)
-  return connect.apply(this, args)
-}
-const { lookup } = dns
-dns.lookup = (name, ...rest) => { keep(name); return lookup(name, ...rest) }
-"""
-
-
-class _Webhook(BaseHTTPRequestHandler):
-    taken: ClassVar[list[tuple[str, bytes]]] = []
-
-    def do_POST(self) -> None:
-        """Keep what is posted."""
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.taken.append((self.headers["x-shop-signature"], body))
-        self.send_response(202)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def place(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    install()
-    return Place(tmp_path_factory.mktemp("shop"), make_database(server_url, f"test_{os.getpid()}_shop"))
-
-
-@pytest.fixture(scope="module")
-def made(place: Place) -> Iterator[Made]:
-    recorder = place.folder / "recorder.js"
-    recorder.write_text(RECORDER)
-    hook = ThreadingHTTPServer(("127.0.0.1", 0), _Webhook)
-    threading.Thread(target=hook.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        stack.callback(hook.server_close)
-        stack.callback(hook.shutdown)
-        patch.setenv("NODE_OPTIONS", f"--require {recorder}")
-        migrate_shop(place)
-        shop = stack.enter_context(running(place, webhook=f"http://127.0.0.1:{hook.server_port}/events/shop"))
-        yield make_company(shop, stack)
+_NUMBERS = count(1)
 
 
 def _state(made: Made, name: str) -> tuple[str, str, str]:
@@ -101,7 +53,7 @@ def _posted(name: str, order_id: str) -> tuple[str, bytes]:
     """The signature and body of an event, once it is posted."""
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        for signature, body in list(_Webhook.taken):
+        for signature, body in list(Webhook.taken):
             event = json.loads(body)
             if (event["name"], event["order"]["id"]) == (name, order_id):
                 return signature, body
@@ -117,3 +69,101 @@ def test_nothing_of_the_shop_leaves_this_machine(made: Made, place: Place) -> No
 def test_the_key_of_the_shop_is_readable_by_its_owner_alone(made: Made, place: Place) -> None:
     secret: list[Path] = [place.key_file, place.folder / "secret", place.folder / "webhook-secret"]
     assert [oct(file.stat().st_mode & 0o777) for file in secret] == ["0o600"] * 3
+
+
+# What Missions do in it
+
+
+def _look(missions: Company, made: Made, name: str, event: str = "order.placed") -> Run:
+    """The run of an event about an order, as far as it goes by itself."""
+    raw = {
+        "source_id": f"shop-{next(_NUMBERS)}", "mission": "shop_order",
+        "trigger": {"event": event, "order_id": made.orders[name]},
+    }  # fmt: skip
+    taken = missions.runtime.take_in(event_of(raw, missions.runtime.context.packs, datetime.now(UTC)))
+    return missions.runtime.drive(taken.run_id)
+
+
+def _approved(missions: Company, run: Run, verdict: str) -> None:
+    """Approve what is proposed, which is this, and see it done."""
+    assert missions.proposal(run).verdict == verdict
+    run = missions.approve(run)
+    assert (run.outcome, run.verdict, missions.incidents(run)) == ("executed", verdict, [])
+
+
+def _reserved(made: Made, name: str) -> dict[str, str]:
+    """Where each SKU of an order is reserved."""
+    names = {location: name for name, location in made.locations.items()}
+    order = get(made.admin, f"/orders/{made.orders[name]}", fields="*items")["order"]
+    lines = {line["id"]: line["variant_sku"] for line in order["items"]}
+    held = made.admin.get("/reservations", params={"line_item_id[]": list(lines)}).json()["reservations"]
+    return {lines[one["line_item_id"]]: names[one["location_id"]] for one in held}
+
+
+def _paid(made: Made, name: str) -> list[tuple[Any, ...]]:
+    fields = "*payment_collections.payments,*payment_collections.payments.captures,*payment_collections.payments.refunds"
+    order = get(made.admin, f"/orders/{made.orders[name]}", fields=fields)["order"]
+    return [
+        (sum(one["amount"] for one in payment["captures"]), sum(one["amount"] for one in payment["refunds"]))
+        for payment in order["payment_collections"][0]["payments"]
+    ]
+
+
+def test_an_order_that_is_as_it_should_be_is_left_alone(missions: Company, made: Made) -> None:
+    run = _look(missions, made, "clear")
+    assert (run.status, run.verdict) == ("closed", "no_action")
+
+
+def test_a_line_that_is_not_where_it_is_reserved_is_reserved_at_another_distribution_center(
+    missions: Company, made: Made
+) -> None:
+    run = _look(missions, made, "short")
+    assert _reserved(made, "short") == {"TENT-2P": "DC-EAST", "STOVE-1": "DC-EAST"}
+    _approved(missions, run, "move")
+    assert _reserved(made, "short") == {"TENT-2P": "DC-WEST", "STOVE-1": "DC-EAST"}
+
+
+def test_the_later_of_two_same_orders_is_canceled_and_its_payment_voided(missions: Company, made: Made) -> None:
+    run = _look(missions, made, "first")
+    assert plan_of(missions.proposal(run)) == [("cancel_order", {"order_id": made.orders["again"], "reason": "duplicate"})]
+    _approved(missions, run, "no_action")
+    assert _state(made, "again")[:2] == ("canceled", "canceled")
+    assert _state(made, "first")[:2] == ("pending", "authorized")
+
+
+def test_an_order_that_nothing_can_fill_is_canceled_and_what_was_paid_is_returned(missions: Company, made: Made) -> None:
+    run = _look(missions, made, "nowhere")
+    assert missions.proposal(run).approval.role == "supervisor"
+    _approved(missions, run, "cancel")
+    assert _state(made, "nowhere")[0] == "canceled"
+    assert _paid(made, "nowhere") == [(439.98, 439.98)]
+
+
+def test_an_order_that_was_shipped_is_captured(missions: Company, made: Made) -> None:
+    _approved(missions, _look(missions, made, "unpaid", "order.shipped"), "capture")
+    assert _paid(made, "unpaid") == [(389.5, 0)]
+
+
+def test_a_pickup_that_failed_goes_to_the_next_store(missions: Company, made: Made) -> None:
+    _approved(missions, _look(missions, made, "pickup", "order.pick_failed"), "reroute")
+    assert _reserved(made, "pickup") == {"TENT-2P": "ST-DOMAIN"}
+    assert get(made.admin, f"/orders/{made.orders['pickup']}")["order"]["metadata"]["pickup_location"] == "ST-DOMAIN"
+
+
+def test_a_pickup_that_no_store_near_by_can_fill_is_shipped_home(missions: Company, made: Made) -> None:
+    _approved(missions, _look(missions, made, "pickup_far", "order.pick_failed"), "reroute")
+    assert _reserved(made, "pickup_far") == {"TENT-4P": "DC-EAST"}
+
+
+def test_what_changed_in_the_shop_after_it_was_proposed_is_looked_at_again(missions: Company, made: Made) -> None:
+    made.orders["late"] = place_order(made, read_company().orders["nowhere"].model_copy(update={"lines": {"STOVE-1": 1}}))
+    count_units(made, "STOVE-1", "DC-EAST", 0)
+    run = _look(missions, made, "late")
+    assert missions.proposal(run).verdict == "move"
+    post(made.admin, f"/orders/{made.orders['late']}/cancel")
+    run = missions.approve(run)
+    assert (run.verdict, missions.effects(run)) == ("no_action", [])
+
+
+def test_what_was_done_is_in_an_audit_log_that_holds(missions: Company) -> None:
+    assert missions.problems() == []

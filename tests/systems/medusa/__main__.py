@@ -1,5 +1,6 @@
 """`make shop`: install Medusa, make its company, and run it until Ctrl-C."""
 
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -8,9 +9,8 @@ from errors import BadInput
 from ledger.embedded import embedded_url
 from settings import settings
 from tests.systems.medusa.company import make_company
-from tests.systems.medusa.shop import Place, database_of, install, make_database, migrate_shop, running
+from tests.systems.medusa.shop import PORT, Place, database_of, install, make_database, migrate_shop, running
 
-PORT = 9000
 WEBHOOK = "http://127.0.0.1:8501/events/shop"
 
 
@@ -44,6 +44,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except BadInput as error:

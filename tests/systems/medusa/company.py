@@ -12,9 +12,9 @@ import httpx2
 from pydantic import BaseModel
 
 from strict_yaml import read_yaml
-from tests.systems.medusa.shop import PROJECT, Shop
+from tests.systems.medusa.shop import CONNECTOR, Shop
 
-_FILE = PROJECT.parent / "company.yaml"
+_FILE = CONNECTOR / "company.yaml"
 #: what Medusa brings with it
 _FREE, _MANUAL = "pp_system_default", "manual_manual"
 
@@ -60,6 +60,7 @@ class Company(BaseModel, extra="forbid"):
 class Made:
     """A company as Medusa has it: ids by the names of company.yaml."""
 
+    shop: Shop
     company: Company
     admin: httpx2.Client
     store: httpx2.Client
@@ -90,7 +91,7 @@ def make_company(shop: Shop, stack: ExitStack) -> Made:
     post(admin, f"/api-keys/{key['id']}/sales-channels", add=[channel])
     headers = {"x-publishable-api-key": key["token"]}
     store = stack.enter_context(httpx2.Client(base_url=f"{shop.url}/store", headers=headers, timeout=60))
-    made = Made(company, admin, store, region)
+    made = Made(shop, company, admin, store, region)
     _make_locations(made, channel, profile)
     _make_products(made, channel, profile)
     _make_customers(made)
@@ -98,7 +99,7 @@ def make_company(shop: Shop, stack: ExitStack) -> Made:
         made.orders[name] = place_order(made, order)
     for sku, found in company.counted.items():
         for location, quantity in found.items():
-            count(made, sku, location, quantity)
+            count_units(made, sku, location, quantity)
     return made
 
 
@@ -215,7 +216,7 @@ def reserve_at(made: Made, order_id: str, location: str) -> None:
             made.admin.delete(f"/reservations/{one['id']}").raise_for_status()
 
 
-def count(made: Made, sku: str, location: str, quantity: int) -> None:
+def count_units(made: Made, sku: str, location: str, quantity: int) -> None:
     """Write down how many of a SKU there are at a location."""
     path = f"/inventory-items/{made.inventory[sku]}/location-levels/{made.locations[location]}"
     post(made.admin, path, stocked_quantity=quantity)

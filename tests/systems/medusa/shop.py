@@ -20,7 +20,10 @@ from psycopg.conninfo import conninfo_to_dict
 from errors import BadInput
 from settings import CHECKOUT
 
-PROJECT = CHECKOUT / "systems" / "connectors" / "medusa" / "project"
+CONNECTOR = CHECKOUT / "systems" / "connectors" / "medusa"
+PROJECT = CONNECTOR / "project"
+#: at which its systems.yaml looks for it
+PORT = 9000
 #: where it is installed, with its 1,065 packages (680 MB)
 INSTALLED = CHECKOUT / ".shop"
 #: written last, so that an interrupted installation is done again
@@ -138,8 +141,7 @@ def running(place: Place, port: int = 0, webhook: str = "") -> Iterator[Shop]:
 
     Raises BadInput where it does not come up; its words are in `log` of the place.
     """
-    log = place.folder / "log"
-    port = port or _free_port()
+    log, port = place.folder / "log", _free_port(port)
     command = [*_medusa("start"), "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as out:
         server = subprocess.Popen(command, cwd=INSTALLED, env=place.environment(webhook), stdout=out, stderr=out)
@@ -173,7 +175,10 @@ def _answers(server: subprocess.Popen[bytes], url: str) -> bool:
     return False
 
 
-def _free_port() -> int:
+def _free_port(port: int) -> int:
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BadInput(f"Port {port}, at which the shop is to answer, cannot be used ({error.strerror}); free it.") from error
         return int(one.getsockname()[1])

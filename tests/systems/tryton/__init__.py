@@ -1,1 +1,0 @@
-"""Tryton as the ERP of another company."""
