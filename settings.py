@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     systems: Path = CHECKOUT / "systems" / "systems.yaml"
     #: who is told of what happens; without it nobody is
     outgoing: Path | None = None
+    #: how what other software sends becomes events, a file for each source
+    sources: Path = CHECKOUT / "systems" / "sources"
     policies: Path = SHIPPED_POLICIES
     packs: Path = CHECKOUT / "graphs" / "packs"
     #: example phrasings by which messages are understood, a folder for each kind

@@ -1,26 +1,24 @@
-"""`missions events` and `missions source`: events of a file, what could not be taken in, and the systems that hand events in."""
+"""`missions events`: events of a file, and what could not be taken in."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
 from cli.screen import Json, Reason, print_json, progress, say, table
-from cli.session import decider, manager, open_ledger
+from cli.session import decider, open_ledger
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
 from graphs.ingestion import Intake, RawEvent, by_feed, ingest, ingest_dead_letter
-from graphs.pack_files import load_packs
 from graphs.runtime import Runtime, open_runtime
 from graphs.sources import bounds_of
-from knowledge_index.policies import PolicyBook
-from ledger.inbox import SourceBounds, check_bounds
+from ledger.inbox import SourceBounds
 from ledger.services import Inbox
 from settings import settings
-from systems.catalogue import load_catalogue
 from systems.config import load_config
+from systems.event_sources import load_mappings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,10 +26,6 @@ app = typer.Typer(no_args_is_help=True)
 _AT_ONCE = 500
 #: of a line that is longer than any event, after which nobody looks for its end
 _MOST_PIECES = 1_000
-sources = typer.Typer(no_args_is_help=True)
-_MissionNames = Annotated[str, typer.Option(help="The Missions that its events may start: order_exception,support_resolution.")]
-_AsOfDays = Annotated[int, typer.Option(help="How many days back the as_of of its events may be.")]
-_PerHour = Annotated[int, typer.Option(help="How many events it may send per hour.")]
 
 
 @app.command("take")
@@ -74,14 +68,16 @@ def list_dead(as_json: Json = False) -> None:
 
 @app.command("again")
 def again(
-    letter: str, reason: Annotated[str, typer.Option(help="What has changed, such as a new pack; recorded in the audit log.")]
+    letter: str,
+    reason: Annotated[str, typer.Option(help="What has changed, such as a pack or a mapping; recorded in the audit log.")],
 ) -> None:
-    """Take a dead letter in now, as the person who is signed in."""
+    """Take a dead letter in now, by the mapping of its source as it is now; as the person who is signed in."""
     with open_ledger() as ledger:
         by, inbox = decider(ledger), Inbox(ledger)
         inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
-            intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime))
+            mappings = load_mappings(settings().sources)
+            intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime), mappings=mappings)
             run = ingest_dead_letter(intake, letter, by, reason)
     say(f"{letter} was accepted: run {run.run_id} for {run.event.subject}.")
     if run.status == "running":
@@ -135,71 +131,3 @@ def _counted(raws: Iterator[RawEvent], advance: Callable[[], None]) -> Iterator[
     for raw in raws:
         yield raw
         advance()
-
-
-@sources.command("add")
-def add_source(
-    name: Annotated[str, typer.Argument(help="The name of the system that sends its events, such as oms.")],
-    missions: _MissionNames,
-    as_of_days: _AsOfDays = SourceBounds.as_of_days,
-    per_hour: _PerHour = 3_600,
-) -> None:
-    """Add an event source and print its token, once. Takes an administrator."""
-    bounds = _bounds(SourceBounds(), missions, as_of_days, per_hour)
-    with open_ledger() as ledger:
-        token = Inbox(ledger).add_source(name, manager(ledger, what="manage_sources"), bounds)
-    say(f"Token of {name}, shown now and never again:")
-    say(token)
-    say("It goes with each request: POST /events, Authorization: Bearer TOKEN (docs/events.md).", style="dim")
-
-
-@sources.command("bounds")
-def bound_source(
-    name: str, missions: _MissionNames | None = None, as_of_days: _AsOfDays | None = None, per_hour: _PerHour | None = None
-) -> None:
-    """Let an event source do something else from now on; what is not named stays. Takes an administrator."""
-    with open_ledger() as ledger:
-        by, inbox = manager(ledger, what="manage_sources"), Inbox(ledger)
-        source = inbox.source_named(name)
-        if source is None:
-            raise BadInput(f"There is no event source '{name}'; see `missions source list`.")
-        bounds = _bounds(source.bounds, missions, as_of_days, per_hour)
-        inbox.bound_source(name, bounds, by)
-    names = "every Mission" if bounds.missions is None else ", ".join(bounds.missions)
-    back = f"{bounds.as_of_days} day{'' if bounds.as_of_days == 1 else 's'} back"
-    say(f"{name}: {names}; {back}; {'any number of' if bounds.hourly is None else format(bounds.hourly, ',')} events an hour.")
-
-
-@sources.command("list")
-def list_sources() -> None:
-    """The event sources, and what each may do."""
-    with open_ledger() as ledger:
-        found = Inbox(ledger).sources()
-    rows = [
-        (
-            one.name, "every one" if one.bounds.missions is None else ", ".join(one.bounds.missions), one.bounds.as_of_days,
-            one.bounds.hourly, f"{one.added_at:%Y-%m-%d %H:%M}", one.added_by,
-            f"{one.ended_at:%Y-%m-%d %H:%M}" if one.ended_at else "",
-        )
-        for one in found
-    ]  # fmt: skip
-    table(("name", "missions", "days back", "per hour", "added", "by", "ended"), rows)
-
-
-@sources.command("end")
-def end_source(name: str) -> None:
-    """End an event source: its token is good for nothing any more. Takes an administrator."""
-    with open_ledger() as ledger:
-        Inbox(ledger).end_source(name, manager(ledger, what="manage_sources"))
-    say(f"{name} can no longer send events.")
-
-
-def _bounds(now: SourceBounds, missions: str | None, as_of_days: int | None, per_hour: int | None) -> SourceBounds:
-    """Bounds with what is named. Raises BadInput for a Mission that there is not."""
-    given: dict[str, Any] = {"as_of_days": as_of_days, "hourly": per_hour}
-    if missions is not None:
-        given["missions"] = tuple(dict.fromkeys(name.strip() for name in missions.split(",") if name.strip()))
-    bounds = replace(now, **{name: value for name, value in given.items() if value is not None})
-    chosen = settings()
-    check_bounds(bounds, list(load_packs(chosen.packs, load_catalogue(chosen.systems), PolicyBook.load(*chosen.policy_folders))))
-    return bounds

@@ -44,7 +44,7 @@ COMMANDS = (
     ("pack", "pack", "Mission packs: what Missions read, find, may do and end in, as data."),
     ("incident", "decide", "Runs that cannot continue on their own, and how to resolve them."),
     ("events", "events", "Accept events from a file, and settle those that could not be accepted."),
-    ("source", "events:sources", "The systems that may hand events in, by POST /events."),
+    ("source", "sources", "The systems that may hand events in by HTTP, and how what they send becomes events."),
     ("outgoing", "outgoing", "Who is told of what happens, by signed CloudEvents, and how far each has been told."),
     ("database", "operations", "The database: roles, backup, restore."),
     ("eval", "eval", "Run recorded exceptions and measure the answers; compare runs; hold them to a baseline."),

@@ -22,6 +22,7 @@ from graphs.worker import MissionsWorker
 from ledger.jobs import open_jobs
 from ledger.services import AdminService, Inbox
 from settings import Settings, settings
+from systems.event_sources import load_mappings
 
 _log = logging.getLogger(__name__)
 #: runs that are driven side by side
@@ -47,6 +48,8 @@ class Company:
 
     def __init__(self, chosen: Settings, tools: Tools) -> None:
         self.settings, self.tools = chosen, tools
+        #: how what event sources send becomes events
+        self.mappings = load_mappings(chosen.sources)
         self._stack = ExitStack()
         self.url = open_database(chosen)
         self.ledger = front_ledger(self.url, database_logins(chosen))

@@ -1,10 +1,14 @@
 """What other programs ask of the dashboard: `POST /events`, `/health` and `/metrics`; no cookie is looked at, see docs/events.md.
 
-No other site can have a browser send events, for a token says which event source it is. An error is one sentence.
+No other site can have a browser send events, for a token or a signature says which event source it is. An error is one
+sentence.
 """
 
+import logging
+import re
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import lru_cache, partial
 from ipaddress import ip_address
@@ -17,13 +21,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboard.company import Company, company
-from errors import BadInput, MissionsError
-from graphs.events import MOST_BODY_BYTES, MOST_EVENTS, texts_of
+from errors import BadInput, MissionsError, Refused
+from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, MOST_EVENTS, texts_of
 from graphs.ingestion import Intake, RawEvent, by_post, ingest
+from graphs.mapping import by_mapping, payload_texts
+from ledger.canonical import utc_now
 from ledger.inbox import EventSource
 from ledger.monitoring import CONTENT_TYPE, health, metrics
 from ledger.services import Inbox
+from systems.event_sources import SourceMapping
+from systems.webhooks import require_signature
 
+_log = logging.getLogger(__name__)
 EVENTS, HEALTH, METRICS = "/events", "/health", "/metrics"
 #: what a proxy adds: then the caller is not who it seems
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -34,39 +43,115 @@ _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 T = TypeVar("T")
 _NO_STORE = {"Cache-Control": "no-store"}
 _BEARER = {"WWW-Authenticate": "Bearer"}
+#: of all headers of a request of a source
+MOST_HEADER_BYTES = 32_000
+#: seconds between two lines of the log about requests of one source that were refused
+_QUIET_SECONDS = 60.0
+_logged: dict[str, float] = {}
+# every method: what no route takes would be answered with a page
+_METHODS = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def routes() -> list[Route]:
-    """The routes of all three."""
+    """The routes of all."""
     return [
-        # every method: what no route takes would be answered with a page
-        Route(EVENTS, events, methods=["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+        Route(EVENTS, events, methods=_METHODS),
+        Route(f"{EVENTS}/{{name}}", source_events, methods=_METHODS),
         Route(HEALTH, _health, methods=["GET"]),
         Route(METRICS, _metrics, methods=["GET"]),
     ]
 
 
+def is_for_events(path: str) -> bool:
+    """Whether events are handed in at an address: /events, or /events/NAME."""
+    return re.fullmatch(f"{EVENTS}(/[^/]+)?", path) is not None
+
+
 async def events(request: Request) -> Response:
     """Take in one event, a list of events, or lines of them."""
+    return await _answered(request, _of_events)
+
+
+async def source_events(request: Request) -> Response:
+    """Take in what the software of a source sends, as the mapping of the source says."""
+    return await _answered(request, _of_mapping)
+
+
+async def _answered(request: Request, raws_of: Callable[[Request], Awaitable[list[RawEvent]]]) -> Response:
     try:
         if request.method != "POST":
             raise HTTPException(405, "Events are handed in with POST.", {"Allow": "POST"})
-        source = await _source(request)
-        split = _splitter(request)
-        texts = await _threaded(split, await read_body(request, MOST_BODY_BYTES))
-        if len(texts) > MOST_EVENTS:
-            raise HTTPException(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
-        raws = [RawEvent(text, by_post(source.name), source.bounds) for text in texts]
-        return await _threaded(_taken_in, company(), raws)
+        return await _threaded(_taken_in, company(), await raws_of(request))
     except HTTPException as error:
         return JSONResponse({"error": error.detail}, error.status_code, {**_NO_STORE, **(error.headers or {})})
     except MissionsError as error:
         return JSONResponse({"error": str(error)}, 503, {**_NO_STORE, "Retry-After": "5"})
 
 
+async def _of_events(request: Request) -> list[RawEvent]:
+    source = await _source(request)
+    if source.name in company().mappings:
+        raise HTTPException(403, f"What {source.name} sends is mapped: send it to {EVENTS}/{source.name}.")
+    split = _splitter(request)
+    texts = await _threaded(split, await read_body(request, MOST_BODY_BYTES))
+    if len(texts) > MOST_EVENTS:
+        raise HTTPException(413, f"There are {len(texts):,} events in this request, more than {MOST_EVENTS:,}: send fewer.")
+    return [RawEvent(text, by_post(source.name), source.bounds) for text in texts]
+
+
+async def _of_mapping(request: Request) -> list[RawEvent]:
+    name = request.path_params["name"]
+    mapping = company().mappings.get(name)
+    if sum(len(key) + len(value) for key, value in request.headers.raw) > MOST_HEADER_BYTES:
+        raise HTTPException(431, f"The headers are longer than {MOST_HEADER_BYTES:,} bytes: send fewer.")
+    if mapping is None or mapping.signature is None:
+        source = await _threaded(Inbox(company().ledger).source_of, _bearer(request))
+        if mapping is None or source is None or source.name != name:
+            raise _unproven()
+        body = await read_body(request, MOST_EVENT_BYTES)
+    else:
+        body = await read_body(request, MOST_EVENT_BYTES)
+        source = await _signer(request, mapping, body)
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != _ONE_VALUE and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise HTTPException(415, f"It comes as JSON: {_ONE_VALUE}, or a type that ends in +json.")
+    _require_identity(request)
+    try:
+        texts = await _threaded(payload_texts, mapping, request.headers.items(), body)
+    except BadInput as error:
+        raise HTTPException(400, f"It was not accepted: {error}.") from error
+    return [RawEvent(text, by_mapping(name), source.bounds) for text in texts]
+
+
+async def _signer(request: Request, mapping: SourceMapping, body: bytes) -> EventSource:
+    """The source that signed a body. HTTPException where none did, or the source was not added or has ended."""
+    assert mapping.signature is not None
+    try:
+        require_signature(mapping.signature, request.headers.items(), body, utc_now())
+    except MissionsError as error:
+        if time.monotonic() - _logged.get(mapping.name, -_QUIET_SECONDS) >= _QUIET_SECONDS:
+            _logged[mapping.name] = time.monotonic()
+            _log.warning("a request to %s/%s was refused: %s", EVENTS, mapping.name, error)
+        if isinstance(error, Refused):
+            raise _unproven() from error
+        raise HTTPException(503, "The signature cannot be checked now: send it later.", {"Retry-After": "60"}) from error
+    source = await _threaded(Inbox(company().ledger).source_named, mapping.name)
+    if source is None or source.ended_at is not None:
+        raise _unproven()
+    return source
+
+
+def _unproven() -> HTTPException:
+    return HTTPException(
+        401, "This takes the signature of this event source, or its token, as Authorization: Bearer TOKEN.", _BEARER
+    )
+
+
 def _taken_in(opened: Company, raws: list[RawEvent]) -> Response:
-    intake = Intake(opened.runtime, Inbox(opened.ledger), lambda run: opened.drive(run.run_id))
+    intake = Intake(opened.runtime, Inbox(opened.ledger), lambda run: opened.drive(run.run_id), mappings=opened.mappings)
     report = asdict(ingest(intake, raws))
+    if not any(raw.mapped_by for raw in raws):
+        del report["ignored"]
     stopped, wait_s = report.pop("stopped"), report.pop("wait_s")
     if stopped:
         headers = {**_NO_STORE, "Retry-After": str(wait_s or 5)}
@@ -93,9 +178,14 @@ def _splitter(request: Request) -> Callable[[bytes], list[bytes | str]]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in (_ONE_VALUE, *_LINES):
         raise HTTPException(415, f"Events come as {_ONE_VALUE} (one, or a list) or as {_LINES[0]} (one a line).")
+    _require_identity(request)
+    return partial(_split, kind in _LINES)
+
+
+def _require_identity(request: Request) -> None:
+    """Nothing is unpacked: a small body could be a large one."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "Events come as they are: leave out the content encoding.")
-    return partial(_split, kind in _LINES)
 
 
 def _split(by_line: bool, body: bytes) -> list[bytes | str]:

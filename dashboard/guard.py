@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from dashboard.endpoints import EVENTS, HEALTH, METRICS
+from dashboard.endpoints import HEALTH, METRICS, is_for_events
 from dashboard.visitor import COOKIE, SIGN_IN
 from errors import BadInput, MissionsError
 from settings import Settings
@@ -172,6 +172,6 @@ class RequestGuard:
 
 def is_page(path: str) -> bool:
     """Whether an address is that of a page, and not of a file, of Streamlit's own, or of a door for other programs."""
-    if path == EVENTS or path in _WATCHED or path.startswith(_OPEN):
+    if is_for_events(path) or path in _WATCHED or path.startswith(_OPEN):
         return False
     return "/_stcore/" not in path and "." not in path.rsplit("/", 1)[-1]

@@ -1,10 +1,11 @@
 """Ingestion of events, however they come: each once, and what is none is kept as a dead letter with the reason.
 
     POST /events ─────────┐
-    missions events take ─┤   raw text      event                        ┌→ on_taken: the work begins
-    the feed of a system ─┼──────────────→ ──────→ the ledger's inbox ───┤
-    a schedule ───────────┘      │            │                          └→ known: it came before
-                                 └────────────┴→ a dead letter
+    POST /events/NAME ────┤   raw text  (mapping)  event                     ┌→ on_taken: the work begins
+    missions events take ─┼──────────────────────→ ──→ the ledger's inbox ───┤
+    the feed of a system ─┤      │           │      │                        └→ known: it came before
+    a schedule ───────────┘      └───────────┴──────┴→ a dead letter
+                                             └→ ignored: counted, and not kept
 
 The ledger commits each event by itself, in the order in which they came. `on_taken` is called after that, so a process
 that dies in between leaves a run that is 'running' and on which nobody works.
@@ -17,14 +18,18 @@ from datetime import datetime
 
 from errors import BadInput, Refused, TooMany, TryAgain
 from graphs.events import event_of_text
+from graphs.mapping import Ignored, mapped_event
 from graphs.runtime import Runtime, new_run_id
 from ledger.canonical import utc_now
 from ledger.inbox import ANY, NOTHING, DeadLetter, EventOrigin, SourceBounds
 from ledger.records import Event, Run
 from ledger.services import Inbox
+from systems.event_sources import SourceMapping
 
 #: of the texts that dead letters name as their source, those of the sources whose name their source ids begin with
-_NAMED = re.compile(r"POST /events by (?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+")
+_NAMED = re.compile(r"POST /events(?: by |/)(?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+")
+#: and those whose texts are payloads that a mapping makes events of
+_MAPPED = re.compile(r"POST /events/(?P<name>[\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Intake:
     as_of_days: int = 1
     #: what each feed may do, by what its dead letters name as their source: for those that are taken in later
     feeds: Mapping[str, SourceBounds] = field(default_factory=dict)
+    #: how what a source sends becomes an event, by source
+    mappings: Mapping[str, SourceMapping] = field(default_factory=dict)
 
     @property
     def of_files(self) -> SourceBounds:
@@ -66,6 +73,12 @@ class RawEvent:
         named = _NAMED.fullmatch(self.source)
         return (named["posted"] or named["fed"]) if named else ""
 
+    @property
+    def mapped_by(self) -> str:
+        """The source whose mapping makes an event of it; empty where it is an event as it stands."""
+        named = _MAPPED.fullmatch(self.source)
+        return named["name"] if named else ""
+
 
 @dataclass(frozen=True)
 class IngestedEvent:
@@ -92,6 +105,8 @@ class IngestionReport:
     #: taken in before, with the same content
     known: list[IngestedEvent] = field(default_factory=list)
     dead_letters: list[RejectedEvent] = field(default_factory=list)
+    #: how many the mapping of their source ignores; nothing else is kept of them
+    ignored: int = 0
     #: why the rest was not read (the database did not answer, the source handed in too much); empty where all of it was
     stopped: str = ""
     #: seconds after which a source that handed in too much may go on; 0 where it did not
@@ -126,6 +141,10 @@ def ingest(intake: Intake, raws: Iterable[RawEvent], report: IngestionReport | N
         for raw in raws:
             try:
                 run, is_new = _take_in(intake, raw)
+            except Ignored:
+                intake.inbox.count_ignored(raw.source)
+                report.ignored += 1
+                continue
             except (BadInput, Refused) as error:
                 keep_dead_letter(intake, raw, str(error), report)
                 continue
@@ -141,7 +160,7 @@ def ingest(intake: Intake, raws: Iterable[RawEvent], report: IngestionReport | N
 def ingest_dead_letter(intake: Intake, letter_id: str, by: str, reason: str) -> Run:
     """Take in what a dead letter holds, now that it can be, and settle the letter; the run of its event.
 
-    Raises BadInput where it is still no event, Refused to who may not, or where its source id belongs to another event.
+    Raises BadInput where it is still no event or is ignored, Refused to who may not, or where its source id is another event's.
     """
     letter = intake.inbox.letter_to_settle(letter_id, by, reason)
     run, is_new = _take_in(intake, RawEvent(letter.body, letter.source, _bounds_of(intake, letter), letter.at))
@@ -174,6 +193,12 @@ def _take_in(intake: Intake, raw: RawEvent) -> tuple[Run, bool]:
     """The run of an event, and whether it is new."""
     runtime, run_id = intake.runtime, new_run_id()
     came_at = raw.came_at or utc_now()
-    event = raw.event or event_of_text(raw.text, runtime.context.packs, came_at, raw.namespace)
+    packs = runtime.context.packs
+    if not raw.mapped_by:
+        event = raw.event or event_of_text(raw.text, packs, came_at, raw.namespace)
+    elif mapping := intake.mappings.get(raw.mapped_by):
+        event = mapped_event(raw.text, mapping, packs, came_at, raw.namespace)
+    else:
+        raise BadInput(f"there is no mapping for {raw.mapped_by}; add {raw.mapped_by}.yaml to the folder of MISSIONS_SOURCES")
     run = runtime.take_in(event, run_id, EventOrigin(raw.source, raw.bounds, raw.came_at))
     return run, run.run_id == run_id

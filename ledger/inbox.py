@@ -8,8 +8,8 @@ from errors import BadInput, TooMany
 from ledger.canonical import moment
 from ledger.records import Event
 
-#: bytes of a dead letter that are kept
-MOST_BODY_BYTES = 100_000
+#: bytes of a dead letter that are kept: of an event, or of what a source sends with the headers that its mapping needs
+MOST_BODY_BYTES = 120_000
 #: characters of a feed's cursor
 LONGEST_CURSOR = 500
 #: the clocks of others
@@ -46,7 +46,7 @@ class EventOrigin:
 
 @dataclass(frozen=True, kw_only=True)
 class EventSource:
-    """A system that may hand events in, with a token of which the ledger has the digest."""
+    """A system that may hand events in, with a token of which the ledger has the digest, or by its signature."""
 
     name: str
     added_by: str

@@ -89,6 +89,9 @@ class Inbox(Service):
     source_named = reads(inbox.source_named)
     source_of = reads(inbox.source_of)
 
+    count_ignored = timed(inbox.count_ignored)
+    ignored = timed(inbox.ignored)
+
     keep_letter = timed(inbox.keep_letter)
     open_letters = reads(inbox.open_letters)
     letter_to_settle = reads(inbox.letter_to_settle)

@@ -26,6 +26,8 @@ from ledger.tables import ARRIVALS, DEAD_LETTERS, EVENT_SOURCES, FEEDS
 _MOST_REASON = 1_000
 #: dead letters of one source that nobody has settled, and bytes of them together
 MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
+#: of what is counted of a source and not kept
+_IGNORED = "ignored: "
 #: the source ids of customers' messages begin with this
 _PORTAL = "portal"
 _S, _L, _F = EVENT_SOURCES.c, DEAD_LETTERS.c, FEEDS.c
@@ -213,6 +215,18 @@ def count_arrival(tx: Connection, origin: EventOrigin, at: datetime) -> None:
     counted = first.on_conflict_do_update(index_elements=["name"], set_=more).returning(_A.kept)
     if tx.execute(counted).scalar_one() > origin.bounds.hourly:
         raise inbox.too_many(origin, moment(at))
+
+
+def count_ignored(tx: Connection, at: datetime, source: str) -> None:
+    """Count one more that came from a source in this hour and is of no interest."""
+    count_arrival(tx, EventOrigin(f"{_IGNORED}{source}", SourceBounds(hourly=inbox.MOST_HOURLY)), at)
+
+
+def ignored(tx: Connection, at: datetime) -> dict[str, int]:
+    """How many of what came in this hour are of no interest, by source."""
+    hour = moment(at).replace(minute=0, second=0, microsecond=0)
+    rows = tx.execute(select(_A.name, _A.kept).where(_A.hour == hour, _A.name.startswith(_IGNORED, autoescape=True)))
+    return {str(name).removeprefix(_IGNORED): kept for name, kept in rows}
 
 
 def _require_room(tx: Connection, origin: EventOrigin) -> None:

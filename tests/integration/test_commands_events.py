@@ -11,6 +11,7 @@ from ledger.inbox import SourceBounds
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.services import Inbox
+from settings import CHECKOUT
 from tests.conftest import _database
 from tests.integration.arriving import BOUNDS, an_event
 from tests.integration.commands import Done, missions, refused
@@ -154,3 +155,20 @@ def test_recorded_exceptions_are_loaded_with_their_events_onto_the_feed(command:
     with command.ledger.transaction() as tx:
         told = tx.exec_driver_sql("SELECT event ->> 'source_id' FROM sandbox.events ORDER BY number").scalars().all()
     assert told == [json.loads(line)["case_id"] for line in file.read_text().splitlines()]
+
+
+def test_a_payload_of_other_software_is_tried_without_a_database(command: Command) -> None:
+    recorded = CHECKOUT / "systems" / "sources" / "recorded" / "stripe-charge-dispute-created.json"
+    told = missions("source", "try", "stripe", recorded, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "stripe:evt_1QxYzA2eZvKYlo2C0aBcDeFg" in told.stdout and "order.payment_review" in told.stdout
+    payload = json.loads(recorded.read_text())
+    body = command.file("payload.json", json.dumps(payload["body"] | {"livemode": False, "type": "charge.refunded"}))
+    assert command("source", "try", "stripe", body).stdout.startswith("Ignored: stripe.yaml ignores what it is")
+    refused(command("source", "try", "stripe", command.file("payload.json", "{}")), "no event", "stripe.yaml, line 13")
+    refused(command("source", "try", "nobody", body), "no nobody.yaml", "shopify")
+
+
+def test_a_source_that_signs_needs_no_token(command: Command) -> None:
+    told = command("source", "add", "shopify", "--missions", "order_exception", by="admin").stdout
+    assert "POST /events/shopify, signed" in told and "Token" not in told

@@ -190,8 +190,8 @@ def test_nothing_else_is_answered_there(door: Door) -> None:
     for method in ("GET", "PUT", "DELETE", "OPTIONS"):
         told = door.ask(method, Authorization=f"Bearer {door.token}")
         assert told.status == 405 and told.headers["allow"] == "POST"
-    beside = door.ask("POST", json.dumps(an_event("beside")), "/events/x", Content_Type=JSON)
-    assert (beside.status, beside.headers["location"]) == (303, "/sign-in?next=/events/x"), "the pages stay closed"
+    beside = door.ask("POST", json.dumps(an_event("beside")), "/events/x/y", Content_Type=JSON)
+    assert (beside.status, beside.headers["location"]) == (303, "/sign-in?next=/events/x/y"), "the pages stay closed"
 
 
 def test_without_its_database_the_source_is_told_to_come_again(door: Door, server_url: str) -> None:
