@@ -22,69 +22,40 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from errors import Refused, TryAgain
+from systems.credentials import SecretSource
 
 #: (name, value) of the headers of a request, as they came; names in lower case
 HeaderList = Sequence[tuple[str, str]]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$", to_lower=True)]
 Encoding = Literal["hex", "base64"]
 BODY, TIMESTAMP = "body", "timestamp"
-#: characters of a header that is looked at, signatures that one may hold, characters of the shortest secret
-LONGEST_HEADER, MOST_SIGNATURES, SHORTEST_SECRET = 4_000, 10, 8
-_MOST_SECRET_BYTES = 10_000
+#: characters of a header that is looked at, signatures that one may hold
+LONGEST_HEADER, MOST_SIGNATURES = 4_000, 10
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class Secret(BaseModel, extra="forbid", frozen=True):
-    """Where a secret stands: a variable of the environment, or a file."""
-
-    env: str = ""
-    file: Path | None = None
-
-    @model_validator(mode="after")
-    def _stands_somewhere(self) -> Self:
-        if bool(self.env) == (self.file is not None):
-            raise ValueError("a secret stands in a variable (env) or in a file: name one of them")
-        return self
-
-    def read(self) -> str:
-        """The secret. Raises TryAgain, naming the place alone, where there is none yet."""
-        if self.file is None:
-            found, place = os.environ.get(self.env, ""), f"the variable {self.env}"
-        else:
-            found, place = "", f"the file {self.file}"
-            try:
-                with self.file.open("rb") as opened:
-                    found = opened.read(_MOST_SECRET_BYTES).decode("utf-8")
-            except (OSError, UnicodeDecodeError):
-                pass  # said below, as one that is empty
-        if len(found.strip()) < SHORTEST_SECRET:
-            raise TryAgain(f"{place} holds no secret of {SHORTEST_SECRET} characters or more: set it, and send again")
-        return found.strip()
-
-
-class SigningSecret(Secret, extra="forbid", frozen=True):
+class WebhookSecret(SecretSource, extra="forbid", frozen=True):
     """The secret of a signature: its characters are the key, or say the key in base64 behind a prefix."""
 
     encoding: Literal["text", "base64"] = "text"
     prefix: str = ""
 
     def key(self) -> bytes:
-        """The key. Raises TryAgain where there is none, or it is not encoded so."""
-        text = self.read().removeprefix(self.prefix)
-        if self.encoding == "text":
-            return text.encode()
+        """The key. Raises TryAgain, naming the place alone, where there is none, or it is not encoded so."""
         try:
-            return base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise TryAgain(f"the secret in {self.env or self.file} is not base64: correct it, and send again") from None
+            text = self._read(os.environ).removeprefix(self.prefix)
+            return text.encode() if self.encoding == "text" else base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise TryAgain(f"the secret in {self.label} is not base64; correct it, and send again") from None
+        except ValueError as missing:  # its text holds nothing of the secret
+            raise TryAgain(f"no signature can be checked ({missing}); provide it, and send again") from None
 
 
 class SignatureTime(BaseModel, extra="forbid", frozen=True):
@@ -105,7 +76,7 @@ class Signature(BaseModel, extra="forbid", frozen=True):
 
     scheme: Literal["hmac_sha256"]
     header: HeaderName
-    secret: SigningSecret
+    secret: WebhookSecret
     encoding: Encoding
     separator: str = ""
     prefix: str = ""

@@ -148,7 +148,7 @@ def test_without_a_secret_nothing_is_verified(monkeypatch: pytest.MonkeyPatch, t
         file.write_text(found)
     forged = signed("github", b"{}", key=(found or "").strip().encode() or b"\0")
     for secret in ({"env": "HOOK_SECRET"}, {"file": file}):
-        with pytest.raises(TryAgain, match="holds no secret"):
+        with pytest.raises(TryAgain, match="no signature can be checked"):
             require_signature(signature("github", secret=secret), forged, b"{}", NOW)
 
 
@@ -175,8 +175,9 @@ def test_a_secret_of_a_file_is_read_anew_and_stands_in_no_sentence(tmp_path: Pat
         ({"timestamp": {}}, "in a header or in a part"),
         ({"timestamp": {"part": "t=", "header": "t"}}, "in a header or in a part"),
         ({"signed": "{timestamp}{X Y}{body}"}, "no header"),
-        ({"secret": {}}, "name one of them"),
-        ({"secret": {"env": "A", "file": "b"}}, "name one of them"),
+        ({"secret": {}}, "exactly one of them"),
+        ({"secret": {"env": "A", "file": "/b"}}, "exactly one of them"),
+        ({"secret": "whsec_MfKQ9r8GKYq"}, "does not stand in this file"),
         ({"scheme": "hmac_sha1"}, "hmac_sha256"),
         ({"header": "a: b"}, "pattern"),
         ({"tolerance_seconds": 0}, "greater than"),
