@@ -41,9 +41,9 @@ class OpenApi:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        # by `id`, for what the document holds lives as long as it
-        self._digests: dict[int, tuple[str, frozenset[str]]] = {}
-        self._fields: dict[int, Fields | None] = {}
+        # by `id`; each schema is kept with it, so that no other one ever has the same
+        self._digests: dict[int, tuple[Any, str, frozenset[str]]] = {}
+        self._fields: dict[int, tuple[Any, Fields | None]] = {}
 
     @classmethod
     def parse(cls, text: bytes, source: str) -> Self:
@@ -93,7 +93,11 @@ class OpenApi:
         left = {name for _, names in own.values() for name in names}
         while left:
             ref = f"#/components/schemas/{left.pop()}"
-            found[ref], further = self._digest(self._at(ref))
+            try:
+                schema = self._at(ref)
+            except NoTool:  # real documents forget some; one that comes later changes the digest
+                schema = None
+            found[ref], further = self._digest(schema)
             left |= {name for name in further if f"#/components/schemas/{name}" not in found}
             if len(found) > _MOST_SCHEMAS:
                 raise NoTool(f"it refers to more than {_MOST_SCHEMAS:,} schemas")
@@ -102,8 +106,8 @@ class OpenApi:
     def _digest(self, schema: Any) -> tuple[str, frozenset[str]]:
         """(the digest of a schema of the document, the names of those that it refers to itself)"""
         if id(schema) not in self._digests:
-            self._digests[id(schema)] = hashed(schema), frozenset(_referred(schema))
-        return self._digests[id(schema)]
+            self._digests[id(schema)] = schema, hashed(schema), frozenset(_referred(schema))
+        return self._digests[id(schema)][1:]
 
     def with_schemas(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """A schema in which references find what they lead to."""
@@ -117,9 +121,9 @@ class OpenApi:
         if not isinstance(schema, Mapping) or depth > _MOST_STEPS:
             return None
         if id(schema) not in self._fields:
-            self._fields[id(schema)] = None  # an object that is a part of itself is none
-            self._fields[id(schema)] = self._joined(schema, depth)
-        return self._fields[id(schema)]
+            self._fields[id(schema)] = schema, None  # an object that is a part of itself is none
+            self._fields[id(schema)] = schema, self._joined(schema, depth)
+        return self._fields[id(schema)][1]
 
     def _joined(self, schema: Mapping[str, Any], depth: int) -> Fields | None:
         own, required, parts = schema.get("properties", {}), schema.get("required", []), schema.get("allOf", [])
@@ -154,7 +158,7 @@ def _referred(value: Any) -> Iterator[str]:
                 raise NoTool(f"it refers to {ref[:100]!r}, which is none of the schemas of its document; put it there")
             yield named[1]
         for key, inner in value.items():
-            if key not in ("example", "examples"):
+            if key not in ("example", "examples") and not str(key).startswith("x-"):
                 yield from _referred(inner)
     elif isinstance(value, list):
         for inner in value:

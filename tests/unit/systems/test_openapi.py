@@ -8,6 +8,7 @@ import pytest
 
 from errors import BadInput
 from systems.config import SystemConfig
+from systems.openapi import OpenApi
 from systems.operations import Operation, read_operations
 
 GET = {"responses": {"200": {"description": "ok"}}}
@@ -141,6 +142,18 @@ def test_parts_and_references_that_multiply_are_gone_through_once() -> None:
     put = read_operations(text, config())[0]
     assert set(put.arguments) == {*(f"p{level}" for level in range(9)), "last"}
     assert time.monotonic() - start < 5
+
+
+def test_a_schema_that_a_document_forgot_is_pinned_as_missing() -> None:
+    forgot = {"parameters": [{"name": "a", "in": "query", "schema": {"$ref": "#/components/schemas/A"}}]}
+    texts = [document({"/a": {"get": forgot}}, schemas=schemas) for schemas in ({}, {"A": {"x-ref": {"$ref": "file:///x"}}})]
+    missing, there = (operations(text)["get_a"] for text in texts)
+    assert missing.digest != there.digest and missing.takes == there.takes == {"a"}
+
+
+def test_schemas_that_come_and_go_have_digests_of_their_own() -> None:
+    api = OpenApi({})
+    assert len({api.digests({"": {"maxLength": number}})[""] for number in range(50)}) == 50
 
 
 def test_an_object_of_too_many_fields_is_no_tool() -> None:
