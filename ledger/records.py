@@ -81,6 +81,11 @@ class Fact:
     read_at: datetime
     error: str | None = None
 
+    @property
+    def read(self) -> str:
+        """The read of its pack that it is of: "orders" of "orders[2]", the third of several."""
+        return self.name.partition("[")[0]
+
 
 @dataclass(frozen=True)
 class NewObservation:

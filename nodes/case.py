@@ -89,8 +89,12 @@ class Case:
         #: named condition -> the collections that its functions looked into
         self._looked_for: dict[str, frozenset[str]] = {}
         known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": self.as_of, "subject": event.subject}
+        for name in (name for name, read in pack.reads.items() if read.each):
+            known[name] = []
         for fact in facts:
             self._take_up(fact, known)
+        for name in self.missing:
+            known.pop(name, None)  # of a list of answers, one is not known
         over = RecordFunctions(
             self.records, self._needs, values, self.as_of, event.subject, lambda: self.scope.bound[_TRIED].taken
         )
@@ -222,22 +226,23 @@ class Case:
         return sorted(reasons) or [f"a value is not known that «{unknown.expression.source}» needs"]
 
     def _behind(self, finding_id: str) -> list[str]:
-        """The reads that a finding is made of, by name: those it names, and those that its functions looked into."""
+        """The facts that a finding is made of, by name: of reads that it names, and that its functions looked into."""
         reach = self.pack.reach[finding_id]
         looked = _NOTED.get().union(*(self._looked_for.get(name, ()) for name in reach))
+        tools = self.pack.record_schema.tools
         return [
-            name
-            for name, read in self.pack.reads.items()
-            if name in reach or ((tool := self.pack.record_schema.tools.get(read.tool)) and tool.collection in looked)
+            fact.name
+            for fact in self.facts
+            if fact.read in reach or (fact.tool in tools and tools[fact.tool].collection in looked)
         ]
 
     def _take_up(self, fact: Fact, known: dict[str, Any]) -> None:
         schema = self.pack.record_schema
         tool = schema.tools.get(fact.tool)
         if fact.status == "failed":
-            self.missing[fact.name] = fact.error or f"{fact.tool} could not be read"
+            self.missing[fact.read] = fact.error or f"{fact.tool} could not be read"
             if tool and fact.args:
-                self._unread.setdefault(tool.collection, self.missing[fact.name])
+                self._unread.setdefault(tool.collection, self.missing[fact.read])
             return
         value = fact.value
         if tool and value is not None:
@@ -247,11 +252,14 @@ class Case:
             self._read_collections.add(tool.collection)
             self.records.add(tool.collection, rows)
         if fact.status == "absent":
-            value = self.pack.reads[fact.name].if_absent
+            value = self.pack.reads[fact.read].if_absent
             if value is None:
-                self.missing[fact.name] = fact.error or f"{fact.tool} has no record of {', '.join(map(str, fact.args.values()))}"
+                self.missing[fact.read] = fact.error or f"{fact.tool} has no record of {', '.join(map(str, fact.args.values()))}"
                 return
-        known[fact.name] = value
+        if fact.name == fact.read:
+            known[fact.name] = value
+        else:
+            known[fact.read].append(value)
 
     def _needs(self, collection: str) -> None:
         self.scope.bound[_LOOKED].add(collection)

@@ -15,6 +15,7 @@ from ledger.records import MODELS, NOBODY, Approval, Fact, Proposal, RunHistory
 from nodes.authorship import FindPerson, covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
 from nodes.check import Judgement, judge
 from nodes.gather import read_facts
+from nodes.pack import Pack
 from nodes.state import CaseContext
 from nodes.undo import half_done, to_take_back
 from systems.schema import RecordSchema
@@ -61,11 +62,10 @@ def drift(
     """
     run, before = history.run, history.facts
     now = stored_facts(read_facts(context.pack(run.event), run.event, context.reader, context.clock))
-    if [fact.name for fact in before] != [fact.name for fact in now]:
+    if not _same_reads(context.pack(run.event), before, now):
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
-    differences = tuple(
-        one for old, new in zip(before, now, strict=True) for one in _differences(context.catalogue.record_schema, old, new)
-    )
+    schema = context.catalogue.record_schema
+    differences = tuple(one for old, new in _pairs(before, now) for one in _differences(schema, old, new))
     values = context.policies.period(run.event.as_of).values
     case = context.case(run, now)
     then = context.case(run, before) if differences else case
@@ -154,6 +154,25 @@ def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
         return ["the findings come in another order"]
     about = [one["says"] for one, old in zip(now, then, strict=True) if one["about"] != old["about"]]
     return [f"still so, of a record that has changed: {one}" for one in dict.fromkeys(about)]
+
+
+def _same_reads(pack: Pack, before: Sequence[Fact], now: Sequence[Fact]) -> bool:
+    """Whether both are of the same reads; of one that is made for each element of a list there may be more, or none, now."""
+    names = [[fact.read for fact in facts if not pack.reads[fact.read].each] for facts in (before, now) if _are_of(pack, facts)]
+    return len(names) == 2 and names[0] == names[1]
+
+
+def _are_of(pack: Pack, facts: Sequence[Fact]) -> bool:
+    return all(fact.read in pack.reads for fact in facts)
+
+
+def _pairs(before: Sequence[Fact], now: Sequence[Fact]) -> Iterator[tuple[Fact, Fact]]:
+    """Facts of the same name; what there is on one side only beside one that is absent."""
+    old, new = ({fact.name: fact for fact in facts} for facts in (before, now))
+    for name in dict.fromkeys([*old, *new]):
+        known = old.get(name) or new[name]
+        nothing = replace(known, status="absent", value=None, error=None)
+        yield old.get(name, nothing), new.get(name, nothing)
 
 
 def _differences(schema: RecordSchema, old: Fact, new: Fact) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ A read whose arguments come from another read waits for it. A failed read become
 never a guess.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from ledger.canonical import canonical, storable
 from ledger.records import Event, Fact, NewObservation
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
-from nodes.pack import GIVEN, Pack
+from nodes.pack import GIVEN, Pack, Read, computed
 from nodes.state import MissionContext, MissionState, observe
 from nodes.understanding import reading_for
 from nodes.undo import left_to_undo
@@ -23,6 +23,8 @@ from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
+#: elements for which one read is made
+MOST_OF_EACH = 100
 
 
 def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -46,50 +48,75 @@ def read_facts(pack: Pack, event: Event, reader: Reader, clock: Clock) -> list[F
     """The facts of a case, in the order of the pack; reads that need nothing of one another go side by side."""
     known: dict[str, Any] = {"trigger": dict(event.trigger), "as_of": iso(event.as_of), "subject": event.subject}
     scope, evaluated = Scope(known, PLAIN_FUNCTIONS), dict[str, Any]()
-    facts: dict[str, Fact] = {}
+    facts: dict[str, list[Fact]] = {}
     while len(facts) < len(pack.reads):  # ends: a read uses only reads that stand above it
-        wave: list[tuple[str, Call]] = []
-        for name in pack.reads:
-            if name in facts or not pack.read_needs[name] <= facts.keys() | GIVEN:
-                continue
-            asked = _asked(pack, name, scope, evaluated, clock)
-            if isinstance(asked, Call):
-                wave.append((name, asked))
-                continue
-            facts[name] = asked
-            if asked.status == "ok":
-                scope.define(name, asked.value)
-        for (name, _), result in zip(wave, reader.read_all([call for _, call in wave]), strict=True):
-            call = result.call
-            facts[name] = Fact(
-                name=name, tool=call.tool, args=call.args, status=result.status, value=result.value,
-                read_at=result.read_at, error=result.error,
-            )  # fmt: skip
-            if result.status == "ok":
-                scope.define(name, result.value)
-    return [facts[name] for name in pack.reads]
+        asked = {
+            name: list(_asked(pack, name, scope, evaluated, clock))
+            for name in pack.reads
+            if name not in facts and pack.read_needs[name] <= facts.keys() | GIVEN
+        }
+        answers = iter(reader.read_all([one for every in asked.values() for one in every if isinstance(one, Call)]))
+        for name, every in asked.items():
+            found = [_answered(name, next(answers)) if isinstance(one, Call) else one for one in every]
+            each = bool(pack.reads[name].each)
+            numbered = each and not (len(found) == 1 and found[0].status == "failed" and not found[0].args)
+            facts[name] = [replace(one, name=f"{name}[{place}]") for place, one in enumerate(found)] if numbered else found
+            values = [_stands(one, pack.reads[name].if_absent) for one in found]
+            if None not in values:
+                scope.define(name, values if each else values[0])
+    return [fact for name in pack.reads for fact in facts[name]]
 
 
-def _asked(pack: Pack, name: str, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Call | Fact:
+def _stands(fact: Fact, if_absent: Any) -> Any:
+    """The value that other reads, and the case, have for a fact; None where there is none."""
+    return fact.value if fact.status == "ok" else if_absent if fact.status == "absent" else None
+
+
+def _answered(name: str, result: ReadResult) -> Fact:
+    call = result.call
+    return Fact(
+        name=name, tool=call.tool, args=call.args, status=result.status, value=result.value,
+        read_at=result.read_at, error=result.error,
+    )  # fmt: skip
+
+
+def _asked(pack: Pack, name: str, scope: Scope, evaluated: dict[str, Any], clock: Clock) -> Iterator[Call | Fact]:
     """What is to be asked of a system; or the fact at once, where there is nothing to ask or it is not known what."""
     read = pack.reads[name]
     fact = Fact(name=name, tool=read.tool, args={}, status="failed", value=None, read_at=clock())
     lacking = sorted(pack.read_needs[name] - scope.names.keys())
     if lacking:
-        return replace(fact, error=f"{read.tool} was not called, because there is no {lacking[0]}")
+        yield replace(fact, error=f"{read.tool} was not called, because there is no {lacking[0]}")
+        return
     try:
-        for raw in read.args.values():
-            if raw in pack.expressions and raw not in evaluated:
-                evaluated[raw] = pack.expressions[raw].evaluate(scope)
-        args = {key: evaluated.get(raw, raw) if isinstance(raw, str) else raw for key, raw in read.args.items()}
-    except Unknown as unknown:
-        return replace(fact, error=f"{read.tool} was not asked, for «{unknown.expression.source}» is not known")
-    unknown_of = next((key for key, value in args.items() if value is None), None)
-    if unknown_of is not None:
-        return replace(fact, args=args, status="absent", error=f"{read.tool} was not asked, for {unknown_of} is not known")
-    if any(value == [] for value in args.values()):
-        return replace(fact, args=args, status="ok", value=[])
-    return Call(read.tool, args)
+        if read.each:
+            bounds = [{bound: one} for bound, source in read.each.items() for one in pack.expressions[source].evaluate(scope)]
+            if len(bounds) > MOST_OF_EACH:
+                yield replace(fact, error=f"{read.tool} was not called {len(bounds)} times; at most {MOST_OF_EACH} can be")
+                return
+            asked = [_arguments(pack, read, scope, bound) for bound in bounds]
+        else:
+            for raw in read.args.values():
+                if computed(raw) and raw not in evaluated:
+                    evaluated[raw] = pack.expressions[raw].evaluate(scope)
+            asked = [{key: evaluated[raw] if computed(raw) else raw for key, raw in read.args.items()}]
+    except (Unknown, TypeError) as error:
+        what = error.expression.source if isinstance(error, Unknown) else next(iter(read.each.values()))
+        yield replace(fact, error=f"{read.tool} was not asked, for «{what}» is not known")
+        return
+    for args in asked:
+        unknown_of = next((key for key, value in args.items() if value is None), None)
+        if unknown_of is not None:
+            yield replace(fact, args=args, status="absent", error=f"{read.tool} was not asked, for {unknown_of} is not known")
+        elif any(value == [] for value in args.values()):
+            yield replace(fact, args=args, status="ok", value=[])
+        else:
+            yield Call(read.tool, args)
+
+
+def _arguments(pack: Pack, read: Read, scope: Scope, bound: Mapping[str, Any]) -> dict[str, Any]:
+    with scope.binding(bound):
+        return {key: pack.expressions[raw].evaluate(scope) if computed(raw) else raw for key, raw in read.args.items()}
 
 
 def _observation(fact: Fact) -> NewObservation:

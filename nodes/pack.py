@@ -90,8 +90,12 @@ class Trigger(PackPart):
 
 
 class Read(PackPart):
+    """What is read of a system; with `each`, once for every element of a list: then its value is the list of the answers."""
+
     tool: ToolName
+    each: Bound = Field(default={}, max_length=1, exclude_if=lambda each: not each)
     args: Values = Field(alias="with")
+    #: what stands for a record that there is not, also in the reads that need it
     if_absent: Any = None
 
 
@@ -405,9 +409,12 @@ class Pack(PackPart):
 
     @cached_property
     def read_needs(self) -> Mapping[str, frozenset[str]]:
-        """Read -> the names that its arguments are computed from."""
-        sources = {name: [raw for raw in read.args.values() if raw in self.expressions] for name, read in self.reads.items()}
-        return {name: frozenset().union(*(self.expressions[raw].names for raw in used)) for name, used in sources.items()}
+        """Read -> the names that its arguments, and what it is made for each of, are computed from."""
+        needs = {}
+        for name, read in self.reads.items():
+            used = [raw for raw in (*read.args.values(), *read.each.values()) if isinstance(raw, str) and raw in self.expressions]
+            needs[name] = frozenset().union(*(self.expressions[raw].names for raw in used)) - read.each.keys()
+        return needs
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -140,7 +140,7 @@ class VoteCounter:
             task = Task(case=case, catalogue=catalogue)
             return _outcome(Planner().propose(task), catalogue)
 
-        read_otherwise = not {fact.name for fact in facts} <= pack.reads.keys()
+        read_otherwise = not {fact.read for fact in facts} <= pack.reads.keys()
         if not facts or read_otherwise or answer(values) != proposed:
             return None
         said, case = [], Case(pack, event, facts, values)

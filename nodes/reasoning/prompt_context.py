@@ -229,7 +229,12 @@ def redacted(text: str, view: PromptView) -> str:
 
 def _facts(task: Task, model: ModelView) -> dict[str, Any]:
     """The reads that the pack lets a model see something of, the trigger, and what a model has asked for besides."""
-    values = {"trigger": dict(task.case.event.trigger), **{fact.name: fact.value for fact in task.case.facts}}
+    values: dict[str, Any] = {"trigger": dict(task.case.event.trigger)}
+    for fact in task.case.facts:
+        if fact.name == fact.read:
+            values[fact.name] = fact.value
+        elif fact.value is not None:
+            values.setdefault(fact.read, []).append(fact.value)
     seen = {name: allowed(values[name], fields) for name, fields in model.sees.items() if values.get(name) is not None}
     return seen | {one.evidence["read"]: one.evidence["value"] for one in task.rail if "read" in one.evidence}
 
