@@ -115,7 +115,8 @@ def _decide_form(me: Person, run: Run, proposal: Proposal) -> None:
         effect = "The Mission reads everything again"
         _button("Ask again", "respond", run, proposal, icon=":material/replay:", shortcut="L", help=effect)
         with st.popover("Escalate", icon=":material/arrow_upward:"):
-            queues = list(company().runtime.context.catalogue["open_case"].args["queue"])
+            context = company().runtime.context
+            queues = context.pack(run.event).queues_in(context.catalogue)
             key = f"queue-{proposal.proposal_id}"
             to = st.selectbox("To", queues, index=None, format_func=words, key=key, placeholder="To whom?")
             _button("Hand it over", "escalate", run, proposal, type="primary", disabled=to is None)

@@ -17,7 +17,7 @@ from systems.catalogue import Catalogue
 def load_pack_file(file: Path, catalogue: Catalogue, policies: PolicyBook) -> Pack:
     """The pack of a file. Raises BadInput with file, place and remedy if it does not validate."""
     clauses = policies.period(utc_now()).clauses
-    return load_pack(file, catalogue=catalogue, tools={*catalogue.record_schema.tools, UNDERSTAND}, clauses=clauses)
+    return load_pack(file, catalogue=catalogue, tools={*catalogue.record_schema.readable, UNDERSTAND}, clauses=clauses)
 
 
 def load_packs(folder: Path, catalogue: Catalogue, policies: PolicyBook) -> dict[str, Pack]:

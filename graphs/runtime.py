@@ -285,13 +285,9 @@ class Runtime:
 
     def _refuse_queue(self, run: Run, queue: str) -> None:
         """Raise BadInput unless a case can be handed over to this queue."""
-        escalation = self.context.pack(run.event).escalation
-        if escalation.action is None:
-            return
-        kinds = self.context.catalogue[escalation.action].args
-        allowed = [kind for name, kind in kinds.items() if escalation.args.get(name) == "=queue" and isinstance(kind, list)]
-        if allowed and queue not in allowed[0]:
-            raise BadInput(f"{queue[:60]!r} is not a queue; the queues are {', '.join(allowed[0])}")
+        queues = self.context.pack(run.event).queues_in(self.context.catalogue)
+        if queues and queue not in queues:
+            raise BadInput(f"{queue[:60]!r} is not a queue; the queues are {', '.join(queues)}")
 
     def _refuse_without(self, history: RunHistory, proposal: Proposal, kind: DecisionKind, parts: Sequence[str]) -> None:
         """Raise BadInput unless the plan can be approved without these parts."""

@@ -14,7 +14,7 @@ from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
 from nodes.pack import UNDERSTAND, ApprovalRule, Pack
-from systems.catalogue import Catalogue
+from systems.catalogue import HAND_OVER, Catalogue
 
 Plan = Sequence[Mapping[str, Any]]
 #: clause id with an underscore -> its values
@@ -100,7 +100,7 @@ def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     """
     if action.get("written_by"):
         return "recommend"
-    if action["name"] in rules["automate"]:
+    if action["name"] in (HAND_OVER, *rules["automate"]):
         return "automate"
     templates = rules["automate_templates"].get(action["name"], ())
     return "automate" if action["args"].get("template") in templates else "recommend"

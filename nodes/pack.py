@@ -12,6 +12,7 @@ import orjson
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
+from systems.catalogue import HAND_OVER, Catalogue
 from systems.conditions import Expression
 from systems.schema import RecordSchema
 
@@ -164,6 +165,9 @@ class Conclusion(Way):
 
 class Procedure(PackPart):
     do: list[Step]
+
+
+_HANDED_OVER = Step.model_validate({"action": HAND_OVER, "with": {"queue": "=queue", "subject": "=subject"}})
 
 
 class Verdict(PackPart):
@@ -328,7 +332,10 @@ class Pack(PackPart):
     approval: ApprovalRule
     #: condition whose value is the tier of the customer or account, which the queue looks at; empty where there is none
     tier: Condition = ""
-    escalation: Step
+    #: to whom cases are handed over; without it, the words of the argument of `escalation` that takes the queue
+    queues: list[str] = Field(default=[], exclude_if=lambda queues: not queues)
+    #: what hands a case over: the ledger keeps it, where no system is to be told
+    escalation: Step = _HANDED_OVER
     missing: Missing
     book: Book | None = None
     #: what a language model is shown; without it, none is asked. It decides nothing and is no part of the digest
@@ -358,6 +365,12 @@ class Pack(PackPart):
                 section = getattr(section, field, None)
             for place, piece in _each_of(section):
                 yield name.format(*place, piece=piece), (*path, *place), piece
+
+    def queues_in(self, catalogue: Catalogue) -> list[str]:
+        """The queues to which a case can be handed over, where pack or catalogue names them."""
+        words = catalogue[str(self.escalation.action)].args
+        named = [words[name] for name, raw in self.escalation.args.items() if raw == "=queue"]
+        return self.queues or [word for kind in named if isinstance(kind, list) for word in kind]
 
     def queue_of(self, escalation: Mapping[str, Any]) -> str:
         """The queue to which an action that hands a case over takes it."""

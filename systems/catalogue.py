@@ -125,6 +125,17 @@ class _ActionEntry(BaseModel, extra="forbid"):
     undo: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None
 
 
+#: of every catalogue: a case is handed over, and nobody but the ledger is told
+HAND_OVER = "hand_over"
+OWN_SYSTEM = "missions"
+_OWN = _ActionEntry.model_validate(
+    {
+        "system": OWN_SYSTEM, "says": "Hand {subject} over to {queue}", "args": {"queue": "id", "subject": "text"},
+        "effect": None, "money": "none", "automate_up_to_cents": 0, "once": True, "undo": None,
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Action:
     """One entry of the catalogue, compiled."""
@@ -270,13 +281,15 @@ class Catalogue(dict[str, Action]):
         """Read and compile the files of a catalogue. Raises BadInput with file, line, action and remedy."""
         catalogue, where, said = cls(), dict[str, str](), list[Any]()
         catalogue.record_schema = schema
+        catalogue[HAND_OVER] = _compile(HAND_OVER, _OWN, schema, "systems/catalogue.py")
         for file in files:
             read = read_yaml(file, "action catalogue")
             entries = read.as_model(RootModel[dict[str, _ActionEntry]], "the head of actions.yaml").root
             for name, entry in entries.items():
                 here = f"{file}, line {read.line([name])}: action {name}"
                 if name in catalogue:
-                    raise BadInput(f"{here} stands in {where[name].partition(',')[0]} already; rename or remove one of them")
+                    first = where.get(name, "Missions").partition(",")[0]
+                    raise BadInput(f"{here} stands in {first} already; rename or remove one of them")
                 where[name], catalogue[name] = here, _compile(name, entry, schema, here)
             said.append(read.data)
         for action in catalogue.values():

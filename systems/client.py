@@ -18,12 +18,12 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
 from errors import OutcomeUnknown, Refused, TryAgain
-from systems.answers import Answers
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.conditions import Unknown
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
 from systems.pace import AsksToWait
+from systems.replies import Answers
 from systems.rest import RestConnection
 from systems.schema import ReadTool
 

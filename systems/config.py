@@ -49,10 +49,10 @@ from pydantic import (
 from errors import BadInput, Refused
 from strict_json import strict_json
 from strict_yaml import read_yaml
-from systems.answers import AnswerConfig, Answers
 from systems.calls import Call
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 from systems.pace import LimitsConfig
+from systems.replies import AnswerConfig, Answers
 from systems.schema import Collection, RecordSchema
 
 #: system -> tool -> digest
@@ -269,6 +269,7 @@ class SystemsConfig:
         return RecordSchema(
             {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()},
             self.systems,
+            frozenset(f"{system}.{tool}" for system, config in self.systems.items() for tool in config.reads),
         )
 
     @property

@@ -21,11 +21,11 @@ from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT, CallTo
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
-from systems.answers import RESULT
 from systems.config import ListedTool, SystemConfig, listed_tool
 from systems.credentials import SHORTEST_SECRET
 from systems.http import Credentials, errors_met, http_client, refusal
 from systems.pace import AsksToWait, Pace, asked_wait
+from systems.replies import RESULT
 
 T = TypeVar("T")
 

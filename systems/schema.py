@@ -41,8 +41,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from errors import BadInput
-from systems.answers import AnswerConfig, Answers
 from systems.conditions import Scope, Unknown, Value
+from systems.replies import AnswerConfig, Answers
 from systems.values import VALUE_FUNCTIONS
 
 Record = dict[str, Any]
@@ -167,6 +167,8 @@ class RecordSchema:
     collections: Mapping[str, Collection] = field(default_factory=dict)
     #: system -> how all of its answers are read
     answers: Mapping[str, AnswerConfig] = field(default_factory=dict)
+    #: READ tools besides
+    others: frozenset[str] = frozenset()
 
     @cached_property
     def systems(self) -> tuple[str, ...]:
@@ -182,6 +184,11 @@ class RecordSchema:
             for tools, one in ((of.read, True), (of.lists, False))
             for tool, read in tools.items()
         }
+
+    @cached_property
+    def readable(self) -> frozenset[str]:
+        """Everything that a pack may read."""
+        return self.others.union(self.tools)
 
     def _read_tool(self, name: str, tool: str, read: RecordRead, *, one: bool) -> ReadTool:
         of, system = self.collections[name], name.partition(".")[0]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nodes.pack import Conclusion, Finding, Option, Pack
-from systems.catalogue import Catalogue
+from systems.catalogue import HAND_OVER, Catalogue
 
 _REMEDY = "give it a `when` or put it last"
 _UNMET = re.compile(r"unmet\(\s*'([^']*)'\s*\)")
@@ -72,7 +72,7 @@ def _without_end(pack: Pack) -> Iterator[str]:
 def _unguarded(pack: Pack, catalogue: Catalogue) -> Iterator[str]:
     """Actions that change, cost or send something, and of which no guard says when they are right."""
     guarded = {guard.for_ for guard in pack.guards}
-    for name in sorted(pack.actions - guarded):
+    for name in sorted(pack.actions - guarded - {HAND_OVER}):
         action = catalogue[name]
         if action.effect or action.money or "text" in action.args.values():
             yield f"action {name} has no guard: a proposal may do it to any record; say under guards to which it may"

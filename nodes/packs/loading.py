@@ -11,14 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from errors import BadInput
+from errors import BadInput, SendBack
 from knowledge_index.policies import Clause
+from ledger.canonical import utc_now
+from nodes.case import iso
+from nodes.functions import PLAIN_FUNCTIONS
 from nodes.governance import check_approval
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.catalogue import ADDRESS_FIELDS, Catalogue
-from systems.conditions import Expression
+from systems.conditions import Expression, Scope, Unknown
 
 #: they identify or locate a person
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
@@ -86,11 +89,31 @@ class Compiler:
                 case ("guards", _):
                     where = f"guard for {piece.for_}"
             self._walk(piece, kind, known, where)
+        self._escalation()
         self._at("approval")
         try:
             check_approval(self.pack, self.catalogue, self.clauses)
         except ValueError as wrong:
             self._fail(f"approval: {wrong}")
+
+    def _escalation(self) -> None:
+        """Every case must be one that can be handed over, whatever could not be read: from its event alone."""
+        self._at("escalation")
+        step, queue = self.pack.escalation, self.pack.missing.escalate
+        for event in self.pack.trigger.events:
+            trigger = {"event": event, **dict.fromkeys(self.pack.trigger.fields(event), "1")}
+            known = {"trigger": trigger, "subject": "1", "queue": queue, "as_of": iso(utc_now())}
+            scope = Scope(known, PLAIN_FUNCTIONS)
+            try:
+                args = {
+                    name: self.pack.expressions[raw].evaluate(scope) if computed(raw) else raw for name, raw in step.args.items()
+                }
+                self.catalogue[str(step.action)].validate(args)
+            except Unknown as unknown:
+                what = f"«{unknown.expression.source}» is not known of every {event} ({unknown})"
+                self._fail(f"escalation: {what}; use what the event always has: its subject, queue, as_of")
+            except SendBack as error:
+                self._fail(f"escalation: {error}")
 
     def _findings(self) -> None:
         """What findings are called, and whether options are for one of them."""
@@ -187,6 +210,8 @@ class Compiler:
         """Raise for a queue that the escalation does not know."""
         self._text("escalate", "verdict", self.known, where)
         escalation = self.pack.escalation
+        if self.pack.queues:
+            self._known(queue, self.pack.queues, f"{where} uses the unknown queue")
         self._text(str(escalation.action), "action", self.known, "escalation")
         given = {name: queue if raw == "=queue" else raw for name, raw in escalation.args.items()}
         self._words(str(escalation.action), given, where)
