@@ -85,7 +85,10 @@ def test_the_catalogue_as_shipped_loads_and_has_a_digest() -> None:
 
 
 def test_the_catalogue_has_every_action_with_the_arguments_that_count() -> None:
-    assert {f"{name}({','.join(action.counting)})" for name, action in load_catalogue().items()} == {*CONTRACT.split(), "hand_over(queue)"}
+    assert {f"{name}({','.join(action.counting)})" for name, action in load_catalogue().items()} == {
+        *CONTRACT.split(),
+        "hand_over(queue)",
+    }
 
 
 def test_what_is_sent_is_an_argument_that_does_not_count() -> None:
