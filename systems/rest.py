@@ -37,7 +37,8 @@ from systems.rest_request import RestRequest, rest_request
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 #: where the sentence of an error stands, the first that there is; of a list or an object, what is inside
 _SENTENCES = ("message", "detail", "error_description", "error", "errors", "title")
-_LONGEST_SENTENCE = 500
+#: characters; the status stands behind it
+_LONGEST_SENTENCE = 450
 #: status, headers and body
 Answered = tuple[int, httpx2.Headers, bytes]
 _TAG = re.compile(r"<[^>]*>?")
