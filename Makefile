@@ -4,13 +4,13 @@ BIN := .venv/bin
 CASES := $(wildcard evals/cases/*_*.jsonl)
 .DEFAULT_GOAL := help
 SHELL := bash
-# pip, with a line that shows how far it is: PIP LOCK; a lock names all that is needed, and what is imported is compiled then
-PIP = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile --no-deps --require-hashes -r $(1) | \
+# pip, with a line that shows how far it is: PIP LOCK [BIN]; a lock names all that is needed, and what is imported is compiled then
+PIP = set -o pipefail; $(or $(2),$(BIN))/python -m pip install --disable-pip-version-check --progress-bar off --no-compile --no-deps --require-hashes -r $(1) | \
   awk '/^(Collecting|Requirement already)/ { printf "\r  %d packages", ++n; fflush() } \
   /^Installing/ { printf "\r  %d packages, unpacking\n", n; fflush() }'
 # what is compiled once is kept, whatever the environment says: tests and commands start many processes
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install install-dev run test slow browser systems shop attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema pictures screenshots bench sbom lock clean
+.PHONY: help install install-dev run test slow browser systems shop erp attack attack-short notebooks notebooks-write studio golden chaos chaos-short check eval schema pictures screenshots bench sbom lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 17
@@ -46,11 +46,22 @@ slow: install-dev  ## those that take long: a model that does its worst on every
 browser: install-dev  ## the dashboard in a real Chromium
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/browser
 
-systems: install-dev  ## real systems of others, where they are installed: `make shop`
+systems: install-dev  ## real systems of others, where they are installed: `make shop`, `make erp`
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/systems
 
 shop: install-dev  ## install Medusa, a real shop (needs Node.js 20; 700 MB), make its company, and run it (Ctrl-C stops it)
 	@$(BIN)/python -m tests.systems.medusa
+
+# with packages of its own: Missions reach it over MCP alone
+ERP := systems/connectors/tryton
+.venv-erp/installed: $(ERP)/requirements.lock
+	@echo "Installing Tryton into .venv-erp ..."
+	@$(PYTHON) -m venv .venv-erp
+	@$(call PIP,$(ERP)/requirements.lock,.venv-erp/bin)
+	@touch .venv-erp/installed
+
+erp: install-dev .venv-erp/installed  ## install Tryton, a real ERP, make its company, and run it (Ctrl-C stops it)
+	@$(BIN)/python -m tests.systems.tryton
 
 attack: install-dev  ## try to break every promise, print what held, and list it in docs/attacks.md
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/attacks -m "slow or not slow" --attacks-to docs/attacks.md
@@ -101,7 +112,7 @@ screenshots: install-dev  ## take the pictures of docs/ again (needs Chromium)
 bench: install-dev  ## speed and memory beside a baseline of the same run, in a company of its own
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export MISSIONS_HOME="$$home" && unset DATABASE_URL && \
 	  $(BIN)/python -m cli start --no-dashboard >/dev/null && $(BIN)/python -m tests.bench.missions && $(BIN)/python -m tests.bench.batch && \
-	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m tests.bench.history
+	  $(BIN)/python -m tests.bench.dashboard && $(BIN)/python -m tests.bench.history && $(BIN)/python -m tests.bench.systems
 
 sbom: install-dev  ## what an installation for use is made of, in build/: CycloneDX with hashes, and the licenses, which must be allowed
 	@mkdir -p build
@@ -109,11 +120,12 @@ sbom: install-dev  ## what an installation for use is made of, in build/: Cyclon
 	@$(BIN)/python -m tests.licenses
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
-lock:  ## write both locks again (needs uv); the tests run what is installed for use
+lock:  ## write all locks again (needs uv); the tests run what is installed for use
 	@$(COMPILE) --group dev --extra ray -o requirements-dev.lock
 	@$(COMPILE) --group build -c requirements-dev.lock -o requirements.lock
+	@$(subst pyproject.toml,$(ERP)/requirements.in,$(COMPILE)) -o $(ERP)/requirements.lock
 
 clean: ## remove .venv, build output and this checkout's data
 	@test ! -x $(BIN)/python || $(BIN)/python -m cli clean
-	@rm -rf .venv .shop build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-erp .shop build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

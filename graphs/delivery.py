@@ -52,14 +52,14 @@ class DeliveryFailure:
 
 
 class OutgoingSender:
-    """Sends to one destination. Raises BadInput where its secret cannot be read."""
+    """Sends to one destination. Raises BadInput or TryAgain where its secret cannot be read."""
 
     def __init__(self, to: Destination, dashboard: str, outbox: Outbox) -> None:
         for name in ("httpx2", "httpcore2"):
             # they write down the address, which may be a key
             logging.getLogger(name).setLevel(logging.WARNING)
         self._to, self._dashboard, self._outbox = to, dashboard, outbox
-        self._secret = to.secret.read(to.name)
+        self._secret = to.signing_key()
         self._lasts = to.timeout_seconds + _GRACE_S
         self._tls = ssl.create_default_context()
 
@@ -143,7 +143,7 @@ class OutgoingSender:
 def open_senders(outgoing: Outgoing, outbox: Outbox, missions: Collection[str]) -> list[OutgoingSender]:
     """A sender for each destination; a new one is told what happens from now on.
 
-    Raises BadInput for a secret that cannot be read, and a Mission that there is not.
+    Raises BadInput for a Mission that there is not, and as a sender does.
     """
     check_missions(outgoing, missions)
     senders = [OutgoingSender(one, outgoing.dashboard, outbox) for one in outgoing.outgoing.values()]

@@ -19,7 +19,7 @@ import os
 from collections.abc import Collection, Mapping
 from datetime import UTC
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -31,6 +31,7 @@ from ledger.outbox import OutboxRow
 from ledger.records import SOURCE_NAME
 from models.masking import Masks
 from strict_yaml import instead, read_yaml
+from systems.credentials import SecretSource
 
 Kind = Literal["proposal", "decision", "effect", "incident", "run"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -57,47 +58,14 @@ def _address(url: str) -> str:
 Address = Annotated[str, Field(max_length=2_000), AfterValidator(_address)]
 
 
-class SigningSecret(BaseModel, extra="forbid", frozen=True):
-    """Where the secret stands by which a destination tells our events from others': a variable or a file."""
-
-    env: str | None = Field(default=None, min_length=1)
-    file: Path | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("write either {env: NAME} or {file: PATH}")
-        return self
-
-    def read(self, name: str) -> bytes:
-        """The secret of the destination of this name. BadInput where there is none, or it is not of Standard Webhooks."""
-        try:
-            said = self.file.read_text("utf-8").strip() if self.file else os.environ.get(self.env or "", "")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(
-                f"{self.file}: the secret of the destination {name} cannot be read; name a file that you may read"
-            ) from error
-        try:
-            secret = (
-                base64.b64decode(said.removeprefix(_SECRET_BEGINS), validate=True) if said.startswith(_SECRET_BEGINS) else b""
-            )
-        except binascii.Error:
-            secret = b""
-        if not _FEWEST_BYTES <= len(secret) <= _MOST_BYTES:
-            raise BadInput(
-                f"{self.file or self.env}: holds no secret for the destination {name}; write {_SECRET_BEGINS} and the base64 of "
-                f"{_FEWEST_BYTES} to {_MOST_BYTES} random bytes into it"
-            )
-        return secret
-
-
 class Destination(BaseModel, extra="forbid", frozen=True):
     """One that is told of what happens, at an address."""
 
     #: given by the key that it stands under
     name: str = ""
     url: Address = Field(repr=False)
-    secret: SigningSecret
+    #: `whsec_…` of Standard Webhooks, by which it tells our events from others'
+    secret: SecretSource
     kinds: frozenset[Kind] = Field(default=frozenset(KINDS), min_length=1)
     #: None for every one
     missions: frozenset[str] | None = None
@@ -108,6 +76,20 @@ class Destination(BaseModel, extra="forbid", frozen=True):
     def host(self) -> str:
         """Its address as it may be shown: what stands behind the host may be a key."""
         return urlsplit(self.url)._replace(path="", query="").geturl()
+
+    def signing_key(self) -> bytes:
+        """The bytes of its secret. Raises TryAgain where there is none, BadInput where it is not of Standard Webhooks."""
+        said = self.secret.read(os.environ, self.name)
+        try:
+            key = base64.b64decode(said.removeprefix(_SECRET_BEGINS), validate=True) if said.startswith(_SECRET_BEGINS) else b""
+        except binascii.Error:
+            key = b""
+        if not _FEWEST_BYTES <= len(key) <= _MOST_BYTES:
+            raise BadInput(
+                f"{self.secret.label}: holds no secret for the destination {self.name}; write {_SECRET_BEGINS} and the base64 of "
+                f"{_FEWEST_BYTES} to {_MOST_BYTES} random bytes into it"
+            )
+        return key
 
 
 class Outgoing(BaseModel, extra="forbid", frozen=True):

@@ -75,8 +75,9 @@ class McpReads:
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Self:
-        # What goes wrong is reported in sentences; the library's tracebacks would quote what a system wrote.
-        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
+        # What goes wrong is reported in sentences; the libraries would quote what a system wrote, and whose record was read.
+        for name in ("mcp.client", "httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="systems", daemon=True)
         self._thread.start()
@@ -202,7 +203,8 @@ class McpReads:
 
     def _why(self, call: Call, error: BaseException) -> str:
         seconds = self._config.systems[call.system].timeout_seconds
-        return why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
+        said = why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
+        return self._connection(call.system).hide(said)
 
 
 def require_sendable(call: Call) -> None:

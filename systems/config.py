@@ -198,6 +198,8 @@ class SystemConfig(AnswerConfig, frozen=True):
             raise ValueError("operations and idempotency_header are of an openapi document; name it")
         if self.openapi and self.url is None:
             raise ValueError("it is reached by its openapi document; give it its base address as url")
+        if self.openapi and urlsplit(self.url or "")[3:] != ("", ""):
+            raise ValueError("its url is the base address of an openapi document; take out what follows ? or #")
         if self.openapi and "://" in self.openapi and not _is_of(self.openapi, self.url or ""):
             raise ValueError("its openapi document is at another address than its url; save it as a file beside this one")
         if self.feed and self.feed.tool not in self.reads:

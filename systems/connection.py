@@ -1,7 +1,6 @@
 """One connection to one system, for as long as it lasts, and what comes back over it."""
 
 import asyncio
-import json
 import re
 import tempfile
 import time
@@ -18,6 +17,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
+from pydantic import BaseModel
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
@@ -135,7 +135,9 @@ class Connection:
                 if _is_outage(error):
                     self.pace.failed(begun)
                 if isinstance(error, MCPError):
-                    raise MCPError(error.code, self._credentials.secrets.hide(error.message)) from None
+                    raise MCPError(error.code, self.hide(error.message)) from None
+                if isinstance(error, Unusable | MissionsError):
+                    raise type(error)(self.hide(str(error))) from None
                 raise
         if met and met[-1].is_server_error:
             self.pace.failed(begun)
@@ -151,16 +153,19 @@ class Connection:
             self.pace.asked(seconds)
             what = f"{self._config.name} asks to wait {seconds:.0f} seconds before the next call ({met[-1].status_code})"
             raise AsksToWait(f"{what}; try again then, or lower its `limits`.")
-        if sentence := refusal(self._config, met[-1].status_code):
+        if sentence := refusal(self._config, met[-1]):
             raise Refused((met[-1].status_code == 401 and self._credentials.trouble) or sentence)
 
     def _without_secrets(self, result: CallToolResult) -> CallToolResult:
-        secrets = self._credentials.secrets
-        if not secrets.shown_in(text := result.model_dump_json()):
-            return result
-        if not result.is_error:
+        if result.is_error:
+            return CallToolResult.model_validate_json(self.hide(result.model_dump_json()))
+        if self._credentials.secrets.shown_in(result):
             raise Unusable("its answer repeats a secret of the connection")
-        return CallToolResult.model_validate_json(secrets.hide(text))
+        return result
+
+    def hide(self, text: str) -> str:
+        """What a system wrote, or an error that may quote it, without the secrets of the connection."""
+        return _without(self._env, self._credentials.secrets.hide(text))
 
     async def _send(self, session: Session, name: str, args: Mapping[str, Any]) -> CallToolResult:
         client: Client = session.client
@@ -189,10 +194,10 @@ class Connection:
             definitions = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in page.tools]
             found += [listed_tool(self._config, definition) for definition in definitions]
             cursor, first = page.next_cursor, False
-        self._require_no_secret(json.dumps([tool.definition for tool in found]))
+            self._require_no_secret(page)
         return found
 
-    def _require_no_secret(self, listed: str) -> None:
+    def _require_no_secret(self, listed: BaseModel | str) -> None:
         if self._credentials.secrets.shown_in(listed):
             what = "the description of a tool repeats a secret of the connection"
             raise TryAgain(f"{self._config.name} cannot be used ({what}); have that taken out there.")
@@ -261,9 +266,9 @@ class Connection:
         if isinstance(error, MissionsError) and str(error).endswith("."):
             return str(error)
         late = f"it was not ready after {self._config.start_seconds:g} seconds"
-        said = _without(self._env, last_line) or why(error, late, "it ended before it answered")
+        said = last_line or why(error, late, "it ended before it answered")
         remedy = f"start it, or correct its entry in {self._source}"
-        return f"{self._config.name} cannot be reached ({self._credentials.secrets.hide(said)}); {remedy}."
+        return f"{self._config.name} cannot be reached ({self.hide(said)}); {remedy}."
 
 
 @asynccontextmanager

@@ -8,15 +8,21 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx2
+from mcp.client.auth.utils import build_protected_resource_metadata_discovery_urls as resource_metadata_addresses
+from mcp.shared.auth import ProtectedResourceMetadata
+from pydantic import ValidationError
 
 from errors import BadInput, Refused, TryAgain
 from systems.config import SystemConfig
 from systems.credentials import Secrets
 from systems.http import token_client
-from systems.oauth import AuthorizationServer, Consent, Expired, consent_of, oauth_of, write_consent
+from systems.oauth import AuthorizationServer, Consent, Expired, consent_of, write_consent
 
 #: seconds for which the person has time
 PATIENCE = 300.0
@@ -31,7 +37,9 @@ def ask_consent(
     Raises BadInput where the system asks for no consent or the port is taken, Refused where the person declined or took
     too long, TryAgain where the authorization server is of no use.
     """
-    if oauth_of(config).grant != "authorization_code":
+    if config.auth is None or config.auth.oauth is None:
+        raise BadInput(_without_oauth(config, env))
+    if config.auth.oauth.grant != "authorization_code":
         raise BadInput(f"{config.name} needs no consent: its `oauth` has the grant client_credentials.")
     hidden = Secrets()
     server = AuthorizationServer(config, env, hidden, lambda: token_client(config, env, hidden))
@@ -70,6 +78,21 @@ def ask_consent(
     consent = consent_of(server, client, token)
     write_consent(config.name, consent)
     return consent
+
+
+def _without_oauth(config: SystemConfig, env: Mapping[str, str]) -> str:
+    """That a system has no `oauth`, and which issuer it names itself (RFC 9728): somebody has to say that it is right."""
+    if config.url is None:
+        return f"{config.name} is started by a command, and needs no consent."
+    named = ""
+    with suppress(TryAgain, httpx2.HTTPError, ValidationError), token_client(config, env, Secrets()) as http:
+        for url in resource_metadata_addresses(None, config.url):
+            with http.stream("GET", url) as answer:
+                if answer.status_code == 200 and (content := next(answer.iter_bytes(100_000), b"")):
+                    issuers = ProtectedResourceMetadata.model_validate_json(content).authorization_servers
+                    named = f" It names {' and '.join(str(one).rstrip('/') for one in issuers[:5])}: is that right?"
+                    break
+    return f"{config.name} has no `oauth` in its `auth`; add it, with the issuer, as docs/connect-a-system.md describes.{named}"
 
 
 class _Listener(HTTPServer):

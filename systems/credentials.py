@@ -223,8 +223,11 @@ class Secrets:
                 text = text.replace(form, f"[{self._labels[form]}]")
         return text
 
-    def shown_in(self, text: str) -> bool:
-        """Whether one of them stands in `text`."""
+    def shown_in(self, said: BaseModel | str) -> bool:
+        """Whether one of them stands in a text, or in anything of a model."""
+        if not self._labels:
+            return False
+        text = said if isinstance(said, str) else said.model_dump_json()
         return any(form in text for form in self._labels if len(form) >= SHORTEST_SECRET)
 
 

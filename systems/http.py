@@ -8,6 +8,7 @@
 Nothing is taken from the environment but what `config` names: no proxy, no certificates, no .netrc. Redirects are not followed.
 """
 
+import re
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from mcp.client.auth.utils import extract_scope_from_www_auth
 
 from errors import TryAgain
 from systems.config import SystemConfig
@@ -24,6 +26,7 @@ from systems.oauth import AccessToken, AuthorizationServer
 
 #: seconds for which a stream of events may be silent
 _SILENCE = 300.0
+_SCOPE = re.compile(r"[\w:./ -]{1,200}")
 #: what `errors_met` yields: MCP leaves the status out of its own errors
 _MET: ContextVar[list[httpx2.Response]] = ContextVar("met")
 
@@ -123,12 +126,15 @@ async def _note(response: httpx2.Response) -> None:
         met.append(response)
 
 
-def refusal(config: SystemConfig, status: int) -> str | None:
+def refusal(config: SystemConfig, answer: httpx2.Response) -> str | None:
     """What an answer of 401, 403 or 407 means, as a sentence with its remedy; None of any other status."""
-    named = config.auth is not None
+    named, status = config.auth is not None, answer.status_code
     if status == 401:
         remedy = "renew what its `auth` names" if named else "give its entry an `auth`"
         return f"{config.name} does not accept {'the credentials' if named else 'a call without credentials'} (401); {remedy}."
+    scope = extract_scope_from_www_auth(answer) or ""
+    if status == 403 and _SCOPE.fullmatch(scope):
+        return f"{config.name} asks for the scope {scope!r} for this (403); add it to the `scope` of its `oauth`."
     if status == 403:
         return f"{config.name} does not permit this with {'these' if named else 'no'} credentials (403); have it permitted there."
     if status == 407:

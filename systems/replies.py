@@ -14,6 +14,8 @@ from systems.values import VALUE_FUNCTIONS
 #: where an answer that is no object stands, as MCP servers wrap it; and what is unwrapped without a word
 RESULT = "result"
 _WRAPS = ({"record"}, {"records"}, {RESULT})
+#: what says in every system that there is no such record
+ABSENT = {"record": None}
 #: where answers say what went wrong
 _SAYING = ("message", "detail", "error", "errors", RESULT)
 
@@ -55,8 +57,8 @@ class Answers:
 
     def absent(self, answer: Mapping[str, Any]) -> bool:
         """Whether it says that there is no such record."""
-        if self.absent_when is None:
-            return False
+        if answer == ABSENT or self.absent_when is None:
+            return answer == ABSENT
         try:
             return self.absent_when.evaluate(_scope(answer)) is True
         except Unknown:

@@ -31,6 +31,7 @@ from systems.connection import LIMIT_BYTES, LISTED_FOR, Connection, ErrorKind, S
 from systems.http import http_client
 from systems.openapi import MOST_BYTES
 from systems.operations import Operation, read_operations
+from systems.replies import ABSENT, RESULT
 from systems.rest_request import RestRequest, rest_request
 
 #: nothing was sent
@@ -57,7 +58,11 @@ class RestConnection(Connection):
 
     async def refresh_tools(self, session: Session, *, always: bool = True) -> Mapping[str, ListedTool]:
         """See Connection. No document tells whether the system is well, so it is not read again for every write."""
-        return await super().refresh_tools(session, always=not session.tools)
+        try:
+            return await super().refresh_tools(session, always=not session.tools)
+        except Exception:  # the document is not what it was: nothing is called by the old one
+            super().drop(session)
+            raise
 
     @asynccontextmanager
     async def _open(self, stderr: TextIO, changed: asyncio.Event) -> AsyncIterator[Any]:
@@ -103,11 +108,12 @@ class RestConnection(Connection):
         if 200 <= status < 300:
             return CallToolResult(content=[], structured_content=_value(status, headers, body, operation))
         names_one = any(one.place == "path" for one in operation.arguments.values())
-        if status in (404, 410) and operation.reads and names_one and (not body or _is_json(headers)):
-            return CallToolResult(content=[], structured_content={"record": None})
+        if status in (404, 410) and operation.reads and names_one and _is_json(headers):
+            return CallToolResult(content=[], structured_content=ABSENT)
         sentence = _sentence(headers, body)
         said = f"{sentence} ({_status(status)})" if sentence else f"{self._config.name} answered {_status(status)}"
-        return _failed(_kind(status, operation), said)
+        failed = {"error": _kind(status, operation), "message": said, "status": status}
+        return CallToolResult(content=[], structured_content=failed, is_error=True)
 
     async def _answer(self, client: httpx2.AsyncClient, request: RestRequest, *, again: bool) -> Answered:
         """A READ whose connection ended meanwhile is sent again once."""
@@ -158,7 +164,7 @@ def _value(status: int, headers: httpx2.Headers, body: bytes, operation: Operati
         raise Unusable(f"its answer is {error}") from error
     if not isinstance(value, dict | list):
         raise Unusable("its answer is neither a JSON object nor a list")
-    return {"records": value} if isinstance(value, list) else value
+    return {RESULT: value} if isinstance(value, list) else value
 
 
 def _is_json(headers: httpx2.Headers) -> bool:
@@ -170,10 +176,6 @@ def _kind(status: int, operation: Operation) -> ErrorKind:
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and operation.reads):
         return "try_again"
     return "refused" if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT else "unknown"
-
-
-def _failed(kind: ErrorKind, message: str) -> CallToolResult:
-    return CallToolResult(content=[], structured_content={"error": kind, "message": message}, is_error=True)
 
 
 def _status(status: int) -> str:

@@ -61,7 +61,9 @@ def rest_request(operation: Operation, base: str, args: Mapping[str, Any]) -> Re
         except ValueError as error:
             raise Refused(f"{name} was not sent: {key!r} {error}.") from error
     url = f"{base.rstrip('/')}{path}{_asked(query)}"
-    if operation.body is None or (operation.method in ("GET", "DELETE") and not (form or body)):
+    has_fields = any(one.place == "body" and one.name for one in operation.arguments.values())
+    is_empty = not (form or body) and (operation.method in ("GET", "DELETE") or not has_fields)
+    if operation.body is None or is_empty:
         return RestRequest(operation.method, url, headers, None)
     content = urlencode(form).encode() if operation.has_form else json.dumps(body.get("", body), ensure_ascii=False).encode()
     return RestRequest(operation.method, url, {**headers, "content-type": operation.body}, content)

@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from graphs.outgoing import Destination, SigningSecret
+from graphs.outgoing import Destination
+from systems.credentials import SecretSource
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -51,7 +52,7 @@ class Receiver:
         """It, as a destination whose secret stands in a file of this folder."""
         file = folder / "secret"
         file.write_text(f"{SECRET}\n")
-        return Destination(name=name, url=self.url, secret=SigningSecret(file=file), **other)
+        return Destination(name=name, url=self.url, secret=SecretSource(file=file), **other)
 
     def ids(self) -> list[str]:
         """Of the events that it took, each once, in the order in which each came first."""

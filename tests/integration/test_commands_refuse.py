@@ -352,6 +352,24 @@ def test_pinning_names_a_read_that_its_system_does_not_have(url: str, tmp_path: 
     assert re.findall(r"(\S+) is not among them, since its system has no such tool", said) == ["oms.get_ordr"]
 
 
+def test_the_operations_of_a_rest_api_are_pinned_by_its_document_alone_or_it_is_told_why_not(url: str, tmp_path: Path) -> None:
+    systems, document = tmp_path / "systems.yaml", tmp_path / "shop.yaml"
+    systems.write_text("systems: {shop: {openapi: shop.yaml, url: 'http://127.0.0.1:9', reads: [get_order]}}\n")
+    document.write_text("openapi: 3.1.0\npaths: {/order: {get: {operationId: get_order}, post: {}}}\n")
+    done = missions("systems", "pin", MISSIONS_SYSTEMS=systems, DATABASE_URL=url)
+    assert "2 tools of 1 systems are now pinned" in " ".join(done.stdout.split()), done.stderr
+    before = (tmp_path / "pins.json").read_text()
+    assert set(json.loads(before)["shop"]) == {"get_order", "post_order"}
+    document.write_text(
+        'openapi: 3.1.0\npaths: {/order: {get: {operationId: get_order, parameters: [{$ref: "file:///etc/passwd"}]}}}\n'
+    )
+    done = missions("systems", "pin", MISSIONS_SYSTEMS=systems, DATABASE_URL=url)
+    refused(done, "shop", "get_order cannot be a tool", "not in its document", "systems.yaml")
+    document.unlink()
+    refused(missions("systems", "pin", MISSIONS_SYSTEMS=systems, DATABASE_URL=url), "shop.yaml cannot be read")
+    assert (tmp_path / "pins.json").read_text() == before
+
+
 def test_pinning_systems_of_ones_own_makes_no_sandbox_company(database_url: str, tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "systems.yaml").write_text(f'systems:\n  shop:\n    command: ["{{python}}", {tmp_path / "shop.py"}]\n')

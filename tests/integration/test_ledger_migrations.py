@@ -37,6 +37,7 @@ from ledger.records import (
     RunStatus,
 )
 from ledger.tables import METADATA, SCHEMA
+from tests.schema import written
 
 
 def test_an_empty_database_is_migrated_once_and_quickly_found_up_to_date(database_url: str) -> None:
@@ -83,6 +84,25 @@ def test_the_numbered_files_end_where_alembic_says() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(ledger.migrate.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+
+
+def test_a_database_of_the_first_release_is_brought_up_to_date_with_what_is_in_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "migrations"
+    shutil.copytree(ledger.migrate._SCRIPTS, copy)
+    for later in sorted((copy / "versions").glob("[0-9]*.py"))[1:]:
+        later.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.migrate, "_SCRIPTS", copy)
+        assert migrate(database_url) is True
+    add = "SELECT ledger.append(now(), 'person_added', '', '{}')"
+    with psycopg.connect(database_url) as session:
+        session.execute(add)
+    assert migrate(database_url) is True
+    assert written(database_url) == SCHEMA.read_text(encoding="utf-8")
+    with psycopg.connect(database_url) as session:
+        assert session.execute(add).fetchone() == (2,)
 
 
 def test_several_who_migrate_at_once_all_succeed(database_url: str) -> None:

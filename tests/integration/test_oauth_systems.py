@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from starlette.responses import JSONResponse, Response
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from settings import settings
@@ -207,6 +208,30 @@ def test_a_consent_that_is_not_given_keeps_nothing(shop: HttpShop, issuer: Issue
     with pytest.raises(BadInput, match="needs no consent"):
         consent(by_client(tmp_path, shop, issuer))
     assert not consent_file("shop").exists()
+
+
+def test_a_system_without_an_oauth_says_which_issuer_it_names_and_nobody_else_is_asked(tmp_path: Path) -> None:
+    names = {"resource": "https://shop", "authorization_servers": ["https://login.example", "https://evil.example/x"]}
+    with http_shop() as shop:
+        config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_SECRET}}")
+        with pytest.raises(BadInput, match=r"shop has no `oauth` in its `auth`; add it[^:]*describes\.$"):
+            consent(config)
+        path = f"/.well-known/oauth-protected-resource{urlsplit(shop.url).path}"
+        shop.gate = lambda request: JSONResponse(names) if request.url.path == path else Response(status_code=404)
+        with pytest.raises(BadInput, match=r"It names https://login\.example and https://evil\.example/x: is that right\?$"):
+            consent(config)
+
+
+def test_a_scope_that_is_missing_is_named(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:
+    asks = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="orders:write"'}
+    gate = issuer.gate
+    shop.gate = lambda request: Response(status_code=403, headers=asks) if request.scope["tool"] == "put" else gate(request)
+    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+        with pytest.raises(Refused, match=r"shop asks for the scope 'orders:write' for this \(403\)"):
+            systems.write(PUT, "k")
+        asks["WWW-Authenticate"] = 'Bearer scope="<b>"'
+        with pytest.raises(Refused, match="does not permit this"):
+            systems.write(PUT, "k")
 
 
 def test_an_answer_in_the_name_of_another_issuer_is_refused(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:

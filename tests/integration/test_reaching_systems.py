@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from errors import BadInput, Refused, TryAgain
+from errors import BadInput, MissionsError, Refused, TryAgain
 from systems.calls import Call
 from systems.client import McpSystems
-from systems.config import load_config, pin
+from systems.config import load_config, pin, write_pins
 from tests.integration.http_shop import Certificates, HttpShop, configured, http_shop, proxy
 
 TOKEN = "tok-3f9a8b7c6d5e4f"
@@ -144,6 +144,42 @@ def test_a_server_that_repeats_the_token_does_not_bring_it_into_answers_errors_o
     assert any(record.name.startswith("httpcore2") for record in ours)
     assert not [record for record in ours if TOKEN in f"{record.getMessage()} {record.exc_info}"]
     assert TOKEN not in f"{answered} {refused}"
+
+
+def test_a_server_that_repeats_the_token_in_an_error_of_its_own_or_of_http_does_not_bring_it_into_sentences(
+    shop: HttpShop, tmp_path: Path
+) -> None:
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": f"No {TOKEN} here."}}
+    turned_away: dict[str, Response] = {
+        "an error of JSON-RPC": JSONResponse(error, status_code=400),
+        "a redirect": Response(status_code=307, headers={"location": f"https://elsewhere/{TOKEN}"}),
+        "a kind of content": Response("x", headers={"content-type": f"text/{TOKEN}"}),
+        "a page": Response(TOKEN, status_code=500),
+    }
+    for response in turned_away.values():
+        config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
+        with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+            shop.gate = lambda request, response=response: response if request.scope["tool"] else None  # type: ignore[misc]
+            (result,) = systems.read_all([GET])
+            with pytest.raises(MissionsError) as failed:
+                systems.write(PUT, "k")
+            assert result.status == "failed" and TOKEN not in f"{result} {failed.value}"
+
+
+def test_an_error_of_a_command_does_not_bring_the_values_of_its_variables_into_sentences(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import os\nfrom mcp.server.mcpserver import MCPServer\nfrom mcp.server.mcpserver.exceptions import ToolError\n"
+        "shop = MCPServer('shop', log_level='CRITICAL')\n"
+        "@shop.tool()\ndef get() -> dict[str, str]:\n    raise ToolError('Not with ' + os.environ['SHOP_TOKEN'])\n"
+        "shop.run('stdio')\n"
+    )
+    file = tmp_path / "systems.yaml"
+    file.write_text(f"systems: {{shop: {{command: ['{{python}}', {tmp_path}/shop.py], env: [SHOP_TOKEN], reads: [get]}}}}")
+    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+        write_pins(tmp_path / "pins.json", pin(systems.tools()))
+    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+        (result,) = systems.read_all([Call("shop.get", {})])
+    assert str(result.error).endswith("Not with [SHOP_TOKEN]")
 
 
 def test_a_tool_whose_description_repeats_the_token_is_not_listed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Systems that are reached by REST: what is sent, what is made of answers, and what a pin is of."""
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -193,6 +194,15 @@ def test_a_system_that_is_down_again_and_again_is_left_alone(shop: Shop, tmp_pat
         assert "left alone" in str(read(systems, id="O-1").error)
 
 
+def test_no_log_says_whose_record_was_read(shop: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = pinned(shop.configure(tmp_path))
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    with caplog.at_level(logging.DEBUG), McpSystems(load_config(file)) as systems:
+        read(systems, id="O-1", fields="somebody")
+    assert shop.asked and "O-1" not in caplog.text and "somebody" not in caplog.text
+
+
 def test_credentials_go_with_each_request_and_never_into_a_sentence(shop: Shop, tmp_path: Path) -> None:
     entry = ENTRY + "    auth: {{headers: {{X-Shop-Token: {{env: SHOP_TOKEN}}}}}}\n"
     file = pinned(shop.configure(tmp_path))
@@ -213,8 +223,17 @@ def test_credentials_go_with_each_request_and_never_into_a_sentence(shop: Shop, 
 def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: McpSystems, shop: Shop) -> None:
     shop.instead.append(page("Cannot GET /admin/orders/O-1", 404))
     assert read(systems, id="O-1").status == "failed"
+    shop.answers(404, text="")
+    assert read(systems, id="O-1").status == "failed"
     shop.answers(404, {"message": "no such route"})
     assert read(systems, "ListOrders").status == "failed"
+
+
+def test_the_configuration_may_say_by_the_status_what_is_absent(shop: Shop, tmp_path: Path) -> None:
+    file = pinned(shop.configure(tmp_path, ENTRY + "    absent_when: has(answer.status) && answer.status == 404\n"))
+    with McpSystems(load_config(file)) as systems:
+        shop.answers(404, text="")
+        assert read(systems, id="O-1").status == "absent"
 
 
 @pytest.mark.parametrize(
@@ -366,6 +385,11 @@ def test_a_document_that_changes_while_it_is_used_is_refused_until_it_is_pinned_
         systems.write(call, "k")
     assert shop.asked == []
     assert read(systems, id="O-1").status == "ok"  # this one is as it was
+    shop.document = "openapi: 3.0.0"
+    shop.configure(tmp_path)
+    assert "no operation" in str(read(systems, id="O-1").error)
+    with pytest.raises(TryAgain, match="no operation"):
+        systems.write(call, "k")
 
 
 def test_the_document_may_be_at_the_address_of_the_system(shop: Shop, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from systems.calls import Call
 from systems.client import McpSystems
 from systems.config import load_config, pin, read_pins, write_pins
 from tests.integration.live_company import RECORDED, Company, opened
@@ -40,7 +41,9 @@ records:
   payments:
     key: order_id
     read: get_payment
-    lists: {list_payments: {order_ids: order_id}}
+    at: payment
+    fails_when: answer.payment.order_id == ""
+    lists: {list_payments: {by: {order_ids: order_id}, at: data.payments, fails_when: "!has(answer.data)"}}
     parts: {authorizations: auth_id, charges: charge_id}
 """
 
@@ -58,12 +61,12 @@ class PaymentsApi:
     async def one(self, request: Request) -> Response:
         """GET /v1/payments/{order_id}"""
         found = [one for one in self._payments if one["order_id"] == request.path_params["order_id"]]
-        return JSONResponse({"record": found[0]}) if found else JSONResponse({"message": "no such payment"}, 404)
+        return JSONResponse({"payment": found[0]}) if found else JSONResponse({"message": "no such payment"}, 404)
 
     async def some(self, request: Request) -> Response:
         """GET /v1/payments"""
         wanted = request.query_params.getlist("order_ids")
-        return JSONResponse({"records": [one for one in self._payments if one["order_id"] in wanted]})
+        return JSONResponse({"data": {"payments": [one for one in self._payments if one["order_id"] in wanted]}})
 
     async def void(self, request: Request) -> Response:
         """POST /v1/authorizations/{auth_id}/void"""
@@ -103,6 +106,12 @@ def rest_company(payments: PaymentsApi, ledger_url: str, tmp_path: Path) -> Iter
             write_pins(file.with_name("pins.json"), {**read_pins(usual.with_name("pins.json")), **pin(found.tools())})
         with opened(ledger_url, systems=file) as company:
             yield company
+
+
+def test_where_a_payment_is_not_it_is_absent_and_nothing_else_is_read_from_its_answer(rest_company: Company) -> None:
+    calls = [Call("payments.get_payment", {"order_id": name}) for name in ("O-52022", "O-1")]
+    there, absent = rest_company.runtime.context.reader.read_all(calls)
+    assert (there.status, there.value["order_id"], absent.status) == ("ok", "O-52022", "absent"), absent.error
 
 
 def test_a_mission_reads_and_writes_through_an_openapi_document(rest_company: Company, payments: PaymentsApi) -> None:

@@ -52,6 +52,7 @@ def test_an_answer_that_is_no_object_is_wrapped_as_mcp_servers_do(text: str, ans
     [
         (said("No.", structured={"error": "refused", "message": "No."}), "refused", "No."),
         (said(structured={"error": "try_again", "message": "Busy."}), "try_again", "Busy."),
+        (said(structured={"error": "unknown", "message": "Lost."}), "unknown", "Lost."),
         (said("Error executing tool pay: too much"), "refused", "too much"),
         (said("Error executing tool pay"), "unknown", "it failed and did not say why"),
         (said(), "unknown", "it failed and did not say why"),

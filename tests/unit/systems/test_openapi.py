@@ -175,6 +175,7 @@ def test_servers_and_security_of_a_document_lead_nowhere() -> None:
         ({"url": None, "command": ("x",)}, "base address"),
         ({"openapi": "http://elsewhere/openapi.json"}, "another address"),
         ({"idempotency_header": "X: y"}, "pattern"),
+        ({"url": "http://shop.example/?a=b"}, "what follows"),
     ],
 )
 def test_a_configuration_that_says_half_is_refused(more: Any, sentence: str) -> None:

@@ -1,0 +1,186 @@
+"""The WRITE tools, each done at most once for its idempotency key: key, effect and answer are one transaction of Tryton.
+
+What is in the way is refused with a sentence, and nothing is done then; that goes also for what Tryton would ask its user
+about, as an invoice with the reference of another one.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from mcp.server.mcpserver.exceptions import ToolError
+from trytond.pool import Pool
+from trytond.transaction import Transaction, without_check_access
+
+from . import records
+
+#: characters of a text
+LONGEST = 10_000
+_TABLE = """create table if not exists connector_effect (
+  key text primary key, request text not null, answer text, done_at timestamptz not null default now())"""
+
+
+def make_table() -> None:
+    """Make the table of the keys, in a transaction of Tryton."""
+    Transaction().connection.cursor().execute(_TABLE)
+
+
+def once(key: str, tool: str, arguments: dict[str, Any], does: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer of what is done now, or of what was done for this key before. ToolError where that was something else."""
+    if not key or len(key) > 200:
+        raise _refused("The idempotency_key has 1 to 200 characters")
+    request = hashlib.sha256(json.dumps([tool, arguments], sort_keys=True).encode()).hexdigest()
+    cursor = Transaction().connection.cursor()
+    cursor.execute("insert into connector_effect (key, request) values (%s, %s) on conflict do nothing", (key, request))
+    if cursor.rowcount:
+        answer = does()
+        cursor.execute("update connector_effect set answer = %s where key = %s", (json.dumps(answer), key))
+        return answer
+    cursor.execute("select request, answer from connector_effect where key = %s", (key,))
+    before, answer = cursor.fetchone()
+    if before != request:
+        raise _refused("This idempotency_key was used for something else")
+    return {**json.loads(answer), "replayed": True}
+
+
+def post_invoice(invoice: str, total_amount: str | float, currency: str) -> dict[str, Any]:
+    """Post an invoice that is a draft or validated and comes to this total: from then on it is to be paid."""
+    record = _invoice(invoice, "draft", "validated")
+    if _amount(total_amount) != record.total_amount or currency != record.currency.code:
+        total = f"{record.total_amount} {record.currency.code}"
+        raise _refused(f"Invoice {invoice} comes to {total} and not to {total_amount} {currency}")
+    if (record.description or "").startswith(records.HOLD):
+        record.description = None
+        record.save()
+    type(record).post([record])
+    return _done(record, number=record.number)
+
+
+def hold_invoice(invoice: str, reason: str) -> dict[str, Any]:
+    """Put an invoice that is a draft on hold: its description says why, and so does a message in its chat."""
+    record = _invoice(invoice, "draft")
+    said = record.description or ""
+    if said and not said.startswith(records.HOLD):
+        raise _refused(f"Invoice {invoice} has a description already, in which a hold would be written")
+    return _describe(record, f"{records.HOLD}{_text(reason, 200)}")
+
+
+def release_invoice(invoice: str) -> dict[str, Any]:
+    """Take an invoice that is a draft off its hold."""
+    record = _invoice(invoice, "draft")
+    if not (record.description or "").startswith(records.HOLD):
+        raise _refused(f"Invoice {invoice} is not on hold")
+    return _describe(record, None)
+
+
+def cancel_invoice(invoice: str, reason: str) -> dict[str, Any]:
+    """Cancel an invoice that is not posted; its description says why, and so does a message in its chat."""
+    record = _invoice(invoice, "draft", "validated")
+    _describe(record, f"Cancelled: {_text(reason, 200)}")
+    type(record).cancel([record])
+    return _done(record)
+
+
+def message_party(party: str, subject: str, text: str) -> dict[str, Any]:
+    """Leave a message to a vendor or customer as a note on the party, from which somebody sends it."""
+    record = records.found("party.party", "code", party)
+    if record is None:
+        raise _refused(f"There is no party {party}")
+    note = Pool().get("ir.note")(resource=record, message=f"To {record.name}: {_text(subject, 200)}\n\n{_text(text, LONGEST)}")
+    note.save()
+    return {"receipt_id": f"ir.note,{note.id}"}
+
+
+def ask_colleagues(model: Literal["account.invoice", "sale.sale"], record: str, queue: str) -> dict[str, Any]:
+    """Ask for somebody to look at an invoice (by id) or a sale (by number), in its chat, where its followers are notified."""
+    found = records.found(model, "number" if model == "sale.sale" else "id", record)
+    if found is None:
+        raise _refused(f"There is no {model} {record}")
+    message = _say(found, f"To be looked at: {_text(queue, 200)}")
+    return {"receipt_id": f"ir.chat.message,{message}"}
+
+
+def assign_shipment(shipment: str) -> dict[str, Any]:
+    """Assign stock to a shipment to a customer that waits for it, to all of it or not at all."""
+    record = _shipment(shipment, "waiting")
+    type(record).assign_try([record])
+    if type(record)(record.id).state != "assigned":
+        raise _refused(f"There is not enough stock for shipment {shipment}")
+    return _done(record)
+
+
+def plan_shipment(shipment: str, planned_date: dt.date) -> dict[str, Any]:
+    """Give a shipment to a customer that is not assigned another planned date, which is not past."""
+    record = _shipment(shipment, "draft", "waiting")
+    if planned_date < Pool().get("ir.date").today():
+        raise _refused(f"{planned_date} is past")
+    record.planned_date = planned_date
+    record.save()
+    return _done(record)
+
+
+def cancel_shipment(shipment: str) -> dict[str, Any]:
+    """Cancel a shipment to a customer that is not shipped; its sale then wants somebody to say what is to be done."""
+    record = _shipment(shipment, "draft", "waiting", "assigned", "picked", "packed")
+    type(record).cancel([record])
+    return _done(record)
+
+
+TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
+    post_invoice, hold_invoice, release_invoice, cancel_invoice, message_party, ask_colleagues, assign_shipment, plan_shipment,
+    cancel_shipment,
+)  # fmt: skip
+#: what Tryton has no way back from
+FINAL = (post_invoice, cancel_invoice, cancel_shipment)
+
+
+def _refused(why: str) -> ToolError:
+    return ToolError(f"{why}; nothing was done.")
+
+
+def _invoice(invoice: str, *states: str) -> Any:
+    return _in_state(records.found("account.invoice", "id", invoice), f"invoice {invoice}", *states)
+
+
+def _shipment(shipment: str, *states: str) -> Any:
+    return _in_state(records.found("stock.shipment.out", "number", shipment), f"shipment {shipment}", *states)
+
+
+def _in_state(record: Any, what: str, *states: str) -> Any:
+    if record is None:
+        raise _refused(f"There is no {what}")
+    if record.state not in states:
+        raise _refused(f"The {what} is {record.state} and not {' or '.join(states)}")
+    return record
+
+
+def _describe(record: Any, description: str | None) -> dict[str, Any]:
+    record.description = description
+    record.save()
+    _say(record, description or "No longer on hold")
+    return _done(record)
+
+
+def _say(record: Any, text: str) -> int:
+    with without_check_access():  # a channel checks by itself whether its user may see the record
+        return int(Pool().get("ir.chat.channel").post(record, text).id)
+
+
+def _done(record: Any, **more: str) -> dict[str, Any]:
+    return {"receipt_id": f"{record.__name__},{record.id}", "state": type(record)(record.id).state, **more}
+
+
+def _amount(amount: str | float) -> Decimal:
+    try:
+        return Decimal(str(amount))
+    except InvalidOperation:
+        raise _refused(f"«{str(amount)[:40]}» is no amount") from None
+
+
+def _text(text: str, longest: int) -> str:
+    if not text.strip() or len(text) > longest or any(ord(one) < 32 and one not in "\n\t" for one in text):
+        raise _refused(f"A text has 1 to {longest:,} characters and no control characters")
+    return text

@@ -1,0 +1,1 @@
+"""Tryton as the ERP of another company."""
