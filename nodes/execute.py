@@ -186,10 +186,18 @@ def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: W
 def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt:
     if effect.tool.startswith(f"{OWN_SYSTEM}."):  # that it is done stands in the ledger
         return Receipt(effect.tool, effect.key, {"receipt_id": effect.key}, replayed=False)
-    leave, sends = partial(_leave, effect, context.ledger), _sends(effect, context)
+    history = context.ledger.history(effect.run_id)
+    call = Call(
+        effect.tool,
+        effect.args,
+        effect.action,
+        sends=_sends(effect, context, history),
+        approved_by=_approver(effect, history),
+        expects=effect.expects or (),
+        leave=partial(_leave, effect, context.ledger),
+    )
     for attempt in range(1, WRITE_TRIES + 1):
         try:
-            call = Call(effect.tool, effect.args, effect.action, sends, effect.expects or (), leave)
             return writer.write(call, effect.key)
         except TryAgain:
             if attempt == WRITE_TRIES:
@@ -197,9 +205,15 @@ def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt
     raise AssertionError("unreachable")
 
 
-def _sends(effect: Effect, context: MissionContext) -> Mapping[str, Any] | None:
+def _approver(effect: Effect, history: RunHistory) -> str:
+    """Whose approval was the last that the plan took; empty for an automatic plan."""
+    made = [one.by for one in history.decisions if one.proposal_id == effect.proposal_id and one.kind == "approve"]
+    return made[-1] if made else ""
+
+
+def _sends(effect: Effect, context: MissionContext, history: RunHistory) -> Mapping[str, Any] | None:
     """What the tool is sent, on the records as they were read and the steps before have left them."""
-    history, world = context.ledger.history(effect.run_id), None
+    world = None
     for one in history.effects_of(effect.proposal_id):
         action = context.catalogue[one.action]
         if one.step == effect.step and action.send is None:

@@ -26,6 +26,8 @@ class Call:
     #: of a write: the action that it is, and what its tool is sent in place of `args`, if it is something else
     action: str = ""
     sends: Mapping[str, Any] | None = None
+    #: of a write, who approved it; empty where nobody had to
+    approved_by: str = ""
     #: of a write, [{"system", "record", "field", "before"}]: it is refused where the system finds something else,
     #: if its tool takes such conditions
     expects: Sequence[Mapping[str, Any]] = ()

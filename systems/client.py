@@ -72,7 +72,7 @@ class McpReads:
     def __init__(self, config: SystemsConfig, *, extra_env: Mapping[str, str] | None = None) -> None:
         self._config = config
         self._env = {**os.environ, **(extra_env or {})}
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[tuple[str, str], Connection] = {}
 
     def __enter__(self) -> Self:
         # What goes wrong is reported in sentences; the libraries would quote what a system wrote, and whose record was read.
@@ -111,12 +111,18 @@ class McpReads:
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def _connection(self, system: str) -> Connection:
-        if system not in self._connections:
-            config = self._config.systems[system]
+    def _connection(self, system: str, person: str = "") -> Connection:
+        """The connection to a system; a person's own where calls go out in her name, for a server knows a session by its user."""
+        config = self._config.systems[system]
+        if not (config.auth and config.auth.oauth and config.auth.oauth.on_behalf):
+            person = ""
+        if (system, person) not in self._connections:
             kind = RestConnection if config.openapi else Connection
-            self._connections[system] = kind(config, self._env, self._config.source, only_reads=self._only_reads)
-        return self._connections[system]
+            opened = kind(config, self._env, self._config.source, only_reads=self._only_reads, person=person)
+            if person:
+                opened.pace = self._connection(system).pace
+            self._connections[system, person] = opened
+        return self._connections[system, person]
 
     async def _close(self) -> None:
         await asyncio.gather(*[connection.close() for connection in self._connections.values()])
@@ -204,7 +210,7 @@ class McpReads:
     def _why(self, call: Call, error: BaseException) -> str:
         seconds = self._config.systems[call.system].timeout_seconds
         said = why(error, f"{call.system} did not answer within {seconds:g} seconds", f"{call.system} ended")
-        return self._connection(call.system).hide(said)
+        return self._connection(call.system, call.approved_by).hide(said)
 
 
 def require_sendable(call: Call) -> None:
@@ -237,7 +243,7 @@ class McpSystems(McpReads):
 
     async def _write(self, call: Call, key: str) -> Receipt:
         require_sendable(call)
-        async with self._connection(call.system).pace.turn():
+        async with self._connection(call.system, call.approved_by).pace.turn():
             return await self._write_now(call, key)
 
     async def _write_now(self, call: Call, key: str) -> Receipt:
@@ -256,7 +262,7 @@ class McpSystems(McpReads):
                 args["fencing_token"] = {**vars(fence), "valid_until": fence.valid_until.isoformat()}
         if session.changed.is_set():
             raise TryAgain(f"{call.tool} was not sent, for {call.system} says that its tools have changed; try again.")
-        connection = self._connection(call.system)
+        connection = self._connection(call.system, call.approved_by)
         try:
             result = await connection.call(session, call.name, args)
             answer = None if result.is_error else answer_of(result)
@@ -288,7 +294,7 @@ class McpSystems(McpReads):
 
     async def _ready_to_write(self, call: Call) -> tuple[Session, ListedTool]:
         """A connection that answered just now, and the tool as it is listed on it now: nothing is sent to any other."""
-        connection = self._connection(call.system)
+        connection = self._connection(call.system, call.approved_by)
         for attempt in (1, 2):
             session = await connection.session()
             try:

@@ -56,10 +56,10 @@ class Connection:
     What speaks MCP here stands in `_open`, `_list` and `_send`; a connection of another kind has its own.
     """
 
-    def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool) -> None:
+    def __init__(self, config: SystemConfig, env: Mapping[str, str], source: str, *, only_reads: bool, person: str = "") -> None:
         self._config, self._only_reads = config, only_reads
         self._env = {name: env[name] for name in config.env if name in env}
-        self._credentials = Credentials(config, env)
+        self._credentials = Credentials(config, env, person)
         self.pace = Pace(config.name, config.limits, config.timeout_seconds)
         self._source = source
         self._pending: asyncio.Future[Session] | None = None

@@ -98,6 +98,15 @@ class BasicConfig(BaseModel, extra="forbid", frozen=True):
     password: SecretSource
 
 
+class OnBehalfConfig(BaseModel, extra="forbid", frozen=True):
+    """What Missions sign to call in the name of whoever approved a WRITE."""
+
+    #: of the assertion, as the authorization server knows Missions
+    issuer: str = Field(min_length=1)
+    #: private key (PEM: Ed25519, P-256 or RSA)
+    key: AbsolutePath
+
+
 class OAuthConfig(BaseModel, extra="forbid", frozen=True):
     """How access tokens are got (OAuth 2.1). The system has no say in who is asked for them: `issuer` alone decides."""
 
@@ -112,6 +121,8 @@ class OAuthConfig(BaseModel, extra="forbid", frozen=True):
     scope: str = ""
     #: what the tokens are for (RFC 8707); None: the address of the system
     resource: str | None = None
+    #: approved WRITEs go out in the name of whoever approved them (RFC 8693)
+    on_behalf: OnBehalfConfig | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -119,6 +130,8 @@ class OAuthConfig(BaseModel, extra="forbid", frozen=True):
         require_private(self.issuer)
         if self.grant == "client_credentials" and not (self.client_id and self.client_secret):
             raise ValueError("client_credentials needs a `client_id` and a `client_secret`; add them")
+        if self.on_behalf and self.grant != "client_credentials":
+            raise ValueError("`on_behalf` needs the grant client_credentials; with a consent all goes out in one name")
         if self.client_secret and not self.client_id:
             raise ValueError("a `client_secret` needs the `client_id` that it belongs to; add it")
         return self

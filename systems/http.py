@@ -32,9 +32,12 @@ _MET: ContextVar[list[httpx2.Response]] = ContextVar("met")
 
 
 class Credentials(httpx2.Auth):
-    """Adds to each request to a system's own address what its `auth` says. Of one connection, on one event loop."""
+    """Adds to each request to a system's own address what its `auth` says. Of one connection, on one event loop.
 
-    def __init__(self, config: SystemConfig, env: Mapping[str, str]) -> None:
+    With a `person`, in her name.
+    """
+
+    def __init__(self, config: SystemConfig, env: Mapping[str, str], person: str = "") -> None:
         self._config, self.env, self.secrets = config, env, Secrets()
         self._origin = _origin(httpx2.URL(config.url or ""))
         #: why the last token that the system rejected could not be renewed
@@ -42,7 +45,7 @@ class Credentials(httpx2.Auth):
         self._token: AccessToken | None = None
         if config.auth and config.auth.oauth:
             server = AuthorizationServer(config, env, self.secrets, lambda: token_client(config, env, self.secrets))
-            self._token = AccessToken(server)
+            self._token = AccessToken(server, person)
 
     async def ready(self) -> None:
         """Raise TryAgain, with a sentence, where a request could not be sent because a secret, token or consent is missing."""

@@ -7,6 +7,7 @@ one system (RFC 8707). Whatever the system itself says of authorization servers 
 import asyncio
 import os
 import re
+import secrets
 import threading
 import time
 from collections import defaultdict
@@ -17,6 +18,12 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import httpx2
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fasteners import InterProcessLock  # type: ignore[import-untyped]
 from mcp.client.auth.utils import build_oauth_authorization_server_metadata_discovery_urls as metadata_addresses
 from mcp.shared.auth import OAuthToken
@@ -37,6 +44,11 @@ _LEEWAY = 30.0
 _CODE = re.compile(r"[a-z_]{1,40}")
 #: of a system there is one renewal at a time in this process; the lock of a file is one between processes
 _RENEWING: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+#: beginning of the names of RFC 8693
+_TOKEN_TYPE = "urn:ietf:params:oauth:token-type"
+#: kind of a key -> how it signs
+_ALGORITHMS = {Ed25519PrivateKey: "EdDSA", EllipticCurvePrivateKey: "ES256", RSAPrivateKey: "RS256"}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -188,10 +200,13 @@ class Expired(Exception):
 
 
 class AccessToken:
-    """The access token of one connection, renewed when its time has come or the system rejected it."""
+    """The access token of one connection, renewed when its time has come or the system rejected it.
 
-    def __init__(self, server: AuthorizationServer) -> None:
-        self._server = server
+    With a `person` it is hers, which she has by what she approved.
+    """
+
+    def __init__(self, server: AuthorizationServer, person: str = "") -> None:
+        self._server, self._person = server, person
         self._held: Consent | None = None
         self._rejected = ""
 
@@ -221,14 +236,24 @@ class AccessToken:
                 self._held = self._of_person()
 
     def _of_client(self) -> Consent:
-        client = self._server.configured_client()
+        server = self._server
+        client = server.configured_client()
         assert client is not None  # as OAuthConfig requires
-        scope = {"scope": self._server.oauth.scope} if self._server.oauth.scope else {}
+        grant = self._exchange() if self._person else {"grant_type": "client_credentials"}
         try:
-            token = self._server.token(client, grant_type="client_credentials", **scope)
+            token = server.token(client, **grant, **({"scope": server.oauth.scope} if server.oauth.scope else {}))
         except Expired:
-            raise self._server.failure("it gives no token (invalid_grant)") from None
-        return consent_of(self._server, client, token)
+            name = f" in the name of {self._person}" if self._person else ""
+            raise server.failure(f"it gives no token{name} (invalid_grant)") from None
+        return consent_of(server, client, token)
+
+    def _exchange(self) -> dict[str, str]:
+        return {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": assertion(self._server, self._person),
+            "subject_token_type": f"{_TOKEN_TYPE}:jwt",
+            "requested_token_type": f"{_TOKEN_TYPE}:access_token",
+        }
 
     def _of_person(self) -> Consent:
         server, system = self._server, self._server.system
@@ -250,6 +275,26 @@ class AccessToken:
         renewed = consent_of(server, kept.client, token, kept.refresh_token)
         write_consent(system, renewed)
         return renewed
+
+
+def assertion(server: AuthorizationServer, person: str) -> str:
+    """That a person approved, signed for the authorization server and good for a minute (RFC 7523).
+
+    Raises TryAgain where the key is missing.
+    """
+    on_behalf = server.oauth.on_behalf
+    assert on_behalf is not None  # whoever calls in the name of a person has looked
+    now = int(time.time())
+    claims = {"iss": on_behalf.issuer, "sub": person, "aud": server.oauth.issuer, "iat": now, "exp": now + 60}
+    try:
+        key = load_pem_private_key(on_behalf.key.read_bytes(), None)
+        name = next(name for kind, name in _ALGORITHMS.items() if isinstance(key, kind))
+        signed = jwt.encode(claims | {"jti": secrets.token_urlsafe(16)}, key, algorithm=name)  # type: ignore[arg-type]
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, StopIteration, jwt.PyJWTError):
+        what = f"{on_behalf.key} is no private key of Ed25519, P-256 or RSA that can be read"
+        raise TryAgain(f"{server.system} cannot be reached ({what}); provide it, or correct `on_behalf`.") from None
+    server.hide(signed)
+    return signed
 
 
 def oauth_of(config: SystemConfig) -> OAuthConfig:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import jwt
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -36,6 +37,10 @@ class Issuer:
     given: list[str] = field(default_factory=list)
     #: the forms that its token endpoint was sent
     forms: list[dict[str, str]] = field(default_factory=list)
+    #: whom Missions speak for, by the token; who signs that is known by this public key
+    subjects: dict[str, str] = field(default_factory=dict)
+    public_key: Any = None
+    unknown_people: tuple[str, ...] = ()
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -99,9 +104,19 @@ def _routes(issuer: Issuer) -> list[Route]:
                 issuer.withdraw()  # one that was used before is in two hands
                 return refused("invalid_grant")
             issuer.refresh.discard(form["refresh_token"])
+        subject = ""
+        if form["grant_type"].endswith(":token-exchange"):
+            claims = jwt.decode(
+                form["subject_token"], issuer.public_key, ["ES256", "EdDSA"], audience=issuer.url, issuer="https://missions.example",
+                options={"require": ["exp", "iat", "jti", "sub"]},
+            )  # fmt: skip
+            subject = claims["sub"]
+            if subject in issuer.unknown_people:
+                return refused("invalid_grant")
         given = {"access_token": f"at-{secrets.token_urlsafe(16)}", "token_type": "bearer"}
         issuer.access.add(given["access_token"])
-        if form["grant_type"] != "client_credentials":
+        issuer.subjects[given["access_token"]] = subject
+        if form["grant_type"] in ("authorization_code", "refresh_token"):
             given["refresh_token"] = f"rt-{secrets.token_urlsafe(16)}"
             issuer.refresh.add(given["refresh_token"])
         issuer.given += [given["access_token"], given.get("refresh_token", "")]

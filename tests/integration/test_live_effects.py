@@ -48,6 +48,8 @@ class Odd:
         self._name, self._lost, self._unanswered, self._keys = name, lost, unanswered, keys
         self._error: MissionsError | None = other.get("error")
         self.sent: list[str] = []
+        #: in whose name
+        self.approvers: set[str] = set()
 
     def honours_keys(self, call: Call) -> bool:
         """See Writer."""
@@ -56,6 +58,7 @@ class Odd:
     def write(self, call: Call, key: str) -> Receipt:
         """See Writer."""
         self.sent.append(call.name)
+        self.approvers.add(call.approved_by)
         if call.name != self._name:
             return self._writer.write(call, key)
         if self._error is not None:
@@ -89,6 +92,7 @@ def test_what_was_done_and_not_answered_is_found_in_the_records_and_not_sent_aga
     writer = Odd(company, REALLOCATE_LINE, unanswered=9)
     assert approved(company, waiting, writer).outcome == "executed"
     assert writer.sent.count(REALLOCATE_LINE) == 1
+    assert writer.approvers == {company.ledger.history(waiting.run_id).decisions[-1].by} == {"rita"}
     assert by_action(company, waiting)[REALLOCATE_LINE].receipt == {"found": "its records are as it leaves them"}
     assert any("done, as the records show" in text for text in company.told(waiting))
 

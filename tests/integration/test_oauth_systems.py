@@ -9,11 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from starlette.responses import JSONResponse, Response
 
 from errors import BadInput, MissionsError, Refused, TryAgain
@@ -232,6 +237,54 @@ def test_a_scope_that_is_missing_is_named(shop: HttpShop, issuer: Issuer, tmp_pa
         asks["WWW-Authenticate"] = 'Bearer scope="<b>"'
         with pytest.raises(Refused, match="does not permit this"):
             systems.write(PUT, "k")
+
+
+def names(shop: HttpShop, issuer: Issuer, tool: str) -> list[str]:
+    """In whose name a tool was called."""
+    tokens = [headers["authorization"].removeprefix("Bearer ") for _, name, headers in shop.requests if name == tool]
+    return [issuer.subjects.get(token, "a stranger") for token in tokens]
+
+
+@pytest.mark.parametrize("key", [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())])
+def test_a_write_goes_out_in_the_name_of_whoever_approved_it_and_all_else_as_the_client(
+    shop: HttpShop, issuer: Issuer, tmp_path: Path, key: ed25519.Ed25519PrivateKey
+) -> None:
+    config, issuer.public_key = on_behalf(tmp_path, shop, issuer, key), key.public_key()
+    with McpSystems(config) as systems:
+        systems.write(replace(PUT, approved_by="rita"), "k1")
+        systems.write(replace(PUT, approved_by="mona"), "k2")
+        systems.write(replace(PUT, approved_by="rita"), "k3")
+        systems.write(PUT, "k4")  # an automatic step
+        assert systems.read_all([GET])[0].status == "ok"
+        issuer.withdraw()
+        systems.write(replace(PUT, approved_by="mona"), "k5")
+        issuer.withdraw()
+        issuer.unknown_people = ("eve", "mona")
+        for person in issuer.unknown_people:
+            with pytest.raises(MissionsError, match=rf"no token in the name of {person} \(invalid_grant\)"):
+                systems.write(replace(PUT, approved_by=person), "k6")
+    assert [name for name, _ in groupby(names(shop, issuer, "put"))] == ["rita", "mona", "rita", "", "mona"] and len(
+        shop.puts
+    ) == 5
+    assert names(shop, issuer, "get") == [""]
+
+
+def test_a_key_that_cannot_be_read_is_named_before_anything_is_sent(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:
+    config = on_behalf(tmp_path, shop, issuer, ec.generate_private_key(ec.SECP256R1()))
+    for content in (b"", b"-----BEGIN PRIVATE KEY-----\nsecret-inside\n-----END PRIVATE KEY-----\n"):
+        (tmp_path / "missions.pem").write_bytes(content)
+        with McpSystems(config) as systems, pytest.raises(TryAgain, match=r"missions\.pem is no private key") as said:
+            systems.write(replace(PUT, approved_by="rita"), "k")
+        assert "secret-inside" not in str(said.value)
+    assert not shop.puts and not issuer.forms
+
+
+def on_behalf(tmp_path: Path, shop: HttpShop, issuer: Issuer, key: Any) -> SystemsConfig:
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "missions.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    oauth = f"issuer: '{issuer.url}', grant: client_credentials, client_id: missions, client_secret: {{env: SHOP_SECRET}}"
+    signed = f"on_behalf: {{issuer: 'https://missions.example', key: {tmp_path}/missions.pem}}"
+    return configured(tmp_path, shop, f"auth: {{oauth: {{{oauth}, {signed}}}}}")
 
 
 def test_an_answer_in_the_name_of_another_issuer_is_refused(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:
