@@ -17,12 +17,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
 from markupsafe import Markup
 
 from harmless import HIDDEN, HIDDEN_IN_LINES
+from settings import company_currency
 
 # Text
 
@@ -41,9 +43,36 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+#: currencies that have not two decimals (ISO 4217)
+_WITHOUT = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)
+_WITH_THREE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+
+
+def decimals(currency: str | None) -> int:
+    """Of a currency by its code; two where it is not known."""
+    code = str(currency).upper()
+    return 0 if code in _WITHOUT else 3 if code in _WITH_THREE else 2
+
+
+def money(minor: int, currency: str | None = "") -> str:
+    """Minor units as people write them, "$1,234.50" or "1,234.50 EUR": of the company's currency, unless another is given.
+
+    Raises ValueError for what is no whole number.
+    """
+    if type(minor) is not int:
+        raise ValueError(f"{minor} is not a whole number of minor units")
+    code = company_currency() if currency == "" else currency
+    places = decimals(code)
+    value = f"{Decimal(abs(minor)).scaleb(-places):,.{places}f}"
+    shown = f"${value}" if code == "USD" else f"{value} {code or '(currency not known)'}"
+    return f"-{shown}" if minor < 0 else shown
+
+
 def dollars(cents: int) -> str:
-    """Cents as $1,234.50."""
-    return f"-${-cents / 100:,.2f}" if cents < 0 else f"${cents / 100:,.2f}"
+    """An amount of the company in minor units, as $1,234.50; in the currency that it has."""
+    return money(int(cents))
 
 
 def share(value: float | None) -> str:

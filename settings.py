@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -165,6 +166,16 @@ def settings() -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise BadInput(f"MISSIONS_{name.upper()}: {first['msg']}; fix the variable or unset it") from error
+
+
+@lru_cache(maxsize=1)
+def company_currency() -> str:
+    """The currency of the amounts that policies name, as `systems.yaml` says; US dollars where that says none or is not there."""
+    try:
+        said = re.search(r"^currency:[ \t]*[\"']?([A-Z]{3})\b", settings().systems.read_text("utf-8"), re.MULTILINE)
+    except (OSError, ValueError, BadInput):  # whoever loads it says so
+        said = None
+    return said[1] if said else "USD"
 
 
 def default_home() -> Path:

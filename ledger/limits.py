@@ -13,6 +13,7 @@ from datetime import datetime
 from errors import OverLimit
 from ledger.authorization import authority, person_key, rank
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Commitment, Decision, Limit, Person, Proposal
+from rendering import dollars
 
 #: (kind of money, whose total, which one)
 Total = tuple[str, str, str]
@@ -44,7 +45,7 @@ class Standing:
     def of(self) -> str:
         """«$1,500 of $2,000 this week»; a day is the last 24 hours."""
         window = _WINDOWS.get(self.limit.days, f"in {self.limit.days} days")
-        return f"{_dollars(self.cents)} of {_dollars(self.limit.most_cents)} {window}"
+        return f"{_short(self.cents)} of {_short(self.limit.most_cents)} {window}"
 
     @property
     def says(self) -> str:
@@ -54,8 +55,8 @@ class Standing:
         return f"would bring {self.whose} to {self.of} ({self.limit.clause}); {who} it"
 
 
-def _dollars(cents: int) -> str:
-    return f"${cents / 100:,.2f}".removesuffix(".00")
+def _short(cents: int) -> str:
+    return dollars(cents).replace(".00", "", 1)
 
 
 def alike(key: str) -> str:

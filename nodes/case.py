@@ -18,7 +18,7 @@ from nodes.functions.plain import moment
 from nodes.functions.stock import MissingCollection, RecordFunctions
 from nodes.letters import Letter
 from nodes.pack import Pack
-from rendering import words
+from rendering import dollars, words
 from systems.conditions import Expression, Scope, Unknown
 from systems.records import Records
 
@@ -273,7 +273,7 @@ class Case:
 def shown(expression: Expression, value: Any) -> str:
     """A value as it stands in a sentence."""
     if _MONEY.search(expression.source) and isinstance(value, int):
-        return f"${value / 100:,.2f}"
+        return dollars(value)
     if isinstance(value, str) and _MOMENT.search(expression.source):
         return _when(value)[:LONGEST_SAID]
     values = value if isinstance(value, list) else [value]

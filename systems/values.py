@@ -7,17 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-#: currencies that have not two decimals (ISO 4217)
-_WITHOUT = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
-)
-_WITH_THREE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
-
-
-def decimals(currency: str | None) -> int:
-    """Of a currency by its code; two where it is not known."""
-    code = str(currency).upper()
-    return 0 if code in _WITHOUT else 3 if code in _WITH_THREE else 2
+from rendering import decimals, money
 
 
 def cents(amount: Any, currency: str | None = None) -> int:
@@ -36,16 +26,6 @@ def amount(minor: int, currency: str | None = None) -> float:
     if type(minor) is not int:
         raise ValueError(f"{minor} is not a whole number of minor units")
     return float(Decimal(minor).scaleb(-decimals(currency)))
-
-
-def money(minor: int, currency: str | None = "USD") -> str:
-    """Minor units as people write them: "$1,234.50", "1,234.50 EUR". Raises ValueError for what is no whole number."""
-    if type(minor) is not int:
-        raise ValueError(f"{minor} is not a whole number of minor units")
-    places = decimals(currency)
-    value = f"{Decimal(abs(minor)).scaleb(-places):,.{places}f}"
-    shown = f"${value}" if currency == "USD" else f"{value} {currency or '(currency not known)'}"
-    return f"-{shown}" if minor < 0 else shown
 
 
 def total(values: Sequence[Any]) -> int | float:
