@@ -79,7 +79,7 @@ def release_invoice(invoice: str) -> dict[str, Any]:
 def cancel_invoice(invoice: str, reason: str) -> dict[str, Any]:
     """Cancel an invoice that is not posted; its description says why, and so does a message in its chat."""
     record = _invoice(invoice, "draft", "validated")
-    _describe(record, f"Cancelled: {_text(reason, 200)}")
+    _describe(record, f"{records.CANCELLED}{_text(reason, 200)}")
     type(record).cancel([record])
     return _done(record)
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from trytond.pool import Pool
 from trytond.transaction import inactive_records
 
-#: the description of an invoice that is held begins with it
-HOLD = "On hold: "
+#: what the description of an invoice begins with that is held, or was cancelled
+HOLD, CANCELLED = "On hold: ", "Cancelled: "
 #: three of them are 3, half of one is 0.5
 Quantity = int | float
 #: records of a list
@@ -57,6 +57,7 @@ class InvoiceRecord(BaseModel):
     document_total: str | None
     description: str | None
     on_hold: str | None
+    cancelled_for: str | None
 
 
 class Party(BaseModel):
@@ -190,7 +191,6 @@ def found(model: str, field: str, value: str) -> Any:
 
 def invoice(record: Any) -> InvoiceRecord:
     """An invoice."""
-    description = record.description or None
     return InvoiceRecord(
         id=str(record.id), number=record.number or None, type=record.type, state=record.state, reference=record.reference or None,
         party=record.party.code, currency=record.currency.code, invoice_date=_day(record.invoice_date),
@@ -198,8 +198,13 @@ def invoice(record: Any) -> InvoiceRecord:
         lines=[_invoice_line(line) for line in record.line_lines], untaxed_amount=_money(record.untaxed_amount, record.currency),
         tax_amount=_money(record.tax_amount, record.currency), total_amount=_money(record.total_amount, record.currency),
         document_total=None if record.source_total_amount is None else _money(record.source_total_amount, record.currency),
-        description=description, on_hold=(description or "").removeprefix(HOLD) if (description or "").startswith(HOLD) else None,
+        description=record.description or None, on_hold=_after(HOLD, record.description),
+        cancelled_for=_after(CANCELLED, record.description),
     )  # fmt: skip
+
+
+def _after(begins: str, description: str | None) -> str | None:
+    return description.removeprefix(begins) if description and description.startswith(begins) else None
 
 
 def _invoice_line(line: Any) -> InvoiceLineRecord:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -112,3 +114,18 @@ def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def company_folder(folder: Path, url: str) -> dict[str, Path]:
+    """Settings of Missions for this ERP, made in a folder: its systems, its policies, and the packs that run on it unchanged."""
+    policies, packs = folder / "policies", folder / "packs"
+    for one in (policies, packs):
+        one.mkdir(parents=True, exist_ok=True)
+    for name in ("actions.yaml", "pins.json"):
+        shutil.copy(FOLDER / name, folder)
+    systems = (FOLDER / "systems.yaml").read_text()
+    (folder / "systems.yaml").write_text(re.sub(r"url: \S+", f"url: {url}", systems, count=1))
+    for policy in (*(FOLDER / "policies").glob("*.md"), CHECKOUT / "knowledge_index" / "policies" / "AP.md"):
+        shutil.copy(policy, policies)
+    shutil.copy(CHECKOUT / "graphs" / "packs" / "invoice_approval.yaml", packs)
+    return {"systems": folder / "systems.yaml", "policies": policies, "packs": packs}

@@ -1,0 +1,134 @@
+"""The invoice Mission, as it is, on the invoices of vendors in Tryton; Tryton's client library shows what was done."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from graphs.runtime import open_database, open_runtime
+from knowledge_index.embeddings import MiniLM
+from knowledge_index.index import build
+from knowledge_index.policies import PolicyBook
+from ledger.records import Event, Run
+from ledger.roles import grant_roles
+from settings import Settings
+from tests.conftest import _database
+from tests.integration.live_company import PEOPLE, Company
+from tests.systems.tryton.erp import Erp, company_folder
+
+#: of the invoices in the order in which they were typed off: the verdict, and the finding for it where there is one
+EXPECTED = (
+    *[("approve", "")] * 6,
+    *[
+        ("approve_with_note", "freight.tolerated"),
+        ("approve_with_note", "price.tolerated"),
+        ("dispute", "price.disputed"),
+        ("hold", "quantity.not_received"),
+    ]
+    * 2,
+    ("hold", "quantity.not_received"),
+    ("dispute", "freight.high"),
+    ("dispute", "sum.wrong"),
+    ("escalate", "budget.short"),
+    ("escalate", "currency.other"),
+    ("approve", ""),
+    ("reject", "invoice.repeated"),
+    ("approve", "order.small_without"),
+    ("reject", "order.none"),
+    ("reject", "order.none"),
+    ("escalate", "vendor.bank_changed"),
+    ("escalate", "vendor.blocked"),
+)
+#: verdict -> what a person sees in Tryton once it is approved
+SHOWN = {
+    "approve": ["posted", None, "posted"],
+    "approve_with_note": ["posted", None, "posted"],
+    "dispute": ["draft", "On hold", None],
+    "hold": ["draft", "On hold", None],
+    "reject": ["cancelled", "Cancelled", None],
+    "escalate": ["draft", None, None],
+}
+
+
+@pytest.fixture(scope="module")
+def company(server_url: str, erp: Erp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """Missions over the ERP."""
+    folder = tmp_path_factory.mktemp("missions")
+    chosen = company_folder(folder, erp.url)
+    build(PolicyBook.load(chosen["policies"]), folder / "knowledge", MiniLM())
+    with _database(server_url) as url:
+        settings = Settings(home=folder, DATABASE_URL=url, **chosen)
+        open_database(settings)
+        grant_roles(url)
+        with open_runtime(settings) as runtime:
+            for name, role in PEOPLE.items():
+                runtime.ledger.add_person(name, role)
+            yield Company(runtime)
+
+
+@pytest.fixture(scope="module")
+def invoices(erp: Erp) -> list[dict[str, Any]]:
+    """The invoices of vendors as the ERP has them at first."""
+    return list(anyio.run(lambda: erp.call("list_new_invoices", after="", limit=100))["invoices"])
+
+
+def received(company: Company, invoice_id: str) -> Run:
+    """The run of an invoice, as far as it goes by itself."""
+    event = Event(
+        source_id=f"erp:{invoice_id}/{datetime.now(UTC).isoformat()}", name="invoice.received", mission="invoice_approval",
+        subject=invoice_id, trigger={"event": "invoice.received", "invoice_id": invoice_id}, as_of=datetime.now(UTC),
+    )  # fmt: skip
+    return company.runtime.drive(company.runtime.take_in(event).run_id)
+
+
+@pytest.fixture(scope="module")
+def runs(company: Company, invoices: list[dict[str, Any]]) -> list[Run]:
+    """Each invoice as it was proposed, then approved by whoever may."""
+    return [
+        company.approve(run) if run.status == "waiting" else run for run in (received(company, one["id"]) for one in invoices)
+    ]
+
+
+def test_every_invoice_gets_the_verdict_that_the_policy_says(company: Company, runs: list[Run]) -> None:
+    assert [(run.status, company.incidents(run)) for run in runs] == [("closed", [])] * len(EXPECTED)
+    for run, (verdict, why) in zip(runs, EXPECTED, strict=True):
+        rail = company.observations(run)
+        assert run.verdict == verdict, company.told(run)
+        assert why in [one.evidence.get("finding") for one in rail] or not why, company.told(run)
+
+
+def test_the_client_library_shows_what_was_decided(erp: Erp, invoices: list[dict[str, Any]], runs: list[Run]) -> None:
+    shown = erp.shows(
+        f"shown = [[one.state, one.description and one.description.partition(':')[0], one.move and one.move.state]"
+        f" for one in map(Model.get('account.invoice'), {[int(one['id']) for one in invoices]})]"
+    )
+    assert len(runs) == len(shown) and shown == [SHOWN[verdict] for verdict, _ in EXPECTED]
+
+
+def test_vendors_are_owed_what_was_posted_and_the_budget_is_less_by_it(
+    erp: Erp, invoices: list[dict[str, Any]], runs: list[Run]
+) -> None:
+    posted = [
+        one for one, run in zip(invoices, runs, strict=True) if run.verdict in ("approve", "approve_with_note")
+    ]  # fmt: skip
+    owed, spent = erp.shows(
+        "payable = sum(one.payable for one in Model.get('party.party').find([]))\n"
+        "lines = Model.get('account.budget.line').find([('account', '!=', None)])\n"
+        "shown = [payable, sum(line.actual_amount for line in lines if line.amount)]"
+    )
+    assert float(owed) == pytest.approx(-sum(float(one["total_amount"]) for one in posted))
+    assert float(spent) == pytest.approx(-sum(float(one["untaxed_amount"]) for one in posted))
+
+
+def test_a_dispute_leaves_its_letter_on_the_vendor_and_an_escalation_asks_colleagues(
+    erp: Erp, invoices: list[dict[str, Any]], runs: list[Run]
+) -> None:
+    disputes = [verdict for verdict, why in EXPECTED if verdict == "dispute" or why == "order.none"]
+    notes = erp.shows("shown = [note.message for note in Model.get('ir.note').find([])]")
+    assert len(notes) == len(disputes) and sum("priced" in note for note in notes) == 2
+    asked = [erp_id["id"] for erp_id, run in zip(invoices, runs, strict=True) if run.verdict == "escalate"]
+    queues = [anyio.run(partial(erp.call, "list_notes", model="account.invoice", record=one))[-1]["content"] for one in asked]
+    assert queues == [f"To be looked at: {one}" for one in ("budget_owner", "accounts_payable", "vendor_master", "vendor_master")]
