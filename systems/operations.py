@@ -213,6 +213,8 @@ def _add_body(takes: _Takes, api: OpenApi, body: _Body) -> str:
         return media_type
     shapes, required = fields
     for name, shape in shapes.items():
+        if isinstance(shape, Mapping) and shape.get("readOnly") is True:
+            continue  # of answers alone, whether required or not
         how = media.encoding.get(name, {})
         takes.add(name, Argument("body", name, body.required and name in required, how.get("style"), how.get("explode")), shape)
     return media_type

@@ -78,6 +78,16 @@ def test_a_body_that_is_no_plain_object_is_one_argument() -> None:
         assert list(operations(text)["put"].arguments) == ["body"]
 
 
+def test_fields_that_only_answers_have_are_no_arguments_and_those_of_optional_bodies_are_not_required() -> None:
+    schema = {"properties": {"id": {"readOnly": True}, "text": {}, "note": {}}, "required": ["id", "text"]}
+    optional = body(schema)
+    needed = {"post": {**optional["post"], "requestBody": {**optional["post"]["requestBody"], "required": True}}}
+    for paths, required in ((optional, []), (needed, ["text"])):
+        put = operations(document({"/a": paths}))["put"]
+        assert put.takes == {"text", "note"} and [name for name, one in put.arguments.items() if one.required] == required
+        assert put.definition["inputSchema"]["required"] == required
+
+
 UNUSABLE: dict[str, tuple[Any, str]] = {
     "a file": ({"requestBody": {"content": {"multipart/form-data": {}}}}, "neither JSON nor a form"),
     "a cookie": ({"parameters": [{"name": "s", "in": "cookie", "required": True}]}, "cookie"),
