@@ -26,6 +26,9 @@ from systems.oauth import AccessToken, AuthorizationServer
 
 #: seconds for which a stream of events may be silent
 _SILENCE = 300.0
+#: seconds after which a connection is not used again: many servers close theirs after five, and what is sent at that moment is
+#: of unknown outcome
+_IDLE = 2.0
 _SCOPE = re.compile(r"[\w:./ -]{1,200}")
 #: what `errors_met` yields: MCP leaves the status out of its own errors
 _MET: ContextVar[list[httpx2.Response]] = ContextVar("met")
@@ -82,7 +85,8 @@ def http_client(config: SystemConfig, credentials: Credentials) -> httpx2.AsyncC
     """
     options = _options(config, credentials.env, credentials.secrets, only_its_own=True)
     hooks: dict[str, Any] = {"request": [_forget], "response": [_note]}
-    return httpx2.AsyncClient(auth=credentials, event_hooks=hooks, **options)
+    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_IDLE)
+    return httpx2.AsyncClient(auth=credentials, event_hooks=hooks, limits=limits, **options)
 
 
 def token_client(config: SystemConfig, env: Mapping[str, str], secrets: Secrets) -> httpx2.Client:

@@ -120,6 +120,8 @@ class Shop:
     #: (method, path with query, headers, body) of each request, oldest first
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     done: dict[str, Any] = field(default_factory=dict)
+    #: the ports of the connections over which it was asked
+    connections: set[int] = field(default_factory=set)
     #: what it answers to the next requests in place of what it would
     instead: list[Callable[[], Response]] = field(default_factory=list)
     document: str = DOCUMENT
@@ -145,6 +147,7 @@ class Shop:
         body = await request.body()
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         self.asked.append((request.method, path, dict(request.headers), body))
+        self.connections.add(request.client.port if request.client else 0)
         if self.instead:
             return await asyncio.to_thread(self.instead.pop(0))
         key = request.headers.get("idempotency-key")

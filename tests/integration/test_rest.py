@@ -338,6 +338,18 @@ def test_a_read_whose_connection_ends_is_sent_again_once_and_a_write_never(
         assert len(shop.asked) == 3
 
 
+def test_a_connection_that_the_server_may_be_about_to_close_is_not_used_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("systems.http._IDLE", 0.3)
+    call = Call("shop.CreateRefund", {"order_id": "O-1"})
+    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+        systems.write(call, "k")
+        time.sleep(0.5)
+        systems.write(call, "k")
+    assert len(shop.connections) == 2
+
+
 def test_a_compressed_answer_is_not_unpacked(shop: Shop, raw: Callable[[bytes], None], tmp_path: Path) -> None:
     raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
     with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
