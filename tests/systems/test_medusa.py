@@ -9,11 +9,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from graphs.events import event_of
+from graphs.mapping import check_mapping, mapped_event, payload_texts
 from ledger.records import Run
+from systems.event_sources import load_mapping
+from systems.webhooks import require_signature
 from tests.integration.live_company import Company, plan_of
 from tests.systems.medusa.company import Made, count_units, get, place_order, post, read_company
-from tests.systems.medusa.shop import Place
+from tests.systems.medusa.shop import CONNECTOR, Place
 from tests.systems.medusa.webhook import Webhook
 
 pytest_plugins = ("tests.systems.medusa.fixtures",)
@@ -47,6 +52,7 @@ def test_what_happens_to_an_order_is_posted_with_a_signature_and_the_order(made:
     assert hmac.compare_digest(digest, expected)
     assert abs(time.time() - int(seconds)) < 60
     assert json.loads(body)["order"]["metadata"]["pick_failed_at"] == "2026-11-25T09:30:00Z"
+    assert _posted("shipment.created", made.orders["unpaid"])
 
 
 def _posted(name: str, order_id: str) -> tuple[str, bytes]:
@@ -69,6 +75,29 @@ def test_nothing_of_the_shop_leaves_this_machine(made: Made, place: Place) -> No
 def test_the_key_of_the_shop_is_readable_by_its_owner_alone(made: Made, place: Place) -> None:
     secret: list[Path] = [place.key_file, place.folder / "secret", place.folder / "webhook-secret"]
     assert [oct(file.stat().st_mode & 0o777) for file in secret] == ["0o600"] * 3
+
+
+def test_a_webhook_of_the_shop_becomes_the_event_of_its_mission(
+    missions: Company, made: Made, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_WEBHOOK_SECRET", place.webhook_secret)
+    mapping = load_mapping(CONNECTOR / "sources" / "shop.yaml")
+    packs, at = missions.runtime.context.packs, datetime.now(UTC)
+    check_mapping(mapping, packs)
+    assert mapping.signature
+    for name, order, event in (
+        ("order.placed", "clear", "order.placed"),
+        ("shipment.created", "unpaid", "order.shipped"),
+        ("order.return_received", "returned", "order.return_received"),
+        ("order.updated", "pickup", "order.pick_failed"),
+    ):
+        signature, body = _posted(name, made.orders[order])
+        headers = [("content-type", "application/json"), ("x-shop-signature", signature)]
+        seconds = int(signature.split(",")[0].removeprefix("t="))
+        require_signature(mapping.signature, headers, body, datetime.fromtimestamp(seconds, UTC))
+        (text,) = payload_texts(mapping, headers, body)
+        mapped = mapped_event(text, mapping, packs, at, "shop")
+        assert (mapped.name, mapped.subject) == (event, made.orders[order])
 
 
 # What Missions do in it
@@ -142,6 +171,20 @@ def test_an_order_that_nothing_can_fill_is_canceled_and_what_was_paid_is_returne
 def test_an_order_that_was_shipped_is_captured(missions: Company, made: Made) -> None:
     _approved(missions, _look(missions, made, "unpaid", "order.shipped"), "capture")
     assert _paid(made, "unpaid") == [(389.5, 0)]
+
+
+def test_what_is_owed_after_a_return_is_refunded(missions: Company, made: Made) -> None:
+    _approved(missions, _look(missions, made, "returned", "order.return_received"), "refund")
+    assert _paid(made, "returned") == [(129.8, 64.9)]
+    assert _look(missions, made, "returned", "order.return_received").verdict == "no_action"
+
+
+def test_an_order_like_one_that_has_left_is_handed_to_the_team_that_looks_at_it(missions: Company, made: Made) -> None:
+    made.orders["twice"] = place_order(made, read_company().orders["unpaid"].model_copy(update={"steps": ()}))
+    run = _look(missions, made, "twice")
+    assert (run.verdict, missions.incidents(run)) == ("escalate", [])
+    assert get(made.admin, f"/orders/{made.orders['twice']}")["order"]["metadata"]["team"] == "returns"
+    post(made.admin, f"/orders/{made.orders['twice']}/cancel")
 
 
 def test_a_pickup_that_failed_goes_to_the_next_store(missions: Company, made: Made) -> None:

@@ -9,8 +9,8 @@ const FIELDS = ["id", "display_id", "status", "customer_id", "metadata", "create
 
 exports.default = async function post({ event: { name, data }, container }) {
   if (!process.env.SHOP_WEBHOOK) return
-  const orderId = data.order_id ?? data.id
   const query = container.resolve(ContainerRegistrationKeys.QUERY)
+  const orderId = name === "shipment.created" ? await shippedOrder(query, data.id) : data.order_id ?? data.id
   const { data: [order] } = await query.graph({ entity: "order", fields: FIELDS, filters: { id: orderId } })
   const body = JSON.stringify({ id: randomUUID(), name, at: new Date().toISOString(), data, order })
   for (const wait of WAITS) {
@@ -18,6 +18,11 @@ exports.default = async function post({ event: { name, data }, container }) {
     if (await taken(body)) return
   }
   container.resolve(ContainerRegistrationKeys.LOGGER).error(`${name} of ${orderId} was not taken by the webhook`)
+}
+
+async function shippedOrder(query, id) {
+  const { data: [shipment] } = await query.graph({ entity: "fulfillment", fields: ["order.id"], filters: { id } })
+  return shipment.order.id
 }
 
 async function taken(body) {
@@ -32,5 +37,5 @@ async function taken(body) {
 }
 
 exports.config = {
-  event: ["order.placed", "order.updated", "order.canceled", "order.fulfillment_created", "order.return_requested", "order.return_received"],
+  event: ["order.placed", "order.updated", "order.canceled", "shipment.created", "order.return_requested", "order.return_received"],
 }
