@@ -92,8 +92,8 @@ def evil(tmp_path: Path) -> Iterator[Evil]:
         tools = tools or [[{"name": READ}, {"name": WRITE}]]
         (tmp_path / "case.json").write_text(json.dumps({"tools": tools, "answers": {}, "trace": str(tmp_path / "trace"), **case}))
         command = json.dumps(["{python}", str(tmp_path / "evil.py"), str(tmp_path / "case.json")])
-        reads = json.dumps([READ, "list_orders"])
-        entry = f"  oms: {{command: {command}, reads: {reads}, timeout_seconds: 1, start_seconds: 3}}"
+        records = "{orders: {key: order_id, read: get_order, lists: {list_orders: customer_id}}}"
+        entry = f"  oms: {{command: {command}, records: {records}, timeout_seconds: 1, start_seconds: 3}}"
         (tmp_path / "systems.yaml").write_text(f"systems:\n{entry}\n")
         if pinned:
             write_pins(tmp_path / "pins.json", {"oms": {one["name"]: digest({**TOOL, **one}) for one in tools[0]}})
@@ -123,7 +123,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "an id that is a list": (json.dumps({"record": {**ORDER, "order_id": ["O-1"]}}), "about a different record than requested"),
     "a list for a record": (json.dumps({"records": [ORDER]}), "not a record"),
     "a number for a record": (json.dumps({"record": 7}), "not a record"),
-    "no object": (json.dumps([ORDER]), "not a JSON object"),
+    "no object": (json.dumps([ORDER]), "not a record"),
     "deep": (f'{{"record": {{"order_id": "O-1", "note": {deep(900)}}}}}', "inside each other"),
     "deeper": (deep(50_000), "not valid JSON"),
     "a key twice": ('{"record": {"order_id": "O-1", "status": "new", "status": "paid"}}', "appears twice"),
@@ -163,7 +163,8 @@ def test_structured_content_is_looked_at_in_the_same_way(what: str, evil: Evil) 
 def test_a_list_with_one_record_of_somebody_else_is_no_evidence(evil: Evil) -> None:
     mine, other = {**ORDER, "customer_id": "C-1"}, {**ORDER, "order_id": "O-2", "customer_id": "C-2"}
     tools = [[{"name": "list_orders"}]]
-    for records, status in (([mine], "ok"), ([mine, other], "failed"), ([mine, "O-3"], "failed"), ({"0": mine}, "failed")):
+    by_name = [({"0": mine}, "ok"), ({"0": other}, "failed"), ({"0": mine, "1": 7}, "failed")]
+    for records, status in (([mine], "ok"), ([mine, other], "failed"), ([mine, "O-3"], "failed"), *by_name):
         systems = evil(tools, answers={"list_orders": {"text": json.dumps({"records": records})}})
         (result,) = systems.read_all([Call("oms.list_orders", {"customer_id": "C-1"})])
         assert result.status == status
