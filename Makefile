@@ -49,7 +49,12 @@ browser: install-dev  ## the dashboard in a real Chromium
 systems: install-dev  ## real systems of others, where they are installed: `make shop`, `make erp`
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/systems
 
-shop: install-dev  ## install Medusa, a real shop (needs Node.js 20; 700 MB), make its company, and run it (Ctrl-C stops it)
+# with packages of its own, by npm
+.shop/installed: systems/connectors/medusa/project/package-lock.json
+	@$(BIN)/python -m tests.systems.medusa install
+	@touch .shop/installed
+
+shop: install-dev .shop/installed  ## install Medusa, a real shop (needs Node.js 20; 700 MB), make its company, and run it (Ctrl-C stops it)
 	@$(BIN)/python -m tests.systems.medusa
 
 # with packages of its own: Missions reach it over MCP alone

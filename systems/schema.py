@@ -241,7 +241,7 @@ class RecordSchema:
         return found if not tool.one else found[-1] if found else None
 
     def _records_of(self, tool: ReadTool, answer: Record, args: Mapping[str, Any]) -> Iterator[Record]:
-        elements = [answer] if tool.each is None else _worked_out(tool.each, answer, answer) or ()
+        elements = [answer] if tool.each is None else _worked_out(tool.each, _scope(answer, answer)) or ()
         for one in (element for element in elements if isinstance(element, dict)):
             record = self._made[tool.collection].record(one, answer)
             if tool.unnamed:
@@ -318,7 +318,7 @@ class _Made:
     def record(self, it: Record, around: Record) -> Record:
         made = _projected(it, around, self.fields, self.adds)
         for part, (key, of, fields, adds) in self.parts.items():
-            elements = it.get(part) if of is None else _worked_out(of, it, around)
+            elements = it.get(part) if of is None else _worked_out(of, _scope(it, around))
             if isinstance(elements, dict):
                 elements = [{key: name, **value} for name, value in elements.items() if isinstance(value, dict)]
             if isinstance(elements, list) and (of or fields or adds or elements is not it.get(part)):
@@ -331,12 +331,17 @@ class _Made:
 def _projected(it: Record, around: Record, fields: _Values, adds: _Values) -> Record:
     if not (fields or adds):
         return dict(it)
-    named = {name: _worked_out(value, it, around) for name, value in fields} if fields else it
-    return {**named, **{name: _worked_out(value, it, around) for name, value in adds}}
+    scope = _scope(it, around)  # of all its fields: an answer is converted once
+    named = {name: _worked_out(value, scope) for name, value in fields} if fields else it
+    return {**named, **{name: _worked_out(value, scope) for name, value in adds}}
 
 
-def _worked_out(value: Value, it: Record, around: Record) -> Any:
+def _scope(it: Record, around: Record) -> Scope:
+    return Scope({_SELF: it, _AROUND: around}, VALUE_FUNCTIONS)
+
+
+def _worked_out(value: Value, scope: Scope) -> Any:
     try:
-        return value.evaluate(Scope({_SELF: it, _AROUND: around}, VALUE_FUNCTIONS))
+        return value.evaluate(scope)
     except Unknown:
         return None

@@ -1,4 +1,4 @@
-"""`make shop`: install Medusa, make its company, and run it until Ctrl-C."""
+"""`make shop`: install Medusa, make its company, and run it until Ctrl-C. With the argument `install` it only installs."""
 
 import signal
 import sys
@@ -25,6 +25,8 @@ def main() -> None:
 
     install()
     stage("Medusa and its packages are installed")
+    if sys.argv[1:] == ["install"]:
+        return
     folder = settings().home / "shop"
     made, server = folder / "made", embedded_url(settings().postgres)
     place = Place(folder, make_database(server, "shop") if not made.exists() else database_of(server, "shop"))
