@@ -123,8 +123,7 @@ def _unpinned(pack: Pack) -> Iterator[str]:
     """Tools that the pack needs and that every run of it would be refused."""
     catalogue, config = load_catalogue(settings().systems), load_config(settings().systems)
     needed = {catalogue[name].tool for part in pack.and_parts for name in part.actions if name in catalogue}
-    asked, declared = {read.tool for part in pack.and_parts for read in part.reads.values()}, config.record_schema.tools
-    needed |= {declared[tool].tool if tool in declared else tool for tool in asked}
+    needed |= {catalogue.record_schema.served(read.tool) for part in pack.and_parts for read in part.reads.values()}
     for tool in config.unpinned(sorted(needed)):
         if tool in needed - {UNDERSTAND}:
             yield f"{tool} is not pinned, so every call of it is refused; review it and run `missions systems pin`"

@@ -12,6 +12,7 @@ from cli.screen import console, say, table
 from cli.session import open_ledger
 from cli.show import who
 from dashboard.serving import require_address
+from errors import BadInput
 from evals.recorded.cases import recorded
 from graphs.ledgers import heads_outside
 from graphs.runtime import open_database, open_runtime
@@ -19,7 +20,8 @@ from ledger.postgres import PostgresLedger
 from ledger.records import Proposal
 from ledger.services import AdminService
 from ledger.sql.auth import ONE_TIME_DAYS
-from settings import CHECKOUT, settings
+from settings import CHECKOUT, Settings, settings
+from systems.config import load_config
 from systems.sandbox.loader import load_cases
 
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
@@ -37,6 +39,7 @@ def start_all(
 ) -> None:
     """Open the database, build the index, load the sample, run a Mission on each, say what waits, make the first people."""
     chosen, begun = settings(), time.monotonic()
+    _require_sandbox(chosen)
     opens = dashboard and not chosen.ci
     if opens:  # a port that is taken is refused before anything is done
         require_address(chosen.address, chosen.port)
@@ -66,6 +69,16 @@ def start_all(
         from cli.dashboard import open_dashboard  # which loads Streamlit
 
         open_dashboard()
+
+
+def _require_sandbox(chosen: Settings) -> None:
+    """Raise BadInput where the sample would run on other systems than those of the sandbox company."""
+    for name, system in load_config(chosen.systems).systems.items():
+        if not system.is_sandbox:
+            raise BadInput(
+                f"`missions start` tries Missions on the sandbox company, and {name} of {chosen.systems} is a live system; "
+                "use `missions knowledge build`, `missions user add` and `missions dashboard` with systems of yours"
+            )
 
 
 def add_people(ledger: PostgresLedger) -> list[tuple[str, str, str]]:

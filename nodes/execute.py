@@ -165,6 +165,8 @@ def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: W
     except (Refused, TryAgain) as error:
         if not first:
             return _look_up(effect, says, runtime, str(error))
+        if isinstance(error, Refused) and _found_done(effect, says, runtime):  # what answers with an error may have done it
+            return True
         refused = "refused, " if isinstance(error, Refused) else ""
         _record(effect, "failed", f"{says}: {refused}{error}", runtime)
         return False
@@ -335,7 +337,8 @@ def _read_of(
     there is one, and by nothing that the step changes.
     """
     action, schema = context.catalogue.get(effect.action), context.catalogue.record_schema
-    changed = [path.collection for path, _ in action.effect] if action else list(schema.collections)
+    label = str(change["field"])
+    changed = [path.collection for path, _ in action.effect if path.sets(label)] if action else list(schema.collections)
     same = ((collection, str(change["record"])) for collection in dict.fromkeys(changed))
     name = next((name for name in same if name in before and name[0].split(".")[0] == change["system"]), None)
     if name is None:

@@ -53,7 +53,7 @@ from systems.calls import Call
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 from systems.pace import LimitsConfig
 from systems.replies import AnswerConfig, Answers
-from systems.schema import Collection, RecordSchema
+from systems.schema import ANSWERS, Collection, RecordSchema
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
@@ -212,6 +212,11 @@ class SystemConfig(AnswerConfig, frozen=True):
         return self.reads.union(*(one.reads for one in self.records.values()))
 
     @property
+    def other_reads(self) -> frozenset[str]:
+        """Its READ tools whose answers are no records."""
+        return self.reading.difference(*({*one.reads, *one.read, *one.lists} for one in self.records.values()))
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether it is a system of the sandbox company, whose records are at hand."""
         return "systems.sandbox" in (self.command or ())
@@ -237,6 +242,10 @@ class _SystemsFile(BaseModel, extra="forbid"):
                 raise ValueError(f"system {name} has a feed, and a name that is not of letters, digits, - and _; rename it")
             if system.records and not name.isidentifier():
                 raise ValueError(f"system {name} has records, and a name that is not of letters, digits and _; rename it")
+            if ANSWERS in system.records:
+                raise ValueError(
+                    f"system {name} has records named {ANSWERS}, as recorded exceptions call other answers; rename them"
+                )
         parts = [one.takes_the_part_of for system in systems.values() for one in system.records.values() if one.takes_the_part_of]
         if twice := next((part for part in parts if parts.count(part) > 1), None):
             raise ValueError(f"`as: {twice}` is said of two kinds of records; take one out")
@@ -271,7 +280,7 @@ class SystemsConfig:
         return RecordSchema(
             {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()},
             self.systems,
-            frozenset(f"{system}.{tool}" for system, config in self.systems.items() for tool in config.reads),
+            frozenset(f"{system}.{tool}" for system, config in self.systems.items() for tool in config.other_reads),
         )
 
     @property

@@ -25,7 +25,7 @@ from systems.config import ListedTool, SystemConfig, listed_tool
 from systems.credentials import SHORTEST_SECRET
 from systems.http import Credentials, errors_met, http_client, refusal
 from systems.pace import AsksToWait, Pace, asked_wait
-from systems.replies import RESULT
+from systems.replies import RESULT, unpacked
 
 T = TypeVar("T")
 
@@ -343,12 +343,14 @@ class Unusable(Exception):
 
 
 def answer_of(result: CallToolResult) -> dict[str, Any]:
-    """The JSON object that a tool answered; what is none, a list or text, as {"result": …}.
+    """The JSON object that a tool answered, also as text; what is none, a list or other text, as {"result": …}.
 
     Raises Unusable when it is too long, malformed, or what no ledger can keep.
     """
     text, value = "".join(block.text for block in result.content if block.type == "text"), result.structured_content
     try:
+        if value == {RESULT: text} and len(text) <= LIMIT_BYTES:  # a tool that answers text, which may be JSON all the same
+            value = unpacked(text)
         if value is None and len(text) <= LIMIT_BYTES:
             value = strict_json(text) if text.lstrip().startswith(("{", "[")) or text.strip() == "null" else text
         require_kept(value)

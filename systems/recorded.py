@@ -16,7 +16,7 @@ from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.catalogue import Action, Catalogue
 from systems.conditions import Unknown
 from systems.records import Records
-from systems.schema import ReadTool, Record, RecordSchema
+from systems.schema import ANSWERS, ReadTool, Record, RecordSchema
 
 
 class _SimulatedWrites(ABC):
@@ -67,6 +67,10 @@ class RecordedSystems(_SimulatedWrites):
     def __init__(self, systems: Mapping[str, Any], catalogue: Catalogue, clock: Callable[[], datetime]) -> None:
         super().__init__(catalogue)
         self._collections = dict(_collections(systems, self._schema))
+        #: (tool, what it answered), of READ tools whose answers are no records
+        self._answers = [
+            (f"{system}.{one['tool']}", one) for system, said in systems.items() for one in (said or {}).get(ANSWERS, ())
+        ]
         self._down = {name for name in self._schema.systems if systems.get(name) is None}
         self._clock = clock
         self._changed: Records | None = None
@@ -74,14 +78,16 @@ class RecordedSystems(_SimulatedWrites):
     def read_all(self, calls: Sequence[Call]) -> list[ReadResult]:
         """Answer from the record, in the order of the calls. Raises Refused for a tool that is not a known READ."""
         for call in calls:
-            if call.tool not in self._schema.tools:
+            if call.tool not in self._schema.tools and call.tool not in self._schema.others:
                 raise Refused(f"{call.tool} is not a READ tool of the recorded systems")
         return [self._read(call) for call in calls]
 
     def _read(self, call: Call) -> ReadResult:
         if call.system in self._down:
             return ReadResult(call, "failed", None, self._clock(), f"{call.system} could not be reached")
-        tool = self._schema.tools[call.tool]
+        tool = self._schema.tools.get(call.tool)
+        if tool is None:
+            return self._answered(call)
         if tool.by.keys() != call.args.keys():
             return ReadResult(call, "failed", None, self._clock(), f"{call.tool} takes {', '.join(tool.by)}")
         rows = self._changed.all(tool.collection) if self._changed else self._collections.get(tool.collection, ())
@@ -89,6 +95,12 @@ class RecordedSystems(_SimulatedWrites):
         if not tool.one:
             return ReadResult(call, "ok", found, self._clock())
         return ReadResult(call, "ok" if found else "absent", found[-1] if found else None, self._clock())
+
+    def _answered(self, call: Call) -> ReadResult:
+        for tool, said in self._answers:
+            if tool == call.tool and said["args"] == dict(call.args):
+                return ReadResult(call, "absent" if said["answer"] is None else "ok", said["answer"], self._clock())
+        return ReadResult(call, "failed", None, self._clock(), f"no answer of {call.tool} to these arguments was recorded")
 
     def _world(self) -> Records:
         if self._changed is None:
@@ -109,6 +121,8 @@ def _collections(systems: Mapping[str, Any], schema: RecordSchema) -> list[tuple
             raise BadInput(f"systems.{system} must be an object of collections, or null for a system that is down")
         for name, records in (collections or {}).items():
             collection = f"{system}.{name}"
+            if name == ANSWERS:
+                _require_answers(records, system, schema)
             if collection not in schema.collections:
                 continue  # no tool reads it: it means nothing
             if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -117,6 +131,14 @@ def _collections(systems: Mapping[str, Any], schema: RecordSchema) -> list[tuple
                 raise BadInput(f"a record of systems.{collection} has no {missing}")
             found.append((collection, records))
     return found
+
+
+def _require_answers(answers: Any, system: str, schema: RecordSchema) -> None:
+    for one in answers if isinstance(answers, list) else [answers]:
+        if not (isinstance(one, dict) and one.keys() == {"tool", "args", "answer"} and isinstance(one["args"], dict)):
+            raise BadInput(f"systems.{system}.{ANSWERS} must be a list of objects with tool, args and answer")
+        if f"{system}.{one['tool']}" not in schema.others:
+            raise BadInput(f"systems.{system}.{ANSWERS} names {str(one['tool'])[:60]!r}, which is no READ tool without records")
 
 
 class SimulatedSystems(_SimulatedWrites):

@@ -62,6 +62,12 @@ class RecordPath:
         unless = of.unless if of else None
         return cls(source, collection, words, part, part_field, part_by, field, sign == "?", sign == "^", unless)
 
+    def sets(self, label: str) -> bool:
+        """Whether a field of this label ("status", "lines/1/status") may be one that the path names."""
+        part, _, rest = label.partition("/")
+        own = self.part if self.part_by == "+" else self.field
+        return (part, rest.rpartition("/")[2]) == (self.part, own) if rest else part == own
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names that the path uses."""

@@ -85,7 +85,7 @@ class Answers:
                 value = value.get(word) if isinstance(value, dict) else None
         if not self.at and answer.keys() in _WRAPS:
             (value,) = answer.values()
-        return _unpacked(value) if self.at and isinstance(value, str) else value
+        return unpacked(value) if self.at and isinstance(value, str) else value
 
 
 def said(answer: Mapping[str, Any]) -> str:
@@ -100,8 +100,8 @@ def _scope(answer: Mapping[str, Any]) -> Scope:
     return Scope({"answer": answer}, VALUE_FUNCTIONS)
 
 
-def _unpacked(text: str) -> Any:
-    """JSON that was answered as text, as what it says."""
+def unpacked(text: str) -> Any:
+    """JSON that was answered as text, as what it says; other text as it is."""
     if not text.lstrip().startswith(("{", "[")):
         return text
     try:

@@ -46,6 +46,8 @@ from systems.replies import AnswerConfig, Answers
 from systems.values import VALUE_FUNCTIONS
 
 Record = dict[str, Any]
+#: where a recorded system keeps the answers that are no records: [{"tool", "args", "answer"}]
+ANSWERS = "answers"
 #: in what is computed: the record or the element, and the answer around an element
 _SELF, _AROUND = "it", "record"
 
@@ -167,13 +169,17 @@ class RecordSchema:
     collections: Mapping[str, Collection] = field(default_factory=dict)
     #: system -> how all of its answers are read
     answers: Mapping[str, AnswerConfig] = field(default_factory=dict)
-    #: READ tools besides
+    #: "crm.find_by_email": the READ tools whose answers are no records
     others: frozenset[str] = frozenset()
 
     @cached_property
     def systems(self) -> tuple[str, ...]:
-        """The systems that hold records."""
-        return tuple(dict.fromkeys(name.partition(".")[0] for name in self.collections))
+        """The systems that packs can read."""
+        return tuple(dict.fromkeys(name.partition(".")[0] for name in (*self.collections, *sorted(self.others))))
+
+    def served(self, tool: str) -> str:
+        """The tool of its server that a READ is, by the name that packs know it by."""
+        return self.tools[tool].tool if tool in self.tools else tool
 
     @cached_property
     def tools(self) -> Mapping[str, ReadTool]:

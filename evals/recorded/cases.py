@@ -118,6 +118,10 @@ def recorded(raw: Mapping[str, Any], packs: Mapping[str, Pack], where: str) -> R
         event = event_of_trigger(raw["mission"], raw["trigger"], raw["as_of"], raw["case_id"], packs)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
+    known = packs[event.mission].record_schema.systems
+    for system in raw["systems"]:
+        if system not in known:
+            raise BadInput(f"{where}: systems.{system[:60]} is unknown; systems.yaml has {', '.join(known)}")
     return RecordedException(raw["case_id"], event, storable(raw["systems"]), expected, raw)
 
 

@@ -21,7 +21,7 @@ from nodes.pack import UNDERSTAND
 from systems.calls import Call
 from systems.catalogue import Catalogue
 from systems.recorded import RecordedSystems
-from systems.schema import RecordSchema
+from systems.schema import ANSWERS, RecordSchema
 
 #: a record and how many equal ones stand before it in the same answer
 Place = tuple[bytes, int]
@@ -58,12 +58,15 @@ def facts_behind(ledger: Ledger, proposal: Proposal) -> list[Fact]:
     looks = looks_behind(ledger, proposal.run_id).get(proposal.proposal_id)
     if looks is None:
         return ledger.facts(proposal.run_id)
-    latest: dict[str, Fact] = {}
+    latest: dict[str, list[Fact]] = {}
     for look in range(1, looks + 1):
+        now: dict[str, list[Fact]] = {}
         for fact in ledger.facts(proposal.run_id, look):
-            latest.pop(fact.name, None)
-            latest[fact.name] = fact
-    return list(latest.values())
+            now.setdefault(fact.name.partition("[")[0], []).append(fact)  # one for each element is one read
+        for name, facts in now.items():
+            latest.pop(name, None)
+            latest[name] = facts
+    return [fact for facts in latest.values() for fact in facts]
 
 
 def looks_behind(ledger: Ledger, run_id: str) -> dict[str, int]:
@@ -83,13 +86,15 @@ def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, A
     systems: dict[str, Any] = dict.fromkeys(schema.systems)
     for system in dict.fromkeys(fact.tool.split(".")[0] for fact in asked):
         mine = [fact for fact in asked if fact.tool.startswith(f"{system}.")]
-        failed = [fact.tool for fact in mine if fact.status == "failed"]
-        if failed and len(failed) < len(mine):
+        answered = any(fact.status != "failed" for fact in mine)
+        # an answer that is no record, and did not come, is simply not recorded
+        failed = [fact.tool for fact in mine if fact.status == "failed" and fact.tool in schema.tools]
+        if failed and answered:
             raise BadInput(
                 f"{system} answered some reads and not {', '.join(dict.fromkeys(failed))}: a recorded system answers all "
                 "or none; record a run that read it whole"
             )
-        if not failed:
+        if answered:
             systems[system] = _collections(schema, mine)
     _require_same(asked, systems, catalogue)
     return systems
@@ -98,16 +103,24 @@ def recorded_systems(facts: Sequence[Fact], catalogue: Catalogue) -> dict[str, A
 def _was_asked(schema: RecordSchema, fact: Fact) -> bool:
     """Whether a system was called: not where an argument was not known, or there was nothing to ask for."""
     tool = schema.tools.get(fact.tool)
-    if tool is None:
+    if tool is None and fact.tool not in schema.others:
         raise BadInput(f"{fact.tool} is not a READ tool of the recorded systems, so its answer cannot be recorded")
-    return tool.by.keys() == fact.args.keys() and not any(value is None or value == [] for value in fact.args.values())
+    if any(value is None or value == [] for value in fact.args.values()):
+        return False
+    return tool.by.keys() == fact.args.keys() if tool else bool(fact.args) or fact.status != "failed"
 
 
 def _collections(schema: RecordSchema, facts: Sequence[Fact]) -> dict[str, list[Any]]:
     asked: dict[str, list[Fact]] = {}
+    answers: list[dict[str, Any]] = []
     for fact in facts:
-        asked.setdefault(schema.tools[fact.tool].collection, []).append(fact)
-    return {collection.split(".")[1]: _merged(schema, mine) for collection, mine in asked.items()}
+        if fact.tool in schema.tools:
+            asked.setdefault(schema.tools[fact.tool].collection, []).append(fact)
+        elif fact.status != "failed":
+            said = {"tool": fact.tool.partition(".")[2], "args": dict(fact.args), "answer": fact.value}
+            answers += [said] if said not in answers else []
+    records = {collection.split(".")[1]: _merged(schema, mine) for collection, mine in asked.items()}
+    return {**records, ANSWERS: answers} if answers else records
 
 
 def _merged(schema: RecordSchema, facts: Sequence[Fact]) -> list[Any]:

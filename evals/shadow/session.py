@@ -70,7 +70,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
         for part in pack.and_parts:
             for read in part.reads.values():
                 if read.tool != UNDERSTAND:
-                    require_configured_read(config, Call(read.tool, {}))
+                    require_configured_read(config, Call(catalogue.record_schema.served(read.tool), {}))
     with ExitStack() as stack:
         url = live_url(chosen)
         ledger = stack.enter_context(PostgresLedger.open(reading(url, database_logins(chosen))))

@@ -101,7 +101,13 @@ def _records(case_id: str, case: Mapping[str, Any]) -> Records:
     if not isinstance(systems, Mapping):
         raise BadInput(f"Case {case_id} has no systems; give a recorded exception; see evals/cases/README.md.")
     records: Records = {}
+    known = {collection.partition(".")[0] for collection in RECORD_TABLES}
     for system, collections in systems.items():
+        if system not in known:
+            raise BadInput(
+                f"Case {case_id} holds records of {system}, which is no system of the sandbox company; "
+                "a case of other systems runs on what was recorded: `missions eval FILE --out RESULTS`."
+            )
         if collections is None:
             raise BadInput(
                 f"Case {case_id} was recorded while {system} could not be reached, and an outage cannot be loaded; "

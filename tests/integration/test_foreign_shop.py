@@ -1,0 +1,168 @@
+"""A shop whose MCP server strangers wrote, over Missions that know it by YAML and Markdown alone: live runs of it."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from graphs.runtime import Runtime, open_database, open_runtime
+from ledger.canonical import utc_now
+from ledger.records import Effect, Event, Run
+from ledger.roles import grant_roles
+from settings import Settings
+from tests.conftest import _database
+from tests.foreign_shop.company import ForeignCompany
+from tests.integration.live_company import forget_what_waits
+
+_NUMBERS = count(1)
+
+
+class Shop(ForeignCompany):
+    """The company and its runtime."""
+
+    runtime: Runtime
+
+    def take_in(self, event: str, order_id: str, **trigger: str) -> Run:
+        """Drive a run as far as it goes by itself."""
+        name, email = f"request.{event}", "sara@example.com"
+        given = {"event": name, "order_id": order_id, "email": email, **trigger}
+        made = Event(
+            source_id=f"{event}-{next(_NUMBERS)}", name=name, mission="shop_request", subject=order_id, trigger=given,
+            as_of=utc_now(),
+        )  # fmt: skip
+        return self.runtime.drive(self.runtime.take_in(made).run_id)
+
+    def approve(self, run: Run) -> Run:
+        self.runtime.decide(run.run_id, "approve", "rita", "as the test asks")
+        return self.runtime.drive(run.run_id)
+
+    def effect(self, run: Run) -> Effect:
+        (effect,) = self.runtime.ledger.effects(run.run_id)
+        return effect
+
+    def reason(self, run: Run) -> str:
+        return next(one.reason for one in self.runtime.ledger.incidents() if one.run_id == run.run_id)
+
+
+def settings_of(shop: ForeignCompany, url: str) -> Settings:
+    return Settings(DATABASE_URL=url, **shop.variables)
+
+
+@pytest.fixture(scope="module")
+def opened(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One server and one runtime for all tests of this module."""
+    shop = Shop(tmp_path_factory.mktemp("shop"))
+    with _database(server_url) as url:
+        open_database(settings_of(shop, url))
+        grant_roles(url)
+        with open_runtime(settings_of(shop, url)) as shop.runtime:
+            shop.runtime.ledger.add_person("rita", "reviewer")
+            yield shop
+
+
+@pytest.fixture
+def shop(opened: Shop) -> Shop:
+    """The shop as it was at first; what waits from another test is about another world."""
+    opened.put()
+    forget_what_waits(opened.runtime.database_url)
+    return opened
+
+
+def test_a_request_is_read_decided_done_and_read_back(shop: Shop) -> None:
+    run = shop.take_in("cancel", "#W100", reason="no longer needed")
+    proposal = shop.runtime.ledger.proposal(run.run_id)
+    assert proposal is not None and (run.status, proposal.verdict) == ("waiting", "cancel")
+    shown = {(one["record"], one["field"]): (one["before"], one["after"]) for one in proposal.changes}
+    assert shown["#W100", "status"] == ("pending", "cancelled")
+    run = shop.approve(run)
+    assert (run.status, run.outcome) == ("closed", "executed"), shop.reason(run)
+    assert shop.order("#W100")["cancel_reason"] == "no longer needed"
+
+
+def test_amounts_go_out_with_decimals_and_are_found_in_each_record_that_they_change(shop: Shop) -> None:
+    run = shop.take_in("refund", "#W200", item_id="2002")
+    proposal = shop.runtime.ledger.proposal(run.run_id)
+    assert proposal is not None
+    assert {(one["record"], one["field"], one["before"], one["after"]) for one in proposal.changes} == {
+        ("#W200", "items/2002/refunded", False, True),
+        ("#W200", "refunded_cents", 0, 1235),
+        ("sara_doe_496", "payment_methods/gift_card_7/balance_cents", 2050, 3285),
+    }
+    run = shop.approve(run)
+    assert (run.status, run.outcome) == ("closed", "executed"), shop.reason(run)
+    assert shop.order("#W200")["payment_history"][-1]["amount"] == 12.35
+
+
+def test_what_goes_to_people_is_done_by_what_its_answer_says(shop: Shop) -> None:
+    dear = shop.take_in("refund", "#W200", item_id="2003")
+    of_a_stranger = shop.take_in("cancel", "#W300", reason="ordered by mistake")
+    for run in (dear, of_a_stranger):
+        assert (run.status, run.outcome) == ("closed", "escalated"), shop.reason(run)
+        assert shop.effect(run).tool == "shop.transfer_to_human_agents"
+
+
+def test_what_an_order_says_meanwhile_is_a_drift(shop: Shop) -> None:
+    run = shop.take_in("cancel", "#W100", reason="no longer needed")
+    shop.put(**{"#W100": {**shop.order("#W100"), "status": "delivered"}})
+    drift = shop.runtime.drift(run.run_id)
+    assert ("#W100", "status", "pending", "delivered") in {(d.record, d.path, d.before, d.after) for d in drift.differences}
+    assert any("order.pending" in reason or "is pending" in reason for reason in drift.reasons)
+
+
+def test_two_requests_about_one_order_wait_for_each_other(shop: Shop) -> None:
+    first = shop.take_in("cancel", "#W100", reason="no longer needed")
+    second = shop.take_in("cancel", "#W100", reason="ordered by mistake")
+    proposal = shop.runtime.ledger.proposal(second.run_id)
+    assert proposal is not None and proposal.held_by == first.run_id
+
+
+def cancelled(shop: Shop, how: str) -> Run:
+    """A cancellation that was approved, on a server that misbehaves."""
+    run = shop.take_in("cancel", "#W100", reason="no longer needed")
+    shop.put(misbehaves=how)
+    return shop.approve(run)
+
+
+def test_an_answer_that_says_done_of_what_was_not_done_is_an_incident(shop: Shop) -> None:
+    run = cancelled(shop, "nothing is done")
+    assert run.status == "incident" and shop.effect(run).status == "unknown"
+    assert "promised 'cancelled', found 'pending'" in shop.reason(run)
+
+
+@pytest.mark.parametrize("how", ["done, with an error", "ends after"])
+def test_what_was_done_and_not_said_so_is_found_in_the_records(shop: Shop, how: str) -> None:
+    run = cancelled(shop, how)
+    assert (run.status, run.outcome) == ("closed", "executed"), shop.reason(run)
+    assert shop.effect(run).receipt == {"found": "its records are as it leaves them"}
+    assert shop.order("#W100")["status"] == "cancelled"
+
+
+def test_a_server_that_ends_before_it_writes_leaves_an_incident_and_is_not_asked_again(shop: Shop) -> None:
+    run = cancelled(shop, "ends before")
+    assert run.status == "incident" and shop.effect(run).status == "unknown"
+    assert "do not tell whether it was done; look into shop" in shop.reason(run)
+    assert shop.order("#W100")["status"] == "pending"
+
+
+def test_what_its_answer_says_has_failed_is_refused_in_its_words(shop: Shop) -> None:
+    run = shop.take_in("cancel", "#W100", reason="no longer needed")
+    original: Any = shop.runtime.context.writer
+
+    class Meanwhile:
+        """The order is delivered right before the write."""
+
+        def honours_keys(self, call: Any) -> bool:
+            return bool(original.honours_keys(call))
+
+        def write(self, call: Any, key: str) -> Any:
+            shop.put(**{"#W100": {**shop.order("#W100"), "status": "delivered"}})
+            return original.write(call, key)
+
+    shop.runtime.context.writer = Meanwhile()
+    try:
+        run = shop.approve(run)
+    finally:
+        shop.runtime.context.writer = original
+    assert run.status == "incident" and shop.effect(run).status == "failed"
+    assert "refused, Error: non-pending order cannot be cancelled" in shop.reason(run)
