@@ -6,9 +6,9 @@ import re
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from errors import BadInput
@@ -18,13 +18,22 @@ CHECKOUT = Path(__file__).resolve().parent
 SHIPPED_POLICIES = CHECKOUT / "knowledge_index" / "policies"
 
 
+#: setting -> what it is called in the folder of a company
+_OF_A_COMPANY = {
+    "systems": "systems.yaml", "packs": "packs", "policies": "policies", "phrasings": "phrasings", "sources": "sources",
+    "outgoing": "outgoing.yaml",
+}  # fmt: skip
+
+
 class Settings(BaseSettings):
     """Settings by environment variable; what is not set runs on this machine alone."""
 
     model_config = SettingsConfigDict(env_prefix="MISSIONS_", frozen=True)
 
+    #: the folder of a company: systems.yaml, packs/, policies/, and phrasings/, sources/, outgoing.yaml where it has them
+    company: Path | None = None
     #: folder for the embedded database and the knowledge index; no space in its path
-    home: Path = Field(default_factory=lambda: default_home())
+    home: Path = Field(default_factory=lambda given: default_home(given.get("company")))
     #: a PostgreSQL of your own; empty: the embedded one
     database_url: str = Field(default="", validation_alias="DATABASE_URL", repr=False)
     #: the logins of its roles, as `missions database roles --logins` writes them
@@ -121,6 +130,16 @@ class Settings(BaseSettings):
     #: whether a build server runs this: then `missions start` ends by itself
     ci: str = Field(default="", validation_alias="CI")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_company(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What is not named by a variable of its own stands in the folder of the company."""
+        if not given.get("company"):
+            return {**given, "company": None}
+        folder = Path(given["company"]).resolve()
+        there = {name: folder / file for name, file in _OF_A_COMPANY.items() if name != "outgoing" or (folder / file).exists()}
+        return {**there, **given, "company": folder}
+
     @property
     def reasoner_name(self) -> str:
         """Who makes proposals: "planner", "llm" or "hybrid"."""
@@ -178,8 +197,8 @@ def company_currency() -> str:
     return said[1] if said else "USD"
 
 
-def default_home() -> Path:
-    """A folder of this checkout in the user's data folder: one checkout does not meet the data of another.
+def default_home(company: Path | None = None) -> Path:
+    """A folder of this checkout, and company, in the user's data folder: one does not meet the data of another.
 
     As root it lies outside the home, because the embedded database opens every parent folder of its data to others.
     """
@@ -189,4 +208,5 @@ def default_home() -> Path:
         base = Path.home() / ".missions"
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "missions"
-    return base / hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
+    whose = str(CHECKOUT) if company is None else f"{CHECKOUT}\n{company}"
+    return base / hashlib.sha256(whose.encode()).hexdigest()[:8]

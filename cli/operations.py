@@ -122,7 +122,7 @@ def restore(file: Path) -> None:
 def clean_home() -> None:
     """Stop the embedded database and remove the data of this checkout. Raises BadInput for a folder that was named by hand."""
     home = settings().home
-    if home != default_home():
+    if home != default_home(settings().company):
         raise BadInput(f"{home} was named in MISSIONS_HOME; remove it yourself if you no longer need what is in it")
     if (home / "postgres").exists():
         stop_embedded(home / "postgres")

@@ -41,6 +41,18 @@ def join(values: Sequence[Any], separator: str = ", ") -> str:
     return separator.join(map(str, values))
 
 
+def flat(lists: Sequence[Sequence[Any]]) -> list[Any]:
+    """The elements of lists as one list. Raises ValueError where one is no list."""
+    if not all(isinstance(one, list) for one in lists):
+        raise ValueError("only a list of lists can be made flat")
+    return [element for one in lists for element in one]
+
+
+def in_order(values: Sequence[Any]) -> list[Any]:
+    """Texts, or numbers, from the lowest to the highest. Raises TypeError where there are both."""
+    return sorted(values)
+
+
 def rounded(value: Any, places: int = 0) -> int | float:
     """A number with so many decimals, halves away from zero. Raises ValueError for what is no number."""
     exact = _decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -69,5 +81,6 @@ def _decimal(value: Any) -> Decimal:
 
 
 VALUE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "amount": amount, "cents": cents, "join": join, "money": money, "paired": paired, "round": rounded, "sum": total,
+    "amount": amount, "cents": cents, "flat": flat, "join": join,
+    "money": money, "paired": paired, "round": rounded, "sorted": in_order, "sum": total,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rendering import money
 from settings import company_currency, settings
-from systems.values import amount, cents, paired, rounded, total
+from systems.values import amount, cents, flat, in_order, paired, rounded, total
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,11 @@ def test_a_sum_of_decimals_is_exact(values: list[int]) -> None:
 def test_other_functions() -> None:
     assert (rounded(2.5), rounded(2.345, 2), rounded("1.005", 2)) == (3, 2.35, 1.01)
     assert paired("b", ["a", "b"], [1, 2]) == 2
+    assert (flat([[1], [], [2, 3]]), in_order(["b", "a"])) == ([1, 2, 3], ["a", "b"])
     with pytest.raises(ValueError, match="not pairs"):
         paired("b", ["a", "b"], [1])
+    with pytest.raises(ValueError, match="list of lists"):
+        flat([[1], "ab"])  # type: ignore[list-item]
 
 
 def test_money_is_shown_in_the_currency_of_the_company(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
