@@ -12,6 +12,8 @@ from cli.session import decider, open_ledger
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
 from graphs.ingestion import Intake, RawEvent, by_feed, ingest, ingest_dead_letter
+from graphs.mailboxes import mailbox_bounds
+from graphs.mapping import by_mailbox
 from graphs.runtime import Runtime, open_runtime
 from graphs.sources import bounds_of
 from ledger.inbox import SourceBounds
@@ -77,7 +79,10 @@ def again(
         inbox.letter_to_settle(letter, by, reason)  # before the runtime, which takes its time
         with open_runtime(settings()) as runtime:
             mappings = load_mappings(settings().sources)
-            intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=_feeds(runtime), mappings=mappings)
+            feeds = _feeds(runtime) | {
+                by_mailbox(one.name): mailbox_bounds(one.mailbox) for one in mappings.values() if one.mailbox
+            }
+            intake = Intake(runtime, inbox, as_of_days=settings().as_of_days, feeds=feeds, mappings=mappings)
             run = ingest_dead_letter(intake, letter, by, reason)
     say(f"{letter} was accepted: run {run.run_id} for {run.event.subject}.")
     if run.status == "running":

@@ -32,6 +32,7 @@ from ledger.services import Inbox, Outbox
 from logs import log_as_json
 from settings import default_home, settings
 from systems.config import load_config
+from systems.event_sources import load_mappings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -44,7 +45,7 @@ def work(concurrency: Annotated[int, typer.Option(min=1, max=64, help="How many 
     else:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with open_runtime(chosen) as runtime, open_jobs(runtime.database_url) as jobs, open_ledger() as ledger:
-        intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days)
+        intake = Intake(runtime, Inbox(ledger), jobs.drive, chosen.as_of_days, mappings=load_mappings(chosen.sources))
         keep_head = partial(heads_outside(chosen).look, ledger)
         outgoing = load_outgoing(chosen.outgoing)
         senders = open_senders(outgoing, Outbox(ledger), runtime.context.packs) if outgoing else ()

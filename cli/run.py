@@ -1,6 +1,5 @@
 """`missions run`: take events in and run a Mission on each."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,27 +9,20 @@ import typer
 from cli.knowledge import learn_phrasings
 from cli.screen import counted, moment, progress, say, table
 from cli.show import who
-from errors import BadInput, TryAgain
+from errors import BadInput
 from evals.recorded.cases import read_objects, recorded
 from graphs.events import event_of
+from graphs.invoices import invoice_event
 from graphs.runtime import Runtime, open_runtime
 from graphs.sources import batch_events, ranked
 from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run
-from nodes.case import iso
 from nodes.pack import UNDERSTAND, Pack
 from rendering import dollars
 from settings import settings
-from systems.calls import Call
 from systems.catalogue import Catalogue
-from systems.config import load_config
-from systems.invoices import Invoice, read_invoice_file, record
-from systems.sandbox.loader import add_invoice, load_cases
-from systems.ubl import read_invoice
-
-#: the event of an invoice that came
-_INVOICE = "invoice.received"
+from systems.sandbox.loader import load_cases
 
 
 def run_targets(
@@ -154,44 +146,3 @@ def _event(raw: Mapping[str, Any], where: str, packs: Mapping[str, Pack]) -> Eve
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
     return event
-
-
-def invoice_event(runtime: Runtime, file: Path) -> Event:
-    """Enter the invoice of a file, once however often it comes, and give its event. Raises BadInput, then nothing is entered."""
-    erp = load_config(settings().systems).systems.get("erp")
-    if erp is None or not erp.is_sandbox:
-        raise BadInput(
-            f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and send {_INVOICE} with its id"
-        )
-    invoice = read_invoice_file(file) if file.suffix.lower() == ".json" else read_invoice(file)
-    invoice_id = f"I-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
-    if not _read(runtime, "erp.get_invoice", invoice_id=invoice_id):
-        order = _read(runtime, "erp.get_purchase_order", po_id=invoice.order_reference) if invoice.order_reference else None
-        entry = record(
-            invoice, vendor_id=_vendor_id(runtime, invoice, order, file), purchase_order=order, received_at=iso(utc_now()),
-            invoice_id=invoice_id, budget_id=order["budget_id"] if order else None, category=None,
-        )  # fmt: skip
-        add_invoice(runtime.database_url, entry)
-    mission = next(name for name, pack in runtime.context.packs.items() if _INVOICE in pack.trigger.events)
-    trigger = {"event": _INVOICE, "invoice_id": invoice_id}
-    return Event(source_id=invoice_id, name=_INVOICE, mission=mission, subject=invoice_id, trigger=trigger, as_of=utc_now())
-
-
-def _vendor_id(runtime: Runtime, invoice: Invoice, order: Mapping[str, Any] | None, file: Path) -> str:
-    """The one vendor of the ERP with the supplier's very name; of several, the one whose id it gives or whose order it is."""
-    found = {vendor["vendor_id"] for vendor in _read(runtime, "erp.list_vendors", names=[invoice.supplier]) or ()}
-    if len(found) > 1:
-        found &= {*invoice.supplier_ids, *([order["vendor_id"]] if order else [])}
-    if len(found) != 1:
-        raise BadInput(
-            f"{file}: the ERP has no vendor, or several, named «{invoice.supplier}»; enter the vendor, "
-            "or enter this invoice manually"
-        )
-    return str(found.pop())
-
-
-def _read(runtime: Runtime, tool: str, **args: Any) -> Any:
-    (result,) = runtime.context.reader.read_all([Call(tool, args)])
-    if result.status == "failed":
-        raise TryAgain(f"the invoice cannot be entered: {result.error}; try again when the ERP answers")
-    return result.value

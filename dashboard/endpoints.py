@@ -102,6 +102,8 @@ async def _of_events(request: Request) -> list[RawEvent]:
 async def _of_mapping(request: Request) -> list[RawEvent]:
     name = request.path_params["name"]
     mapping = company().mappings.get(name)
+    if mapping and mapping.mailbox:  # whose mails come another way
+        mapping = None
     if sum(len(key) + len(value) for key, value in request.headers.raw) > MOST_HEADER_BYTES:
         raise HTTPException(431, f"The headers are longer than {MOST_HEADER_BYTES:,} bytes: send fewer.")
     if mapping is None or mapping.signature is None:

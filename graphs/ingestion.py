@@ -4,7 +4,7 @@
     POST /events/NAME ────┤   raw text  (mapping)  event                     ┌→ on_taken: the work begins
     missions events take ─┼──────────────────────→ ──→ the ledger's inbox ───┤
     the feed of a system ─┤      │           │      │                        └→ known: it came before
-    a schedule ───────────┘      └───────────┴──────┴→ a dead letter
+    a mailbox, a schedule ┘      └───────────┴──────┴→ a dead letter
                                              └→ ignored: counted, and not kept
 
 The ledger commits each event by itself, in the order in which they came. `on_taken` is called after that, so a process
@@ -27,9 +27,9 @@ from ledger.services import Inbox
 from systems.event_sources import SourceMapping
 
 #: of the texts that dead letters name as their source, those of the sources whose name their source ids begin with
-_NAMED = re.compile(r"POST /events(?: by |/)(?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+")
+_NAMED = re.compile(r"POST /events(?: by |/)(?P<posted>[\w-]+)|feed (?P<fed>[\w-]+)\.\S+|mailbox (?P<mailed>[\w-]+)")
 #: and those whose texts are payloads that a mapping makes events of
-_MAPPED = re.compile(r"POST /events/(?P<name>[\w-]+)")
+_MAPPED = re.compile(r"(?:POST /events/|mailbox )(?P<name>[\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Intake:
     on_taken: Callable[[Run], None] = lambda _: None
     #: how many days the as_of of an event of a file or a feed may lie back, where nothing else is said
     as_of_days: int = 1
-    #: what each feed may do, by what its dead letters name as their source: for those that are taken in later
+    #: what each feed and mailbox may do, by what its dead letters name as their source: for those that are taken in later
     feeds: Mapping[str, SourceBounds] = field(default_factory=dict)
     #: how what a source sends becomes an event, by source
     mappings: Mapping[str, SourceMapping] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class RawEvent:
     bounds: SourceBounds = ANY
     #: when it came; now, unless it is ingested later
     came_at: datetime | None = None
-    #: the event itself, where a schedule made it; then the text is its source id
+    #: the event itself, of a schedule or an invoice; then the text is its source id
     event: Event | None = None
 
     @property
@@ -71,7 +71,7 @@ class RawEvent:
         A system's feed and what it posts under its own name are of one namespace: an event that comes both ways is one.
         """
         named = _NAMED.fullmatch(self.source)
-        return (named["posted"] or named["fed"]) if named else ""
+        return (named["posted"] or named["fed"] or named["mailed"]) if named else ""
 
     @property
     def mapped_by(self) -> str:
@@ -181,7 +181,7 @@ def _bounds_of(intake: Intake, letter: DeadLetter) -> SourceBounds:
     named = _NAMED.fullmatch(letter.source)
     if named is None:
         return intake.of_files
-    if named["fed"]:
+    if not named["posted"]:
         bounds = intake.feeds.get(letter.source, NOTHING)
     else:
         source = intake.inbox.source_named(named["posted"])
@@ -194,8 +194,10 @@ def _take_in(intake: Intake, raw: RawEvent) -> tuple[Run, bool]:
     runtime, run_id = intake.runtime, new_run_id()
     came_at = raw.came_at or utc_now()
     packs = runtime.context.packs
-    if not raw.mapped_by:
-        event = raw.event or event_of_text(raw.text, packs, came_at, raw.namespace)
+    if raw.event is not None:
+        event = raw.event
+    elif not raw.mapped_by:
+        event = event_of_text(raw.text, packs, came_at, raw.namespace)
     elif mapping := intake.mappings.get(raw.mapped_by):
         event = mapped_event(raw.text, mapping, packs, came_at, raw.namespace)
     else:

@@ -49,6 +49,11 @@ def by_mapping(source: str) -> str:
     return f"POST /events/{source}"
 
 
+def by_mailbox(source: str) -> str:
+    """Where an event comes from that the mapping of a source makes of a mail."""
+    return f"mailbox {source}"
+
+
 def check_mapping(mapping: SourceMapping, packs: Mapping[str, Pack]) -> None:
     """Raises BadInput, with file and line, for a Mission or an event that there is not, or a trigger without its subject."""
     for event in mapping.events:

@@ -26,6 +26,8 @@ from errors import Refused, TakenOver, TryAgain, loggable
 from graphs.checkpoints import GIVES_UP
 from graphs.delivery import OutgoingSender
 from graphs.ingestion import Intake
+from graphs.mailboxes import poll_mailbox
+from graphs.mapping import by_mailbox
 from graphs.sources import poll, run_schedule, schedules
 from ledger.jobs import DRIVE, forgotten, sweep
 from ledger.roles import patient
@@ -70,12 +72,23 @@ class MissionsWorker:
         with_schedules: bool = True,
         senders: Sequence[OutgoingSender] = (),
     ) -> None:
-        """`concurrency` runs are driven side by side; what `feeds` and schedules bring is taken in by `intake`.
+        """`concurrency` runs are driven side by side; what `feeds`, mailboxes and schedules bring is taken in by `intake`.
 
         `keep_head` keeps the head of the audit log outside; `senders` tell destinations what happens.
         """
         self._runtime, self._concurrency, self._lease_seconds = intake.runtime, concurrency, lease_seconds
-        polls = [(feed.every_seconds, partial(self._poll, intake, feed)) for feed in feeds]
+        polls = [
+            (one.every_seconds, partial(self._poll, intake, one.name, one.every_seconds, partial(poll, intake, one)))
+            for one in feeds
+        ]
+        polls += [
+            (
+                box.every_seconds,
+                partial(self._poll, intake, by_mailbox(one.name), box.every_seconds, partial(poll_mailbox, intake, one)),
+            )
+            for one in intake.mappings.values()
+            if (box := one.mailbox)
+        ]
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (PASSES, self._find),
             (SWEEPS, self._sweep),
@@ -200,11 +213,11 @@ class MissionsWorker:
         """What is in no state becomes an incident."""
         await asyncio.to_thread(sweep, self._runtime.ledger, self._runtime.database_url)
 
-    async def _poll(self, intake: Intake, feed: FeedConfig) -> None:
-        """Read a feed, unless another worker has just done so."""
-        known = await asyncio.to_thread(intake.inbox.feed, feed.name)
-        if known is None or datetime.now(UTC) - known.polled_at >= timedelta(seconds=feed.every_seconds / 2):
-            await asyncio.to_thread(poll, intake, feed)
+    async def _poll(self, intake: Intake, name: str, every_seconds: int, read: Callable[[], object]) -> None:
+        """Read a feed or a mailbox, unless another worker has just done so."""
+        known = await asyncio.to_thread(intake.inbox.feed, name)
+        if known is None or datetime.now(UTC) - known.polled_at >= timedelta(seconds=every_seconds / 2):
+            await asyncio.to_thread(read)
 
 
 def _app(intake: Intake, with_schedules: bool) -> App:

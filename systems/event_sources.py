@@ -1,6 +1,7 @@
 """How what other software sends becomes events: a file NAME.yaml for each source, in the folder of MISSIONS_SOURCES.
 
     signature: {…}                     # see systems/webhooks.py; without one, a request carries the source's token
+    mailbox: {…}                       # in its place, a mailbox that workers read: see systems/mailbox.py
     headers: [X-Shop-Topic]            # those that the mapping needs; no other is looked at or kept
     events:                            # the first whose `when` holds
       - when: headers['x-shop-topic'] == 'orders/held'
@@ -22,13 +23,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from errors import BadInput
 from strict_yaml import YamlDocument, read_yaml
 from systems.conditions import Expression, Value
+from systems.mailbox import Mailbox
 from systems.webhooks import HeaderName, Signature
 
 #: what expressions may name
@@ -64,9 +66,16 @@ class _MappedFields(BaseModel, extra="forbid", frozen=True):
 
 class _SourceFile(BaseModel, extra="forbid", frozen=True):
     signature: Signature | None = None
+    mailbox: Mailbox | None = None
     headers: tuple[HeaderName, ...] = Field(default=(), max_length=MOST_HEADERS)
     events: tuple[_MappedFields, ...] = Field(min_length=1, max_length=MOST_ENTRIES)
     ignore: tuple[Text, ...] = Field(default=(), max_length=MOST_ENTRIES)
+
+    @model_validator(mode="after")
+    def _comes_one_way(self) -> Self:
+        if self.signature and self.mailbox:
+            raise ValueError("a source is signed requests or a mailbox; give the other a file of its own")
+        return self
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,7 @@ class SourceMapping:
     name: str
     file: Path
     signature: Signature | None
+    mailbox: Mailbox | None
     #: of those that come, the headers that are looked at
     headers: tuple[str, ...]
     events: tuple[MappedEvent, ...]
@@ -119,7 +129,7 @@ def load_mapping(file: Path) -> SourceMapping:
             raise BadInput(f"{where}: the header {header} proves who sends, and is none of an event; take it out")
     events = tuple(_mapped(document, place, fields) for place, fields in enumerate(read.events))
     ignore = tuple(_expression(document, text, ("ignore", place)) for place, text in enumerate(read.ignore))
-    return SourceMapping(file.stem, file, read.signature, read.headers, events, ignore)
+    return SourceMapping(file.stem, file, read.signature, read.mailbox, read.headers, events, ignore)
 
 
 def _mapped(document: YamlDocument, place: int, fields: _MappedFields) -> MappedEvent:

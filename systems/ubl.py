@@ -48,11 +48,15 @@ _TRUTH = re.compile("true|false|1|0")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
 
-def open_document(file: Path) -> "UblElement":
-    """The root element of an XML file. Raises BadInput for what cannot be read, is too large, has a DTD or is no XML."""
+def open_document(file: Path, content: bytes | None = None) -> "UblElement":
+    """The root element of an XML file, or of its content where that is at hand.
+
+    Raises BadInput for what cannot be read, is too large, has a DTD or is no XML.
+    """
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
+        if content is None:
+            with file.open("rb") as opened:
+                content = opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise BadInput(f"{file}: cannot be read ({why}); give a UBL 2.1 invoice") from error
@@ -256,9 +260,9 @@ def _tax(root: UblElement) -> int:
     return amounts[0].cents() if amounts else 0
 
 
-def read_invoice(file: Path) -> Invoice:
-    """The invoice of a UBL file. Raises BadInput, one sentence, for everything that cannot be taken in whole."""
-    root = _commercial_invoice(open_document(file))
+def read_invoice(file: Path, content: bytes | None = None) -> Invoice:
+    """The invoice of a UBL file, or of its content. Raises BadInput, one sentence, for all that cannot be taken in whole."""
+    root = _commercial_invoice(open_document(file, content))
     lines = root.all("cac:InvoiceLine")
     if not lines:
         raise root.bad("has no InvoiceLine", FROM_SUPPLIER)

@@ -1,5 +1,6 @@
 """Invoices as UBL, live: from a file into the ERP, through the Mission, to a payment or to none."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -10,19 +11,27 @@ from typing import Any
 
 import pytest
 
-from cli.run import invoice_event
 from errors import BadInput, Refused
+from graphs.ingestion import Intake
+from graphs.invoices import invoice_event
+from ledger.jobs import open_jobs
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
 from ledger.records import Run
+from ledger.services import Inbox
 from settings import CHECKOUT
+from systems.event_sources import load_mappings
 from systems.sandbox.loader import load_cases
 from tests.actions import POST_PAYMENT, REJECT_INVOICE, SEND_VENDOR_MESSAGE
 from tests.conftest import _database
+from tests.imap_server import PASSWORD, mail_server
 from tests.integration.commands import missions
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
 from tests.integration.sessions import home_of
+from tests.integration.test_mailboxes import MAPPING
+from tests.integration.test_workers import eventually, working
 from tests.sandbox_records import snapshot
+from tests.unit.systems.test_mail import a_mail
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -383,3 +392,28 @@ def test_a_reviewer_is_not_enough_where_the_amount_is_of_a_higher_band(company: 
     with pytest.raises(Refused, match="requires the role supervisor"):
         company.decide(run, "approve", "rita")
     assert company.approve(run).outcome == "executed"
+
+
+def test_an_invoice_by_mail_is_read_by_a_worker_and_waits_for_a_person(
+    company: Company, written: WriteInvoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.load(COMPANY)
+    monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
+    assert isinstance(company.ledger, PostgresLedger)
+    content = written().read_bytes()
+    invoice_id = f"I-{hashlib.sha256(content).hexdigest()[:12]}"
+    mail = a_mail("Please find our invoice.", From="billing@vendor.example")
+    mail.add_attachment(content, maintype="application", subtype="xml", filename="TOSL110.xml")
+    with mail_server() as box:
+        box.deliver(mail.as_bytes())
+        text = MAPPING.replace("PORT", str(box.port)).replace("[support_resolution]", "[invoice_approval]")
+        (tmp_path / "support.yaml").write_text(f"{text}- body.invoices > 0\n".replace("auto == false", "invoices == 0"))
+        with open_jobs(company.url) as jobs:
+            inbox = Inbox(company.ledger)
+            intake = Intake(company.runtime, inbox, jobs.drive, mappings=load_mappings(tmp_path))
+            with working(company, intake=intake):
+                eventually(lambda: any(run.event.subject == invoice_id for run, _, _ in company.ledger.queue()))
+            assert inbox.ignored() == {"mailbox support": 1}
+    (proposal,) = [proposal for run, proposal, _ in company.ledger.queue() if run.event.subject == invoice_id]
+    assert (proposal.verdict, proposal.approval.role) == ("approve_with_note", "reviewer")
+    assert invoice_event(company.runtime, Path("any.xml"), content).source_id == invoice_id, "however it comes it is one"

@@ -35,10 +35,12 @@ def working(
     lease_seconds: float = 30.0,
     keep_head: Callable[[], None] | None = None,
     senders: Sequence[OutgoingSender] = (),
+    intake: Intake | None = None,
 ) -> Iterator[MissionsWorker]:
     """A worker in a thread; it has stopped gracefully afterwards."""
     assert isinstance(company.ledger, PostgresLedger)
-    worker = MissionsWorker(Intake(company.runtime, Inbox(company.ledger)), (), 2, lease_seconds, keep_head, senders=senders)
+    intake = intake or Intake(company.runtime, Inbox(company.ledger))
+    worker = MissionsWorker(intake, (), 2, lease_seconds, keep_head, senders=senders)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:

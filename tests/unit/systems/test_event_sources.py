@@ -1,6 +1,7 @@
 """Files of event sources: what does not load, and that no expression takes long over what others send."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -109,3 +110,17 @@ def test_an_expression_takes_no_longer_than_a_body_may_make_it(tmp_path: Path, w
     began = time.process_time()
     assert event.when.evaluate(Scope({"body": largest, "headers": {}, "ce": {}, "digest": ""})) in (True, False)
     assert time.process_time() - began < 2.0
+
+
+def test_the_files_of_the_page_about_events_load(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "events.md").read_text()
+    blocks = [one for one in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "\nevents:" in one]
+    signed, mailed = (load_mapping(written(tmp_path, block)) for block in blocks)
+    assert signed.signature and signed.headers == ("x-shopify-topic",)
+    assert mailed.mailbox and mailed.mailbox.missions == ("support_resolution", "invoice_approval")
+
+
+def test_a_source_comes_one_way(tmp_path: Path) -> None:
+    box = "mailbox: {host: a.example, user: a, password: {env: A}, missions: [order_exception]}"
+    with pytest.raises(BadInput, match="a file of its own"):
+        load_mapping(written(tmp_path, f"{EVENT}\n{SIGNATURE}\n{box}"))
