@@ -22,6 +22,7 @@ from nodes.pack import UNDERSTAND, Pack
 from rendering import dollars
 from settings import settings
 from systems.catalogue import Catalogue
+from systems.config import load_config
 from systems.sandbox.loader import load_cases
 
 
