@@ -1,5 +1,6 @@
 """Passwords, tokens and keys: in no sentence, no representation, no export and no log, whatever goes wrong around them."""
 
+import json
 import os
 import sys
 from datetime import timedelta
@@ -8,6 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from errors import MissionsError
 from ledger.audit_export import export
@@ -15,11 +18,14 @@ from ledger.canonical import utc_now
 from ledger.postgres import PostgresLedger
 from ledger.services import AdminService, Inbox
 from ledger.signatures import signing_key
-from settings import Settings
+from settings import CHECKOUT, Settings
 from systems.calls import Call
 from systems.client import McpSystems
 from systems.config import load_config
+from systems.sandbox.database import create_schema
+from systems.sandbox.serve import build
 from tests.integration.commands import missions
+from tests.integration.http_shop import Gated, HttpShop, served
 from tests.integration.live_company import SAMPLE
 
 pytestmark = pytest.mark.promise("Secrets and personal data go nowhere")
@@ -131,3 +137,60 @@ def test_a_system_that_prints_its_secrets_as_it_dies_is_quoted_without_them(what
     for sentence in (str(result.error), str(told.value)):
         assert "cannot be reached" in sentence and SECRET not in sentence
         assert "wrong" in sentence or "cannot reach" in sentence
+
+
+#: how a system that was taken over gives the token of a call away: an answer of JSON-RPC, or of HTTP
+REPEATS = {
+    "in an error of a tool": lambda token: _result({"content": [{"type": "text", "text": f"No {token}!"}], "isError": True}),
+    "in a record": lambda token: _result({"content": [], "structuredContent": {"record": {"order_id": "O-1", "note": token}}}),
+    "in an error of the protocol": lambda token: _body({"error": {"code": -32602, "message": token, "data": token}}),
+    "in a redirect": lambda token: Response(status_code=307, headers={"location": f"https://elsewhere.example/{token}"}),
+    "in a kind of content": lambda token: Response(token, headers={"content-type": f"text/{token}"}),
+    "as a status": lambda token: Response(token, status_code=401, headers={"www-authenticate": f'Bearer scope="{token}"'}),
+}
+
+
+def _body(body: dict[str, object]) -> Response:
+    return JSONResponse({"jsonrpc": "2.0", "id": None, **body}, status_code=400 if "error" in body else 200)
+
+
+def _result(result: dict[str, object]) -> Response:
+    return _body({"result": result})
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere(
+    ledger_url: str, tmp_path: Path, log: str
+) -> None:
+    create_schema(ledger_url)
+    shop, left = HttpShop(), list(REPEATS.values())
+
+    def gate(request: Request) -> Response | None:
+        body = json.loads(request.scope["body"] or b"{}")
+        if body.get("method") != "tools/call":
+            return None
+        answer = left[len(repeated) % len(left)](request.headers["authorization"].removeprefix("Bearer "))
+        repeated.append(answer)
+        if isinstance(answer, JSONResponse):
+            return JSONResponse({**json.loads(bytes(answer.body)), "id": body["id"]}, status_code=answer.status_code)
+        return answer
+
+    repeated: list[Response] = []
+    shop.gate = gate
+    app = build("payments", ledger_url).streamable_http_app(json_response=True)
+    with served(Gated(shop, app)) as origin:
+        text = (CHECKOUT / "systems" / "systems.yaml").read_text()
+        old = '    command: ["{python}", -m, systems.sandbox, payments]\n    env: [DATABASE_URL]\n'
+        new = f"    url: {origin}/mcp\n    auth: {{bearer: {{env: SHOP_TOKEN}}}}\n"
+        assert old in text
+        (tmp_path / "systems.yaml").write_text(text.replace(old, new))
+        (tmp_path / "pins.json").write_bytes((CHECKOUT / "systems" / "pins.json").read_bytes())
+        variables = {"DATABASE_URL": ledger_url, "SHOP_TOKEN": SECRET, "MISSIONS_SYSTEMS": str(tmp_path / "systems.yaml")}
+        done = [missions("run", SAMPLE, MISSIONS_LOG=log, **variables) for _ in range(2)]
+        done.append(missions("systems", "pin", MISSIONS_LOG=log, **variables))
+    assert len(repeated) >= len(left)
+    with psycopg.connect(ledger_url) as tx:
+        named = tx.execute("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|info)'")
+        rows = [str(row) for (table,) in named.fetchall() for row in tx.execute(f"SELECT t::text FROM {table} t").fetchall()]
+    assert any("SHOP_TOKEN" in row or "repeats a secret" in row for row in rows)
+    assert not [place for place in (*rows, *(f"{one.stdout} {one.stderr}" for one in done)) if SECRET in place]

@@ -75,7 +75,9 @@ def _tools(shop: HttpShop) -> MCPServer:
     return server
 
 
-class _Gated:
+class Gated:
+    """The gate of a server, and what is noted of the requests to it."""
+
     def __init__(self, shop: HttpShop, app: Any) -> None:
         self._shop, self._app = shop, app
 
@@ -87,7 +89,7 @@ class _Gated:
         body = await request.body()
         tool = next((name for name in ("get", "put") if b'"tools/call"' in body and f'"name":"{name}"'.encode() in body), "")
         self._shop.requests.append((scope["method"], tool, dict(request.headers)))
-        scope["tool"] = tool
+        scope["tool"], scope["body"] = tool, body
         if (turned_away := self._shop.gate(request)) is not None:
             await turned_away(scope, receive, send)
             return
@@ -125,7 +127,7 @@ def http_shop(tls: ssl.SSLContext | None = None, description: str = "Gets someth
     """The shop over HTTP, or HTTPS, until the block ends."""
     shop = HttpShop(description=description)
     app = _tools(shop).streamable_http_app(json_response=True)
-    with served(_Gated(shop, app), tls) as origin:
+    with served(Gated(shop, app), tls) as origin:
         shop.url = f"{origin}/mcp"
         yield shop
 
