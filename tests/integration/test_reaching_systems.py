@@ -137,6 +137,8 @@ def test_a_server_that_repeats_the_token_does_not_bring_it_into_answers_errors_o
     shop.echo = lambda: shop.requests[-1][2].get("authorization")
     config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
     with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+        for name in ("httpcore2", "httpx2"):  # not even what these would log, which it has silenced
+            caplog.set_level(logging.DEBUG, logger=name)
         answered, refused = systems.read_all([GET, Call("shop.get", {"what": "refuse"})])
         assert answered.status == "failed" and "repeats a secret of the connection" in str(answered.error)
         assert "We do not tell Bearer [SHOP_TOKEN]." in str(refused.error)
