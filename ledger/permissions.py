@@ -11,7 +11,7 @@ from ledger.records import Person
 
 Permission = Literal[
     "read", "decide", "search_audit", "settle_incident", "draft_policy", "put_policy_in_force", "settle_lesson",
-    "manage_people", "confirm_people", "manage_sources", "write_in",
+    "manage_people", "confirm_people", "manage_sources", "write_in", "hand_in",
 ]  # fmt: skip
 
 #: who works at the command line has the account of the machine, and no other
@@ -27,6 +27,8 @@ _MAY: Mapping[Permission, tuple[Collection[str], str]] = {
     "settle_incident": (_STAFF - {"analyst", "auditor"}, "settle an incident or a dead letter"),
     "draft_policy": (_STAFF - {"reviewer", "auditor"}, "draft a policy"),
     "put_policy_in_force": ({"supervisor", "finance", "administrator"}, "put a policy in force"),
+    # an invoice or events, which somebody else decides about
+    "hand_in": ({"reviewer", "supervisor", "finance"}, "hand in an invoice or events"),
     # the lessons of decisions, which become cases of datasets
     "settle_lesson": ({"analyst", "administrator"}, "promote or drop a lesson"),
     "manage_people": ({"administrator"}, "manage people"),

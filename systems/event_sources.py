@@ -41,6 +41,8 @@ MOST_HEADERS, MOST_ENTRIES = 10, 100
 #: characters of an expression
 _LONGEST = 2_000
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+#: what comes from people
+_OF_PEOPLE = ("portal", "upload")
 _TEXT = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _MACRO = re.compile(r"\.\s*(all|exists|exists_one|existsOne|filter|map)\s*\(")
 _PATTERN = re.compile(r"\bmatches\b(?!\s*\(\s*''\s*\))")
@@ -118,8 +120,10 @@ def load_mappings(folder: Path) -> dict[str, SourceMapping]:
 
 def load_mapping(file: Path) -> SourceMapping:
     """The mapping of a file. Raises BadInput that names file, line and remedy."""
-    if not _FILE_NAME.fullmatch(file.stem):
-        raise BadInput(f"{file}: a source is named by lowercase letters, digits, - and _; rename the file")
+    if not _FILE_NAME.fullmatch(file.stem) or file.stem in _OF_PEOPLE:
+        raise BadInput(
+            f"{file}: a source is named by lowercase letters, digits, - and _, and not portal or upload; rename the file"
+        )
     document = read_yaml(file, "event source")
     read = document.as_model(_SourceFile, "systems/event_sources.py")
     wrong = _PROOFS | (read.signature.own_headers if read.signature else frozenset())

@@ -9,6 +9,7 @@ import altair as alt
 import streamlit as st
 from markupsafe import Markup
 
+from dashboard import handing_in
 from dashboard.company import company
 from dashboard.markup import label, show
 from dashboard.pages.run import OUTCOME_KINDS
@@ -181,12 +182,13 @@ def _local(day: date) -> str:
 
 def draw() -> None:
     """The page."""
-    enter("read")
+    person = enter("read")
     zone = valid_zone(st.context.timezone)
     today = utc_now().astimezone(ZoneInfo(zone)).date()
     _recall()
     wanted = _asked(zone, today)
     _figures(wanted, zone, today)
+    handing_in.draw(person)
     _rows(wanted, zone)
 
 

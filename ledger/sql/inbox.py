@@ -28,8 +28,8 @@ _MOST_REASON = 1_000
 MOST_OPEN, MOST_OPEN_BYTES = 1_000, 10_000_000
 #: of what is counted of a source and not kept
 _IGNORED = "ignored: "
-#: the source ids of customers' messages begin with this
-_PORTAL = "portal"
+#: what the source ids of what people write and hand in begin with
+_OF_PEOPLE = {"portal": "is where customers write in", "upload": "is where people hand files in"}
 _S, _L, _F = EVENT_SOURCES.c, DEAD_LETTERS.c, FEEDS.c
 _SOURCE = select(_S.name, _S.added_by, _S.added_at, _S.ended_at, _S.missions, _S.as_of_days, _S.hourly)
 
@@ -44,8 +44,8 @@ def add_source(tx: Connection, at: datetime, name: str, by: str = COMMAND_LINE, 
         raise BadInput(
             f"{name[:60]!r} is not a valid name of an event source; use lowercase letters, digits, - and _, such as oms."
         )
-    if name == _PORTAL:
-        raise BadInput("The portal is where customers write in: give the event source another name.")
+    if name in _OF_PEOPLE:
+        raise BadInput(f"The {name} {_OF_PEOPLE[name]}: give the event source another name.")
     for other in tx.execute(select(_S.name)).scalars():
         if other != name and names.skeleton(other) == names.skeleton(name):
             raise BadInput(f"'{name}' looks like the event source '{other}'; choose a name that cannot be confused with it.")

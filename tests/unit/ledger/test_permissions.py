@@ -11,9 +11,13 @@ from ledger.records import PERSON_ROLES, Person
 MAY = {
     "customer": {"write_in"},
     "analyst": {"read", "draft_policy", "settle_lesson"},
-    "reviewer": {"read", "decide", "settle_incident"},
-    "supervisor": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people"},
-    "finance": {"read", "decide", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people"},
+    "reviewer": {"read", "decide", "hand_in", "settle_incident"},
+    "supervisor": {
+        "read", "decide", "hand_in", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people",
+    },
+    "finance": {
+        "read", "decide", "hand_in", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "confirm_people",
+    },
     "administrator": {
         "read", "settle_incident", "search_audit", "draft_policy", "put_policy_in_force", "manage_people", "manage_sources",
         "settle_lesson", "confirm_people",
