@@ -19,10 +19,11 @@ from mcp.shared.auth import ProtectedResourceMetadata
 from pydantic import ValidationError
 
 from errors import BadInput, Refused, TryAgain
+from systems.authorization_server import AuthorizationServer, Expired
 from systems.config import SystemConfig
 from systems.credentials import Secrets
 from systems.http import token_client
-from systems.oauth import AuthorizationServer, Consent, Expired, consent_of, write_consent
+from systems.oauth import Consent, consent_of, write_consent
 
 #: seconds for which the person has time
 PATIENCE = 300.0

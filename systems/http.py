@@ -20,9 +20,10 @@ import httpx2
 from mcp.client.auth.utils import extract_scope_from_www_auth
 
 from errors import TryAgain
+from systems.authorization_server import AuthorizationServer
 from systems.config import SystemConfig
 from systems.credentials import ProxyConfig, Secrets, TlsConfig, authorization
-from systems.oauth import AccessToken, AuthorizationServer
+from systems.oauth import AccessToken
 
 #: seconds for which a stream of events may be silent
 _SILENCE = 300.0
