@@ -10,7 +10,7 @@ from cli.screen import say, table
 from cli.session import manager, open_ledger
 from errors import BadInput
 from graphs.events import MOST_EVENT_BYTES
-from graphs.mapping import Ignored, by_mapping, check_mapping, mapped_event
+from graphs.mapping import Ignored, by_mapping, check_mapping, mail_text, mapped_event
 from graphs.pack_files import load_packs
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import moment, utc_now
@@ -21,7 +21,8 @@ from rendering import plain
 from settings import settings
 from strict_json import strict_json
 from systems.catalogue import load_catalogue
-from systems.event_sources import load_mapping, load_mappings
+from systems.event_sources import SourceMapping, load_mapping, load_mappings
+from systems.mail import MOST_MAIL_BYTES, read_mail
 
 app = typer.Typer(no_args_is_help=True)
 _MissionNames = Annotated[str, typer.Option(help="The Missions that its events may start: order_exception,support_resolution.")]
@@ -53,7 +54,9 @@ def add_source(
 @app.command("try")
 def try_payload(
     name: Annotated[str, typer.Argument(help="The source, as its file NAME.yaml in the folder of MISSIONS_SOURCES is called.")],
-    file: Annotated[Path, typer.Argument(help='What it sent: {"headers": {…}, "body": {…}} as JSON, or the body alone.')],
+    file: Annotated[
+        Path, typer.Argument(help='What it sent: {"headers": {…}, "body": {…}} as JSON, or the body alone; a mail as it came.')
+    ],
 ) -> None:
     """Show which event a payload would be, or why it is none. Takes nothing in, and needs no database."""
     folder, packs = settings().sources, _packs()
@@ -62,7 +65,7 @@ def try_payload(
     mapping = load_mapping(folder / f"{name}.yaml")
     check_mapping(mapping, packs)
     try:
-        event = mapped_event(_payload(file), mapping, packs, utc_now(), name)
+        event = mapped_event(_payload(file, mapping), mapping, packs, utc_now(), name)
     except Ignored as ignored:
         say(f"Ignored: {ignored}.")
         return
@@ -74,21 +77,24 @@ def try_payload(
         say(f"{field:12} {plain(value)}")
 
 
-def _payload(file: Path) -> str:
+def _payload(file: Path, mapping: SourceMapping) -> str:
     """The payload of a file, with the headers that it names. Raises BadInput for what cannot be read or is too long."""
+    most = MOST_MAIL_BYTES if mapping.mailbox else 2 * MOST_EVENT_BYTES
     try:
         with file.open("rb") as opened:
-            content = opened.read(2 * MOST_EVENT_BYTES + 1)
-        text = content.decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'no UTF-8'}); give what it sent") from error
-    if len(content) > 2 * MOST_EVENT_BYTES:
+            content = opened.read(most + 1)
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}); give what it sent") from error
+    if len(content) > most:
         raise BadInput(f"{file}: is longer than anything that a source may send; give one payload")
     try:
-        value = strict_json(text)
+        if mapping.mailbox and content.lstrip()[:1] != b"{":
+            return mail_text(mapping, read_mail(content))
+        value = strict_json(content)
     except BadInput as error:
-        raise BadInput(f"{file}: {error}; give a payload as JSON") from error
+        raise BadInput(f"{file}: {error}; give a payload as JSON{', or a mail' if mapping.mailbox else ''}") from error
     recorded = isinstance(value, dict) and set(value) == {"headers", "body"} and isinstance(value["headers"], dict)
+    text = content.decode("utf-8")
     return text if recorded else f'{{"headers": {{}}, "body": {text}}}'
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from errors import BadInput, MissionsError
 from graphs.ingestion import IngestionReport, Intake, RawEvent, ingest, keep_dead_letter
 from graphs.invoices import INVOICE_RECEIVED, invoice_event
-from graphs.mapping import by_mailbox
+from graphs.mapping import by_mailbox, mail_text
 from ledger.canonical import utc_now
 from ledger.inbox import SourceBounds
 from ledger.records import Event
 from systems.event_sources import SourceMapping
-from systems.mail import Mail, read_mail
+from systems.mail import read_mail
 from systems.mailbox import FetchedMail, Mailbox, read_mailbox
 
 
@@ -72,7 +72,7 @@ def _raws(
             keep_dead_letter(intake, raw, str(error), report)
             continue
         yield RawEvent(event.source_id, name, bounds, event=event)
-    yield RawEvent(_payload(mapping, mail), name, bounds)
+    yield RawEvent(mail_text(mapping, mail), name, bounds)
 
 
 def _invoice(intake: Intake, bounds: SourceBounds, content: bytes) -> Event:
@@ -81,9 +81,3 @@ def _invoice(intake: Intake, bounds: SourceBounds, content: bytes) -> Event:
     if not any(INVOICE_RECEIVED in packs[one].trigger.events for one in bounds.missions or () if one in packs):
         raise BadInput(f"an invoice came, and this mailbox may not start a Mission of {INVOICE_RECEIVED}; add it to its missions")
     return invoice_event(intake.runtime, Path("invoice.xml"), content)
-
-
-def _payload(mapping: SourceMapping, mail: Mail) -> str:
-    """What the mapping sees: of the headers those that it needs, the first of each."""
-    headers = {name: value for name, value in reversed(mail.headers) if name in mapping.headers}
-    return json.dumps({"headers": headers, "body": mail.fields}, ensure_ascii=False)

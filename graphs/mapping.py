@@ -21,6 +21,7 @@ from nodes.pack import Pack
 from strict_json import strict_json
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.event_sources import SourceMapping
+from systems.mail import Mail
 from systems.webhooks import HeaderList
 
 #: elements of a list in a body, characters of a header
@@ -100,6 +101,12 @@ def payload_texts(mapping: SourceMapping, headers: HeaderList, body: bytes) -> l
     if len(value) > MOST_EVENTS:
         raise BadInput(f"there are {len(value):,} events in this request, more than {MOST_EVENTS:,}: send fewer")
     return [_text(kept, json.dumps(one, ensure_ascii=False)) for one in value]
+
+
+def mail_text(mapping: SourceMapping, mail: Mail) -> str:
+    """The payload of a mail, with the headers that the mapping needs, the first of each."""
+    headers = {name: value for name, value in reversed(mail.headers) if name in mapping.headers}
+    return _text(headers, json.dumps(mail.fields, ensure_ascii=False))
 
 
 def mapped_event(text: bytes | str, mapping: SourceMapping, packs: Mapping[str, Pack], at: datetime, source: str = "") -> Event:

@@ -17,6 +17,8 @@ from tests.integration.arriving import BOUNDS, an_event
 from tests.integration.commands import Done, missions, refused
 from tests.integration.live_company import SAMPLE
 from tests.integration.sessions import home_of
+from tests.integration.test_mailboxes import MAPPING
+from tests.unit.systems.test_mail import a_mail
 
 
 class Command:
@@ -110,6 +112,8 @@ def test_a_file_that_is_not_there_and_one_of_recorded_exceptions_are_no_events(c
 def test_sources_are_added_listed_and_ended(command: Command) -> None:
     before = len(command.ledger.audit())
     refused(command("source", "add", "oms", "--missions", "order_exception,everything"), "no Mission 'everything'")
+    for name in ("portal", "upload"):
+        refused(command("source", "add", name, "--missions", "order_exception"), "give the event source another name")
     added = command("source", "add", "oms", "--missions", "order_exception")
     assert added.returncode == 0, added.stderr
     token = added.stdout.splitlines()[1]
@@ -169,3 +173,7 @@ def test_a_payload_of_other_software_is_tried_without_a_database(command: Comman
     assert command("source", "try", "stripe", body).stdout.startswith("Ignored: stripe.yaml ignores what it is")
     refused(command("source", "try", "stripe", command.file("payload.json", "{}")), "no event", "stripe.yaml, line 13")
     refused(command("source", "try", "nobody", body), "no nobody.yaml", "shopify")
+    command.file("support.yaml", MAPPING.replace("PORT", "993"))
+    mail = command.file("mail.eml", a_mail("Where is it?").as_bytes())
+    told = missions("source", "try", "support", mail, MISSIONS_SOURCES=command.folder)
+    assert "support.message" in told.stdout and "Where is it?" in told.stdout, told.stderr

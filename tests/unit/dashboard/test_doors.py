@@ -109,7 +109,8 @@ def test_https_is_known_from_a_proxy_too() -> None:
 
 
 def test_pages_are_told_from_files() -> None:
-    assert all(map(is_page, ("/", "/queue", "/run/", "/nothing/at/all")))
+    assert all(map(is_page, ("/", "/queue", "/run/", "/nothing/at/all", "/events/", "/events/shop/more", "/eventsx")))
+    assert not any(map(is_page, ("/events", "/events/shop")))
     assert not any(map(is_page, ("/sign-in", "/static/js/a.js", "/favicon.png", "/_stcore/stream", "/queue/_stcore/health")))
 
 
