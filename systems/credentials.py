@@ -231,9 +231,9 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """`text` with "[label]" in the place of every secret, the longest first."""
-        for form in sorted(self._labels, key=len, reverse=True):
-            if len(form) >= SHORTEST_SECRET:
-                text = text.replace(form, f"[{self._labels[form]}]")
+        known = sorted(self._labels.items(), key=lambda one: len(one[0]), reverse=True)  # at once: a thread may renew a token
+        for form, label in known:
+            text = text.replace(form, f"[{label}]") if len(form) >= SHORTEST_SECRET else text
         return text
 
     def shown_in(self, said: BaseModel | str) -> bool:
@@ -241,7 +241,7 @@ class Secrets:
         if not self._labels:
             return False
         text = said if isinstance(said, str) else said.model_dump_json()
-        return any(form in text for form in self._labels if len(form) >= SHORTEST_SECRET)
+        return any(form in text for form in tuple(self._labels) if len(form) >= SHORTEST_SECRET)
 
 
 def authorization(auth: AuthConfig, env: Mapping[str, str], system: str, secrets: Secrets) -> dict[str, str]:
