@@ -18,9 +18,11 @@ from ledger.incident_resolution import Resolution, in_doubt, settle
 from ledger.records import DecisionKind, Run
 from ledger.services import AdminService
 from settings import settings
+from systems.arguments import described, fits, typed
 
 if TYPE_CHECKING:
     from graphs.runtime import Runtime
+    from systems.catalogue import Catalogue
 
 app = typer.Typer(no_args_is_help=True)
 KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
@@ -55,7 +57,7 @@ def decide_run(
             raise BadInput(f"--set and --drop belong to an edit, not to {kind}")
         details: dict[str, Any] = {"remark": reason} if kind == "respond" else {"queue": queue_name} if kind == "escalate" else {}
         if kind == "edit":
-            details["plan"] = edited(proposal.plan, set_ or [], drop or [])
+            details["plan"] = edited(proposal.plan, set_ or [], drop or [], runtime.context.catalogue)
             judgement = runtime.preview(run.run_id, details["plan"], by)
             if judgement.objections:
                 raise BadInput(f"the plan does not pass the checks, so nothing was decided: {'; '.join(judgement.objections)}")
@@ -88,7 +90,9 @@ def _print_observation(observation: Mapping[str, Any]) -> None:
         say_after("  ", observation["text"])
 
 
-def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Sequence[int]) -> list[dict[str, Any]]:
+def edited(
+    plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Sequence[int], catalogue: "Catalogue"
+) -> list[dict[str, Any]]:
     """The plan with arguments set (STEP.ARGUMENT=VALUE) and steps left out; steps count from 1. Raises BadInput."""
     if not edits and not drops:
         raise BadInput("an edit must change something; give --set STEP.ARGUMENT=VALUE or --drop STEP")
@@ -101,7 +105,11 @@ def edited(plan: Sequence[Mapping[str, Any]], edits: Sequence[str], drops: Seque
         args = steps[int(number) - 1]["args"]
         if argument not in args:
             raise BadInput(f"--set {edit}: step {number} has no argument {argument!r}; it has {', '.join(args)}")
-        args[argument] = int(value) if isinstance(args[argument], int) and value.lstrip("-").isdecimal() else value
+        action = catalogue.get(steps[int(number) - 1]["name"])
+        kind = action.args.get(argument, "text") if action else "text"
+        args[argument] = typed(kind, value, args[argument])
+        if not fits(kind, args[argument]):
+            raise BadInput(f"--set {edit}: {argument} must be {described(kind)}")
     for step in drops:
         if not 1 <= step <= len(steps):
             raise BadInput(f"--drop {step}: the plan has steps 1 to {len(steps)}")

@@ -26,11 +26,13 @@ from nodes.authorship import before_edit
 from nodes.check import what_follows
 from nodes.review import standings
 from rendering import approver, dollars, html_table, joined, markup, plain, span, words
-from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, ArgumentType
+from systems.arguments import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, Kind, as_typed, opened, typed
 
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
+MAX_WRITTEN = 20_000
+_HOW_TYPED = {"list": "One a line, or as JSON.", "object": "As JSON."}
 WHY = "Why? It is kept in the audit log."
 _KEPT, _REASON_TOGETHER = "reasons", "why-together"
 
@@ -285,14 +287,14 @@ def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
         columns = st.columns(min(len(schema), 3) or 1)
         args = {}
         for place, (name, kind) in enumerate(schema.items()):
-            wide = kind in ("text", "address")
+            wide = opened(kind)[0] in ("text", "address", "list", "object")
             with st.container() if wide else columns[place % len(columns)]:
                 args[name] = _field(f"{number}-{name}", name, kind, action["args"].get(name))
     return edited_step(action, args) if keep else None
 
 
-def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:
-    title = label(words(name.removesuffix("_cents")))
+def _field(key: str, name: str, kind: Kind, value: Any) -> Any:
+    title, (base, of, optional) = label(words(name.removesuffix("_cents"))), opened(kind)
     if kind == "cents":
         return round(100 * st.number_input(f"{title} ($)", 0.0, value=(value or 0) / 100, step=1.0, format="%.2f", key=key))
     if kind == "text":
@@ -302,9 +304,22 @@ def _field(key: str, name: str, kind: ArgumentType, value: Any) -> Any:
         for field, column in zip(ADDRESS_FIELDS, st.columns(len(ADDRESS_FIELDS)), strict=True):
             given[field] = column.text_input(label(words(field)), value.get(field) or "", key=f"{key}-{field}")
         return given
-    if isinstance(kind, list):
-        return st.selectbox(title, kind, index=kind.index(value) if value in kind else 0, format_func=words, key=key)
-    return st.text_input(title, value=value, max_chars=MAX_ID_LENGTH, key=key)
+    if base == "words":
+        offered = [*([None] if optional else []), *of]
+        index = offered.index(value) if value in offered else 0
+        return st.selectbox(title, offered, index=index, format_func=lambda word: words(word or "none"), key=key)
+    if kind == "flag":
+        return st.checkbox(title, value=value is True, key=key)
+    if kind == "id":
+        return st.text_input(title, value=value, max_chars=MAX_ID_LENGTH, key=key)
+    return typed(kind, _typed(key, title, kind, as_typed(kind, value)), value)
+
+
+def _typed(key: str, title: str, kind: Kind, text: str) -> str:
+    base, of, _ = opened(kind)
+    if base in ("text", "list", "object", "address"):
+        return st.text_area(title, value=text, max_chars=MAX_WRITTEN, height=120, key=key, help=_HOW_TYPED.get(base))
+    return st.text_input(f"{title} ({of})" if base == "money" else title, value=text, max_chars=MAX_ID_LENGTH, key=key)
 
 
 # Several like proposals decided together: each by itself in the ledger, with one reason and the sum shown

@@ -20,7 +20,8 @@ from nodes.case import Case
 from nodes.planner import Composed, Planner, plan_of_rules
 from nodes.quoting import quotable
 from nodes.tone import new_words
-from rendering import dollars
+from rendering import money
+from systems.arguments import amounts, opened
 from systems.catalogue import Catalogue
 from systems.conditions import Unknown
 
@@ -193,27 +194,28 @@ def outdated_letters(before: Sequence[Step], after: Sequence[Step], catalogue: C
     """
     found = []
     for i, j in pairs(before, after):
-        letters = [name for name, kind in catalogue[before[i]["name"]].args.items() if kind == "text"]
+        letters = [name for name, kind in catalogue[before[i]["name"]].args.items() if opened(kind)[0] == "text"]
         kept = [before[i]["args"][name] for name in letters if before[i]["args"][name] == after[j]["args"][name]]
         part = before[i].get("part")
         gone = _amounts(before, part, catalogue) - _amounts(after, part, catalogue)
-        for amount in map(dollars, sorted(gone)):
+        for amount in (money(minor, currency) for currency, minor in sorted(gone)):
             if any(quotable(amount) <= quotable(text) for text in kept):
                 says = f"the letter of step {i + 1} still says {amount}"
                 found.append(f"{says}, which is not an amount of the edited plan; change the letter too")
     return found
 
 
-def _amounts(plan: Sequence[Step], part: str | None, catalogue: Catalogue) -> set[int]:
-    """The amounts in cents of a part of a plan, or of all where that is None, and of the actions of each name their sum."""
-    amounts: dict[tuple[str, str], list[int]] = {}
+def _amounts(plan: Sequence[Step], part: str | None, catalogue: Catalogue) -> set[tuple[str, int]]:
+    """The amounts of a part of a plan, or of all where that is None, and of the actions of each name their sum: (currency,
+    minor units), as `amounts` has them."""
+    found: dict[tuple[str, str, str], list[int]] = {}
     for step in plan:
         if part not in (None, step.get("part")) or step["name"] not in catalogue:
             continue
         for name, kind in catalogue[step["name"]].args.items():
-            if kind == "cents":
-                amounts.setdefault((step["name"], name), []).append(step["args"][name])
-    return {one for group in amounts.values() for one in (*group, sum(group))}
+            for currency, minor in amounts(kind, step["args"][name]):
+                found.setdefault((step["name"], name, currency), []).append(minor)
+    return {(currency, one) for (_, _, currency), group in found.items() for one in (*group, sum(group))}
 
 
 def _alike(one: Step, other: Step) -> int:

@@ -13,6 +13,7 @@ from ledger.base import Ledger
 from ledger.limits import Standing, asked, shown
 from ledger.records import Decision, NewObservation, Proposal
 from nodes.state import MissionContext, MissionState, observe
+from systems.arguments import is_free, without_words
 from systems.catalogue import Catalogue
 
 ALLOWED = ["approve", "edit", "reject", "respond"]
@@ -61,8 +62,11 @@ def request(proposal: Proposal | None, catalogue: Catalogue, limits: Sequence[St
 
 def args_without_words(step: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     """The arguments of a step but letters and addresses: what of it may stand in a checkpoint, or in what a model is asked."""
-    kinds = catalogue[step["name"]].args if step["name"] in catalogue else {}
-    return {name: value for name, value in step["args"].items() if kinds.get(name) not in ("address", "text")}
+    if step["name"] not in catalogue:
+        return dict(step["args"])
+    kinds = catalogue[step["name"]].args
+    args = step["args"].items()
+    return {name: without_words(kinds[name], value) for name, value in args if name in kinds and not is_free(kinds[name])}
 
 
 def decision(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:

@@ -7,16 +7,19 @@ cannot be proposed, approved or executed.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import AfterValidator, BaseModel, Field, RootModel
 
 from errors import BadInput, SendBack
-from rendering import dollars, words
+from rendering import words
 from strict_yaml import read_yaml
+from systems.arguments import Kind, currencies, described, fits, is_free, require_kind, sample, shown
 from systems.calls import denial, says_done
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.config import DEFAULT, load_config
@@ -46,7 +49,7 @@ def uncounted(
             return f"the {kind} is always 0"
     counted = {name for value in money.values() if value.expression for name in value.expression.names}
     for name, kind in args.items():
-        if kind == "cents" and name not in counted:
+        if currencies(kind) and name not in counted:
             return f"the amount {name} is not counted"
     for path in () if money else changed:
         if (path.field or "").endswith("_cents"):
@@ -64,7 +67,7 @@ def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, Recor
     for amounts, word in _TRIED:
         numbers, names = iter(amounts), dict[str, Any]()
         for name, kind in args.items():
-            names[name] = next(numbers) if kind == "cents" else kind[word] if isinstance(kind, list) else name
+            names[name] = sample(kind, partial(next, numbers), word, name)
         for name, path in binds.items():
             fields = re.findall(rf"\b{name}\.(\w+)", value.expression.source)
             names[name] = next(numbers) if path.field else {field: next(numbers) for field in fields}
@@ -72,31 +75,9 @@ def _is_nothing(value: Value, args: Mapping[str, Any], binds: Mapping[str, Recor
     return all(type(one) is int and one <= 0 for one in found)
 
 
-MAX_ID_LENGTH = 100
-MAX_TEXT_LENGTH = 4_000
-ADDRESS_FIELDS = ("name", "line1", "city", "region", "postal_code", "country")
-
-ArgumentType = Literal["id", "cents", "address", "text"] | list[str]
-
-
-def _text(most: int) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: isinstance(value, str) and 0 < len(value) <= most, f"text of 1 to {most} characters"
-
-
-#: which values an argument of a kind takes, and what a sentence calls them
-_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "id": _text(MAX_ID_LENGTH),
-    "text": _text(MAX_TEXT_LENGTH),
-    "cents": (lambda value: type(value) is int and 0 < value <= 10**12, "a whole number of cents above 0"),
-    "address": (
-        lambda value: isinstance(value, dict) and set(ADDRESS_FIELDS) <= value.keys(),
-        f"an address with {', '.join(ADDRESS_FIELDS)}",
-    ),
-}
 #: what an action moves or costs (the head of actions.yaml says which is which)
 MoneyKind = Literal["refund", "capture", "release", "payment", "credit", "cost", "authorization"]
-#: what a person may word otherwise without its being another action
-_FREE = ("address", "text")
+_KIND = AfterValidator(require_kind)
 #: in the values of an effect: the record, or the element of a list, that is changed
 _CHANGED = "it"
 
@@ -110,7 +91,7 @@ class _ActionEntry(BaseModel, extra="forbid"):
     system: str
     tool: str = ""
     says: str
-    args: dict[str, ArgumentType]
+    args: dict[str, Annotated[Kind, _KIND]]
     send: dict[str, Any] | None = None
     done_when: str = ""
     binds: dict[str, str] = {}
@@ -143,7 +124,7 @@ class Action:
     name: str
     system: str
     says: str
-    args: Mapping[str, ArgumentType]
+    args: Mapping[str, Kind]
     binds: Mapping[str, RecordPath]
     needs: Sequence[tuple[Expression, str]]
     effect: Sequence[tuple[RecordPath, Value]]
@@ -163,11 +144,13 @@ class Action:
     send: Mapping[str, Value] | None
     #: what an answer says when it was done, where no record shows it
     done_when: Expression | None
+    #: the arguments with amounts that are not in the company's currency: what they come to is not known
+    foreign: frozenset[str]
 
     @property
     def counting(self) -> tuple[str, ...]:
         """The arguments that make it this action and not another: all but texts and whole addresses."""
-        return tuple(name for name, kind in self.args.items() if kind not in _FREE)
+        return tuple(name for name, kind in self.args.items() if not is_free(kind))
 
     def comes_after(self, other: "Action") -> bool:
         """True if `other` must be done before this one when a plan has both."""
@@ -182,19 +165,17 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            fits, wanted = _KINDS[kind] if isinstance(kind, str) else (kind.__contains__, f"one of {', '.join(kind)}")
-            if not fits(args[name]):
-                raise SendBack(f"{self.name}: {name} must be {wanted}")
+            if not fits(kind, args[name]):
+                raise SendBack(f"{self.name}: {name} must be {described(kind)}")
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""
-        shown = {}
-        for name, value in args.items():
-            # an owner is a role or a person; of both only roles have words of their own
-            coded = isinstance(self.args.get(name), list) or value == "csm_lead"
-            money = name.endswith("_cents") and isinstance(value, int)
-            shown[name] = dollars(value) if money else words(str(value)) if coded else str(value)
-        return self.says.format_map(shown)
+        # an owner is a role or a person; of both only roles have words of their own
+        said = {
+            name: shown(self.args.get(name, "text"), words(value) if value == "csm_lead" else value)
+            for name, value in args.items()
+        }
+        return self.says.format_map(said)
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""
@@ -204,9 +185,13 @@ class Action:
         return Scope(names, VALUE_FUNCTIONS)
 
     def sends(self, seen: Scope) -> Mapping[str, Any] | None:
-        """What its tool is sent in place of its arguments, without what is null. Raises Unknown where that is not known."""
+        """What its tool is sent in place of its arguments, without what is null; None for these as they are.
+
+        Raises Unknown where that is not known.
+        """
         if self.send is None:
-            return None
+            args = {name: seen.names.get(name) for name in self.args}
+            return {name: value for name, value in args.items() if value is not None} if None in args.values() else None
         computed = {name: value.evaluate(seen) for name, value in self.send.items()}
         return {name: value for name, value in computed.items() if value is not None}
 
@@ -251,9 +236,13 @@ class Action:
     def cents(self, seen: Scope, flat: Mapping[str, int]) -> Mapping[str, int | None]:
         """What it moves or costs, by kind, in cents; None where that is not known. `flat`: action -> what one costs."""
         worth = {
-            kind: flat.get(self.name) if value.constant == FLAT else _known(value, seen) for kind, value in self.money.items()
+            kind: flat.get(self.name) if value.constant == FLAT else None if self._is_foreign(value) else _known(value, seen)
+            for kind, value in self.money.items()
         }
         return {str(kind): cents if type(cents) is int and cents >= 0 else None for kind, cents in worth.items()}
+
+    def _is_foreign(self, value: Value) -> bool:
+        return value.expression is not None and not self.foreign.isdisjoint(value.expression.names)
 
     def receivers(self, seen: Scope) -> Mapping[str, str]:
         """Who receives what it costs, by what they are; the id is empty where it is not known."""
@@ -277,11 +266,14 @@ class Catalogue(dict[str, Action]):
     record_schema: RecordSchema
 
     @classmethod
-    def load(cls, files: Sequence[Path], schema: RecordSchema) -> "Catalogue":
-        """Read and compile the files of a catalogue. Raises BadInput with file, line, action and remedy."""
+    def load(cls, files: Sequence[Path], schema: RecordSchema, currency: str = "USD") -> "Catalogue":
+        """Read and compile the files of a catalogue; `currency` is the company's.
+
+        Raises BadInput with file, line, action and remedy.
+        """
         catalogue, where, said = cls(), dict[str, str](), list[Any]()
         catalogue.record_schema = schema
-        catalogue[HAND_OVER] = _compile(HAND_OVER, _OWN, schema, "systems/catalogue.py")
+        catalogue[HAND_OVER] = _compile(HAND_OVER, _OWN, schema, currency, "systems/catalogue.py")
         for file in files:
             read = read_yaml(file, "action catalogue")
             entries = read.as_model(RootModel[dict[str, _ActionEntry]], "the head of actions.yaml").root
@@ -290,7 +282,7 @@ class Catalogue(dict[str, Action]):
                 if name in catalogue:
                     first = where.get(name, "Missions").partition(",")[0]
                     raise BadInput(f"{here} stands in {first} already; rename or remove one of them")
-                where[name], catalogue[name] = here, _compile(name, entry, schema, here)
+                where[name], catalogue[name] = here, _compile(name, entry, schema, currency, here)
             said.append(read.data)
         for action in catalogue.values():
             if action.undo and action.undo[0] not in catalogue:
@@ -303,14 +295,18 @@ class Catalogue(dict[str, Action]):
 def load_catalogue(systems: Path = DEFAULT) -> Catalogue:
     """The catalogue of the actions that a list of systems names. Raises BadInput with file, line and remedy."""
     config = load_config(systems)
-    return Catalogue.load(config.actions, config.record_schema)
+    return Catalogue.load(config.actions, config.record_schema, config.currency)
 
 
-def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, where: str) -> Action:
+def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, currency: str, where: str) -> Action:
     binds = {key: RecordPath.parse(path, schema, where) for key, path in entry.binds.items()}
     known = {*entry.args, *binds}
     if len(known) < len(entry.args) + len(binds) or _CHANGED in known:
         raise BadInput(f"{where}: args and binds share a name, or use {_CHANGED!r}, which effects use; rename it")
+
+    if unknown := {hole for _, hole, _, _ in Formatter().parse(entry.says) if hole is not None} - entry.args.keys():
+        raise BadInput(f"{where}: says has {{{min(unknown)}}}, which is not one of its arguments")
+    foreign = frozenset(key for key, kind in entry.args.items() if currencies(kind) - {"", currency})
 
     def compiled(values: Mapping[Any, Any]) -> dict[str, Value]:
         return {key: Value.compile(value, where) for key, value in values.items()}
@@ -338,7 +334,7 @@ def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, where: str) -
     return Action(
         name, entry.system, entry.says, entry.args, binds, needs, effect,
         frozenset(entry.after), frozenset(entry.changes), money, to, entry.automate_up_to_cents, undo, entry.once,
-        f"{entry.system}.{entry.tool or name}", send, done_when,
+        f"{entry.system}.{entry.tool or name}", send, done_when, foreign,
     )  # fmt: skip
 
 

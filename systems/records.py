@@ -5,7 +5,8 @@ field of a record that it looks at: `erp.budgets[invoice.budget_id].remaining_ce
 
     wms.inbound[po_id].eta         a key that is shorter than the collection's: every record that fits
     …lines[sku=sku].location       the element whose sku it is, where line_id is not what is known
-    …items[item_ids].status        an argument that is a list: every element of these ids
+    …items[item_ids].status        an argument that is a list: the element of each of these ids, as orders[order_ids].status
+                                   the record of each; one that is not there is refused
     …lines[*].location             every element that is not marked as gone
     …authorizations[+]             a new element
     …charges[charge_id]^           the record that has the element
@@ -15,7 +16,7 @@ field of a record that it looks at: `erp.budgets[invoice.budget_id].remaining_ce
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from errors import BadInput, Refused
@@ -74,14 +75,15 @@ class RecordPath:
         words = self.by if self.part_by in (None, "+", "*") else (*self.by, str(self.part_by))
         return tuple(word.split(".")[0] for word in words)
 
-    def key(self, names: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The values of the words that key it."""
+    def keys(self, names: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The values of the words that key it, one key for each value of a word that is a list."""
         values = []
         for word in self.by:
             name, _, field = word.partition(".")
             value = names.get(name)
-            values.append(value if not field or value is None else value.get(field))
-        return tuple(values)
+            value = value if not field or value is None else value.get(field)
+            values.append(value if isinstance(value, list) else [value])
+        return list(product(*values))
 
     def elements(self, record: Record, names: Mapping[str, Any]) -> list[Record]:
         """The elements of the list inside a record that it names."""
@@ -158,30 +160,40 @@ class Records:
 
     def at(self, path: RecordPath, names: Mapping[str, Any]) -> Any:
         """The first record, list element or field at a path that names one; None where there is none."""
-        for record in self._found(path, names)[:1]:
+        for record in [record for key in path.keys(names) for record in self._found(path, names, key)][:1]:
             holder = record if path.part is None or path.whole else next(iter(path.elements(record, names)), None)
             return holder if holder is None or path.field is None else holder.get(path.field)
         return None
 
     def spots(self, path: RecordPath, names: Mapping[str, Any]) -> list[Spot]:
-        """The places at a path, ready to be changed. Raises Refused when there is no such record."""
+        """The places at a path, ready to be changed. Raises Refused when there is no such record, or not each that is meant."""
+        wanted = names.get(str(path.part_by))
+        spots = list[Spot]()
+        for element in wanted if path.part and isinstance(wanted, list) else [wanted]:
+            one = {**names, str(path.part_by): element} if path.part else names
+            for key in path.keys(one):
+                found = self._spots_of(path, one, key)
+                if not found and not path.optional:
+                    part = f" with {path.part} {element or path.part_by}" if path.part else ""
+                    raise Refused(f"there is no record {'/'.join(map(str, key))} in {path.collection}{part}")
+                spots += found
+        return spots
+
+    def _spots_of(self, path: RecordPath, names: Mapping[str, Any], key: tuple[Any, ...]) -> list[Spot]:
         spots, system, grows = list[Spot](), path.collection.partition(".")[0], path.part_by == "+"
         field = str(path.part if grows else path.field)
-        for record in self._found(path, names):
+        for record in self._found(path, names, key):
             own = self._own(path.collection, record)
             name = "/".join([str(part) for part in self.schema.key_of(path.collection, own)])
             for holder in [own] if grows or path.part is None else path.elements(own, names):
-                key = self.schema.part_key(path.collection, str(path.part))
-                label = field if holder is own else f"{path.part}/{holder.get(key)}/{field}"
+                key_field = self.schema.part_key(path.collection, str(path.part))
+                label = field if holder is own else f"{path.part}/{holder.get(key_field)}/{field}"
                 spots.append(Spot(holder, field, system, name, label, grows))
-        if not spots and not path.optional:
-            part = f" with {path.part} {names.get(str(path.part_by), path.part_by)}" if path.part else ""
-            raise Refused(f"there is no record {'/'.join(map(str, path.key(names)))} in {path.collection}{part}")
         return spots
 
-    def _found(self, path: RecordPath, names: Mapping[str, Any]) -> list[Record]:
+    def _found(self, path: RecordPath, names: Mapping[str, Any], key: tuple[Any, ...]) -> list[Record]:
         if not path.part or path.by != (path.part_by,):
-            return self._fitting(path.collection, path.key(names))
+            return self._fitting(path.collection, key)
         # keyed by an element alone: payments.payments[auth_id].authorizations[auth_id]
         having = (record for record in self.all(path.collection) if path.elements(record, names))
         return list(islice(having, 1))

@@ -8,24 +8,30 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from rendering import decimals, money
+from settings import company_currency
 
 
-def cents(amount: Any, currency: str | None = None) -> int:
-    """An amount in major units (a number, or text such as "12.50") in minor units.
+def cents(amount: Any, currency: str | None = "") -> int:
+    """An amount in major units (a number, or text such as "12.50") in minor units: of the company's currency, unless another is
+    given.
 
     Raises ValueError where it is no amount, or has more decimals than its currency.
     """
-    exact = _decimal(amount).scaleb(decimals(currency))
+    exact = _decimal(amount).scaleb(_decimals(currency))
     if exact != exact.to_integral_value():
         raise ValueError(f"{amount} has more decimals than its currency")
     return int(exact)
 
 
-def amount(minor: int, currency: str | None = None) -> float:
-    """Minor units as a number in major units. Raises ValueError for what is no whole number."""
+def amount(minor: int, currency: str | None = "") -> float:
+    """Minor units as a number in major units, as `cents` counts them. Raises ValueError for what is no whole number."""
     if type(minor) is not int:
         raise ValueError(f"{minor} is not a whole number of minor units")
-    return float(Decimal(minor).scaleb(-decimals(currency)))
+    return float(Decimal(minor).scaleb(-_decimals(currency)))
+
+
+def _decimals(currency: str | None) -> int:
+    return decimals(company_currency() if currency == "" else currency)
 
 
 def total(values: Sequence[Any]) -> int | float:

@@ -19,7 +19,8 @@ from evals.evaluation.scorers import Sides, judge
 from evals.recorded.cases import RecordedException, bounded_lines, parse_line, recorded
 from evals.recorded.labels import faults_of_form
 from ledger.records import ROLES
-from systems.catalogue import ADDRESS_FIELDS, Action
+from systems.arguments import is_free, sample
+from systems.catalogue import Action
 from systems.schema import ANSWERS
 
 #: an "error" cannot be met by any answer; "cannot fail" is met by every one; a "warning" tests less than it seems;
@@ -30,7 +31,6 @@ Expected = Mapping[str, Any]
 Check = Callable[[RecordedException, Expected, Evaluation], Iterator[Remark]]
 
 #: what stands for an argument that does not count
-_FREE: Mapping[str, Any] = {"text": "any", "address": dict.fromkeys(ADDRESS_FIELDS, "any")}
 
 
 def verdict_is_known(case: RecordedException, expected: Expected, evaluation: Evaluation) -> Iterator[Remark]:
@@ -150,7 +150,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _free(action: Action) -> dict[str, Any]:
-    return {name: _FREE[kind] for name, kind in action.args.items() if isinstance(kind, str) and kind in _FREE}
+    return {name: sample(kind, int, 0, "any") for name, kind in action.args.items() if is_free(kind)}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nodes.pack import Conclusion, Finding, Option, Pack
+from systems.arguments import opened
 from systems.catalogue import HAND_OVER, Catalogue
 
 _REMEDY = "give it a `when` or put it last"
@@ -74,7 +75,7 @@ def _unguarded(pack: Pack, catalogue: Catalogue) -> Iterator[str]:
     guarded = {guard.for_ for guard in pack.guards}
     for name in sorted(pack.actions - guarded - {HAND_OVER}):
         action = catalogue[name]
-        if action.effect or action.money or "text" in action.args.values():
+        if action.effect or action.money or any(opened(kind)[0] == "text" for kind in action.args.values()):
             yield f"action {name} has no guard: a proposal may do it to any record; say under guards to which it may"
 
 

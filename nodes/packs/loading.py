@@ -20,7 +20,8 @@ from nodes.governance import check_approval
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
-from systems.catalogue import ADDRESS_FIELDS, Catalogue
+from systems.arguments import ADDRESS_FIELDS, choices
+from systems.catalogue import Catalogue
 from systems.conditions import Expression, Scope, Unknown
 
 #: they identify or locate a person
@@ -201,9 +202,9 @@ class Compiler:
 
     def _words(self, action: str, args: Mapping[str, Any], where: str) -> None:
         """An argument that may be one of some words only, and is none of them, would be refused in every case."""
-        for name, words in self.catalogue[action].args.items():
-            raw = args.get(name)
-            if isinstance(words, list) and isinstance(raw, str) and not computed(raw) and raw not in words:
+        for name, kind in self.catalogue[action].args.items():
+            raw, words = args.get(name), choices(kind)
+            if words and isinstance(raw, str) and not computed(raw) and raw not in words:
                 self._fail(f"{where}: {name} of {action} cannot be {raw!r}; {instead(raw, words)}")
 
     def _queue(self, queue: str, where: str) -> None:

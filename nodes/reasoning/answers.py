@@ -11,6 +11,7 @@ from typing import Any
 from models.answers import object_schema
 from models.calls import Question
 from nodes.reasoning.prompt_context import PromptView
+from systems.arguments import MAX_ELEMENTS, Kind, opened
 
 Schema = dict[str, Any]
 
@@ -65,21 +66,40 @@ def _words(view: PromptView) -> Schema:
 
 
 def _action(action: Mapping[str, Any], view: PromptView) -> Schema | None:
-    """One action with its arguments but texts, which are letters; None where it needs an address and there is none."""
+    """One action with its arguments but texts, which are letters; None where a model cannot give them all: it needs an address
+    and there is none, or has words inside of a list or an object."""
     args: Schema = {}
     for name, kind in action["args"].items():
-        if kind == "address":
-            if not view.addresses:
-                return None
-            args[name] = _one_of(view.addresses)
-        elif kind == "cents":
-            args[name] = {"type": "integer"}
-        elif kind != "text":
-            args[name] = _TEXT if kind == "id" else _one_of(kind)
+        if opened(kind)[0] == "text":
+            continue
+        schema = _argument(kind, view.addresses)
+        if schema is None:
+            return None
+        args[name] = schema
     return object_schema({"action": _one_of([action["name"]]), "args": object_schema(args)})
 
 
+def _argument(kind: Kind, addresses: Sequence[str]) -> Schema | None:
+    name, of, optional = opened(kind)
+    match name:
+        case "list":
+            element = _argument(of, ())
+            schema = element and _list(element, MAX_ELEMENTS, least=0 if optional else 1)
+        case "object":
+            fields = {field: _argument(one, ()) for field, one in of.items()}
+            schema = None if None in fields.values() else object_schema({field: one for field, one in fields.items() if one})
+        case "words":
+            schema = _one_of(of)
+        case "address":
+            schema = _one_of(addresses) if addresses else None
+        case _:
+            schema = None if name == "text" else {"type": _TYPES.get(name, "string")}
+    return {"anyOf": [schema, {"type": "null"}]} if schema and optional else schema
+
+
 _TEXT: Schema = {"type": "string"}
+#: of kinds that are no text
+_TYPES = {"cents": "integer", "whole": "integer", "number": "number", "money": "number", "flag": "boolean"}
 
 
 def _one_of(words: Sequence[str], or_none: bool = False) -> Schema:

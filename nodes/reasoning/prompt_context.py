@@ -21,8 +21,8 @@ from nodes.derivation import Plan, queues
 from nodes.pack import ModelView, PackPart
 from nodes.quoting import quotable
 from nodes.state import Task
+from systems.arguments import ADDRESS_FIELDS, Kind, choices, is_free, without_words
 from systems.calls import Call
-from systems.catalogue import ADDRESS_FIELDS
 from systems.conditions import Expression, Unknown
 
 MOST_ELEMENTS = 40
@@ -281,13 +281,17 @@ def _evidence(line: Observation, retold: Mapping[str, str]) -> dict[str, Any] | 
 
 
 def _plan(task: Task, plan: Plan, seen: Collection[str]) -> dict[str, Any]:
+    def shown_as(kind: Kind, value: Any) -> Any:
+        """Numbers, words of the catalogue, and of other texts those that stand in what is seen."""
+        return value if not isinstance(value, str) or choices(kind) or value in seen else NOT_SHOWN
+
     steps = []
     for step, action in enumerate(plan.draft["plan"]):
         kinds = task.catalogue[action["name"]].args
         args = {
-            name: NOT_SHOWN if kinds[name] == "id" and value not in seen else value  # other words are those of the catalogue
+            name: without_words(kinds[name], value, shown_as)
             for name, value in action["args"].items()
-            if kinds[name] not in ("text", "address")
+            if not is_free(kinds[name])
         }
         letter = {"letter": plan.letters[step].draft} if step in plan.letters else {}
         steps.append({"step": step + 1, "action": action["name"], "args": args, "for": action["for"], **letter})

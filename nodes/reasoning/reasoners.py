@@ -25,7 +25,8 @@ from nodes.reasoning.model_client import Asker
 from nodes.reasoning.prompt_context import PromptView, prompt_view, read_more, redacted
 from nodes.review import args_without_words
 from nodes.state import Task
-from systems.catalogue import ADDRESS_FIELDS, MAX_ID_LENGTH, Catalogue
+from systems.arguments import ADDRESS_FIELDS, MAX_ID_LENGTH, opened
+from systems.catalogue import Catalogue
 
 LONGEST_SUMMARY, LONGEST_ALTERNATIVE = 600, 200
 #: of all letters of a draft together, so that the state stays small; what is above it keeps the pack's words
@@ -235,10 +236,11 @@ def _step(action: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     entry = catalogue[action["action"]]
     args = dict(action["args"])
     for name, kind in entry.args.items():
-        if kind == "text":
+        base, value = opened(kind)[0], args.get(name)
+        if base == "text":
             args[name] = "not written"
-        elif kind == "address":
-            args[name] = dict.fromkeys(ADDRESS_FIELDS, str(args[name]))
-        elif kind == "id":
+        elif base == "address" and value is not None:
+            args[name] = dict.fromkeys(ADDRESS_FIELDS, str(value))
+        elif base == "id" and value is not None:
             args[name] = args[name][: MAX_ID_LENGTH + 1]
     return {"name": entry.name, "args": args, "for": "", "part": None, "cites": []}

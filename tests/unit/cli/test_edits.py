@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from cli.decide import edited
+from cli import decide
 from errors import BadInput
+from systems.catalogue import load_catalogue
 from tests.actions import CANCEL_ORDER, REFUND_CHARGE
 
 PLAN: list[dict[str, Any]] = [
@@ -28,6 +29,23 @@ PLAN: list[dict[str, Any]] = [
 ]
 
 
+CATALOGUE = load_catalogue()
+
+
+def edited(plan: list[dict[str, Any]], edits: list[str], drops: list[int]) -> list[dict[str, Any]]:
+    return decide.edited(plan, edits, drops, CATALOGUE)
+
+
+def test_a_word_that_is_none_of_the_choices_is_refused_with_the_choices() -> None:
+    with pytest.raises(BadInput, match="reason must be one of duplicate, out_of_stock"):
+        edited(PLAN, ["1.reason=because"], [])
+
+
+def test_an_amount_that_is_no_whole_number_is_refused() -> None:
+    with pytest.raises(BadInput, match="amount_cents must be a whole number of cents"):
+        edited(PLAN, ["2.amount_cents=4.50"], [])
+
+
 def test_an_argument_is_set_and_the_plan_that_was_given_stays_as_it_was() -> None:
     plan = edited(PLAN, ["1.reason=out_of_stock"], [])
     assert plan[0]["args"] == {"order_id": "O-1", "reason": "out_of_stock"}
@@ -40,7 +58,7 @@ def test_a_number_stays_a_number_and_an_id_stays_a_text() -> None:
 
 
 def test_a_value_may_hold_equals_and_dots() -> None:
-    assert edited(PLAN, ["1.reason=a=b.c"], [])[0]["args"]["reason"] == "a=b.c"
+    assert edited(PLAN, ["2.charge_id=a=b.c"], [])[1]["args"]["charge_id"] == "a=b.c"
 
 
 def test_steps_are_counted_from_one_as_they_were_before_any_was_dropped() -> None:

@@ -113,7 +113,7 @@ def test_each_money_of_an_action_is_of_a_kind_that_a_band_counts() -> None:
     ("entry", "wrong"),
     [
         ({"colour": "red"}, "colour"),
-        ({"args": {"order_id": "number", "fee_cents": "cents"}}, "args"),
+        ({"args": {"order_id": "telephone", "fee_cents": "cents"}}, "no kind of argument"),
         ({"needs": [{"that": "true"}]}, "needs"),
         ({"binds": {"order": "oms.nothing[order_id]"}}, "oms.nothing"),
         ({"binds": {"order": "just text"}}, "just text"),
