@@ -247,8 +247,10 @@ def sample(kind: Kind, number: Callable[[], int], word: int, name: str) -> Any:
             return [sample(of, number, word, name)]
         case "object":
             return {field: sample(one, number, word, field) for field, one in of.items()}
-        case "cents" | "money" | "whole" | "number":
+        case "cents" | "money":
             return number()
+        case "whole" | "number":  # with either sign: a difference may be owed by whoever
+            return number() if word == 0 else -number()
         case "flag":
             return word == 0
         case "moment":

@@ -272,6 +272,17 @@ def test_an_amount_that_is_not_counted_does_not_load_also_inside_of_lines(tmp_pa
             exchange(tmp_path, args={**EXCHANGE["args"], **args}, money="none")
 
 
+def test_a_difference_that_one_or_the_other_owes_is_counted_for_both(tmp_path: Path) -> None:
+    money = {"refund": "=cents(price) + (more < 0 ? -more : 0)", "capture": "=more > 0 ? more : 0"}
+    args, to = {**EXCHANGE["args"], "more": "whole"}, {"customer": "=order_id"}
+    action, records = exchange(tmp_path, args=args, money=money, to=to), an_order()
+    for more, refund, capture in ((300, 1250, 300), (-300, 1550, 0)):
+        assert action.cents(action.seen(records, ARGS | {"more": more}), {}) == {"refund": refund, "capture": capture}
+    with pytest.raises(BadInput, match="the refund is always 0"):
+        exchange(tmp_path, args=args, money=money | {"refund": "=more < 0 && more > 0 ? more : 0"}, to=to)
+    exchange(tmp_path, args=args, money=money | {"refund": "=more < 0 ? -more : 0", "cost": "=cents(price)"}, to=to)
+
+
 def test_a_sentence_that_names_no_argument_does_not_load(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="ordr_id"):
         exchange(tmp_path, says="Exchange {ordr_id}")
