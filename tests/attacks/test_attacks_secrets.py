@@ -23,6 +23,7 @@ from systems.calls import Call
 from systems.client import McpSystems
 from systems.config import load_config
 from systems.sandbox.database import create_schema
+from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import build
 from tests.integration.commands import missions
 from tests.integration.http_shop import Gated, HttpShop, served
@@ -163,6 +164,10 @@ def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere
     ledger_url: str, tmp_path: Path, log: str
 ) -> None:
     create_schema(ledger_url)
+    cases = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
+    assert not load_cases(ledger_url, cases).refused
+    events = [{name: case[name] for name in ("mission", "as_of", "trigger")} | {"source_id": case["case_id"]} for case in cases]
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, events)))
     shop, left = HttpShop(), list(REPEATS.values())
 
     def gate(request: Request) -> Response | None:
@@ -185,10 +190,12 @@ def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere
         assert old in text
         (tmp_path / "systems.yaml").write_text(text.replace(old, new))
         (tmp_path / "pins.json").write_bytes((CHECKOUT / "systems" / "pins.json").read_bytes())
-        variables = {"DATABASE_URL": ledger_url, "SHOP_TOKEN": SECRET, "MISSIONS_SYSTEMS": str(tmp_path / "systems.yaml")}
-        done = [missions("run", SAMPLE, MISSIONS_LOG=log, **variables) for _ in range(2)]
-        done.append(missions("systems", "pin", MISSIONS_LOG=log, **variables))
-    assert len(repeated) >= len(left)
+        variables = {
+            "DATABASE_URL": ledger_url, "SHOP_TOKEN": SECRET, "MISSIONS_SYSTEMS": str(tmp_path / "systems.yaml"),
+            "MISSIONS_LOG": log, "MISSIONS_AS_OF_DAYS": "36500",
+        }  # fmt: skip
+        done = [missions(*words, **variables) for words in (("run", str(tmp_path / "events.jsonl")), ("systems", "pin"))]
+    assert len(repeated) >= len(left), done[0]
     with psycopg.connect(ledger_url) as tx:
         named = tx.execute("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|info)'")
         rows = [str(row) for (table,) in named.fetchall() for row in tx.execute(f"SELECT t::text FROM {table} t").fetchall()]
