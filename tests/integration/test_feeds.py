@@ -155,8 +155,8 @@ def test_an_event_that_is_none_is_a_dead_letter_and_stops_no_other(fed: Arriving
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ("junk", "not valid JSON"),
-        ([], "not a JSON object"),
+        ("junk", 'did not answer {"events"'),
+        ([], 'did not answer {"events"'),
         ({}, 'did not answer {"events"'),
         (page(7), "did not answer"),
         ({"events": {}, "cursor": "a"}, "did not answer"),
