@@ -77,9 +77,9 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> tuple[list[Any], str
     if answer.status != "ok":
         raise TryAgain(answer.error or f"{feed.name} answered nothing; see docs/events.md for what it must")
     value = answer.value
-    if not isinstance(value, dict) or not isinstance(value.get("events"), list) or not isinstance(value.get("cursor"), str):
-        raise TryAgain(f'{feed.name} did not answer {{"events": […], "cursor": "…"}}; see docs/events.md')
-    events, after = value["events"], value["cursor"]
+    if not isinstance(value, dict) or not isinstance(value.get(feed.events), list) or not isinstance(value.get("cursor"), str):
+        raise TryAgain(f'{feed.name} did not answer {{"{feed.events}": […], "cursor": "…"}}; see docs/events.md')
+    events, after = value[feed.events], value["cursor"]
     if len(events) > AT_ONCE:
         raise TryAgain(f"{feed.name} answered {len(events):,} events; at most {AT_ONCE} were requested")
     if len(after) > LONGEST_CURSOR or (after and not nameable(after)):
@@ -92,7 +92,8 @@ def _read(intake: Intake, feed: FeedConfig, cursor: str) -> tuple[list[Any], str
 def _take_in(intake: Intake, feed: FeedConfig, events: list[Any], stands: bool, report: IngestionReport) -> None:
     """Raise TryAgain where the cursor may not be moved on after this page."""
     bounds = bounds_of(feed, intake.runtime.context.packs, intake.as_of_days)
-    raws = [RawEvent(json.dumps(event, ensure_ascii=False), by_feed(feed.name), bounds) for event in events]
+    texts = (json.dumps(feed.event_of(element), ensure_ascii=False) for element in events)
+    raws = [RawEvent(text, by_feed(feed.name), bounds) for text in texts]
     if ingest(intake, raws, report).stopped:
         raise TryAgain(report.stopped)
     if events and stands:

@@ -13,8 +13,8 @@
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
         openapi: shop.yaml           # of a REST API at the url: its OpenAPI document (docs/connect-a-system.md)
-        feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools;
-                                     # and its bounds: missions, as_of_days, per_hour (docs/events.md)
+        feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools; how
+                                     # they are made; and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
     actions: ["{missions}/systems/actions.yaml"]    # what may be done there; a file of its own beside this one is its name
     currency: USD                    # of the amounts that policies name
@@ -50,10 +50,12 @@ from errors import BadInput, Refused
 from strict_json import strict_json
 from strict_yaml import read_yaml
 from systems.calls import Call
+from systems.conditions import Scope, Unknown, Value
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 from systems.pace import LimitsConfig
 from systems.replies import AnswerConfig, Answers
 from systems.schema import ANSWERS, Collection, RecordSchema
+from systems.values import VALUE_FUNCTIONS
 
 #: system -> tool -> digest
 Pins = Mapping[str, Mapping[str, str]]
@@ -130,6 +132,10 @@ class FeedConfig(BaseModel, extra="forbid", frozen=True):
     #: the name of its system, given by where it stands
     system: str = ""
     tool: str
+    #: where in its answer the list of events stands
+    events: Word = "events"
+    #: what an event is made of an element of that list, `it`; None where the elements are events
+    event: Mapping[Word, Any] | None = None
     #: between two polls
     every_seconds: int = Field(default=30, strict=True, ge=1, le=86_400)
     #: the Missions that its events may start; None for those that read from its system
@@ -143,6 +149,27 @@ class FeedConfig(BaseModel, extra="forbid", frozen=True):
     def name(self) -> str:
         """The feed as its position is kept: "oms.list_events"."""
         return f"{self.system}.{self.tool}"
+
+    @cached_property
+    def computed_event(self) -> Value | None:
+        """What `event` computes."""
+        return None if self.event is None else Value.compile(dict(self.event), f"the feed {self.name}")
+
+    @model_validator(mode="after")
+    def _is_computed_of_it(self) -> Self:
+        try:
+            for expression in self.computed_event.expressions if self.computed_event else ():
+                expression.require({"it"}, VALUE_FUNCTIONS, f"the feed {self.name}")
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def event_of(self, element: Any) -> Any:
+        """The event that an element of its answer stands for; the element where that cannot be computed, which is none then."""
+        try:
+            return self.computed_event.evaluate(Scope({"it": element}, VALUE_FUNCTIONS)) if self.computed_event else element
+        except Unknown:
+            return element
 
 
 class OperationConfig(BaseModel, extra="forbid", frozen=True):

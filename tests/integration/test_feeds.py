@@ -178,6 +178,23 @@ def test_a_feed_that_answers_garbage_keeps_its_cursor_and_its_error(fed: Arrivin
     assert position(fed) == ("after", ""), "the next poll that goes well says so"
 
 
+def test_a_feed_in_words_of_its_own_is_made_into_events(fed: Arriving, shop: Shop) -> None:
+    wanted = an_event("1")
+    trigger = {**wanted["trigger"], "order_id": "=it.no"}
+    event = {**wanted, "source_id": "='o-' + it.id", "as_of": "=it.made", "trigger": trigger}
+    feed = FeedConfig(system="shop", tool="list_events", missions=SHOP.missions, events="orders", event=event)
+    order = {"id": "7", "no": "O-1", "made": wanted["as_of"]}
+    shop.tells({"": {"orders": [order, {"id": 8}, "junk"], "cursor": "8"}, "8": {"orders": [], "cursor": "8"}})
+    report = poll(fed.intake, feed)
+    assert ([one.source_id for one in report.taken_in], len(report.dead_letters)) == (["o-7"], 2)
+    assert position(fed) == ("8", "")
+
+
+def test_an_event_of_a_feed_is_computed_of_what_it_tells_alone() -> None:
+    with pytest.raises(ValueError, match="order"):
+        FeedConfig(system="shop", tool="list_events", event={"source_id": "=order.id"})
+
+
 def test_a_cursor_that_does_not_move_with_events_takes_them_in_and_asks_once(fed: Arriving, shop: Shop) -> None:
     shop.tells(page("", an_event("1")))
     report = poll(fed.intake, SHOP)

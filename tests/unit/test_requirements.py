@@ -19,6 +19,8 @@ ROOMS = [pattern.removesuffix("*") for pattern in SHIPPED["packages"]["find"]["i
 MODULES = SHIPPED["py-modules"]
 #: `pip install missions[ray]`: whoever wants it installs it besides
 OPTIONAL = {Requirement(r).name for r in PROJECT["project"]["optional-dependencies"]["ray"]}
+#: the connector of the ERP
+ERP = ROOT / "systems" / "connectors" / "tryton"
 USED = {canonicalize_name(requirement.name) for requirement in locked()}
 
 
@@ -54,6 +56,14 @@ def test_what_the_product_imports_is_in_the_lock_of_an_installation_for_use():
         if name not in OPTIONAL and USED.isdisjoint(map(canonicalize_name, installed.get(name, ())))
     }
     assert missing == {}
+
+
+def test_the_connector_of_the_erp_imports_what_is_in_its_lock_and_nothing_of_missions():
+    lock = (ERP / "requirements.lock").read_text()
+    trees = [ast.parse(file.read_bytes()) for file in ERP.glob("*.py")]
+    imports = {name.replace("_", "-") for tree in trees for name in imported(tree)} - sys.stdlib_module_names
+    assert {"mcp", "proteus", "trytond"} <= imports
+    assert [name for name in sorted(imports) if f"\n{name}==" not in lock] == []
 
 
 def test_what_only_tests_need_is_not_in_that_lock():

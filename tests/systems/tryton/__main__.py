@@ -6,7 +6,7 @@ import time
 from errors import BadInput
 from ledger.embedded import embedded_url
 from settings import settings
-from tests.systems.tryton.erp import make_company, running
+from tests.systems.tryton.erp import company_folder, make_company, running
 
 DATABASE = "tryton"
 PORTS = (8702, 8701)
@@ -17,9 +17,16 @@ def main() -> None:
     server = embedded_url(settings().postgres)
     print(make_company(server, DATABASE), end="", flush=True)
     begun = time.monotonic()
+    folder = settings().home / "erp"
     with running(server, DATABASE, PORTS, log=settings().home / "erp.log") as erp:
+        chosen = company_folder(folder, erp.url)
         where = f"{erp.url}, and Tryton's own clients at 127.0.0.1:{PORTS[1]}"
-        print(f"It answers at {where} ({time.monotonic() - begun:.1f} s). Ctrl-C stops it.", flush=True)
+        print(
+            f"It answers at {where} ({time.monotonic() - begun:.1f} s). Ctrl-C stops it. Missions over it, in another terminal:"
+        )
+        for name, path in {"home": folder / "missions", **chosen}.items():
+            print(f"  export MISSIONS_{name.upper()}={path}")
+        sys.stdout.flush()
         while True:
             time.sleep(3600)
 
