@@ -1,7 +1,7 @@
 """The invoice Mission, as it is, on the invoices of vendors in Tryton; Tryton's client library shows what was done."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,12 @@ from knowledge_index.policies import PolicyBook
 from ledger.records import Event, Run
 from ledger.roles import grant_roles
 from settings import Settings
+from systems.config import load_config
 from tests.conftest import _database
 from tests.integration.live_company import PEOPLE, Company
-from tests.systems.tryton.erp import Erp, company_folder
+from tests.systems.tryton.erp import FOLDER, Erp, company_folder
+
+FEED = load_config(FOLDER / "systems.yaml").feeds[0]
 
 #: of the invoices in the order in which they were typed off: the verdict, and the finding for it where there is one
 EXPECTED = (
@@ -75,11 +78,12 @@ def invoices(erp: Erp) -> list[dict[str, Any]]:
     return list(anyio.run(lambda: erp.call("list_new_invoices", after="", limit=100))["invoices"])
 
 
-def received(company: Company, invoice_id: str) -> Run:
-    """The run of an invoice, as far as it goes by itself."""
+def received(company: Company, invoice: dict[str, Any]) -> Run:
+    """The run of an invoice, as far as it goes by itself; its event is made as the feed of the ERP makes it."""
+    made = FEED.event_of(invoice)
     event = Event(
-        source_id=f"erp:{invoice_id}/{datetime.now(UTC).isoformat()}", name="invoice.received", mission="invoice_approval",
-        subject=invoice_id, trigger={"event": "invoice.received", "invoice_id": invoice_id}, as_of=datetime.now(UTC),
+        source_id=made["source_id"], name=made["trigger"]["event"], mission=made["mission"], subject=invoice["id"],
+        trigger=made["trigger"], as_of=datetime.fromisoformat(made["as_of"]),
     )  # fmt: skip
     return company.runtime.drive(company.runtime.take_in(event).run_id)
 
@@ -87,9 +91,7 @@ def received(company: Company, invoice_id: str) -> Run:
 @pytest.fixture(scope="module")
 def runs(company: Company, invoices: list[dict[str, Any]]) -> list[Run]:
     """Each invoice as it was proposed, then approved by whoever may."""
-    return [
-        company.approve(run) if run.status == "waiting" else run for run in (received(company, one["id"]) for one in invoices)
-    ]
+    return [company.approve(run) if run.status == "waiting" else run for run in (received(company, one) for one in invoices)]
 
 
 def test_every_invoice_gets_the_verdict_that_the_policy_says(company: Company, runs: list[Run]) -> None:
