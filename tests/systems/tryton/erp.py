@@ -77,6 +77,8 @@ def make_company(server_url: str, database: str, password: str | None = None) ->
 @contextmanager
 def running(server_url: str, database: str, ports: tuple[int, int], password: str = "", log: Path | None = None) -> Iterator[Erp]:
     """The ERP as it answers, on one port to Missions, on the other to Tryton's own clients. Raises BadInput where it does not."""
+    if taken := [port for port in ports if _answers(port)]:
+        raise BadInput(f"Port {taken[0]} is taken; stop what listens there.")
     with open(log or os.devnull, "w") as written:
         process = subprocess.Popen(
             [PYTHON, "-m", _MODULE, "serve", *map(str, ports)], cwd=CHECKOUT, env=_environment(server_url, database),
