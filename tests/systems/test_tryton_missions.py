@@ -15,6 +15,7 @@ from knowledge_index.policies import PolicyBook
 from ledger.records import Event, Run
 from ledger.roles import grant_roles
 from settings import Settings
+from systems.calls import Call
 from systems.config import load_config
 from tests.conftest import _database
 from tests.integration.live_company import PEOPLE, Company
@@ -92,6 +93,13 @@ def received(company: Company, invoice: dict[str, Any]) -> Run:
 def runs(company: Company, invoices: list[dict[str, Any]]) -> list[Run]:
     """Each invoice as it was proposed, then approved by whoever may."""
     return [company.approve(run) if run.status == "waiting" else run for run in (received(company, one) for one in invoices)]
+
+
+def test_missions_read_the_feed_of_new_invoices(company: Company, invoices: list[dict[str, Any]]) -> None:
+    (answer,) = company.runtime.context.reader.read_all([Call(FEED.name, {"after": "", "limit": 2})])
+    assert (answer.status, answer.error) == ("ok", None)
+    assert [one["id"] for one in answer.value[FEED.events]] == [one["id"] for one in invoices[:2]]
+    assert answer.value["cursor"] == invoices[1]["id"]
 
 
 def test_every_invoice_gets_the_verdict_that_the_policy_says(company: Company, runs: list[Run]) -> None:
