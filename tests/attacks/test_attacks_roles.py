@@ -69,7 +69,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "eval run": MACHINE, "eval compare": MACHINE, "eval gate": MACHINE, "eval lint": MACHINE, "eval report": MACHINE,
     "shadow run": MACHINE, "shadow report": MACHINE, "history scan": MACHINE, "history make": MACHINE,
     "model check": MACHINE, "invoice read": MACHINE, "invoice run": MACHINE,
-    "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,
+    "source try": MACHINE, "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,
     "outgoing list": MACHINE, "outgoing test": MACHINE,
     "user list": MACHINE, "user waiting": MACHINE,
     "lessons list": MACHINE, "lessons show": MACHINE, "lessons report": MACHINE,
@@ -265,6 +265,7 @@ ENDPOINTS: Mapping[str, str] = {
     "/queue": "nothing: it leads to the pages",
     "/portal": "nothing: it leads to the pages",
     "/events": "the token of an event source",
+    "/events/{name}": "the signature, or the token, of this source",
     "/health": "nothing",
     "/metrics": "the token of the metrics",
 }
@@ -318,7 +319,7 @@ def test_no_session_and_no_token_of_another_door_opens_an_endpoint(path: str, fr
             assert got.status_code == 303 and got.headers["location"].startswith("/") and posted.status_code in (303, 405)
         elif path == "/sign-in":
             assert got.status_code in (200, 303) and posted.status_code in (400, 403) and "set-cookie" not in posted.headers
-        elif path == "/events":
+        elif path in ("/events", "/events/{name}"):
             assert (posted.status_code, got.status_code) == (401, 405)
         else:
             assert (posted.status_code, got.status_code) == (405, 401) and "missions_runs" not in got.text

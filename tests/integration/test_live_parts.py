@@ -188,9 +188,9 @@ def test_what_was_left_out_of_an_earlier_proposal_is_not_left_out_of_the_next(co
 
 
 def test_a_person_may_edit_a_plan_and_another_one_leave_a_part_of_it_out(company: Company) -> None:
-    run = company.propose(DISCREPANCY)
+    run, catalogue = company.propose(DISCREPANCY), company.runtime.context.catalogue
     first, second, _ = parts_of(company.proposal(run))
-    run = company.decide(run, "edit", "rita", plan=edited_by_command(company.proposal(run).plan, [], [5]))
+    run = company.decide(run, "edit", "rita", plan=edited_by_command(company.proposal(run).plan, [], [5], catalogue))
     assert parts_of(company.proposal(run)) == [first, second]
     before = company.snapshot()
     company.decide(run, "approve", "ron", without=[first])
