@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     sources: Path = CHECKOUT / "systems" / "sources"
     policies: Path = SHIPPED_POLICIES
     packs: Path = CHECKOUT / "graphs" / "packs"
+    #: recorded exceptions, a file a Mission, which are replayed where no others are named
+    cases: Path = CHECKOUT / "evals" / "cases"
     #: example phrasings by which messages are understood, a folder for each kind
     phrasings: Path = CHECKOUT / "knowledge_index" / "phrasings"
     #: hours for which a proposal can be approved

@@ -41,7 +41,7 @@ _NICE = 10
 
 def ask(
     cases: Annotated[
-        list[Path] | None, typer.Argument(help="Files of recorded exceptions; default: those of the checkout.")
+        list[Path] | None, typer.Argument(help="Files of recorded exceptions; default: those of MISSIONS_CASES.")
     ] = None,
     set_: SetValues = None,
     policies: PolicyFolder = None,

@@ -237,7 +237,7 @@ def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) 
     """What speaks against its having been done, by its answer and by the records that it names; empty where nothing does."""
     against = denial(receipt.answer)
     if not effect.expects:
-        if context.catalogue[effect.action].says_done(receipt.answer):
+        if receipt.simulated or context.catalogue[effect.action].says_done(receipt.answer):
             return ""
         return f"no record shows it, and its answer does not say that it was done ({str(dict(receipt.answer))[:200]})"
     kept = look(effect, context, PATIENCE)

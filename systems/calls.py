@@ -66,6 +66,8 @@ class Receipt:
     key: str
     answer: Mapping[str, Any]
     replayed: bool
+    #: nothing was sent: it is of no system, and says nothing as one would
+    simulated: bool = False
 
 
 class Reader(Protocol):

@@ -56,7 +56,8 @@ class _SimulatedWrites(ABC):
             raise Refused(f"{call.tool}: {unmet}")
         changed = [change.plain() for change in action.apply(world, seen)]
         self._done.append((action, call.args))
-        receipt = Receipt(call.tool, key, {"receipt_id": f"simulated-{len(self._done)}", "changed": changed}, replayed=False)
+        said = {"receipt_id": f"simulated-{len(self._done)}", "changed": changed}
+        receipt = Receipt(call.tool, key, said, replayed=False, simulated=True)
         self._receipts[key] = (call, receipt)
         return receipt
 

@@ -15,7 +15,7 @@ from graphs.events import event_of_trigger
 from ledger.canonical import storable
 from ledger.records import Event
 from nodes.pack import Pack
-from settings import CHECKOUT
+from settings import settings
 from strict_json import strict_json
 from systems.records import Records
 from systems.schema import RecordSchema
@@ -71,22 +71,22 @@ def bounded_lines(
 
 
 def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedException]:
-    """The recorded exceptions of a Mission that this checkout comes with. Raises BadInput for a Mission without any."""
-    return list(read_cases(CHECKOUT / "evals" / "cases" / f"{mission}.jsonl", packs))
+    """The recorded exceptions of a Mission in the folder of MISSIONS_CASES. Raises BadInput for a Mission without any."""
+    return list(read_cases(settings().cases / f"{mission}.jsonl", packs))
 
 
 def recorded_files() -> list[Path]:
-    """The recorded exceptions of this checkout, a file a Mission."""
-    return sorted((CHECKOUT / "evals" / "cases").glob("*_*.jsonl"))
+    """The recorded exceptions in the folder of MISSIONS_CASES, a file a Mission; those of a sample stand in these too."""
+    return [file for file in sorted(settings().cases.glob("*.jsonl")) if file.name != "sample.jsonl"]
 
 
 def recorded_case(case_id: str, packs: Mapping[str, Pack]) -> RecordedException:
-    """The recorded exception of this checkout with this id. Raises BadInput where there is none."""
+    """The recorded exception in the folder of MISSIONS_CASES with this id. Raises BadInput where there is none."""
     for file in recorded_files():
         for case in read_cases(file, packs):
             if case.case_id == case_id:
                 return case
-    raise BadInput(f"there is no recorded exception {case_id}; the files in evals/cases name theirs")
+    raise BadInput(f"there is no recorded exception {case_id}; the files in {settings().cases} name theirs")
 
 
 def parse_line(line: bytes, where: str) -> dict[str, Any]:

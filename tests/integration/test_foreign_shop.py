@@ -1,18 +1,28 @@
 """A shop whose MCP server strangers wrote, over Missions that know it by YAML and Markdown alone: live runs of it."""
 
+import json
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from errors import BadInput
+from evals.evaluation.environment import EvalEnvironment
+from evals.recorded.cases import add_case, line_of, read_cases, recorded
+from evals.recorded.recording import record
+from evals.walk.walk import Walk
+from evals.what_if import what_if
 from graphs.runtime import Runtime, open_database, open_runtime
 from ledger.canonical import utc_now
 from ledger.records import Effect, Event, Run
 from ledger.roles import grant_roles
 from settings import Settings
+from systems.recorded import RecordedSystems
 from tests.conftest import _database
 from tests.foreign_shop.company import ForeignCompany
+from tests.integration.commands import missions, refused
 from tests.integration.live_company import forget_what_waits
 
 _NUMBERS = count(1)
@@ -166,3 +176,51 @@ def test_what_its_answer_says_has_failed_is_refused_in_its_words(shop: Shop) -> 
         shop.runtime.context.writer = original
     assert run.status == "incident" and shop.effect(run).status == "failed"
     assert "refused, Error: non-pending order cannot be cancelled" in shop.reason(run)
+
+
+@pytest.fixture(scope="module")
+def cases(opened: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of the shop as recorded exceptions, one approved and one that went to people by itself."""
+    opened.put()
+    forget_what_waits(opened.runtime.database_url)
+    runs = [opened.approve(opened.take_in("refund", "#W200", item_id="2002")), opened.take_in("refund", "#W200", item_id="2003")]
+    file = tmp_path_factory.mktemp("cases") / "shop_request.jsonl"
+    for run in runs:
+        raw = record(opened.runtime.ledger, run.run_id, opened.runtime.context.catalogue)
+        add_case(file, raw["case_id"], line_of(raw))
+    return file
+
+
+def test_what_the_shop_said_is_recorded_and_answered_again(opened: Shop, cases: Path) -> None:
+    lab = EvalEnvironment.open(settings_of(opened, opened.runtime.database_url))
+    cheap, dear = read_cases(cases, lab.packs)
+    said = {"tool": "find_user_by_email", "args": {"email": "sara@example.com"}, "answer": "sara_doe_496"}
+    assert cheap.systems["shop"]["answers"] == [said]
+    walk = Walk(lab, cheap).drive().approve(by="rita", reason="as the test asks")
+    assert (walk.run.verdict, walk.run.outcome) == ("refund", "executed")
+    # no record shows the hand-over, and nobody was there to say that it was done: it is simulated
+    assert (Walk(lab, dear).drive().run.outcome, opened.order("#W200")["status"]) == ("escalated", "delivered")
+
+
+def test_the_recorded_requests_are_asked_what_another_limit_would_do(opened: Shop, cases: Path) -> None:
+    chosen = settings_of(opened, opened.runtime.database_url)
+    found = what_if(changes={"SHP-6.up_to_cents": 1_000}, cases=[cases], chosen=chosen)
+    assert found.ways == {"now_escalated": 1}
+
+
+def test_a_case_of_a_system_that_there_is_not_is_refused(opened: Shop, cases: Path) -> None:
+    raw = json.loads(cases.read_text().splitlines()[0])
+    with pytest.raises(BadInput, match="systems.oms is unknown; systems.yaml has shop"):
+        recorded({**raw, "systems": {"oms": None}}, opened.runtime.context.packs, "here")
+    answers = [{"tool": "get_weather", "args": {}, "answer": 1}]
+    with pytest.raises(BadInput, match="names 'get_weather', which is no READ tool"):
+        RecordedSystems({"shop": {"answers": answers}}, opened.runtime.context.catalogue, utc_now)
+
+
+def test_commands_run_no_recorded_exception_on_the_live_shop(opened: Shop, cases: Path) -> None:
+    names = {"MISSIONS_SYSTEMS": opened.systems, "MISSIONS_PACKS": opened.packs, "MISSIONS_POLICIES": opened.policies}
+    where = {**names, "MISSIONS_HOME": opened.home, "DATABASE_URL": opened.runtime.database_url}
+    before = opened.data.read_text()
+    refused(missions("run", cases, **where), "a recorded exception runs on no live system, and shop is one")
+    refused(missions("start", "--no-dashboard", **where), "shop of", "is a live system")
+    assert opened.data.read_text() == before
