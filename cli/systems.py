@@ -1,24 +1,30 @@
 """`missions systems` and `missions sandbox`: the systems of record, and the company on which everything can be tried."""
 
 import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from cli.screen import console, progress, say
+from cli.screen import console, progress, say, table
 from errors import BadInput
 from evals.recorded.cases import read_objects
 from graphs.runtime import open_database
 from rendering import plain
 from settings import settings
+from strict_json import strict_json
 from strict_yaml import instead
+from systems.calls import Call
 from systems.catalogue import load_catalogue
 from systems.client import McpSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import ListedTool, SystemsConfig, load_config, pin, unconfirmed_reads, write_pins
 from systems.consent import PATIENCE, ask_consent
+from systems.drafting import drafted_action, drafted_records
 from systems.oauth import consent_file
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
@@ -28,15 +34,35 @@ app = typer.Typer(no_args_is_help=True)
 sandbox = typer.Typer(no_args_is_help=True)
 
 
-@app.command("pin")
-def pin_tools() -> None:
-    """Pin names, descriptions and schemas of all tools as they are now, after you have reviewed them."""
-    chosen = settings()
-    url, config = open_database(chosen), load_config(chosen.systems)
+@contextmanager
+def _opened(config: SystemsConfig) -> Iterator[McpSystems]:
+    """The systems of a configuration, with the database where the sandbox company is one of them."""
+    url = open_database(settings())
     if any(system.is_sandbox for system in config.systems.values()):
         create_schema(url)
     with McpSystems(config, extra_env={"DATABASE_URL": url}) as systems:
-        pins = pin(systems.tools())
+        yield systems
+
+
+def _only(name: str) -> SystemsConfig:
+    """The configuration of one system. Raises BadInput."""
+    config = load_config(settings().systems)
+    if name not in config.systems:
+        raise BadInput(f"{name[:60]!r} is no system of {config.source}; {instead(name, config.systems)}")
+    return replace(config, systems={name: config.systems[name]})
+
+
+@app.command("pin")
+def pin_tools(
+    yes: Annotated[bool, typer.Option("--yes", help="The READ tools that do not say that they only read do so.")] = False,
+) -> None:
+    """Pin names, descriptions and schemas of all tools as they are now, after you have reviewed them."""
+    chosen = settings()
+    config = load_config(chosen.systems)
+    with _opened(config) as systems:
+        tools = systems.tools()
+    _ask_for_reads([] if yes else unconfirmed_reads(config, tools))
+    pins = pin(tools)
     file = chosen.systems.with_name("pins.json")
     write_pins(file, pins)
     say(f"{sum(map(len, pins.values()))} tools of {len(pins)} systems are now pinned in {file.name}.")
@@ -45,15 +71,102 @@ def pin_tools() -> None:
         say(f"{tool} is not among them, since its system has no such tool: correct its name, or add it to the system.")
 
 
+def _ask_for_reads(tools: Sequence[ListedTool]) -> None:
+    """Ask for a yes to each READ that does not say so itself. Raises BadInput where one is withheld, or nobody can be asked."""
+    named = ", ".join(f"{plain(tool.system, 60)}.{plain(tool.name, 100)}" for tool in tools)
+    if tools and not sys.stdin.isatty():
+        what = f"listed as READ, though nothing in it says that it only reads: {named}"
+        raise BadInput(f"{what}; make sure, then repeat this with --yes, or take it out of `reads`")
+    for tool in tools:
+        says = plain(tool.definition.get("description") or "nothing", 300)
+        say(f"{tool.system}.{tool.name} is listed as READ, and its server does not say that it only reads. It says: {says}")
+        if not typer.confirm("Does it only read?"):
+            raise BadInput(f"{tool.system}.{tool.name} is a WRITE then; take it out of `reads`. Nothing is pinned")
+
+
+@app.command("show")
+def show_tools(name: str) -> None:
+    """The tools of a system: their arguments, READ or WRITE, what they say of themselves, pins, what a WRITE would need."""
+    config = _only(name)
+    with _opened(config) as systems:
+        tools = systems.tools()
+    actions = [one for one in load_catalogue(settings().systems).values() if one.system == name]
+    rows = []
+    for tool in sorted(tools, key=lambda one: one.name):
+        used = ", ".join(one.name for one in actions if one.tool == f"{name}.{tool.name}")
+        rows.append((tool.name, "READ" if tool.reads else "WRITE", _pinned(config, tool), used, _takes(tool), _lacks(tool)))
+    table(("tool", "is a", "pin", "actions", "arguments", "of a WRITE"), rows)
+
+
+def _pinned(config: SystemsConfig, tool: ListedTool) -> str:
+    pinned = config.pins.get(tool.system, {}).get(tool.name)
+    return "none" if pinned is None else "as pinned" if pinned == tool.digest else "changed since"
+
+
+def _takes(tool: ListedTool) -> str:
+    schema = tool.definition.get("inputSchema") or {}
+    required = schema.get("required") or ()
+    return ", ".join(name if name in required else f"{name}?" for name in sorted(tool.takes)) or "none"
+
+
+def _lacks(tool: ListedTool) -> str:
+    """What its server says of it, and which of the guards of a WRITE it takes."""
+    annotations = tool.definition.get("annotations") or {}
+    said = [of for hint, of in (("readOnlyHint", "only reads"), ("destructiveHint", "destroys")) if annotations.get(hint) is True]
+    if tool.reads:
+        return "says: only reads" if said else "says nothing"
+    lacking = [name for name in ("idempotency_key", "expects", "fencing_token") if name not in tool.takes]
+    return "; ".join([*(f"says: {one}" for one in said), f"lacks {', '.join(lacking)}" if lacking else "takes all guards"])
+
+
+@app.command("draft")
+def draft(
+    name: str,
+    tools: Annotated[list[str] | None, typer.Argument(metavar="[TOOL]...")] = None,
+    trial: Annotated[
+        list[str] | None,
+        typer.Option("--try", help="ARGUMENT=VALUE of one READ tool: draft from its answer, such as order_id=O-1."),
+    ] = None,
+) -> None:
+    """Draft the entries of tools: actions for WRITEs, records for READs. They load when you have completed them."""
+    config = _only(name)
+    given = dict(one.partition("=")[::2] for one in trial or ())
+    with _opened(config) as systems:
+        listed = {tool.name: tool for tool in systems.tools()}
+        for wanted in tools or ():
+            if wanted not in listed:
+                raise BadInput(f"{name} has no tool {wanted[:60]!r}; {instead(wanted, listed)}")
+        chosen = [listed[one] for one in tools or sorted(listed)]
+        if given and len(chosen) != 1:
+            raise BadInput("--try is of one tool; name it")
+        answer = _answer(systems, chosen[0], given) if given else None
+    for tool in chosen:
+        says_read = (tool.definition.get("annotations") or {}).get("readOnlyHint") is True
+        is_read = tool.reads or says_read
+        text = drafted_records(tool, answer, given) if is_read else drafted_action(tool, config.systems[name].always)
+        console.print(Text(text), soft_wrap=True)
+
+
+def _answer(systems: McpSystems, tool: ListedTool, given: Mapping[str, str]) -> Any:
+    """What a READ answers. Raises BadInput where it is none, or fails."""
+    (result,) = systems.read_all([Call(f"{tool.system}.{tool.name}", {key: _as_json(value) for key, value in given.items()})])
+    if result.status != "ok":
+        raise BadInput(f"{tool.system}.{tool.name} gave nothing to draft from: {result.error or 'there is no such record'}")
+    return result.value
+
+
+def _as_json(text: str) -> Any:
+    """A list or an object as JSON, anything else as text."""
+    return strict_json(text.encode()) if text[:1] in ("[", "{") else text
+
+
 @app.command("connect")
 def connect(
     name: str,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port the browser comes back to; 0: one that is free.")] = 0,
 ) -> None:
     """Let a person consent, in a browser of this machine, that Missions call a system in her name (OAuth)."""
-    config = load_config(settings().systems)
-    if name not in config.systems:
-        raise BadInput(f"{name[:60]!r} is no system of {config.source}; {instead(name, config.systems)}")
+    config = _only(name)
 
     def show(address: str) -> None:
         say(f"Open this address in a browser of this machine within {PATIENCE / 60:g} minutes, and consent there:")

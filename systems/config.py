@@ -350,6 +350,21 @@ def listed_tool(config: SystemConfig, definition: Mapping[str, Any], pinned: str
     return ListedTool(config.name, name, reads, pinned or digest(definition), arguments, definition)
 
 
+def unconfirmed_reads(config: SystemsConfig, tools: Iterable[ListedTool]) -> list[ListedTool]:
+    """The READs by configuration that nobody has confirmed: nothing in them says so, and they are not pinned as they are.
+
+    A GET of an OpenAPI document says so by its method.
+    """
+    return [
+        tool
+        for tool in tools
+        if tool.reads
+        and config.systems[tool.system].openapi is None
+        and (tool.definition.get("annotations") or {}).get("readOnlyHint") is not True
+        and config.pins.get(tool.system, {}).get(tool.name) != tool.digest
+    ]
+
+
 def require_configured_read(config: SystemsConfig, call: Call) -> None:
     """Raise Refused unless the configuration lists the tool as a READ. Needs no connection."""
     system = config.systems.get(call.system)

@@ -64,6 +64,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "knowledge build": MACHINE, "knowledge learn": MACHINE, "knowledge search": MACHINE,
     "knowledge status": MACHINE, "knowledge restore": MACHINE,
     "audit verify": MACHINE, "audit export": MACHINE, "systems pin": MACHINE, "systems connect": MACHINE,
+    "systems show": MACHINE, "systems draft": MACHINE,
     "pack validate": MACHINE, "pack show": MACHINE, "pack diff": MACHINE,
     "database roles": MACHINE, "database backup": MACHINE, "database restore": MACHINE,
     "eval run": MACHINE, "eval compare": MACHINE, "eval gate": MACHINE, "eval lint": MACHINE, "eval report": MACHINE,
