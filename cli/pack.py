@@ -20,7 +20,7 @@ from nodes.packs.hints import hints
 from nodes.packs.loading import pack_files
 from rendering import plain
 from settings import settings
-from systems.catalogue import load_catalogue
+from systems.catalogue import OWN_SYSTEM, load_catalogue
 from systems.config import load_config
 
 app = typer.Typer(no_args_is_help=True)
@@ -125,7 +125,7 @@ def _unpinned(pack: Pack) -> Iterator[str]:
     needed = {catalogue[name].tool for part in pack.and_parts for name in part.actions if name in catalogue}
     needed |= {catalogue.record_schema.served(read.tool) for part in pack.and_parts for read in part.reads.values()}
     for tool in config.unpinned(sorted(needed)):
-        if tool in needed - {UNDERSTAND}:
+        if tool in needed - {UNDERSTAND} and not tool.startswith(f"{OWN_SYSTEM}."):
             yield f"{tool} is not pinned, so every call of it is refused; review it and run `missions systems pin`"
 
 

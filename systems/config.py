@@ -12,7 +12,7 @@
         always: {tenant: acme}       # arguments that every call gets, where its tool takes them
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
-        openapi: shop.yaml           # of a REST API at the url: its OpenAPI document (docs/connect-a-system.md)
+        openapi: shop.yaml           # of a REST API at the url: its OpenAPI document (docs/your-systems.md)
         feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools; how
                                      # they are made; and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
@@ -122,7 +122,13 @@ def _without_dot(name: str) -> str:
 
 Word = Annotated[str, Field(min_length=1)]
 Words = tuple[Word, ...]
-_WITH_INTERPRETER = AfterValidator(lambda command: tuple(word.replace("{python}", sys.executable) for word in command))
+
+
+def _in_place(text: str) -> str:
+    return text.replace("{python}", sys.executable).replace("{missions}", str(_CHECKOUT))
+
+
+_IN_PLACE = AfterValidator(lambda command: tuple(map(_in_place, command)))
 Seconds = Annotated[float, Field(strict=True, gt=0, le=3600)]
 
 
@@ -189,7 +195,7 @@ class SystemConfig(AnswerConfig, frozen=True):
 
     #: given by the key that it stands under
     name: str = ""
-    command: Annotated[Words, Field(min_length=1), _WITH_INTERPRETER] | None = None
+    command: Annotated[Words, Field(min_length=1), _IN_PLACE] | None = None
     url: str | None = Field(default=None, pattern="^https?://")
     #: names of environment variables that its process is given
     env: Words = ()
@@ -325,7 +331,7 @@ class SystemsConfig:
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
     """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""
     read = read_yaml(path, "list of systems").as_model(_SystemsFile, "systems/config.py")
-    actions = [path.parent / name.replace("{missions}", str(_CHECKOUT)) for name in read.actions]
+    actions = [path.parent / _in_place(name) for name in read.actions]
     config = SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency)
     try:
         _ = config.answers

@@ -93,7 +93,7 @@ def _without_oauth(config: SystemConfig, env: Mapping[str, str]) -> str:
                     issuers = ProtectedResourceMetadata.model_validate_json(content).authorization_servers
                     named = f" It names {' and '.join(str(one).rstrip('/') for one in issuers[:5])}: is that right?"
                     break
-    return f"{config.name} has no `oauth` in its `auth`; add it, with the issuer, as docs/connect-a-system.md describes.{named}"
+    return f"{config.name} has no `oauth` in its `auth`; add it, with the issuer, as docs/your-systems.md describes.{named}"
 
 
 class _Listener(HTTPServer):
