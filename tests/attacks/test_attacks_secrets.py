@@ -161,11 +161,11 @@ def _result(result: dict[str, object]) -> Response:
 
 @pytest.mark.parametrize("log", ["text", "json"])
 def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere(
-    ledger_url: str, tmp_path: Path, log: str
+    database_url: str, tmp_path: Path, log: str
 ) -> None:
-    create_schema(ledger_url)
+    create_schema(database_url)
     cases = [json.loads(line) for line in SAMPLE.read_text().splitlines()]
-    assert not load_cases(ledger_url, cases).refused
+    assert not load_cases(database_url, cases).refused
     events = [{name: case[name] for name in ("mission", "as_of", "trigger")} | {"source_id": case["case_id"]} for case in cases]
     (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, events)))
     shop, left = HttpShop(), list(REPEATS.values())
@@ -182,7 +182,7 @@ def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere
 
     repeated: list[Response] = []
     shop.gate = gate
-    app = build("payments", ledger_url).streamable_http_app(json_response=True)
+    app = build("payments", database_url).streamable_http_app(json_response=True)
     with served(Gated(shop, app)) as origin:
         text = (CHECKOUT / "systems" / "systems.yaml").read_text()
         old = '    command: ["{python}", -m, systems.sandbox, payments]\n    env: [DATABASE_URL]\n'
@@ -191,12 +191,12 @@ def test_a_run_on_a_system_that_repeats_its_token_in_every_way_leaves_it_nowhere
         (tmp_path / "systems.yaml").write_text(text.replace(old, new))
         (tmp_path / "pins.json").write_bytes((CHECKOUT / "systems" / "pins.json").read_bytes())
         variables = {
-            "DATABASE_URL": ledger_url, "SHOP_TOKEN": SECRET, "MISSIONS_SYSTEMS": str(tmp_path / "systems.yaml"),
+            "DATABASE_URL": database_url, "SHOP_TOKEN": SECRET, "MISSIONS_SYSTEMS": str(tmp_path / "systems.yaml"),
             "MISSIONS_LOG": log, "MISSIONS_AS_OF_DAYS": "36500",
         }  # fmt: skip
         done = [missions(*words, **variables) for words in (("run", str(tmp_path / "events.jsonl")), ("systems", "pin"))]
     assert len(repeated) >= len(left), done[0]
-    with psycopg.connect(ledger_url) as tx:
+    with psycopg.connect(database_url) as tx:
         named = tx.execute("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|info)'")
         rows = [str(row) for (table,) in named.fetchall() for row in tx.execute(f"SELECT t::text FROM {table} t").fetchall()]
     assert any("SHOP_TOKEN" in row or "repeats a secret" in row for row in rows)
