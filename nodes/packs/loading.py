@@ -30,6 +30,9 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
+#: order.total_cents, but no call of a function on it; texts in quotes are none
+_FIELD_OF = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Za-z_]\w*)(?![\w(])")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _Names = frozenset[str]
 
 
@@ -242,10 +245,21 @@ class Compiler:
         self.pack.expressions[value or source] = expression
         if unknown := unknown_name(expression, known, self.clauses):
             self._fail(f"{where}: {unknown}")
+        self._fields(expression.source, where)
         for function, name in _PLAN_CALL.findall(expression.source):
             kind, there = ("finding", self.pack.all_findings) if function == "unmet" else ("action", self.catalogue)
             self._known(name, there, f"{where}: «{expression.source}» asks for the unknown {kind}")
         return expression
+
+    def _fields(self, source: str, where: str) -> None:
+        """Raise for a field that no record of a read has, as far as systems.yaml declares all fields that there are."""
+        schema = self.catalogue.record_schema
+        for name, field in _FIELD_OF.findall(_QUOTED.sub("", source)):
+            read = self.pack.reads.get(name)
+            tool = schema.tools.get(read.tool) if read and not read.each else None
+            of = schema.collections[tool.collection] if tool and tool.one else None
+            if of and of.fields:
+                self._known(field, {*of.fields, *of.adds, *of.parts, *of.optional}, f"{where}: «{source}» uses the unknown field")
 
     def _known(self, name: str, there: Collection[str], before: str, after: str = "") -> None:
         if name not in there:

@@ -1,5 +1,8 @@
 """A read that is made for each element of a list, what stands for an absent record, and a case that no system is told of."""
 
+from contextlib import nullcontext
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +120,21 @@ def test_an_escalation_that_would_not_always_be_possible_does_not_load(
 ) -> None:
     with pytest.raises(BadInput, match=said):
         loaded(lab, tmp_path, **changes)
+
+
+def test_a_field_that_the_records_have_not_is_named_with_the_one_that_was_meant(lab: EvalEnvironment, tmp_path: Path) -> None:
+    schema = lab.catalogue.record_schema
+    fields = {"order_id": "=it.id", "customer_id": "=it.who", "total_cents": "=cents(it.total)"}
+    orders = schema.collections["oms.orders"].model_copy(update={"fields": fields})
+    catalogue = copy(lab.catalogue)
+    catalogue.record_schema = replace(schema, collections={**schema.collections, "oms.orders": orders})
+    reads = {"order": {"tool": "oms.get_order", "with": {"order_id": "=trigger.order_id"}}}
+    findings = {"orders": [{"id": "gone", "when": "order.totl_cents > 0", "says": "No such order."}]}
+    file = tmp_path / "pack.yaml"
+    clauses = lab.policies.period(utc_now()).clauses
+    for field in ("totl_cents", "total_cents"):
+        found = {"orders": [{**findings["orders"][0], "when": f"order.{field} > 0 && order.lines.size() > 0"}]}
+        file.write_text(yaml.safe_dump(PACK | {"reads": reads, "findings": found}, sort_keys=False))
+        refused = pytest.raises(BadInput, match="unknown field 'totl_cents'; did you mean total_cents")
+        with refused if field == "totl_cents" else nullcontext():
+            load_pack(file, catalogue=catalogue, tools=catalogue.record_schema.readable, clauses=clauses)
