@@ -30,8 +30,8 @@ _TO_FILL_IN = """\
 def drafted_action(tool: ListedTool, always: Mapping[str, Any]) -> str:
     """An entry of an action catalogue for a WRITE, in YAML; `always` are the arguments that its system always gets."""
     schema = tool.definition.get("inputSchema") or {}
-    required = schema.get("required") or ()
-    asked = {name: one for name, one in (schema.get("properties") or {}).items() if name not in _GIVEN and name not in always}
+    required = _listed(schema, "required")
+    asked = {name: one for name, one in _properties(schema).items() if name not in _GIVEN and name not in always}
     names = {name: re.sub(r"\W", "_", name, flags=re.ASCII) for name in asked}
     args = {names[name]: _kind(one, schema, name, optional=name not in required) for name, one in asked.items()}
     entry: dict[str, Any] = {"system": tool.system, "says": _sentence(tool.name, args), "args": args}
@@ -97,14 +97,14 @@ def _yaml(value: Any) -> str:
 def _kind(schema: Any, root: Any, name: str, *, optional: bool = False, depth: int = 1) -> Kind:
     schema, nullable = _resolved(schema, root)
     kind, sign = schema.get("type"), "?" if optional or nullable else ""
-    choices = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    choices = _listed(schema, "enum") or ([schema["const"]] if "const" in schema else [])
     if choices and all(isinstance(one, str) and one for one in choices):
         return {f"words{sign}": list(choices)} if sign else list(choices)
-    properties = schema.get("properties") or {}
+    properties = _properties(schema)
     if kind == "array" and depth < DEEPEST_KIND:
         return {f"list{sign}": _kind(schema.get("items") or {}, root, name, depth=depth + 1)}
-    if kind == "object" and isinstance(properties, Mapping) and 0 < len(properties) <= MAX_FIELDS and depth < DEEPEST_KIND:
-        needed = schema.get("required") or ()
+    if kind == "object" and 0 < len(properties) <= MAX_FIELDS and depth < DEEPEST_KIND:
+        needed = _listed(schema, "required")
         fields = {
             str(key): _kind(one, root, str(key), optional=key not in needed, depth=depth + 1) for key, one in properties.items()
         }
@@ -114,6 +114,17 @@ def _kind(schema: Any, root: Any, name: str, *, optional: bool = False, depth: i
     if kind == "string" and schema.get("format") in ("date", "date-time"):
         return f"moment{sign}"
     return f"{_TYPES.get(str(kind)) or ('id' if _ID.fullmatch(name) else 'text')}{sign}"
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties of a schema that a server wrote as it liked."""
+    found = schema.get("properties")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _listed(schema: Mapping[str, Any], name: str) -> list[Any]:
+    found = schema.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _resolved(schema: Any, root: Any) -> tuple[Mapping[str, Any], bool]:
