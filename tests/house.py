@@ -41,6 +41,14 @@ def modules(files: list[Path]) -> Places:
     return found
 
 
+def tests() -> Places:
+    """Name of a file of tests -> the folders that have one of it: pytest imports a name once."""
+    found = defaultdict(set)
+    for file in Path("tests").rglob("test_*.py"):
+        found[file.stem].add(str(file.parent))
+    return found
+
+
 def silent(file: Path) -> Iterator[tuple[int, str]]:
     """(line, name) of the public functions that raise an error themselves, and whose docstring does not say so.
 
@@ -76,6 +84,9 @@ def problems() -> Iterator[str]:
     for name, places in sorted(modules(files).items()):
         if len(places) > _MOST_FOLDERS:
             yield f"{name}.py stands in {len(places)} folders, {', '.join(sorted(places))}; rename or join some"
+    for name, places in sorted(tests().items()):
+        if len(places) > 1:
+            yield f"{name}.py stands in {', '.join(sorted(places))}, and pytest collects one of them; rename all but one"
     for file in files:
         for line, name in silent(file):
             yield f"{file}:{line}: {name} raises an error, and its docstring does not name it"
