@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from cli.screen import Json, Reason, RunId, moment, print_json, say, say_after, table
+from cli.screen import Json, Reason, RunId, in_column, moment, print_json, say, say_after, table
 from cli.session import decider, open_ledger
 from cli.show import ended
 from errors import BadInput, Refused
@@ -132,7 +132,7 @@ def list_incidents(as_json: Json = False) -> None:
     for incident, run in found:
         doubt = doubts[run.run_id]
         unknown = f"step {doubt.step + 1} in {doubt.tool.split('.')[0]}" if doubt else ""
-        rows.append((run.run_id, run.event.subject, f"{incident.at:%d %b %H:%M}", unknown, incident.reason))
+        rows.append((run.run_id, run.event.subject, in_column(incident.at), unknown, incident.reason))
     table(("run", "subject", "since", "in doubt", "why"), rows)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from cli.screen import Json, Reason, print_json, progress, say, table
+from cli.screen import Json, Reason, in_column, print_json, progress, say, table
 from cli.session import decider, open_ledger
 from errors import BadInput, TryAgain
 from graphs.events import MOST_BODY_BYTES, MOST_EVENT_BYTES, texts_of
@@ -62,7 +62,7 @@ def list_dead(as_json: Json = False) -> None:
     if not found:
         say("There are no dead letters.")
         return
-    rows = [(one.letter_id, one.source, f"{one.at:%d %b %H:%M}", one.reason) for one in found]
+    rows = [(one.letter_id, one.source, in_column(one.at), one.reason) for one in found]
     table(("letter", "from", "since", "why"), rows)
     if total > len(found):
         say(f"{total - len(found)} more, which are newer.")

@@ -13,6 +13,7 @@ from knowledge_index.index import BuildReport, KnowledgeIndex, build
 from knowledge_index.intents import Intents, shipped
 from knowledge_index.policies import PolicyBook
 from ledger.services import AdminService
+from rendering import clock
 from settings import Settings, settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -47,7 +48,7 @@ def show_status() -> None:
     with open_ledger() as ledger:
         kept = AdminService(ledger).policies_kept()
     current = read_policies_in_force(settings(), kept)
-    saved = f"The policies in force were saved on {kept[0].at:%Y-%m-%d %H:%M} UTC by {kept[0].by}." if kept else ""
+    saved = f"The policies in force were saved on {clock(kept[0].at)} by {kept[0].by}." if kept else ""
     say(saved or "No policies are in force yet: the first start takes those of the folder.")
     for message in current.messages() or ["Nothing in the folder is held back."]:
         say(message)

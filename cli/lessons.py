@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.screen import Json, console, print_json, progress, say, table
+from cli.screen import Json, console, in_column, print_json, progress, say, table
 from cli.session import decider, open_ledger
 from errors import BadInput
 from evals.learning import lessons, overruled
@@ -17,7 +17,7 @@ from evals.recorded.recording import record
 from graphs.pack_files import load_packs
 from harmless import escaped
 from knowledge_index.policies import PolicyBook
-from rendering import plain
+from rendering import clock, plain
 from settings import settings
 from systems.catalogue import load_catalogue
 
@@ -50,7 +50,7 @@ def show_lessons(
         did = "; ".join(one.difference.sentences())
         who = f"{one.decision.by} ({one.decision.role})"
         rows.append(
-            (one.lesson_id[:8], f"{one.decision.at:%d %b %H:%M}", one.run.event.subject, one.proposal.verdict,
+            (one.lesson_id[:8], in_column(one.decision.at), one.run.event.subject, one.proposal.verdict,
              f"{one.decision.kind}: {plain(did, 120)}", who, plain(one.decision.reason, 120), one.status)
         )  # fmt: skip
     table(("lesson", "at", "subject", "proposed", "decided", "by", "because", "status"), rows)
@@ -86,7 +86,7 @@ def show_lesson(lesson: Lesson, as_json: Json = False) -> None:
         )
     elif one.settled:
         what = one.settled.dataset or f"“{one.settled.reason}”"
-        say(f"{one.status} by {one.settled.by} at {one.settled.at:%Y-%m-%d %H:%M} UTC: {what}")
+        say(f"{one.status} by {one.settled.by} at {clock(one.settled.at)}: {what}")
 
 
 @app.command("promote")

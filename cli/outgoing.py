@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.screen import Json, Reason, print_json, say, table
+from cli.screen import Json, Reason, in_column, print_json, say, table
 from cli.session import manager, open_ledger
 from errors import BadInput, Refused, TryAgain
 from graphs.delivery import OutgoingSender
@@ -96,4 +96,4 @@ def _notes(name: str, to: Destination | None, told: OutboxPosition | None) -> It
 
 
 def _when(at: datetime | None) -> str:
-    return f"{at:%d %b %H:%M}" if at else ""
+    return in_column(at) if at else ""

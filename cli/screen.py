@@ -25,7 +25,7 @@ from rich.text import Text
 
 from errors import BadInput
 from harmless import Harmless, escaped, harmless
-from rendering import Displayable, Title, plain
+from rendering import Displayable, Title, clock, plain
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN")]
@@ -82,6 +82,12 @@ def say(*pieces: Any, style: str = "") -> None:
 def counted(number: int, one: str, more: str) -> str:
     """A number with its word: 1 exception, 2 exceptions."""
     return f"{number:,} {one if number == 1 else more}"
+
+
+def in_column(at: datetime) -> str:
+    """A moment of a table, in UTC: Nov 25, 9:24 AM."""
+    day, time = clock(at).rsplit(", ", 2)[0], clock(at, with_day=False)
+    return f"{day}, {time.removesuffix(' UTC')}"
 
 
 def table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.screen import Json, RunId, console, counted, print_json, say, say_after, table
@@ -10,7 +11,7 @@ from ledger import model_calls
 from ledger.limits import Standing, shown
 from ledger.limits import asked as asked_of
 from ledger.records import Decision, Effect, Proposal, Run
-from rendering import approver, differing, dollars, in_words, plain
+from rendering import approver, clock, differing, dollars, in_words, plain, until
 
 MARKS: Mapping[str, str] = {
     "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
@@ -34,7 +35,7 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         print_json(dict(zip(names, values, strict=True)), indented=True)
         return
     say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
-    say(f"{run.event.name}, looked at as of {run.event.as_of:%Y-%m-%d %H:%M} UTC; {_standing(run, proposals)}")
+    say(f"{run.event.name}, looked at as of {clock(run.event.as_of)}; {_standing(run, proposals)}")
     say("versions:", ", ".join(f"{name} {version}" for name, version in run.versions.items()), style="dim")
     if asked:
         say(asked, style="dim")
@@ -46,11 +47,11 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
     if proposals:
         _proposal(proposals[-1], shown(limits))
     for decision in decisions:
-        say(f"{decision.at:%Y-%m-%d %H:%M}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
+        say(f"{clock(decision.at)}  {decision.by} ({decision.role}): {decision.kind}, “{plain(decision.reason)}”")
     if effects:
         table(("#", "tool", "arguments", "status", "receipt"), map(_effect, effects))
     for incident in incidents:
-        say(f"Incident since {incident.at:%Y-%m-%d %H:%M}: {incident.reason}", style="bold")
+        say(f"Incident since {clock(incident.at)}: {incident.reason}", style="bold")
 
 
 def show_queue(as_json: Json = False) -> None:
@@ -63,12 +64,12 @@ def show_queue(as_json: Json = False) -> None:
     if not waiting:
         say("Nothing waits for a person.")
         return
-    rows = []
+    rows, now = [], datetime.now(UTC)
     for run, proposal, decisions in waiting:
-        cents, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%d %b %H:%M}"
-        rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, until))
-    columns = ("run", "subject", "verdict", "waits for", "at stake", "until")
-    table(columns, rows, right=("at stake",), whole=("run", "verdict", "waits for", "until"))
+        cents, left = dollars(proposal.money_at_stake_cents), until(proposal.expires_at, now)
+        rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, left))
+    columns = ("run", "subject", "verdict", "waits for", "at stake", "expires")
+    table(columns, rows, right=("at stake",), whole=("run", "verdict", "waits for", "expires"))
     say(f"{counted(len(waiting), 'waits', 'wait')}, {dollars(sum(one.money_at_stake_cents for _, one, _ in waiting))} at stake.")
 
 
@@ -98,8 +99,8 @@ def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
     say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
     say(proposal.rationale)
     cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
-    stake, until = dollars(proposal.money_at_stake_cents), f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"
-    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {stake} at stake; can be approved until {until}")
+    stake, last = dollars(proposal.money_at_stake_cents), clock(proposal.expires_at)
+    say(f"cites {cites}; confidence {proposal.confidence:.2f}; {stake} at stake; can be approved until {last}")
     if proposal.status == "pending":
         for one in limits:
             say(f"it {one.says}" if one.is_over else f"with this one {one.of} for {one.whose}")

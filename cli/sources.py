@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.screen import say, table
+from cli.screen import in_column, say, table
 from cli.session import manager, open_ledger
 from errors import BadInput
 from graphs.events import MOST_EVENT_BYTES
@@ -17,7 +17,7 @@ from ledger.canonical import moment, utc_now
 from ledger.inbox import SourceBounds, check_bounds
 from ledger.services import Inbox
 from nodes.pack import Pack
-from rendering import plain
+from rendering import clock, plain
 from settings import settings
 from strict_json import strict_json
 from systems.catalogue import load_catalogue
@@ -72,7 +72,7 @@ def try_payload(
     except BadInput as error:
         raise BadInput(f"{file}: no event: {error}") from error
     told = {"source id": event.source_id, "mission": event.mission, "event": event.name, "subject": event.subject}
-    told["as of"] = f"{moment(event.as_of):%Y-%m-%dT%H:%M:%SZ}"
+    told["as of"] = clock(moment(event.as_of))
     for field, value in {**told, **event.trigger}.items():
         say(f"{field:12} {plain(value)}")
 
@@ -124,8 +124,8 @@ def list_sources() -> None:
     rows = [
         (
             one.name, "every one" if one.bounds.missions is None else ", ".join(one.bounds.missions), one.bounds.as_of_days,
-            one.bounds.hourly, f"{one.added_at:%Y-%m-%d %H:%M}", one.added_by,
-            f"{one.ended_at:%Y-%m-%d %H:%M}" if one.ended_at else "", ignored.get(by_mapping(one.name), ""),
+            one.bounds.hourly, in_column(one.added_at), one.added_by,
+            in_column(one.ended_at) if one.ended_at else "", ignored.get(by_mapping(one.name), ""),
         )
         for one in found
     ]  # fmt: skip

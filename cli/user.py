@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cli.screen import say, table
+from cli.screen import in_column, say, table
 from cli.session import manager, open_ledger, signed_in
 from errors import BadInput
 from ledger.admissions import Admission, AdmissionRequest, AdmissionResult
 from ledger.authorization import person_key
 from ledger.permissions import COMMAND_LINE
 from ledger.services import AdminService
+from rendering import clock
 from settings import settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -75,7 +76,7 @@ def list_waiting() -> None:
     """What was asked for about people, and waits for a second person."""
     with open_ledger() as ledger:
         found = AdminService(ledger).admissions()
-    table(("change", "asked by", "until"), [(described(one), one.asked_by, f"{one.lapses_at:%d %b %H:%M} UTC") for one in found])
+    table(("change", "asked by", "until"), [(described(one), one.asked_by, in_column(one.lapses_at)) for one in found])
 
 
 @app.command("list")
@@ -124,7 +125,7 @@ def _ask(wanted: AdmissionRequest, lost: str = "") -> AdmissionResult:
         changed = AdminService(ledger).ask(wanted, manager(ledger, lost))
     if waiting := changed.waits:
         say(f"{described(waiting)}: this needs a second person, who confirms it on the dashboard under People, or with")
-        say(f"`missions user confirm {waiting.name}`, until {waiting.lapses_at:%d %b %H:%M} UTC.")
+        say(f"`missions user confirm {waiting.name}`, until {clock(waiting.lapses_at)}.")
         if changed.one_time:
             say(f"First half of the one-time password of {waiting.name}, shown now and never again: {changed.one_time}")
             say("The person who confirms sees the second half. Each of you gives your half to the new user.", style="dim")

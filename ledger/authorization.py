@@ -28,6 +28,7 @@ from ledger.records import (
     ProposalStatus,
     Run,
 )
+from rendering import clock
 
 #: by which the clocks of two machines may differ
 SKEW = timedelta(minutes=5)
@@ -146,7 +147,7 @@ def judge(
         )
     if ask.kind in ("approve", "edit") and moment(ask.at) > proposal.expires_at:
         raise Refused(
-            f"Proposal {proposal.proposal_id} expired at {_clock(proposal.expires_at)}: "
+            f"Proposal {proposal.proposal_id} expired at {clock(moment(proposal.expires_at), with_seconds=True)}: "
             "respond to it, so that the Mission looks again."
         )
     _has_authority(ask.kind, person, proposal)
@@ -173,7 +174,8 @@ def _still_open(proposal: Proposal, run: Run, earlier: Sequence[Decision]) -> No
 
 def already(last: Decision) -> str:
     """The message for somebody whom another person forestalled."""
-    return f"Proposal {last.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {_clock(last.at)}."
+    at = clock(moment(last.at), with_seconds=True)
+    return f"Proposal {last.proposal_id} was already {_VERBS[last.kind]} by {last.by} at {at}."
 
 
 def _has_authority(kind: DecisionKind, person: Person, proposal: Proposal) -> None:
@@ -283,10 +285,6 @@ def authorize(proposal: Proposal, needed: Approval, decisions: Sequence[Decision
         decisions=[one.decision_id for one in decisions if one.proposal_id == proposal.proposal_id],
         at=at,
     )
-
-
-def _clock(at: datetime) -> str:
-    return moment(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def decision_of(ask: DecisionRequest, person: Person, run_id: str) -> Decision:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from errors import BadInput, TooMany
 from ledger.canonical import moment
 from ledger.records import Event
+from rendering import clock
 
 #: bytes of a dead letter that are kept: of an event, or of what a source sends with the headers that its mapping needs
 MOST_BODY_BYTES = 120_000
@@ -103,11 +104,11 @@ def check_arrival(event: Event, origin: EventOrigin, at: datetime) -> None:
     days = "1 day" if bounds.as_of_days == 1 else f"{bounds.as_of_days:,} days"
     if as_of < came_at - timedelta(days=bounds.as_of_days):
         raise BadInput(
-            f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies more than {days} back, further than events may from {origin.name}; "
+            f"as_of {clock(as_of)} lies more than {days} back, further than events may from {origin.name}; "
             "leave as_of out for now, or have its bounds widened"
         )
     if as_of > came_at + AHEAD:
-        raise BadInput(f"as_of {as_of:%Y-%m-%dT%H:%M:%SZ} lies ahead; leave as_of out for now, or set the clock of the source")
+        raise BadInput(f"as_of {clock(as_of)} lies ahead; leave as_of out for now, or set the clock of the source")
 
 
 def too_many(origin: EventOrigin, at: datetime) -> TooMany:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import rendering
 from errors import BadInput, Refused
 
 ModelCallStatus = Literal["sent", "answered", "failed"]
@@ -85,9 +86,9 @@ def check_budgets(call: ModelCall, run: Spent, day: Spent, *, run_tokens: int, d
     if call.run_id and run.tokens + call.reserved_tokens > run_tokens:
         raise Refused(f"Run {call.run_id} has used {run.tokens:,} of the {run_tokens:,} tokens that a run may ask a model for.")
     if day.tokens + call.reserved_tokens > day_tokens:
-        raise Refused(f"{day.tokens:,} of the {day_tokens:,} tokens are used that models may take on {_day(call)}.")
+        raise Refused(f"{day.tokens:,} of the {day_tokens:,} tokens are used that models may take on {_date(call)}.")
     if day_cents and day.cents + call.cost_cents > day_cents:
-        raise Refused(f"{day.cents:,.2f} of the {day_cents:,.2f} US cents are used that models may cost on {_day(call)}.")
+        raise Refused(f"{day.cents:,.2f} of the {day_cents:,.2f} US cents are used that models may cost on {_date(call)}.")
 
 
 def ended(call: ModelCall | None, call_id: str, end: ModelCallEnd) -> ModelCall:
@@ -110,5 +111,5 @@ def summary(calls: Sequence[ModelCall]) -> str:
     return f"{asked}: {spent.tokens:,} tokens{cost}, {seconds:.1f} s"
 
 
-def _day(call: ModelCall) -> str:
-    return f"{call.at.astimezone(UTC):%d %B %Y} (UTC)"
+def _date(call: ModelCall) -> str:
+    return f"{rendering.day(call.at.astimezone(UTC))} (UTC)"

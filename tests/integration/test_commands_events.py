@@ -134,7 +134,7 @@ def test_sources_are_added_listed_and_ended(command: Command) -> None:
     )
     refused(command("source", "bounds", "nobody", "--per-hour", "7"), "'nobody'", "missions source list")
     listed = command("source", "list").stdout
-    assert re.search(r"^oms +support_resolution +1 +7 +\d", listed, re.MULTILINE) and token not in listed
+    assert re.search(r"^oms +support_resolution +1 +7 +[A-Z]", listed, re.MULTILINE) and token not in listed
     assert command("source", "end", "oms").stdout == "oms can no longer send events.\n"
     refused(command("source", "end", "oms"), "missions source list")
 

@@ -48,7 +48,7 @@ def test_what_is_reserved_counts_until_the_answer_has_come(ledger: Ledger) -> No
 def test_a_day_is_that_of_utc_and_all_runs_share_it(ledger: Ledger) -> None:
     for number in range(3):
         ledger.begin_model_call(a_call(f"c-{number}", run_id=f"run-{number}"), **BUDGETS)
-    with pytest.raises(Refused, match="12,000 of the 15,000 tokens are used that models may take on 01 March 2026"):
+    with pytest.raises(Refused, match="12,000 of the 15,000 tokens are used that models may take on Mar 1, 2026"):
         ledger.begin_model_call(a_call("c-9", run_id=""), **BUDGETS)
     ledger.begin_model_call(a_call("c-9", run_id="", at=NOW + timedelta(days=1)), **BUDGETS)
 
