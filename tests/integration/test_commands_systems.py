@@ -1,13 +1,17 @@
 """`missions systems pin|show|draft` on a server that strangers wrote: no annotations, answers in an envelope."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from settings import CHECKOUT
 from tests.integration.commands import missions, refused
+from tests.integration.terminal import at_terminal
 
 SHOP = '''
 import json
@@ -63,3 +67,15 @@ def test_a_read_that_does_not_say_so_is_pinned_with_a_yes_and_shown_and_drafted_
     action = yaml.safe_load(missions("systems", "draft", "shop", "exchange_items", **variables).stdout)
     assert action["exchange_items"]["args"] == {"order_id": "id", "item_ids": {"list": "id"}, "note": "text?"}
     refused(missions("systems", "draft", "shop", "exchange", **variables), "no tool 'exchange'", "exchange_items")
+
+
+def test_whoever_pins_at_a_terminal_is_asked_about_a_read_that_does_not_say_so(variables: dict[str, Any], tmp_path: Path) -> None:
+    env, pins = {**os.environ, **{name: str(value) for name, value in variables.items()}}, tmp_path / "pins.json"
+    for answer, code in (("n", 1), ("y", 0)):
+        # not forked: the terminal is that of the processes that are begun at it
+        line = [sys.executable, "-m", "cli", "systems", "pin"]
+        done = at_terminal(line, [("Does it only read? [y/N]:", answer)], env, CHECKOUT)
+        assert (done.returncode, pins.exists()) == (code, answer == "y"), done.stdout
+        assert "shop.get_order_details is listed as READ" in done.stdout and "exchange_items is" not in done.stdout
+        assert "An order." in done.stdout and "\x1b[2J" not in done.stdout, "what its server says is shown, and does nothing"
+    assert "2 tools of 1 systems are now pinned" in done.stdout
