@@ -21,7 +21,7 @@ from strict_json import strict_json
 from strict_yaml import instead
 from systems.calls import Call
 from systems.catalogue import load_catalogue
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import ListedTool, SystemsConfig, load_config, pin, unconfirmed_reads, write_pins
 from systems.consent import PATIENCE, ask_consent
 from systems.drafting import drafted_action, drafted_records
@@ -35,12 +35,12 @@ sandbox = typer.Typer(no_args_is_help=True)
 
 
 @contextmanager
-def _opened(config: SystemsConfig) -> Iterator[McpSystems]:
+def _opened(config: SystemsConfig) -> Iterator[LiveSystems]:
     """The systems of a configuration, with the database where the sandbox company is one of them."""
     url = open_database(settings())
     if any(system.is_sandbox for system in config.systems.values()):
         create_schema(url)
-    with McpSystems(config, extra_env={"DATABASE_URL": url}) as systems:
+    with LiveSystems(config, extra_env={"DATABASE_URL": url}) as systems:
         yield systems
 
 
@@ -147,7 +147,7 @@ def draft(
         console.print(Text(text), soft_wrap=True)
 
 
-def _answer(systems: McpSystems, tool: ListedTool, given: Mapping[str, str]) -> Any:
+def _answer(systems: LiveSystems, tool: ListedTool, given: Mapping[str, str]) -> Any:
     """What a READ answers. Raises BadInput where it is none, or fails."""
     (result,) = systems.read_all([Call(f"{tool.system}.{tool.name}", {key: _as_json(value) for key, value in given.items()})])
     if result.status != "ok":

@@ -48,7 +48,7 @@ from nodes.understanding import Phrasebook
 from nodes.undo import to_take_back
 from settings import Settings
 from systems.catalogue import load_catalogue
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config
 
 _log = logging.getLogger(__name__)
@@ -368,7 +368,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         if unpinned := config.unpinned(action.tool for action in catalogue.values() if action.system in config.systems):
             which = ", ".join(unpinned) if config.pins else "all tools"
             _log.warning("not pinned, so every call is refused: %s; review and run `missions systems pin`", which)
-        systems = stack.enter_context(McpSystems(config, extra_env={"DATABASE_URL": url}))
+        systems = stack.enter_context(LiveSystems(config, extra_env={"DATABASE_URL": url}))
         checkpoints = Checkpoints(stack.enter_context(open_pool(ledgers.checkpoints)))
         reasoning = stack.enter_context(open_reasoning(settings))
         shared = MissionResources(packs, catalogue, policies, knowledge, phrasebook, reasoning.reasoner, reasoning.reads)

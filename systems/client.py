@@ -60,7 +60,7 @@ def with_constants(
     return {**{name: value for name, value in config.systems[call.system].always.items() if name in takes}, **args}
 
 
-class McpReads:
+class LiveReader:
     """Reads of any systems, guarded, and no way to write. Use it as a context manager, from any thread.
 
     A system is connected to when it is first called; of `extra_env` and the environment it gets what its `env` lists.
@@ -222,7 +222,7 @@ def require_sendable(call: Call) -> None:
         raise Refused(sentence) from error
 
 
-class McpSystems(McpReads):
+class LiveSystems(LiveReader):
     """Reads and writes of any systems, guarded. Use it as a context manager, from any thread."""
 
     _only_reads = False

@@ -27,7 +27,7 @@ from nodes.planner import Planner
 from settings import Settings, settings
 from systems.calls import Call, Reader
 from systems.catalogue import load_catalogue
-from systems.client import McpReads
+from systems.client import LiveReader
 from systems.config import load_config, require_configured_read
 
 
@@ -74,7 +74,7 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
     with ExitStack() as stack:
         url = live_url(chosen)
         ledger = stack.enter_context(PostgresLedger.open(reading(url, database_logins(chosen))))
-        systems = stack.enter_context(McpReads(config, extra_env={"DATABASE_URL": without_writes(url)}))
+        systems = stack.enter_context(LiveReader(config, extra_env={"DATABASE_URL": without_writes(url)}))
         environment = stack.enter_context(EvalEnvironment.of_candidate(candidate, catalogue, chosen, MiniLM()))
         kept = ShadowOf(
             name="",

@@ -17,7 +17,7 @@ import pytest
 
 from errors import MissionsError, OutcomeUnknown, Refused
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, write_pins
 
 pytestmark = pytest.mark.promise("A system that was taken over gets nothing done")
@@ -60,16 +60,16 @@ def listening(answer: Answer) -> Iterator[tuple[int, list[bytes]]]:
 
 
 @contextmanager
-def shop(folder: Path, port: int, document: Any = None, openapi: str = "shop.json") -> Iterator[McpSystems]:
+def shop(folder: Path, port: int, document: Any = None, openapi: str = "shop.json") -> Iterator[LiveSystems]:
     """The shop at a port, with the tools pinned of a document that nobody has tampered with."""
     file = folder / "systems.yaml"
     (folder / "shop.json").write_text(json.dumps(document or {"openapi": "3.0.0", "paths": PATHS}))
     entry = {"url": f"http://127.0.0.1:{port}", "openapi": "shop.json", "reads": ["get_order"], "timeout_seconds": 1}
     file.write_text(json.dumps({"systems": {"shop": entry}}))
-    with McpSystems(load_config(file)) as found:
+    with LiveSystems(load_config(file)) as found:
         write_pins(folder / "pins.json", pin(found.tools()))
     file.write_text(json.dumps({"systems": {"shop": {**entry, "openapi": openapi, "start_seconds": 3}}}))
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         yield systems
 
 

@@ -20,7 +20,7 @@ from ledger.services import AdminService, Inbox
 from ledger.signatures import signing_key
 from settings import CHECKOUT, Settings
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
@@ -131,7 +131,7 @@ def test_a_system_that_prints_its_secrets_as_it_dies_is_quoted_without_them(what
     entry = f"{{command: ['{{python}}', '{tmp_path}/dies.py'], env: [DATABASE_URL, SHOP_TOKEN], reads: [get]}}"
     (tmp_path / "systems.yaml").write_text(f"systems:\n  shop: {entry}\n")
     extra = {**os.environ, "DATABASE_URL": SECRETS["DATABASE_URL"], "SHOP_TOKEN": SECRET}
-    with McpSystems(load_config(tmp_path / "systems.yaml"), extra_env=extra) as systems:
+    with LiveSystems(load_config(tmp_path / "systems.yaml"), extra_env=extra) as systems:
         (result,) = systems.read_all([Call("shop.get", {})])
         with pytest.raises(MissionsError) as told:
             systems.write(Call("shop.put", {}), "k")

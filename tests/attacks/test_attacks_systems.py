@@ -16,7 +16,7 @@ import pytest
 
 from errors import BadInput, MissionsError, OutcomeUnknown, Refused
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import digest, load_config, read_pins, write_pins
 from tests.actions import CANCEL_ORDER
 
@@ -79,16 +79,16 @@ for line in sys.stdin:
 TOOL = {"description": "Reads.", "inputSchema": {"type": "object"}}
 READ, WRITE = "get_order", CANCEL_ORDER
 ORDER = {"order_id": "O-1", "status": "new", "lines": []}
-Evil = Callable[..., McpSystems]
+Evil = Callable[..., LiveSystems]
 
 
 @pytest.fixture
 def evil(tmp_path: Path) -> Iterator[Evil]:
     """Opens an oms that behaves as is said; `.trace` of tmp_path has what it was sent."""
     (tmp_path / "evil.py").write_text(textwrap.dedent(EVIL))
-    opened: list[McpSystems] = []
+    opened: list[LiveSystems] = []
 
-    def make(tools: Any = None, *, pinned: bool = True, **case: Any) -> McpSystems:
+    def make(tools: Any = None, *, pinned: bool = True, **case: Any) -> LiveSystems:
         tools = tools or [[{"name": READ}, {"name": WRITE}]]
         (tmp_path / "case.json").write_text(json.dumps({"tools": tools, "answers": {}, "trace": str(tmp_path / "trace"), **case}))
         command = json.dumps(["{python}", str(tmp_path / "evil.py"), str(tmp_path / "case.json")])
@@ -97,7 +97,7 @@ def evil(tmp_path: Path) -> Iterator[Evil]:
         (tmp_path / "systems.yaml").write_text(f"systems:\n{entry}\n")
         if pinned:
             write_pins(tmp_path / "pins.json", {"oms": {one["name"]: digest({**TOOL, **one}) for one in tools[0]}})
-        systems = McpSystems(load_config(tmp_path / "systems.yaml"))
+        systems = LiveSystems(load_config(tmp_path / "systems.yaml"))
         opened.append(systems)
         return systems.__enter__()
 
@@ -106,7 +106,7 @@ def evil(tmp_path: Path) -> Iterator[Evil]:
         systems.__exit__()
 
 
-def order(systems: McpSystems, order_id: str = "O-1") -> Any:
+def order(systems: LiveSystems, order_id: str = "O-1") -> Any:
     """What reading an order gives."""
     (result,) = systems.read_all([Call(f"oms.{READ}", {"order_id": order_id})])
     return result

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, write_pins
 
 MCP, REST = "mcp", "rest"
@@ -68,7 +68,7 @@ def serve_rest(port: int) -> None:
 
 
 @contextmanager
-def opened(kind: str) -> Iterator[McpSystems]:
+def opened(kind: str) -> Iterator[LiveSystems]:
     """A system of a kind, with its tools pinned."""
     with socket.socket() as probe, tempfile.TemporaryDirectory() as name:
         probe.bind(("127.0.0.1", 0))
@@ -83,9 +83,9 @@ def opened(kind: str) -> Iterator[McpSystems]:
             (folder / "bench.yaml").write_text(DOCUMENT)
             (folder / "systems.yaml").write_text(f"systems: {{bench: {{{reached}, reads: [get_order]}}}}\n")
             try:
-                with McpSystems(load_config(folder / "systems.yaml")) as found:
+                with LiveSystems(load_config(folder / "systems.yaml")) as found:
                     write_pins(folder / "pins.json", pin(found.tools()))
-                with McpSystems(load_config(folder / "systems.yaml")) as systems:
+                with LiveSystems(load_config(folder / "systems.yaml")) as systems:
                     yield systems
             finally:
                 server.kill()

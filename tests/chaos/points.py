@@ -14,7 +14,7 @@ from typing import Any
 
 from graphs.checkpoints import Checkpoints
 from ledger.postgres import HeldLedger, PostgresLedger
-from systems.client import McpSystems
+from systems.client import LiveSystems
 
 #: a place and which time it is passed, from 1
 Hit = tuple[str, int]
@@ -79,7 +79,7 @@ def install(fuse: Fuse) -> None:
     _after(HeldLedger, "commit", lambda *_, **__: fuse.reach(STEP_WRITTEN))
     _after(Checkpoints, "put", lambda *_, **__: fuse.reach("checkpoint"))
     _after(Checkpoints, "put_writes", lambda _saver, _config, writes, *_, **__: fuse.reach(_written(writes)))
-    _after(McpSystems, "write", lambda *_, **__: fuse.reach(ANSWER_RECEIVED))
+    _after(LiveSystems, "write", lambda *_, **__: fuse.reach(ANSWER_RECEIVED))
 
 
 def _written(writes: Any) -> str:

@@ -25,7 +25,7 @@ from ledger.embedded import embedded_url, stop_embedded
 from ledger.jobs import open_jobs
 from ledger.records import Event, Run
 from settings import CHECKOUT, Settings
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, write_pins
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
@@ -232,7 +232,7 @@ def opened_world(
         create_schema(url)
         company, ports = _company(url, {}, keyless)
         settings["systems"] = systems_file(folder, ports, timeout_seconds)
-        with McpSystems(load_config(settings["systems"])) as systems:
+        with LiveSystems(load_config(settings["systems"])) as systems:
             write_pins(settings["systems"].with_name("pins.json"), pin(systems.tools()))
         desk = stack.enter_context(open_runtime(Settings(**settings)))
         for name, role in PEOPLE.items():

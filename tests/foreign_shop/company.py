@@ -9,7 +9,7 @@ from typing import Any
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import build
 from knowledge_index.policies import PolicyBook
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, write_pins
 
 _HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ class ForeignCompany:
         os.environ["SHOP_FILE"] = str(self.data)
         self.systems.write_text((_HERE / "systems.yaml").read_text().replace("{server}", str(_HERE / "server.py")))
         (folder / "actions.yaml").write_text((_HERE / "actions.yaml").read_text())
-        with McpSystems(load_config(self.systems)) as systems:
+        with LiveSystems(load_config(self.systems)) as systems:
             write_pins(folder / "pins.json", pin(systems.tools()))
         build(PolicyBook.load(self.policies), self.home / "knowledge", MiniLM())
 

@@ -24,7 +24,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import Pins, SystemsConfig, load_config, pin, write_pins
 
 #: turns a request away with a response, or lets it pass
@@ -136,7 +136,7 @@ def http_shop(tls: ssl.SSLContext | None = None, description: str = "Gets someth
 def _pins() -> Pins:
     with tempfile.TemporaryDirectory() as folder, http_shop() as shop:
         (Path(folder) / "systems.yaml").write_text(f"systems: {{shop: {{url: '{shop.url}'}}}}")
-        with McpSystems(load_config(Path(folder) / "systems.yaml")) as systems:
+        with LiveSystems(load_config(Path(folder) / "systems.yaml")) as systems:
             return pin(systems.tools())
 
 

@@ -13,7 +13,7 @@ from errors import TryAgain
 from graphs.sources import AT_ONCE, MOST_PAGES, poll
 from ledger.postgres import PostgresLedger
 from ledger.services import Inbox
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import FeedConfig, load_config, pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
@@ -46,17 +46,17 @@ shop.run("stdio")
 
 
 @pytest.fixture(scope="module")
-def sandbox(_ledger_database: str) -> Iterator[McpSystems]:
+def sandbox(_ledger_database: str) -> Iterator[LiveSystems]:
     """The sandbox company of the ledger's database, as it is configured."""
     create_schema(_ledger_database)
-    with McpSystems(load_config(), extra_env={"DATABASE_URL": _ledger_database}) as systems:
+    with LiveSystems(load_config(), extra_env={"DATABASE_URL": _ledger_database}) as systems:
         yield systems
 
 
 class Shop:
     """A system whose feed answers by cursor what it is told to."""
 
-    def __init__(self, systems: McpSystems, file: Path) -> None:
+    def __init__(self, systems: LiveSystems, file: Path) -> None:
         self.systems, self._file, self._asked = systems, file, file.with_name(f"{file.name}.asked")
 
     def tells(self, answers: Any) -> None:
@@ -77,9 +77,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     entry = {"command": ["{python}", str(folder / "shop.py")], "env": ["ANSWERS"], "reads": ["list_events"], "timeout_seconds": 5}
     (folder / "systems.yaml").write_text(json.dumps({"systems": {"shop": entry}}))
     environment = {"ANSWERS": str(folder / "answers")}
-    with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
+    with LiveSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
         write_pins(folder / "pins.json", pin(systems.tools()))
-    with McpSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
+    with LiveSystems(load_config(folder / "systems.yaml"), extra_env=environment) as systems:
         yield Shop(systems, folder / "answers")
 
 
@@ -101,7 +101,7 @@ def position(arriving: Arriving) -> tuple[str, str]:
 
 
 def test_recorded_exceptions_come_in_by_the_feed_of_the_sandbox_company(
-    arriving: Arriving, sandbox: McpSystems, ledger_url: str
+    arriving: Arriving, sandbox: LiveSystems, ledger_url: str
 ) -> None:
     url = ledger_url
     reset(url)
@@ -128,7 +128,7 @@ def test_the_feed_of_the_sandbox_company_comes_to_a_database_of_before(database_
     assert load_cases(database_url, [next(iter(CASES.values()))], feed=True).refused == {}
 
 
-def test_a_cursor_that_the_sandbox_company_never_gave_is_an_error_of_the_feed(arriving: Arriving, sandbox: McpSystems) -> None:
+def test_a_cursor_that_the_sandbox_company_never_gave_is_an_error_of_the_feed(arriving: Arriving, sandbox: LiveSystems) -> None:
     arriving.reads(sandbox.reader())
     arriving.inbox.advance(SANDBOX.name, "", "1; DROP TABLE sandbox.events")
     assert "There is no such cursor" in poll(arriving.intake, SANDBOX).stopped

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from errors import BadInput, MissionsError, Refused, TryAgain
 from settings import settings
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import SystemsConfig
 from systems.consent import ask_consent
 from systems.oauth import consent_file, read_consent
@@ -80,7 +80,7 @@ def consent(config: SystemsConfig, patience: float = 10.0) -> None:
 def test_a_token_of_the_client_is_got_once_renewed_in_time_and_after_a_rejection(
     shop: HttpShop, issuer: Issuer, tmp_path: Path
 ) -> None:
-    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_client(tmp_path, shop, issuer)) as systems:
         assert systems.write(PUT, "k").answer == {"done": True}
         assert systems.read_all([GET] * 3)[0].status == "ok"
         assert [form["grant_type"] for form in issuer.forms] == ["client_credentials"]
@@ -91,7 +91,7 @@ def test_a_token_of_the_client_is_got_once_renewed_in_time_and_after_a_rejection
         assert systems.write(PUT, "k2").answer == {"done": True}
     assert shop.puts == ["one", "one"]
     issuer.lasts, issuer.forms[:] = 1, []
-    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_client(tmp_path, shop, issuer)) as systems:
         assert systems.read_all([GET])[0].status == "ok"
         time.sleep(0.6)
         assert systems.read_all([GET])[0].status == "ok"
@@ -102,13 +102,13 @@ def test_a_consent_is_asked_for_once_kept_for_this_account_alone_and_renewed_by_
     shop: HttpShop, issuer: Issuer, tmp_path: Path
 ) -> None:
     config = by_person(tmp_path, shop, issuer)
-    with McpSystems(config) as systems:
+    with LiveSystems(config) as systems:
         assert "run `missions systems connect shop`" in str(systems.read_all([GET])[0].error)
     consent(config)
     assert issuer.forms[0]["client_id"] == "registered" and issuer.forms[0]["resource"] == shop.url
     file = consent_file("shop")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    with McpSystems(config) as one, McpSystems(config) as other:
+    with LiveSystems(config) as one, LiveSystems(config) as other:
         for systems in (one, other):
             issuer.access.clear()  # a refresh token that is used twice would end the consent
             assert systems.read_all([GET])[0].status == "ok"
@@ -147,9 +147,9 @@ def test_many_processes_that_find_a_token_out_of_time_renew_it_once(shop: HttpSh
     consent(config)
     issuer.lasts = 3600
     code = (
-        "import sys; from pathlib import Path; from systems.client import McpSystems; from systems.config import load_config\n"
+        "import sys; from pathlib import Path; from systems.client import LiveSystems; from systems.config import load_config\n"
         "from systems.calls import Call\n"
-        "with McpSystems(load_config(Path(sys.argv[1]))) as systems:\n"
+        "with LiveSystems(load_config(Path(sys.argv[1]))) as systems:\n"
         "    print(systems.read_all([Call('shop.get', {'what': 'one'})] * 4)[0].status)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "systems.yaml")]
@@ -161,7 +161,7 @@ def test_many_processes_that_find_a_token_out_of_time_renew_it_once(shop: HttpSh
 def test_a_consent_that_was_withdrawn_is_said_and_a_write_is_not_in_doubt(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:
     config = by_person(tmp_path, shop, issuer)
     consent(config)
-    with McpSystems(config) as systems:
+    with LiveSystems(config) as systems:
         assert systems.read_all([GET])[0].status == "ok"
         issuer.withdraw()
         with pytest.raises(MissionsError, match=r"has run out or was withdrawn\); run `missions systems connect shop`"):
@@ -174,10 +174,10 @@ def test_a_consent_that_was_withdrawn_is_said_and_a_write_is_not_in_doubt(shop: 
 
 def test_a_consent_is_not_used_for_another_issuer_or_another_address(shop: HttpShop, issuer: Issuer, tmp_path: Path) -> None:
     consent(by_person(tmp_path, shop, issuer))
-    with authorization_server() as other, McpSystems(by_person(tmp_path, shop, other)) as systems:
+    with authorization_server() as other, LiveSystems(by_person(tmp_path, shop, other)) as systems:
         assert "nobody has consented to it as its `auth` is now" in str(systems.read_all([GET])[0].error)
         assert not other.forms
-    with McpSystems(by_person(tmp_path, shop, issuer, ", resource: 'https://else'")) as systems:
+    with LiveSystems(by_person(tmp_path, shop, issuer, ", resource: 'https://else'")) as systems:
         assert "nobody has consented to it" in str(systems.read_all([GET])[0].error)
     assert len(issuer.forms) == 1
 
@@ -199,7 +199,7 @@ def test_only_the_answer_that_is_waited_for_ends_the_waiting(shop: HttpShop, iss
 
     ask_consent(config.systems["shop"], os.environ, show, patience=10)
     assert answers == [404, 404, 404, 200]
-    with McpSystems(config) as systems:
+    with LiveSystems(config) as systems:
         assert systems.read_all([GET])[0].status == "ok"
 
 
@@ -231,7 +231,7 @@ def test_a_scope_that_is_missing_is_named(shop: HttpShop, issuer: Issuer, tmp_pa
     asks = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="orders:write"'}
     gate = issuer.gate
     shop.gate = lambda request: Response(status_code=403, headers=asks) if request.scope["tool"] == "put" else gate(request)
-    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_client(tmp_path, shop, issuer)) as systems:
         with pytest.raises(Refused, match=r"shop asks for the scope 'orders:write' for this \(403\)"):
             systems.write(PUT, "k")
         asks["WWW-Authenticate"] = 'Bearer scope="<b>"'
@@ -250,7 +250,7 @@ def test_a_write_goes_out_in_the_name_of_whoever_approved_it_and_all_else_as_the
     shop: HttpShop, issuer: Issuer, tmp_path: Path, key: ed25519.Ed25519PrivateKey
 ) -> None:
     config, issuer.public_key = on_behalf(tmp_path, shop, issuer, key), key.public_key()
-    with McpSystems(config) as systems:
+    with LiveSystems(config) as systems:
         systems.write(replace(PUT, approved_by="rita"), "k1")
         systems.write(replace(PUT, approved_by="mona"), "k2")
         systems.write(replace(PUT, approved_by="rita"), "k3")
@@ -273,7 +273,7 @@ def test_a_key_that_cannot_be_read_is_named_before_anything_is_sent(shop: HttpSh
     config = on_behalf(tmp_path, shop, issuer, ec.generate_private_key(ec.SECP256R1()))
     for content in (b"", b"-----BEGIN PRIVATE KEY-----\nsecret-inside\n-----END PRIVATE KEY-----\n"):
         (tmp_path / "missions.pem").write_bytes(content)
-        with McpSystems(config) as systems, pytest.raises(TryAgain, match=r"missions\.pem is no private key") as said:
+        with LiveSystems(config) as systems, pytest.raises(TryAgain, match=r"missions\.pem is no private key") as said:
             systems.write(replace(PUT, approved_by="rita"), "k")
         assert "secret-inside" not in str(said.value)
     assert not shop.puts and not issuer.forms
@@ -314,7 +314,7 @@ def test_an_authorization_server_that_is_of_no_use_is_named_and_gets_no_secret(
     shop: HttpShop, issuer: Issuer, tmp_path: Path, what: str
 ) -> None:
     issuer.metadata, says = BROKEN[what]
-    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_client(tmp_path, shop, issuer)) as systems:
         error = str(systems.read_all([GET])[0].error)
     assert says in error and error.startswith("shop cannot be reached (its authorization server http://127.0.0.1")
     assert not issuer.forms and not shop.requests
@@ -325,7 +325,7 @@ def test_a_client_that_is_not_known_is_said_without_its_secret(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     issuer.clients["missions"] = "another-secret"
-    with McpSystems(by_client(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_client(tmp_path, shop, issuer)) as systems:
         error = str(systems.read_all([GET])[0].error)
         with pytest.raises(TryAgain, match="it gives no token"):
             systems.write(PUT, "k")
@@ -340,7 +340,7 @@ def test_no_token_comes_back_in_answers_errors_or_logs(
     shop.echo = lambda: " ".join(issuer.given)
     config = by_person(tmp_path, shop, issuer)
     consent(config)
-    with McpSystems(config) as systems:
+    with LiveSystems(config) as systems:
         for _ in range(3):
             issuer.access.clear()
             answered, refused = systems.read_all([GET, Call("shop.get", {"what": "refuse"})])
@@ -355,6 +355,6 @@ def test_no_token_comes_back_in_answers_errors_or_logs(
 def test_a_file_that_is_no_consent_is_named_and_not_quoted(shop: HttpShop, issuer: Issuer, tmp_path: Path, content: str) -> None:
     consent_file("shop").parent.mkdir(parents=True)
     consent_file("shop").write_text(content)
-    with McpSystems(by_person(tmp_path, shop, issuer)) as systems:
+    with LiveSystems(by_person(tmp_path, shop, issuer)) as systems:
         error = str(systems.read_all([GET])[0].error)
     assert "shop.json is no consent that can be read" in error and "at-kept" not in error

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from errors import OutcomeUnknown, TryAgain
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.pace import FAILURES
 from tests.integration.http_shop import Gate, HttpShop, configured, http_shop
 
@@ -42,7 +42,7 @@ def sent(shop: HttpShop, tool: str) -> int:
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_read_that_is_turned_away_is_sent_again_when_the_system_says(shop: HttpShop, tmp_path: Path, status: int) -> None:
     shop.gate = turning_away("get", status, 2, Retry_After="0")
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 5")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 5")) as systems:
         assert systems.read_all([GET])[0].status == "ok"
         assert sent(shop, "get") == 3
         shop.gate = turning_away("get", status, 9, Retry_After="0")
@@ -53,7 +53,7 @@ def test_a_read_that_is_turned_away_is_sent_again_when_the_system_says(shop: Htt
 
 def test_nothing_is_sent_to_a_system_that_asks_for_a_long_rest(shop: HttpShop, tmp_path: Path) -> None:
     shop.gate = turning_away("get", 429, 9, Retry_After="60")
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
         (result,) = systems.read_all([GET])
         with pytest.raises(TryAgain, match=r"shop was not called \(it asks to wait \d\d more seconds\)"):
             systems.write(PUT, "k")
@@ -64,7 +64,7 @@ def test_nothing_is_sent_to_a_system_that_asks_for_a_long_rest(shop: HttpShop, t
 def test_a_write_that_is_turned_away_is_not_sent_again_and_one_that_met_an_error_is_in_doubt(
     shop: HttpShop, tmp_path: Path
 ) -> None:
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 5")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 5")) as systems:
         shop.gate = turning_away("put", 429, 1, Retry_After="0")
         with pytest.raises(TryAgain, match="asks to wait 0 seconds"):
             systems.write(PUT, "k")
@@ -79,7 +79,7 @@ def test_a_write_that_is_turned_away_is_not_sent_again_and_one_that_met_an_error
 
 def test_a_system_that_fails_again_and_again_is_left_alone_at_once_and_says_so(shop: HttpShop, tmp_path: Path) -> None:
     shop.gate = turning_away("get", 500, 99)
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
         for _ in range(FAILURES):
             assert "gave no answer" in str(systems.read_all([GET])[0].error)
         (result,) = systems.read_all([GET])
@@ -91,13 +91,13 @@ def test_a_system_that_fails_again_and_again_is_left_alone_at_once_and_says_so(s
 
 def test_what_a_system_answers_about_a_call_does_not_count_as_a_failure(shop: HttpShop, tmp_path: Path) -> None:
     refused = Call("shop.get", {"what": "refuse"})
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
         for _ in range(FAILURES + 1):
             assert "We do not tell" in str(systems.read_all([refused])[0].error)
 
 
 def test_no_more_calls_reach_a_system_at_once_than_its_limits_say(shop: HttpShop, tmp_path: Path) -> None:
     slow = Call("shop.get", {"what": "slow"})
-    with McpSystems(configured(tmp_path, shop, "limits: {at_once: 2}")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "limits: {at_once: 2}")) as systems:
         assert {result.status for result in systems.read_all([slow] * 6)} == {"ok"}
     assert shop.most_running == 2

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, write_pins
 from tests.integration.http_shop import Certificates, HttpShop, configured, http_shop, proxy
 
@@ -47,10 +47,10 @@ def test_a_system_is_read_and_written_with_what_it_demands_and_not_without(shop:
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     shop.gate = demanding(header, value)
     config = configured(tmp_path, shop, f"auth: {{{auth.replace('TMP', str(tmp_path))}}}")
-    with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+    with LiveSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
         assert systems.read_all([GET])[0].value == {"what": "one", "echo": None}
         assert systems.write(PUT, "k").answer == {"done": True}
-    with McpSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
+    with LiveSystems(configured(tmp_path, shop, "timeout_seconds: 2")) as systems:
         assert "a call without credentials (401); give its entry an `auth`" in str(systems.read_all([GET])[0].error)
         with pytest.raises(TryAgain, match="without credentials"):
             systems.write(PUT, "k2")
@@ -60,7 +60,7 @@ def test_a_system_is_read_and_written_with_what_it_demands_and_not_without(shop:
 def test_a_secret_file_that_changes_is_read_again(shop: HttpShop, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("first-token")
     shop.gate = demanding("authorization", "Bearer first-token")
-    with McpSystems(configured(tmp_path, shop, f"auth: {{bearer: {{file: {tmp_path}/token}}}}")) as systems:
+    with LiveSystems(configured(tmp_path, shop, f"auth: {{bearer: {{file: {tmp_path}/token}}}}")) as systems:
         assert systems.read_all([GET])[0].status == "ok"
         shop.gate = demanding("authorization", "Bearer second-token")
         (tmp_path / "token").write_text("second-token")
@@ -70,7 +70,7 @@ def test_a_secret_file_that_changes_is_read_again(shop: HttpShop, tmp_path: Path
 @pytest.mark.parametrize(("status", "says"), [(401, "does not accept the credentials"), (403, "does not permit this")])
 def test_a_write_that_is_turned_away_is_refused_and_not_in_doubt(shop: HttpShop, tmp_path: Path, status: int, says: str) -> None:
     config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
-    with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+    with LiveSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
         shop.gate = lambda request: Response(status_code=status) if request.scope["tool"] == "put" else None
         with pytest.raises(Refused, match=says):
             systems.write(PUT, "k")
@@ -93,7 +93,7 @@ MISSING = {
 def test_a_secret_that_is_missing_is_named_before_anything_is_sent(shop: HttpShop, tmp_path: Path, auth: str) -> None:
     env, says = MISSING[auth]
     config = configured(tmp_path, shop, f"auth: {{{auth.replace('TMP', str(tmp_path))}}}")
-    with McpSystems(config, extra_env=env) as systems:
+    with LiveSystems(config, extra_env=env) as systems:
         error = str(systems.read_all([GET])[0].error)
         assert says in error and error.startswith("shop cannot be reached (") and TOKEN not in error
     assert not shop.requests
@@ -136,7 +136,7 @@ def test_a_server_that_repeats_the_token_does_not_bring_it_into_answers_errors_o
     caplog.set_level(logging.DEBUG)
     shop.echo = lambda: shop.requests[-1][2].get("authorization")
     config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
-    with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+    with LiveSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
         for name in ("httpcore2", "httpx2"):  # not even what these would log, which it has silenced
             caplog.set_level(logging.DEBUG, logger=name)
         answered, refused = systems.read_all([GET, Call("shop.get", {"what": "refuse"})])
@@ -160,7 +160,7 @@ def test_a_server_that_repeats_the_token_in_an_error_of_its_own_or_of_http_does_
     }
     for response in turned_away.values():
         config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
-        with McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+        with LiveSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems:
             shop.gate = lambda request, response=response: response if request.scope["tool"] else None  # type: ignore[misc]
             (result,) = systems.read_all([GET])
             with pytest.raises(MissionsError) as failed:
@@ -177,9 +177,9 @@ def test_an_error_of_a_command_does_not_bring_the_values_of_its_variables_into_s
     )
     file = tmp_path / "systems.yaml"
     file.write_text(f"systems: {{shop: {{command: ['{{python}}', {tmp_path}/shop.py], env: [SHOP_TOKEN], reads: [get]}}}}")
-    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+    with LiveSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
         write_pins(tmp_path / "pins.json", pin(systems.tools()))
-    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
+    with LiveSystems(load_config(file), extra_env={"SHOP_TOKEN": TOKEN}) as systems:
         (result,) = systems.read_all([Call("shop.get", {})])
     assert str(result.error).endswith("Not with [SHOP_TOKEN]")
 
@@ -188,7 +188,7 @@ def test_a_tool_whose_description_repeats_the_token_is_not_listed(tmp_path: Path
     with http_shop(description=f"Gets {TOKEN}.") as shop:
         config = configured(tmp_path, shop, "auth: {bearer: {env: SHOP_TOKEN}}")
         with (
-            McpSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems,
+            LiveSystems(config, extra_env={"SHOP_TOKEN": TOKEN}) as systems,
             pytest.raises(TryAgain, match="repeats a secret") as said,
         ):
             pin(systems.tools())
@@ -201,7 +201,7 @@ def test_a_system_that_demands_a_certificate_is_reached_with_one_and_not_without
     tls = f"ca: {certificates.ca}, certificate: {certificate}, key: {key}, password: {{env: KEY_PASSWORD}}"
     with http_shop(tls=certificates.server()) as shop:
         config = configured(tmp_path, shop, f"tls: {{{tls}}}")
-        with McpSystems(config, extra_env={"KEY_PASSWORD": TOKEN}) as systems:
+        with LiveSystems(config, extra_env={"KEY_PASSWORD": TOKEN}) as systems:
             assert {tool.name for tool in systems.tools()} == {"get", "put"}
         for entry, password, says in (
             (tls, f"{TOKEN}x", "missions.key"),
@@ -210,7 +210,7 @@ def test_a_system_that_demands_a_certificate_is_reached_with_one_and_not_without
             (f"ca: {tmp_path}/none.pem", "", "none.pem: No such file"),
         ):
             config = configured(tmp_path, shop, f"tls: {{{entry}}}")
-            with McpSystems(config, extra_env={"KEY_PASSWORD": password}) as systems:
+            with LiveSystems(config, extra_env={"KEY_PASSWORD": password}) as systems:
                 with pytest.raises(TryAgain, match=r"^shop cannot be reached \(") as failed:
                     systems.tools()
                 assert says in str(failed.value) and TOKEN not in str(failed.value)
@@ -223,10 +223,10 @@ def test_only_a_proxy_that_the_entry_names_is_used(tmp_path: Path, monkeypatch: 
     with http_shop(tls=certificates.server()) as shop, proxy() as (address, heads):
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, address)
-        with McpSystems(configured(tmp_path, shop, tls)) as systems:
+        with LiveSystems(configured(tmp_path, shop, tls)) as systems:
             systems.tools()
         assert not heads
         named = f"{tls}, proxy: {{url: '{address}', username: missions, password: {{env: PROXY_PASSWORD}}}}"
-        with McpSystems(configured(tmp_path, shop, named), extra_env={"PROXY_PASSWORD": TOKEN}) as systems:
+        with LiveSystems(configured(tmp_path, shop, named), extra_env={"PROXY_PASSWORD": TOKEN}) as systems:
             systems.tools()
         assert heads[0].startswith("CONNECT 127.0.0.1:") and f"Proxy-Authorization: {BASIC}" in heads[0]

@@ -13,7 +13,7 @@ import pytest
 
 from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, ReadResult
-from systems.client import McpReads, McpSystems
+from systems.client import LiveReader, LiveSystems
 from systems.config import load_config, pin, write_pins
 from systems.pace import FAILURES
 from tests.integration.rest_shop import ENTRY, Shop, late, open_shop, page, redirected
@@ -27,23 +27,23 @@ def shop() -> Iterator[Shop]:
 
 def pinned(file: Path) -> Path:
     """The file of systems, with their tools pinned as they are now."""
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         write_pins(file.with_name("pins.json"), pin(systems.tools()))
     return file
 
 
 @pytest.fixture
-def systems(shop: Shop, tmp_path: Path) -> Iterator[McpSystems]:
-    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as opened:
+def systems(shop: Shop, tmp_path: Path) -> Iterator[LiveSystems]:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path)))) as opened:
         yield opened
 
 
-def read(systems: McpReads, tool: str = "get_order", **args: Any) -> ReadResult:
+def read(systems: LiveReader, tool: str = "get_order", **args: Any) -> ReadResult:
     (result,) = systems.read_all([Call(f"shop.{tool}", args)])
     return result
 
 
-def test_an_answer_is_handed_up_whole_as_an_object_or_a_list(systems: McpSystems, shop: Shop) -> None:
+def test_an_answer_is_handed_up_whole_as_an_object_or_a_list(systems: LiveSystems, shop: Shop) -> None:
     calls = [
         Call("shop.get_order", {"id": "O-1"}),
         Call("shop.get_order", {"id": "O-9"}),
@@ -67,14 +67,14 @@ SENT: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("tool", "args", "path"), SENT)
-def test_arguments_go_where_the_document_says(systems: McpSystems, shop: Shop, tool: str, args: Any, path: str) -> None:
+def test_arguments_go_where_the_document_says(systems: LiveSystems, shop: Shop, tool: str, args: Any, path: str) -> None:
     read(systems, tool, **args)
     # a server sees the path decoded; the query as it is
     assert shop.asked[-1][1].partition("?")[2] == path.partition("?")[2]
     assert shop.asked[-1][1].partition("?")[0].split("/")[:3] == path.partition("?")[0].split("/")[:3]
 
 
-def test_a_write_carries_its_nested_body_and_its_key_in_the_header(systems: McpSystems, shop: Shop) -> None:
+def test_a_write_carries_its_nested_body_and_its_key_in_the_header(systems: LiveSystems, shop: Shop) -> None:
     call = Call("shop.CancelOrder", {"id": "O-1", "reason": "ä", "notify": {"email": True}})
     assert systems.honours_keys(call)
     first, again = systems.write(call, "k-1"), systems.write(call, "k-1")
@@ -86,7 +86,7 @@ def test_a_write_carries_its_nested_body_and_its_key_in_the_header(systems: McpS
 
 
 def test_a_form_is_sent_where_the_document_says_so_and_an_empty_answer_says_that_it_was_done(
-    systems: McpSystems, shop: Shop
+    systems: LiveSystems, shop: Shop
 ) -> None:
     args = {"order_id": "O 1", "amount": 5, "metadata": {"a": "b"}, "expand": ["x", "y"]}
     call = Call("shop.CreateRefund", args)
@@ -99,7 +99,7 @@ def test_a_form_is_sent_where_the_document_says_so_and_an_empty_answer_says_that
 
 def test_the_configuration_may_name_the_header_of_the_key(shop: Shop, tmp_path: Path) -> None:
     file = pinned(shop.configure(tmp_path, ENTRY + "    idempotency_header: X-Once\n"))
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         systems.write(Call("shop.CreateRefund", {"order_id": "O-1"}), "k")
         read(systems, id="O-1")
     assert shop.asked[0][2]["x-once"] == "k" and "x-once" not in shop.asked[1][2]
@@ -119,7 +119,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("args", "sentence"), WRONG)
 def test_what_cannot_be_said_is_refused_before_anything_is_sent(
-    systems: McpSystems, shop: Shop, args: Any, sentence: str
+    systems: LiveSystems, shop: Shop, args: Any, sentence: str
 ) -> None:
     with pytest.raises(Refused, match=sentence):
         systems.write(Call("shop.CancelOrder", args), "k")
@@ -127,19 +127,19 @@ def test_what_cannot_be_said_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("nothing", [[], {}, None])
-def test_a_filter_that_is_empty_does_not_ask_for_everything(systems: McpSystems, shop: Shop, nothing: object) -> None:
+def test_a_filter_that_is_empty_does_not_ask_for_everything(systems: LiveSystems, shop: Shop, nothing: object) -> None:
     result = read(systems, "ListOrders", id=nothing)
     assert result.status == "failed" and shop.asked == []
 
 
-def test_a_key_with_a_line_break_is_not_sent(systems: McpSystems, shop: Shop) -> None:
+def test_a_key_with_a_line_break_is_not_sent(systems: LiveSystems, shop: Shop) -> None:
     with pytest.raises(Refused, match="header"):
         systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k\r\nHost: evil")
     assert shop.asked == []
 
 
 @pytest.mark.parametrize("tool", ["CancelOrder", "CreateRefund", "UploadFile", "elsewhere"])
-def test_no_operation_reads_unless_it_is_configured_so(systems: McpSystems, shop: Shop, tool: str) -> None:
+def test_no_operation_reads_unless_it_is_configured_so(systems: LiveSystems, shop: Shop, tool: str) -> None:
     with pytest.raises(Refused):
         read(systems, tool, id="O-1")
     assert shop.asked == []
@@ -147,7 +147,7 @@ def test_no_operation_reads_unless_it_is_configured_so(systems: McpSystems, shop
 
 def test_a_get_that_is_not_configured_as_a_read_is_a_write_and_a_post_needs_somebodys_yes(shop: Shop, tmp_path: Path) -> None:
     entry = ENTRY.replace("get_order, ", "").replace(", only_reads: true", "")
-    with McpSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
         with pytest.raises(Refused, match="counts as a WRITE"):
             read(systems, id="O-1")
         with pytest.raises(Refused, match="declares that it writes"):
@@ -155,7 +155,7 @@ def test_a_get_that_is_not_configured_as_a_read_is_a_write_and_a_post_needs_some
     assert shop.asked == []
 
 
-def test_a_refusal_is_told_in_the_words_of_the_server_as_plain_text(systems: McpSystems, shop: Shop) -> None:
+def test_a_refusal_is_told_in_the_words_of_the_server_as_plain_text(systems: LiveSystems, shop: Shop) -> None:
     shop.orders["O-1"]["status"] = "shipped"
     with pytest.raises(Refused, match=r"^Order O-1 is shipped\. \(409 Conflict\)$"):
         systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
@@ -169,14 +169,14 @@ def test_a_refusal_is_told_in_the_words_of_the_server_as_plain_text(systems: Mcp
 
 
 @pytest.mark.parametrize("status", [503, 500, 400, 302])
-def test_a_read_that_is_not_answered_is_no_evidence_and_says_why(systems: McpSystems, shop: Shop, status: int) -> None:
+def test_a_read_that_is_not_answered_is_no_evidence_and_says_why(systems: LiveSystems, shop: Shop, status: int) -> None:
     shop.answers(status, {"message": "Not now."})
     result = read(systems, id="O-1")
     assert result.status == "failed" and f"Not now. ({status}" in str(result.error)
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_read_is_sent_again_when_the_system_asks_to_wait(systems: McpSystems, shop: Shop, status: int) -> None:
+def test_a_read_is_sent_again_when_the_system_asks_to_wait(systems: LiveSystems, shop: Shop, status: int) -> None:
     shop.answers(status, {"message": "Not now."}, **{"retry-after": "0"})
     assert read(systems, id="O-1").status == "ok"
     assert len(shop.asked) == 2
@@ -185,7 +185,7 @@ def test_a_read_is_sent_again_when_the_system_asks_to_wait(systems: McpSystems, 
 def test_a_system_that_is_down_again_and_again_is_left_alone(shop: Shop, tmp_path: Path) -> None:
     file = pinned(shop.configure(tmp_path))
     file.write_text(file.read_text().replace(f":{shop.port}", ":9"))
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         for _ in range(FAILURES):
             with pytest.raises(TryAgain, match="shop cannot be reached"):
                 systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
@@ -198,7 +198,7 @@ def test_no_log_says_whose_record_was_read(shop: Shop, tmp_path: Path, caplog: p
     file = pinned(shop.configure(tmp_path))
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.NOTSET)
-    with caplog.at_level(logging.DEBUG), McpSystems(load_config(file)) as systems:
+    with caplog.at_level(logging.DEBUG), LiveSystems(load_config(file)) as systems:
         read(systems, id="O-1", fields="somebody")
     assert shop.asked and "O-1" not in caplog.text and "somebody" not in caplog.text
 
@@ -207,7 +207,7 @@ def test_credentials_go_with_each_request_and_never_into_a_sentence(shop: Shop, 
     entry = ENTRY + "    auth: {{headers: {{X-Shop-Token: {{env: SHOP_TOKEN}}}}}}\n"
     file = pinned(shop.configure(tmp_path))
     shop.configure(tmp_path, entry)
-    with McpSystems(load_config(file), extra_env={"SHOP_TOKEN": "the-secret-token"}) as systems:
+    with LiveSystems(load_config(file), extra_env={"SHOP_TOKEN": "the-secret-token"}) as systems:
         assert read(systems, id="O-1").status == "ok"
         shop.answers(409, {"message": "the-secret-token is wrong"})
         with pytest.raises(Refused) as refused:
@@ -216,11 +216,11 @@ def test_credentials_go_with_each_request_and_never_into_a_sentence(shop: Shop, 
         assert "repeats a secret" in str(read(systems, id="O-1").error)
     assert "the-secret-token" not in str(refused.value) and "is wrong" in str(refused.value)
     assert {headers["x-shop-token"] for _, _, headers, _ in shop.asked} == {"the-secret-token"}
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         assert "SHOP_TOKEN is not set" in str(read(systems, id="O-1").error)
 
 
-def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: McpSystems, shop: Shop) -> None:
+def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: LiveSystems, shop: Shop) -> None:
     shop.instead.append(page("Cannot GET /admin/orders/O-1", 404))
     assert read(systems, id="O-1").status == "failed"
     shop.answers(404, text="")
@@ -231,7 +231,7 @@ def test_a_page_that_says_404_is_no_evidence_that_there_is_no_record(systems: Mc
 
 def test_the_configuration_may_say_by_the_status_what_is_absent(shop: Shop, tmp_path: Path) -> None:
     file = pinned(shop.configure(tmp_path, ENTRY + "    absent_when: has(answer.status) && answer.status == 404\n"))
-    with McpSystems(load_config(file)) as systems:
+    with LiveSystems(load_config(file)) as systems:
         shop.answers(404, text="")
         assert read(systems, id="O-1").status == "absent"
 
@@ -240,7 +240,7 @@ def test_the_configuration_may_say_by_the_status_what_is_absent(shop: Shop, tmp_
     ("status", "error"), [(429, TryAgain), (404, Refused), (503, OutcomeUnknown), (500, OutcomeUnknown), (302, OutcomeUnknown)]
 )
 def test_what_became_of_a_write_is_known_only_where_the_server_says_it(
-    systems: McpSystems, shop: Shop, status: int, error: type[Exception]
+    systems: LiveSystems, shop: Shop, status: int, error: type[Exception]
 ) -> None:
     shop.answers(status, {"message": "No."})
     with pytest.raises(error, match=r"No\. \(|asks to wait"):
@@ -248,13 +248,13 @@ def test_what_became_of_a_write_is_known_only_where_the_server_says_it(
     assert len(shop.asked) == 1
 
 
-def test_a_write_that_is_accepted_and_not_yet_done_is_pending(systems: McpSystems, shop: Shop) -> None:
+def test_a_write_that_is_accepted_and_not_yet_done_is_pending(systems: LiveSystems, shop: Shop) -> None:
     shop.answers(202, text="")
     assert systems.write(Call("shop.CreateRefund", {"order_id": "O-1"}), "k").answer == {"status": "pending"}
 
 
 def test_a_late_answer_fails_a_read_and_leaves_a_write_unknown_and_the_others_are_answered(
-    systems: McpSystems, shop: Shop
+    systems: LiveSystems, shop: Shop
 ) -> None:
     shop.instead.append(late(2.5))
     first, second = systems.read_all([Call("shop.get_order", {"id": "O-1"}), Call("shop.get_order", {"id": "O-2"})])
@@ -265,7 +265,7 @@ def test_a_late_answer_fails_a_read_and_leaves_a_write_unknown_and_the_others_ar
         systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
 
 
-def test_redirects_are_not_followed(systems: McpSystems, shop: Shop) -> None:
+def test_redirects_are_not_followed(systems: LiveSystems, shop: Shop) -> None:
     with open_shop() as elsewhere:
         shop.instead.append(redirected(f"{elsewhere.url}/admin/orders/O-1"))
         assert read(systems, id="O-1").status == "failed"
@@ -284,7 +284,7 @@ BODIES: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("what", BODIES)
 def test_an_answer_that_is_no_json_of_a_readable_size_is_no_evidence_and_no_receipt(
-    systems: McpSystems, shop: Shop, what: str
+    systems: LiveSystems, shop: Shop, what: str
 ) -> None:
     text, kind, sentence = BODIES[what]
     shop.answers(200, text=text, kind=kind)
@@ -330,7 +330,7 @@ def test_a_read_whose_connection_ends_is_sent_again_once_and_a_write_never(
     shop: Shop, raw: Callable[[bytes], None], tmp_path: Path
 ) -> None:
     raw(b"")
-    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
         result = read(systems, id="O-1")
         assert result.status == "failed" and len(shop.asked) == 2
         with pytest.raises(OutcomeUnknown):
@@ -343,7 +343,7 @@ def test_a_connection_that_the_server_may_be_about_to_close_is_not_used_again(
 ) -> None:
     monkeypatch.setattr("systems.http._IDLE", 0.3)
     call = Call("shop.CreateRefund", {"order_id": "O-1"})
-    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
         systems.write(call, "k")
         time.sleep(0.5)
         systems.write(call, "k")
@@ -352,7 +352,7 @@ def test_a_connection_that_the_server_may_be_about_to_close_is_not_used_again(
 
 def test_a_compressed_answer_is_not_unpacked(shop: Shop, raw: Callable[[bytes], None], tmp_path: Path) -> None:
     raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
-    with McpSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path)))) as systems:
         assert "compressed" in str(read(systems, id="O-1").error)
 
 
@@ -360,14 +360,14 @@ def test_a_system_that_is_down_is_told_and_found_again(shop: Shop, tmp_path: Pat
     file = pinned(shop.configure(tmp_path))
     away = tmp_path / "systems.yaml"
     away.write_text(file.read_text().replace(f":{shop.port}", ":9"))
-    with McpSystems(load_config(away)) as systems:
+    with LiveSystems(load_config(away)) as systems:
         assert "shop cannot be reached" in str(read(systems, id="O-1").error)
         with pytest.raises(TryAgain, match="shop cannot be reached"):
             systems.write(Call("shop.CancelOrder", {"id": "O-1", "reason": "x"}), "k")
 
 
 def test_where_it_only_reads_it_writes_nothing(shop: Shop, tmp_path: Path) -> None:
-    with McpReads(load_config(pinned(shop.configure(tmp_path)))) as reads:
+    with LiveReader(load_config(pinned(shop.configure(tmp_path)))) as reads:
         assert read(reads, id="O-1").status == "ok"
         with pytest.raises(Refused):
             read(reads, "CancelOrder", id="O-1", reason="x")
@@ -385,7 +385,7 @@ def test_a_pin_is_of_an_operation_with_all_that_it_refers_to(shop: Shop, tmp_pat
 
 
 def test_a_document_that_changes_while_it_is_used_is_refused_until_it_is_pinned_again(
-    systems: McpSystems, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    systems: LiveSystems, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = Call("shop.CancelOrder", {"id": "O-1", "reason": "x"})
     assert systems.honours_keys(call)
@@ -408,7 +408,7 @@ def test_the_document_may_be_at_the_address_of_the_system(shop: Shop, tmp_path: 
     shop.document = json.dumps({"openapi": "3.1.0", "paths": {"/admin/orders/{id}": {"get": {"parameters": [
         {"name": "id", "in": "path", "required": True}]}}}})  # fmt: skip
     entry = "systems:\n  shop: {{openapi: '{url}/openapi.json', url: '{url}', reads: [get_admin_orders_id]}}\n"
-    with McpSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path, entry)))) as systems:
         start = time.monotonic()
         assert read(systems, "get_admin_orders_id", id="O-1").value == {"order": shop.orders["O-1"]}
         assert time.monotonic() - start < 5

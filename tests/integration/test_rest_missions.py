@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config, pin, read_pins, write_pins
 from tests.integration.live_company import RECORDED, Company, opened
 from tests.integration.rest_shop import served
@@ -102,7 +102,7 @@ def rest_company(payments: PaymentsApi, ledger_url: str, tmp_path: Path) -> Iter
         for one, named in ((file, systems["systems"]), (alone, {"payments": systems["systems"]["payments"]})):
             one.write_text(yaml.safe_dump({**systems, "systems": named}))
             one.with_name("payments.yaml").write_text(DOCUMENT)
-        with McpSystems(load_config(alone)) as found:
+        with LiveSystems(load_config(alone)) as found:
             write_pins(file.with_name("pins.json"), {**read_pins(usual.with_name("pins.json")), **pin(found.tools())})
         with opened(ledger_url, systems=file) as company:
             yield company

@@ -21,7 +21,7 @@ from graphs.candidate import Change
 from ledger.records import Run
 from settings import CHECKOUT
 from systems.calls import Call, Reader, ReadResult
-from systems.client import McpReads
+from systems.client import LiveReader
 from tests.actions import CANCEL_ORDER
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import Company, case_of, settings_for
@@ -138,7 +138,7 @@ def test_it_has_nothing_that_could_write(company: Company, lenient: Shadow) -> N
 def test_no_write_goes_over_its_connections_even_past_the_guard(company: Company, lenient: Shadow) -> None:
     order = company.propose("dev-ord-0004").event.subject
     before, reads = _everything(company), lenient.reader
-    assert isinstance(reads, McpReads)
+    assert isinstance(reads, LiveReader)
     connection = reads._connection("oms")
     on = reads._wait(connection.session())
     with pytest.raises(Refused, match="is not a READ tool"):

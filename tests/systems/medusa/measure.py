@@ -9,7 +9,7 @@ import psutil
 
 from settings import settings
 from systems.calls import Call
-from systems.client import McpSystems
+from systems.client import LiveSystems
 from systems.config import load_config
 from tests.bench.systems import a_second
 from tests.systems.medusa.shop import CONNECTOR, PORT, Place, Shop
@@ -27,7 +27,7 @@ def main() -> None:
         Call("shop.get_order", {"order_id": order_id}),
         Call("shop.update_order", {"id": order_id, "metadata": {"measured": "yes"}}),
     )
-    with McpSystems(load_config(CONNECTOR / "systems.yaml")) as systems:
+    with LiveSystems(load_config(CONNECTOR / "systems.yaml")) as systems:
         reader = systems.reader()
         (first,) = reader.read_all([read])
         if first.status != "ok":
