@@ -18,7 +18,7 @@ from ledger.incident_resolution import Resolution, in_doubt, settle
 from ledger.records import DecisionKind, Run
 from ledger.services import AdminService
 from settings import settings
-from systems.arguments import described, fits, typed
+from systems.arguments import refusal, typed
 
 if TYPE_CHECKING:
     from graphs.runtime import Runtime
@@ -108,8 +108,8 @@ def edited(
         action = catalogue.get(steps[int(number) - 1]["name"])
         kind = action.args.get(argument, "text") if action else "text"
         args[argument] = typed(kind, value, args[argument])
-        if not fits(kind, args[argument]):
-            raise BadInput(f"--set {edit}: {argument} must be {described(kind)}")
+        if refused := refusal(kind, args[argument], argument):
+            raise BadInput(f"--set {edit}: {refused}")
     for step in drops:
         if not 1 <= step <= len(steps):
             raise BadInput(f"--drop {step}: the plan has steps 1 to {len(steps)}")

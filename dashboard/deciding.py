@@ -14,11 +14,11 @@ from markupsafe import Markup
 from dashboard import card
 from dashboard.company import company
 from dashboard.markup import label, refusals, show
+from dashboard.plan_form import step_form
 from dashboard.visitor import enter, visitor
 from errors import BadInput, MissionsError
 from ledger.authorization import already, steps_left_out
 from ledger.canonical import utc_now
-from ledger.decision_requests import edited_step
 from ledger.permissions import may
 from ledger.queries import QueueRow
 from ledger.records import Decision, DecisionKind, Observation, Person, Proposal, Run
@@ -26,13 +26,11 @@ from nodes.authorship import before_edit
 from nodes.check import what_follows
 from nodes.review import standings
 from rendering import approver, dollars, html_table, joined, markup, plain, span, words
-from systems.arguments import ADDRESS_FIELDS, MAX_ID_LENGTH, MAX_TEXT_LENGTH, Kind, as_typed, opened, typed
+from systems.arguments import refusal
 
 #: how long what was read again counts as the present
 FRESH = timedelta(seconds=60)
 QUICK = ("The evidence holds", "As the policy says", "Agreed with the customer", "Wrong action")
-MAX_WRITTEN = 20_000
-_HOW_TYPED = {"list": "One a line, or as JSON.", "object": "As JSON."}
 WHY = "Why? It is kept in the audit log."
 _KEPT, _REASON_TOGETHER = "reasons", "why-together"
 
@@ -247,7 +245,8 @@ def edit_plan(run: Run, proposal: Proposal, reason: str) -> None:
     me = enter("decide")
     st.caption("What you word waits for another person, unless policy leaves its tone to you.")
     with st.form("edit", border=False):
-        edited = [_step(number, action) for number, action in enumerate(proposal.plan)]
+        catalogue = company().runtime.context.catalogue
+        edited = [step_form(number, action, catalogue) for number, action in enumerate(proposal.plan)]
         why = st.text_input("Reason", value=reason, max_chars=500, placeholder=WHY)
         with st.container(horizontal=True):
             sent = st.form_submit_button("Submit the edit", type="primary", icon=":material/check:")
@@ -271,55 +270,14 @@ def _follows(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) 
         raise BadInput("An edit that leaves no step is a rejection: reject the proposal, or keep a step.")
     if [(step["name"], step["args"]) for step in plan] == [(step["name"], step["args"]) for step in proposal.plan]:
         raise BadInput("Nothing is edited: change a value, leave out a step, or approve the plan as it is.")
+    catalogue = company().runtime.context.catalogue
+    kinds = ((kind, step["args"].get(name), name) for step in plan for name, kind in catalogue[step["name"]].args.items())
+    if any(refusal(*one) for one in kinds):
+        raise BadInput("Correct the fields marked in red.")
     judgement = company().runtime.preview(run.run_id, plan, by)
     if judgement.objections:
         raise BadInput(f"The plan does not hold so: {'; '.join(judgement.objections)}.")
     return what_follows(judgement)
-
-
-def _step(number: int, action: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The step as it stands in the form; None where it is left out."""
-    schema = company().runtime.context.catalogue[action["name"]].args
-    with st.container(border=True):
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            keep = st.checkbox(f"Step {number + 1}", value=True, key=f"keep-{number}", width="content")
-            show(markup('<div class="c-says">{}</div>', plain(action["says"], 200)))
-        columns = st.columns(min(len(schema), 3) or 1)
-        args = {}
-        for place, (name, kind) in enumerate(schema.items()):
-            wide = opened(kind)[0] in ("text", "address", "list", "object")
-            with st.container() if wide else columns[place % len(columns)]:
-                args[name] = _field(f"{number}-{name}", name, kind, action["args"].get(name))
-    return edited_step(action, args) if keep else None
-
-
-def _field(key: str, name: str, kind: Kind, value: Any) -> Any:
-    title, (base, of, optional) = label(words(name.removesuffix("_cents"))), opened(kind)
-    if kind == "cents":
-        return round(100 * st.number_input(f"{title} ($)", 0.0, value=(value or 0) / 100, step=1.0, format="%.2f", key=key))
-    if kind == "text":
-        return st.text_area(title, value=value, max_chars=MAX_TEXT_LENGTH, height=180, key=key)
-    if kind == "address":
-        given = dict(value)
-        for field, column in zip(ADDRESS_FIELDS, st.columns(len(ADDRESS_FIELDS)), strict=True):
-            given[field] = column.text_input(label(words(field)), value.get(field) or "", key=f"{key}-{field}")
-        return given
-    if base == "words":
-        offered = [*([None] if optional else []), *of]
-        index = offered.index(value) if value in offered else 0
-        return st.selectbox(title, offered, index=index, format_func=lambda word: words(word or "none"), key=key)
-    if kind == "flag":
-        return st.checkbox(title, value=value is True, key=key)
-    if kind == "id":
-        return st.text_input(title, value=value, max_chars=MAX_ID_LENGTH, key=key)
-    return typed(kind, _typed(key, title, kind, as_typed(kind, value)), value)
-
-
-def _typed(key: str, title: str, kind: Kind, text: str) -> str:
-    base, of, _ = opened(kind)
-    if base in ("text", "list", "object", "address"):
-        return st.text_area(title, value=text, max_chars=MAX_WRITTEN, height=120, key=key, help=_HOW_TYPED.get(base))
-    return st.text_input(f"{title} ({of})" if base == "money" else title, value=text, max_chars=MAX_ID_LENGTH, key=key)
 
 
 # Several like proposals decided together: each by itself in the ledger, with one reason and the sum shown

@@ -22,8 +22,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from errors import BadInput
 from rendering import clock, day, dollars, money, words
 from strict_json import strict_json
@@ -40,8 +38,6 @@ Kind = str | list[str] | dict[str, Any]
 _FREE = ("address", "text")
 _DECIMAL = re.compile(r"\d{1,15}(\.\d{1,4})?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d))?")
-#: what of a list may be typed without quotes
-_ON_A_LINE = re.compile(r"[^\s,\[](?:[^\S\n]*[^\s,])*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -146,12 +142,25 @@ def described(kind: Kind) -> str:
         case "money":
             says = f"an amount of {of} above 0, such as 12.50, with no more decimals than {of} has"
         case "list":
-            says = f"a list of up to {MAX_ELEMENTS}, each {described(of)}"
+            says = f"a list of {0 if optional else 1} to {MAX_ELEMENTS}, each {described(of)}"
         case "object":
             says = f"an object of {'; '.join(f'{field}: {described(one)}' for field, one in of.items())}"
         case _:
             says = _PLAIN[name][1]
     return f"{says}, or null" if optional else says
+
+
+def refusal(kind: Kind, value: Any, name: str) -> str:
+    """What is wrong with a value of this name, and where in it: "lines 2, qty must be a whole number". Empty where it fits."""
+    if fits(kind, value):
+        return ""
+    base, of, _ = opened(kind)
+    parts: list[tuple[Kind, Any, str]] = []
+    if base == "list" and isinstance(value, list) and len(value) <= MAX_ELEMENTS:
+        parts = [(of, one, f"{name} {place}") for place, one in enumerate(value, start=1)]
+    elif base == "object" and isinstance(value, dict) and value.keys() <= of.keys():
+        parts = [(one, value.get(field), f"{name}, {words(field.removesuffix('_cents'))}") for field, one in of.items()]
+    return next(filter(None, (refusal(*part) for part in parts)), f"{name} must be {described(kind)}")
 
 
 def shown(kind: Kind, value: Any) -> str:
@@ -258,20 +267,6 @@ def sample(kind: Kind, number: Callable[[], int], word: int, name: str) -> Any:
         case "address":
             return dict.fromkeys(ADDRESS_FIELDS, name)
     return name
-
-
-def as_typed(kind: Kind, value: Any) -> str:
-    """A value as a person edits it: `typed` makes the same of it."""
-    name, of, _ = opened(kind)
-    if value is None:
-        return ""
-    if name == "list" and _is_line(of):
-        lines = [as_typed(of, one) for one in value]
-        if all(_ON_A_LINE.fullmatch(line) for line in lines):
-            return "\n".join(lines)
-    if name in ("list", "object", "address"):
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def typed(kind: Kind, text: str, before: Any = None) -> Any:

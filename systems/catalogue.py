@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, RootModel
 from errors import BadInput, SendBack
 from rendering import words
 from strict_yaml import read_yaml
-from systems.arguments import Kind, currencies, described, fits, is_free, require_kind, sample, shown
+from systems.arguments import Kind, currencies, is_free, refusal, require_kind, sample, shown
 from systems.calls import denial, says_done
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.config import DEFAULT, load_config
@@ -165,8 +165,8 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            if not fits(kind, args[name]):
-                raise SendBack(f"{self.name}: {name} must be {described(kind)}")
+            if refused := refusal(kind, args[name], name):
+                raise SendBack(f"{self.name}: {refused}")
 
     def sentence(self, args: Mapping[str, Any]) -> str:
         """What it does, for a person."""

@@ -15,12 +15,12 @@ from systems.arguments import (
     ADDRESS_FIELDS,
     Kind,
     amounts,
-    as_typed,
     currencies,
     described,
     fits,
     is_free,
     opened,
+    refusal,
     require_kind,
     sample,
     shown,
@@ -98,8 +98,6 @@ def test_what_fits_survives_json_is_shown_and_is_typed_again(case: tuple[Kind, A
     assert {currency for currency, _ in amounts(kind, value)} <= currencies(kind)
     again = without_words(kind, value)
     assert (again is None) == (value is None or is_free(kind))
-    if opened(kind)[0] not in ("id", "text"):  # those are as they are typed
-        assert fits(kind, typed(kind, as_typed(kind, value), value))
 
 
 JSON = st.recursive(
@@ -112,6 +110,7 @@ JSON = st.recursive(
 def test_nothing_that_is_given_makes_it_raise(kind: Kind, value: Any, text: str) -> None:
     assert isinstance(fits(kind, value), bool)
     assert isinstance(shown(kind, value), str)
+    assert (refusal(kind, value, "it") == "") == fits(kind, value)
     without_words(kind, value)
     typed(kind, text, value)
 
@@ -202,6 +201,19 @@ def test_what_a_person_types_becomes_a_value(kind: Kind, text: str, value: Any) 
 
 def test_an_amount_stays_text_where_it_was_text() -> None:
     assert (typed({"money": "USD"}, "12.50", "9.00"), typed({"money": "USD"}, "12.50", 9.0)) == ("12.50", 12.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "says"),
+    [
+        ({"list": "id"}, ["a", ""], "items 2 must be text of 1 to 100 characters"),
+        ({"list": "id"}, [], "items must be a list of 1 to 100, each text of 1 to 100 characters"),
+        (LINES, [{"sku": "a", "qty": 1}, {"sku": "b", "qty": "two"}], "items 2, qty must be a whole number"),
+        (LINES, [{"sku": "a", "qty": 1, "color": "red"}], "items 1 must be an object of"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_the_place_in_it(kind: Kind, value: Any, says: str) -> None:
+    assert refusal(kind, value, "items").startswith(says)
 
 
 # In a catalogue
