@@ -281,9 +281,9 @@ def citations(tx: Connection, limit: int = 500) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in tx.execute(_SQL["citations"].columns(last=Moment), {"limit": limit})]
 
 
-def messages(tx: Connection, customer_id: str, limit: int = 50) -> Sequence[Run]:
-    """The runs of a customer's own messages, the newest first."""
-    mine = sa.and_(INBOX.c.name == "support.message", INBOX.c.trigger["customer_id"].astext == customer_id)
+def messages(tx: Connection, customer_id: str, event: str, limit: int = 50) -> Sequence[Run]:
+    """The runs of a customer's own messages, which are such events, the newest first."""
+    mine = sa.and_(INBOX.c.name == event, INBOX.c.trigger["customer_id"].astext == customer_id)
     chosen = select_runs().where(mine).order_by(RUNS.c.started_at.desc(), RUNS.c.number.desc()).limit(limit)
     return [to_run(row) for row in tx.execute(chosen)]
 

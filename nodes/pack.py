@@ -270,6 +270,26 @@ class ModelView(PackPart):
     tone: str = ""
 
 
+class CustomerReply(PackPart):
+    """The action that writes to a customer: which argument says to whom, and which what."""
+
+    action: ActionName
+    to: str
+    text: str
+
+
+class Portal(PackPart):
+    """What customers write on the portal and see there."""
+
+    #: theirs, with ticket_id, customer_id, text, photos and sender_verified
+    event: str
+    reply: CustomerReply
+    #: the verdict by which the customer is asked something
+    asks: Annotated[str | None, "verdict"] = None
+    #: action -> what the customer is told when it is done, with its arguments in braces; of the others nothing
+    done: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Template:
     """A sentence: `{…}` in it is computed, the rest is said as it is."""
@@ -294,6 +314,7 @@ _NAMES = {
     ("escalation",): "escalation",
     ("missing",): "missing evidence",
     ("book",): "book",
+    ("portal",): "portal",
     ("model", "may_read"): "model may read {0}",
     ("model",): "a model",
 }
@@ -340,6 +361,8 @@ class Pack(PackPart):
     book: Book | None = None
     #: what a language model is shown; without it, none is asked. It decides nothing and is no part of the digest
     model: ModelView | None = Field(default=None, exclude=True)
+    #: what customers see of its runs; it decides nothing and is no part of the digest
+    portal: Portal | None = Field(default=None, exclude=True)
     parts: dict[str, "Pack"] = {}
     _record_schema: RecordSchema = PrivateAttr(default_factory=RecordSchema)
 

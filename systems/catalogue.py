@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, RootModel
 from errors import BadInput, SendBack
 from rendering import words
 from strict_yaml import read_yaml
-from systems.arguments import Kind, currencies, is_free, refusal, require_kind, sample, shown
+from systems.arguments import Kind, currencies, fits, is_free, refusal, require_kind, sample, shown
 from systems.calls import denial, says_done
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.config import DEFAULT, load_config
@@ -165,17 +165,17 @@ class Action:
         for name, kind in self.args.items():
             if name not in args:
                 raise SendBack(f"{self.name} needs the argument {name!r}")
-            if refused := refusal(kind, args[name], name):
-                raise SendBack(f"{self.name}: {refused}")
+            if not fits(kind, args[name]):
+                raise SendBack(f"{self.name}: {refusal(kind, args[name], name)}")
 
-    def sentence(self, args: Mapping[str, Any]) -> str:
-        """What it does, for a person."""
+    def sentence(self, args: Mapping[str, Any], says: str = "") -> str:
+        """What it does, for a person; `says` in other words than its own."""
         # an owner is a role or a person; of both only roles have words of their own
         said = {
             name: shown(self.args.get(name, "text"), words(value) if value == "csm_lead" else value)
             for name, value in args.items()
         }
-        return self.says.format_map(said)
+        return (says or self.says).format_map(said)
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:
         """Its arguments and the records it looks at: the names that its expressions and paths may use."""

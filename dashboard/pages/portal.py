@@ -4,10 +4,10 @@ No model and no system is asked about the text of a message here: it is data, wh
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -18,35 +18,21 @@ from dashboard.branding import accent
 from dashboard.company import company
 from dashboard.markup import icon, redrawn, show
 from dashboard.visitor import enter
-from errors import BadInput, Refused
+from errors import BadInput, MissionsError, Refused
 from ledger.inbox import EventOrigin, SourceBounds
 from ledger.permissions import require
 from ledger.records import Effect, Event, Person, Run
-from nodes.pack import Pack
-from rendering import clock, dollars, joined, markup, plain, plain_lines, span
+from nodes.pack import Pack, Portal
+from rendering import clock, joined, markup, plain, plain_lines, span
+from systems.catalogue import Catalogue
 
 Stage = Literal["looking", "deciding", "delayed", "answered", "handed_over", "declined"]
 
-#: the event of a message, in whichever pack takes it
-MESSAGE = "support.message"
 #: characters of a message, and photos with it
 LONGEST_MESSAGE = 4_000
 MOST_PHOTOS = 20
 #: messages that a customer may send within an hour
 MOST_AN_HOUR = 10
-
-#: What was done, in a customer's words, by action. An action that is not here is shown to no customer.
-_DONE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "refund_charge": lambda args: f"Refund of {dollars(args['amount_cents'])}",
-    "reship_order": lambda args: f"Order {args['order_id']} is sent again",
-    "create_return_label": lambda args: f"Return label for order {args['order_id']}",
-    "send_password_reset": lambda _: "Link to set a new password sent to you",
-    "change_subscription": lambda _: "Subscription canceled",
-}
-#: The action by which the customer is written to.
-_REPLY = "send_message"
-#: The verdict that asks the customer something.
-_ASKS = "ask_customer"
 
 _SAYS: Mapping[Stage, str] = {
     "looking": "We are looking into it.",
@@ -95,10 +81,12 @@ class Conversation:
         return "" if self.stage == "answered" and self.replies else _SAYS[self.stage]
 
 
-def conversation(run: Run, effects: Iterable[Effect], customer_id: str) -> Conversation:
+def conversation(run: Run, effects: Iterable[Effect], customer_id: str, portal: Portal, catalogue: Catalogue) -> Conversation:
     """What the customer sees of a run that a message of theirs started; only effects that are done count."""
     done = [effect for effect in effects if effect.status == "done"]
-    mine = [effect for effect in done if effect.action == _REPLY and effect.args.get("customer_id") == customer_id]
+    known = [one for one in done if one.action in portal.done and one.args.keys() >= catalogue[one.action].args.keys()]
+    told = [catalogue[one.action].sentence(one.args, portal.done[one.action]) for one in known]
+    mine = [one.args for one in done if one.action == portal.reply.action and one.args.get(portal.reply.to) == customer_id]
     trigger = run.event.trigger
     return Conversation(
         ticket=plain(run.event.subject, 60),
@@ -106,9 +94,9 @@ def conversation(run: Run, effects: Iterable[Effect], customer_id: str) -> Conve
         photos=photos if isinstance(photos := trigger.get("photos"), int) and photos > 0 else 0,
         at=run.started_at,
         stage=_stage(run),
-        done=tuple(plain(_DONE[effect.action](effect.args), 200) for effect in done if effect.action in _DONE),
-        replies=tuple(plain_lines(effect.args["text"]).strip() for effect in mine if effect.args.get("text")),
-        asks=run.verdict == _ASKS and run.outcome == "executed",
+        done=tuple(plain(one, 200) for one in told),
+        replies=tuple(plain_lines(args[portal.reply.text]).strip() for args in mine if args.get(portal.reply.text)),
+        asks=portal.asks is not None and run.verdict == portal.asks and run.outcome == "executed",
     )
 
 
@@ -168,19 +156,38 @@ def draw() -> None:
     with st.container(key="portal"):
         style = markup("<style>:root {{ --m-brand: {}; }}</style>", accent(brand.brand_color))
         show(style + heading(brand.brand_name, person.name))
-        _write(person)
+        try:
+            pack = answering(company().runtime.context.packs)
+        except MissionsError:  # what is wrong is not for customers
+            st.text("We cannot take messages right now. Please try again later.")
+            return
+        if pack is None:
+            st.text("Messages are not answered here. Please reach us as you usually do.")
+            return
+        _write()
         live = any(one.is_open for one in _conversations(person))
         st.fragment(_follow, run_every=TICK if live else None)(live)
 
 
-def _write(person: Person) -> None:
+def answering(packs: Mapping[str, Pack]) -> Pack | None:
+    """The Mission, or part of one, that customers write to; None where there is none."""
+    return next((one for pack in packs.values() for one in pack.and_parts if one.portal), None)
+
+
+def _portal() -> Portal:
+    pack = answering(company().runtime.context.packs)
+    assert pack is not None and pack.portal is not None  # for there is a page
+    return pack.portal
+
+
+def _write() -> None:
     """The form. It is another one after each message, so that what was clicked twice finds nothing to send."""
     submission = st.session_state.setdefault(_SUBMISSION, uuid4().hex)
     draft: Conversation | None = st.session_state.get(_DRAFT)
     with st.form(f"write-{submission}", border=False):
         text = st.text_area(  # without max_chars, which would cut what is pasted, and not say so
-            "Your message", value=f"{draft.wrote}\n\n" if draft else "", placeholder="I was charged twice for order #4471",
-            height=130, key=f"text-{submission}",
+            "Your message", value=f"{draft.wrote}\n\n" if draft else "", height=130, key=f"text-{submission}",
+            placeholder="What happened? If it is about an order, give its number.",
         )  # fmt: skip
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
             photos = st.number_input(
@@ -198,7 +205,7 @@ def _write(person: Person) -> None:
 def _send(person: Person, text: str, photos: int, submission: str) -> None:
     """Take the message in, and let its Mission begin. Raises BadInput or Refused where it is not to be sent."""
     now = datetime.now(UTC)
-    recent = company().desk.messages(_customer(person), limit=MOST_AN_HOUR)
+    recent = company().desk.messages(_customer(person), _portal().event, limit=MOST_AN_HOUR)
     wait = wait_of((run for run in recent if run.event.source_id != f"portal:{submission}"), now)
     if wait is not None:
         raise Refused(f"You have sent {MOST_AN_HOUR} messages within an hour. Write again in {span(wait)}.")
@@ -212,7 +219,7 @@ def customer_message(packs: Mapping[str, Pack], writer: Person, text: str, photo
     """The event of a message that `writer` sends.
 
     Args:
-        packs: by mission; one of them takes `MESSAGE`.
+        packs: by mission; one of them has a portal.
         writer: a customer who is signed in, which verifies them as the sender.
         photos: how many the customer says that they have.
         submission: unique for what is sent once: a message that is sent twice is one event.
@@ -221,9 +228,10 @@ def customer_message(packs: Mapping[str, Pack], writer: Person, text: str, photo
     Raises Refused to who is no customer, BadInput for a message that is empty or too long.
     """
     require(writer, "write_in")
-    mission = next((name for name, pack in packs.items() if MESSAGE in pack.trigger.events), None)
-    if mission is None:
-        raise BadInput("Messages are not answered here: no Mission pack has the event support.message.")
+    pack = answering(packs)
+    if pack is None or pack.portal is None:
+        raise BadInput("Messages are not answered here: no Mission has a portal.")
+    name = pack.portal.event
     text = text.strip()
     if not any(_is_seen(character) for character in text):
         raise BadInput("Your message is empty. Write what happened.")
@@ -233,12 +241,12 @@ def customer_message(packs: Mapping[str, Pack], writer: Person, text: str, photo
         raise BadInput(f"There can be between 0 and {MOST_PHOTOS} photos.")
     ticket = f"T-{submission[:10].upper()}"
     trigger = {
-        "event": MESSAGE, "ticket_id": ticket, "customer_id": writer.customer_id,
+        "event": name, "ticket_id": ticket, "customer_id": writer.customer_id,
         "text": text, "photos": photos, "sender_verified": True,
     }  # fmt: skip
-    subject = packs[mission].trigger.events[MESSAGE].format_map(trigger)
+    subject = pack.trigger.events[name].format_map(trigger)
     return Event(
-        source_id=f"portal:{submission}", name=MESSAGE, mission=mission, subject=subject,
+        source_id=f"portal:{submission}", name=name, mission=pack.mission, subject=subject,
         trigger=trigger, as_of=at, requested_by=writer.name,
     )  # fmt: skip
 
@@ -275,10 +283,11 @@ def _follow(live: bool) -> None:
 def _conversations(person: Person) -> list[Conversation]:
     """What this customer sees. A run that is closed stays as it is, and is looked up once a session."""
     customer_id, closed = _customer(person), st.session_state.setdefault(_CLOSED, {})
+    portal, catalogue = _portal(), company().runtime.context.catalogue
     shown = []
-    for run in company().desk.messages(customer_id, limit=_limit()):
+    for run in company().desk.messages(customer_id, portal.event, limit=_limit()):
         known = closed.get((customer_id, run.run_id))
-        one = known or conversation(run, company().ledger.effects(run.run_id), customer_id)
+        one = known or conversation(run, company().ledger.effects(run.run_id), customer_id, portal, catalogue)
         if run.status == "closed":
             closed[customer_id, run.run_id] = one
         shown.append(one)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from string import Formatter
 from typing import Any, NoReturn
 
 from errors import BadInput, SendBack
@@ -17,7 +18,7 @@ from ledger.canonical import utc_now
 from nodes.case import iso
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.governance import check_approval
-from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Read, Step, Template, computed
+from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Portal, Read, Step, Template, computed
 from nodes.packs.conditions import compile_condition, unknown_name
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.arguments import ADDRESS_FIELDS, choices
@@ -181,6 +182,8 @@ class Compiler:
                     self._at("model", "sees", read)
                     self._known(read, ["trigger", *self.pack.reads], "model sees the unknown read")
                     self._seen(fields, f"model sees {read}")
+            case Portal():
+                self._portal(piece, where)
             case Book():
                 if piece.event not in self.pack.trigger.events or piece.tool not in self.tools:
                     self._fail(f"book: {piece.event} must be an event of the pack and {piece.tool} a read tool")
@@ -202,6 +205,16 @@ class Compiler:
             missing = f"; {', '.join(lacking)} is missing" if lacking else ""
             self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {_listed(step.args)}{missing}")
         self._words(action.name, step.args, where)
+
+    def _portal(self, portal: Portal, where: str) -> None:
+        """Raise for what its event, or an action that it tells of, has not."""
+        self._known(portal.event, self.pack.trigger.events, f"{where}: messages would be the unknown event")
+        for action, told in portal.done.items():
+            self._known(action, self.catalogue, f"{where} tells of the unknown action")
+            for hole in (hole for _, hole, _, _ in Formatter().parse(told) if hole is not None):
+                self._known(hole, self.catalogue[action].args, f"{where}: {action} has no argument")
+        for name in (portal.reply.to, portal.reply.text):
+            self._known(name, self.catalogue[portal.reply.action].args, f"{where}: {portal.reply.action} has no argument")
 
     def _words(self, action: str, args: Mapping[str, Any], where: str) -> None:
         """An argument that may be one of some words only, and is none of them, would be refused in every case."""

@@ -28,7 +28,7 @@ def customer(dashboard: Dashboard, name: str) -> str:
 
 
 def written(dashboard: Dashboard, name: str) -> list[Run]:
-    return list(dashboard.desk.messages(f"C-{name}"))
+    return list(dashboard.desk.messages(f"C-{name}", "support.message"))
 
 
 def test_a_customer_writes_and_follows_the_answer_without_a_click(dashboard: Dashboard, page_as: PageAs) -> None:

@@ -19,6 +19,7 @@ pytest_plugins = ["tests.integration.open_pages"]
 #: a customer whose order O-66588 of $500.00 was charged twice
 CASE = RECORDED["dev-sup-0003"]
 CUSTOMER = CASE["trigger"]["customer_id"]
+MESSAGE = "support.message"
 REQUEST = "I was charged twice for order #66588"
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [click](javascript:alert(2)) </article>"
 _NUMBERS = count(1)
@@ -42,7 +43,7 @@ def write(page: AppTest, text: str, photos: int = 0) -> AppTest:
 
 
 def messages(front: Front, person: Person) -> list[Run]:
-    return list(front.desk.messages(person.customer_id or ""))
+    return list(front.desk.messages(person.customer_id or "", MESSAGE))
 
 
 def taken_in(front: Front, person: Person, text: str) -> Run:
@@ -67,7 +68,7 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
         front.enrol(name, role)
     page = write(front.page("ida", "portal"), REQUEST, 2)
     assert not page.exception and [error.value for error in page.error] == []
-    (run,) = front.desk.messages(CUSTOMER)
+    (run,) = front.desk.messages(CUSTOMER, MESSAGE)
     assert run.event.trigger["text"] == REQUEST
     assert (run.event.trigger["photos"], run.event.trigger["sender_verified"], run.event.requested_by) == (2, True, "ida")
     assert front.settled(run.run_id).status == "waiting"
@@ -92,6 +93,16 @@ def test_a_message_is_taken_in_and_answered_when_somebody_has_approved(front: Fr
         CUSTOMER,
     ):
         assert internal not in seen(page)
+
+
+def test_where_no_mission_takes_messages_a_customer_reads_a_sentence(
+    front: Front, customer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = front.company.runtime.context
+    monkeypatch.setattr(context, "packs", {name: pack for name, pack in context.packs.items() if not pack.portal})
+    page = front.page(customer.name, "portal")
+    assert [text.value for text in page.text] == ["Messages are not answered here. Please reach us as you usually do."]
+    assert not page.text_area and not page.error and not page.exception
 
 
 def test_the_form_is_empty_after_a_message(front: Front, customer: Person) -> None:

@@ -1,7 +1,9 @@
 """What a customer sees of a run, and how their message becomes an event."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +13,8 @@ from dashboard.pages.portal import (
     LONGEST_MESSAGE,
     MOST_AN_HOUR,
     MOST_PHOTOS,
+    Conversation,
+    answering,
     conversation,
     customer_message,
     drawn,
@@ -50,6 +54,18 @@ REPLY = effect(SEND_MESSAGE, customer_id="C-1", template="refund_confirmation", 
 REFUND = effect(REFUND_CHARGE, charge_id="ch_1", amount_cents=12_900)
 
 
+#: what the customer C-1 sees of a run with these effects
+Talk = Callable[[Run, Sequence[Effect]], Conversation]
+
+
+@pytest.fixture
+def talk(lab: EvalEnvironment) -> Talk:
+    """As the Mission says that takes messages."""
+    pack = answering(lab.packs)
+    assert pack is not None and pack.portal is not None
+    return partial(conversation, customer_id="C-1", portal=pack.portal, catalogue=lab.catalogue)
+
+
 @pytest.mark.parametrize(
     ("changes", "says", "is_open"),
     [
@@ -62,59 +78,59 @@ REFUND = effect(REFUND_CHARGE, charge_id="ch_1", amount_cents=12_900)
         (CLOSED, "This is done.", False),
     ],
 )
-def test_the_customer_is_told_where_their_message_stands(changes: dict[str, Any], says: str, is_open: bool) -> None:
-    one = conversation(run(**changes), [], "C-1")
+def test_the_customer_is_told_where_their_message_stands(talk: Talk, changes: dict[str, Any], says: str, is_open: bool) -> None:
+    one = talk(run(**changes), [])
     assert (one.says, one.is_open) == (says, is_open)
 
 
-def test_the_reply_that_was_sent_and_what_was_done_are_shown_in_plain_words() -> None:
-    one = conversation(run(**CLOSED), [REFUND, REPLY], "C-1")
+def test_the_reply_that_was_sent_and_what_was_done_are_shown_in_plain_words(talk: Talk) -> None:
+    one = talk(run(**CLOSED), [REFUND, REPLY])
     assert one.replies == ("We refund you.",)
     assert one.done == ("Refund of $129.00",)
     assert one.says == ""
 
 
 @pytest.mark.parametrize("status", ["intended", "executing", "failed", "unknown"])
-def test_what_is_not_done_is_not_told(status: Any) -> None:
-    one = conversation(run(status="incident"), [replace(REFUND, status=status), replace(REPLY, status=status)], "C-1")
+def test_what_is_not_done_is_not_told(talk: Talk, status: Any) -> None:
+    one = talk(run(status="incident"), [replace(REFUND, status=status), replace(REPLY, status=status)])
     assert (one.replies, one.done) == ((), ())
 
 
-def test_actions_without_customer_words_are_not_told() -> None:
+def test_actions_without_customer_words_are_not_told(talk: Talk) -> None:
     internal = [effect(OPEN_CASE, queue="fraud", subject_id="T-1"), effect(FLAG_CONTACT, contact_id="N-1", issue="bounced")]
-    assert conversation(run(**CLOSED), internal, "C-1").done == ()
+    assert talk(run(**CLOSED), internal).done == ()
 
 
-def test_a_message_to_another_customer_is_not_shown() -> None:
-    assert conversation(run(**CLOSED), [replace(REPLY, args={**REPLY.args, "customer_id": "C-2"})], "C-1").replies == ()
+def test_a_message_to_another_customer_is_not_shown(talk: Talk) -> None:
+    assert talk(run(**CLOSED), [replace(REPLY, args={**REPLY.args, "customer_id": "C-2"})]).replies == ()
 
 
-def test_nothing_internal_is_in_the_html() -> None:
+def test_nothing_internal_is_in_the_html(talk: Talk) -> None:
     stuck = run(status="incident", verdict="refund", versions={"graph": "9"})
     effects = [replace(REFUND, error="payments refused: clause REF-1"), effect(OPEN_CASE, queue="fraud", subject_id="T-1")]
-    shown = str(drawn(conversation(stuck, effects, "C-1"), "Harbor & Pine", NOW, UTC))
+    shown = str(drawn(talk(stuck, effects), "Harbor & Pine", NOW, UTC))
     for internal in ("REF-1", "fraud", "ch_1", "r-1", "C-1", "payments", "crm", "support_resolution", REFUND_CHARGE):
         assert internal not in shown
 
 
-def test_hostile_text_is_shown_as_text() -> None:
+def test_hostile_text_is_shown_as_text(talk: Talk) -> None:
     event = replace(run().event, subject=HOSTILE, trigger={**run().event.trigger, "text": HOSTILE})
     reply = replace(REPLY, args={**REPLY.args, "text": HOSTILE})
-    shown = str(drawn(conversation(run(event=event, **CLOSED), [reply], "C-1"), HOSTILE, NOW, UTC) + heading(HOSTILE, HOSTILE))
+    shown = str(drawn(talk(run(event=event, **CLOSED), [reply]), HOSTILE, NOW, UTC) + heading(HOSTILE, HOSTILE))
     assert "<img" not in shown and "<script" not in shown
     assert shown.count("</article>") == 1
     assert "&lt;img src=x onerror=&#34;alert(1)&#34;&gt;" in shown
 
 
-def test_a_long_text_is_cut() -> None:
+def test_a_long_text_is_cut(talk: Talk) -> None:
     event = replace(run().event, trigger={**run().event.trigger, "text": "x" * 20_000})
-    assert len(conversation(run(event=event), [], "C-1").wrote) == 4_000
+    assert len(talk(run(event=event), []).wrote) == 4_000
 
 
 @pytest.mark.parametrize("photos", [None, -1, "3", "<b>", 0])
-def test_a_number_of_photos_that_is_none_is_not_shown(photos: object) -> None:
+def test_a_number_of_photos_that_is_none_is_not_shown(talk: Talk, photos: object) -> None:
     event = replace(run().event, trigger={**run().event.trigger, "photos": photos})
-    assert conversation(run(event=event), [], "C-1").photos == 0
+    assert talk(run(event=event), []).photos == 0
 
 
 def test_ten_messages_within_an_hour_are_the_most() -> None:
@@ -188,5 +204,5 @@ def test_nobody_of_the_staff_writes_as_a_customer(lab: EvalEnvironment, role: st
 
 
 def test_messages_are_not_taken_where_no_mission_answers_them(lab: EvalEnvironment) -> None:
-    with pytest.raises(BadInput, match="no Mission pack has the event"):
+    with pytest.raises(BadInput, match="no Mission has a portal"):
         customer_message({"order_exception": lab.packs["order_exception"]}, PIA, "hello", 0, "ab" * 16, NOW)

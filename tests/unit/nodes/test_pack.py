@@ -14,6 +14,7 @@ from errors import BadInput
 from evals.evaluation.environment import EvalEnvironment
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack
+from tests.actions import CANCEL_ORDER, SEND_MESSAGE
 from tests.engine import AS_OF, MISSIONS, PACKS, recorded_cases
 from tests.reference import READ_TOOLS
 
@@ -34,6 +35,10 @@ def load(lab: EvalEnvironment, tmp_path: Path) -> Callable[[str], Pack]:
 
 def raw() -> Any:
     return yaml.safe_load((PACKS / "order_exception.yaml").read_text())
+
+
+REPLY = {"action": SEND_MESSAGE, "to": "customer_id", "text": "text"}
+PORTAL = {"event": "order.stock_short", "reply": REPLY}
 
 
 def test_the_pack_loads_again_from_its_own_data_with_the_same_digest(load: Callable[[str], Pack], pack: Pack) -> None:
@@ -157,6 +162,11 @@ def option(pack: Any, finding: str = "stock.short") -> Any:
             "string",
         ),
         (lambda p: p.update(version="new"), "version", "integer"),
+        (lambda p: p.update(portal=PORTAL | {"event": "order.sung"}), "portal", "unknown event 'order.sung'"),
+        (lambda p: p.update(portal=PORTAL | {"asks": "sing"}), "portal", "unknown verdict 'sing'"),
+        (lambda p: p.update(portal=PORTAL | {"done": {"sing": ""}}), "portal", "unknown action 'sing'"),
+        (lambda p: p.update(portal=PORTAL | {"done": {CANCEL_ORDER: "{song}"}}), "portal", "has no argument 'song'"),
+        (lambda p: p.update(portal=PORTAL | {"reply": REPLY | {"to": "singer"}}), "portal", "has no argument 'singer'"),
     ],
 )
 def test_a_wrong_pack_is_refused_with_file_and_place(load: Callable[[str], Pack], change: Change, place: str, wrong: str) -> None:
