@@ -62,7 +62,7 @@ def read_text(
 def run_file(
     file: Annotated[Path, typer.Argument(help="A JSON file of `missions invoice read`, as a person corrected it.")],
 ) -> None:
-    """Enter the invoice of a JSON file into the sandbox company's ERP, and run its Mission."""
+    """Enter the invoice of a JSON file, and run its Mission."""
     from cli.run import run_invoice  # which loads what `read` does without
 
     run_invoice(file)

@@ -97,7 +97,7 @@ def _run_batch(event: str, as_of: str) -> None:
 
 
 def run_invoice(file: Path) -> None:
-    """Enter the invoice of a file into the sandbox company, and run its Mission."""
+    """Enter the invoice of a file, and run its Mission."""
     with open_runtime(settings()) as runtime:
         summary(runtime, run_events(runtime, [invoice_event(runtime, file)]))
 

@@ -15,9 +15,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from errors import BadInput, Refused, TooMany, TryAgain
 from graphs.events import event_of_text
+from graphs.invoices import invoice_event
 from graphs.mapping import Ignored, mapped_event
 from graphs.runtime import Runtime, new_run_id
 from ledger.canonical import utc_now
@@ -61,7 +63,7 @@ class RawEvent:
     bounds: SourceBounds = ANY
     #: when it came; now, unless it is ingested later
     came_at: datetime | None = None
-    #: the event itself, of a schedule or an invoice; then the text is its source id
+    #: the event itself, of a schedule; then the text is its source id
     event: Event | None = None
 
     @property
@@ -78,6 +80,11 @@ class RawEvent:
         """The source whose mapping makes an event of it; empty where it is an event as it stands."""
         named = _MAPPED.fullmatch(self.source)
         return named["name"] if named else ""
+
+    @property
+    def is_invoice(self) -> bool:
+        """Whether it is an invoice that came by mail: what a mapping makes events of is JSON, and this is XML."""
+        return bool(self.mapped_by) and self.text[:1] not in ("{", b"{")
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,9 @@ def _take_in(intake: Intake, raw: RawEvent) -> tuple[Run, bool]:
         event = raw.event
     elif not raw.mapped_by:
         event = event_of_text(raw.text, packs, came_at, raw.namespace)
+    elif raw.is_invoice:
+        content = raw.text if isinstance(raw.text, bytes) else raw.text.encode()
+        event = invoice_event(runtime, Path("the invoice"), content, raw.bounds.missions)
     elif mapping := intake.mappings.get(raw.mapped_by):
         event = mapped_event(raw.text, mapping, packs, came_at, raw.namespace)
     else:

@@ -1,70 +1,79 @@
-"""Invoices that come as files: entered into the ERP of the sandbox company, and their events."""
+"""Invoices that come as files or by mail: entered where systems.yaml says so, and their events."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from errors import BadInput, TryAgain
+from errors import BadInput, OutcomeUnknown, Refused, TryAgain
+from graphs.events import event_of_text
 from graphs.runtime import Runtime
 from ledger.canonical import utc_now
 from ledger.records import Event
-from nodes.case import iso
-from settings import settings
 from systems.calls import Call
-from systems.config import load_config
-from systems.invoices import Invoice, read_invoice_file, record
-from systems.sandbox.loader import add_invoice
+from systems.conditions import Scope, Unknown, Value
+from systems.invoices import Invoice, read_invoice_file
 from systems.ubl import read_invoice
-
-#: the event of an invoice that came
-INVOICE_RECEIVED = "invoice.received"
+from systems.values import VALUE_FUNCTIONS
 
 
-def invoice_event(runtime: Runtime, file: Path, content: bytes | None = None) -> Event:
-    """Enter the invoice of a file, once however often it comes, and give its event; `content` where that is at hand.
+def invoice_event(runtime: Runtime, file: Path, content: bytes | None = None, missions: Collection[str] | None = None) -> Event:
+    """Enter the invoice of a file, once however often it comes, and give its event.
 
-    Raises BadInput, or TryAgain where the ERP does not answer; then nothing is entered.
+    Args:
+        content: what the file holds, where that is at hand; then `file` is a name for it.
+        missions: those that it may start; None for every one.
+
+    Raises BadInput, or TryAgain where the system that it is entered into does not answer; then nothing is entered.
     """
-    erp = load_config(settings().systems).systems.get("erp")
-    if erp is None or not erp.is_sandbox:
-        raise BadInput(
-            f"{file}: invoices are entered into the sandbox company only; enter it in your ERP and "
-            f"send {INVOICE_RECEIVED} with its id"
-        )
-    is_json = content is None and file.suffix.lower() == ".json"
-    invoice = read_invoice_file(file) if is_json else read_invoice(file, content)
-    content = file.read_bytes() if content is None else content
-    invoice_id = f"I-{hashlib.sha256(content).hexdigest()[:12]}"
-    if not _read(runtime, "erp.get_invoice", invoice_id=invoice_id):
-        order = _read(runtime, "erp.get_purchase_order", po_id=invoice.order_reference) if invoice.order_reference else None
-        entry = record(
-            invoice, vendor_id=_vendor_id(runtime, invoice, order, file), purchase_order=order, received_at=iso(utc_now()),
-            invoice_id=invoice_id, budget_id=order["budget_id"] if order else None, category=None,
-        )  # fmt: skip
-        add_invoice(runtime.database_url, entry)
-    mission = next(name for name, pack in runtime.context.packs.items() if INVOICE_RECEIVED in pack.trigger.events)
-    trigger = {"event": INVOICE_RECEIVED, "invoice_id": invoice_id}
-    return Event(
-        source_id=invoice_id, name=INVOICE_RECEIVED, mission=mission, subject=invoice_id, trigger=trigger, as_of=utc_now()
-    )
+    config = runtime.invoices
+    if config is None:
+        raise BadInput(f"{file}: systems.yaml does not say what becomes of an invoice; add `invoices` to it (docs/events.md)")
+    if missions is not None and config.mission not in missions:
+        what = f"an invoice came, and this source may not start the Mission {config.mission}"
+        raise BadInput(f"{what}; add it to its missions")
+    invoice, content = _read(file, content)
+    known: dict[str, Any] = {
+        "invoice": invoice.model_dump(mode="json"),
+        "digest": hashlib.sha256(content).hexdigest()[:16],
+        "answer": None,
+    }
+    if config.enter:
+        sent = _computed(config.sent, known, file)
+        known["answer"] = _entered(runtime, Call(config.enter, sent), f"invoice {known['digest']}", file)
+    fields = _computed(config.computed_event, known, file)
+    try:
+        return event_of_text(json.dumps(fields, ensure_ascii=False), runtime.context.packs, utc_now())
+    except BadInput as error:
+        raise BadInput(f"{file}: what `invoices` of systems.yaml makes of it is no event: {error}") from error
 
 
-def _vendor_id(runtime: Runtime, invoice: Invoice, order: Mapping[str, Any] | None, file: Path) -> str:
-    """The one vendor of the ERP with the supplier's very name; of several, the one whose id it gives or whose order it is."""
-    found = {vendor["vendor_id"] for vendor in _read(runtime, "erp.list_vendors", names=[invoice.supplier]) or ()}
-    if len(found) > 1:
-        found &= {*invoice.supplier_ids, *([order["vendor_id"]] if order else [])}
-    if len(found) != 1:
-        raise BadInput(
-            f"{file}: the ERP has no vendor, or several, named «{invoice.supplier}»; enter the vendor, "
-            "or enter this invoice manually"
-        )
-    return str(found.pop())
+def _read(file: Path, content: bytes | None) -> tuple[Invoice, bytes]:
+    if content is None and file.suffix.lower() == ".json":
+        return read_invoice_file(file), file.read_bytes()
+    return read_invoice(file, content), file.read_bytes() if content is None else content
 
 
-def _read(runtime: Runtime, tool: str, **args: Any) -> Any:
-    (result,) = runtime.context.reader.read_all([Call(tool, args)])
-    if result.status == "failed":
-        raise TryAgain(f"the invoice cannot be entered: {result.error}; try again when the ERP answers")
-    return result.value
+def _computed(value: Value, known: Mapping[str, Any], file: Path) -> Any:
+    try:
+        return value.evaluate(Scope(known, VALUE_FUNCTIONS))
+    except Unknown as unknown:
+        what = f"{file}: «{unknown.expression.source}» cannot be computed of this invoice ({unknown})"
+        raise BadInput(f"{what}; correct `invoices` in systems.yaml") from unknown
+
+
+def _entered(runtime: Runtime, call: Call, key: str, file: Path) -> Mapping[str, Any]:
+    writer = runtime.context.writer
+    if writer is None:
+        raise BadInput(f"{file}: nothing is written here, so no invoice is entered")
+    try:
+        if not writer.honours_keys(call):
+            raise BadInput(
+                f"{file}: {call.tool} takes no idempotency_key, so an invoice could be entered twice; enter it by hand"
+            )
+        return writer.write(call, key).answer
+    except Refused as refused:
+        raise BadInput(f"{file}: {refused}") from refused
+    except OutcomeUnknown as unknown:  # to send it again under its key enters nothing twice
+        raise TryAgain(f"the invoice may not be entered: {unknown}") from unknown

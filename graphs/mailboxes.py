@@ -6,15 +6,12 @@ left out. An attachment that is an invoice in UBL is entered and is an event of 
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from errors import BadInput, MissionsError
 from graphs.ingestion import IngestionReport, Intake, RawEvent, ingest, keep_dead_letter
-from graphs.invoices import INVOICE_RECEIVED, invoice_event
 from graphs.mapping import by_mailbox, mail_text
 from ledger.canonical import utc_now
 from ledger.inbox import SourceBounds
-from ledger.records import Event
 from systems.event_sources import SourceMapping
 from systems.mail import read_mail
 from systems.mailbox import FetchedMail, Mailbox, read_mailbox
@@ -64,20 +61,5 @@ def _raws(
         letter = json.dumps({"mail": fetched.uid, "bytes": fetched.size, "begins": beginning}, ensure_ascii=False)
         keep_dead_letter(intake, RawEvent(letter, name, bounds), str(error), report)
         return
-    for content in mail.invoices:
-        raw = RawEvent(content, name, bounds)
-        try:
-            event = _invoice(intake, bounds, content)
-        except BadInput as error:
-            keep_dead_letter(intake, raw, str(error), report)
-            continue
-        yield RawEvent(event.source_id, name, bounds, event=event)
+    yield from (RawEvent(invoice, name, bounds) for invoice in mail.invoices)
     yield RawEvent(mail_text(mapping, mail), name, bounds)
-
-
-def _invoice(intake: Intake, bounds: SourceBounds, content: bytes) -> Event:
-    """The event of an invoice, entered only where its Mission may be started."""
-    packs = intake.runtime.context.packs
-    if not any(INVOICE_RECEIVED in packs[one].trigger.events for one in bounds.missions or () if one in packs):
-        raise BadInput(f"an invoice came, and this mailbox may not start a Mission of {INVOICE_RECEIVED}; add it to its missions")
-    return invoice_event(intake.runtime, Path("invoice.xml"), content)

@@ -50,6 +50,7 @@ from settings import Settings
 from systems.catalogue import load_catalogue
 from systems.client import LiveSystems
 from systems.config import load_config
+from systems.invoices import InvoicesConfig
 
 _log = logging.getLogger(__name__)
 #: A run that ends without its ledger row saying so is driven on this often before it is an incident.
@@ -87,12 +88,15 @@ class Runtime:
         ledger: Ledger,
         durability: Durability = "exit",
         policies_in_force: PoliciesInForce | None = None,
+        invoices: InvoicesConfig | None = None,
     ) -> None:
         self.context, self.database_url, self._durability = context, database_url, durability
         #: for what comes from outside and from people; the graph has those of reasoner and executor
         self.ledger = ledger
         #: the policies that decide, beside what their folder holds
         self.policies_in_force = policies_in_force or PoliciesInForce(context.policies)
+        #: what becomes of an invoice that comes as a file or by mail
+        self.invoices = invoices
         self.saver = saver
         self.graph = compiled_graph().copy({"checkpointer": saver})
         self._reopened = ExitStack()
@@ -374,7 +378,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         shared = MissionResources(packs, catalogue, policies, knowledge, phrasebook, reasoning.reasoner, reasoning.reads)
         context = shared.context(ledgers.reasoner, systems.reader(), systems, utc_now)
         context = replace(context, executor=ledgers.executor, proposal_hours=settings.proposal_hours)
-        with closing(Runtime(context, checkpoints, url, ledgers.front, policies_in_force=current)) as runtime:
+        with closing(Runtime(context, checkpoints, url, ledgers.front, "exit", current, config.invoices)) as runtime:
             for message in current.messages():
                 _log.warning(message)
             yield runtime

@@ -18,6 +18,7 @@
 
     actions: ["{missions}/systems/actions.yaml"]    # what may be done there; a file of its own beside this one is its name
     currency: USD                    # of the amounts that policies name
+    invoices: {enter: …, event: …}   # what becomes of an invoice that comes as a file or by mail (systems/invoices.py)
 
 {python} stands for the interpreter that runs now, {missions} for the folder of the project. Pins are the digests of the tools
 that a person has reviewed: a tool whose name, description or schema changed after that is not called before it is reviewed
@@ -52,6 +53,7 @@ from strict_yaml import read_yaml
 from systems.calls import Call
 from systems.conditions import Scope, Unknown, Value
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
+from systems.invoices import InvoicesConfig
 from systems.pace import LimitsConfig
 from systems.replies import AnswerConfig, Answers
 from systems.schema import ANSWERS, Collection, RecordSchema
@@ -263,6 +265,7 @@ def _is_of(address: str, base: str) -> bool:
 class _SystemsFile(BaseModel, extra="forbid"):
     actions: Words = ()
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    invoices: InvoicesConfig | None = None
     systems: dict[Annotated[str, AfterValidator(_without_dot)], SystemConfig] = Field(min_length=1)
 
     @field_validator("systems")
@@ -301,6 +304,8 @@ class SystemsConfig:
     actions: Sequence[Path] = ()
     #: of the amounts that policies name
     currency: str = "USD"
+    #: what becomes of an invoice that comes as a file or by mail
+    invoices: InvoicesConfig | None = None
 
     @cached_property
     def answers(self) -> Mapping[str, Answers]:
@@ -332,7 +337,7 @@ def load_config(path: Path = DEFAULT) -> SystemsConfig:
     """Read `path` and `pins.json` beside it. Raises BadInput that names the file, the line and the remedy."""
     read = read_yaml(path, "list of systems").as_model(_SystemsFile, "systems/config.py")
     actions = [path.parent / _in_place(name) for name in read.actions]
-    config = SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency)
+    config = SystemsConfig(str(path), read.systems, read_pins(path.with_name("pins.json")), actions, read.currency, read.invoices)
     try:
         _ = config.answers
         config.record_schema.check()

@@ -1,4 +1,4 @@
-"""Commercial invoices as they arrive, and as records of `erp.invoices`.
+"""Commercial invoices as they arrive, and what becomes of them: `invoices` of systems.yaml.
 
 One in UBL is read by `systems.ubl`; here, one that a person entered in a JSON file, as `missions invoice read` prepares it
 from a mail:
@@ -6,20 +6,32 @@ from a mail:
 {"number": "INV-7", "currency": "USD", "issue_date": "2026-03-14", "supplier": "ACME", "tax_id": null,
  "order_reference": "PO-1", "freight_cents": 0, "tax_cents": 0, "total_cents": 1000,
  "lines": [{"line_id": "1", "order_line": "1", "qty": 2, "unit_price_cents": 500, "amount_cents": 1000, "name": "Pen"}]}
+
+What becomes of one is said beside the systems, with the fields above as `invoice` and 16 digits of its file's sha256 as `digest`:
+
+    invoices:
+      enter: erp.enter_invoice           # a WRITE that takes an idempotency_key; without one, nothing is entered
+      send: {reference: =invoice.number, amount: "=amount(invoice.total_cents, invoice.currency)"}
+      event:                             # `answer` is what that tool answered
+        mission: invoice_approval
+        source_id: =digest
+        trigger: {event: invoice.received, invoice_id: =answer.id}
 """
 
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from iso4217 import Currency
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from errors import BadInput
 from strict_json import strict_json
+from systems.conditions import Value
+from systems.values import VALUE_FUNCTIONS
 
 BY_HAND = "enter this invoice by hand"
 FROM_SUPPLIER = "ask the supplier for a corrected invoice"
@@ -113,37 +125,38 @@ def read_invoice_file(file: Path) -> Invoice:
         raise BadInput(f"{file}: {error}; give an invoice as JSON, or fix the file") from error
 
 
-def record(
-    invoice: Invoice, *, vendor_id: str, purchase_order: Mapping[str, Any] | None, received_at: str, invoice_id: str,
-    budget_id: str | None, category: str | None,
-) -> dict[str, Any]:  # fmt: skip
-    """The invoice as a record of `erp.invoices`.
+class InvoicesConfig(BaseModel, extra="forbid", frozen=True):
+    """`invoices` of systems.yaml; see the head of this file."""
 
-    `purchase_order` is the record of the order that the invoice refers to, or None if there is none; `received_at` is a
-    moment such as 2026-03-14T09:30:00Z. Raises BadInput when order, vendor and lines do not belong together.
-    """
-    where, ordered = f"Invoice {quoted(invoice.number)}", quoted(invoice.order_reference or "")
-    if purchase_order is not None:
-        po_id = purchase_order["po_id"]
-        if po_id != invoice.order_reference:
-            what = f"refers to {f'order {ordered}' if invoice.order_reference else 'no order'}, and was given with order {po_id}"
-            raise BadInput(f"{where} {what}; give the order that it refers to, or none")
-        if purchase_order["vendor_id"] != vendor_id:
-            raise BadInput(f"{where} refers to order {po_id}, which vendor {vendor_id} was not given; {FROM_SUPPLIER}")
-        known = {line["po_line"] for line in purchase_order["lines"]}
-        for line in invoice.lines:
-            if line.order_line is None and line.line_id not in known:
-                what = f"does not say which line of order {ordered} its line {quoted(line.line_id)} is for"
-                raise BadInput(f"{where} {what}; {FROM_SUPPLIER}, or {BY_HAND}")
-    lines = [
-        {"po_line": line.order_line or line.line_id, "qty": line.qty, "unit_price_cents": line.unit_price_cents}
-        for line in invoice.lines
-    ]
-    for po_line, times in Counter(line["po_line"] for line in lines).items():
-        if times > 1:  # each could bill no more than was received, and all together more
-            raise BadInput(f"{where} bills line {quoted(str(po_line))} more than once; {FROM_SUPPLIER} with one line for it")
-    return {
-        "invoice_id": invoice_id, "vendor_id": vendor_id, "vendor_invoice_no": invoice.number, "po_id": invoice.order_reference,
-        "category": category, "currency": invoice.currency, "lines": lines, "freight_cents": invoice.freight_cents,
-        "tax_cents": invoice.tax_cents, "total_cents": invoice.total_cents, "received_at": received_at, "budget_id": budget_id,
-    }  # fmt: skip
+    enter: Annotated[str, Field(pattern=r"^[^.\s]+\.\S+$")] | None = None
+    send: Mapping[str, Any] = {}
+    event: Mapping[str, Any]
+
+    @property
+    def mission(self) -> str:
+        """The Mission that an invoice starts."""
+        return str(self.event.get("mission"))
+
+    @cached_property
+    def sent(self) -> Value:
+        """The arguments of `enter`, of `invoice` and `digest`."""
+        return Value.compile(dict(self.send), "`send` of invoices")
+
+    @cached_property
+    def computed_event(self) -> Value:
+        """The event, of `invoice`, `digest` and `answer`."""
+        return Value.compile({"source_id": "=digest", **self.event}, "the event of invoices")
+
+    @model_validator(mode="after")
+    def _is_computed_of_them(self) -> Self:
+        if not isinstance(self.event.get("mission"), str) or self.mission.startswith("="):
+            raise ValueError("its event needs the name of a mission")
+        names = {"invoice", "digest"}
+        try:
+            for expression in self.sent.expressions:
+                expression.require(names, VALUE_FUNCTIONS, "`send` of invoices")
+            for expression in self.computed_event.expressions:
+                expression.require(names | {"answer"} if self.enter else names, VALUE_FUNCTIONS, "the event of invoices")
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+        return self

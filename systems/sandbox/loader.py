@@ -60,13 +60,6 @@ def load_cases(
     return report
 
 
-def add_invoice(url: str, invoice: Mapping[str, Any]) -> None:
-    """Enter an invoice into the ERP, as its vendor sent it. Raises BadInput when it is malformed or its id is taken."""
-    create_schema(url)
-    with engine_of(url).begin() as connection:
-        _insert(connection, str(invoice.get("invoice_id")), "erp.invoices", [invoice])
-
-
 def _load(connection: Connection, case_id: str, case: Mapping[str, Any]) -> None:
     records = _records(case_id, case)
     as_of = str(case.get("as_of"))

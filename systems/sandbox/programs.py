@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from errors import Refused
 from systems.sandbox import database as db
 from systems.sandbox.database import Row
+from systems.sandbox.invoices import enter_invoice
 from systems.sandbox.work import Act, Cents, Id, Words, Work
 
 
@@ -316,6 +317,6 @@ WRITES: Mapping[str, tuple[Act, ...]] = {
     "wms": (confirm_reservation, reallocate_line, backorder_line, request_cycle_count, swap_reservation),
     "payments": (reauthorize, capture_payment),
     "crm": (flag_contact, open_case),
-    "erp": (post_payment, post_return_receipt),
+    "erp": (post_payment, post_return_receipt, enter_invoice),
 }
 DESTRUCTIVE = (cancel_order, cancel_line, swap_reservation, capture_payment, post_payment)

@@ -14,11 +14,13 @@ from evals.recorded.cases import add_case, line_of, read_cases, recorded
 from evals.recorded.recording import record
 from evals.walk.walk import Walk
 from evals.what_if import what_if
+from graphs.invoices import invoice_event
 from graphs.runtime import Runtime, open_database, open_runtime
 from ledger.canonical import utc_now
 from ledger.records import Effect, Event, Run
 from ledger.roles import grant_roles
-from settings import Settings
+from settings import CHECKOUT, Settings
+from systems.invoices import InvoicesConfig
 from systems.recorded import RecordedSystems
 from tests.conftest import _database
 from tests.foreign_shop.company import ForeignCompany
@@ -224,3 +226,24 @@ def test_commands_run_no_recorded_exception_on_the_live_shop(opened: Shop, cases
     refused(missions("run", cases, **where), "a recorded exception runs on no live system, and shop is one")
     refused(missions("start", "--no-dashboard", **where), "shop of", "is a live system")
     assert opened.data.read_text() == before
+
+
+def test_an_invoice_is_what_systems_yaml_makes_of_it_and_no_tool_enters_it_that_could_do_so_twice(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = CHECKOUT / "docs" / "invoice.xml"
+    trigger = {"event": "request.cancel", "order_id": "=invoice.order_reference", "email": "", "billed": "=invoice"}
+    event = {"mission": "shop_request", "trigger": trigger}
+    monkeypatch.setattr(shop.runtime, "invoices", None)
+    with pytest.raises(BadInput, match="does not say what becomes of an invoice"):
+        invoice_event(shop.runtime, sample)
+    monkeypatch.setattr(shop.runtime, "invoices", InvoicesConfig(event=event))
+    made = invoice_event(shop.runtime, sample)
+    assert (made.subject, made.trigger["billed"]["total_cents"]) == ("PO-32713", 9_750)
+    assert made.source_id == invoice_event(shop.runtime, sample).source_id
+    sent = {"order_id": "=invoice.order_reference", "reason": "no longer needed"}
+    monkeypatch.setattr(shop.runtime, "invoices", InvoicesConfig(enter="shop.cancel_pending_order", send=sent, event=event))
+    with pytest.raises(BadInput, match="shop.cancel_pending_order takes no idempotency_key"):
+        invoice_event(shop.runtime, sample)
+    with pytest.raises(ValueError, match="answer"):
+        InvoicesConfig(event={**event, "source_id": "=answer.id"})

@@ -401,7 +401,7 @@ def test_an_invoice_by_mail_is_read_by_a_worker_and_waits_for_a_person(
     monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
     assert isinstance(company.ledger, PostgresLedger)
     content = written().read_bytes()
-    invoice_id = f"I-{hashlib.sha256(content).hexdigest()[:12]}"
+    invoice_id = f"I-{hashlib.sha256(content).hexdigest()[:16]}"
     mail = a_mail("Please find our invoice.", From="billing@vendor.example")
     mail.add_attachment(content, maintype="application", subtype="xml", filename="TOSL110.xml")
     with mail_server() as box:

@@ -12,6 +12,7 @@ from graphs.ingestion import Intake, ingest_dead_letter
 from graphs.mailboxes import mailbox_bounds, poll_mailbox
 from graphs.mapping import by_mailbox
 from systems.event_sources import load_mapping
+from systems.invoices import InvoicesConfig
 from systems.mail import MOST_MAIL_BYTES
 from tests.imap_server import PASSWORD, USER, MailServer, mail_server
 from tests.integration.arriving import Arriving
@@ -127,13 +128,21 @@ def test_a_mail_of_another_mission_or_too_many_of_them_stay_out(reading: Reading
     assert taken == 2 and "in an hour" in stopped and reading.cursor == before, "the rest is read later"
 
 
-def test_an_invoice_by_mail_is_one_only_where_the_mailbox_may_start_that(reading: Reading) -> None:
+def test_an_invoice_by_mail_is_one_only_where_the_mailbox_may_start_that(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = {"mission": "invoice_approval", "trigger": {"event": "invoice.received", "invoice_id": "=digest"}}
+    monkeypatch.setattr(reading.intake.runtime, "invoices", InvoicesConfig(event=event))
     ubl = b'<Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"><x/></Invoice>'
     mail = a_mail()
     mail.add_attachment(ubl, maintype="application", subtype="xml", filename="invoice.xml")
     reading.box.deliver(mail.as_bytes())
     assert reading.poll()[:4] == (1, 0, 0, 1)
-    assert "may not start a Mission of invoice.received" in reading.arriving.inbox.open_letters()[0][0].reason
+    (letter,) = reading.arriving.inbox.open_letters()[0]
+    assert "may not start the Mission invoice_approval" in letter.reason
+    reading.map(MAPPING.replace("[support_resolution]", "[support_resolution, invoice_approval]"))
+    with pytest.raises(BadInput, match="the invoice has no InvoiceTypeCode"):  # it is read again, as the invoice that it is
+        ingest_dead_letter(reading.intake, letter.letter_id, "rita", "it may now")
 
 
 def test_a_server_that_cannot_be_read_is_told_about_and_nothing_is_lost(

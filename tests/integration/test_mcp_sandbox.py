@@ -79,7 +79,7 @@ def test_the_pins_that_ship_are_those_of_the_sandbox(systems: LiveSystems) -> No
 
 def test_every_tool_is_annotated_as_the_configuration_says(systems: LiveSystems) -> None:
     tools = systems.tools()
-    assert len(tools) == 70
+    assert len(tools) == 71
     for tool in tools:
         annotations = tool.definition["annotations"]
         assert annotations["readOnlyHint"] is tool.reads, tool.name

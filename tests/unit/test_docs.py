@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from cli.main import COMMANDS, loaded
 from settings import CHECKOUT, Settings
-from systems.invoices import record
+from systems.sandbox.invoices import record
 from systems.ubl import read_invoice
 
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "notebooks" / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from errors import BadInput
-from systems.invoices import MAX_LINES, Invoice, record
+from systems.invoices import MAX_LINES, Invoice
+from systems.sandbox.invoices import record
 from systems.ubl import MAX_BYTES, read_invoice
 
 SAMPLES = Path(__file__).parents[3] / "evals" / "cases" / "ubl"
