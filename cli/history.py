@@ -1,5 +1,6 @@
 """`missions history`: the exceptions of historical orders, and made-up histories in which they are known."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,11 @@ from typing import Annotated
 import typer
 
 from cli.screen import progress, say, table
+from errors import BadInput
+from evals.atomic_write import atomic_write
 from evals.history import make_files, scan
+from evals.history.importing import Profile, import_exports
+from evals.history.mapping import ExportMapping
 from rendering import plain
 
 app = typer.Typer(no_args_is_help=True)
@@ -15,9 +20,39 @@ app = typer.Typer(no_args_is_help=True)
 _MOST_NAMED = 5
 
 
+@app.command("import")
+def import_history(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Exports of one kind: CSV, TSV, XLSX, JSON, parquet.")],
+    out: Annotated[Path, typer.Option(help="Where the history goes (parquet).")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(metavar="MAPPING.yaml", help="How they are read; else a guess, which is written beside OUT."),
+    ] = None,
+) -> None:
+    """Make a history of orders that `scan` reads of any export, and say what stands in it and what is missing."""
+    guessed = out.with_suffix(".mapping.yaml")
+    if mapping is None and guessed.exists():
+        raise BadInput(f"{guessed} is there already: import with `--mapping {guessed}`, or remove it for another guess")
+    profile = import_exports(files, out, ExportMapping.load(mapping) if mapping else None)
+    if mapping is None:
+        with atomic_write(guessed) as unfinished:
+            profile.mapping.dump(unfinished)
+    table(("ours", "column", "because"), list(_columns(profile)))
+    for sentence in profile.sentences():
+        say(plain(sentence, 1_000))
+    say(f"The history is in {out}; `missions history scan {out} --out exceptions.parquet` looks for exceptions.")
+    if mapping is None:
+        say(f"How the export was read is in {guessed}: correct it and import again with `--mapping {guessed}`.")
+
+
+def _columns(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    for ours, (theirs, *_) in profile.mapping.columns.items():
+        yield ours, theirs, profile.because.get(ours, profile.mapping.layout)
+
+
 @app.command("scan")
 def scan_history(
-    orders: Annotated[Path, typer.Argument(metavar="ORDERS.parquet", help="Order records or Online Retail: docs/history.md.")],
+    orders: Annotated[Path, typer.Argument(metavar="ORDERS.parquet", help="What `missions history import` or `make` wrote.")],
     out: Annotated[Path, typer.Option(help="Where the exceptions go (parquet).")],
     memory_mb: Annotated[int, typer.Option(help="What the engine may use, MiB; the rest goes to temporary files.")] = 1024,
     trusted: Annotated[

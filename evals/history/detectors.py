@@ -22,6 +22,7 @@ class Detector(BaseModel):
     definition: str
     needs: tuple[str, ...]
     records: tuple[str, ...] = ()
+    within_a_day: bool = False
     event: tuple[str, str] | None = None
     prepared: str | None = None
     sketch: tuple[str, ...] = ()
@@ -52,3 +53,14 @@ def suspected(layout: Layout, looked_for: Sequence[Detector]) -> str:
         origin=layout.origin,
         place=layout.place,
     )
+
+
+def missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> str | None:
+    """Why a kind cannot be looked for in a history with so many of each record; None where it can."""
+    if detector.within_a_day and layout.told.is_dates_only:
+        return "its moments are days, and minutes count"
+    columns = [column for column in detector.needs if column not in layout.columns]
+    if columns:
+        return f"no column {', '.join(columns)}"
+    records = [record for record in detector.records if not counts.get(record)]
+    return f"no {', '.join(records)} in it" if records else None

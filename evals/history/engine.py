@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from errors import BadInput
-from evals.history.layout import Layout, recognise
 
 #: what every file may hold: rows, bytes, row groups, columns
 ROWS, BYTES, ROW_GROUPS, COLUMNS = 50_000, 64_000_000, 1_000, 500
@@ -159,8 +158,8 @@ def in_sentences(what: str, memory_mb: int) -> Iterator[None]:
 
 def opened(
     engine: duckdb.DuckDBPyConnection, orders: pd.DataFrame | Path | str, what: str, trusted: bool = False
-) -> tuple[Layout, str]:
-    """The layout of a history, and SQL that names its rows. Raises BadInput for one whose columns cannot be read."""
+) -> tuple[pa.Schema, str]:
+    """The columns of a history, and SQL that names its rows. Raises BadInput for one that cannot be read."""
     if isinstance(orders, pd.DataFrame):
         twice = orders.columns[orders.columns.duplicated()]
         if len(twice):
@@ -169,20 +168,19 @@ def opened(
             table = pa.Table.from_pandas(orders, preserve_index=False)
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise BadInput(f"{what}: a column holds values of several types ({str(error)[:200]}); convert it before") from error
-        engine.register("history", table)
-        return recognise(table.schema, what), "history"
+        engine.register("given", table)
+        return table.schema, "given"
     schema = checked_schema(Path(orders), what, trusted)
     rows = rows_of(orders)
-    layout = recognise(schema, what)
     if not trusted:
         check_texts(engine, rows, schema, Path(orders).stat().st_size, what)
-    return layout, rows
+    return schema, rows
 
 
-def rows_of(file: Path | str) -> str:
-    """SQL that names the rows of a parquet file."""
+def rows_of(file: Path | str, reader: str = "read_parquet", options: str = "") -> str:
+    """SQL that names the rows of a file, for one of the engine's readers."""
     # a name is a pattern to the engine: what means something in patterns is put in brackets
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(file))
     quoted = pattern.replace("'", "''")
     # the folders of its path tell nothing of it, though they be called such as sku=5
-    return f"read_parquet('{quoted}', hive_partitioning = false)"
+    return f"{reader}('{quoted}', hive_partitioning = false{options})"

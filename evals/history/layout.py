@@ -1,10 +1,13 @@
-"""The columns of a history: our own layout, and that of Online Retail, which is recognised by its columns."""
+"""The columns of a history, and what it says of itself."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 
 from errors import BadInput
 
@@ -12,7 +15,7 @@ _MOMENT = pa.timestamp("us", "UTC")
 #: our own layout: a row is one record, and says of its order what the record's system said with it
 SCHEMA = pa.schema(
     [
-        # line, authorization, charge, cancellation (of a line of order_id) or adjustment (of stock)
+        # line, fee (a line that is no goods), authorization, charge, cancellation (of a line) or adjustment (of stock)
         ("record", pa.string()),
         # of the line, within its order; of the authorization, charge, cancellation or adjustment
         ("record_id", pa.string()),
@@ -44,15 +47,13 @@ SCHEMA = pa.schema(
         ("safety_stock", pa.int64()),
     ]
 )
-RECORDS = ("line", "authorization", "charge", "cancellation", "adjustment")
+RECORDS = ("line", "fee", "authorization", "charge", "cancellation", "adjustment")
 #: those that definitions know, beside the open ones of ORD-2 for lines; others are read, and reported
 STATUSES: Mapping[str, tuple[str, ...]] = {
     "line": ("ready", "shipped", "delivered", "cancelled"),
     "authorization": ("authorized", "expired", "voided", "declined"),
     "charge": ("captured", "pending", "refunded", "disputed"),
 }
-#: what the Online Retail data is recognised by; Description and Country are not read
-_ONLINE_RETAIL = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Layout:
     columns: Mapping[str, str]
     #: the column of what a cancellation is held against: the order that it names, or the customer
     origin: str
+    told: "Told"
 
     @property
     def total_cents(self) -> str:
@@ -85,44 +87,46 @@ class Layout:
         return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin from {rows}"
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a history says of itself beside its rows, in the metadata of its file."""
+
+    layout: str = "order records"
+    currency: str = ""
+    #: all moments are days, so that nothing is known of minutes
+    is_dates_only: bool = False
+    #: what its cancellations are held against: order_id or customer_id
+    origin: Literal["order_id", "customer_id"] = "order_id"
+
+    @property
+    def metadata(self) -> dict[bytes, bytes]:
+        """As a file has it."""
+        return {_TOLD: json.dumps(asdict(self)).encode()}
+
+    @classmethod
+    def by(cls, schema: pa.Schema) -> "Told":
+        """What the file of this schema says, or of one that was not imported. Raises ValueError for what nobody writes."""
+        said = (schema.metadata or {}).get(_TOLD)
+        return TypeAdapter(cls).validate_json(said) if said else cls()
+
+
+_TOLD = b"missions"
+
+
 def recognise(schema: pa.Schema, what: str) -> Layout:
-    """The layout of a history with these columns. Raises BadInput that names `what` and what is missing, or wrong."""
+    """The layout of a history with our columns. Raises BadInput that names `what` and what is missing, or wrong."""
     times = Counter(map(str.lower, schema.names))  # the engine does not tell capitals apart
-    alike = [name for name in (*SCHEMA.names, *_ONLINE_RETAIL, "CustomerID") if times[name.lower()] > 1]
+    alike = [name for name in SCHEMA.names if times[name.lower()] > 1]
     if alike:
         raise BadInput(f"{what}: has several columns {alike[0]}, whatever the capitals; rename all but one")
-    if set(_ONLINE_RETAIL) <= set(schema.names):
-        return _online_retail(schema, what)
     missing = {"order_id", "at", "sku", "qty"} - set(schema.names)
     if missing:
         listed = ", ".join(sorted(missing))
-        raise BadInput(f"{what}: has no column {listed}; a history has the columns of docs/history.md, or those of Online Retail")
+        raise BadInput(f"{what}: has no column {listed}; `missions history import` makes a history of any export of orders")
     columns = {field.name: _read(schema, field.name, field.type, what) for field in SCHEMA if field.name in schema.names}
     columns.setdefault("record", "'line'")
-    return Layout("order records", columns, "order_id")
-
-
-def _online_retail(schema: pa.Schema, what: str) -> Layout:
-    invoice = _read(schema, "InvoiceNo", pa.string(), what)
-    qty = _read(schema, "Quantity", pa.int64(), what)
-    _refuse_unless(pa.types.is_floating(schema.field("UnitPrice").type), schema, "UnitPrice", "a decimal number", what)
-    price = "(case when isnan(UnitPrice) then null else round(UnitPrice * 100)::bigint end)"
-    customer = _read(schema, "CustomerID", pa.string(), what) if "CustomerID" in schema.names else "null::varchar"
-    record = (
-        f"(case when starts_with({invoice}, 'C') then 'cancellation' "
-        f"when {qty} < 0 and {price} = 0 and {customer} is null then 'adjustment' else 'line' end)"
-    )
-    columns = {
-        "record": record,
-        "record_id": f"(case when {record} = 'line' then null else {invoice} end)",
-        "order_id": invoice,
-        "customer_id": customer,
-        "at": _read(schema, "InvoiceDate", _MOMENT, what),
-        "sku": _read(schema, "StockCode", pa.string(), what),
-        "qty": f"(case when {record} = 'cancellation' then -{qty} else {qty} end)",
-        "unit_price_cents": price,
-    }
-    return Layout("Online Retail", columns, "customer_id")
+    told = Told.by(schema)
+    return Layout(told.layout, columns, told.origin if told.origin in columns else "order_id", told)
 
 
 _SQL_TYPES: Mapping[pa.DataType, str] = {pa.string(): "varchar", pa.int64(): "bigint", _MOMENT: "timestamp"}

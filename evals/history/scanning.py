@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 
 from errors import BadInput
 from evals.atomic_write import atomic_write, refuse_to_replace
-from evals.history.detectors import DETECTORS, Detector, suspected
+from evals.history.detectors import DETECTORS, Detector, missing, suspected
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
+from evals.history.importing import read_layout
 from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.recorded.cases import MAX_LINE_BYTES
 from knowledge_index.policies import PolicyBook
@@ -181,7 +182,7 @@ def scan(
         in_sentences(what, memory_mb),
         within_seconds(engine, bounds.seconds, what),
     ):
-        layout, rows = opened(engine, orders, what, trusted)
+        layout, rows = read_layout(engine, *opened(engine, orders, what, trusted), what)
         search = _Search(engine, layout, thresholds, memory_mb, on_progress)
         search.find(rows, what)
         finding_s = time.perf_counter() - begun
@@ -246,7 +247,7 @@ class _Search:
         self._engine.execute(f"create view records as {self._layout.view(rows)}")
         self._count(what)
         for detector in DETECTORS:
-            reason = _missing(detector, self._layout, self.records)
+            reason = missing(detector, self._layout, self.records)
             if reason:
                 self.not_looked_for[detector.kind] = reason
             else:
@@ -323,11 +324,3 @@ class _Search:
     def _set(self, **variables: Any) -> None:
         for name, value in variables.items():
             self._engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
-
-
-def _missing(detector: Detector, layout: Layout, counts: Mapping[str, int]) -> str | None:
-    columns = [column for column in detector.needs if column not in layout.columns]
-    if columns:
-        return f"no column {', '.join(columns)}"
-    records = [record for record in detector.records if not counts.get(record)]
-    return f"no {', '.join(records)} in it" if records else None

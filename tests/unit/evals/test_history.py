@@ -179,6 +179,9 @@ def test_statuses_that_no_definition_knows_are_told_with_their_rows() -> None:
 def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     found = scan(RETAIL)
     retail = pd.read_parquet(RETAIL)
+    # discounts, postage, fees and what was entered by hand
+    fees = retail["StockCode"].isin(["AMAZONFEE", "B", "BANK CHARGES", "C2", "D", "DOT", "M", "POST", "S", "m"])
+    retail = retail[~fees]
     cancels = retail["InvoiceNo"].str.startswith("C")
     adjusts = ~cancels & (retail["Quantity"] < 0) & (retail["UnitPrice"] == 0) & retail["CustomerID"].isna()
     lines = retail[~cancels & ~adjusts]
