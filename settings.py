@@ -21,7 +21,7 @@ SHIPPED_POLICIES = CHECKOUT / "knowledge_index" / "policies"
 #: setting -> what it is called in the folder of a company
 _OF_A_COMPANY = {
     "systems": "systems.yaml", "packs": "packs", "policies": "policies", "phrasings": "phrasings", "sources": "sources",
-    "outgoing": "outgoing.yaml",
+    "outgoing": "outgoing.yaml", "cases": "cases",
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MISSIONS_", frozen=True)
 
-    #: the folder of a company: systems.yaml, packs/, policies/, and phrasings/, sources/, outgoing.yaml where it has them
+    #: the folder of a company: systems.yaml, packs/, policies/, and phrasings/, sources/, outgoing.yaml, cases/ where it has them
     company: Path | None = None
     #: folder for the embedded database and the knowledge index; no space in its path
     home: Path = Field(default_factory=lambda given: default_home(given.get("company")))

@@ -280,6 +280,13 @@ def _finding(one: Observation, proposal: Proposal, facts: Mapping[str, Fact], *,
     return markup('<li class="c-finding">{}{}<div class="c-behind">{}</div></li>', plain(one.text, 400), step, behind)
 
 
+def fact_name(fact: Fact) -> str:
+    """Its name in words; of one of several reads, with what was asked: orders #W500."""
+    name, several, _ = fact.name.partition("[")
+    asked = [plain(one, 40) for one in fact.args.values() if several and isinstance(one, str | int)]
+    return " ".join([words(name), *asked])
+
+
 def fact_chip(fact: Fact) -> Markup:
     """A fact as a chip with system and time; its raw record opens at a click."""
     found = {"ok": "", "absent": " (no record)", "failed": " (not read)"}[fact.status]
@@ -288,7 +295,7 @@ def fact_chip(fact: Fact) -> Markup:
     return markup(
         '<details class="c-fact"><summary>{} {} <span>{}{}</span></summary><div class="c-asked">{}: {}{} at {}</div>'
         '<pre class="m-mono">{}</pre></details>',
-        fact.tool.split(".")[0], words(fact.name), clock(fact.read_at, with_day=False, with_seconds=True), found,
+        fact.tool.split(".")[0], fact_name(fact), clock(fact.read_at, with_day=False, with_seconds=True), found,
         words(fact.tool), f"{asked}; " if asked else "", "read" if fact.status == "ok" else "asked", clock(fact.read_at), record,
     )  # fmt: skip
 

@@ -187,7 +187,7 @@ def _source(entry: Entry) -> Iterator[str]:
     yield from (words(plain(last.evidence[key], 80)) for key in ("tool", "finding") if last.evidence.get(key))
     yield plain(last.evidence.get("model", ""), 80)
     if isinstance(named := last.evidence.get("facts"), Sequence) and not isinstance(named, str) and named:
-        yield plain(f"from {', '.join(words(str(name)) for name in named)}", 200)
+        yield plain(f"from {', '.join(dict.fromkeys(words(str(name).partition('[')[0]) for name in named))}", 200)
 
 
 def _fails(one: Observation) -> bool:

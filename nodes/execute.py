@@ -28,6 +28,7 @@ from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
+from rendering import in_words
 from systems.calls import Call, Fence, Receipt, Writer, denial
 from systems.catalogue import OWN_SYSTEM
 from systems.schema import Record, RecordSchema
@@ -389,17 +390,17 @@ def _broken(name: _Name, change: _Change, before: Record, now: Record, effect: E
         done = [one for one in plan if one.step < effect.step and one.status == "done"]
         already = sum(canonical(dict(change)) == canonical(dict(other)) for one in done for other in one.expects or ())
         if len(fitting) < 1 + already:
-            shown = _short(new) if new else "nothing new"
-            yield f"{' '.join(name)} {label}: promised {_short(promised)} to be added, found {shown}"
+            shown = _short(label, new) if new else "nothing new"
+            yield f"{' '.join(name)} {label}: promised {_short(label, promised)} to be added, found {shown}"
         return
     value = schema.found(name[0], now, label)
     if canonical(value) != canonical(promised):
-        yield f"{' '.join(name)} {label}: promised {_short(promised)}, found {_short(value)}"
+        yield f"{' '.join(name)} {label}: promised {_short(label, promised)}, found {_short(label, value)}"
 
 
 def _key(schema: RecordSchema, collection: str, record: Mapping[str, Any]) -> str:
     return "/".join(map(str, schema.key_of(collection, record)))
 
 
-def _short(value: Any) -> str:
-    return f"{value!r:.300}"
+def _short(label: str, value: Any) -> str:
+    return f"{value!r:.300}" if isinstance(value, str) else in_words(label, value)

@@ -35,7 +35,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     pack, look = context.pack(run.event), state.get("look", 0) + 1
     with reading_for(context.ledger, run_id, look, may_ask=pack.shows_messages):
         facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
-    said = f"{run.event.name} for {run.event.subject}, {run.event.source_id}"
+    said = f"{run.event.name} for {', '.join(dict.fromkeys((run.event.subject, run.event.source_id)))}"
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     decided = state.get("decision")
     kept = decided if decided and decided["kind"] in ("edit", "escalate") else None  # it has yet to be proposed

@@ -10,7 +10,7 @@ import orjson
 import streamlit as st
 from markupsafe import Markup
 
-from dashboard.card import EFFECTS, steps, waits_for
+from dashboard.card import EFFECTS, fact_name, steps, waits_for
 from dashboard.company import company
 from dashboard.markup import label, raw, show, show_error
 from dashboard.rail import draw_rail, kept_observations, long_text, took, watch
@@ -334,7 +334,7 @@ def fact_title(fact: Fact) -> str:
     """The fact as the label of a widget: tool, name, what came."""
     number = len(fact.value) if isinstance(fact.value, list) else 1
     found = {"failed": "could not be read", "absent": "no record"}.get(fact.status, f"{number} record{'s' * (number != 1)}")
-    return f"{label(words(fact.tool))} · {label(words(fact.name))} · {found}"
+    return f"{label(words(fact.tool))} · {label(fact_name(fact))} · {found}"
 
 
 def fact_head(fact: Fact, started_at: datetime) -> Markup:

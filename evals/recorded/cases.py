@@ -76,8 +76,18 @@ def recorded_cases(mission: str, packs: Mapping[str, Pack]) -> list[RecordedExce
 
 
 def recorded_files() -> list[Path]:
-    """The recorded exceptions in the folder of MISSIONS_CASES, a file a Mission; those of a sample stand in these too."""
-    return [file for file in sorted(settings().cases.glob("*.jsonl")) if file.name != "sample.jsonl"]
+    """The recorded exceptions in the folder of MISSIONS_CASES, a file a Mission; those of a sample stand in these too.
+
+    Raises BadInput where there are none.
+    """
+    folder = settings().cases
+    found = [file for file in sorted(folder.glob("*.jsonl")) if file.name != "sample.jsonl"]
+    if not found:
+        raise BadInput(
+            f"{folder} has no recorded exceptions; record decided runs there (missions record RUN --out {folder}/NAME.jsonl), "
+            "or name the folder of yours as MISSIONS_CASES"
+        )
+    return found
 
 
 def recorded_case(case_id: str, packs: Mapping[str, Pack]) -> RecordedException:

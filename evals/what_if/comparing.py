@@ -103,8 +103,6 @@ def _replayed(
     catalogue = load_catalogue(chosen.systems)
     present = Candidate.present(chosen, catalogue, as_of)
     files = cases or recorded_files()
-    if not files:
-        raise BadInput(f"{chosen.cases} holds no recorded exceptions; name files, or the folder of yours as MISSIONS_CASES")
     recordings = Recordings.read(files, present.packs)
     candidates = [present.with_change(change, chosen, catalogue, as_of) for change in changes]
     done, total = 0, (1 + len(candidates)) * len(recordings.cases)

@@ -9,7 +9,7 @@ from settings import CHECKOUT, Settings
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COMPANY", "HOME", "SYSTEMS", "PACKS", "POLICIES", "PHRASINGS", "SOURCES", "OUTGOING"):
+    for name in ("COMPANY", "HOME", "SYSTEMS", "PACKS", "POLICIES", "PHRASINGS", "SOURCES", "OUTGOING", "CASES"):
         monkeypatch.delenv(f"MISSIONS_{name}", raising=False)
 
 
@@ -18,8 +18,8 @@ def test_one_variable_names_all_that_a_company_has(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path.parent)
     monkeypatch.setenv("MISSIONS_COMPANY", tmp_path.name)
     chosen = Settings()
-    files = (chosen.systems, chosen.packs, chosen.policies, chosen.phrasings, chosen.sources, chosen.outgoing)
-    names = ("systems.yaml", "packs", "policies", "phrasings", "sources", "outgoing.yaml")
+    files = (chosen.systems, chosen.packs, chosen.policies, chosen.phrasings, chosen.sources, chosen.outgoing, chosen.cases)
+    names = ("systems.yaml", "packs", "policies", "phrasings", "sources", "outgoing.yaml", "cases")
     assert files == tuple(tmp_path / name for name in names)
     assert chosen.policy_folders == (tmp_path / "policies",)
 
