@@ -3,6 +3,7 @@
     MissionsError
     ├── BadInput        the person who gave it fixes it: one sentence, non-zero exit, nothing half-done
     ├── TryAgain        the caller may repeat the call: a system is down or slow, and nothing was changed
+    │   ├── TurnedAway       a system that was called says so itself: who wrote looks at the records before writing again
     │   └── TooMany          a source has used up what it may hand in; who waits `after_s` may go on
     ├── NoAnswer        who asked a model goes on without it: the planner's plan, or what the text said by itself
     ├── SendBack        the reasoner makes another proposal: this one does not pass
@@ -42,6 +43,10 @@ class BadInput(MissionsError):
 
 class TryAgain(MissionsError):
     """A passing failure; the same call may succeed later. Nothing was changed by it."""
+
+
+class TurnedAway(TryAgain):
+    """A system was called and answered that it does nothing now. That is its word: its records may belie it."""
 
 
 class TooMany(TryAgain):

@@ -19,7 +19,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from errors import OutcomeUnknown, OverLimit, Refused, Stuck, TakenOver, TryAgain
+from errors import OutcomeUnknown, OverLimit, Refused, Stuck, TakenOver, TryAgain, TurnedAway
 from ledger.authorization import steps_left_out, unapproved
 from ledger.base import Ledger
 from ledger.canonical import canonical
@@ -35,6 +35,8 @@ from systems.schema import Record, RecordSchema
 
 #: How often a write is tried whose system could not be reached at all.
 WRITE_TRIES = 3
+#: in the place of an answer, where the records show that a step was done
+_FOUND = {"found": "its records are as it leaves them"}
 #: seconds between reads of what does not show it yet: a system may take a moment
 PATIENCE = (0.2, 0.8)
 #: what names a record: its collection, and its key as in a proposal ("O-17")
@@ -166,7 +168,8 @@ def _send(effect: Effect, says: str, runtime: Runtime[MissionContext], writer: W
     except (Refused, TryAgain) as error:
         if not first:
             return _look_up(effect, says, runtime, str(error))
-        if isinstance(error, Refused) and _found_done(effect, says, runtime):  # what answers with an error may have done it
+        said_by_system = isinstance(error, Refused | TurnedAway)
+        if said_by_system and _found_done(effect, says, runtime):  # what answers with an error may have done it
             return True
         refused = "refused, " if isinstance(error, Refused) else ""
         _record(effect, "failed", f"{says}: {refused}{error}", runtime)
@@ -202,7 +205,13 @@ def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt
     for attempt in range(1, WRITE_TRIES + 1):
         try:
             return writer.write(call, effect.key)
-        except TryAgain:
+        except TurnedAway:
+            # it may have done it all the same, and without a key a second one would be done beside it
+            if attempt == WRITE_TRIES or not _honours_keys(effect, writer):
+                raise
+            if effect.expects and look(effect, context):
+                return Receipt(effect.tool, effect.key, _FOUND, replayed=False)
+        except TryAgain:  # it was not sent
             if attempt == WRITE_TRIES:
                 raise
     raise AssertionError("unreachable")
@@ -258,7 +267,7 @@ def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> 
     """Whether every record that the step changes is found as the step leaves it; then it is done."""
     if not effect.expects or not look(effect, runtime.context):
         return False
-    _record(effect, "done", f"{says}: done, as the records show", runtime, {"found": "its records are as it leaves them"})
+    _record(effect, "done", f"{says}: done, as the records show", runtime, _FOUND)
     return True
 
 

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
-from errors import OutcomeUnknown, Refused, TryAgain
+from errors import OutcomeUnknown, Refused, TryAgain, TurnedAway
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.conditions import Unknown
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
@@ -289,7 +289,7 @@ class LiveSystems(LiveReader):
         if kind == "refused":
             raise Refused(sentence)
         if kind == "try_again":
-            raise TryAgain(sentence)
+            raise TurnedAway(sentence)
         raise OutcomeUnknown(f"{call.tool}: {sentence}; look at the system before anything else.")
 
     async def _ready_to_write(self, call: Call) -> tuple[Session, ListedTool]:
@@ -300,6 +300,8 @@ class LiveSystems(LiveReader):
             try:
                 tools = await connection.refresh_tools(session)
                 return session, require_known(self._config, tools, call)
+            except TurnedAway as error:
+                raise TryAgain(f"{call.tool} was not sent: {error}") from error
             except (Refused, TryAgain):
                 raise
             except Exception as error:  # whatever the transport raises: nothing but a question was sent

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 from pydantic import BaseModel, Field
 
-from errors import TryAgain
+from errors import TryAgain, TurnedAway
 
 #: failures in a row after which a system is left alone
 FAILURES = 5
@@ -31,7 +31,7 @@ class LimitsConfig(BaseModel, extra="forbid", frozen=True):
     at_once: int | None = Field(default=None, strict=True, ge=1, le=10_000)
 
 
-class AsksToWait(TryAgain):
+class AsksToWait(TurnedAway):
     """A system did not do what it was asked, and asks to wait before the next call (429, or 503 with Retry-After)."""
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from errors import BadInput, MissionsError, OutcomeUnknown, Refused, TryAgain
+from errors import BadInput, MissionsError, OutcomeUnknown, Refused, TryAgain, TurnedAway
 from ledger.canonical import utc_now
 from ledger.incident_resolution import settle
 from ledger.records import Effect, Run
+from nodes.execute import WRITE_TRIES
 from systems.calls import Call, Receipt, Writer
 from tests.actions import (
     CANCEL_ORDER,
@@ -27,6 +28,7 @@ pytest_plugins = ["tests.integration.live_company"]
 CASE = "dev-ord-0010"
 #: cancel_order, which nothing takes back, then void_authorization
 DUPLICATE = "dev-ord-0004"
+BUSY = TurnedAway("wms is busy; try again.")
 NO_ANSWER = OutcomeUnknown("It was sent, and no answer came.")
 
 
@@ -37,6 +39,7 @@ class Odd:
         lost: how many of its sendings never reach the system.
         unanswered: how many reach it, and are not answered.
         error: what it says to every sending, in place of sending it.
+        answer: what it says to those that are lost or not answered; that there was no answer unless given.
         keys: whether it says that the systems take keys.
     """
 
@@ -47,6 +50,7 @@ class Odd:
         self._writer: Writer = company.runtime.context.writer
         self._name, self._lost, self._unanswered, self._keys = name, lost, unanswered, keys
         self._error: MissionsError | None = other.get("error")
+        self._answer: MissionsError = other.get("answer", NO_ANSWER)
         self.sent: list[str] = []
         #: in whose name
         self.approvers: set[str] = set()
@@ -65,11 +69,11 @@ class Odd:
             raise self._error
         if self._lost:
             self._lost -= 1
-            raise NO_ANSWER
+            raise self._answer
         receipt = self._writer.write(call, key)
         if self._unanswered:
             self._unanswered -= 1
-            raise NO_ANSWER
+            raise self._answer
         return receipt
 
 
@@ -130,6 +134,21 @@ def test_without_keys_nothing_is_ever_sent_twice(company: Company, waiting: Run)
     with company.writes_through(again):
         assert company.runtime.drive(run.run_id).status == "incident"
     assert again.sent == []
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_a_system_that_does_it_and_says_that_it_is_busy_is_not_asked_again(company: Company, waiting: Run, keys: bool) -> None:
+    writer = Odd(company, REALLOCATE_LINE, unanswered=9, keys=keys, answer=BUSY)
+    assert approved(company, waiting, writer).outcome == "executed"
+    assert writer.sent.count(REALLOCATE_LINE) == 1
+
+
+@pytest.mark.parametrize(("keys", "times"), [(True, WRITE_TRIES), (False, 1)])
+def test_a_system_that_is_busy_is_asked_again_only_under_a_key(company: Company, waiting: Run, keys: bool, times: int) -> None:
+    writer = Odd(company, REALLOCATE_LINE, lost=9, keys=keys, answer=BUSY)
+    run = approved(company, waiting, writer)
+    assert writer.sent.count(REALLOCATE_LINE) == times
+    assert by_action(company, run)[REALLOCATE_LINE].status == "failed"
 
 
 def test_a_second_sending_that_is_refused_does_not_tell_that_the_first_was_not_done(company: Company, waiting: Run) -> None:
