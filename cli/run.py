@@ -28,7 +28,10 @@ from systems.sandbox.loader import load_cases
 
 def run_targets(
     target: Annotated[
-        str, typer.Argument(help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml: an invoice.")
+        str,
+        typer.Argument(
+            help="FILE.json, FILE.jsonl or FILE.jsonl#CASE: events or recorded exceptions; FILE.xml, FILE.pdf: an invoice."
+        ),
     ],
     every: Annotated[
         bool, typer.Option("--all", help="TARGET is an event, such as account.daily_review: run all subjects.")
@@ -41,7 +44,7 @@ def run_targets(
         return
     if as_of:
         raise BadInput("--as-of belongs to --all; an event of a file has its own as_of")
-    if target.lower().endswith(".xml"):
+    if target.lower().endswith((".xml", ".pdf")):
         run_invoice(Path(target))
         return
     raws = read_targets(target)

@@ -25,8 +25,8 @@ def draw(person: Person) -> None:
     with st.expander("Hand in an invoice or events", icon=":material/upload_file:"):
         with st.form("hand-in", border=False, clear_on_submit=True):
             file = st.file_uploader(
-                "An invoice (UBL 2.1, XML), or events (JSON: one, a list, or one per line)",
-                type=["xml", "json", "jsonl"], max_upload_size=MOST_MB, key="hand-in.file",
+                "An invoice (UBL, CII or Factur-X), or events (JSON: one, a list, or one per line)",
+                type=["xml", "pdf", "json", "jsonl"], max_upload_size=MOST_MB, key="hand-in.file",
             )  # fmt: skip
             st.caption("What you hand in counts as requested by you: somebody else decides about it.")
             pressed = st.form_submit_button("Hand in")

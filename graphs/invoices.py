@@ -13,8 +13,11 @@ from ledger.canonical import utc_now
 from ledger.records import Event
 from systems.calls import Call
 from systems.conditions import Scope, Unknown, Value
-from systems.invoices import Invoice, read_invoice_file
-from systems.ubl import read_invoice
+from systems.en16931 import read_invoice
+from systems.invoice_xml import read_bytes
+from systems.invoices import BY_HAND, Invoice, read_invoice_file
+from systems.pdf import BEGINS as PDF
+from systems.pdf import open_pdf
 from systems.values import VALUE_FUNCTIONS
 
 
@@ -50,9 +53,19 @@ def invoice_event(runtime: Runtime, file: Path, content: bytes | None = None, mi
 
 
 def _read(file: Path, content: bytes | None) -> tuple[Invoice, bytes]:
-    if content is None and file.suffix.lower() == ".json":
-        return read_invoice_file(file), file.read_bytes()
-    return read_invoice(file, content), file.read_bytes() if content is None else content
+    """The invoice of a file, and the text that names it: of a PDF the XML in it, so that it is one however it comes."""
+    if content is None:
+        if file.suffix.lower() == ".json":
+            return read_invoice_file(file), file.read_bytes()
+        content = read_bytes(file)
+    if content.startswith(PDF):
+        try:
+            content = open_pdf(content).invoice
+        except BadInput as error:
+            raise BadInput(f"{file}: {error}") from error
+        if not content:
+            raise BadInput(f"{file}: the PDF carries no invoice as Factur-X does; ask the supplier for one, or {BY_HAND}")
+    return read_invoice(file, content), content
 
 
 def _computed(value: Value, known: Mapping[str, Any], file: Path) -> Any:

@@ -1,7 +1,7 @@
 """Mails as events: what came to a mailbox since the last look, by the mapping of its source (docs/events.md).
 
 As a feed is: a cursor is moved on after the mails before it are in the inbox, so that a mail may be read twice and none is
-left out. An attachment that is an invoice in UBL is entered and is an event of its own, where the mailbox may start that.
+left out. An attachment that is an invoice is entered and is an event of its own, where the mailbox may start that.
 """
 
 import json

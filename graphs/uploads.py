@@ -1,4 +1,4 @@
-"""What a person hands in on the dashboard: an invoice (UBL), or a file of events. It is all good, or nothing of it is taken in.
+"""What a person hands in on the dashboard: an invoice, or a file of events. It is all good, or nothing of it is taken in.
 
 Whoever hands an event in has asked for it: they approve nothing that comes of it.
 """
@@ -15,7 +15,8 @@ from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.permissions import require
 from ledger.records import Event, Person, Run
-from systems.ubl import MAX_BYTES
+from systems.invoice_xml import MAX_BYTES
+from systems.pdf import BEGINS as PDF
 
 #: what the source ids of such events begin with
 NAMESPACE = "upload"
@@ -33,14 +34,14 @@ class UploadReport:
 
 
 def hand_in(runtime: Runtime, person: Person, content: bytes, as_of_days: int, on_taken: Callable[[Run], None]) -> UploadReport:
-    """Take in what a file holds: an invoice if it is XML, else events, one or a list, or one a line.
+    """Take in what a file holds: an invoice if it is XML or a PDF, else events, one or a list, or one a line.
 
     Raises Refused to who may not, BadInput with one sentence for a file that is not all good, TryAgain and TooMany as taking
     in does: what was taken in until then is known when the file is given again.
     """
     require(person, "hand_in")
     origin = EventOrigin(f"upload by {person.name}", SourceBounds(as_of_days=as_of_days, hourly=MOST_AN_HOUR))
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<", PDF)):
         if len(content) > MAX_BYTES:
             raise BadInput(f"The file is longer than {MAX_BYTES:,} bytes, which no invoice needs.")
         events = [invoice_event(runtime, _WORDS, content)]
@@ -64,7 +65,7 @@ def _events(runtime: Runtime, content: bytes, origin: EventOrigin) -> list[Event
     try:
         texts = texts_of(content) if not _is_lines(lines) else list[bytes | str](lines)
     except BadInput as error:
-        raise BadInput(f"The file holds no events ({error}): give an invoice as XML, or events as JSON.") from error
+        raise BadInput(f"The file holds no events ({error}): give an invoice as XML or PDF, or events as JSON.") from error
     if not texts or len(texts) > MOST_EVENTS:
         raise BadInput(f"The file holds {len(texts):,} events: give 1 to {MOST_EVENTS:,} of them.")
     events, now = [], utc_now()

@@ -1,6 +1,6 @@
 """Commercial invoices as they arrive, and what becomes of them: `invoices` of systems.yaml.
 
-One in UBL is read by `systems.ubl`; here, one that a person entered in a JSON file, as `missions invoice read` prepares it
+One in XML is read by `systems.en16931`; here, one that a person entered in a JSON file, as `missions invoice read` prepares it
 from a mail:
 
 {"number": "INV-7", "currency": "USD", "issue_date": "2026-03-14", "supplier": "ACME", "tax_id": null,

@@ -1,7 +1,8 @@
 """A mail as plain data, read as the hostile file that it is.
 
-Of the parts only text is read, as text: HTML loses its tags and is never rendered, and attachments are named, measured and
-looked at by their first bytes, never opened or kept. Only a UBL invoice is handed on, for its reader (systems/ubl.py).
+Of the parts only text is read, as text: HTML loses its tags and is never rendered. Attachments are named, measured and looked
+at by their first bytes, never kept; of those only PDFs are opened, in a process of their own (systems/pdf.py). An invoice in
+XML is handed on, for its reader (systems/en16931.py).
 Size, lines, boundaries and parts are bounded before and while a parser sees them.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from lxml import etree, html
 
 from errors import BadInput
+from systems.pdf import open_pdf
 
 #: bytes of a mail that is read; lines, occurrences of "boundary", semicolons (between parameters) and parts in it
 MOST_MAIL_BYTES = 5_000_000
@@ -33,14 +35,19 @@ _KINDS = {
     b"\x7fELF": "program", b"\x1f\x8b": "gzip", b"Rar!": "rar", b"7z\xbc\xaf": "7z", b"\xd0\xcf\x11\xe0": "office",
 }  # fmt: skip
 _PHOTOS = ("png", "jpeg", "gif")
-_UBL = re.compile(rb"<(?:[\w-]+:)?(?:Invoice|CreditNote)[\s>][^<]{0,5000}urn:oasis:names:specification:ubl:schema:xsd:")
+_INVOICES = {
+    "ubl": re.compile(rb"<(?:[\w-]+:)?(?:Invoice|CreditNote)[\s>][^<]{0,5000}urn:oasis:names:specification:ubl:schema:xsd:"),
+    "cii": re.compile(rb"<(?:[\w-]+:)?CrossIndustryInvoice[\s>][^<]{0,5000}urn:un:unece:uncefact:data:standard:"),
+}
+#: PDFs of a mail that are opened
+MOST_PDFS = 5
 #: headers of what no person wrote
 _BY_MACHINE = ("list-id", "list-unsubscribe", "x-auto-response-suppress", "feedback-id")
 
 
 @dataclass(frozen=True)
 class Mail:
-    """What a mail says: `fields` are those of docs/events.md, `invoices` the attachments that are UBL invoices by their look."""
+    """What a mail says: `fields` are those of docs/events.md, `invoices` the XML that is an invoice by its look."""
 
     fields: dict[str, Any]
     #: (name in lower case, value), decoded
@@ -68,6 +75,7 @@ def _read(message: Message) -> Mail:
     headers = [(name.lower(), _decoded(value)) for name, value in message.items()[:200]]
     first = dict(reversed(headers))
     plain, marked_up, attachments, invoices = list[str](), list[str](), list[dict[str, Any]](), list[bytes]()
+    pdfs = 0
     for part in _parts(message):
         kind = part.get_content_type()
         content = b"" if kind == "message/rfc822" else part.get_payload(decode=True)
@@ -75,12 +83,14 @@ def _read(message: Message) -> Mail:
         if kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment" and not part.get_filename():
             (plain if kind == "text/plain" else marked_up).append(_text(content, part))
             continue
-        looks_like = "ubl" if _UBL.search(content[:20_000]) else next(
-            (name for begin, name in _KINDS.items() if content.startswith(begin)), "")  # fmt: skip
-        name = _decoded(part.get_filename() or "")[:200]
-        attachments.append({"name": name, "type": kind[:100], "size": len(content), "looks_like": looks_like})
-        if looks_like == "ubl":
+        named = {"name": _decoded(part.get_filename() or "")[:200], "type": kind[:100], "size": len(content)}
+        attachments.append({**named, "looks_like": (looks_like := _look(content)), "text": "", "problem": ""})
+        if looks_like in _INVOICES:
             invoices.append(content)
+        if looks_like == "pdf":
+            pdfs += 1
+            if invoice := _open_pdf(content, attachments[-1], pdfs):
+                invoices.append(invoice)
     text = "\n".join(one for one in plain if one.strip()) or "\n".join(map(_without_tags, marked_up))
     senders, recipients = _addresses(message, "from"), _addresses(message, "to", "cc")
     fields = {
@@ -93,6 +103,25 @@ def _read(message: Message) -> Mail:
         "photos": sum(one["looks_like"] in _PHOTOS for one in attachments),
     }  # fmt: skip
     return Mail(fields, headers, invoices)
+
+
+def _look(content: bytes) -> str:
+    """What the first bytes of a file say that it is; empty where they do not say."""
+    known = next((name for begin, name in _KINDS.items() if content.startswith(begin)), "")
+    return known or next((name for name, root in _INVOICES.items() if root.search(content[:20_000])), "")
+
+
+def _open_pdf(content: bytes, attachment: dict[str, Any], number: int) -> bytes:
+    """The invoice in a PDF, empty without one; its text, or why it is not read, is noted in `attachment`."""
+    try:
+        if number > MOST_PDFS:
+            raise BadInput(f"of a mail {MOST_PDFS} PDFs are opened")
+        opened = open_pdf(content)
+    except BadInput as error:
+        attachment["problem"] = str(error)
+        return b""
+    attachment["text"] = _whole(opened.text)
+    return opened.invoice
 
 
 def _parts(message: Message) -> Iterator[Message]:

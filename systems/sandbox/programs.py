@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from errors import Refused
 from systems.sandbox import database as db
 from systems.sandbox.database import Row
-from systems.sandbox.invoices import enter_invoice
+from systems.sandbox.payables import enter_invoice
 from systems.sandbox.work import Act, Cents, Id, Words, Work
 
 

@@ -24,6 +24,7 @@ from systems.event_sources import load_mappings
 from systems.sandbox.loader import load_cases
 from tests.actions import POST_PAYMENT, REJECT_INVOICE, SEND_VENDOR_MESSAGE
 from tests.conftest import _database
+from tests.factur_x import CII, pdf_with
 from tests.imap_server import PASSWORD, mail_server
 from tests.integration.commands import missions
 from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
@@ -150,6 +151,22 @@ def test_an_invoice_that_a_person_left_as_json_is_run_like_any_other(company: Co
     assert plan_of(company.proposal(run)) == [(POST_PAYMENT, {"invoice_id": run.event.subject, "amount_cents": 100_000})]
 
 
+def test_a_pdf_that_carries_an_invoice_is_run_like_any_other_and_in_ubl_too_it_is_a_duplicate(
+    company: Company, written: WriteInvoice, tmp_path: Path
+) -> None:
+    company.load(COMPANY)
+    file = tmp_path / "factur-x.pdf"
+    file.write_bytes(pdf_with(("factur-x.xml", CII)))
+    run = arrives(company, file)
+    assert plan_of(company.proposal(run)) == [(POST_PAYMENT, {"invoice_id": run.event.subject, "amount_cents": TOTAL})]
+    assert arrives(company, file) == run
+    assert plan_of(company.proposal(arrives(company, written())))[0][1]["reason"] == "duplicate"
+    file.write_bytes(pdf_with(("terms.xml", CII)))
+    assert "carries no invoice as Factur-X does" in not_taken_in(company, file)
+    file.write_bytes(pdf_with(("factur-x.xml", CII), password="secret"))
+    assert "is encrypted" in not_taken_in(company, file)
+
+
 def test_a_payment_lowers_the_budget_and_its_receipts_count_as_invoiced(company: Company, written: WriteInvoice) -> None:
     company.load(COMPANY)
     run = arrives(company, written())
@@ -247,7 +264,7 @@ HOSTILE: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "text named .xml": (lambda _: "Dear Sirs, please pay 100 EUR.", "not well-formed"),
     "JSON named .xml": (lambda _: '{"invoice": 1}', "not well-formed"),
     "nothing": (lambda _: "", "not well-formed"),
-    "other XML": (lambda _: "<html/>", "not a UBL 2 invoice"),
+    "other XML": (lambda _: "<html/>", "no invoice in UBL 2 or CII"),
     "UTF-16": (lambda text: text.encode("utf-16"), "UTF-8"),
     "depth": (lambda _: "<a>" * 100_000, "not well-formed"),
     "an unknown currency": (lambda text: text.replace("DKK", "QQQ"), "'QQQ' is not a currency"),

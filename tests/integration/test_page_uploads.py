@@ -86,7 +86,7 @@ def test_events_of_a_file_are_requested_by_whoever_hands_them_in(front: Front) -
     ("content", "says"),
     [
         (b"", "No file was chosen"),
-        (b"<Invoice/>", "is not a UBL 2 invoice"),
+        (b"<Invoice/>", "is no invoice in UBL 2 or CII"),
         (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', "document type declaration"),
         (b"PK\x03\x04", "holds no events"),
         (b"[]", "0 events"),

@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 
 from cli.main import COMMANDS, loaded
 from settings import CHECKOUT, Settings
-from systems.sandbox.invoices import record
-from systems.ubl import read_invoice
+from systems.en16931 import read_invoice
+from systems.sandbox.payables import record
 
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "notebooks" / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from errors import BadInput
 from systems.mail import LONGEST_TEXT, MOST_MAIL_BYTES, read_mail
+from tests.factur_x import CII, pdf_with
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 50
 
@@ -32,8 +33,8 @@ def test_what_a_customer_wrote_and_sent_along_is_plain_data() -> None:
     mail.add_attachment(b"MZ\x90", maintype="image", subtype="jpeg", filename="../../photo\x1b[31m.jpg")
     fields = read_mail(mail.as_bytes()).fields
     assert fields.pop("attachments") == [
-        {"name": "photo.png", "type": "image/png", "size": len(PNG), "looks_like": "png"},
-        {"name": "../../photo [31m.jpg", "type": "image/jpeg", "size": 3, "looks_like": "program"},
+        {"name": "photo.png", "type": "image/png", "size": len(PNG), "looks_like": "png", "text": "", "problem": ""},
+        {"name": "../../photo [31m.jpg", "type": "image/jpeg", "size": 3, "looks_like": "program", "text": "", "problem": ""},
     ]
     assert fields == {
         "from": "jane@example.com", "from_name": "Jane Doe", "to": ["support@example.com"], "subject": "Order O-4471",
@@ -92,6 +93,19 @@ def test_a_ubl_invoice_is_known_by_its_content() -> None:
     mail.add_attachment(b"<Invoice>none</Invoice>", maintype="application", subtype="xml", filename="invoice.xml")
     read = read_mail(mail.as_bytes())
     assert (read.invoices, read.fields["invoices"]) == ([ubl], 1)
+
+
+def test_the_invoice_in_a_pdf_is_known_and_a_pdf_that_is_not_opened_stops_nothing() -> None:
+    mail = a_mail()
+    for content in (CII, pdf_with(("factur-x.xml", CII)), pdf_with(password="secret")):
+        raw = content.encode() if isinstance(content, str) else content
+        mail.add_attachment(raw, maintype="application", subtype="octet-stream", filename="1.bin")
+    read = read_mail(mail.as_bytes())
+    assert (read.invoices, [one["looks_like"] for one in read.fields["attachments"]]) == (
+        [CII.encode()] * 2,
+        ["cii", "pdf", "pdf"],
+    )
+    assert "is encrypted" in read.fields["attachments"][2]["problem"]
 
 
 def _nested(depth: int) -> bytes:

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from errors import BadInput
+from systems.en16931 import read_invoice
+from systems.invoice_xml import MAX_BYTES
 from systems.invoices import MAX_LINES, Invoice
-from systems.sandbox.invoices import record
-from systems.ubl import MAX_BYTES, read_invoice
+from systems.sandbox.payables import record
+from tests.factur_x import CII
 
 SAMPLES = Path(__file__).parents[3] / "evals" / "cases" / "ubl"
 VALID = (SAMPLES / "ubl-tc434-example4.xml").read_text(encoding="utf-8")
@@ -157,11 +159,11 @@ BOMB = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
         (b"<i>" * 5000 + b"</i>" * 5000, "is not well-formed XML (Excessive depth"),
         (b"<" + b"i" * 99_999 + b"/>", "is not well-formed XML (Name too long"),
         (b" " * (MAX_BYTES + 1), "is over 10 MB"),
-        (b"<html><body/></html>", "is not a UBL 2 invoice (its root element is 'html')"),
-        (b"<Invoice/>", "is not a UBL 2 invoice (its root element is 'Invoice')"),
+        (b"<html><body/></html>", "is no invoice in UBL 2 or CII (its root element is 'html')"),
+        (b"<Invoice/>", "is no invoice in UBL 2 or CII (its root element is 'Invoice')"),
         (
             VALID.replace(":Invoice-2", ":Order-2").replace("Invoice ", "Order ").replace("</Invoice>", "</Order>").encode(),
-            "is not a UBL",
+            "is no invoice in UBL",
         ),
     ],
     ids=range(19),
@@ -355,6 +357,37 @@ def test_an_order_that_the_invoice_does_not_name_or_another_vendor_has_is_refuse
         recorded(read_invoice(SAMPLES / "ubl-tc434-example3.xml"), ORDER)
     with pytest.raises(BadInput, match="refers to order 123, which vendor V-1 was not given; "):
         recorded(invoice, {**ORDER, "vendor_id": "V-2"})
+
+
+def test_an_invoice_in_cii_is_the_same_as_in_ubl(tmp_path: Path) -> None:
+    assert read_invoice(written(tmp_path, CII.encode())) == read_invoice(SAMPLES / "ubl-tc434-example4.xml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        (">380<", ">381<", "381 makes it a credit note"),
+        (">false<", ">true<", "says that this is a test"),
+        ("</ram:LineID>", "</ram:LineID><ram:ParentLineID>9</ram:ParentLineID>", "is a line inside a line"),
+        ("<ram:GrandTotal", "<ram:TotalPrepaidAmount>1</ram:TotalPrepaidAmount><ram:GrandTotal", "was paid before"),
+        (
+            "</ram:InvoiceCurrencyCode>",
+            "</ram:InvoiceCurrencyCode><ram:PayeeTradeParty/>",
+            "is to be paid in place of the supplier",
+        ),
+        ('currencyID="DKK"', 'currencyID="EUR"', "is in 'EUR', and the invoice is in DKK"),
+        ('format="102"', 'format="610"', "must be a date"),
+        ("20130410", "20130230", "must be a date such as 20260314"),
+        (">4675</ram:Due", ">-4675</ram:Due", "is negative"),
+        ('schemeID="FC"', 'schemeID="VA"', "is a second VAT registration"),
+        ("<ram:ID>TOSL110</ram:ID>", "<ram:ID>1</ram:ID><ram:ID>2</ram:ID>", "more than an invoice can have one of"),
+        ("<rsm:ExchangedDocumentContext>", "<!DOCTYPE a><rsm:ExchangedDocumentContext>", "has a document type declaration"),
+        ("CrossIndustryInvoice:100", "CrossIndustryInvoice:200", "is no invoice in UBL 2 or CII"),
+    ],
+)
+def test_what_no_record_can_say_is_refused_in_cii_as_in_ubl(old: str, new: str, part: str, tmp_path: Path) -> None:
+    changed = CII.replace(old, new, 1)
+    assert changed != CII and part in refusal(written(tmp_path, changed.encode()))
 
 
 UNSAID = ["AllowanceCharge", "PrepaidAmount", "PayeeParty", "SubInvoiceLine", "CopyIndicator", "TaxCurrencyCode", "BaseQuantity"]
