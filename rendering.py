@@ -75,6 +75,11 @@ def dollars(cents: int) -> str:
     return money(int(cents))
 
 
+def major(cents: int) -> float:
+    """An amount of the company in major units, for tables that are computed with."""
+    return float(Decimal(cents).scaleb(-decimals(company_currency())))
+
+
 def share(value: float | None) -> str:
     """A share as percent; never 100% or 0% where it is not quite."""
     if value is None:
@@ -91,20 +96,16 @@ def approver(role: str, four_eyes: bool, approved_by: Sequence[str] = ()) -> str
     return f"{role}, second after {plain(approved_by[0], 60)}" if approved_by else f"2 × {role}"
 
 
-#: codes of the company (roles, reasons, queues) whose words are not those that they are made of
-_CODES: Mapping[str, str] = {
-    "csm_lead": "the customer success lead", "csm_outreach": "customer success outreach", "no_po": "no purchase order",
-    "po_required": "purchase order required", "save_play": "retention plan", "vip_desk": "the VIP desk",
-}  # fmt: skip
 _WORDS: Mapping[str, str] = {
-    "cancelled": "canceled", "fulfil": "fulfill", "fulfilment": "fulfillment", "po": "PO", "sku": "SKU", "vip": "VIP",
+    "cancelled": "canceled", "csm": "CSM", "fulfil": "fulfill", "fulfilment": "fulfillment", "po": "PO", "sku": "SKU",
+    "vip": "VIP",
 }  # fmt: skip
 
 
 def words(name: str) -> str:
     """A code or an identifier as words: fulfil_with_changes → fulfill with changes. Not for the id of a record."""
     pieces = ([_WORDS.get(word, word) for word in piece.split("_")] for piece in name.split("."))
-    return _CODES.get(name) or " · ".join(map(" ".join, pieces))
+    return " · ".join(map(" ".join, pieces))
 
 
 def in_words(path: str, value: Any) -> str:

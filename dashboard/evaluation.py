@@ -25,7 +25,7 @@ from evals.evaluation.comparison import (
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, StoredEvaluation
 from evals.reports.pieces import version_differences
 from evals.reports.side_by_side import side_by_side
-from rendering import chip, clock, html_table, joined, markup, plain, share, words
+from rendering import chip, clock, html_table, joined, major, markup, plain, share, words
 
 _SHOW = {"exact": "not exact", "off": "not as expected in something", "all": "all"}
 _COLORS: dict[Kind, str] = {"worse": "bad", "better": "good", "wrong": "warn", "unknown": "warn", "right": "info", "same": ""}
@@ -269,7 +269,7 @@ def _rows(cases: Iterable[EvaluationCase], figures: Iterable[str]) -> Iterator[l
         yield [
             case.case_id, case.mission, expected.verdict if expected else "", given.verdict,
             " ".join(step.name for step in expected.actions) if expected else "", " ".join(step.name for step in given.actions),
-            f"{given.role}{' × 2' if given.four_eyes else ''}", "" if cents is None else round(cents / 100, 2),
+            f"{given.role}{' × 2' if given.four_eyes else ''}", "" if cents is None else major(cents),
             *(case.figures.get(name) for name in figures),
         ]  # fmt: skip
 

@@ -22,11 +22,13 @@ def draw(person: Person) -> None:
     """The form, and what became of the last file, for whoever may hand something in."""
     if not may(person, "hand_in"):
         return
-    with st.expander("Hand in an invoice or events", icon=":material/upload_file:"):
+    opened = company()
+    invoices = opened.opening() != "ok" or opened.runtime.invoices is not None
+    with st.expander(f"Hand in {'an invoice or ' if invoices else ''}events", icon=":material/upload_file:"):
         with st.form("hand-in", border=False, clear_on_submit=True):
             file = st.file_uploader(
-                "An invoice (UBL, CII or Factur-X), or events (JSON: one, a list, or one per line)",
-                type=["xml", "pdf", "json", "jsonl"], max_upload_size=MOST_MB, key="hand-in.file",
+                f"{'An invoice (UBL, CII or Factur-X), or events' if invoices else 'Events'} (JSON: one, a list, or one per line)",
+                type=[*(["xml", "pdf"] if invoices else []), "json", "jsonl"], max_upload_size=MOST_MB, key="hand-in.file",
             )  # fmt: skip
             st.caption("What you hand in counts as requested by you: somebody else decides about it.")
             pressed = st.form_submit_button("Hand in")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,9 +16,12 @@ from dashboard.visitor import enter
 from errors import BadInput
 from evals.what_if.answer import Flip, ReplayedAnswer, Way, WhatIf
 from knowledge_index.changing import read_change
+from ledger.canonical import utc_now
 from ledger.permissions import may
 from ledger.records import Person
-from rendering import chip, dollars, html_table, in_words, joined, markup, plain, words
+from rendering import chip, decimals, dollars, html_table, in_words, joined, major, markup, plain, words
+from settings import company_currency
+from systems.catalogue import OWN_SYSTEM
 
 #: of the changes; bytes of a pack, and how many packs at once
 MOST_CHARACTERS, MOST_BYTES, MOST_PACKS = 4_000, 1_000_000, 20
@@ -45,8 +49,7 @@ def draw(person: Person) -> None:
     with st.form("what-if"):
         written = st.text_area(
             "Values to change, one per line",
-            placeholder="FRD-2.elevated=0.6\nGOV-3.bands.0.up_to_cents=20000\ntier.cancel_order=automate",
-            max_chars=MOST_CHARACTERS, key="what-if.values",
+            placeholder=_examples(), max_chars=MOST_CHARACTERS, key="what-if.values",
         )  # fmt: skip
         packs = st.file_uploader(
             "Packs that would take the place of those of their Missions", type="yaml", accept_multiple_files=True,
@@ -62,13 +65,22 @@ def draw(person: Person) -> None:
         show_found(found, "what-if.flips", "the change")
 
 
+def _examples() -> str:
+    """Changes of values and tiers that there are here."""
+    context = company().runtime.context
+    clauses = context.policies.period(utc_now()).clauses.values()
+    numbers = (f"{one.id}.{name}={value}" for one in clauses for name, value in one.values.items() if type(value) in (int, float))
+    actions = (f"tier.{name}=automate" for name, action in context.catalogue.items() if action.system != OWN_SYSTEM)
+    return "\n".join([*islice(numbers, 2), *islice(actions, 1)])
+
+
 def _ask(written: str, packs: list[bytes]) -> WhatIf:
     what_if = company().tools.what_if
     if what_if is None:
         raise BadInput("This dashboard was opened without recorded exceptions to replay.")
     changes: dict[str, Any] = dict(read_change(line) for line in written.splitlines() if line.strip())
     if not changes and not packs:
-        raise BadInput("Nothing is changed; write a value such as FRD-2.elevated=0.6, or give a pack.")
+        raise BadInput("Nothing is changed; write a value as CLAUSE.NAME=VALUE, or give a pack.")
     if len(packs) > MOST_PACKS or any(len(pack) > MOST_BYTES for pack in packs):
         raise BadInput(f"Give at most {MOST_PACKS} packs, each of at most {MOST_BYTES:,} bytes.")
     with TemporaryDirectory() as name:
@@ -99,7 +111,8 @@ def show_found(found: WhatIf, key: str, change: str) -> None:
     show(headline(found) + broken(found) + money_table(found))
     if not found.flips:
         return
-    money = st.column_config.NumberColumn(format="dollar", width=85)
+    code = company_currency()
+    money = st.column_config.NumberColumn(format="dollar" if code == "USD" else f"%.{decimals(code)}f {code}", width=85)
     columns = {
         "Case": 105, "Subject": 75, "Mission": 145, "Verdict": 190, "Approval": 150, "At stake now": money,
         "At stake then": money, "Because of": 75,
@@ -158,13 +171,13 @@ def money_table(found: WhatIf) -> Markup:
 
 
 def flip_rows(flips: Sequence[Flip]) -> list[dict[str, Any]]:
-    """A row a flip, for a table; money in dollars."""
+    """A row a flip, for a table; money in major units."""
     return [
         {
             "Case": plain(flip.case_id, 80), "Subject": plain(flip.subject, 80), "Mission": words(flip.mission),
             "Verdict": flip.verdicts,
             "Approval": flip.approvals,
-            "At stake now": flip.before.money_at_stake_cents / 100, "At stake then": flip.after.money_at_stake_cents / 100,
+            "At stake now": major(flip.before.money_at_stake_cents), "At stake then": major(flip.after.money_at_stake_cents),
             "Because of": ", ".join(flip.because_of) or "not told",
         }
         for flip in flips

@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, RootModel
 
 from errors import BadInput, SendBack
-from rendering import words
 from strict_yaml import read_yaml
 from systems.arguments import Kind, currencies, fits, is_free, refusal, require_kind, sample, shown
 from systems.calls import denial, says_done
@@ -170,11 +169,7 @@ class Action:
 
     def sentence(self, args: Mapping[str, Any], says: str = "") -> str:
         """What it does, for a person; `says` in other words than its own."""
-        # an owner is a role or a person; of both only roles have words of their own
-        said = {
-            name: shown(self.args.get(name, "text"), words(value) if value == "csm_lead" else value)
-            for name, value in args.items()
-        }
+        said = {name: shown(self.args.get(name, "text"), value) for name, value in args.items()}
         return (says or self.says).format_map(said)
 
     def seen(self, records: Records, args: Mapping[str, Any]) -> Scope:

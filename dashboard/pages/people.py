@@ -158,7 +158,7 @@ def _role_fields(role: str, customer: str, key: str) -> tuple[str, str | None]:
     """A role and, of a customer, whose records they see; with what the role allows."""
     role = st.selectbox("Role", PERSON_ROLES, index=PERSON_ROLES.index(role), format_func=words, key=f"role-{key}")
     if role == "customer":
-        customer = st.text_input("Customer id", customer, placeholder="C-45130", max_chars=100, key=f"customer-{key}").strip()
+        customer = st.text_input("Customer id", customer, max_chars=100, key=f"customer-{key}").strip()
     st.caption(allowed(role))
     return role, (customer or None) if role == "customer" else None
 

@@ -244,7 +244,7 @@ def _asked(zone: str, today: date) -> RunFilter:
     packs = company().runtime.context.packs
     with st.container(key="runs_filters"):
         find, missions, verdicts, states, people = st.columns([1.5, 1.2, 1.2, 1, 1])
-        hint = "O-4471 or r-1a2b…"
+        hint = "Subject or r-1a2b…"
         text = find.text_input("Subject or run", key="find", placeholder=hint, icon=":material/search:", on_change=_first_page)
         with missions:
             mission = _choice("Mission", "mission", sorted(packs))
