@@ -27,7 +27,7 @@ def draw(person: Person) -> None:
     with st.expander(f"Hand in {'an invoice or ' if invoices else ''}events", icon=":material/upload_file:"):
         with st.form("hand-in", border=False, clear_on_submit=True):
             file = st.file_uploader(
-                f"{'An invoice (UBL, CII or Factur-X), or events' if invoices else 'Events'} (JSON: one, a list, or one per line)",
+                f"{'An invoice (UBL, CII or Factur-X), or events' if invoices else 'Events'} (JSON: a list, or one per line)",
                 type=[*(["xml", "pdf"] if invoices else []), "json", "jsonl"], max_upload_size=MOST_MB, key="hand-in.file",
             )  # fmt: skip
             st.caption("What you hand in counts as requested by you: somebody else decides about it.")
