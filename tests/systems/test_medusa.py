@@ -26,8 +26,12 @@ pytest_plugins = ("tests.systems.medusa.fixtures",)
 _NUMBERS = count(1)
 
 
+def _order(made: Made, name: str) -> dict[str, Any]:
+    return dict(get(made.admin, f"/orders/{made.orders[name]}")["order"])
+
+
 def _state(made: Made, name: str) -> tuple[str, str, str]:
-    order = get(made.admin, f"/orders/{made.orders[name]}")["order"]
+    order = _order(made, name)
     return order["status"], order["payment_status"], order["fulfillment_status"]
 
 
@@ -85,11 +89,13 @@ def test_a_webhook_of_the_shop_becomes_the_event_of_its_mission(
     packs, at = missions.runtime.context.packs, datetime.now(UTC)
     check_mapping(mapping, packs)
     assert mapping.signature
+    post(made.admin, f"/orders/{made.orders['nobody']}", metadata={"address_failed_at": "2026-11-25T10:00:00Z"})
     for name, order, event in (
         ("order.placed", "clear", "order.placed"),
         ("shipment.created", "unpaid", "order.shipped"),
         ("order.return_received", "returned", "order.return_received"),
         ("order.updated", "pickup", "order.pick_failed"),
+        ("order.updated", "nobody", "order.address_failed"),
     ):
         signature, body = _posted(name, made.orders[order])
         headers = [("content-type", "application/json"), ("x-shop-signature", signature)]
@@ -183,19 +189,45 @@ def test_an_order_like_one_that_has_left_is_handed_to_the_team_that_looks_at_it(
     made.orders["twice"] = place_order(made, read_company().orders["unpaid"].model_copy(update={"steps": ()}))
     run = _look(missions, made, "twice")
     assert (run.verdict, missions.incidents(run)) == ("escalate", [])
-    assert get(made.admin, f"/orders/{made.orders['twice']}")["order"]["metadata"]["team"] == "returns"
+    assert _order(made, "twice")["metadata"]["team"] == "returns"
     post(made.admin, f"/orders/{made.orders['twice']}/cancel")
 
 
 def test_a_pickup_that_failed_goes_to_the_next_store(missions: Company, made: Made) -> None:
     _approved(missions, _look(missions, made, "pickup", "order.pick_failed"), "reroute")
     assert _reserved(made, "pickup") == {"TENT-2P": "ST-DOMAIN"}
-    assert get(made.admin, f"/orders/{made.orders['pickup']}")["order"]["metadata"]["pickup_location"] == "ST-DOMAIN"
+    assert _order(made, "pickup")["metadata"]["pickup_location"] == "ST-DOMAIN"
 
 
 def test_a_pickup_that_no_store_near_by_can_fill_is_shipped_home(missions: Company, made: Made) -> None:
     _approved(missions, _look(missions, made, "pickup_far", "order.pick_failed"), "reroute")
     assert _reserved(made, "pickup_far") == {"TENT-4P": "DC-EAST"}
+
+
+def test_a_pickup_that_nobody_can_fill_is_held_while_it_could_be_shipped_home_and_else_canceled_and_refunded(
+    missions: Company, made: Made
+) -> None:
+    held = _look(missions, made, "pickup_held", "order.pick_failed")
+    assert (held.status, held.verdict, _order(made, "pickup_held")["metadata"]["hold"]) == ("closed", "hold", "stock")
+    _approved(missions, _look(missions, made, "pickup_gone", "order.pick_failed"), "cancel")
+    assert (_state(made, "pickup_gone")[0], _paid(made, "pickup_gone")) == ("canceled", [(439.98, 439.98)])
+
+
+def test_an_address_that_the_carrier_does_not_find_is_corrected_where_it_is_sure_and_else_held(
+    missions: Company, made: Made
+) -> None:
+    corrected = {"line1": "9 Canal Street", "city": "New Orleans", "region": "LA", "postal_code": "70112"}
+    for name, sure in (("street", 0.97), ("nobody", 0.4)):
+        check = {"address_failed_at": "2026-11-25T10:00:00Z", "address_check": {"confidence": sure, **corrected}}
+        post(made.admin, f"/orders/{made.orders[name]}", metadata=check)
+    _approved(missions, _look(missions, made, "street", "order.address_failed"), "correct")
+    address = _order(made, "street")["shipping_address"]
+    assert [address[part] for part in ("first_name", "address_1", "city", "province", "postal_code", "country_code")] == [
+        "Leo", "9 Canal Street", "New Orleans", "LA", "70112", "us",
+    ]  # fmt: skip
+    assert _look(missions, made, "street", "order.address_failed").verdict == "no_action"
+    held = _look(missions, made, "nobody", "order.address_failed")
+    assert (held.verdict, _order(made, "nobody")["metadata"]["hold"]) == ("hold", "address")
 
 
 def test_what_changed_in_the_shop_after_it_was_proposed_is_looked_at_again(missions: Company, made: Made) -> None:
