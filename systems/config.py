@@ -206,7 +206,7 @@ class SystemConfig(AnswerConfig, frozen=True):
     always: Mapping[str, Any] = {}
     timeout_seconds: Seconds = 10.0
     start_seconds: Seconds = 30.0
-    feed: FeedConfig | None = None
+    feed: Annotated[tuple[FeedConfig, ...], BeforeValidator(lambda one: [one] if isinstance(one, dict) else one)] = ()
     #: of a url, as systems/credentials.py describes them
     auth: AuthConfig | None = None
     tls: TlsConfig | None = None
@@ -237,8 +237,8 @@ class SystemConfig(AnswerConfig, frozen=True):
             raise ValueError("its url is the base address of an openapi document; take out what follows ? or #")
         if self.openapi and "://" in self.openapi and not _is_of(self.openapi, self.url or ""):
             raise ValueError("its openapi document is at another address than its url; save it as a file beside this one")
-        if self.feed and self.feed.tool not in self.reads:
-            raise ValueError(f"its feed has the tool {self.feed.tool!r}, which is not one of its reads; name one of them")
+        if strange := next((feed.tool for feed in self.feed if feed.tool not in self.reads), None):
+            raise ValueError(f"its feed has the tool {strange!r}, which is not one of its reads; name one of them")
         return self
 
     @cached_property
@@ -272,7 +272,7 @@ class _SystemsFile(BaseModel, extra="forbid"):
     @classmethod
     def _named(cls, systems: dict[str, SystemConfig]) -> dict[str, SystemConfig]:
         for name, system in systems.items():
-            if system.name or (system.feed and system.feed.system):
+            if system.name or any(feed.system for feed in system.feed):
                 raise ValueError(f"system {name} says its name again; take that out")
             if system.feed and not _FEEDING.fullmatch(name):
                 raise ValueError(f"system {name} has a feed, and a name that is not of letters, digits, - and _; rename it")
@@ -287,7 +287,11 @@ class _SystemsFile(BaseModel, extra="forbid"):
             raise ValueError(f"`as: {twice}` is said of two kinds of records; take one out")
         return {
             name: one.model_copy(
-                update={"name": name, "reads": one.reading, "feed": one.feed and one.feed.model_copy(update={"system": name})}
+                update={
+                    "name": name,
+                    "reads": one.reading,
+                    "feed": tuple(feed.model_copy(update={"system": name}) for feed in one.feed),
+                }
             )
             for name, one in systems.items()
         }
@@ -324,7 +328,7 @@ class SystemsConfig:
     @property
     def feeds(self) -> list[FeedConfig]:
         """The feeds of all systems that have one."""
-        return [system.feed for system in self.systems.values() if system.feed]
+        return [feed for system in self.systems.values() for feed in system.feed]
 
     def unpinned(self, tools: Iterable[str]) -> list[str]:
         """The READ tools of these systems and the given tools ("wms.reserve") that nobody has pinned: each call is refused."""

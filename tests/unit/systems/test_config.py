@@ -35,14 +35,14 @@ BAD = [
     ("systems: {oms: {url: 'http://x', feed: {every_seconds: 5}}}", "«tool» is required here"),
     ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, cursor: b}}}", "«cursor» is not permitted here"),
     ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: b}}}", "'b', which is not one of its reads"),
-    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: [a]}}}", "feed.tool: Input should be a valid string"),
+    ("systems: {oms: {url: 'http://x', reads: [a], feed: {tool: [a]}}}", "feed.0.tool: Input should be a valid string"),
     (
         "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: 0}}}",
-        "feed.every_seconds: Input should be greater than or equal to 1",
+        "feed.0.every_seconds: Input should be greater than or equal to 1",
     ),
     (
         "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a, every_seconds: true}}}",
-        "feed.every_seconds: Input should be a valid integer",
+        "feed.0.every_seconds: Input should be a valid integer",
     ),
     ("systems: {oms: {url: 'http://x', name: erp}}", "system oms says its name again"),
     ("systems: {'o:ms': {url: 'http://x', reads: [a], feed: {tool: a}}}", "has a feed, and a name that is not of letters"),
@@ -75,9 +75,10 @@ def test_a_system_with_a_feed_is_polled_every_half_minute_unless_it_says_otherwi
     path = tmp_path / "systems.yaml"
     path.write_text(
         "systems: {oms: {url: 'http://x', reads: [a], feed: {tool: a}}, wms: {url: 'http://x'},"
-        " crm: {url: 'http://x', reads: [b], feed: {tool: b, every_seconds: 5}}}"
+        " crm: {url: 'http://x', reads: [b, c], feed: [{tool: b, every_seconds: 5}, {tool: c}]}}"
     )
-    assert [(feed.name, feed.every_seconds) for feed in load_config(path).feeds] == [("oms.a", 30), ("crm.b", 5)]
+    feeds = load_config(path).feeds
+    assert [(feed.name, feed.every_seconds) for feed in feeds] == [("oms.a", 30), ("crm.b", 5), ("crm.c", 30)]
 
 
 def test_the_default_names_the_sandbox_company_and_pins_its_tools() -> None:
