@@ -162,7 +162,13 @@ class _Trial:
     def lacking(self, lacking: Sequence[str]) -> End:
         """The end of a case that cannot be decided."""
         missing = self.case.pack.missing
-        self.parts = [Part("evidence.missing", f"It cannot be decided: {'; '.join(lacking)}.", cites=missing.cites)]
+        self.parts = [
+            Part(
+                "evidence.missing",
+                f"It cannot be decided: {'; '.join(one.removesuffix('.') for one in lacking)}.",
+                cites=missing.cites,
+            )
+        ]
         return End("escalate", missing.escalate)
 
     def _meet(self, findings: Sequence[Found]) -> End | None:

@@ -17,7 +17,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, INTERNAL_ERROR, REQUEST_TIMEOUT, CallToolResult, ToolListChangedNotification
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
@@ -312,8 +312,8 @@ def _is_outage(error: BaseException) -> bool:
 
 
 def is_closed(error: BaseException) -> bool:
-    """Whether a call failed because its connection had ended."""
-    return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED
+    """Whether a call failed because its connection had ended; servers use the code for errors of their own."""
+    return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED and error.message == "Connection closed"
 
 
 def why(error: BaseException, late: str, ended: str) -> str:
@@ -324,6 +324,8 @@ def why(error: BaseException, late: str, ended: str) -> str:
         return late
     if is_closed(error):
         return ended
+    if isinstance(error, ValidationError):
+        return "its answer is none of MCP"
     said = str(getattr(error, "strerror", None) or error)[:300]
     if not said and (cause := error.__cause__ or error.__context__):  # httpx says less than what it comes from
         return why(cause, late, ended)

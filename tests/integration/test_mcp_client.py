@@ -23,6 +23,7 @@ import os, sys, time
 from typing import Any
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.shared.exceptions import MCPError
 from mcp_types import ToolAnnotations
 
 print("a line for nobody", file=sys.stderr)
@@ -40,6 +41,8 @@ def get(what: str) -> Any:
         os._exit(3)
     if what == "refuse":
         raise ToolError("We do not tell.")
+    if what == "error":
+        raise MCPError(-32000, "The index is being rebuilt.")
     if what == "crash":
         raise RuntimeError("secret")
     if what == "pid":
@@ -137,14 +140,15 @@ def test_without_a_folder_for_temporary_files_a_system_is_told_to_be_away_and_co
 
 
 def test_one_failing_read_never_fails_the_others(systems: LiveSystems) -> None:
-    asked = ["one", "nan", "huge", "refuse", "crash", "slow"]
+    asked = ["one", "nan", "huge", "refuse", "crash", "error", "slow"]
     results = systems.read_all([get(what) for what in asked])
-    assert [one.status for one in results] == ["ok"] + ["failed"] * 5
+    assert [one.status for one in results] == ["ok"] + ["failed"] * 6
     said = dict(zip(asked, [one.error or "" for one in results], strict=True))
     assert "NaN" in said["nan"]
     assert "2,000,000 bytes" in said["huge"]
     assert "We do not tell." in said["refuse"]
     assert "secret" not in said["crash"]
+    assert "The index is being rebuilt." in said["error"]
     assert "did not answer within 1.5 seconds" in said["slow"]
 
 
