@@ -276,7 +276,7 @@ def _follows(run: Run, proposal: Proposal, plan: list[dict[str, Any]], by: str) 
         raise BadInput("Correct the fields marked in red.")
     judgement = company().runtime.preview(run.run_id, plan, by)
     if judgement.objections:
-        raise BadInput(f"The plan does not hold so: {'; '.join(judgement.objections)}.")
+        raise BadInput(f"The plan does not pass the check: {'; '.join(judgement.objections)}.")
     return what_follows(judgement)
 
 

@@ -268,7 +268,7 @@ def _decided(opened: StudioServer, state: Thread, asking: Caller) -> str:
         raise Refused(f"run {run_id} does not wait for a decision any more")
     given = response_of(state.get("answer"), proposal)
     if given.kind == "edit" and (objections := runtime.preview(run_id, given.details["plan"]).objections):
-        raise BadInput(f"the plan does not hold so: {'; '.join(objections)}")
+        raise BadInput(f"the plan does not pass the check: {'; '.join(objections)}")
     _, status = runtime.decide(run_id, given.kind, asking.name, given.reason, given.digest, given.details)
     if status == "pending":
         return f"{asking.name} approved; a second person must approve it too."

@@ -126,7 +126,7 @@ def _runs(runs: Sequence[EvaluationRun], above: DeltaGenerator) -> None:
     }
     event = st.dataframe(
         safe(rows), hide_index=True, key="evaluation_runs", on_select="rerun", selection_mode=["multi-row", "single-cell"],
-        height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto",
+        height=_HEIGHT_PX if len(rows) > _MOST_ROWS else "auto", placeholder="–",
         column_config={
             "when": st.column_config.DatetimeColumn("when (UTC)", format="MMM D, YYYY, h:mm A", timezone="UTC", width=158),
             "cases": number(format="localized", width=58), **figures, "seconds": number(format="%.1f", width=68),
