@@ -208,7 +208,7 @@ def confusion(cases: Sequence[EvaluationCase], mission: str) -> Markup:
     if mission != ALL:
         return _matrix({(expected, given): number for (_, expected, given), number in pairs.items()})
     if not wrong:
-        return markup('<p class="m-dim">All {} verdicts are the expected ones.</p>', f"{pairs.total():,}")
+        return markup('<p class="m-dim">Every verdict is the expected one.</p>')
     rows = (
         (mission_title(name), verdict_words(expected), verdict_words(given), number)
         for (name, expected, given), number in sorted(wrong.items(), key=lambda item: -item[1])

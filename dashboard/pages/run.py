@@ -23,7 +23,7 @@ from ledger.model_calls import summary
 from ledger.permissions import may
 from ledger.records import AuditEntry, Decision, Effect, Fact, Observation, Person, Proposal, Run
 from nodes.authorship import before_edit
-from rendering import chip, clock, dollars, html_table, joined, markup, plain, plain_lines, span, until, words
+from rendering import chip, clock, dollars, html_table, in_words, joined, markup, plain, plain_lines, span, until, words
 
 OUTCOME_KINDS: Mapping[str, str] = {
     "executed": "good", "nothing_to_do": "plain", "rejected": "plain", "escalated": "warn", "abandoned": "bad",
@@ -297,10 +297,9 @@ def _effect(one: Effect) -> Sequence[Any]:
 
 def arguments(args: Mapping[str, Any]) -> Markup:
     """Arguments by name; a long text opens."""
-    texts = (
-        (name, value if isinstance(value, str) else orjson.dumps(value, default=str).decode()) for name, value in args.items()
-    )
-    pairs = joined(markup("<dt>{}</dt><dd>{}</dd>", words(plain(name, 60)), long_text(text)) for name, text in texts)
+    texts = (value if isinstance(value, str) else in_words(name, value) for name, value in args.items())
+    names = (words(plain(name.removesuffix("_cents"), 60)) for name in args)
+    pairs = joined(markup("<dt>{}</dt><dd>{}</dd>", name, long_text(text)) for name, text in zip(names, texts, strict=True))
     return markup('<dl class="r-args">{}</dl>', pairs)
 
 

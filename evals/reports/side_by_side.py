@@ -3,7 +3,6 @@
 For pages, reports and notebooks, which have the classes (m-…) in style sheets of their own.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +10,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from evals.evaluation.answers import CaseAnswer, PlanStep
-from rendering import chip, dollars, joined, markup, plain, words
+from rendering import chip, dollars, in_words, joined, markup, plain, words
 
 Counting = Mapping[str, Sequence[str]]
 State = Literal["same", "arguments", "extra", "missing", "unknown"]
@@ -149,15 +148,8 @@ def _argument(name: str, value: object, against: PlanStep | None, step: PlanStep
         '<div class="{}">{}: {}</div>',
         "m-off" if off else "",
         words(plain(name.removesuffix("_cents"), 60)),
-        argument_text(name, value),
+        in_words(name, value),
     )
-
-
-def argument_text(name: str, value: object) -> str:
-    """An argument as a short line; cents as money."""
-    if name.endswith("_cents") and isinstance(value, int):
-        return dollars(value)
-    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 160)
 
 
 def _verdict(answer: CaseAnswer, expected: CaseAnswer | None) -> Markup:

@@ -40,7 +40,7 @@ def test_a_confusion_counts_each_verdict_that_was_given_for_another() -> None:
     assert "replace" in evaluations.confusion(cases, ALL)
     matrix = str(evaluations.confusion(cases, "support_resolution"))
     assert 'm-miss">2<' in matrix and 'm-hit">1<' in matrix
-    assert "All 1 verdicts" in evaluations.confusion(cases[:1], ALL)
+    assert "Every verdict is the expected one." in evaluations.confusion(cases[:1], ALL)
     assert "Nothing was expected" in evaluations.confusion([a_case(expected=None, figures={})], ALL)
 
 

@@ -1,9 +1,7 @@
 """A case beside what was expected of it, step by step."""
 
-import pytest
-
 from evals.evaluation.answers import PlanStep
-from evals.reports.side_by_side import aligned, argument_text, out_of_order, side_by_side
+from evals.reports.side_by_side import aligned, out_of_order, side_by_side
 from tests.actions import OPEN_CASE, REFUND_CHARGE
 from tests.evaluation_examples import a_run, answer, message, refund
 
@@ -47,10 +45,3 @@ def test_steps_in_the_wrong_order_are_named() -> None:
 def test_an_answer_without_an_expected_one_is_shown_alone() -> None:
     table = side_by_side(None, [answer()], ["given"], COUNTING)
     assert "expected" not in table and "refund charge" in table and "$50.00" in table
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "text"), [("amount_cents", 5_000, "$50.00"), ("lines", [1, 2], "[1, 2]"), ("text", "a\nb", "a b")]
-)
-def test_an_argument_is_one_line(name: str, value: object, text: str) -> None:
-    assert argument_text(name, value) == text
