@@ -47,11 +47,11 @@ def read_text(
         raise BadInput(f"{out}: exists already; name another file, or remove it")
     with open_ledger() as ledger, progress("reading", 1) as advance:
         try:
-            name, read = read_invoice_text(settings(), ledger, text)
+            name, read, invoice = read_invoice_text(settings(), ledger, text)
         except BadInput as wrong:
             raise BadInput(f"{file}: {wrong}") from None
         advance()
-    out.write_text(json.dumps(_values(read), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(invoice, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     table(("field", f"read by {name}", "in the text"), _rows(read))
     say(
         f"Written by a model, not by a person: check every value in {out}, correct it there, then run: missions invoice run {out}"
@@ -80,15 +80,6 @@ def _text(file: Path) -> str:
     if len(content) > _MOST_BYTES or not text.strip():
         raise BadInput(f"{file}: is empty, or longer than any invoice; give the text of one invoice")
     return text
-
-
-def _values(read: Mapping[str, Any]) -> dict[str, Any]:
-    """As `systems.invoices` reads it; amounts that the text does not name are none."""
-    values = {name: field and field["value"] for name, field in read.items() if name not in ("kind", "lines")}
-    lines = [{name: field and field["value"] for name, field in line.items()} for line in read["lines"]]
-    for line in lines:
-        line["name"] = line["name"] or ""
-    return {**values, "freight_cents": values["freight_cents"] or 0, "tax_cents": values["tax_cents"] or 0, "lines": lines}
 
 
 def _rows(read: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

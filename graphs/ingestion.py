@@ -19,8 +19,8 @@ from pathlib import Path
 
 from errors import BadInput, Refused, TooMany, TryAgain
 from graphs.events import event_of_text
-from graphs.invoices import invoice_event
-from graphs.mapping import Ignored, mapped_event
+from graphs.invoices import invoice_event, invoice_text_event
+from graphs.mapping import Ignored, ReadByModel, mapped_event
 from graphs.runtime import Runtime, new_run_id
 from ledger.canonical import utc_now
 from ledger.inbox import ANY, NOTHING, DeadLetter, EventOrigin, SourceBounds
@@ -209,7 +209,10 @@ def _take_in(intake: Intake, raw: RawEvent) -> tuple[Run, bool]:
         content = raw.text if isinstance(raw.text, bytes) else raw.text.encode()
         event = invoice_event(runtime, Path("the invoice"), content, raw.bounds.missions)
     elif mapping := intake.mappings.get(raw.mapped_by):
-        event = mapped_event(raw.text, mapping, packs, came_at, raw.namespace)
+        try:
+            event = mapped_event(raw.text, mapping, packs, came_at, raw.namespace)
+        except ReadByModel as mail:
+            event = invoice_text_event(runtime, mail.text, raw.bounds.missions)
     else:
         raise BadInput(f"there is no mapping for {raw.mapped_by}; add {raw.mapped_by}.yaml to the folder of MISSIONS_SOURCES")
     run = runtime.take_in(event, run_id, EventOrigin(raw.source, raw.bounds, raw.came_at))

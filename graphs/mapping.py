@@ -35,6 +35,14 @@ class Ignored(BadInput):
     """The mapping says that this is of no interest: it is counted and not kept."""
 
 
+class ReadByModel(BadInput):
+    """The mapping says that a mail is an invoice in free text, which a model has to read."""
+
+    def __init__(self, says: str, text: str) -> None:
+        super().__init__(says)
+        self.text = text
+
+
 @dataclass(frozen=True)
 class _Payload:
     body: dict[str, Any]
@@ -112,7 +120,8 @@ def mail_text(mapping: SourceMapping, mail: Mail) -> str:
 def mapped_event(text: bytes | str, mapping: SourceMapping, packs: Mapping[str, Pack], at: datetime, source: str = "") -> Event:
     """The event that a payload means; `at` and `source` as in `event_of`.
 
-    Raises Ignored for what is of no interest, and BadInput, with the place in the mapping, for what is no event.
+    Raises Ignored for what is of no interest, ReadByModel for an invoice in free text, and BadInput, with the place in the
+    mapping, for what is no event.
     """
     fields = mapped_fields(text, mapping)
     if size(json.dumps(fields, ensure_ascii=False)) > MOST_EVENT_BYTES:
@@ -121,10 +130,13 @@ def mapped_event(text: bytes | str, mapping: SourceMapping, packs: Mapping[str, 
 
 
 def mapped_fields(text: bytes | str, mapping: SourceMapping) -> dict[str, Any]:
-    """The fields of the event that a payload means, as `event_of` takes them. Raises Ignored and BadInput as `mapped_event`."""
+    """The fields of the event that a payload means, as `event_of` takes them. Raises as `mapped_event` does."""
     payload = _payload(text, mapping)
     names = {"body": payload.body, "headers": payload.headers, "ce": payload.ce, "digest": payload.digest}
     scope = Scope(names)
+    for condition in mapping.read_by_model:
+        if _holds(condition, scope, f"{mapping.file.name}: `read_by_model` {condition.source!r}"):
+            raise ReadByModel("a model reads it as an invoice when it comes", _free_text(payload.body))
     for event in mapping.events:
         if not _holds(event.when, scope, f"{event.where}: its `when`"):
             continue
@@ -151,6 +163,13 @@ def mapped_fields(text: bytes | str, mapping: SourceMapping) -> dict[str, Any]:
         if _holds(condition, scope, f"{mapping.file.name}: `ignore` {condition.source!r}"):
             raise Ignored(f"{mapping.file.name} ignores what it is: {condition.source}")
     raise BadInput(f"no event of {mapping.file.name} fits: every `when` is false, and so is what it ignores")
+
+
+def _free_text(mail: Mapping[str, Any]) -> str:
+    """What a mail says, and the PDFs with it."""
+    attachments = mail.get("attachments")
+    parts = [mail, *(one for one in (attachments if isinstance(attachments, list) else ()) if isinstance(one, dict))]
+    return "\n\n".join(text for part in parts if isinstance(text := part.get("text"), str) and text.strip())
 
 
 def _payload(text: bytes | str, mapping: SourceMapping) -> _Payload:

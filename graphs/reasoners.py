@@ -17,7 +17,7 @@ from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
 from models.answers import object_schema
 from models.calls import Endpoint, Limits, Model, Question, Reply
-from models.invoices import SCHEMA, checked
+from models.invoices import SCHEMA, checked, values
 from models.masking import Masks
 from models.prompts import Prompt, block
 from nodes.pack import Pack
@@ -114,8 +114,8 @@ def open_model(chosen: Settings) -> Iterator[Model | None]:
         yield model
 
 
-def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str, Mapping[str, Any]]:
-    """(name of the model, the fields that it read from the text of an invoice, each with the words that it read it from).
+def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """(name of the model, what it read in the text of an invoice with the words of each value, the invoice as a JSON object).
 
     Raises BadInput where no model is set or it read what the text does not say, and NoAnswer.
     """
@@ -127,7 +127,8 @@ def read_invoice_text(chosen: Settings, ledger: Ledger, text: str) -> tuple[str,
             )
         system, user = prompt.filled(text=block("invoice text", shown))
         question = Question(purpose="invoice", prompt=prompt.label, system=system, user=user, schema=SCHEMA)
-        return model.name, checked(shown, Asker(model, limits_of(chosen)).ask(question, ledger))
+        read = checked(shown, Asker(model, limits_of(chosen)).ask(question, ledger))
+        return model.name, read, values(read)
 
 
 def try_model(model: Model) -> Reply:

@@ -61,6 +61,22 @@ def checked(text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     return dict(answer)
 
 
+def values(read: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked answer as `systems.invoices` reads an invoice; amounts that the text does not name are none."""
+    found = {name: field and field["value"] for name, field in read.items() if name not in ("kind", "lines")}
+    lines = [{name: field and field["value"] for name, field in line.items()} for line in read["lines"]]
+    for line in lines:
+        line["name"] = line["name"] or ""
+    return {**found, "freight_cents": found["freight_cents"] or 0, "tax_cents": found["tax_cents"] or 0, "lines": lines}
+
+
+def quotes(read: Mapping[str, Any]) -> dict[str, str]:
+    """The words that each value of a checked answer was read from."""
+    lines = ((f"{name} {number}", field) for number, line in enumerate(read["lines"], 1) for name, field in line.items())
+    fields = ((name, field) for name, field in read.items() if name not in ("kind", "lines"))
+    return {name: field["quote"] for name, field in (*fields, *lines) if field}
+
+
 def _check(where: str, name: str, field: Mapping[str, Any] | None, text: str) -> None:
     if field is None:
         if name not in _OPTIONAL:

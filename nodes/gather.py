@@ -23,6 +23,8 @@ from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
+#: characters of what a model read an event in
+_LONGEST = 4_000
 #: elements for which one read is made
 MOST_OF_EACH = 100
 
@@ -36,6 +38,8 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     with reading_for(context.ledger, run_id, look, may_ask=pack.shows_messages):
         facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
     said = f"{run.event.name} for {', '.join(dict.fromkeys((run.event.subject, run.event.source_id)))}"
+    if "read_by" in run.event.trigger:
+        said += _read_by_model(run.event.trigger)
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
     decided = state.get("decision")
     kept = decided if decided and decided["kind"] in ("edit", "escalate") else None  # it has yet to be proposed
@@ -117,6 +121,13 @@ def _asked(pack: Pack, name: str, scope: Scope, evaluated: dict[str, Any], clock
 def _arguments(pack: Pack, read: Read, scope: Scope, bound: Mapping[str, Any]) -> dict[str, Any]:
     with scope.binding(bound):
         return {key: pack.expressions[raw].evaluate(scope) if computed(raw) else raw for key, raw in read.args.items()}
+
+
+def _read_by_model(trigger: Mapping[str, Any]) -> str:
+    """Where a model read what an event says in a text: the words that each value was read from."""
+    words = trigger.get("read_from")
+    told = "; ".join(f"{name} from “{quote}”" for name, quote in words.items()) if isinstance(words, dict) else ""
+    return f", read by a model ({trigger['read_by']}) in a text: {told}"[:_LONGEST]
 
 
 def _observation(fact: Fact) -> NewObservation:

@@ -115,8 +115,10 @@ def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: boo
     """
     rule: ApprovalRule = case.pack.approval
     # what stands on how a model understood a text waits for a person too
-    seen = seen or any(
-        fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts
+    seen = (
+        seen
+        or bool(case.event.trigger.get("read_by"))
+        or any(fact.tool == UNDERSTAND and isinstance(fact.value, dict) and fact.value.get("read_by") for fact in case.facts)
     )
     if not seen and all(action["tier"] == "automate" for action in plan):
         return Approval(role="none", four_eyes=False)

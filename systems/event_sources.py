@@ -11,6 +11,7 @@
         trigger: {event: order.payment_review, order_id: =body.name}
     ignore:                            # what is counted and not kept, of the rest
       - headers['x-shop-topic'] == 'orders/updated'
+    read_by_model: [body.invoices == 0]    # of a mailbox, before the events: mails in whose text a model reads an invoice
 
 `when` and `ignore` are conditions, and a string that begins with = is computed, as in packs (CEL), from `body`, `headers`,
 `ce` (the attributes of a CloudEvent, empty without one) and `digest`. What a body holds is anybody's, so no expression may
@@ -72,11 +73,14 @@ class _SourceFile(BaseModel, extra="forbid", frozen=True):
     headers: tuple[HeaderName, ...] = Field(default=(), max_length=MOST_HEADERS)
     events: tuple[_MappedFields, ...] = Field(min_length=1, max_length=MOST_ENTRIES)
     ignore: tuple[Text, ...] = Field(default=(), max_length=MOST_ENTRIES)
+    read_by_model: tuple[Text, ...] = Field(default=(), max_length=MOST_ENTRIES)
 
     @model_validator(mode="after")
     def _comes_one_way(self) -> Self:
         if self.signature and self.mailbox:
             raise ValueError("a source is signed requests or a mailbox; give the other a file of its own")
+        if self.read_by_model and not self.mailbox:
+            raise ValueError("read_by_model is for the mails of a mailbox; take it out")
         return self
 
 
@@ -105,6 +109,8 @@ class SourceMapping:
     headers: tuple[str, ...]
     events: tuple[MappedEvent, ...]
     ignore: tuple[Expression, ...]
+    #: which mails are invoices in free text
+    read_by_model: tuple[Expression, ...] = ()
 
     @cached_property
     def proven_headers(self) -> frozenset[str]:
@@ -132,8 +138,11 @@ def load_mapping(file: Path) -> SourceMapping:
             where = f"{file}, line {document.line(('headers', place))}"
             raise BadInput(f"{where}: the header {header} proves who sends, and is none of an event; take it out")
     events = tuple(_mapped(document, place, fields) for place, fields in enumerate(read.events))
-    ignore = tuple(_expression(document, text, ("ignore", place)) for place, text in enumerate(read.ignore))
-    return SourceMapping(file.stem, file, read.signature, read.mailbox, read.headers, events, ignore)
+    ignore, by_model = (
+        tuple(_expression(document, text, (name, place)) for place, text in enumerate(conditions))
+        for name, conditions in (("ignore", read.ignore), ("read_by_model", read.read_by_model))
+    )
+    return SourceMapping(file.stem, file, read.signature, read.mailbox, read.headers, events, ignore, by_model)
 
 
 def _mapped(document: YamlDocument, place: int, fields: _MappedFields) -> MappedEvent:

@@ -101,6 +101,13 @@ class Invoice(BaseModel, extra="forbid", strict=True, frozen=True):
     tax_cents: Cents = 0
     total_cents: Cents
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether each line is its quantity times its price, and all with freight and tax come to the total."""
+        lines = all(line.qty * line.unit_price_cents == line.amount_cents for line in self.lines)
+        billed = sum(line.amount_cents for line in self.lines)
+        return lines and billed + self.freight_cents + self.tax_cents == self.total_cents
+
 
 def first_fault(error: ValidationError) -> str:
     """Where and what the first thing is that does not fit, without the value."""

@@ -397,6 +397,14 @@ def test_a_paid_invoice_is_not_paid_again_by_a_run_of_its_own(company: Company, 
     assert paid(company.snapshot()) == [TOTAL]
 
 
+def test_of_an_invoice_that_a_model_read_the_words_are_told_that_it_read(company: Company, written: WriteInvoice) -> None:
+    company.load(COMPANY)
+    event = {"event": "invoice.received", "invoice_id": arrives(company, written()).event.subject, "read_by": "gpt-x"}
+    trigger = {**event, "read_from": {"total_cents": "DKK 4,675.00"}}
+    run = company.take_in({**COMPANY, "case_id": f"read {event['invoice_id']}", "trigger": trigger})
+    assert any("read by a model (gpt-x) in a text: total_cents from “DKK 4,675.00”" in text for text in company.told(run))
+
+
 def test_a_reviewer_is_not_enough_where_the_amount_is_of_a_higher_band(company: Company, written: WriteInvoice) -> None:
     text = {">5.00</cbc:PriceAmount": ">25.00</cbc:PriceAmount"}
     case: dict[str, Any] = json.loads(json.dumps(COMPANY))

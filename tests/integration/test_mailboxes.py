@@ -11,11 +11,16 @@ from errors import BadInput
 from graphs.ingestion import Intake, ingest_dead_letter
 from graphs.mailboxes import mailbox_bounds, poll_mailbox
 from graphs.mapping import by_mailbox
+from settings import settings
 from systems.event_sources import load_mapping
 from systems.invoices import InvoicesConfig
 from systems.mail import MOST_MAIL_BYTES
 from tests.imap_server import PASSWORD, USER, MailServer, mail_server
 from tests.integration.arriving import Arriving
+from tests.model_server.behaviours import Say
+from tests.model_server.server import ModelServer
+from tests.unit.models.test_invoices import RIGHT, TEXT
+from tests.unit.models.test_invoices import read as in_text
 from tests.unit.systems.test_mail import BOMBS, a_mail
 
 pytest_plugins = ["tests.integration.arriving"]
@@ -181,3 +186,37 @@ def test_a_mailbox_that_would_not_be_safe_does_not_load(reading: Reading, right:
     with pytest.raises(BadInput, match=says) as told:
         reading.map(MAPPING.replace(right, wrong, 1))
     assert "secret itself" not in str(told.value)
+
+
+INVOICE_TEXT = TEXT.replace("1.000 pcs", "1 pcs").replace("1,00 DKK     1.000,00", "1.000,00 DKK     1.000,00")
+_LINE = {**RIGHT["lines"][0], "qty": in_text(1, "1 pcs"), "unit_price_cents": in_text(100_000, "at 1.000,00")}
+FOUND = {**RIGHT, "lines": [_LINE]}
+
+
+def test_an_invoice_in_the_text_of_a_mail_is_what_a_model_finds_there_if_it_stands_there_and_adds_up(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = {"event": "invoice.received", "invoice_id": "=invoice.number", "total": "=invoice.total_cents"}
+    config = InvoicesConfig(event={"mission": "invoice_approval", "trigger": trigger})
+    monkeypatch.setattr(reading.intake.runtime, "invoices", config)
+    by_model = "read_by_model: [body.subject == 'Invoice']\n"
+    reading.map(MAPPING.replace("[support_resolution]", "[support_resolution, invoice_approval]") + by_model)
+    reading.box.deliver(a_mail(INVOICE_TEXT, Subject="Invoice").as_bytes())
+    assert reading.poll()[3] == 1
+    (letter,) = reading.arriving.inbox.open_letters()[0]
+    assert "only a model reads free text, and none is set" in letter.reason
+    answers = iter([FOUND, FOUND | {"total_cents": in_text(1_250, "DKK 1,250.00")}, FOUND | {"tax_cents": None}])
+    with ModelServer(lambda _: Say(next(answers))) as server:
+        monkeypatch.setenv("MISSIONS_MODEL", "gpt-x")
+        monkeypatch.setenv("MISSIONS_MODEL_URL", server.url)
+        settings.cache_clear()
+        run = ingest_dead_letter(reading.intake, letter.letter_id, "rita", "there is a model now")
+        for wrong in ("total_cents is not in its quote", "what gpt-x read in it does not add up to its total"):
+            reading.box.deliver(a_mail(f"{INVOICE_TEXT}\n{wrong}", Subject="Invoice").as_bytes())
+            assert reading.poll()[3] == 1
+            assert any(wrong in letter.reason for letter in reading.arriving.inbox.open_letters()[0])
+    reading.box.deliver(a_mail(f"{INVOICE_TEXT}\nagain", Subject="Invoice").as_bytes())
+    assert reading.poll()[3:] == (1, ""), "a model that is away holds up no other mail"
+    settings.cache_clear()
+    assert (run.event.subject, run.event.trigger["total"], run.event.trigger["read_by"]) == ("TOSL-110", 125_000, "gpt-x")
+    assert run.event.trigger["read_from"]["total_cents"] == "DKK 1,250.00"

@@ -62,6 +62,12 @@ def test_an_escalation_and_an_empty_plan_wait_for_nobody() -> None:
         assert judged(raw, drafted(raw)).approval.role == "none"
 
 
+def test_what_follows_from_an_event_that_a_model_read_waits_for_a_person() -> None:
+    raw = an_exception(oms=None)
+    raw["trigger"]["read_by"] = "gpt-x"
+    assert judged(raw, drafted(raw)).approval.role == "reviewer"
+
+
 def test_a_notice_of_delay_runs_by_itself_beside_work_that_waits() -> None:
     raw = an_exception(stock=[], inbound=[an_inbound(eta="2026-03-15T12:00:00Z")])
     found = judged(raw, drafted(raw))
