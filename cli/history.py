@@ -13,7 +13,7 @@ from evals.atomic_write import atomic_write
 from evals.history import make_files, scan
 from evals.history.importing import Profile, import_exports
 from evals.history.mapping import ExportMapping
-from rendering import plain
+from rendering import day, plain
 
 app = typer.Typer(no_args_is_help=True)
 #: statuses that are not known, the most frequent first
@@ -71,6 +71,11 @@ def scan_history(
         most = islice(found.unknown_statuses.items(), _MOST_NAMED)
         listed = ", ".join(f"{status!r} of {rows:,} {record}s" for (record, status), rows in most)
         say(f"Unknown statuses (docs/history.md lists the known ones): {plain(listed, 500)}.", style="bold")
+    if found.judged_from:
+        since = day(found.judged_from)
+        say(
+            f"Cancellations name no order here; they are looked at from {since} on, for what they cancel may lie before the history."
+        )
     speed = f"{found.lines:,} lines searched in {found.finding_s:.1f} s, {found.lines / found.finding_s:,.0f} a second"
     say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out} after {found.seconds:.1f} s.")
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 from typing import Any, Self
@@ -47,6 +47,10 @@ class ScanThresholds:
     price_factor: int = 5
     #: lines that a SKU needs to have a usual price
     price_lines: int = 20
+    #: lines that make an unusual price a level of its own
+    level_lines: int = 3
+    #: days at the beginning in which cancellations that name no order are not looked at; of a third of the history at most
+    warm_up_days: int = 90
 
     def __post_init__(self) -> None:
         for name, value in self:
@@ -109,6 +113,7 @@ select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as excepti
 from exceptions left join cases using (number) where number between {first} and {last} order by number
 """
 
+_SPAN = "select make_timestamp(epoch_us(min(moment))), make_timestamp(epoch_us(max(moment))) from records"
 _STATUS_COUNTS = """
 select record, status, count(*) from records where status is not null group by all order by 3 desc, 1, 2 limit $1
 """
@@ -133,6 +138,9 @@ class ScanResult:
     not_looked_for: Mapping[str, str]
     #: (record, status) that no definition knows -> rows, such as ("line", "Shipped"): of the 100 that most rows have
     unknown_statuses: Mapping[tuple[str, str], int]
+    #: from when cancellations are looked at that name no order (UTC): of those before, the order may lie before the history;
+    #: None where they name theirs
+    judged_from: datetime | None
     #: until all were found
     finding_s: float
     #: with telling the cases and writing them
@@ -197,7 +205,7 @@ def scan(
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
     return ScanResult(
         layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
-        unknown_statuses=search.unknown_statuses, finding_s=finding_s, seconds=seconds, exceptions=frame,
+        unknown_statuses=search.unknown_statuses, judged_from=search.judged_from, finding_s=finding_s, seconds=seconds, exceptions=frame,
     )  # fmt: skip
 
 
@@ -237,6 +245,8 @@ class _Search:
         self.records: Mapping[str, int] = {}
         self.unknown_statuses: dict[tuple[str, str], int] = {}
         self.looked_for: list[Detector] = []
+        #: from when cancellations that name no order are looked at (UTC); None where they name theirs
+        self.judged_from: datetime | None = None
         self.not_looked_for: dict[str, str] = {}
         #: exceptions of each kind that was looked for, and those of them that were rendered as cases
         self.counts: dict[str, int] = {}
@@ -254,7 +264,11 @@ class _Search:
                 self.looked_for.append(detector)
         has_address = {"line1", "postal_code"} & self._layout.columns.keys()
         self._set(**dict(self._thresholds), and_address=", same address" if has_address else "")
-        self._engine.execute("set variable end_of_history = (select make_timestamp(epoch_us(max(moment))) from records)")
+        begin, end = self._engine.execute(_SPAN).fetchall()[0]
+        names_no_order = self._layout.origin == "customer_id" and self.records.get("cancellation")
+        if names_no_order and begin is not None:
+            self.judged_from = begin + min(timedelta(self._thresholds.warm_up_days), (end - begin) / 3)
+        self._set(end_of_history=end, judged_from=self.judged_from)
         statements: list[str | duckdb.Statement] = [detector.prepared for detector in self.looked_for if detector.prepared]
         statements += self._engine.extract_statements(suspected(self._layout, self.looked_for))
         self._steps = len(statements) + 2 * len(self.looked_for)

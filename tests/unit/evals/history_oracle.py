@@ -59,7 +59,8 @@ def _duplicates(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterato
             if line["sku"] is None or line["qty"] is None:
                 return None
             counts[line["sku"]] += line["qty"]
-        return sorted((sku, qty) for sku, qty in counts.items() if qty)
+        prices = [line["qty"] * line["unit_price_cents"] for line in lines if line["unit_price_cents"] is not None]
+        return sorted((sku, qty) for sku, qty in counts.items() if qty), sum(prices) if prices else None
 
     for order_id, lines in orders.items():
         one = [_told(lines, column) for column in ("customer_id", "line1", "postal_code")], goods(lines)
@@ -207,5 +208,11 @@ def _prices(lines: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptiona
             continue
         usual = all_[(len(all_) - 1) // 2]
         steady = sum(one <= limits.price_factor * usual and one * limits.price_factor >= usual for one in all_)
-        if steady * 10 >= 9 * len(all_) and (price > limits.price_factor * usual or price * limits.price_factor < usual):
+        near = sum(5 * one <= 6 * price and 6 * one >= 5 * price for one in all_)
+        is_level = near >= limits.level_lines and 100 * near >= len(all_)
+        if (
+            not is_level
+            and steady * 10 >= 9 * len(all_)
+            and (price > limits.price_factor * usual or price * limits.price_factor < usual)
+        ):
             yield "price_outlier", line["order_id"], line["sku"]

@@ -192,6 +192,8 @@ def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     )
     per_sku["goods"] = per_sku["StockCode"] + "*" + per_sku["qty"].astype(str)
     placed = per_sku.groupby(["CustomerID", "InvoiceNo"]).agg(at=("at", "min"), goods=("goods", " ".join)).sort_values("at")
+    paid = (known["Quantity"] * (known["UnitPrice"] * 100).round()).groupby(known["InvoiceNo"]).sum()
+    placed["goods"] += placed.index.get_level_values("InvoiceNo").map(lambda invoice: f" for {paid[invoice]:.0f}")
     gap = placed.groupby(["CustomerID", "goods"])["at"].diff()
     assert found.layout == "Online Retail" and found.lines == len(lines)
     assert found.counts["repeated_line"] == len(repeated.drop_duplicates(["InvoiceNo", "StockCode"]))
@@ -200,6 +202,10 @@ def test_online_retail_is_recognised_and_what_it_cannot_tell_is_said() -> None:
     moves = pd.concat([lines[lines["Quantity"] > 0].assign(rank=0), retail[cancels].assign(rank=1)]).dropna(subset="CustomerID")
     moves = moves.sort_values(["InvoiceDate", "rank", "InvoiceNo"])
     beyond = (moves["rank"] == 1) & (moves.groupby(["CustomerID", "StockCode"])["Quantity"].cumsum() < 0)
+    # the first third of less than nine months
+    told = retail["InvoiceDate"].dt.tz_localize("Europe/London")
+    assert pd.Timestamp(found.judged_from, tz="UTC") == told.min() + (told.max() - told.min()) / 3
+    beyond &= moves["InvoiceDate"].dt.tz_localize("Europe/London") >= pd.Timestamp(found.judged_from, tz="UTC")
     assert found.counts["cancellation_without_order"] == len(moves[beyond].drop_duplicates(["InvoiceNo", "StockCode"])) > 0
     assert found.not_looked_for["late_promise"] == "no column status, promised_at, shipped_at"
     assert {*found.counts, *found.not_looked_for} == set(make(10_000)[1]["kind"])
