@@ -74,7 +74,7 @@ def scan_history(
     if found.judged_from:
         since = day(found.judged_from)
         say(
-            f"Cancellations name no order here; they are looked at from {since} on, for what they cancel may lie before the history."
+            f"Cancellations name no order here: those before {since} are not looked at, for the order may lie before the history."
         )
     speed = f"{found.lines:,} lines searched in {found.finding_s:.1f} s, {found.lines / found.finding_s:,.0f} a second"
     say(f"{found.layout}: {speed}; {sum(found.counts.values()):,} exceptions in {out} after {found.seconds:.1f} s.")

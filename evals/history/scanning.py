@@ -205,7 +205,8 @@ def scan(
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
     return ScanResult(
         layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
-        unknown_statuses=search.unknown_statuses, judged_from=search.judged_from, finding_s=finding_s, seconds=seconds, exceptions=frame,
+        unknown_statuses=search.unknown_statuses, judged_from=search.judged_from,
+        finding_s=finding_s, seconds=seconds, exceptions=frame,
     )  # fmt: skip
 
 
