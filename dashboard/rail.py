@@ -4,6 +4,7 @@ The reads of one attempt are one entry that opens to each read, and so is the re
 beginning and opens to the rest. Works in a column of 320 px as over the whole page.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from dashboard.visitor import enter
 from ledger.records import Fact, Observation, Run
 from rendering import chip, joined, markup, plain, plain_lines, span, words
 
+#: the name of an action or a verdict, and no id
+_CODE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 #: a text shows this many characters and lines before it has to be opened
 BEGINNING, LINES = 260, 4
 #: and at most this many then
@@ -139,7 +142,7 @@ def _more(one: Observation) -> Markup:
 
 def _plan(seen: Sequence[Observation]) -> Markup:
     *reasons, last = seen
-    pieces = [long_text(last.text)]
+    pieces = [long_text(_CODE.sub(lambda code: words(code[0]), last.text))]
     if reasons:
         title = f"Its reasoning, {len(reasons)} sentence{'s' * (len(reasons) != 1)}"
         pieces.append(_opened(title, joined(long_text(one.text) for one in reasons)))
