@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from errors import BadInput
-from graphs.mapping import LONGEST_LIST, Ignored, check_mapping, mapped_event, payload_texts
+from graphs.mapping import LONGEST_LIST, Ignored, ReadByModel, check_mapping, mapped_event, payload_texts
 from ledger.records import Event
 from settings import CHECKOUT
 from systems.event_sources import SourceMapping, load_mapping, load_mappings
@@ -220,3 +220,16 @@ def test_whatever_comes_is_an_event_ignored_or_bad_input(tmp_path: Path, body: A
             assert event.source_id.startswith("shop:") and event.mission == "order_exception"
     except BadInput as error:
         assert "\n" not in str(error)
+
+
+def test_of_a_mail_that_a_model_is_to_read_the_text_is_its_own_and_that_of_its_pdfs(tmp_path: Path) -> None:
+    box = "mailbox: {host: a.example, user: a, password: {env: A}, missions: [order_exception]}\n"
+    mapping = mapping_of(tmp_path, box + CLOUD + "read_by_model: [body.invoices == 0]\n")
+    attachments = [{"text": "Total 12.50"}, {"text": ""}, {"text": None}, "none", {"size": 1}]
+    with pytest.raises(ReadByModel, match="a model reads it") as told:
+        sent(mapping, {"invoices": 0, "text": "Our invoice", "attachments": attachments})
+    assert told.value.text == "Our invoice\n\nTotal 12.50"
+    with pytest.raises(BadInput, match="cannot be computed"):
+        sent(mapping, {"text": "Our invoice"})
+    with pytest.raises(BadInput, match="read_by_model is for the mails of a mailbox"):
+        mapping_of(tmp_path, CLOUD + "read_by_model: ['true']\n")

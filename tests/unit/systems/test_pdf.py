@@ -17,34 +17,51 @@ def test_of_a_pdf_the_one_invoice_in_it_is_taken_whatever_else_it_carries() -> N
     assert opened.invoice == b""
 
 
-def _raw(stream: bytes, filters: str) -> bytes:
-    """A PDF with one attached file as a stream that is encoded already."""
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [(factur-x.xml) 3 0 R] >> >> >>",
-        b"<< /Type /Pages /Kids [] /Count 0 >>",
-        b"<< /Type /Filespec /F (factur-x.xml) /EF << /F 4 0 R >> >>",
-        b"<< /Type /EmbeddedFile /Filter %s /Length %d >>\nstream\n%s\nendstream" % (filters.encode(), len(stream), stream),
-    ]
+def _raw(*objects: bytes) -> bytes:
+    """A PDF of these objects, the first of which is its catalog."""
     made, places = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, start=1):
         places.append(len(made))
         made += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    return made + b"xref\n0 5\n0000000000 65535 f \n%strailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (
-        table,
-        len(made),
+    table = b"".join(b"%010d 00000 n \n" % place for place in (0, *places))
+    ends = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(places) + 1, len(made))
+    return made + b"xref\n0 %d\n%s" % (len(places) + 1, table) + ends
+
+
+def _stream(content: bytes, about: bytes = b"") -> bytes:
+    return b"<< %s /Length %d >>\nstream\n%s\nendstream" % (about, len(content), content)
+
+
+def _carrying(stream: bytes, filters: bytes) -> bytes:
+    """A PDF with an invoice as a stream that is encoded already."""
+    return _raw(
+        b"<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [(factur-x.xml) 3 0 R] >> >> >>",
+        b"<< /Type /Pages /Kids [] /Count 0 >>",
+        b"<< /Type /Filespec /F (factur-x.xml) /EF << /F 4 0 R >> >>",
+        _stream(stream, b"/Type /EmbeddedFile /Filter " + filters),
     )
+
+
+def test_of_a_pdf_without_an_invoice_the_text_is_read() -> None:
+    page = b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> /MediaBox [0 0 99 99] >>"
+    opened = open_pdf(
+        _raw(
+            b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", page,
+            _stream(b"BT /F1 12 Tf (Total: 12.50 EUR) Tj ET"), b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        )
+    )  # fmt: skip
+    assert (opened.invoice, opened.text.strip()) == (b"", "Total: 12.50 EUR")
 
 
 def _bomb() -> bytes:
     """200 MB of nothing, packed twice."""
     packer = zlib.compressobj(9)
     once = b"".join(packer.compress(bytes(10**7)) for _ in range(20)) + packer.flush()
-    return _raw(zlib.compress(once, 9), "[/FlateDecode /FlateDecode]")
+    return _carrying(zlib.compress(once, 9), b"[/FlateDecode /FlateDecode]")
 
 
 def test_the_pdf_that_a_bomb_is_made_of_is_one_that_opens() -> None:
-    assert open_pdf(_raw(zlib.compress(CII.encode()), "/FlateDecode")).invoice == CII.encode()
+    assert open_pdf(_carrying(zlib.compress(CII.encode()), b"/FlateDecode")).invoice == CII.encode()
 
 
 @pytest.mark.parametrize(
