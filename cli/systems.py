@@ -93,7 +93,9 @@ def show_tools(name: str) -> None:
     actions = [one for one in load_catalogue(settings().systems).values() if one.system == name]
     rows = []
     for tool in sorted(tools, key=lambda one: one.name):
-        used = ", ".join(one.name for one in actions if one.tool == f"{name}.{tool.name}")
+        entered = config.invoices is not None and config.invoices.enter == f"{name}.{tool.name}"
+        uses = [one.name for one in actions if one.tool == f"{name}.{tool.name}"]
+        used = ", ".join([*uses, *(["invoices"] if entered else [])])
         rows.append((tool.name, "READ" if tool.reads else "WRITE", _pinned(config, tool), used, _takes(tool), _lacks(tool)))
     table(("tool", "is a", "pin", "actions", "arguments", "of a WRITE"), rows)
 

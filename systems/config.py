@@ -268,6 +268,13 @@ class _SystemsFile(BaseModel, extra="forbid"):
     invoices: InvoicesConfig | None = None
     systems: dict[Annotated[str, AfterValidator(_without_dot)], SystemConfig] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _enters_invoices_where_it_can(self) -> Self:
+        tool = self.invoices.enter if self.invoices else None
+        if tool and tool.partition(".")[0] not in self.systems:
+            raise ValueError(f"invoices are entered with {tool}, and there is no such system; correct its name")
+        return self
+
     @field_validator("systems")
     @classmethod
     def _named(cls, systems: dict[str, SystemConfig]) -> dict[str, SystemConfig]:
@@ -331,10 +338,11 @@ class SystemsConfig:
         return [feed for system in self.systems.values() for feed in system.feed]
 
     def unpinned(self, tools: Iterable[str]) -> list[str]:
-        """The READ tools of these systems and the given tools ("wms.reserve") that nobody has pinned: each call is refused."""
+        """Of READ tools, the tool that enters invoices and the given ones ("wms.reserve") those not pinned: a call is refused."""
         wanted = [f"{system.name}.{name}" for system in self.systems.values() for name in sorted(system.reads)]
         pinned = {f"{system}.{name}" for system, names in self.pins.items() for name in names}
-        return [tool for tool in dict.fromkeys([*wanted, *tools]) if tool not in pinned]
+        enters = [self.invoices.enter] if self.invoices and self.invoices.enter else []
+        return [tool for tool in dict.fromkeys([*wanted, *tools, *enters]) if tool not in pinned]
 
 
 def load_config(path: Path = DEFAULT) -> SystemsConfig:

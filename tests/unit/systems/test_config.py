@@ -45,6 +45,9 @@ BAD = [
         "feed.0.every_seconds: Input should be a valid integer",
     ),
     ("systems: {oms: {url: 'http://x', name: erp}}", "system oms says its name again"),
+    ("invoices: {enter: erp.add, event: {mission: a}}\nsystems: {oms: {url: 'http://x'}}", "there is no such system"),
+    ("invoices: {event: {mission: =b}}\nsystems: {oms: {url: 'http://x'}}", "its event needs the name of a mission"),
+    ("invoices: {event: {mission: a, source_id: =answer.id}}\nsystems: {oms: {url: 'http://x'}}", "answer"),
     ("systems: {'o:ms': {url: 'http://x', reads: [a], feed: {tool: a}}}", "has a feed, and a name that is not of letters"),
 ]
 
