@@ -27,12 +27,12 @@ from tests.conftest import _database
 from tests.factur_x import CII, pdf_with
 from tests.imap_server import PASSWORD, mail_server
 from tests.integration.commands import missions
-from tests.integration.live_company import PEOPLE, Company, World, changed, plan_of
+from tests.integration.live_company import PEOPLE, RECORDED, Company, World, changed, plan_of
 from tests.integration.sessions import home_of
 from tests.integration.test_mailboxes import MAPPING
 from tests.integration.test_workers import eventually, working
 from tests.sandbox_records import snapshot
-from tests.unit.systems.test_mail import a_mail
+from tests.unit.systems.test_mail import PNG, a_mail
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -419,26 +419,35 @@ def test_a_reviewer_is_not_enough_where_the_amount_is_of_a_higher_band(company: 
     assert company.approve(run).outcome == "executed"
 
 
-def test_an_invoice_by_mail_is_read_by_a_worker_and_waits_for_a_person(
+def test_an_invoice_and_a_customers_request_by_mail_are_read_by_a_worker_and_wait_for_a_person(
     company: Company, written: WriteInvoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    company.load(COMPANY)
+    twice = RECORDED["dev-sup-0003"]  # a customer who was charged twice for an order, known by the address she writes from
+    customers = json.dumps(twice).replace(twice["trigger"]["customer_id"], "jane@example.com")
+    company.load(COMPANY, json.loads(customers))
     monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
     assert isinstance(company.ledger, PostgresLedger)
     content = written().read_bytes()
     invoice_id = f"I-{hashlib.sha256(content).hexdigest()[:16]}"
     mail = a_mail("Please find our invoice.", From="billing@vendor.example")
     mail.add_attachment(content, maintype="application", subtype="xml", filename="TOSL110.xml")
+    asked = a_mail("I was charged twice for my order O-66588.", Subject="Double charge", Message_ID="<2@example.com>")
+    asked.add_attachment(PNG, maintype="image", subtype="png", filename="statement.png")
     with mail_server() as box:
         box.deliver(mail.as_bytes())
-        text = MAPPING.replace("PORT", str(box.port)).replace("[support_resolution]", "[invoice_approval]")
+        box.deliver(asked.as_bytes())
+        text = MAPPING.replace("PORT", str(box.port)).replace("[support_resolution]", "[invoice_approval, support_resolution]")
         (tmp_path / "support.yaml").write_text(f"{text}- body.invoices > 0\n".replace("auto == false", "invoices == 0"))
         with open_jobs(company.url) as jobs:
             inbox = Inbox(company.ledger)
             intake = Intake(company.runtime, inbox, jobs.drive, mappings=load_mappings(tmp_path))
             with working(company, intake=intake):
-                eventually(lambda: any(run.event.subject == invoice_id for run, _, _ in company.ledger.queue()))
+                eventually(lambda: {invoice_id, "<2@example.com>"} <= {run.event.subject for run, _, _ in company.ledger.queue()})
             assert inbox.ignored() == {"mailbox support": 1}
-    (proposal,) = [proposal for run, proposal, _ in company.ledger.queue() if run.event.subject == invoice_id]
+    waiting = {run.event.subject: (run, proposal) for run, proposal, _ in company.ledger.queue()}
+    _, proposal = waiting[invoice_id]
     assert (proposal.verdict, proposal.approval.role) == ("approve_with_note", "reviewer")
+    run, proposal = waiting["<2@example.com>"]
+    assert (proposal.verdict, run.event.trigger["photos"], run.event.requested_by) == ("refund", 1, "")
+    assert proposal.money_at_stake_cents == 50_000
     assert invoice_event(company.runtime, Path("any.xml"), content).source_id == invoice_id, "however it comes it is one"
