@@ -53,6 +53,8 @@ class Judgement:
     #: the plan with `says`, `tier` and `undo` of every action
     plan: Sequence[Mapping[str, Any]] = ()
     changes: Sequence[Mapping[str, Any]] = ()
+    #: the changes, and of a step that changes nothing what its effect says and the records say already
+    promises: Sequence[Mapping[str, Any]] = ()
     money_at_stake_cents: int = 0
     approval: Approval = NOBODY
     #: why whoever worded it may not approve it, as the end of a sentence; empty where nobody worded it, or they may
@@ -212,12 +214,14 @@ def judge(
         of_rules = is_planned(draft, own) or (draft["verdict"] == "escalate" and not editors.keys)
         others = why_others(case, draft, own, values, editors) if editors.keys else ""
     try:
-        steps, changes, gifts = _rehearse(case, plan, catalogue, flat, automate, None if of_rules else own)
+        steps, promises, gifts = _rehearse(case, plan, catalogue, flat, automate, None if of_rules else own)
         stakes = stake(money for money, _ in gifts)
         seen = (unfinished and draft["verdict"] != "escalate") or follows.discretion or not of_rules
         needed = approval(case, steps, stakes, values, seen=seen, own=bool(editors.keys) and not others)
         at_stake = max(stakes.moved_cents, stakes.given_cents)
-        return Judgement((), steps, changes, at_stake, replace(needed, limits=limits(case, gifts, values)), others)
+        changes = [one for one in promises if one["before"] != one["after"]]
+        needed = replace(needed, limits=limits(case, gifts, values))
+        return Judgement((), steps, changes, promises, at_stake, needed, others)
     except (SendBack, Unknown) as error:
         return Judgement([str(error)])
 
@@ -318,14 +322,15 @@ def _rehearse(
     automate: Mapping[str, Any],
     own: Composed | None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Gift]]:
-    """Do the plan on a copy of the records: its steps, what they change, what they give. Of a plan that is not `own`, that of the
-    rules, what is not as in theirs waits for a person.
+    """Do the plan on a copy of the records: its steps, what they promise, what they give.
+
+    Of a plan that is not `own`, that of the rules, what is not as in theirs waits for a person.
 
     Raises SendBack at the first step whose needs the steps before leave unmet.
     """
     world = case.records.copy()
     steps: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
+    promises: list[dict[str, Any]] = []
     gifts: list[Gift] = []
     of_rules = [] if own is None else [(one["name"], one["args"]) for one in own.draft["plan"]]
     for step, planned in enumerate(plan, start=1):
@@ -346,7 +351,7 @@ def _rehearse(
         shown = {"says": action.sentence(args), "tier": alone, "tool": action.tool, "undo": action.undoing(seen)}
         steps.append({**planned, **shown})
         try:
-            changes += [{**change.plain(), "step": step} for change in action.apply(world, seen)]
+            promises += [{**change.plain(), "step": step} for change in action.apply(world, seen)]
         except Refused as error:
             raise SendBack(f"step {step}, {action.name}: {error}") from error
-    return steps, changes, gifts
+    return steps, promises, gifts

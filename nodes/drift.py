@@ -45,8 +45,8 @@ class Drift:
     differences: tuple[Difference, ...] = ()
     #: sentences: findings that come out otherwise, what the check now objects to, another approval
     reasons: tuple[str, ...] = ()
-    #: what the steps would change now, as in a proposal
-    changes: tuple[Mapping[str, Any], ...] = ()
+    #: what the records say after each step, as the changes of a proposal; also where that is nothing new
+    promises: tuple[Mapping[str, Any], ...] = ()
     #: what the proposal says of itself and was not so when it was made either; each is a reason too
     untrue: tuple[str, ...] = ()
     #: what the plan takes now, as policy, plan and catalogue have it
@@ -108,10 +108,10 @@ def drift(
     if proposal.status == "automatic" and not differences:
         untrue += reasons  # on the same evidence nothing else can have come out
     # said of the places of the steps in the whole plan
-    changes = tuple({**change, "step": steps[change["step"] - 1] + 1} for change in judgement.changes)
+    promises = tuple({**one, "step": steps[one["step"] - 1] + 1} for one in judgement.promises)
     limits = (replace(one, adds=tuple((steps[step], cents) for step, cents in one.adds)) for one in needed.limits)
     needed = replace(needed, limits=tuple(limits))
-    return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), changes, tuple(untrue), needed)
+    return Drift(differences, tuple(dict.fromkeys([*untrue, *reasons])), promises, tuple(untrue), needed)
 
 
 def _misshown(proposal: Proposal, judgement: Judgement, steps: Sequence[int], *, whole: bool) -> Iterator[str]:

@@ -87,7 +87,7 @@ def _begin(history: RunHistory, proposal: Proposal, runtime: Runtime[MissionCont
             run_id=run.run_id, proposal_id=proposal.proposal_id, step=step, action=action["name"], tool=action["tool"],
             args=action["args"], key=keys[step], status="intended", at=now,
             expects=[{name: value for name, value in one.items() if name != "step"}
-                     for one in changed.changes if one["step"] == step + 1],
+                     for one in changed.promises if one["step"] == step + 1],
         )
         for step, action in enumerate(proposal.plan) if step not in left_out
     ]  # fmt: skip
@@ -209,7 +209,7 @@ def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt
             # it may have done it all the same, and without a key a second one would be done beside it
             if attempt == WRITE_TRIES or not _honours_keys(effect, writer):
                 raise
-            if effect.expects and look(effect, context):
+            if _shows(effect) and look(effect, context):
                 return Receipt(effect.tool, effect.key, _FOUND, replayed=False)
         except TryAgain:  # it was not sent
             if attempt == WRITE_TRIES:
@@ -245,12 +245,13 @@ def _leave(effect: Effect, ledger: Ledger, seconds: float) -> Fence:
 
 def _not_as_promised(effect: Effect, receipt: Receipt, context: MissionContext) -> str:
     """What speaks against its having been done, by its answer and by the records that it names; empty where nothing does."""
-    against = denial(receipt.answer)
-    if not effect.expects:
-        if receipt.simulated or context.catalogue[effect.action].says_done(receipt.answer):
-            return ""
+    against, action = denial(receipt.answer), context.catalogue[effect.action]
+    # records that said so before show nothing of money that was to move
+    if not (_shows(effect) or (effect.expects and not action.money)) and not (
+        receipt.simulated or action.says_done(receipt.answer)
+    ):
         return f"no record shows it, and its answer does not say that it was done ({str(dict(receipt.answer))[:200]})"
-    kept = look(effect, context, PATIENCE)
+    kept = look(effect, context, PATIENCE) if effect.expects else Kept()
     return "; ".join([*([f"it answered {against}"] if against else []), *kept.broken, *kept.unread])
 
 
@@ -265,10 +266,15 @@ def _look_up(effect: Effect, says: str, runtime: Runtime[MissionContext], why: s
 
 def _found_done(effect: Effect, says: str, runtime: Runtime[MissionContext]) -> bool:
     """Whether every record that the step changes is found as the step leaves it; then it is done."""
-    if not effect.expects or not look(effect, runtime.context):
+    if not _shows(effect) or not look(effect, runtime.context):
         return False
     _record(effect, "done", f"{says}: done, as the records show", runtime, _FOUND)
     return True
+
+
+def _shows(effect: Effect) -> bool:
+    """Whether the records tell that it was done: they were to say something else before."""
+    return any(canonical(one["before"]) != canonical(one["after"]) for one in effect.expects or ())
 
 
 def _honours_keys(effect: Effect, writer: Writer) -> bool:

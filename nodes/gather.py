@@ -98,7 +98,9 @@ def _asked(pack: Pack, name: str, scope: Scope, evaluated: dict[str, Any], clock
             if len(bounds) > MOST_OF_EACH:
                 yield replace(fact, error=f"{read.tool} was not called {len(bounds)} times; at most {MOST_OF_EACH} can be")
                 return
-            asked = [_arguments(pack, read, scope, bound) for bound in bounds]
+            every = [_arguments(pack, read, scope, bound) for bound in bounds]
+            # what several elements ask for is one record: whoever adds up the answers must not count it twice
+            asked = list({canonical(args): args for args in every}.values())
         else:
             for raw in read.args.values():
                 if computed(raw) and raw not in evaluated:

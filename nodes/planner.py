@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from errors import Refused, SendBack
 from ledger.records import NewObservation
 from nodes.case import Case, PlanSoFar
 from nodes.letters import Letter
@@ -32,6 +33,9 @@ Found = Mapping[str, Any]
 #: a finding that leaves a choice: its id, and which one of that id it is, from 0
 Point = tuple[str, int]
 NO_PICKS: Mapping[Point, str] = MappingProxyType({})
+#: options that cannot be done on the records as they are: why, in words
+Passed = Mapping[tuple[Point, str], str]
+NONE_PASSED: Passed = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Part:
     cites: Sequence[str] = ()
     #: the part of the plan that a person can reject by itself, if it is one
     name: str | None = None
+    #: the option that was taken, and of which finding; None of what is no option
+    taken: tuple[Point, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,16 +102,30 @@ def plan_of_rules(case: Case, catalogue: Catalogue) -> Composed:
 
 
 def compose(case: Case, catalogue: Catalogue, picks: Mapping[Point, str] = NO_PICKS) -> Composed:
-    """The options for all findings as one ordered plan; `picks` are options for findings of which the pack leaves the choice."""
-    trial = _Trial(case, picks)
-    try:
-        end = trial.options() or trial.conclude()
-    except Unknown as unknown:
-        end = trial.lacking(case.lacking(unknown))
-    made = draft(trial.case, end, trial.parts, trial.alternatives, catalogue)
-    texts = ((step, value) for step, action in enumerate(made["plan"]) for value in action["args"].values())
-    letters = {step: trial.letters[text] for step, text in texts if isinstance(text, str) and text in trial.letters}
-    return Composed(made, letters, trial.choices)
+    """The options for all findings as one ordered plan; `picks` are options for findings of which the pack leaves the choice.
+
+    An option with a step that cannot be done where it comes in the plan is passed over for the next one of its finding; where
+    none is left, the plan stays as it was at first, and the check says what is wrong with it.
+    """
+    passed = dict[tuple[Point, str], str]()
+    first: Composed | None = None
+    while True:
+        trial = _Trial(case, picks, passed=passed)
+        try:
+            end = trial.options() or trial.conclude()
+        except Unknown as unknown:
+            end = trial.lacking(case.lacking(unknown))
+        if trial.exhausted and first:
+            return first
+        made = draft(trial.case, end, trial.parts, trial.alternatives, catalogue)
+        texts = ((step, value) for step, action in enumerate(made["plan"]) for value in action["args"].values())
+        letters = {step: trial.letters[text] for step, text in texts if isinstance(text, str) and text in trial.letters}
+        composed = Composed(made, letters, trial.choices)
+        stops = trial.stops(made, catalogue)
+        if not stops:
+            return composed
+        first = first or composed
+        passed |= stops
 
 
 def escalation(case: Case, queue: str, says: str, cites: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
@@ -116,8 +136,12 @@ def escalation(case: Case, queue: str, says: str, cites: Sequence[str], catalogu
 class _Trial:
     """A plan as it comes about, tried on values: `case` is what the case looks like after what is planned so far."""
 
-    def __init__(self, case: Case, picks: Mapping[Point, str] = NO_PICKS, plan: PlanSoFar | None = None) -> None:
-        self._picks = picks
+    def __init__(
+        self, case: Case, picks: Mapping[Point, str] = NO_PICKS, plan: PlanSoFar | None = None, passed: Passed = NONE_PASSED
+    ) -> None:
+        self._picks, self._passed = picks, passed
+        #: every option of some finding was tried, and one of them could not be done
+        self.exhausted = False
         #: the options that worked where the choice is open, the one that was taken first
         self.choices: dict[Point, list[str]] = {}
         #: text -> the letter that it is
@@ -125,6 +149,24 @@ class _Trial:
         self.parts: list[Part] = []
         self.alternatives: list[dict[str, str]] = []
         self._go_on(case, plan or PlanSoFar())
+
+    def stops(self, made: Mapping[str, Any], catalogue: Catalogue) -> Passed:
+        """The option whose step is the first of its plan that cannot be done, and why; empty where there is none."""
+        taken = {id(action["args"]): part.taken for part in self.parts for action in part.actions}
+        world = self.case.records.copy()
+        for planned in made["plan"]:
+            action, option = catalogue[planned["name"]], taken.get(id(planned["args"]))
+            try:
+                action.validate(planned["args"])
+                seen = action.seen(world, planned["args"])
+                if unmet := action.unmet_need(seen):
+                    return {option: unmet} if option else {}
+                action.apply(world, seen)
+            except Refused as error:
+                return {option: str(error)} if option else {}
+            except (SendBack, Unknown):  # the check says what is wrong
+                return {}
+        return {}
 
     def _go_on(self, case: Case, plan: PlanSoFar) -> None:
         self.plan, self.case = plan, case.after(plan)
@@ -176,15 +218,20 @@ class _Trial:
         for place, finding in enumerate(findings):
             if finding["lacking"]:
                 return self.lacking(finding["lacking"])
-            lost = []
+            lost, undoable, point = list[str](), list[str](), (finding["id"], place)
             for option in self._options(finding, place):
+                if because := self._passed.get((point, option.id)):
+                    undoable.append(f"Not {option.id}: {because}.")
+                    self.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": because})
+                    continue
                 bound = self._workable(option, finding)
                 if bound is None:
                     lost.append(self.case.sentence(option.otherwise, finding["about"]))
                     self.alternatives.append({"option": option.id, "for": finding["id"], "lost_because": lost[-1]})
                     continue
                 says = self.case.sentence(option.says, bound) if option.says else ""
-                end = self._take(option, finding["id"], " ".join([finding["says"], says]).strip(), bound)
+                says = " ".join([finding["says"], *undoable, says]).strip()
+                end = self._take(option, finding["id"], says, bound, (point, option.id))
                 if option.consumes:
                     taken = {name: self.case.value(raw, bound) for name, raw in option.consumes.items()}
                     self._go_on(self.case, self.plan.taking(**taken))
@@ -192,6 +239,7 @@ class _Trial:
                     return end
                 break
             else:
+                self.exhausted = self.exhausted or bool(undoable)
                 self._go_on(self.case, self.plan.leaving(finding["id"], finding["about"].values()))
                 self.parts.append(Part(finding["id"], f"{finding['says']} Nothing helps: {'; '.join(lost)}."))
         return None
@@ -202,16 +250,17 @@ class _Trial:
         options = self.case.pack.options[finding["id"]]
         if finding["id"] not in self.case.pack.open_choices:
             return options
+        point = (finding["id"], place)
         lost, works = list[Option](), list[Option]()
         for option in options:
             try:
-                (lost if self._workable(option, finding) is None else works).append(option)
+                passed = (point, option.id) in self._passed
+                (lost if passed or self._workable(option, finding) is None else works).append(option)
             except Unknown:
                 if not works:
                     raise
         if not works:
             return lost
-        point = (finding["id"], place)
         taken = next((option for option in works if option.id == self._picks.get(point)), works[0])
         others = [option for option in works if option is not taken]
         self.choices[point] = [taken.id, *(option.id for option in others)]
@@ -236,7 +285,14 @@ class _Trial:
         here = got(findings)
         return any(got(order) != here for order in _other_orders(findings))
 
-    def _take(self, way: Option | Conclusion, finding: str, says: str, bound: Mapping[str, Any]) -> End | None:
+    def _take(
+        self,
+        way: Option | Conclusion,
+        finding: str,
+        says: str,
+        bound: Mapping[str, Any],
+        taken: tuple[Point, str] | None = None,
+    ) -> End | None:
         steps = [done for step in way.do for done in self._perform(step, bound)]
         actions = [action for action, _ in steps]
         cites = list(dict.fromkeys([*way.cites, *(clause for _, clauses in steps for clause in clauses)]))
@@ -246,7 +302,7 @@ class _Trial:
         if way.end:
             keeps = self.case.pack.verdicts[way.end].keeps
             self.parts = [part for part in self.parts if keeps is None or part.finding in keeps]
-        self.parts.append(Part(finding, says, actions, cites, self.case.value(way.part, bound)))
+        self.parts.append(Part(finding, says, actions, cites, self.case.value(way.part, bound), taken))
         return End(way.end) if way.end else None
 
     def _perform(self, step: Step, bound: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Sequence[str]]]:

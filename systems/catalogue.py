@@ -212,7 +212,8 @@ class Action:
         return None
 
     def apply(self, records: Records, seen: Scope) -> list[RecordChange]:
-        """Change `records` as the action would, and say what changed. Raises Refused when a record is not there.
+        """Change `records` as the action would, and say what changed; what stays, where nothing does. Raises Refused when a
+        record is not there.
 
         Every value is worked out before the first one is set, so that an effect never sees another of the same action.
         """
@@ -221,7 +222,8 @@ class Action:
             for spot in records.spots(path, seen.names):
                 with seen.binding({_CHANGED: spot.holder}):
                     wanted.append((spot, value.evaluate(seen)))
-        return [change for spot, value in wanted if (change := spot.set(value))]
+        promised = [spot.set(value) for spot, value in wanted]
+        return [change for change in promised if change.before != change.after] or promised
 
     @property
     def has_flat_cost(self) -> bool:

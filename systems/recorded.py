@@ -54,7 +54,7 @@ class _SimulatedWrites(ABC):
         seen = action.seen(world, call.args)
         if unmet := action.unmet_need(seen):
             raise Refused(f"{call.tool}: {unmet}")
-        changed = [change.plain() for change in action.apply(world, seen)]
+        changed = [change.plain() for change in action.apply(world, seen) if change.before != change.after]
         self._done.append((action, call.args))
         said = {"receipt_id": f"simulated-{len(self._done)}", "changed": changed}
         receipt = Receipt(call.tool, key, said, replayed=False, simulated=True)

@@ -121,11 +121,9 @@ class Spot:
     label: str
     grows: bool = False
 
-    def set(self, value: Any) -> RecordChange | None:
-        """Set it, or add to the list; None when that changes nothing."""
+    def set(self, value: Any) -> RecordChange:
+        """Set it, or add to the list."""
         before = None if self.grows else self.holder.get(self.field)
-        if before == value and not self.grows:
-            return None
         self.holder[self.field] = [*(self.holder.get(self.field) or []), value] if self.grows else value
         return RecordChange(self.system, self.record, self.label, before, value)
 

@@ -95,6 +95,14 @@ def refund_items(order_id: str, item_ids: list[str], payment_method_id: str, amo
 
 
 @server.tool()
+def set_order_note(order_id: str, note: str) -> str:
+    """Set the note of an order."""
+    data = load()
+    data["orders"][order_id]["note"] = note
+    return written(data, data["orders"][order_id])
+
+
+@server.tool()
 def transfer_to_human_agents(summary: str) -> str:
     """Transfer the user to a human agent, with a summary of the user's issue."""
     return "Transfer successful"

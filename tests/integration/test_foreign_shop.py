@@ -180,6 +180,47 @@ def test_what_its_answer_says_has_failed_is_refused_in_its_words(shop: Shop) -> 
     assert "refused, Error: non-pending order cannot be cancelled" in shop.reason(run)
 
 
+def noted(shop: Shop, note: str, how: str = "") -> Run:
+    """The note "ring twice" that is asked for on an order that has `note`."""
+    order = {**shop.order("#W100"), "note": note}
+    shop.put(**{"#W100": order})
+    run = shop.take_in("note", "#W100", note="ring twice")
+    shop.put(misbehaves=how, **{"#W100": order})
+    return shop.approve(run)
+
+
+@pytest.mark.parametrize("how", ["", "nothing is done"])
+def test_what_the_record_says_already_is_done_when_it_says_so_afterwards(shop: Shop, how: str) -> None:
+    run = noted(shop, "ring twice", how)
+    assert (run.status, run.outcome) == ("closed", "executed"), shop.reason(run)
+    (promised,) = shop.effect(run).expects or ()
+    assert (promised["field"], promised["before"], promised["after"]) == ("note", "ring twice", "ring twice")
+    assert shop.effect(run).receipt != {"found": "its records are as it leaves them"}
+
+
+def test_what_the_record_says_already_does_not_show_that_an_unanswered_step_was_done(shop: Shop) -> None:
+    run = noted(shop, "ring twice", "ends after")
+    assert run.status == "incident" and shop.effect(run).status == "unknown"
+    assert "do not tell whether it was done" in shop.reason(run)
+
+
+def test_what_is_to_be_changed_and_was_not_is_an_incident(shop: Shop) -> None:
+    assert "promised 'ring twice', found 'knock'" in shop.reason(noted(shop, "knock", "nothing is done"))
+
+
+def test_a_record_that_two_steps_change_is_promised_and_found_as_each_leaves_it(shop: Shop) -> None:
+    order = shop.order("#W200")
+    items = [*order["items"], {"item_id": "2004", "name": "Spoon", "price": 3.0}]
+    shop.put(**{"#W200": {**order, "items": items}})
+    run = shop.approve(shop.take_in("refund", "#W200", item_id="2002", and_item_id="2004"))
+    assert (run.status, run.outcome) == ("closed", "executed"), shop.reason(run)
+    effects = shop.runtime.ledger.effects(run.run_id)
+    refunded = [
+        (one["before"], one["after"]) for effect in effects for one in effect.expects or () if one["field"] == "refunded_cents"
+    ]
+    assert refunded == [(0, 1235), (1235, 1535)]
+
+
 @pytest.fixture(scope="module")
 def cases(opened: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of the shop as recorded exceptions, one approved and one that went to people by itself."""

@@ -18,7 +18,9 @@ from nodes.drift import _pairs
 from nodes.gather import MOST_OF_EACH, read_facts
 from nodes.pack import Pack
 from nodes.packs.loading import load_pack
+from nodes.planner import compose
 from systems.recorded import RecordedSystems
+from tests.actions import CANCEL_ORDER
 from tests.engine import an_exception, an_order
 
 APPROVAL = {"automate": "GOV-1", "base": "GOV-2", "bands": "GOV-3", "costs": "GOV-8", "limits": ["GOV-9"]}
@@ -73,6 +75,34 @@ def test_the_value_is_the_list_of_the_answers_and_each_is_a_fact_of_its_own(lab:
     ]
     assert [one["order_id"] for one in case.scope.names["orders"]] == ["O-2", "O-1"]
     assert case.findings == []
+
+
+def test_what_several_elements_ask_for_is_read_and_counted_once(lab: EvalEnvironment, tmp_path: Path) -> None:
+    case, facts = case_of(lab, loaded(lab, tmp_path), "O-2", "O-1", "O-2")
+    assert [one.name for one in facts if one.read == "orders"] == ["orders[0]", "orders[1]"]
+    assert [one["order_id"] for one in case.scope.names["orders"]] == ["O-2", "O-1"]
+
+
+def an_option(name: str, reason: str = "duplicate") -> dict[str, Any]:
+    step = {"action": CANCEL_ORDER, "with": {"order_id": "=one.order_id", "reason": reason}}
+    return {"id": name, "do": [step], "cites": ["GOV-7"]}
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_an_option_that_cannot_be_done_is_passed_over_for_the_next_one(lab: EvalEnvironment, tmp_path: Path, left: bool) -> None:
+    findings = {"orders": [{"id": "gone", "each": {"one": "orders"}, "says": "It is asked about."}]}
+    ends = [{"id": "leave it", "says": "It is left as it is.", "cites": ["GOV-7"]}] if left else []
+    pack = loaded(lab, tmp_path, findings=findings, options={"gone": [an_option("cancel"), *ends]})
+    case, _ = case_of(lab, pack, "O-1", "O-2", orders=[an_order("O-1", status="shipped"), an_order("O-2")])
+    made = compose(case, lab.catalogue).draft
+    cancelled = [one["args"]["order_id"] for one in made["plan"]]
+    if left:
+        assert cancelled == ["O-2"]
+        why = "the order is neither open nor ready"
+        assert f"It is asked about. Not cancel: {why}. It is left as it is." in made["said"]
+        assert {"option": "cancel", "for": "gone", "lost_because": why} in made["alternatives"]
+    else:  # the check says what is wrong with it, and a person decides
+        assert cancelled == ["O-1", "O-2"]
 
 
 def test_what_stands_for_an_absent_record_is_handed_on_to_the_reads_that_need_it(lab: EvalEnvironment, tmp_path: Path) -> None:
