@@ -28,7 +28,7 @@ PEOPLE = {
     "fay": "finance", "finn": "finance", "olga": "auditor", "casey": "customer",
 }  # fmt: skip
 #: what a serving process has to be there within
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 180.0
 
 
 @dataclass
