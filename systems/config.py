@@ -13,7 +13,7 @@
         timeout_seconds: 10          # of one call
         start_seconds: 30            # until it must be ready
         openapi: shop.yaml           # of a REST API at the url: its OpenAPI document (docs/your-systems.md)
-        feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: one of its READ tools; how
+        feed: {tool: list_events, every_seconds: 30}    # where it reports events, if it does: a READ tool, or a list; how
                                      # they are made; and its bounds: missions, as_of_days, per_hour (docs/events.md)
 
     actions: ["{missions}/systems/actions.yaml"]    # what may be done there; a file of its own beside this one is its name

@@ -1,7 +1,9 @@
-"""The invoice Mission, as it is, on the invoices of vendors in Tryton; Tryton's client library shows what was done."""
+"""The invoice Mission, as it is, on the invoices of vendors in Tryton, and the shortages of its shipments; Tryton's client
+library shows what was done.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,12 +18,12 @@ from ledger.records import Event, Run
 from ledger.roles import grant_roles
 from settings import Settings
 from systems.calls import Call
-from systems.config import load_config
+from systems.config import FeedConfig, load_config
 from tests.conftest import _database
 from tests.integration.live_company import PEOPLE, Company
 from tests.systems.tryton.erp import FOLDER, Erp, company_folder
 
-FEED = load_config(FOLDER / "systems.yaml").feeds[0]
+FEED, SHIPPING = load_config(FOLDER / "systems.yaml").feeds
 
 #: of the invoices in the order in which they were typed off: the verdict, and the finding for it where there is one
 EXPECTED = (
@@ -55,6 +57,14 @@ SHOWN = {
     "reject": ["cancelled", "Cancelled", None],
     "escalate": ["draft", None, None],
 }
+#: of the shipments in the order in which their sales were made: the verdict, and the finding that it stands on
+SHORTAGES = (
+    *[("ship", "line.here")] * 2,
+    ("backorder", "line.short"),
+    ("ship", "line.here"),
+    ("transfer", "line.short"),
+    ("cancel", "line.short"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +89,12 @@ def invoices(erp: Erp) -> list[dict[str, Any]]:
     return list(anyio.run(lambda: erp.call("list_new_invoices", after="", limit=100))["invoices"])
 
 
-def received(company: Company, invoice: dict[str, Any]) -> Run:
-    """The run of an invoice, as far as it goes by itself; its event is made as the feed of the ERP makes it."""
-    made = FEED.event_of(invoice)
+def received(company: Company, record: dict[str, Any], feed: FeedConfig = FEED) -> Run:
+    """The run of a record that a feed of the ERP tells, as far as it goes by itself."""
+    made = feed.event_of(record)
     event = Event(
-        source_id=made["source_id"], name=made["trigger"]["event"], mission=made["mission"], subject=invoice["id"],
+        source_id=made["source_id"], name=made["trigger"]["event"], mission=made["mission"],
+        subject=next(value for name, value in made["trigger"].items() if name != "event"),
         trigger=made["trigger"], as_of=datetime.fromisoformat(made["as_of"]),
     )  # fmt: skip
     return company.runtime.drive(company.runtime.take_in(event).run_id)
@@ -142,3 +153,48 @@ def test_a_dispute_leaves_its_letter_on_the_vendor_and_an_escalation_asks_collea
     asked = [erp_id["id"] for erp_id, run in zip(invoices, runs, strict=True) if run.verdict == "escalate"]
     queues = [anyio.run(partial(erp.call, "list_notes", model="account.invoice", record=one))[-1]["content"] for one in asked]
     assert queues == [f"To be looked at: {one}" for one in ("budget_owner", "accounts_payable", "vendor_master", "vendor_master")]
+
+
+@pytest.fixture(scope="module")
+def shipments(erp: Erp) -> list[dict[str, Any]]:
+    """The shipments to customers as the ERP has them at first."""
+    return list(anyio.run(lambda: erp.call("list_new_shipments", after="", limit=100))["shipments"])
+
+
+@pytest.fixture(scope="module")
+def shortages(company: Company, shipments: list[dict[str, Any]]) -> list[Run]:
+    """Each shipment as it was proposed, then approved."""
+    return [company.approve(received(company, one, SHIPPING)) for one in shipments]
+
+
+def test_a_shipment_gets_its_stock_or_another_warehouse_s_or_waits_for_a_delivery_or_is_canceled(
+    company: Company, shortages: list[Run]
+) -> None:
+    assert [run.verdict for run in shortages] == [verdict for verdict, _ in SHORTAGES]
+    assert [(run.status, company.incidents(run)) for run in shortages] == [("closed", [])] * len(SHORTAGES)
+    for run, (verdict, why) in zip(shortages, SHORTAGES, strict=True):
+        findings = [one.evidence.get("finding") for one in company.observations(run)]
+        assert run.verdict == verdict and why in findings, company.told(run)
+
+
+def test_the_client_library_shows_what_became_of_the_shipments(
+    erp: Erp, shipments: list[dict[str, Any]], shortages: list[Run]
+) -> None:
+    numbers = [one["number"] for one in shipments]
+    shown = erp.shows(
+        f"found = [Model.get('stock.shipment.out').find([('number', '=', number)])[0] for number in {numbers}]\n"
+        "sent = [[one.state, one.from_location.code, one.moves[0].product.code, one.moves[0].quantity]"
+        " for one in Model.get('stock.shipment.internal').find([])]\n"
+        "sales = [sale.shipment_state for sale in Model.get('sale.sale').find([], order=[('id', 'ASC')])]\n"
+        "notes = [note.message for note in Model.get('ir.note').find([])]\n"
+        "shown = [[one.state for one in found], str(found[2].planned_date), sent, sales, notes]"
+    )
+    states, planned, sent, sales, notes = shown
+    assert states == ["assigned", "assigned", "waiting", "assigned", "waiting", "cancelled"]
+    assert date.fromisoformat(planned) - date.today() in (timedelta(days=4), timedelta(days=5))
+    assert sent == [["assigned", "S-STO", "BENCH-01", 3.0]]
+    assert sales == ["waiting"] * 5 + ["exception"]
+    assert sum("comes later than planned" in note for note in notes) == 1
+    assert sum("We have canceled its shipment" in note for note in notes) == 1
+    asked = partial(erp.call, "list_notes", model="stock.shipment.out", record=numbers[-1])
+    assert [one["content"] for one in anyio.run(asked)] == ["To be looked at: sales"]

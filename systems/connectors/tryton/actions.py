@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 from trytond.pool import Pool
@@ -68,14 +68,6 @@ def hold_invoice(invoice: str, reason: str) -> dict[str, Any]:
     return _describe(record, f"{records.HOLD}{_text(reason, 200)}")
 
 
-def release_invoice(invoice: str) -> dict[str, Any]:
-    """Take an invoice that is a draft off its hold."""
-    record = _invoice(invoice, "draft")
-    if not (record.description or "").startswith(records.HOLD):
-        raise _refused(f"Invoice {invoice} is not on hold")
-    return _describe(record, None)
-
-
 def cancel_invoice(invoice: str, reason: str) -> dict[str, Any]:
     """Cancel an invoice that is not posted; its description says why, and so does a message in its chat."""
     record = _invoice(invoice, "draft", "validated")
@@ -94,9 +86,9 @@ def message_party(party: str, subject: str, text: str) -> dict[str, Any]:
     return {"receipt_id": f"ir.note,{note.id}"}
 
 
-def ask_colleagues(model: Literal["account.invoice", "sale.sale"], record: str, queue: str) -> dict[str, Any]:
-    """Ask for somebody to look at an invoice (by id) or a sale (by number), in its chat, where its followers are notified."""
-    found = records.found(model, "number" if model == "sale.sale" else "id", record)
+def ask_colleagues(model: records.Chatted, record: str, queue: str) -> dict[str, Any]:
+    """Ask for somebody to look at an invoice (by id) or a shipment (by number), in its chat, where its followers are notified."""
+    found = records.chatted(model, record)
     if found is None:
         raise _refused(f"There is no {model} {record}")
     message = _say(found, f"To be looked at: {_text(queue, 200)}")
@@ -129,9 +121,31 @@ def cancel_shipment(shipment: str) -> dict[str, Any]:
     return _done(record)
 
 
+def transfer_stock(product: str, quantity: int, from_warehouse: str, to_warehouse: str) -> dict[str, Any]:
+    """Ask a warehouse to send stock to another one: an internal shipment, with the stock assigned to it."""
+    Shipment = Pool().get("stock.shipment.internal")
+    goods = records.found("product.product", "code", product)
+    start, end = (_storage(code) for code in (from_warehouse, to_warehouse))
+    if goods is None or quantity < 1 or start == end:
+        raise _refused(f"{quantity} of {product} cannot go from {from_warehouse} to {to_warehouse}")
+    move = Pool().get("stock.move")(
+        product=goods, unit=goods.default_uom, quantity=quantity, from_location=start, to_location=end
+    )  # fmt: skip
+    today = Pool().get("ir.date").today()
+    record = Shipment(
+        from_location=start, to_location=end, planned_start_date=today, planned_date=today, moves=[move]
+    )  # fmt: skip
+    record.save()
+    Shipment.wait([record])
+    Shipment.assign_try([record])
+    if Shipment(record.id).state != "assigned":
+        raise _refused(f"{from_warehouse} has less than {quantity} of {product}")
+    return _done(record, number=Shipment(record.id).number)
+
+
 TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
-    post_invoice, hold_invoice, release_invoice, cancel_invoice, message_party, ask_colleagues, assign_shipment, plan_shipment,
-    cancel_shipment,
+    post_invoice, hold_invoice, cancel_invoice, message_party, ask_colleagues, assign_shipment, plan_shipment, cancel_shipment,
+    transfer_stock,
 )  # fmt: skip
 #: what Tryton has no way back from
 FINAL = (post_invoice, cancel_invoice, cancel_shipment)
@@ -147,6 +161,13 @@ def _invoice(invoice: str, *states: str) -> Any:
 
 def _shipment(shipment: str, *states: str) -> Any:
     return _in_state(records.found("stock.shipment.out", "number", shipment), f"shipment {shipment}", *states)
+
+
+def _storage(warehouse: str) -> Any:
+    found = Pool().get("stock.location").search([("type", "=", "warehouse"), ("code", "=", warehouse)], limit=1)
+    if not found:
+        raise _refused(f"There is no warehouse {warehouse}")
+    return found[0].storage_location
 
 
 def _in_state(record: Any, what: str, *states: str) -> Any:

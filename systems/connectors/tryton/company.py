@@ -38,6 +38,8 @@ PRODUCTS = {
     "RUG-01": ("Wool rug", "merchandise", "239.00", "112.40"),
     "VASE-01": ("Stoneware vase", "merchandise", "39.00", "14.90"),
     "CLOCK-01": ("Wall clock", "merchandise", "79.00", "31.00"),
+    "BENCH-01": ("Hall bench", "merchandise", "219.00", "97.00"),
+    "MIRROR-01": ("Hall mirror", "merchandise", "119.00", "52.00"),
     "SHELF-01": ("Shop shelf", "displays", "480.00", "430.00"),
     "FREIGHT": ("Freight", "freight", "0.00", "0.00"),
     "POWER": ("Electricity", "utilities", "0.00", "0.00"),
@@ -45,8 +47,9 @@ PRODUCTS = {
     "PARCELS": ("Parcel postage", "postage", "0.00", "0.00"),
 }
 SERVICES = ("FREIGHT", "POWER", "SOFTWARE", "PARCELS")
-#: of these there is enough
-GOODS = [code for code, (_, account, _, _) in PRODUCTS.items() if account == "merchandise" and code != "CLOCK-01"]
+#: of these there is not enough
+SHORT = ("CLOCK-01", "BENCH-01", "MIRROR-01")
+GOODS = [code for code, (_, account, _, _) in PRODUCTS.items() if account == "merchandise" and code not in SHORT]
 VENDORS = (
     "Lumen Works",
     "Oak & Ash Joinery",
@@ -81,6 +84,7 @@ def fill(seed: int = SEED) -> None:
     _change_bank(vendors[CHANGED_BANK])
     _block(vendors[BLOCKED])
     _sales(products, customers)
+    _second_warehouse(products, {"BENCH-01": 8})
     _connector()
 
 
@@ -164,8 +168,22 @@ def _bank(vendors: _Records) -> None:
         account.save()
 
 
-def _stock(products: _Records, on_hand: Mapping[str, int]) -> None:
-    (storage,) = Model.get("stock.location").find([("code", "=", "STO")])
+def _second_warehouse(products: _Records, on_hand: Mapping[str, int]) -> None:
+    """Made after all else, as what is bought and sold goes to the only warehouse unless it says which."""
+    Location = Model.get("stock.location")
+    parts = {name: Location(name=f"South {name}", code=f"S-{name[:3].upper()}") for name in ("input", "output", "storage")}
+    for part in parts.values():
+        part.save()
+    warehouse = Location(name="South Warehouse", code="SOUTH", type="warehouse")
+    for name, part in parts.items():
+        setattr(warehouse, f"{name}_location", part)
+    (warehouse.lost_found_location,) = Location.find([("type", "=", "lost_found")], limit=1)
+    warehouse.save()
+    _stock(products, on_hand, "S-STO")
+
+
+def _stock(products: _Records, on_hand: Mapping[str, int], place: str = "STO") -> None:
+    (storage,) = Model.get("stock.location").find([("code", "=", place)])
     inventory = Model.get("stock.inventory")(location=storage)
     inventory.save()
     for code, quantity in on_hand.items():
@@ -233,6 +251,8 @@ def _purchasing(cases: Sequence[_TypedOff], random_: random.Random, products: _R
 def _purchase(case: _TypedOff, random_: random.Random, products: _Records, vendors: _Records) -> Any:
     vendor = case.vendor or random_.choice(VENDORS[:3])
     purchase = Model.get("purchase.purchase")(party=vendors[vendor], invoice_method="manual")
+    if not case.received:
+        purchase.delivery_date = dt.date.today() + dt.timedelta(days=5)
     for code in [case.product] if case.product else random_.sample(GOODS, random_.choice((1, 2))):
         line = purchase.lines.new()
         line.product, line.quantity = products[code], float(case.quantity or random_.randint(2, 12) * 2)
@@ -306,7 +326,7 @@ def _block(vendor: Any) -> None:
 
 def _sales(products: _Records, customers: _Records) -> None:
     """Sales of which some want more than there is."""
-    wanted = (("LAMP-01", 4), ("CLOCK-01", 2), ("CLOCK-01", 9), ("VASE-01", 6), ("TABLE-01", 3))
+    wanted = (("LAMP-01", 4), ("CLOCK-01", 2), ("CLOCK-01", 9), ("VASE-01", 6), ("BENCH-01", 3), ("MIRROR-01", 1))
     sales = []
     for number, (code, quantity) in enumerate(wanted):
         sale = Model.get("sale.sale")(party=list(customers.values())[number % len(customers)])

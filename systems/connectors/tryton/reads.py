@@ -28,11 +28,8 @@ def list_invoices(party: str, type: Literal["in", "out"], states: list[State] | 
 
 def list_new_invoices(after: str, limit: int) -> dict[str, Any]:
     """The invoices of vendors that were made after a cursor ("" for the beginning), oldest first, with the next cursor."""
-    since = int(after) if after.isdecimal() and len(after) < 10 else 0
-    wanted = [("type", "=", "in"), ("id", ">", since)]
-    made = Pool().get("account.invoice").search(wanted, order=[("id", "ASC")], limit=max(1, min(limit, records.MOST)))
-    answers = [records.invoice(one) for one in made]
-    return {"invoices": answers, "cursor": answers[-1].id if answers else after}
+    made, cursor = _made_after(after, limit, "account.invoice", [("type", "=", "in")])
+    return {"invoices": list(map(records.invoice, made)), "cursor": cursor}
 
 
 def get_party(code: str) -> records.Party | None:
@@ -56,24 +53,15 @@ def get_budget_line(id: str) -> records.BudgetLine | None:
     return _one("account.budget.line", "id", id, records.budget_line)
 
 
-def get_sale(number: str) -> records.Sale | None:
-    """A sale by its number, with its shipments; null where there is none."""
-    return _one("sale.sale", "number", number, records.sale)
+def get_shipment(number: str) -> records.Shipment | None:
+    """A shipment to a customer by its number; null where there is none."""
+    return _one("stock.shipment.out", "number", number, records.shipment)
 
 
-def list_sales(party: str) -> list[records.Sale]:
-    """The sales to a customer, newest first."""
-    return _list("sale.sale", [("party.code", "=", party), ("number", "!=", None)], records.sale)
-
-
-def list_waiting_sales(products: list[str]) -> list[records.Sale]:
-    """The sales that a shipment waits for with one of these products, newest first."""
-    wanted = [
-        ("state", "=", "processing"),
-        ("lines.product.code", "in", products),
-        ("shipment_state", "in", ["waiting", "partially shipped"]),
-    ]
-    return _list("sale.sale", wanted, records.sale)
+def list_new_shipments(after: str, limit: int) -> dict[str, Any]:
+    """The shipments to customers that were made after a cursor ("" for the beginning), oldest first, with the next cursor."""
+    made, cursor = _made_after(after, limit, "stock.shipment.out", [("number", "!=", None)])
+    return {"shipments": list(map(records.shipment, made)), "cursor": cursor}
 
 
 def list_stock(products: list[str]) -> list[records.Stock]:
@@ -106,9 +94,9 @@ def list_incoming(products: list[str]) -> list[records.Incoming]:
     return [records.incoming(move) for move in moves if move.origin and move.origin.__name__ == "purchase.line"]
 
 
-def list_notes(model: Literal["account.invoice", "sale.sale"], record: str) -> list[dict[str, str]]:
-    """The messages in the chat of an invoice (by id) or a sale (by number), oldest first."""
-    subject = records.found(model, "number" if model == "sale.sale" else "id", record)
+def list_notes(model: records.Chatted, record: str) -> list[dict[str, str]]:
+    """The messages in the chat of an invoice (by id) or a shipment to a customer (by number), oldest first."""
+    subject = records.chatted(model, record)
     wanted = [("channel.resource", "=", str(subject))]
     with without_check_access():  # whoever may see a record may see its chat
         messages = Pool().get("ir.chat.message").search(wanted, order=[("id", "ASC")]) if subject else []
@@ -118,9 +106,17 @@ def list_notes(model: Literal["account.invoice", "sale.sale"], record: str) -> l
 
 
 TOOLS: tuple[Callable[..., Any], ...] = (
-    get_invoice, list_invoices, list_new_invoices, get_party, get_purchase, list_receipts, get_budget_line, get_sale, list_sales,
-    list_waiting_sales, list_stock, list_incoming, list_notes,
+    get_invoice, list_invoices, list_new_invoices, get_party, get_purchase, list_receipts, get_budget_line, get_shipment,
+    list_new_shipments, list_stock, list_incoming, list_notes,
 )  # fmt: skip
+
+
+def _made_after(after: str, limit: int, model: str, wanted: list[Any]) -> tuple[list[Any], str]:
+    """Records by the ids that they were made with, and the id of the last one."""
+    since = int(after) if after.isdecimal() and len(after) < 10 else 0
+    search = Pool().get(model).search
+    made = list(search([*wanted, ("id", ">", since)], order=[("id", "ASC")], limit=max(1, min(limit, records.MOST))))
+    return made, str(made[-1].id) if made else after
 
 
 def _one(model: str, field: str, value: str, answer: Callable[[Any], Any]) -> Any:

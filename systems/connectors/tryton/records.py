@@ -1,14 +1,14 @@
 """What the READ tools answer: records of Tryton, under Tryton's names.
 
 Amounts are decimals, as text, beside the currency of their record; quantities are numbers. An invoice has no number before
-it is posted, so it is named by its id; purchases, sales and shipments are named by their number, parties and products by
+it is posted, so it is named by its id; purchases and shipments are named by their number, parties and products by
 their code.
 """
 
 import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from trytond.pool import Pool
@@ -18,6 +18,8 @@ from trytond.transaction import inactive_records
 HOLD, CANCELLED = "On hold: ", "Cancelled: "
 #: three of them are 3, half of one is 0.5
 Quantity = int | float
+#: models whose records have a chat
+Chatted = Literal["account.invoice", "stock.shipment.out"]
 #: records of a list
 MOST = 1_000
 
@@ -73,7 +75,7 @@ class Party(BaseModel):
 
 
 class OrderLine(BaseModel):
-    """A line of a purchase or a sale; `moved` is what was received, or shipped, of its quantity."""
+    """A line of a purchase; `moved` is what was received of its quantity."""
 
     id: str
     product: str | None
@@ -127,7 +129,10 @@ class Shipment(BaseModel):
 
     number: str
     state: str
+    customer: str
+    warehouse: str
     sales: list[str]
+    created_at: str
     planned_date: str | None
     moves: list["Move"]
 
@@ -140,23 +145,6 @@ class Move(BaseModel):
     quantity: Quantity
     state: str
     planned_date: str | None
-
-
-class Sale(BaseModel):
-    """A sale to a customer."""
-
-    number: str
-    reference: str | None
-    party: str
-    state: str
-    shipment_state: str
-    invoice_state: str
-    currency: str
-    sale_date: str | None
-    lines: list[OrderLine]
-    shipments: list[Shipment]
-    total_amount: str
-    description: str | None
 
 
 class Stock(BaseModel):
@@ -187,6 +175,11 @@ def found(model: str, field: str, value: str) -> Any:
     with inactive_records():
         records = Pool().get(model).search([(field, "=", int(value) if field == "id" else value)], limit=1)
     return records[0] if records else None
+
+
+def chatted(model: Chatted, name: str) -> Any:
+    """The record with a chat that has this name, or None."""
+    return found(model, "id" if model == "account.invoice" else "number", name)
 
 
 def invoice(record: Any) -> InvoiceRecord:
@@ -276,23 +269,13 @@ def budget_line(record: Any) -> BudgetLine:
     )  # fmt: skip
 
 
-def sale(record: Any) -> Sale:
-    """A sale with its shipments."""
-    return Sale(
-        number=record.number or "", reference=record.reference or None, party=record.party.code, state=record.state,
-        shipment_state=record.shipment_state, invoice_state=record.invoice_state, currency=record.currency.code,
-        sale_date=_day(record.sale_date), lines=[_order_line(line) for line in record.line_lines],
-        shipments=[shipment(one) for one in record.shipments], total_amount=_money(record.total_amount, record.currency),
-        description=record.description or None,
-    )  # fmt: skip
-
-
 def shipment(record: Any) -> Shipment:
     """A shipment to a customer, with what is to be taken from stock for it."""
     moves = record.inventory_moves or record.outgoing_moves
     origins = [move.origin for move in record.outgoing_moves]
     return Shipment(
-        number=record.number or "", state=record.state, planned_date=_day(record.planned_date),
+        number=record.number or "", state=record.state, customer=record.customer.code, warehouse=_place(record.warehouse),
+        created_at=_moment(record.create_date), planned_date=_day(record.planned_date),
         sales=sorted({origin.sale.number for origin in origins if origin and origin.__name__ == "sale.line"}),
         moves=[_move(move) for move in moves],
     )  # fmt: skip
@@ -309,7 +292,7 @@ def incoming(record: Any) -> Incoming:
     """A move from a vendor that is not done."""
     return Incoming(
         purchase=record.origin.purchase.number, product=record.product.code, quantity=_quantity(record.quantity),
-        warehouse=record.to_location.warehouse.code if record.to_location.warehouse else record.to_location.code,
+        warehouse=_place(record.to_location.warehouse or record.to_location),
         planned_date=_day(record.planned_date),
     )  # fmt: skip
 
@@ -317,7 +300,11 @@ def incoming(record: Any) -> Incoming:
 def stock(product: Any, warehouse: Any, quantities: dict[str, float]) -> Stock:
     """A product in a warehouse."""
     amounts = {name: _quantity(quantity) for name, quantity in quantities.items()}
-    return Stock(product=product.code, name=product.name, warehouse=warehouse.code or warehouse.name, **amounts)
+    return Stock(product=product.code, name=product.name, warehouse=_place(warehouse), **amounts)
+
+
+def _place(location: Any) -> str:
+    return str(location.code or location.name)
 
 
 def _order_line(line: Any) -> OrderLine:

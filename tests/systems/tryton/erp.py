@@ -119,7 +119,7 @@ def _answers(port: int) -> bool:
 
 
 def company_folder(folder: Path, url: str) -> dict[str, Path]:
-    """Settings of Missions for this ERP, made in a folder: its systems, its policies, and the packs that run on it unchanged."""
+    """Settings of Missions for this ERP, made in a folder: its systems, its policies and packs."""
     policies, packs = folder / "policies", folder / "packs"
     for one in (policies, packs):
         one.mkdir(parents=True, exist_ok=True)
@@ -129,5 +129,6 @@ def company_folder(folder: Path, url: str) -> dict[str, Path]:
     (folder / "systems.yaml").write_text(re.sub(r"url: \S+", f"url: {url}", systems, count=1))
     for policy in (*(FOLDER / "policies").glob("*.md"), CHECKOUT / "knowledge_index" / "policies" / "AP.md"):
         shutil.copy(policy, policies)
-    shutil.copy(CHECKOUT / "graphs" / "packs" / "invoice_approval.yaml", packs)
+    for pack in (FOLDER / "packs" / "stock_shortage.yaml", CHECKOUT / "graphs" / "packs" / "invoice_approval.yaml"):
+        shutil.copy(pack, packs)
     return {"systems": folder / "systems.yaml", "policies": policies, "packs": packs}
