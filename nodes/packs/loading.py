@@ -20,6 +20,7 @@ from nodes.functions import PLAIN_FUNCTIONS
 from nodes.governance import check_approval
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Portal, Read, Step, Template, computed
 from nodes.packs.conditions import compile_condition, unknown_name
+from nodes.packs.fields import fields_of, is_some_of
 from strict_yaml import YamlDocument, instead, read_yaml
 from systems.arguments import ADDRESS_FIELDS, choices
 from systems.catalogue import Catalogue
@@ -31,9 +32,6 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
-#: order.total_cents, but no call of a function on it; texts in quotes are none
-_FIELD_OF = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\.([A-Za-z_]\w*)(?![\w(])")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _Names = frozenset[str]
 
 
@@ -266,13 +264,16 @@ class Compiler:
 
     def _fields(self, source: str, where: str) -> None:
         """Raise for a field that no record of a read has, as far as systems.yaml declares all fields that there are."""
-        schema = self.catalogue.record_schema
-        for name, field in _FIELD_OF.findall(_QUOTED.sub("", source)):
-            read = self.pack.reads.get(name)
-            tool = schema.tools.get(read.tool) if read and not read.each else None
-            of = schema.collections[tool.collection] if tool and tool.one else None
-            if of and of.fields:
-                self._known(field, {*of.fields, *of.adds, *of.parts, *of.optional}, f"{where}: «{source}» uses the unknown field")
+        for name, read in self.pack.reads.items():
+            tool = self.catalogue.record_schema.tools.get(read.tool)
+            of = self.catalogue.record_schema.collections[tool.collection] if tool else None
+            if tool is None or of is None or not of.fields or (read.each and not tool.one):
+                continue
+            there = {*of.fields, *of.adds, *of.parts, *of.optional, *(read.if_absent if isinstance(read.if_absent, dict) else ())}
+            one = tool.one and not read.each
+            same = [] if one else [let for let, value in self.pack.let.items() if is_some_of(value, name)]
+            for field in (field for known_as in (name, *same) for field in fields_of(source, known_as, one=one)):
+                self._known(field, there, f"{where}: «{source}» uses the unknown field")
 
     def _known(self, name: str, there: Collection[str], before: str, after: str = "") -> None:
         if name not in there:
