@@ -269,7 +269,8 @@ class Compiler:
             of = self.catalogue.record_schema.collections[tool.collection] if tool else None
             if tool is None or of is None or not of.fields or (read.each and not tool.one):
                 continue
-            there = {*of.fields, *of.adds, *of.parts, *of.optional, *(read.if_absent if isinstance(read.if_absent, dict) else ())}
+            there = {*of.fields, *of.adds, *of.parts, *of.optional, *(tool.by.values() if tool.unnamed else ())}
+            there |= read.if_absent.keys() if isinstance(read.if_absent, dict) else set()
             one = tool.one and not read.each
             same = [] if one else [let for let, value in self.pack.let.items() if is_some_of(value, name)]
             for field in (field for known_as in (name, *same) for field in fields_of(source, known_as, one=one)):
