@@ -37,7 +37,7 @@ def decide_run(
     set_: Annotated[list[str] | None, typer.Option("--set", help="edit: STEP.ARGUMENT=VALUE, such as 1.to_location=DC-2")] = None,
     drop: Annotated[list[int] | None, typer.Option(help="edit: remove this step.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="approve: reject this part of the plan, such as an order.")] = None,
-    queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue.")] = "operations",
+    queue_name: Annotated[str, typer.Option("--queue", help="escalate: to which queue, where there are several.")] = "",
     digest: Annotated[str | None, typer.Option(help="Refuse if the waiting proposal does not have this digest.")] = None,
 ) -> None:
     """Decide as the person who is signed in, then drive the run on until it waits again or ends."""
@@ -55,7 +55,12 @@ def decide_run(
             raise Refused(f"run {run.run_id} has no proposal to decide; see `missions show {run.run_id}`")
         if kind != "edit" and (set_ or drop):
             raise BadInput(f"--set and --drop belong to an edit, not to {kind}")
-        details: dict[str, Any] = {"remark": reason} if kind == "respond" else {"queue": queue_name} if kind == "escalate" else {}
+        details: dict[str, Any] = {"remark": reason} if kind == "respond" else {}
+        if kind == "escalate":
+            queues = runtime.context.pack(run.event).queues_in(runtime.context.catalogue)
+            if not queue_name and len(queues) != 1:
+                raise BadInput(f"to which queue? Give --queue NAME; the queues are {', '.join(queues)}")
+            details["queue"] = queue_name or queues[0]
         if kind == "edit":
             details["plan"] = edited(proposal.plan, set_ or [], drop or [], runtime.context.catalogue)
             judgement = runtime.preview(run.run_id, details["plan"], by)

@@ -40,7 +40,7 @@ COMMANDS = (
     ("knowledge", "knowledge", "Enterprise Knowledge: the index of policy clauses."),
     ("user", "user", "The people: who may decide, look, manage, write in."),
     ("audit", "audit", "The audit log."),
-    ("systems", "systems", "The systems of record, reached through MCP."),
+    ("systems", "systems", "The systems of record, reached through MCP or REST."),
     ("pack", "pack", "Mission packs: what Missions read, find, may do and end in, as data."),
     ("incident", "decide", "Runs that cannot continue on their own, and how to resolve them."),
     ("events", "events", "Accept events from a file, and settle those that could not be accepted."),

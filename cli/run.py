@@ -21,7 +21,6 @@ from ledger.records import Event, Run
 from nodes.pack import UNDERSTAND, Pack
 from rendering import dollars
 from settings import settings
-from systems.catalogue import Catalogue
 from systems.config import load_config
 from systems.sandbox.loader import load_cases
 
@@ -48,26 +47,22 @@ def run_targets(
         run_invoice(Path(target))
         return
     raws = read_targets(target)
+    if recorded_at := next((where for raw, where in raws if "systems" in raw), None):
+        require_sandbox(recorded_at)
     with open_runtime(settings()) as runtime:
         events = [_event(raw, where, runtime.context.packs) for raw, where in raws]
         if any(read.tool == UNDERSTAND for event in events for read in runtime.context.pack(event).reads.values()):
             learn_phrasings(settings())
         if cases := [raw for raw, _ in raws if "systems" in raw]:
-            for (raw, where), event in zip(raws, events, strict=True):
-                if "systems" in raw:
-                    require_sandbox(raw, runtime.context.pack(event), runtime.context.catalogue, where)
             for case_id, reason in load_cases(runtime.database_url, cases).refused.items():
                 raise BadInput(f"{case_id}: {reason}")
         summary(runtime, run_events(runtime, events))
 
 
-def require_sandbox(raw: Mapping[str, Any], pack: Pack, catalogue: Catalogue, where: str) -> None:
-    """Raise BadInput where a recorded exception would run on a system that is not of the sandbox company."""
-    config = load_config(settings().systems)
-    tools = [read.tool for read in pack.reads.values() if read.tool != UNDERSTAND]
-    tools += [catalogue[name].tool for name in pack.actions if name in catalogue]
-    for name in dict.fromkeys([*raw["systems"], *(tool.partition(".")[0] for tool in tools)]):
-        if name in config.systems and not config.systems[name].is_sandbox:
+def require_sandbox(where: str) -> None:
+    """Raise BadInput where a recorded exception would be in the hands of a system that is not of the sandbox company."""
+    for name, system in load_config(settings().systems).systems.items():
+        if not system.is_sandbox:
             raise BadInput(
                 f"{where}: a recorded exception runs on no live system, and {name} is one; `missions eval FILE --out RESULTS` "
                 "runs it on what was recorded, and an event runs on the systems as they are"

@@ -56,7 +56,7 @@ def event_of(raw: Any, packs: Mapping[str, Pack], at: datetime, source: str = ""
     if not isinstance(raw, dict):
         raise BadInput("an event must be a JSON object; see README, “An event”")
     if "systems" in raw:
-        raise BadInput("this is a recorded exception and no event; run it with `missions run`")
+        raise BadInput("this is a recorded exception and no event; run it by `missions eval FILE --out RESULTS`")
     for field in raw:
         if field not in _FIELDS:
             raise BadInput(f"an event has no field {field[:60]!r}; it has {', '.join(_FIELDS)}")

@@ -25,10 +25,10 @@ def read_change(text: str) -> tuple[str, Any]:
     before, _, written = text.partition("=")
     path = before.strip()
     if not path or not written.strip() or len(before) > _LONGEST_PATH or len(written) > _LONGEST_VALUE:
-        raise BadInput(f"{text[:_LONGEST_PATH]!r} is not a change; write it as FRD-2.elevated=0.8")
+        raise BadInput(f"{text[:_LONGEST_PATH]!r} is not a change; write CLAUSE.VALUE=NEW")
     read = parse_yaml(f"value: {written}", Path(path), "value").data
     if read.keys() != {"value"}:
-        raise BadInput(f"{path} is given more than one value; write it as FRD-2.elevated=0.8")
+        raise BadInput(f"{path} is given more than one value; give it one")
     return path, read["value"]
 
 
@@ -42,7 +42,7 @@ def with_values(book: PolicyBook, changes: Mapping[str, Any]) -> PolicyBook:
     for path, value in changes.items():
         clause_id, _, way = path.partition(".")
         if clause_id not in clauses:
-            raise BadInput(f"There is no clause {clause_id!r}{like(clause_id, clauses)}; write a change as FRD-2.elevated=0.8.")
+            raise BadInput(f"There is no clause {clause_id!r}{like(clause_id, clauses)}; a change is CLAUSE.VALUE=NEW.")
         clause = edited[clause_id]
         if value is None:
             raise BadInput(f"{path} is given no value; write one.")

@@ -27,7 +27,7 @@ from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.recorded.cases import MAX_LINE_BYTES
 from knowledge_index.policies import PolicyBook
 from ledger.invariants import LONGEST_NAME
-from settings import settings
+from settings import SHIPPED_POLICIES, settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,10 @@ class ScanThresholds:
 
     @classmethod
     def of(cls, policies: PolicyBook, as_of: datetime, **others: int) -> Self:
-        """Those in force at `as_of`. Raises BadInput where a clause is not in force then."""
-        values = [policies.clause(name, as_of).values for name in ("DUP-1", "REF-1", "PHA-1", "ORD-2")]
+        """Those in force at `as_of`; of the shipped policies where a company has no such clause. Raises BadInput."""
+        own, shipped = policies.period(as_of).clauses, PolicyBook.load(SHIPPED_POLICIES)
+        names = ("DUP-1", "REF-1", "PHA-1", "ORD-2")
+        values = [(own.get(name) or shipped.clause(name, as_of)).values for name in names]
         duplicate, charged, phantom, order = values
         return cls(
             window_minutes=duplicate["window_minutes"],

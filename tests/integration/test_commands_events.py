@@ -106,7 +106,7 @@ def test_a_json_file_that_is_none_is_refused_as_a_whole(command: Command, name: 
 def test_a_file_that_is_not_there_and_one_of_recorded_exceptions_are_no_events(command: Command) -> None:
     refused(command("events", "take", command.folder / "nowhere.jsonl"), "cannot be read")
     first = command.file("recorded.jsonl", SAMPLE.read_bytes().split(b"\n")[0])
-    refused(command("events", "take", first), "recorded exception and no event", "missions run")
+    refused(command("events", "take", first), "recorded exception and no event", "missions eval")
 
 
 def test_sources_are_added_listed_and_ended(command: Command) -> None:
