@@ -10,6 +10,7 @@ from errors import BadInput
 
 #: lists and objects inside each other
 DEEPEST = 50
+_TOO_DEEP = f"not valid JSON here (more than {DEEPEST} lists and objects inside each other)"
 #: whole numbers are kept in 64 bits
 _MOST = 2**63
 
@@ -23,7 +24,9 @@ def strict_json(text: bytes | str) -> Any:
     try:
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
         value = json.loads(decoded, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadInput(_TOO_DEEP) from error
+    except ValueError as error:
         raise BadInput(f"not valid JSON ({error})") from error
     require_kept(value)
     return value
@@ -39,7 +42,7 @@ def require_kept(value: Any) -> None:
                 case str() | bool() | None:
                     pass
                 case dict() | list() if depth == DEEPEST:
-                    raise BadInput(f"not valid JSON here (more than {DEEPEST} lists and objects inside each other)")
+                    raise BadInput(_TOO_DEEP)
                 case dict():
                     inside += one.values()
                 case list():

@@ -340,7 +340,8 @@ class Runtime:
         changed = [name for name in ("graph", "pack", "policies", "catalogue") if run.versions.get(name) != now[name]]
         if changed:
             raise Stuck(
-                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; restart it, or close it"
+                f"run {run.run_id} was started with another {' and '.join(changed)} than is loaded now; look again "
+                "(respond), and then `missions incident retry` with --restart, or close it"
             )
 
 

@@ -202,18 +202,20 @@ def _written(effect: Effect, context: MissionContext, writer: Writer) -> Receipt
         expects=effect.expects or (),
         leave=partial(_leave, effect, context.ledger),
     )
+    turned_away: TryAgain | None = None
     for attempt in range(1, WRITE_TRIES + 1):
         try:
             return writer.write(call, effect.key)
-        except TurnedAway:
+        except TurnedAway as error:
+            turned_away = error
             # it may have done it all the same, and without a key a second one would be done beside it
             if attempt == WRITE_TRIES or not _honours_keys(effect, writer):
                 raise
             if _shows(effect) and look(effect, context):
                 return Receipt(effect.tool, effect.key, _FOUND, replayed=False)
-        except TryAgain:  # it was not sent
+        except TryAgain as error:  # it was not sent
             if attempt == WRITE_TRIES:
-                raise
+                raise turned_away or error from error
     raise AssertionError("unreachable")
 
 

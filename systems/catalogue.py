@@ -315,6 +315,12 @@ def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, currency: str
     to, money = compiled(entry.to), {} if entry.money == "none" else compiled(entry.money)
     if not to and money.keys() & {"refund", "credit", "payment"}:
         raise BadInput(f"{where}: it gives money to a recipient; name the recipient under `to`")
+    for kind, value in money.items():
+        if kind != "cost" and value.expression is not None and not foreign.isdisjoint(value.expression.names):
+            raise BadInput(
+                f"{where}: its {kind} is in another currency than the company's, {currency}, and adds up to nothing; "
+                "say `currency` in systems.yaml, or give the amount in it"
+            )
     undo = next(((by, compiled(args)) for by, args in (entry.undo or {}).items()), None)
     _require_paths(entry.args, binds, [path for path, _ in effect], where)
     send = None if entry.send is None else compiled(entry.send)

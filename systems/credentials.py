@@ -221,8 +221,10 @@ class Secrets:
         self._labels: dict[str, str] = {}
 
     def add(self, label: str, value: str) -> str:
-        """`value`, which is looked for from now on, as it is and as JSON, addresses and Basic write it."""
-        for form in {value, json.dumps(value)[1:-1], quote(value, safe="")}:
+        """`value`, which is looked for from now on, as it is, in other capitals, and as JSON, addresses and base64 write it."""
+        packed = base64.b64encode(value.encode()).decode().rstrip("=")
+        as_written = {value, value.upper(), value.lower(), json.dumps(value)[1:-1], quote(value, safe="")}
+        for form in as_written | {packed, packed.translate(str.maketrans("+/", "-_"))}:
             self._labels.pop(form, None)
             self._labels[form] = label
         while len(self._labels) > _MOST_SECRETS:

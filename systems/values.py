@@ -30,6 +30,13 @@ def amount(minor: int, currency: str | None = "") -> float:
     return float(Decimal(minor).scaleb(-_decimals(currency)))
 
 
+def decimal(minor: int, currency: str | None = "") -> str:
+    """Minor units as text in major units with all decimals, "86.80". Raises ValueError for what is no whole number."""
+    if type(minor) is not int:
+        raise ValueError(f"{minor} is not a whole number of minor units")
+    return f"{Decimal(minor).scaleb(-_decimals(currency)):f}"
+
+
 def _decimals(currency: str | None) -> int:
     return decimals(company_currency() if currency == "" else currency)
 
@@ -87,6 +94,6 @@ def _decimal(value: Any) -> Decimal:
 
 
 VALUE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "amount": amount, "cents": cents, "flat": flat, "join": join,
+    "amount": amount, "cents": cents, "decimal": decimal, "flat": flat, "join": join,
     "money": money, "paired": paired, "round": rounded, "sorted": in_order, "sum": total,
 }  # fmt: skip

@@ -61,11 +61,12 @@ def test_a_change_says_what_was_before_and_after() -> None:
     ]
 
 
-def test_what_changes_nothing_is_no_change() -> None:
+def test_what_changes_nothing_is_a_change_to_the_same() -> None:
     records, _ = filled()
-    assert change(records, "oms.orders[order_id].status", {"order_id": "O-1"}, "new") == []
-    assert change(records, "oms.orders[order_id].hold_reason", {"order_id": "O-1"}, None) == []
-    assert records.get("oms.orders", "O-1") == ORDER
+    for field, value in (("status", "new"), ("hold_reason", None)):
+        (same,) = change(records, f"oms.orders[order_id].{field}", {"order_id": "O-1"}, value)
+        assert (same["field"], same["before"], same["after"]) == (field, value, value)
+    assert records.get("oms.orders", "O-1") == {**ORDER, "hold_reason": None}
 
 
 def test_a_path_may_name_every_element_that_is_not_cancelled() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rendering import money
 from settings import company_currency, settings
-from systems.values import amount, cents, flat, in_order, paired, rounded, total
+from systems.values import amount, cents, decimal, flat, in_order, paired, rounded, total
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from systems.values import amount, cents, flat, in_order, paired, rounded, total
 )
 def test_an_amount_is_counted_exactly_in_the_minor_unit_of_its_currency(value: object, currency: str | None, minor: int) -> None:
     assert cents(value, currency) == minor
+
+
+@pytest.mark.parametrize(("minor", "currency", "text"), [(8680, "EUR", "86.80"), (-5, "USD", "-0.05"), (1500, "JPY", "1500")])
+def test_a_decimal_text_has_all_decimals_of_its_currency(minor: int, currency: str, text: str) -> None:
+    assert decimal(minor, currency) == text
 
 
 @pytest.mark.parametrize("value", ["0.1250", 1.005, "abc", "", True, None, [1], "NaN", "1e400", float("inf")])
