@@ -73,7 +73,7 @@ def fitting(before: Any, after: Any, where: str) -> Any:
             raise BadInput(f"{where} must keep its names {', '.join(before)}; change their values only.")
         return {name: fitting(before[name], after[name], f"{where}.{name}") for name in before}
     if isinstance(before, list):
-        if not isinstance(after, Sequence) or isinstance(after, str) or not after:
+        if not isinstance(after, Sequence) or isinstance(after, str) or (before and not after):
             raise BadInput(f"{where} is {after!r}; make it a list of at least one item.")
         fixed = any(isinstance(item, Mapping | list) for item in before)
         if fixed and len(after) != len(before):

@@ -73,6 +73,12 @@ def _begin(history: RunHistory, proposal: Proposal, runtime: Runtime[MissionCont
     changed = drift(context, history, proposal, context.ledger.person, left_out)
     if wrong := [*changed.untrue, *_unapproved(context, history, proposal, changed.approval)]:
         raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
+    unread = dict.fromkeys(f"{one.tool} ({one.after})" for one in changed.differences if one.unread == "now")
+    if unread and proposal.status == "approved":
+        raise Stuck(
+            f"Nothing was done yet, and the approval stands: what it rests on cannot be read now, {'; '.join(unread)}. "
+            f"Once it can, `missions incident retry {run.run_id}` goes on."
+        )
     if changed.reasons:
         tools = dict.fromkeys(f"{one.tool} gives a different answer" for one in changed.differences)
         said = f"The world has changed: {'; '.join([*tools, *changed.reasons])}"

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from errors import Refused
+from ledger.canonical import utc_now
+from ledger.incident_resolution import settle
 from settings import CHECKOUT
 from tests.actions import OPEN_CASE, REALLOCATE_LINE
 from tests.conftest import _database
@@ -142,9 +144,7 @@ def test_a_system_that_is_down_leads_to_an_escalation_to_operations_that_says_wh
         assert "oms" in company.proposal(run).rationale
 
 
-def test_a_system_that_goes_down_between_proposal_and_approval_leads_to_no_effect_of_the_old_plan(
-    company: Company,
-) -> None:
+def test_a_system_that_is_down_at_the_approval_leaves_an_incident_and_the_approval_stands(company: Company) -> None:
     run = company.propose(LONG)
 
     class Down:
@@ -165,5 +165,8 @@ def test_a_system_that_goes_down_between_proposal_and_approval_leads_to_no_effec
         run = company.decide(run, "approve", "rita")
     finally:
         company.runtime.context.reader = reader
-    assert {effect.action for effect in company.effects(run)} <= {OPEN_CASE}
+    assert run.status == "incident" and company.effects(run) == []
+    assert "the approval stands: what it rests on cannot be read now, payments" in company.incidents(run)[0]
     assert order_in(company.snapshot(), run.event.subject)["status"] == CASES[LONG]["systems"]["oms"]["orders"][0]["status"]
+    settle(company.ledger, run.run_id, "retry", "rita", "it is back", utc_now())
+    assert company.runtime.drive(run.run_id).outcome == "executed"
