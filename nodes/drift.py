@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from errors import Stuck
 from ledger.invariants import stored_facts
-from ledger.records import MODELS, NOBODY, Approval, Fact, Proposal, RunHistory
+from ledger.records import APPROVER, DAY, MODELS, NOBODY, SOURCE, Approval, Fact, Proposal, RunHistory
 from nodes.authorship import FindPerson, covers, editors_of, evidence_digest, handed_over_to, not_of_its_author, plan_digest, same
 from nodes.check import Judgement, judge
 from nodes.gather import read_facts
@@ -138,11 +138,18 @@ def _otherwise_now(proposal: Proposal, judgement: Judgement) -> Iterator[str]:
     """What was shown of a plan and would be otherwise in the world as it is now."""
     if proposal.money_at_stake_cents != judgement.money_at_stake_cents:
         yield "another amount is at stake now"
+    if _receivers(proposal.approval) != _receivers(judgement.approval):
+        yield "its money would go to somebody else now"
     where = itemgetter("step", "system", "record", "field")
     if list(map(where, proposal.changes)) != list(map(where, judgement.changes)):
         yield "it would change other records now"
     if any(not same(shown.get("undo"), now["undo"]) for shown, now in zip(proposal.plan, judgement.plan, strict=True)):
         yield "what would take its steps back is another now"
+
+
+def _receivers(approval: Approval) -> set[tuple[str, str]]:
+    """Who receives what a plan gives, as far as it is counted: ("customer", "C-1")."""
+    return {(one.per, one.key) for one in approval.limits if one.per not in (APPROVER, SOURCE, DAY)}
 
 
 def _other_findings(then: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:

@@ -71,7 +71,8 @@ def _begin(history: RunHistory, proposal: Proposal, runtime: Runtime[MissionCont
     context, run = runtime.context, history.run
     left_out = steps_left_out(proposal, history.decisions)
     changed = drift(context, history, proposal, context.ledger.person, left_out)
-    if wrong := [*changed.untrue, *_unapproved(context, history, proposal, changed.approval)]:
+    # where the world has changed, whoever may decide about it now is asked again
+    if wrong := changed.untrue or (not changed.reasons and [*_unapproved(context, history, proposal, changed.approval)]):
         raise Stuck(f"proposal {proposal.proposal_id} is not executed: {'; '.join(wrong)}; run `missions audit verify`")
     unread = dict.fromkeys(f"{one.tool} ({one.after})" for one in changed.differences if one.unread == "now")
     if unread and proposal.status == "approved":

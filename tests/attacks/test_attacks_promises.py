@@ -78,7 +78,7 @@ def test_a_system_that_did_nothing_and_gives_no_error_ends_as_an_incident(compan
     run = executed(company, run, liar)
     reason = is_an_incident(company, run, liar, RELEASE_PAYMENT_HOLD)
     order = company.proposal(run).plan[0]["args"]["order_id"]
-    assert f"payments.payments {order} on_hold: promised False, found True" in reason
+    assert f"payments.payments {order} on_hold: promised no, found yes" in reason
 
 
 #: the step, and what is done in its place
@@ -97,7 +97,7 @@ OTHERWISE: dict[str, tuple[str, str, str]] = {
     ),
     "no authorization": (REAUTHORIZE, "SELECT 1", "nothing new"),
     "nothing where a null is told": (
-        RELEASE_PAYMENT_HOLD, "UPDATE sandbox.payments_payments SET on_hold = NULL", "promised False, found None",
+        RELEASE_PAYMENT_HOLD, "UPDATE sandbox.payments_payments SET on_hold = NULL", "promised no, found none",
     ),
 }  # fmt: skip
 

@@ -174,11 +174,11 @@ def test_a_customer_is_given_their_own_messages_and_no_other_runs(office: Office
     ):
         office.clock.passes(minutes=1)
         office.run(f"r{number}", name=name, trigger={"customer_id": customer_id})
-    assert [run.run_id for run in office.desk.messages("C-1")] == ["r3", "r0"]
-    assert [run.run_id for run in office.desk.messages("C-1", limit=1)] == ["r3"]
-    assert [run.run_id for run in office.desk.messages("C-2")] == ["r1"]
+    assert [run.run_id for run in office.desk.messages("C-1", "support.message")] == ["r3", "r0"]
+    assert [run.run_id for run in office.desk.messages("C-1", "support.message", limit=1)] == ["r3"]
+    assert [run.run_id for run in office.desk.messages("C-2", "support.message")] == ["r1"]
     for other in ("C", "c-1", "", "%", "C-1' OR '1'='1"):
-        assert list(office.desk.messages(other)) == []
+        assert list(office.desk.messages(other, "support.message")) == []
 
 
 def test_incidents_come_with_their_runs_the_oldest_first(five: Office) -> None:
