@@ -78,7 +78,14 @@ def diff_packs(
 
 
 def _load(file: Path) -> Pack:
-    return load_pack_file(file, load_catalogue(settings().systems), PolicyBook.load(*settings().policy_folders))
+    catalogue, systems = load_catalogue(settings().systems), load_config(settings().systems)
+    pack = load_pack_file(file, catalogue, PolicyBook.load(*settings().policy_folders))
+    for name in pack.actions:
+        if (system := catalogue[name].system) not in (*systems.systems, OWN_SYSTEM):
+            raise BadInput(
+                f"{file}: {name} is an action of {system}, which is none of the systems of {systems.source}; correct it"
+            )
+    return pack
 
 
 def _file(target: str) -> Path:

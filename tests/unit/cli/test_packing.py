@@ -216,6 +216,19 @@ def test_a_valid_pack_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert re.search(rf"{counts[0]} reads, {counts[1]} findings, {counts[2]} options, .*, {len(raw['guards'])} guards\.", told[0])
 
 
+def test_an_action_of_a_system_that_there_is_not_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = (CHECKOUT / "systems" / "actions.yaml").read_text("utf-8")
+    (tmp_path / "actions.yaml").write_text(
+        re.sub(rf"(^{REAUTHORIZE}:\n  system: )\w+", r"\1paymints", actions, flags=re.MULTILINE)
+    )
+    systems = (CHECKOUT / "systems" / "systems.yaml").read_text("utf-8")
+    (tmp_path / "systems.yaml").write_text(systems.replace('"{missions}/systems/actions.yaml"', "actions.yaml"))
+    elsewhere = settings().model_copy(update={"systems": tmp_path / "systems.yaml"})
+    monkeypatch.setattr("cli.pack.settings", lambda: elsewhere)
+    with pytest.raises(BadInput, match=f"{REAUTHORIZE} is an action of paymints, which is none of the systems of"):
+        validate_pack(str(PACKS / "order_exception.yaml"))
+
+
 HINTS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a finding that nothing answers": (
         lambda p: p["findings"]["fraud"].append({"id": "fraud.odd", "says": "It is odd."}),
