@@ -63,7 +63,7 @@ def believing(monkeypatch: pytest.MonkeyPatch) -> None:
     """An executor that believes what stands in the proposal, and compares nothing."""
 
     def believe(context: Any, history: RunHistory, proposal: Proposal, *_: Any) -> Drift:
-        return Drift(changes=tuple(proposal.changes), approval=proposal.approval)
+        return Drift(promises=tuple(proposal.changes), approval=proposal.approval)
 
     monkeypatch.setattr(nodes.execute, "drift", believe)
     monkeypatch.setattr(nodes.execute, "_unapproved", lambda *_: ())

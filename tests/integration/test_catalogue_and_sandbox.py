@@ -353,8 +353,8 @@ def records_of(company: Company) -> Records:
 
 
 def foretold(action: Action, args: Args, records: Records) -> Changes:
-    """What the catalogue says would change."""
-    changes = action.apply(records, action.seen(records, args))
+    """What the catalogue says would change; what it says would stay as it is no receipt tells."""
+    changes = [one for one in action.apply(records, action.seen(records, args)) if one.before != one.after]
     return {(change.system, change.record, change.field): (change.before, _shown(change.after)) for change in changes}
 
 

@@ -50,7 +50,7 @@ def test_they_end_as_they_were_approved_or_stop_and_start_anew(company: Company)
             assert (after.status, after.outcome) == ("closed", "executed")
             assert {effect.status for effect in company.effects(run)} == {"done"}
             continue
-        assert after.status == "incident" and "restart it" in company.incidents(after)[0]
+        assert after.status == "incident" and "--restart" in company.incidents(after)[0]
         assert company.effects(run) == before  # nothing was done on versions that are gone
         if any(effect.status == "executing" for effect in before):
             with pytest.raises(Refused, match="cannot be restarted"):
