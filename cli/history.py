@@ -11,8 +11,9 @@ from cli.screen import progress, say, table
 from errors import BadInput
 from evals.atomic_write import atomic_write
 from evals.history import make_files, scan
-from evals.history.importing import Profile, import_exports
+from evals.history.importing import import_exports
 from evals.history.mapping import ExportMapping
+from evals.history.profile import Profile
 from rendering import day, plain
 
 app = typer.Typer(no_args_is_help=True)

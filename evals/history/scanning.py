@@ -66,7 +66,8 @@ class ScanThresholds:
         """Those in force at `as_of`; of the shipped policies where a company has no such clause. Raises BadInput."""
         own, shipped = policies.period(as_of).clauses, PolicyBook.load(SHIPPED_POLICIES)
         names = ("DUP-1", "REF-1", "PHA-1", "ORD-2")
-        values = [(own.get(name) or shipped.clause(name, as_of)).values for name in names]
+        # a clause of the same id may be about something else, and say none of these numbers
+        values = [{**shipped.clause(name, as_of).values, **(own[name].values if name in own else {})} for name in names]
         duplicate, charged, phantom, order = values
         return cls(
             window_minutes=duplicate["window_minutes"],

@@ -12,8 +12,9 @@ import pytest
 from errors import BadInput
 from evals.history import scan
 from evals.history.guessing import number
-from evals.history.importing import Profile, import_exports
+from evals.history.importing import import_exports
 from evals.history.mapping import ExportMapping
+from evals.history.profile import Profile
 
 SHOPIFY = """\
 Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Currency,Total,Created at,Lineitem quantity,Lineitem name,\
