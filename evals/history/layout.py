@@ -38,6 +38,9 @@ SCHEMA = pa.schema(
         # to when the customer moved the promise
         ("moved_to", _MOMENT),
         ("shipped_at", _MOMENT),
+        # of the order: when it was cancelled, and where it was placed (web, store, phone)
+        ("cancelled_at", _MOMENT),
+        ("channel", pa.string()),
         # of authorizations and charges
         ("amount_cents", pa.int64()),
         ("refunded_cents", pa.int64()),

@@ -47,6 +47,9 @@ from (
         ('stock enough', 0.002, 'open', null),
         ('stock enough together', 0.002, 'open', null),
         ('stock unknown', 0.002, 'open', null),
+        -- and orders of which there was too little, and that were cancelled or left all the same: none is open any more
+        ('stock short, cancelled', 0.001, 'cancelled', null),
+        ('stock short, filled', 0.001, 'delivered', null),
         -- shipped after the promise, or not at all; and shipped at that very moment, moved by the customer, or cancelled
         ('late', 0.002, 'delivered', 'late_promise'),
         ('just late', 0.002, 'delivered', 'late_promise'),
@@ -102,6 +105,7 @@ from (
         ('uncharged, delivered', 0.002, 'delivered', 'capture_missing'),
         ('uncharged, status unknown', 0.002, 'unknown', null),
         ('uncharged, ready', 0.002, 'ready', null),
+        ('charged late', 0.001, 'delivered', null),
         -- open, and its money is not secured: AUT-2, AUT-3
         ('authorized a cent less', 0.0022, 'open', 'authorization_short'),
         ('authorized, expired', 0.0022, 'open', 'authorization_short'),
@@ -112,6 +116,8 @@ from (
         ('authorized more', 0.0022, 'open', null),
         ('authorized, paid', 0.0022, 'open', null),
         ('authorized unknown', 0.0022, 'open', null),
+        ('declined, cancelled', 0.001, 'cancelled', null),
+        ('declined, paid later', 0.001, 'delivered', null),
         -- cancellations that take nothing away that was not there; captured less for it, or given back
         ('cancelled, charged less', 0.002, 'delivered', null),
         ('cancelled, given back', 0.002, 'delivered', null),
@@ -177,6 +183,7 @@ select place, part, copy, 4 * place + copy as number, customer + if(part = 'sepa
     case when kind = 'duplicate_order' and copy = 0 or part = 'never left' and not is_past then null else kind end as kind,
     if(part = 'separate cancelled' and copy > 0, 'cancelled', status) as status, is_open, at_ + apart as at_,
     promised + apart as promised, moved, if(part = 'separate cancelled' and copy > 0, null, shipped + apart) as shipped,
+    at_ + apart + between_(number, 'cancelled', minutes(10), days(2)) as cancelled, ['web', 'web', 'store', 'phone'][1 + place % 4] as channel,
     if(part = 'separate unknown street' and copy > 0, null, customer + if(part = 'separate street', copy, 0)) as street,
     10000 + place % 89999 + if(part = 'separate postal code', copy, 0) as postal_code,
     -- some orders tell their address on one of their lines only, as merged exports do
@@ -214,7 +221,7 @@ select *, case plays when 'price tenfold' then list_price(sku) * 10 when 'price 
         when 'price five times' then list_price(sku) * 5 when 'price a fifth' then list_price(sku) // 5
         else list_price(sku) * percent // 100
             + if(plays = 'line at another price' or plays like 'stock%together', repeats::int, 0) end as price,
-    case plays when 'stock nothing' then 0 when 'stock unknown' then null
+    case plays when 'stock nothing' then 0 when 'stock short, cancelled' then 0 when 'stock short, filled' then reserved when 'stock unknown' then null
         when 'stock one short' then reserved + safety + qty - 1 when 'stock enough' then reserved + safety + qty
         when 'stock short together' then reserved + safety + 2 * qty - 1
         when 'stock enough together' then reserved + safety + 2 * qty
@@ -256,6 +263,12 @@ select *, sku + if(part = 'cancelled without SKU', getvariable('skus') - sku, 0)
         when part = 'cancelled, given back' then [charged(total, refunded := price)]
         when part in ('cancelled line', 'cancelled piecemeal') then [charged(total - qty * price)]
         when part = 'authorized, paid' then [charged(total)]
+        -- of what was ordered twice some comes back, or is disputed; the rest is kept
+        when starts_with(part, 'repeated') and copy > 0 and status = 'delivered' and chance(number, 'regret') < 0.5 then
+            [if(chance(number, 'regret') < 0.1, charged(total, status := 'disputed'),
+                charged(total, status := 'refunded', refunded := total))]
+        when part = 'declined, paid later' then [charged(total, later := days(2))]
+        when part = 'charged late' then [charged(total, later := between_(number, 'late', days(10), days(20)))]
         when starts_with(part, 'uncharged') or status is null or status not in ('shipped', 'delivered') then []
         when chance(number, 'in parts') < 0.1 then
             [charged(total * between_(number, 'tenths', 1, 9) // 10),
@@ -269,6 +282,9 @@ select *, sku + if(part = 'cancelled without SKU', getvariable('skus') - sku, 0)
         when part = 'authorized more' then [authorized(total + 5000)]
         when part = 'authorized, paid' then [authorized(total, status := 'expired')]
         when part = 'authorized unknown' then [authorized(null)]
+        when part = 'declined, cancelled' then [authorized(total, status := 'declined')]
+        when part = 'declined, paid later' then
+            [authorized(total, status := 'declined'), authorized(total, nth := 1, later := days(1))]
         when part in ('unauthorized', 'uncharged, ready') then []
         when part = 'uncharged' or is_open or status = 'ready' then [authorized(total)]
         when status = 'cancelled' then [authorized(total, status := 'voided')]
@@ -304,7 +320,7 @@ with rows_ as (
     select 'line' as record, line::varchar as record_id, number, customer, at_, status, sku, qty, price, location, total,
         if(tells_once and line <> lines + more, null, street || ' Mill Road') as line1,
         if(tells_once and line <> lines + more, null, postal_code::varchar) as postal_code,
-        promised, moved, shipped, on_hand, reserved, safety
+        promised, moved, shipped, if(status = 'cancelled', cancelled, null) as cancelled, channel, on_hand, reserved, safety
     from lines
     union all by name
     select 'charge' as record, id_of('ch-', 8 * number + nth) as record_id, number, customer, at_ + one.later as at_, one.status,
@@ -326,7 +342,7 @@ with rows_ as (
 select record, record_id, id_of('O-', number) as order_id, id_of('C-', customer) as customer_id, make_timestamp(at_) as "at",
     status, id_of('HP-', sku) as sku, qty, price as unit_price_cents, place_name(location) as location, total as total_cents,
     line1, postal_code, make_timestamp(promised) as promised_at, make_timestamp(moved) as moved_to,
-    make_timestamp(shipped) as shipped_at, amount as amount_cents, refunded as refunded_cents, on_hand, reserved,
+    make_timestamp(shipped) as shipped_at, make_timestamp(cancelled) as cancelled_at, channel, amount as amount_cents, refunded as refunded_cents, on_hand, reserved,
     safety as safety_stock
 from rows_ order by hash(hash(number, record, record_id, getvariable('seed'))), record_id;
 

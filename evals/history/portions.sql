@@ -6,21 +6,24 @@
 create temp macro can_name(subject) as
     regexp_matches(subject, '[^\s\pZ]') and length(subject) <= getvariable('longest_name') and not contains(subject, chr(0));
 
--- the open orders at the shelf of each correction
-create temp table waiting as
-select distinct l.sku || '@' || l.location as subject, order_id
+-- the open orders at the shelf of each correction; there already, where it is told what was known at a moment
+create temp table if not exists waiting as
+select distinct e.number, l.order_id
 from lines l join (select order_id, status as state from orders) using (order_id)
-where list_contains(getvariable('open_statuses'), state)
-    and l.sku || '@' || l.location in (select subject from exceptions where kind = 'stock_adjustment');
-create view crowded as select subject from waiting group by subject having count(*) > getvariable('most_orders');
+    join exceptions e on e.subject = l.sku || '@' || l.location
+where e.kind = 'stock_adjustment' and list_contains(getvariable('open_statuses'), state);
+create view crowded as select number from waiting group by number having count(*) > getvariable('most_orders');
 
--- the orders that each case tells of
+-- the orders that each case tells of; of what was known at a moment of its own, each case is a world of its own
 create temp table concerned as
-select number, order_id from exceptions join waiting using (subject)
-where kind = 'stock_adjustment' and kind in getvariable('told_kinds') and subject not in (from crowded)
-union all
-select number, unnest(if(kind = 'duplicate_order', [subject, other_id], [subject])) from exceptions
-where kind <> 'stock_adjustment' and kind in getvariable('told_kinds');
+with told as (
+    select number, order_id from waiting where number not in (from crowded)
+    union all
+    select number, unnest(if(kind = 'duplicate_order', [subject, other_id], [subject])) from exceptions
+    where kind <> 'stock_adjustment'
+)
+select number, if(known_at is null, 0, number) as world, t.order_id
+from told t join exceptions using (number) where kind in getvariable('told_kinds');
 
 -- exceptions of one kind by number, in each portion about as many as concern so many orders; named by its first number
 create temp table portions as
@@ -34,13 +37,13 @@ select number, kind, min(number) over (partition by kind, part) as portion from 
 
 -- the rows of `kept` that each portion is rendered from, in the order of portions: to read one is to read it alone
 create temp table material as
-select portion, kept.* from kept
-    join (select distinct portion, order_id from concerned join portions using (number)) using (order_id)
+select portion, world, kept.* from kept
+    join (select distinct portion, world, order_id from concerned join portions using (number)) using (order_id)
 order by portion;
 
 -- the adjustments that cases of shelves are about
 create temp table corrections as
-select e.number, min(a) as a
+select e.number, any_value(e.known_at) as known_at, min(a) as a
 from exceptions e join adjustments a on a.record_id = e.other_id and a.sku || '@' || a.location = e.subject
-where e.kind = 'stock_adjustment' and a.qty < 0 and can_name(a.sku) and can_name(a.location) and e.subject not in (from crowded)
+where e.kind = 'stock_adjustment' and a.qty < 0 and can_name(a.sku) and can_name(a.location) and e.number not in (from crowded)
 group by e.number;

@@ -5,8 +5,8 @@ The numbers of the definitions that are those of the handbook stand in its claus
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,9 +105,11 @@ _SHELVES = "stock_adjustment"
 #: open orders at a shelf of which a case tells at most
 _MOST_ORDERS = 10_000
 #: what is found in the order in which it is written, numbered from 1
-_EXCEPTIONS = (
-    "create temp table exceptions as select *, row_number() over (order by kind, subject, other_id) as number from found"
-)
+#: `known_at`: the moment as of which its case tells what is known; null: the end of the history
+_EXCEPTIONS = """
+create temp table exceptions as
+select *, row_number() over (order by kind, subject, other_id) as number, null::timestamp as known_at from found
+"""
 #: of `exceptions` that are none for a Mission
 _NO_CASES = "create or replace temp table cases (number bigint, rendered varchar)"
 _PART = """
@@ -118,7 +120,7 @@ from exceptions left join cases using (number) where number between {first} and 
 
 _SPAN = "select make_timestamp(epoch_us(min(moment))), make_timestamp(epoch_us(max(moment))) from records"
 _STATUS_COUNTS = """
-select record, status, count(*) from records where status is not null group by all order by 3 desc, 1, 2 limit $1
+select record, status, count(*) from all_rows where status is not null group by all order by 3 desc, 1, 2 limit $1
 """
 #: of a history whose status is something else there may be as many as rows
 _MOST_STATUSES = 100
@@ -180,34 +182,26 @@ def scan(
     or is the history.
     """
     begun = time.perf_counter()
-    if memory_mb < LEAST_MEMORY_MB:
-        raise BadInput(f"{memory_mb} MiB of memory are not enough; give at least {LEAST_MEMORY_MB}")
     if out is not None and not isinstance(orders, pd.DataFrame):
         refuse_to_replace([orders], Path(out))
     as_of = (as_of or datetime.now(UTC)).astimezone(UTC)
     thresholds = thresholds or ScanThresholds.of(PolicyBook.load(*settings().policy_folders), as_of)
-    what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)
-    bounds = _Bounds.of(orders, trusted)
-    with (
-        engine_within(memory_mb, bounds.temporary_mb) as engine,
-        in_sentences(what, memory_mb),
-        within_seconds(engine, bounds.seconds, what),
-    ):
-        layout, rows = read_layout(engine, *opened(engine, orders, what, trusted), what)
-        search = _Search(engine, layout, thresholds, memory_mb, on_progress)
-        search.find(rows, what)
+    with open_search(orders, thresholds, memory_mb=memory_mb, trusted=trusted, on_progress=on_progress) as search:
+        search.find()
         finding_s = time.perf_counter() - begun
+        search.lay_out(as_of)
         if out is None:
-            frame = pa.concat_tables([WRITTEN.empty_table(), *search.parts(as_of)]).to_pandas()
+            frame = pa.concat_tables([WRITTEN.empty_table(), *search.parts()]).to_pandas()
         else:
             frame = None
             with atomic_write(Path(out)) as unfinished, pq.ParquetWriter(unfinished, WRITTEN, compression="zstd") as writer:
-                for part in search.parts(as_of):
+                for part in search.parts():
                     writer.write_table(part)
     seconds = time.perf_counter() - begun
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
     return ScanResult(
-        layout=layout.name, lines=search.records["line"], counts=search.counts, cases=cases, not_looked_for=search.not_looked_for,
+        layout=search.layout.name, lines=search.records["line"], counts=search.counts, cases=cases,
+        not_looked_for=search.not_looked_for,
         unknown_statuses=search.unknown_statuses, judged_from=search.judged_from,
         finding_s=finding_s, seconds=seconds, exceptions=frame,
     )  # fmt: skip
@@ -231,8 +225,34 @@ class _Bounds:
         return cls()
 
 
-class _Search:
-    """The steps of a scan, one query after the other."""
+@contextmanager
+def open_search(
+    orders: pd.DataFrame | Path | str,
+    thresholds: ScanThresholds,
+    *,
+    memory_mb: int,
+    trusted: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Iterator["Search"]:
+    """An engine of its own on a history, whose rows are its view `all_rows`. Raises BadInput as `scan` does."""
+    if memory_mb < LEAST_MEMORY_MB:
+        raise BadInput(f"{memory_mb} MiB of memory are not enough; give at least {LEAST_MEMORY_MB}")
+    what = "the DataFrame" if isinstance(orders, pd.DataFrame) else str(orders)
+    bounds = _Bounds.of(orders, trusted)
+    with (
+        engine_within(memory_mb, bounds.temporary_mb) as engine,
+        in_sentences(what, memory_mb),
+        within_seconds(engine, bounds.seconds, what),
+    ):
+        layout, rows = read_layout(engine, *opened(engine, orders, what, trusted), what)
+        engine.execute(f"create view all_rows as {layout.view(rows)}")
+        search = Search(engine, layout, thresholds, memory_mb, on_progress)
+        search.count(what)
+        yield search
+
+
+class Search:
+    """The steps of a scan, one query after the other. Made by `open_search`."""
 
     def __init__(
         self,
@@ -242,9 +262,11 @@ class _Search:
         memory_mb: int,
         on_progress: OnProgress | None,
     ) -> None:
-        self._engine, self._layout, self._thresholds, self._on_progress = engine, layout, thresholds, on_progress
+        """See `open_search`."""
+        self.engine, self.layout, self.thresholds, self._on_progress = engine, layout, thresholds, on_progress
         self._orders_at_a_time = _ORDERS_PER_MB * memory_mb
         self._done, self._steps = 0, 0
+        self._told_kinds: list[str] = []
         #: rows of each record
         self.records: Mapping[str, int] = {}
         self.unknown_statuses: dict[tuple[str, str], int] = {}
@@ -256,25 +278,24 @@ class _Search:
         self.counts: dict[str, int] = {}
         self.cases: Counter[str] = Counter()
 
-    def find(self, rows: str, what: str) -> None:
-        """Fill the table `exceptions`."""
-        self._engine.execute(f"create view records as {self._layout.view(rows)}")
-        self._count(what)
-        for detector in DETECTORS:
-            reason = missing(detector, self._layout, self.records)
+    def find(self, detectors: Sequence[Detector] = DETECTORS, records: str = "from all_rows") -> None:
+        """Fill the table `exceptions` with what is found in `records`: SQL of rows like those of `all_rows`."""
+        self.engine.execute(f"create view records as {records}")
+        for detector in detectors:
+            reason = missing(detector, self.layout, self.records)
             if reason:
                 self.not_looked_for[detector.kind] = reason
             else:
                 self.looked_for.append(detector)
-        has_address = {"line1", "postal_code"} & self._layout.columns.keys()
-        self._set(**dict(self._thresholds), and_address=", same address" if has_address else "")
-        begin, end = self._engine.execute(_SPAN).fetchall()[0]
-        names_no_order = self._layout.origin == "customer_id" and self.records.get("cancellation")
+        has_address = {"line1", "postal_code"} & self.layout.columns.keys()
+        self.set(**dict(self.thresholds), and_address=", same address" if has_address else "")
+        begin, end = self.engine.execute(_SPAN).fetchall()[0]
+        names_no_order = self.layout.origin == "customer_id" and self.records.get("cancellation")
         if names_no_order and begin is not None:
-            self.judged_from = begin + min(timedelta(self._thresholds.warm_up_days), (end - begin) / 3)
-        self._set(end_of_history=end, judged_from=self.judged_from)
+            self.judged_from = begin + min(timedelta(self.thresholds.warm_up_days), (end - begin) / 3)
+        self.set(end_of_history=end, judged_from=self.judged_from)
         statements: list[str | duckdb.Statement] = [detector.prepared for detector in self.looked_for if detector.prepared]
-        statements += self._engine.extract_statements(suspected(self._layout, self.looked_for))
+        statements += self.engine.extract_statements(suspected(self.layout, self.looked_for))
         self._steps = len(statements) + 2 * len(self.looked_for)
         if self._on_progress:
             self._on_progress(0, self._steps)
@@ -283,17 +304,18 @@ class _Search:
         for detector in self.looked_for:
             columns = "subject, coalesce(other_id, ''), customer_id, moment, money_cents, says"
             self._do(f"insert into found select '{detector.kind}', {columns} from ({detector.query})")
-        self._engine.execute(_EXCEPTIONS)
-        found = dict(self._engine.execute("select kind, count(*) from exceptions group by kind").fetchall())
+        self.engine.execute(_EXCEPTIONS)
+        found = dict(self.engine.execute("select kind, count(*) from exceptions group by kind").fetchall())
         self.counts = {detector.kind: found.get(detector.kind, 0) for detector in self.looked_for}
 
-    def parts(self, as_of: datetime) -> Iterator[pa.Table]:
-        """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
+    def lay_out(self, as_of: datetime) -> None:
+        """Make what cases are rendered from (portions.sql); `as_of` those are looked at that say no moment of their own."""
         # a correction names its shelf, and whose status is known tells which orders count on it
-        has_shelves = {"location", "status"} <= self._layout.columns.keys()
+        has_shelves = {"location", "status"} <= self.layout.columns.keys()
         told = [one for one in self.looked_for if one.event and (has_shelves or one.kind != _SHELVES)]
-        self._set(
-            told_kinds=[detector.kind for detector in told],
+        self._told_kinds = [detector.kind for detector in told]
+        self.set(
+            told_kinds=self._told_kinds,
             orders_at_a_time=self._orders_at_a_time,
             longest_name=LONGEST_NAME,
             most_orders=_MOST_ORDERS,
@@ -301,22 +323,25 @@ class _Search:
             as_of=f"{as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
             has_payments=self.records.get("authorization", 0) + self.records.get("charge", 0) > 0,
         )
-        self._engine.execute(_PORTIONS.read_text("utf-8"))
+        self.engine.execute(_PORTIONS.read_text("utf-8"))
+
+    def parts(self) -> Iterator[pa.Table]:
+        """What was found with its cases, in parts of which each fits into memory, in the order of their numbers."""
         for detector in sorted(self.looked_for, key=lambda detector: detector.kind):
             of_kind = f"from portions where kind = '{detector.kind}' group by portion order by portion"
-            for first, last in self._engine.execute(f"select portion, max(number) {of_kind}").fetchall():
-                part = self._part(detector, detector in told, first, last)
+            for first, last in self.engine.execute(f"select portion, max(number) {of_kind}").fetchall():
+                part = self._part(detector, first, last)
                 self.cases[detector.kind] += part.num_rows - part["case"].null_count
                 yield part
             self._advance()
 
-    def _part(self, detector: Detector, is_told: bool, first: int, last: int) -> pa.Table:
+    def _part(self, detector: Detector, first: int, last: int) -> pa.Table:
         mission, event = detector.event or ("", "")
-        self._set(mission=mission, event=event)
+        self.set(mission=mission, event=event)
         cases = "shelf_cases" if detector.kind == _SHELVES else "order_cases"
         rendered = Template(_RENDERED.read_text("utf-8")).substitute(first=first, last=last, cases=cases)
-        self._engine.execute(rendered if is_told else _NO_CASES)
-        return self._engine.sql(_PART.format(first=first, last=last)).to_arrow_table().cast(WRITTEN)
+        self.engine.execute(rendered if detector.kind in self._told_kinds else _NO_CASES)
+        return self.engine.sql(_PART.format(first=first, last=last)).to_arrow_table().cast(WRITTEN)
 
     def _advance(self) -> None:
         self._done += 1
@@ -324,21 +349,26 @@ class _Search:
             self._on_progress(self._done, self._steps)
 
     def _do(self, statement: str | duckdb.Statement) -> None:
-        self._engine.execute(statement)
+        self.engine.execute(statement)
         self._advance()
 
-    def _count(self, what: str) -> None:
-        self.records = dict(self._engine.execute("select record, count(*) from records group by record").fetchall())
+    def count(self, what: str) -> None:
+        """Count the rows of each record, and those whose status no definition knows.
+
+        Raises BadInput that names `what` where there is no line, or a record that is none.
+        """
+        self.records = dict(self.engine.execute("select record, count(*) from all_rows group by record").fetchall())
         unknown = [str(record)[:60] for record in self.records if record not in RECORDS]
         if unknown:
             raise BadInput(f"{what}: there is no record {min(unknown)!r}; «record» is one of {', '.join(RECORDS)}")
         if not self.records.get("line"):
             raise BadInput(f"{what}: holds no order line; give a history of orders")
-        known = {**STATUSES, "line": (*STATUSES["line"], *self._thresholds.open_statuses)}
-        for record, status, rows in self._engine.execute(_STATUS_COUNTS, [_MOST_STATUSES]).fetchall():
+        known = {**STATUSES, "line": (*STATUSES["line"], *self.thresholds.open_statuses)}
+        for record, status, rows in self.engine.execute(_STATUS_COUNTS, [_MOST_STATUSES]).fetchall():
             if status not in known.get(record, (status,)):
                 self.unknown_statuses[record, status] = rows
 
-    def _set(self, **variables: Any) -> None:
+    def set(self, **variables: Any) -> None:
+        """Set variables of the engine."""
         for name, value in variables.items():
-            self._engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
+            self.engine.execute(f"set variable {name} = $1", [list(value) if isinstance(value, tuple) else value])
