@@ -1,11 +1,13 @@
 """Invoices in the two syntaxes of EN 16931: UBL 2.1 (OASIS; Peppol BIS Billing 3 among it) and CII (UN/CEFACT D16B).
 
-What an `Invoice` cannot say (an allowance, a prepayment, another payee …) is refused by name and never dropped, since what
-is paid is what the record says. Whether the sums add up is not looked at here: clause AP-7 decides that.
+An allowance, a prepayment, another payee, a credit note …: each becomes a special item that a Mission looks at. What not even
+that can say is refused by name and never dropped, since what is paid is what the record says. Whether the sums add up is
+not looked at here: a Mission finds that.
 """
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +18,20 @@ from pydantic import ValidationError
 
 from errors import BadInput
 from systems.invoice_xml import CII, UBL, InvoiceElement, open_document
-from systems.invoices import BY_HAND, FROM_SUPPLIER, MAX_LINES, MAX_QTY, Invoice, InvoiceLine, first_fault, quoted
+from systems.invoices import (
+    BY_HAND,
+    COMMERCIAL,
+    FROM_SUPPLIER,
+    MAX_LINES,
+    MAX_NAME,
+    MAX_QTY,
+    Invoice,
+    InvoiceLine,
+    SpecialItem,
+    SpecialKind,
+    first_fault,
+    quoted,
+)  # fmt: skip
 
 CREDIT_NOTE = f"{{{UBL}CreditNote-2}}CreditNote"
 #: UN/EDIFACT 1001, the codes of documents that take money back
@@ -24,7 +39,6 @@ CREDIT_NOTES = frozenset({"81", "83", "261", "262", "296", "308", "381", "396", 
 #: UN/EDIFACT 7161, the code of the freight service
 FREIGHT_CODE = "FC"
 FREIGHT_WORDS = re.compile(r"(freight|shipping)( (and|&) handling)?( (charge|cost|fee)s?)?", re.IGNORECASE)
-_NEVER_PAID = "credit notes are never paid; set it off against the invoice that it corrects, by hand"
 
 
 def _ubl_vat(party: InvoiceElement) -> list[InvoiceElement]:
@@ -52,9 +66,10 @@ class Syntax:
     #: totals of the tax, and the amount in one; empty where they are that amount
     tax: tuple[str, str]
     total: str
-    #: what changes who is paid, or how much, and has no field in an Invoice; an amount of zero changes nothing
-    no_field: Mapping[str, str]
-    no_amount: Mapping[str, str]
+    payee: str
+    payee_names: Sequence[str]
+    #: amounts that change the total: where, which kind, and whether they raise it (1) or lower it (-1); zero changes nothing
+    amounts: Sequence[tuple[str, SpecialKind, int]]
     orders: Sequence[str]
     supplier: str
     names: Sequence[str]
@@ -75,23 +90,19 @@ class Syntax:
     name: str
     order_line: str
     inner_lines: Sequence[str]
-    line_charged: str
+    line_charges: str
 
 
 _UBL = Syntax(
     number="cbc:ID", type_code="cbc:InvoiceTypeCode", copies={"cbc:CopyIndicator": "says that this is a copy"},
     issue_date="cbc:IssueDate", currency="cbc:DocumentCurrencyCode", paid_in="cbc:PaymentCurrencyCode",
     tax_currency="cbc:TaxCurrencyCode", tax=("cac:TaxTotal", "cbc:TaxAmount"), total="cac:LegalMonetaryTotal/cbc:PayableAmount",
-    no_field={
-        "cac:PayeeParty": "is to be paid in place of the supplier",
-        "cac:PrepaidPayment": "says that something was paid before",
-        "cac:WithholdingTaxTotal": "withholds a tax",
-    },
-    no_amount={
-        "cac:LegalMonetaryTotal/cbc:PrepaidAmount": "was paid before",
-        "cac:LegalMonetaryTotal/cbc:AllowanceTotalAmount": "is taken off the invoice",
-        "cac:LegalMonetaryTotal/cbc:PayableRoundingAmount": "was added to round the total",
-    },
+    payee="cac:PayeeParty", payee_names=("cac:PartyName/cbc:Name",),
+    amounts=(
+        ("cac:LegalMonetaryTotal/cbc:PrepaidAmount", "prepaid", -1),
+        ("cac:LegalMonetaryTotal/cbc:PayableRoundingAmount", "rounding", 1),
+        ("cac:WithholdingTaxTotal/cbc:TaxAmount", "withheld", -1),
+    ),
     orders=("cac:OrderReference/cbc:ID", "cac:InvoiceLine/cac:OrderLineReference/cac:OrderReference/cbc:ID"),
     supplier="cac:AccountingSupplierParty/cac:Party",
     names=("cac:PartyName/cbc:Name", "cac:PartyLegalEntity/cbc:RegistrationName"),
@@ -100,7 +111,12 @@ _UBL = Syntax(
     reason_code="cbc:AllowanceChargeReasonCode", lines="cac:InvoiceLine", line_id="cbc:ID", quantity="cbc:InvoicedQuantity",
     line_total="cbc:LineExtensionAmount", price="cac:Price/cbc:PriceAmount", price_for="cac:Price/cbc:BaseQuantity",
     name="cac:Item/cbc:Name", order_line="cac:OrderLineReference/cbc:LineID", inner_lines=("cac:SubInvoiceLine",),
-    line_charged="cac:AllowanceCharge/cbc:Amount",
+    line_charges="cac:AllowanceCharge",
+)  # fmt: skip
+_UBL_CREDIT = replace(
+    _UBL, type_code="cbc:CreditNoteTypeCode", lines="cac:CreditNoteLine", quantity="cbc:CreditedQuantity",
+    orders=("cac:OrderReference/cbc:ID", "cac:CreditNoteLine/cac:OrderLineReference/cac:OrderReference/cbc:ID"),
+    inner_lines=("cac:SubCreditNoteLine",),
 )  # fmt: skip
 
 _TRADE = "rsm:SupplyChainTradeTransaction"
@@ -117,16 +133,12 @@ _CII = Syntax(
     issue_date="rsm:ExchangedDocument/ram:IssueDateTime/udt:DateTimeString", currency=f"{_SETTLED}/ram:InvoiceCurrencyCode",
     paid_in=f"{_SETTLED}/ram:PaymentCurrencyCode", tax_currency=f"{_SETTLED}/ram:TaxCurrencyCode",
     tax=(f"{_SUMS}/ram:TaxTotalAmount", ""), total=f"{_SUMS}/ram:DuePayableAmount",
-    no_field={
-        f"{_SETTLED}/ram:PayeeTradeParty": "is to be paid in place of the supplier",
-        f"{_SETTLED}/ram:SpecifiedAdvancePayment": "says that something was paid before",
-        f"{_SETTLED}/ram:SpecifiedLogisticsServiceCharge": "is a charge of its own",
-    },
-    no_amount={
-        f"{_SUMS}/ram:TotalPrepaidAmount": "was paid before",
-        f"{_SUMS}/ram:AllowanceTotalAmount": "is taken off the invoice",
-        f"{_SUMS}/ram:RoundingAmount": "was added to round the total",
-    },
+    payee=f"{_SETTLED}/ram:PayeeTradeParty", payee_names=("ram:Name",),
+    amounts=(
+        (f"{_SUMS}/ram:TotalPrepaidAmount", "prepaid", -1),
+        (f"{_SUMS}/ram:RoundingAmount", "rounding", 1),
+        (f"{_SETTLED}/ram:SpecifiedLogisticsServiceCharge/ram:AppliedAmount", "charge", 1),
+    ),
     orders=(
         f"{_AGREED}/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
         f"{_LINES}/{_OF_LINE}/ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID",
@@ -141,37 +153,47 @@ _CII = Syntax(
     price_for=f"{_OF_LINE}/ram:NetPriceProductTradePrice/ram:BasisQuantity", name="ram:SpecifiedTradeProduct/ram:Name",
     order_line=f"{_OF_LINE}/ram:BuyerOrderReferencedDocument/ram:LineID",
     inner_lines=(f"{_LINE}/ram:ParentLineID", f"{_LINE}/ram:LineStatusReasonCode"),
-    line_charged="ram:SpecifiedLineTradeSettlement/ram:SpecifiedTradeAllowanceCharge/ram:ActualAmount",
+    line_charges="ram:SpecifiedLineTradeSettlement/ram:SpecifiedTradeAllowanceCharge",
 )  # fmt: skip
-_SYNTAXES = {f"{{{UBL}Invoice-2}}Invoice": _UBL, f"{{{CII}CrossIndustryInvoice:100}}CrossIndustryInvoice": _CII}
+_SYNTAXES = {
+    f"{{{UBL}Invoice-2}}Invoice": _UBL, CREDIT_NOTE: _UBL_CREDIT,
+    f"{{{CII}CrossIndustryInvoice:100}}CrossIndustryInvoice": _CII,
+}  # fmt: skip
 
 
 def _invoice_and_syntax(root: InvoiceElement) -> tuple[InvoiceElement, Syntax]:
-    """The root of an invoice, with its currency. Refuses other documents, copies, and what no record can say."""
-    if root.element.tag == CREDIT_NOTE:
-        raise BadInput(f"{root.file}: is a credit note, and {_NEVER_PAID}")
+    """The root of an invoice, with its currency. Refuses other documents, and copies."""
     syntax = _SYNTAXES.get(str(root.element.tag))
     if syntax is None:
         what = f"is no invoice in UBL 2 or CII (its root element is {quoted(str(root.element.tag), 120)})"
         raise BadInput(f"{root.file}: {what}; ask the supplier for the invoice as UBL, or as Factur-X with its lines")
-    node = root.need(syntax.type_code)
-    code = node.identifier()
-    if code in CREDIT_NOTES:
-        raise node.bad(f"{code} makes it a credit note", _NEVER_PAID)
-    if code != "380":
-        raise node.bad(f"must be 380, a commercial invoice, and is {quoted(code)}", BY_HAND)
     for path, why in syntax.copies.items():
         if (copy := root.one(path)) and copy.truth():
             raise copy.bad(why, "ask the supplier for the original")
-    root = replace(root, currency=_currency(root, syntax))
-    for path, why in syntax.no_field.items():
-        for node in root.all(path):
-            raise node.bad(why, BY_HAND)
-    for path, why in syntax.no_amount.items():
+    return replace(root, currency=_currency(root, syntax)), syntax
+
+
+def _special_items(root: InvoiceElement, syntax: Syntax, type_code: str, supplier: str) -> Iterator[SpecialItem]:
+    """What stands on the whole invoice beside its lines, freight and tax."""
+    total = root.need(syntax.total)
+    if type_code in CREDIT_NOTES or root.element.tag == CREDIT_NOTE:
+        yield SpecialItem(kind="credit_note", says=f"is a credit note (document type {type_code})")
+    elif type_code != COMMERCIAL:
+        yield SpecialItem(kind="other_document", says=f"is a document of type {type_code}, and no commercial invoice")
+    if total.amount() < 0 and type_code not in CREDIT_NOTES:
+        yield SpecialItem(kind="credit_note", says=f"asks for no payment: its total is {total.shown()}")
+    for payee in root.all(syntax.payee):
+        name = _first_name(payee, syntax.payee_names) or "somebody else"
+        if name.casefold() != supplier.casefold():
+            yield SpecialItem(kind="payee", says=f"is to be paid to {name}"[:MAX_NAME])
+    for path, kind, sign in syntax.amounts:
         for node in root.all(path):
             if node.amount():
-                raise node.bad(f"of {node.shown()} {why}", BY_HAND)
-    return root, syntax
+                says = f"{_SAID[kind]} {node.shown()}"
+                yield SpecialItem(kind=kind, says=says, amount_cents=sign * node.cents(signed=True))
+
+
+_SAID = {"prepaid": "paid before:", "rounding": "rounded by", "withheld": "tax withheld:", "charge": "charge of"}
 
 
 def _currency(root: InvoiceElement, syntax: Syntax) -> str:
@@ -190,21 +212,23 @@ def _currency(root: InvoiceElement, syntax: Syntax) -> str:
     return code
 
 
-def _freight(root: InvoiceElement, syntax: Syntax) -> int:
-    """The freight in cents. Every other charge or allowance on the whole invoice is refused, unless it is zero."""
-    cents = 0
-    for node in root.all(syntax.charges):
-        amount = node.need(syntax.charged)
+def _charges(node: InvoiceElement, path: str, syntax: Syntax, line: str | None = None) -> Iterator[SpecialItem | int]:
+    """Allowances and charges, of the whole invoice or of one `line`; of freight on the whole invoice, the cents alone."""
+    for one in node.all(path):
+        amount = one.need(syntax.charged)
         if not amount.amount():
             continue
-        why, code = node.one(syntax.reason), node.one(syntax.reason_code)
-        reason = f"of {amount.shown()} ({quoted(why.name()) if why else 'no reason given'})"
-        if not node.need(syntax.is_charge).truth():
-            raise node.bad(f"is an allowance {reason}", BY_HAND)
-        if not (code.identifier() == FREIGHT_CODE if code else why and FREIGHT_WORDS.fullmatch(why.name())):
-            raise node.bad(f"is a charge {reason} that is not freight", BY_HAND)
-        cents += amount.cents()
-    return cents
+        why, code = one.one(syntax.reason), one.one(syntax.reason_code)
+        is_charge, reason = one.need(syntax.is_charge).truth(), why.name() if why else "no reason given"
+        cents = amount.cents(signed=True)
+        freight = code.identifier() == FREIGHT_CODE if code else FREIGHT_WORDS.fullmatch(reason)
+        if is_charge and freight and cents > 0 and line is None:
+            yield cents
+            continue
+        # a negative charge lowers the total as an allowance does, and a negative allowance raises it
+        signed = cents if is_charge else -cents
+        says = f"{'charge' if signed > 0 else 'allowance'} of {amount.shown()} ({reason})"[:MAX_NAME]
+        yield SpecialItem(kind="charge" if signed > 0 else "allowance", line=line, says=says, amount_cents=signed)
 
 
 def _tax(root: InvoiceElement, syntax: Syntax) -> int:
@@ -217,7 +241,7 @@ def _tax(root: InvoiceElement, syntax: Syntax) -> int:
         amounts = [one for one in amounts if one.element.get("currencyID") != repeated_in]
     if len(amounts) > 1:
         raise amounts[1].bad("is a second total of the tax", BY_HAND)
-    return amounts[0].cents() if amounts else 0
+    return amounts[0].cents(signed=True) if amounts else 0
 
 
 def read_invoice(file: Path, content: bytes | None = None) -> Invoice:
@@ -228,30 +252,64 @@ def read_invoice(file: Path, content: bytes | None = None) -> Invoice:
         raise root.bad(f"has no {syntax.lines.rpartition(':')[2]}", FROM_SUPPLIER)
     if len(lines) > MAX_LINES:
         raise root.bad(f"has {len(lines):,} lines, and {MAX_LINES:,} are the most", "ask the supplier for several invoices")
+    type_code, supplier = root.need(syntax.type_code).identifier(), _supplier(root.need(syntax.supplier), syntax)
     try:
+        charges = list(_charges(root, syntax.charges, syntax))
+        read = [_line(line, syntax) for line in lines]
+        of_lines = [item for line in lines for item in _charges(line, syntax.line_charges, syntax, _about(line, syntax))]
         return Invoice(
-            number=root.need(syntax.number).identifier(), currency=root.currency, issue_date=root.need(syntax.issue_date).day(),
-            **_supplier(root.need(syntax.supplier), syntax), order_reference=_order_reference(root, syntax),
-            freight_cents=_freight(root, syntax), lines=tuple(_line(line, syntax) for line in lines),
-            tax_cents=_tax(root, syntax), total_cents=root.need(syntax.total).cents(),
+            number=root.need(syntax.number).identifier(), type_code=type_code, currency=root.currency,
+            issue_date=root.need(syntax.issue_date).day(), **supplier, order_reference=_order_reference(root, syntax),
+            lines=tuple(line for line, _ in read if line), freight_cents=sum(one for one in charges if isinstance(one, int)),
+            tax_cents=_tax(root, syntax), total_cents=root.need(syntax.total).cents(signed=True),
+            special_items=(
+                *_special_items(root, syntax, type_code, supplier["supplier"]),
+                *(one for one in (*(item for _, item in read), *of_lines, *charges) if isinstance(one, SpecialItem)),
+            ),
         )  # fmt: skip
     except ValidationError as error:  # amounts that are too large together, or by the price of one
         raise root.bad(f"cannot be accepted ({first_fault(error)})", BY_HAND) from error
 
 
-def _line(node: InvoiceElement, syntax: Syntax) -> InvoiceLine:
+def _about(node: InvoiceElement, syntax: Syntax) -> str:
+    """The line of the order that a line is for, or else its own number."""
+    return _order_line(node, syntax) or node.need(syntax.line_id).identifier()
+
+
+def _order_line(node: InvoiceElement, syntax: Syntax) -> str | None:
+    found = node.one(syntax.order_line)
+    return found.identifier() if found and found.text() else None
+
+
+def _line(node: InvoiceElement, syntax: Syntax) -> tuple[InvoiceLine | None, SpecialItem | None]:
+    """A line, and what it cannot say: of one that takes goods back there is nothing else."""
     for inner in (one for path in syntax.inner_lines for one in node.all(path)):
         raise inner.bad("is a line inside a line", BY_HAND)
-    for amount in node.all(syntax.line_charged):
-        if amount.amount():
-            raise amount.bad(f"of {amount.shown()} is an allowance or charge on one line", BY_HAND)
-    order_line, name = node.one(syntax.order_line), node.one(syntax.name)
-    line_id, quantity = node.need(syntax.line_id).identifier(), node.need(syntax.quantity)
-    order_line_id = order_line.identifier() if order_line and order_line.text() else None
-    qty = quantity.number()
-    if qty.denominator != 1 or not 0 < qty <= MAX_QTY:
-        raise quantity.bad(f"must be a whole number from 1 to {MAX_QTY:,}, and is {quantity.text()}", BY_HAND)
-    # the net price of one; a discount that stands beside it is in it already (EN 16931, BT-146 to BT-148)
+    quantity, total, named = node.need(syntax.quantity), node.need(syntax.line_total), node.one(syntax.name)
+    qty, name, about = quantity.number(), named.name() if named else "", _about(node, syntax)
+    if qty <= 0 or total.amount() < 0:
+        says = f"{quantity.text()} × {name or 'goods'} for {total.shown()}"[:MAX_NAME]
+        return None, SpecialItem(kind="returned", line=about, says=says, amount_cents=total.cents(signed=True))
+    price, unit = _unit_price(node, quantity, syntax)
+    whole, rounded = math.ceil(qty), _half_up(unit)
+    if whole > MAX_QTY:
+        raise quantity.bad(f"must be at most {MAX_QTY:,}, and is {quantity.text()}", BY_HAND)
+    exact, stated = qty * unit, total.cents()
+    # of parts of a cent the line's own amount is taken where it is a rounding of them; what it says otherwise, AP-7 finds
+    cents = stated if exact.denominator != 1 and abs(stated - exact) <= 1 else _half_up(exact)
+    line = InvoiceLine(
+        line_id=node.need(syntax.line_id).identifier(), order_line=_order_line(node, syntax), qty=whole,
+        unit_price_cents=rounded, amount_cents=stated, name=name,
+    )  # fmt: skip
+    if whole == qty and rounded == unit:
+        return line, None
+    kind: SpecialKind = "price" if whole == qty else "fraction"
+    says = f"{quantity.text()} × {name or 'goods'} at {price}"[:MAX_NAME]
+    return line, SpecialItem(kind=kind, line=about, says=says, amount_cents=cents - whole * rounded)
+
+
+def _unit_price(node: InvoiceElement, quantity: InvoiceElement, syntax: Syntax) -> tuple[str, Fraction]:
+    """The net price of one in words and exactly, in cents; a discount beside it is in it already (EN 16931, BT-146 to BT-148)."""
     price, base, units = node.need(syntax.price), node.one(syntax.price_for), Fraction(1)
     if base is not None:
         if len({base.element.get("unitCode"), quantity.element.get("unitCode")} - {None}) > 1:
@@ -259,17 +317,21 @@ def _line(node: InvoiceElement, syntax: Syntax) -> InvoiceLine:
         units = base.number()
         if units <= 0:
             raise base.bad(f"must be above 0, and is {base.text()}", FROM_SUPPLIER)
-    return InvoiceLine(
-        line_id=line_id, order_line=order_line_id, qty=qty.numerator, unit_price_cents=price.cents(units),
-        amount_cents=node.need(syntax.line_total).cents(), name=name.name() if name else "",
-    )  # fmt: skip
+    cents = price.amount() * 100 / units
+    if cents < 0:
+        raise price.bad(f"is negative ({price.shown()})", FROM_SUPPLIER)
+    return price.shown() if units == 1 else f"{price.shown()} for {units}", cents
+
+
+def _half_up(cents: Fraction) -> int:
+    return math.floor(cents + Fraction(1, 2))
 
 
 def _supplier(party: InvoiceElement, syntax: Syntax) -> dict[str, Any]:
-    name = next(filter(None, (node.name() for path in syntax.names for node in party.all(path))), None)
+    name = _first_name(party, syntax.names)
     if name is None:
         raise party.bad("has no name", FROM_SUPPLIER)
-    ids = dict.fromkeys(node.identifier() for path in syntax.ids for node in party.all(path))
+    ids = dict.fromkeys(node.identifier() for path in syntax.ids for node in party.all(path) if node.text())
     registrations = syntax.vat(party)
     for surplus in registrations[1:]:
         raise surplus.bad("is a second VAT registration of the supplier", FROM_SUPPLIER)
@@ -277,8 +339,12 @@ def _supplier(party: InvoiceElement, syntax: Syntax) -> dict[str, Any]:
     return {"supplier": name, "supplier_ids": tuple(ids), "tax_id": tax_id}
 
 
+def _first_name(party: InvoiceElement, paths: Sequence[str]) -> str | None:
+    return next(filter(None, (node.name() for path in paths for node in party.all(path))), None)
+
+
 def _order_reference(root: InvoiceElement, syntax: Syntax) -> str | None:
-    orders = dict.fromkeys(node.identifier() for path in syntax.orders for node in root.all(path))
+    orders = dict.fromkeys(node.identifier() for path in syntax.orders for node in root.all(path) if node.text())
     if len(orders) > 1:
         named = ", ".join(map(quoted, list(orders)[:3]))
         raise root.bad(f"refers to {len(orders)} orders ({named})", "ask the supplier for one invoice an order")

@@ -29,7 +29,7 @@ _NAMESPACES = {
     "rsm": f"{CII}CrossIndustryInvoice:100", "ram": f"{CII}ReusableAggregateBusinessInformationEntity:100",
     "udt": f"{CII}UnqualifiedDataType:100",
 }  # fmt: skip
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,10}(?:\.\d{0,10})?|\.\d{1,10})", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:\d{1,10}(?:\.\d{0,20})?|\.\d{1,20})", re.ASCII)
 _TRUTH = re.compile("true|false|1|0")
 _DIGITS = re.compile(r"\d{8}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(Z|[+-]\d{2}:\d{2})?", re.ASCII)
@@ -146,11 +146,11 @@ class InvoiceElement:
         """An amount as it stands, for a sentence."""
         return f"{self.text()} {self.currency}"
 
-    def cents(self, units: Fraction = Fraction(1)) -> int:
-        """An amount of money for one of `units`, of at least zero, in whole cents."""
-        cents = self.amount() / units * 100
-        if cents < 0:
-            raise self.bad(f"is negative ({self.shown()}), which only credits are", BY_HAND)
+    def cents(self, *, signed: bool = False) -> int:
+        """An amount of money in whole cents; of at least zero, unless it may be `signed`."""
+        cents = self.amount() * 100
+        if cents < 0 and not signed:
+            raise self.bad(f"is negative ({self.shown()})", BY_HAND)
         if cents.denominator != 1:
             raise self.bad(f"gives no whole cents ({self.shown()})", BY_HAND)
         return cents.numerator

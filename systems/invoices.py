@@ -40,6 +40,12 @@ MAX_NAME = 200
 #: quantity times price stays below 2**63
 MAX_QTY, MAX_CENTS = 1_000_000, 10**12
 MAX_LINES = 2_000
+#: UN/EDIFACT 1001, the code of a commercial invoice
+COMMERCIAL = "380"
+SpecialKind = Literal[
+    "credit_note", "other_document", "payee", "returned", "fraction", "price", "allowance", "charge", "prepaid", "withheld",
+    "rounding",
+]  # fmt: skip
 _MAX_BYTES = 2_000_000
 
 
@@ -83,12 +89,25 @@ class InvoiceLine(BaseModel, extra="forbid", strict=True, frozen=True):
     name: Name = ""
 
 
+class SpecialItem(BaseModel, extra="forbid", strict=True, frozen=True):
+    """What an invoice holds beside lines, freight and tax, and how it changes the total: in cents, below 0 where it lowers it.
+
+    `line` is the line that it is about. A `fraction` or a `price` is of a line whose quantity is no whole number, or whose
+    price has parts of a cent: the line then has both rounded (a quantity up), and the item the difference to its exact amount.
+    """
+
+    kind: SpecialKind
+    line: Identifier | None = None
+    says: Name
+    amount_cents: Annotated[int, Field(ge=-MAX_CENTS, le=MAX_CENTS)] = 0
+
+
 class Invoice(BaseModel, extra="forbid", strict=True, frozen=True):
     """A commercial invoice; amounts in cents (hundredths) of `currency`, a code of ISO 4217."""
 
     number: Identifier
-    #: UN/EDIFACT 1001, the code of a commercial invoice
-    type_code: Literal["380"] = "380"
+    #: UN/EDIFACT 1001; 380 is a commercial invoice
+    type_code: Annotated[str, Field(pattern=r"^[0-9]{1,3}$")] = COMMERCIAL
     currency: Annotated[str, AfterValidator(_hundredths)]
     issue_date: date
     #: who says that they sent it, and their ids; nothing of it is proven
@@ -96,17 +115,31 @@ class Invoice(BaseModel, extra="forbid", strict=True, frozen=True):
     supplier_ids: tuple[Identifier, ...] = ()
     tax_id: Identifier | None = None
     order_reference: Identifier | None = None
-    lines: Annotated[tuple[InvoiceLine, ...], Field(min_length=1, max_length=MAX_LINES)]
+    lines: Annotated[tuple[InvoiceLine, ...], Field(max_length=MAX_LINES)]
     freight_cents: Cents = 0
-    tax_cents: Cents = 0
-    total_cents: Cents
+    tax_cents: Annotated[int, Field(ge=-MAX_CENTS, lt=MAX_CENTS)] = 0
+    special_items: Annotated[tuple[SpecialItem, ...], Field(max_length=2 * MAX_LINES)] = ()
+    #: below 0 where nothing is to be paid, as a `credit_note` among the special items says then
+    total_cents: Annotated[int, Field(ge=-MAX_CENTS, lt=MAX_CENTS)]
+
+    @model_validator(mode="after")
+    def _says_what_it_is(self) -> Self:
+        kinds = {item.kind for item in self.special_items}
+        if self.type_code != COMMERCIAL and not kinds & {"credit_note", "other_document"}:
+            raise ValueError(f"a document of type {self.type_code} needs a special item that says so")
+        if self.total_cents < 0 and "credit_note" not in kinds:
+            raise ValueError("a total below 0 needs a special item `credit_note`")
+        if not self.lines and not kinds:
+            raise ValueError("it has no lines")
+        return self
 
     @property
     def adds_up(self) -> bool:
-        """Whether each line is its quantity times its price, and all with freight and tax come to the total."""
+        """Whether each line is its quantity times its price, and all with freight, tax and special items come to the total."""
+        special = sum(item.amount_cents for item in self.special_items)
         lines = all(line.qty * line.unit_price_cents == line.amount_cents for line in self.lines)
         billed = sum(line.amount_cents for line in self.lines)
-        return lines and billed + self.freight_cents + self.tax_cents == self.total_cents
+        return lines and billed + self.freight_cents + self.tax_cents + special == self.total_cents
 
 
 def first_fault(error: ValidationError) -> str:

@@ -164,14 +164,21 @@ def billed_beyond_receipt(invoice: Record, receipts: Sequence[Record]) -> list[R
 
 
 def priced_otherwise(invoice: Record, purchase_order: Record) -> list[dict[str, Any]]:
-    """The lines whose unit price is not the order's, each with `ordered_cents` and `apart_cents` (a unit, without sign).
+    """The lines whose price is not the order's, each with `ordered_cents` and `line_apart_cents` (of the line, without sign).
 
-    Raises KeyError for a line that the order does not have.
+    What a special item `price` tells of a line, the parts of a cent in its price, counts. Raises KeyError for a line that
+    the order does not have.
     """
     ordered = {line["po_line"]: line["unit_price_cents"] for line in purchase_order["lines"]}
+    beside = {one["line"]: one["amount_cents"] for one in invoice.get("special_items") or () if one["kind"] == "price"}
     priced = [{**line, "ordered_cents": ordered[line["po_line"]]} for line in invoice["lines"]]
-    lines = [{**line, "apart_cents": abs(line["unit_price_cents"] - line["ordered_cents"])} for line in priced]
-    return [line for line in lines if line["apart_cents"] > 0]
+    lines = [{**line, "line_apart_cents": _line_apart(line, beside.get(line["po_line"], 0))} for line in priced]
+    return [line for line in lines if line["line_apart_cents"] > 0]
+
+
+def _line_apart(line: Record, beside_cents: int) -> int:
+    apart: int = (line["unit_price_cents"] - line["ordered_cents"]) * line["qty"] + beside_cents
+    return abs(apart)
 
 
 def _bare(number: str | None) -> str:

@@ -54,6 +54,8 @@ class PartTable(_Fields, frozen=True):
     """A list inside a record; see the head of company.yaml for the fields."""
 
     unique: bool = False
+    #: a record may do without the list
+    optional: bool = False
 
 
 class RecordTable(_Fields, frozen=True):

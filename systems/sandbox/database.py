@@ -94,7 +94,8 @@ def _tables(collection: str, one: RecordTable) -> tuple[sa.Table, Mapping[str, s
                 *([_key(key)] if key else []), *_fields(inside.fields), *_common(f"{name}_{part}", inside),
                 _inner("position", sa.BigInteger, primary_key=not key, autoincrement=False, nullable=False),
                 sa.ForeignKeyConstraint(keys, [f"{SCHEMA}.{name}.{one}" for one in keys]),
-                info={**info, "noun": inside.noun, "part": part, "parent_key": keys, "writes": inside.writes},
+                info={**info, "noun": inside.noun, "part": part, "parent_key": keys, "writes": inside.writes,
+                      "optional": inside.optional},
             )  # fmt: skip
     return records, parts
 
@@ -188,7 +189,8 @@ def find_records(connection: sa.Connection, collection: str, *conditions: sa.Col
         for element in connection.execute(query).mappings() if rows else ():
             of_parent[element[owner.name]].append(record_of(part, dict(element)))
         for record, row in zip(found, rows, strict=True):
-            record[name] = of_parent.get(row[owner.name], [])
+            if name not in (row["unsaid"] or ()):
+                record[name] = of_parent.get(row[owner.name], [])
     return found
 
 
@@ -200,6 +202,9 @@ def rows_of(collection: str, record: Mapping[str, Any]) -> dict[sa.Table, list[R
     rows = {table: [own]}
     for name, part in parts.items():
         elements = record.get(name)
+        if elements is None and part.info["optional"]:
+            own["unsaid"] = [*(own["unsaid"] or ()), name]
+            continue
         if not isinstance(elements, list):
             raise BadInput(f"{where} has no list of {name}; give one, empty if need be")
         parent = {column: own[column] for column in part.info["parent_key"]}

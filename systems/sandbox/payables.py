@@ -27,7 +27,8 @@ def enter_invoice(work: Work, invoice_id: Id, invoice: dict[str, Any]) -> None:
         invoice_id=invoice_id, budget_id=order["budget_id"] if order else None, category=None,
     )  # fmt: skip
     for table, rows in rows_of("erp.invoices", entry).items():
-        work.connection.execute(insert(table), rows)
+        if rows:
+            work.connection.execute(insert(table), rows)
     work.changed.append({"collection": "erp.invoices", "record": invoice_id, "field": "", "before": None, "after": entry})
 
 
@@ -77,6 +78,7 @@ def record(
             raise BadInput(f"{where} bills line {quoted(str(po_line))} more than once; {FROM_SUPPLIER} with one line for it")
     return {
         "invoice_id": invoice_id, "vendor_id": vendor_id, "vendor_invoice_no": invoice.number, "po_id": invoice.order_reference,
-        "category": category, "currency": invoice.currency, "lines": lines, "freight_cents": invoice.freight_cents,
+        "category": category, "currency": invoice.currency, "lines": lines,
+        "special_items": [item.model_dump() for item in invoice.special_items], "freight_cents": invoice.freight_cents,
         "tax_cents": invoice.tax_cents, "total_cents": invoice.total_cents, "received_at": received_at, "budget_id": budget_id,
     }  # fmt: skip

@@ -127,7 +127,8 @@ def company_folder(folder: Path, url: str) -> dict[str, Path]:
         shutil.copy(FOLDER / name, folder)
     systems = (FOLDER / "systems.yaml").read_text()
     (folder / "systems.yaml").write_text(re.sub(r"url: \S+", f"url: {url}", systems, count=1))
-    for policy in (*(FOLDER / "policies").glob("*.md"), CHECKOUT / "knowledge_index" / "policies" / "AP.md"):
+    shared = [CHECKOUT / "knowledge_index" / "policies" / f"{name}.md" for name in ("AP", "INV")]
+    for policy in (*(FOLDER / "policies").glob("*.md"), *shared):
         shutil.copy(policy, policies)
     for pack in (FOLDER / "packs" / "stock_shortage.yaml", CHECKOUT / "graphs" / "packs" / "invoice_approval.yaml"):
         shutil.copy(pack, packs)

@@ -209,7 +209,7 @@ def test_what_a_model_is_shown_is_no_part_of_the_digest_and_has_one_of_its_own(
     digests = {name: pack.digest for name, pack in lab.packs.items()}
     assert digests == {  # those that paused runs are started with
         "account_save": "a72d6e733eee",
-        "invoice_approval": "6c5ff1176fdc",
+        "invoice_approval": "3c9b1c965914",
         "omnichannel_exception": "de19cc1d36f9",
         "order_exception": "229f09382a21",
         "support_resolution": "1be9b2250345",
@@ -264,6 +264,7 @@ def test_every_field_that_a_shipped_pack_shows_is_one_of_its_records(lab: EvalEn
             for name, records in (collections or {}).items():
                 there.setdefault(f"{system}.{name}", set()).update(fields(records))
     there["oms.orders"].add("lines.backorder_po_id")  # as a line has it that waits
+    there["erp.invoices"].update(f"special_items.{name}" for name in ("kind", "line", "amount_cents"))  # as few invoices have
     for mission, pack in lab.packs.items():
         for part in pack.parts.values() or [pack]:
             assert part.model is not None

@@ -87,11 +87,20 @@ def test_what_bills_more_than_was_received_is_found(billed: Any, receipts: Any, 
     assert [line["po_line"] for line in found] == beyond
 
 
-@pytest.mark.parametrize(("cents", "apart"), [(5_000, []), (5_001, [1]), (4_999, [1]), (1, [4_999])])
+@pytest.mark.parametrize(("cents", "apart"), [(5_000, []), (5_001, [2]), (4_999, [2]), (1, [9_998])])
 def test_a_price_is_compared_with_that_of_the_order(cents: int, apart: list[int]) -> None:
     found = priced_otherwise(an_invoice(lines=lines(("10", 2, cents))), a_purchase_order())
-    assert [line["apart_cents"] for line in found] == apart
+    assert [line["line_apart_cents"] for line in found] == apart
     assert all(line["ordered_cents"] == 5_000 and line["unit_price_cents"] == cents for line in found)
+
+
+@pytest.mark.parametrize(("cents", "beside", "apart"), [(5_000, 1, [1]), (5_001, -2, []), (4_999, -1, [3])])
+def test_the_parts_of_a_cent_in_a_price_count_for_its_line_and_no_other(cents: int, beside: int, apart: list[int]) -> None:
+    special = [
+        {"kind": kind, "line": line, "amount_cents": beside} for kind, line in (("price", "10"), ("price", "9"), ("charge", "10"))
+    ]
+    invoice = an_invoice(lines=lines(("10", 2, cents)), special_items=special)
+    assert [line["line_apart_cents"] for line in priced_otherwise(invoice, a_purchase_order())] == apart
 
 
 def test_a_line_that_was_not_ordered_has_no_price_to_compare() -> None:
