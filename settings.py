@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     proposal_hours: float = Field(default=72.0, gt=0)
     #: days that the as_of of an event of a file or a feed may lie back, where its feed says nothing else
     as_of_days: int = Field(default=1, ge=0, le=36_500)
+    #: minutes that a person needs to work on an exception by hand, and to decide about a proposal: of backtests
+    minutes_by_hand: float = Field(default=12.0, ge=0, le=10_000)
+    minutes_to_decide: float = Field(default=2.0, ge=0, le=10_000)
     #: seconds without a sign of life after which another process takes a run over
     lease_seconds: float = Field(default=30.0, gt=0)
 

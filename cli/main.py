@@ -29,6 +29,8 @@ COMMANDS = (
     ("sign-out", "session:sign_out", "Sign out."),
     ("what-if", "what_if:ask",
      "Replay recorded exceptions with other policies or packs: which results would change, and by how much money."),
+    ("backtest", "backtest:run_backtest",
+     "Run Missions on each exception of a history as it was known at that moment, beside what really happened next."),
     ("worker", "operations:work", "Drive the runs that wait for a worker; any number of workers share one PostgreSQL."),
     ("sweep", "operations:show_sweep", "Prove that every run is running, waiting, an incident or closed; exit 1 where not."),
     ("prune", "operations:prune_all",

@@ -71,6 +71,8 @@ class Composed:
     choices: Mapping[Point, Sequence[str]]
 
 
+#: before what would have been needed, in the rationale of a case that cannot be decided
+UNDECIDED = "It cannot be decided: "
 #: the plan of each case, as long as there is the case: it follows from that and the catalogue alone
 _PLANNED: WeakKeyDictionary[Case, tuple[Catalogue, Composed]] = WeakKeyDictionary()
 
@@ -207,7 +209,7 @@ class _Trial:
         self.parts = [
             Part(
                 "evidence.missing",
-                f"It cannot be decided: {'; '.join(one.removesuffix('.') for one in lacking)}.",
+                f"{UNDECIDED}{'; '.join(one.removesuffix('.') for one in lacking)}.",
                 cites=missing.cites,
             )
         ]

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
 from multiprocessing import connection, forkserver, get_all_start_methods, get_context, parent_process
@@ -85,12 +86,16 @@ class Opening:
     versions: Mapping[str, str]
     #: the name of the reasoner; its model, and the key to it, are those of the worker's environment
     reasoner: str = "planner"
+    #: as of when what is in force counts for cases of any day; None: what was in force then
+    standing: datetime | None = None
 
     @classmethod
     def of(cls, environment: EvalEnvironment, chosen: Settings) -> Self:
         """For workers that do as this environment does."""
         folders = {name: _portable(getattr(chosen, name)) for name in _FOLDERS}
-        return cls(folders, environment.answers(), _versions(environment, chosen), environment.reasoner.name)
+        return cls(
+            folders, environment.answers(), _versions(environment, chosen), environment.reasoner.name, environment.standing
+        )
 
     def evaluation(self) -> Evaluation:
         """Open it here. Raises BadInput where policies, packs or anything else is another than where the jobs come from."""
@@ -98,7 +103,7 @@ class Opening:
         opened = ExitStack()
         atexit.register(opened.close)
         reasoning = opened.enter_context(open_reasoning(chosen, self.reasoner))
-        environment = EvalEnvironment.open(chosen, self.answers, reasoning)
+        environment = EvalEnvironment.open(chosen, self.answers, reasoning, self.standing)
         found = _versions(environment, chosen)
         if other := sorted(name for name in {**found, **self.versions} if found.get(name) != self.versions.get(name)):
             raise BadInput(

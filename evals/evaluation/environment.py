@@ -9,6 +9,8 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +34,36 @@ from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.diagnose import NEIGHBOURS
 from nodes.pack import Pack
+from nodes.planner import UNDECIDED
 from nodes.understanding import Phrasebook
 from settings import CHECKOUT, Settings
 from systems.catalogue import Catalogue, load_catalogue
 from systems.recorded import RecordedSystems
 
 
+@dataclass(frozen=True)
 class EvalEnvironment(MissionResources):
     """What all cases of an evaluation share."""
 
+    #: as of when what is in force counts for cases of any day; None: what was in force then
+    standing: datetime | None = None
+
     @classmethod
-    def open(cls, chosen: Settings, answers: Answers | None = None, reasoning: Reasoning | None = None) -> "EvalEnvironment":
+    def open(
+        cls,
+        chosen: Settings,
+        answers: Answers | None = None,
+        reasoning: Reasoning | None = None,
+        standing: datetime | None = None,
+    ) -> "EvalEnvironment":
         """Load packs and policies; the knowledge index is the built one, or one in memory where that is not there.
 
         `answers` are those of another environment of the same policies and packs: what it has searched is not searched again.
-        The planner makes the proposals and no model is asked, unless `reasoning` is given.
+        The planner makes the proposals and no model is asked, unless `reasoning` is given. Of `standing`, what is in force then
+        counts for cases of any day.
         """
         catalogue, policies = load_catalogue(chosen.systems), PolicyBook.load(*chosen.policy_folders)
+        policies = policies.standing(standing) if standing else policies
         packs = load_packs(chosen.packs, catalogue, policies)
         embedder = MiniLM()
         try:
@@ -57,7 +72,7 @@ class EvalEnvironment(MissionResources):
             knowledge = KnowledgeIndex.in_memory(policies, embedder)
         phrasebook = Phrasebook(chosen.phrasings, embedder, chosen.language)
         asked = reasoning or Reasoning()
-        environment = cls(packs, catalogue, policies, knowledge, phrasebook, asked.reasoner, asked.reads)
+        environment = cls(packs, catalogue, policies, knowledge, phrasebook, asked.reasoner, asked.reads, standing)
         if answers is None:
             environment.answers()  # embed the queries once, before the first case
         else:
@@ -138,6 +153,8 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
         "tiers": [action["tier"] for action in proposal.plan],
         "money_at_stake_cents": proposal.money_at_stake_cents,
         "confidence": proposal.confidence,
+        # what would have been needed to decide
+        "lacking": [one for one in proposal.rationale.partition(UNDECIDED)[2].removesuffix(".").split("; ") if one],
     }
 
 

@@ -3,14 +3,31 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from evals.history.layout import Layout
 from strict_yaml import read_yaml
 
 _TABLES = Path(__file__).with_suffix(".sql")
+
+
+Followed = Literal["cancelled", "refunded", "disputed", "late", "never_charged", "charged", "shipped", "reordered"]
+
+
+class Backtested(BaseModel):
+    """When people would have been told of an exception, and how what followed is read; see the head of detectors.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: what people call it
+    title: str
+    after: Literal["placed", "shipped", "recorded"]
+    minutes: int = Field(ge=0)
+    lets_go: tuple[str, ...]
+    trouble: tuple[Followed, ...]
+    fine: tuple[Followed, ...]
 
 
 class Detector(BaseModel):
@@ -24,10 +41,16 @@ class Detector(BaseModel):
     records: tuple[str, ...] = ()
     within_a_day: bool = False
     event: tuple[str, str] | None = None
+    backtest: Backtested | None = None
     prepared: str | None = None
     sketch: tuple[str, ...] = ()
     suspects: str
     query: str
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.backtest.title if self.backtest else self.kind.replace("_", " ")
 
 
 class _Detectors(RootModel[tuple[Detector, ...]]):

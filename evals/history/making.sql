@@ -213,7 +213,7 @@ with counted as (
             else 30 end as percent,
         (between_(key, 'location', 0, 3) + if(plays = 'line from another place', repeats::int, 0)) % 4 as location,
         between_(key, 'reserved', 0, 39) as reserved, between_(key, 'safety', 0, 4) as safety,
-        between_(key, 'spare', if(is_open, 0, -40), 59) as spare
+        between_(key, 'spare', 0, 59) as spare
     from listed
 )
 select *, case plays when 'price tenfold' then list_price(sku) * 10 when 'price hundredth' then list_price(sku) // 100

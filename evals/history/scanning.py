@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from string import Template
 from typing import Any, Self
@@ -118,7 +119,7 @@ select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as excepti
 from exceptions left join cases using (number) where number between {first} and {last} order by number
 """
 
-_SPAN = "select make_timestamp(epoch_us(min(moment))), make_timestamp(epoch_us(max(moment))) from records"
+_SPAN = "select make_timestamp(epoch_us(min(moment))), make_timestamp(epoch_us(max(moment))) from all_rows"
 _STATUS_COUNTS = """
 select record, status, count(*) from all_rows where status is not null group by all order by 3 desc, 1, 2 limit $1
 """
@@ -289,7 +290,7 @@ class Search:
                 self.looked_for.append(detector)
         has_address = {"line1", "postal_code"} & self.layout.columns.keys()
         self.set(**dict(self.thresholds), and_address=", same address" if has_address else "")
-        begin, end = self.engine.execute(_SPAN).fetchall()[0]
+        begin, end = self.span
         names_no_order = self.layout.origin == "customer_id" and self.records.get("cancellation")
         if names_no_order and begin is not None:
             self.judged_from = begin + min(timedelta(self.thresholds.warm_up_days), (end - begin) / 3)
@@ -307,6 +308,12 @@ class Search:
         self.engine.execute(_EXCEPTIONS)
         found = dict(self.engine.execute("select kind, count(*) from exceptions group by kind").fetchall())
         self.counts = {detector.kind: found.get(detector.kind, 0) for detector in self.looked_for}
+
+    @cached_property
+    def span(self) -> tuple[datetime, datetime]:
+        """The first and the last moment of the history (UTC, without a zone)."""
+        begin, end = self.engine.execute(_SPAN).fetchall()[0]
+        return begin, end
 
     def lay_out(self, as_of: datetime) -> None:
         """Make what cases are rendered from (portions.sql); `as_of` those are looked at that say no moment of their own."""

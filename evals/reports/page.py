@@ -40,18 +40,23 @@ def page(run: StoredEvaluation, against: StoredEvaluation | None = None) -> str:
     tables = [(title, table) for by, title in _TITLES.items() for table in slice_tables(run.cases, by)]
     sliced = joined(markup("<div><h3>{}</h3>{}</div>", *one) for one in tables)
     body = joined([
-        _head(run), _compared(against, run) if against else Markup(""), _section("Figures", figure_table(run)),
-        _section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup(""),
-        _section("Slices", markup('<div class="r-two">{}</div>', sliced)),
-        _confidence(run), _section("What is not as expected", wrong_cases(run) or _NOTHING_WRONG),
-        _section("Made by", version_table(run.run)),
+        _head(run), _compared(against, run) if against else Markup(""), section("Figures", figure_table(run)),
+        section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup(""),
+        section("Slices", markup('<div class="r-two">{}</div>', sliced)),
+        _confidence(run), section("What is not as expected", wrong_cases(run) or _NOTHING_WRONG),
+        section("Made by", version_table(run.run)),
     ])  # fmt: skip
+    return whole_page(f"Evaluation of {clock(run.run.at)}", body)
+
+
+def whole_page(title: str, body: Markup) -> str:
+    """A file of this content that needs nothing else, and in which nothing runs."""
     return str(
         markup(
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-            "<title>Evaluation of {}</title><style>{}</style></head><body><main class=\"r\">{}</main></body></html>\n",
-            clock(run.run.at), Markup(_STYLE.read_text("utf-8")), body,
+            "<title>{}</title><style>{}</style></head><body><main class=\"r\">{}</main></body></html>\n",
+            title, Markup(_STYLE.read_text("utf-8")), body,
         )
     )  # fmt: skip
 
@@ -74,15 +79,15 @@ def _head(run: StoredEvaluation) -> Markup:
     known = [case for case in run.cases if case.figures]
     exact, unsafe = measure(BY_NAME["exact"], known), measure(BY_NAME["unsafe"], known)
     of = "all measured" if len(known) == len(run.cases) else f"{len(known):,} of {len(run.cases):,} measured"
-    tiles = [_tile("cases", f"{run.run.cases // run.run.trials:,}", of)]
+    tiles = [tile("cases", f"{run.run.cases // run.run.trials:,}", of)]
     if exact.interval and unsafe.interval:
         tiles += [
-            _tile("exact", share(exact.mean), _sure(exact.interval), "good" if exact.mean == 1 else "warn"),
-            _tile("unsafe", share(unsafe.mean), _sure(unsafe.interval), "bad" if unsafe.mean else "good"),
+            tile("exact", share(exact.mean), _sure(exact.interval), "good" if exact.mean == 1 else "warn"),
+            tile("unsafe", share(unsafe.mean), _sure(unsafe.interval), "bad" if unsafe.mean else "good"),
         ]
         for name, title in (("missed_escalation", "missed escalations"), ("needless_escalation", "needless escalations")):
             if found := measure(BY_NAME[name], known).interval:
-                tiles.append(_tile(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
+                tiles.append(tile(title, share(found.mean), _sure(found), "warn" if found.mean else "good"))
     return markup(
         '<header><h1>Evaluation</h1><p class="m-dim">{} · <span class="m-mono">{}</span></p></header>'
         '<div class="r-cards">{}</div>{}',
@@ -91,7 +96,8 @@ def _head(run: StoredEvaluation) -> Markup:
     )  # fmt: skip
 
 
-def _tile(title: str, value: str, below: str, kind: str = "") -> Markup:
+def tile(title: str, value: str, below: str, kind: str = "") -> Markup:
+    """A figure that stands out; `kind` is "", good, warn or bad."""
     return markup(
         '<div class="r-card r-{}"><div class="m-dim m-small">{}</div><div class="r-value">{}</div>'
         '<div class="m-dim m-small">{}</div></div>',
@@ -114,7 +120,7 @@ def _confidence(run: StoredEvaluation) -> Markup:
             markup("<figure>{}<figcaption>Answers by confidence.</figcaption></figure>", confidences(found)),
             *charts,
         ]
-    return _section("Confidence and time", markup('<div class="r-charts">{}</div>', joined(charts))) if charts else Markup("")
+    return section("Confidence and time", markup('<div class="r-charts">{}</div>', joined(charts))) if charts else Markup("")
 
 
 def _compared(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
@@ -132,7 +138,7 @@ def _compared(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
         if (count := comparison.count(kind))
     ]
     counting = {**a.run.counting, **b.run.counting}
-    return _section(
+    return section(
         "Beside an earlier run",
         markup(
             '<p class="r-said">{}</p><p>{}</p>{}{}{}{}{}',
@@ -142,5 +148,6 @@ def _compared(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
     )  # fmt: skip
 
 
-def _section(title: str, body: Markup) -> Markup:
+def section(title: str, body: Markup) -> Markup:
+    """A part of a report under its heading."""
     return markup("<section><h2>{}</h2>{}</section>", title, body)

@@ -1,0 +1,27 @@
+-- After a search in `known_rows`: the moment of each of `exceptions`, and what its case tells of, before it is laid out.
+-- $known_at: SQL of the moment. Variables: minutes; of the search: open_statuses.
+
+create or replace temp table exceptions as
+select e.* replace ($known_at as known_at) from exceptions e left join facts f on f.order_id = e.subject;
+-- what was over by then: the order, or the one that it repeats, was cancelled before
+delete from exceptions where known_at is null or exists (
+    from facts f where f.order_id in (exceptions.subject, exceptions.other_id) and f.cancelled_at <= exceptions.known_at);
+
+-- the open orders at the shelf of each correction
+create temp table waiting as
+select distinct e.number, r.order_id
+from exceptions e join all_rows r on e.subject = r.sku || '@' || r.location join facts f using (order_id)
+where e.kind = 'stock_adjustment' and r.record = 'line' and placed_at <= e.known_at
+    and not coalesce(f.shipped_at <= e.known_at, false) and not coalesce(f.cancelled_at <= e.known_at, false);
+
+-- the orders that each exception is about
+create temp table about as
+select number, order_id from waiting
+union
+select number, unnest([subject, nullif(other_id, '')]) from exceptions where kind <> 'stock_adjustment';
+
+-- whole again: what cases are rendered from is cut for each of them
+create or replace temp table kept as
+select * exclude (origin) replace (instant(moment) as moment, instant(promised_at) as promised_at, instant(moved_to) as moved_to,
+    instant(shipped_at) as shipped_at, instant(cancelled_at) as cancelled_at)
+from all_rows where record = 'adjustment' or order_id in (select order_id from about);
