@@ -8,7 +8,7 @@ from dashboard.company import Tools
 from dashboard.serving import serve
 from evals.evaluation.engines import Pool
 from evals.evaluation.environment import EvalEnvironment
-from evals.evaluation.jobs import count_cases, read_jobs
+from evals.evaluation.jobs import count_jobs, read_jobs
 from evals.evaluation.persistence import judged_case, run_of
 from evals.evaluation.store import EvaluationStore
 from evals.recorded.cases import recorded_files
@@ -38,7 +38,7 @@ def evaluate_recorded(by: str, on_progress: Callable[[int, int], None]) -> str:
     """
     chosen, files = settings(), recorded_files()
     environment = EvalEnvironment.open(chosen)
-    cases = count_cases(files, environment.packs, environment.catalogue)
+    cases = count_jobs(files, environment.packs, environment.catalogue)
     begun, judged = time.perf_counter(), []
     with Pool(1).open(environment, chosen) as run_all:
         for job, result in run_all(read_jobs(files, environment.packs)):

@@ -1,9 +1,8 @@
 """`missions eval`: recorded exceptions, measured, compared and held to a baseline; `missions eval FILES` runs the files."""
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,25 +11,25 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from cli.matrix import CaseFiles, Filters, Limit, MaxCost, Sample, UntilInterval, files_of, list_sets, run_matrix, save_set
+from cli.results import export, note_result, write_report
 from cli.screen import progress, say, table
 from errors import BadInput
-from evals.atomic_write import atomic_write, refuse_to_replace
+from evals.atomic_write import refuse_to_replace
 from evals.evaluation import understanding
 from evals.evaluation.comparison import KINDS, Pair, differing_versions, notes, verdict_of
 from evals.evaluation.engines import EngineName, engine_of
 from evals.evaluation.environment import EvalEnvironment
 from evals.evaluation.gate import as_baseline, gate, not_run
-from evals.evaluation.jobs import count_cases, read_jobs
-from evals.evaluation.journal import Journal, made_of, open_disk_buffer, open_journal, run_jobs
+from evals.evaluation.journal import Journal, open_disk_buffer
 from evals.evaluation.lint import lint
 from evals.evaluation.measured import By, FigureChange, measure, measured, pass_hat, slices, unsteady, way
-from evals.evaluation.persistence import judged_case, run_of
+from evals.evaluation.running import Batch, run_batch
 from evals.evaluation.scorers import BY_NAME
-from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, write_kept
-from evals.reports.page import page
+from evals.evaluation.selecting import Enough, Selection
+from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, write_kept
 from evals.reports.pieces import version_name
 from evals.reports.runs import OpenRun, open_run
-from graphs.reasoners import open_reasoning
 from rendering import clock, plain, share, words
 from settings import settings
 
@@ -51,6 +50,14 @@ class _RunsByDefault(TyperGroup):
 app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True)
 
 
+app.command("matrix")(run_matrix)
+app.command("save")(save_set)
+app.command("sets")(list_sets)
+app.command("report")(write_report)
+app.command("export")(export)
+app.command("note")(note_result)
+
+
 @app.callback()
 def evaluation() -> None:
     """Run recorded exceptions and measure the answers; compare runs; hold them to a baseline.
@@ -62,9 +69,7 @@ def evaluation() -> None:
 
 @app.command("run")
 def evaluate_files(
-    cases: Annotated[
-        list[Path], typer.Argument(help="Files of recorded exceptions (JSONL, or Parquet of `missions history scan`).")
-    ],
+    cases: CaseFiles,
     out: Annotated[Path, typer.Option(help="Where the results go (JSONL).")],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: 1, with Ray one per processor.")] = None,
     engine: Annotated[EngineName, typer.Option(help="Processes of this machine, or the cluster of RAY_ADDRESS.")] = "processes",
@@ -79,28 +84,27 @@ def evaluate_files(
         Literal["", "planner", "llm", "hybrid"], typer.Option(help="Who makes the proposals; default: MISSIONS_REASONER.")
     ] = "",
     by: Annotated[str, typer.Option(help="Also show figures by clause, dimensions, money, mission or event.")] = "",
+    filters: Filters = None,
+    limit: Limit = None,
+    sample: Sample = None,
+    max_cost: MaxCost = None,
+    until_interval: UntilInterval = None,
 ) -> None:
     """Run recorded exceptions on recorded systems and print how the results compare with what was expected."""
     sliced = way(by) if by else None
-    refuse_to_replace(cases, out)
+    files = files_of(cases)
+    refuse_to_replace(files, out)
     chosen = settings()
     machine = engine_of(engine, workers, chosen)
+    selection = Selection(filters=filters or (), limit=limit, sample=sample)
+    batch = Batch(files=files, out=out, trials=trials, selection=selection, restart=restart)
+    enough = Enough(most_cost=max_cost, interval=until_interval, selection=selection)
     with ExitStack() as stack:
-        environment = EvalEnvironment.open(chosen, reasoning=stack.enter_context(open_reasoning(chosen, reasoner)))
-        runs = count_cases(cases, environment.packs, environment.catalogue) * trials
-        journal = stack.enter_context(open_journal(out, made_of(cases, trials, environment, chosen), restart=restart))
+        environment = stack.enter_context(EvalEnvironment.with_reasoner(chosen, reasoner))
         judged = stack.enter_context(open_disk_buffer(out.parent))
-        _tell_beginning(journal, runs)
-        begun = time.perf_counter()
-        with progress("evaluating", runs, journal.done) as advance:
-            jobs = read_jobs(cases, environment.packs, trials)
-            for number, (job, result) in enumerate(run_jobs(jobs, journal, machine, environment, chosen)):
-                judged.add(judged_case(job.case, result, environment.catalogue, job.trial))
-                if number >= journal.done:
-                    advance()
-        journal.finish()
-        seconds = time.perf_counter() - begun
-        run = run_of(environment, chosen.phrasings, cases, judged, seconds)
+        with ExitStack() as bar:
+            done = run_batch(batch, machine, environment, chosen, judged, enough, partial(_begin, bar))
+        run = done.run
         expected = [case for case in judged if case.expected is not None]
         print_figures(run, expected)
         if sliced:
@@ -112,10 +116,20 @@ def evaluate_files(
             understand = partial(environment.phrasebook.understand, folder.name)
             # as wide as it is: a matrix that is folded cannot be read
             print(understanding.table(understanding.measure(understanding.read_phrasings(folder), understand)))
-        new, times = runs - journal.done, f" ({trials} trials of each)" if trials > 1 else ""
-        say(f"{new} cases{times} in {seconds:.1f} s, {new / seconds:.0f} a second with {machine}; results in {out}.")
-        EvaluationStore.of(chosen.home).write(run, judged)
+        times, where = f" ({trials} trials of each)" if trials > 1 else "", f"; results in {out}" if done.whole else ""
+        say(f"{done.new} cases{times} in {done.seconds:.1f} s, {done.new / done.seconds:.0f} a second with {machine}{where}.")
+    if run.stopped:
+        say(f"{run.stopped[:1].upper()}{run.stopped[1:]}.")
+    if not done.whole:
+        say("Give the same command with a higher --max-cost, and it goes on from there.")
     say(f"Saved as {run.run_id}: the dashboard shows it under Evaluations.")
+
+
+def _begin(bar: ExitStack, journal: Journal, runs: int) -> Callable[[], object]:
+    """Say where it goes on, and begin the bar: what is called after each new result."""
+    _tell_beginning(journal, runs)
+    advance: Callable[[], object] = bar.enter_context(progress("evaluating", runs, journal.done))
+    return advance
 
 
 def _tell_beginning(journal: Journal, runs: int) -> None:
@@ -242,22 +256,6 @@ def lint_files(cases: Annotated[list[Path], typer.Argument(help="Files of record
         say(", ".join(f"{number} × {severity}" for severity, number in found.most_common()))
     if found["cannot fail"] or found["error"]:
         sys.exit(1)
-
-
-@app.command("report")
-def write_report(
-    name: Annotated[str, typer.Argument(metavar="RUN")] = "last",
-    out: Annotated[Path | None, typer.Option(help="The HTML file; default: evaluation-ID.html in this folder.")] = None,
-    against: Annotated[str, typer.Option(metavar="RUN", help="Also show what flipped since this run.")] = "",
-) -> None:
-    """Write a run as one HTML file: figures, slices, calibration, and the cases that are not as expected."""
-    run = open_run(name)
-    earlier = open_run(against) if against else None
-    out = out or Path(f"evaluation-{run.kept.run.run_id}.html")
-    refuse_to_replace([name, against], out)
-    with atomic_write(out) as unfinished:
-        unfinished.write_text(page(run.kept, earlier.kept if earlier else None), "utf-8")
-    say(f"{out}: open it in a browser; it needs nothing else.")
 
 
 def print_figures(run: EvaluationRun, cases: Sequence[EvaluationCase]) -> None:

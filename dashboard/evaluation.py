@@ -9,7 +9,9 @@ import streamlit as st
 from markupsafe import Markup
 
 import rendering
-from dashboard.markup import choose_row, label, show, show_error
+from dashboard.company import company
+from dashboard.markup import choose_row, label, redrawn, show, show_error
+from dashboard.visitor import enter
 from errors import MissionsError
 from evals.evaluation.comparison import (
     KINDS,
@@ -22,9 +24,11 @@ from evals.evaluation.comparison import (
     verdict_of,
     wrongs,
 )
+from evals.evaluation.notes import MOST_CHARACTERS, ResultNotes
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, EvaluationStore, StoredEvaluation
 from evals.reports.pieces import version_differences
 from evals.reports.side_by_side import side_by_side
+from evals.reports.transcript import notes_of, transcript_of
 from rendering import chip, clock, html_table, joined, major, markup, plain, share, words
 
 _SHOW = {"exact": "not exact", "off": "not as expected in something", "all": "all"}
@@ -161,6 +165,8 @@ def _facts(run: EvaluationRun) -> None:
     for name, value in run.versions.items():
         if name.startswith("pack ") or value:
             (packs if name.startswith("pack ") else facts).append((words(plain(name, 60)), plain(value, 60)))
+    if run.stopped:
+        facts.append(("stopped", plain(run.stopped, 200)))
     packs.append(("files", ", ".join(plain(file.name, 80) for file in run.files)))
     shown, more = (joined(markup("<span>{} <b>{}</b></span>", *fact) for fact in some) for some in (facts, packs))
     show(markup('<div class="m-eval-facts">{}</div><details class="m-eval-more"><summary>packs and files</summary>'
@@ -252,7 +258,23 @@ def _side(run: StoredEvaluation, case_id: str) -> None:
         st.text("The run has no such case.")
         return
     result = ", ".join(wrongs(case)) or ("as expected" if case.expected else "nothing was expected")
-    show(case_head(case, result) + side_by_side(case.expected, [case.result], ["given"], run.run.counting))
+    table = side_by_side(case.expected, [case.result], ["given"], run.run.counting)
+    show(case_head(case, result) + table + transcript_of(case.transcript))
+    _notes(run.run.run_id, case_id)
+
+
+def _notes(run_id: str, case_id: str) -> None:
+    """What people noted on this result, and a field for one more."""
+    notes = ResultNotes.of(EvaluationStore.of(company().settings.home), run_id)
+    if there := notes.by_case().get(case_id):
+        show(notes_of(there))
+    with st.form(f"note·{run_id}·{hash(case_id)}", border=False, clear_on_submit=True):
+        text = st.text_area("Note", max_chars=MOST_CHARACTERS, height=68, placeholder="What did you see?")
+        sent = st.form_submit_button("Add note", icon=":material/add_comment:")
+    if sent:
+        person = enter("read")
+        with redrawn():
+            notes.add(case_id, person.name, text or "")
 
 
 def as_csv(cases: Iterable[EvaluationCase]) -> bytes:

@@ -83,8 +83,12 @@ class MissionResources:
 
 
 @contextmanager
-def open_reasoning(chosen: Settings, name: str = "") -> Iterator[Reasoning]:
+def open_reasoning(
+    chosen: Settings, name: str = "", heard: Callable[[Model], Model] = lambda model: model
+) -> Iterator[Reasoning]:
     """The reasoner of this name, or that of the settings, with the model that it asks; the planner asks none, for texts neither.
+
+    `heard` gives what is asked in place of the model, to hear what it is asked.
 
     Raises BadInput where it asks one and none is set, and for a prompt that does not load.
     """
@@ -95,6 +99,7 @@ def open_reasoning(chosen: Settings, name: str = "") -> Iterator[Reasoning]:
     with open_model(chosen) as model:
         if model is None:
             raise BadInput(f"The reasoner {reasoner} asks a model, and none is set: name one in MISSIONS_MODEL (docs/models.md).")
+        model = heard(model)
         prompts, limits = {one: Prompt.load(one, chosen.prompts) for one in ("hybrid", "llm", "understand")}, limits_of(chosen)
         kind = Llm if reasoner == Llm.name else Hybrid
         yield Reasoning(kind(model, prompts, limits, chosen.tone), TextReading(model, prompts["understand"], limits))

@@ -27,7 +27,6 @@ from errors import BadInput, TryAgain
 from evals.evaluation.environment import EvalEnvironment, Evaluation, code_digest, versions_of
 from evals.evaluation.jobs import Job
 from evals.recorded.cases import RecordedException
-from graphs.reasoners import open_reasoning
 from knowledge_index.index import Answers
 from settings import CHECKOUT, Settings, settings
 
@@ -58,12 +57,16 @@ CHUNKS_A_WORKER = 4
 Submit = Callable[[list[RecordedException]], Future[list[Result]]]
 
 
-def in_order(jobs: Iterable[Job], submit: Submit, workers: int) -> Iterator[tuple[Job, Result]]:
-    """Each job with its result; at most CHUNKS_A_WORKER chunks a worker are in memory."""
+def in_order(jobs: Iterable[Job], submit: Submit, workers: int, *, alone: bool) -> Iterator[tuple[Job, Result]]:
+    """Each job with its result; at most CHUNKS_A_WORKER chunks a worker are in memory.
+
+    `alone`: one case a worker is under way, so that what it costs a model is known before the next one is sent.
+    """
     rest = iter(jobs)
+    size, ahead = (1, workers) if alone else (CHUNK, workers * CHUNKS_A_WORKER)
     under_way: deque[tuple[list[Job], Future[list[Result]]]] = deque()
     while True:
-        while len(under_way) < workers * CHUNKS_A_WORKER and (chunk := list(islice(rest, CHUNK))):
+        while len(under_way) < ahead and (chunk := list(islice(rest, size))):
             under_way.append((chunk, submit([job.case for job in chunk])))
         if not under_way:
             return
@@ -97,13 +100,16 @@ class Opening:
             folders, environment.answers(), _versions(environment, chosen), environment.reasoner.name, environment.standing
         )
 
-    def evaluation(self) -> Evaluation:
-        """Open it here. Raises BadInput where policies, packs or anything else is another than where the jobs come from."""
-        chosen = settings().model_copy(update={name: CHECKOUT / folder for name, folder in self.folders.items()})
+    def evaluation(self, given: Settings | None = None) -> Evaluation:
+        """Open it here, by the settings of this process where none are given.
+
+        Raises BadInput where policies, packs or anything else is another than where the jobs come from.
+        """
+        chosen = given or settings().model_copy(update={name: CHECKOUT / folder for name, folder in self.folders.items()})
         opened = ExitStack()
         atexit.register(opened.close)
-        reasoning = opened.enter_context(open_reasoning(chosen, self.reasoner))
-        environment = EvalEnvironment.open(chosen, self.answers, reasoning, self.standing)
+        asked = EvalEnvironment.with_reasoner(chosen, self.reasoner, self.answers, self.standing)
+        environment = opened.enter_context(asked)
         found = _versions(environment, chosen)
         if other := sorted(name for name in {**found, **self.versions} if found.get(name) != self.versions.get(name)):
             raise BadInput(
@@ -116,12 +122,12 @@ class Opening:
 class Worker:
     """Opens its environment with the first cases, so that whoever gave them hears where it cannot be opened."""
 
-    def __init__(self, opening: Opening) -> None:
-        self._opening = opening
+    def __init__(self, opening: Opening, given: Settings | None = None) -> None:
+        self._opening, self._given = opening, given
 
     @cached_property
     def _evaluation(self) -> Evaluation:
-        return self._opening.evaluation()
+        return self._opening.evaluation(self._given)
 
     def run(self, cases: Sequence[RecordedException]) -> list[Result]:
         """The results of cases, in their order."""
@@ -180,13 +186,14 @@ class Pool:
     @contextmanager
     def open(self, environment: EvalEnvironment, chosen: Settings) -> Iterator[Run]:
         """See Engine."""
-        begin = partial(_begin, Opening.of(environment, chosen))
+        # the settings with their key go to a process of this machine, through a pipe
+        begin = partial(_begin, Opening.of(environment, chosen), chosen)
         context = get_context("forkserver" if self._forks else "spawn")
         pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=begin)
 
         def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
             try:
-                yield from in_order(jobs, lambda cases: pool.submit(_run, cases), self._workers)
+                yield from in_order(jobs, lambda cases: pool.submit(_run, cases), self._workers, alone=environment.asks_model)
             except BrokenProcessPool as error:
                 raise TryAgain(_LOST) from error
 
@@ -203,11 +210,11 @@ class Pool:
 _worker: Worker
 
 
-def _begin(opening: Opening) -> None:
+def _begin(opening: Opening, chosen: Settings) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes, and is for the first to answer
     Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(opening)
+    _worker = Worker(opening, chosen)
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from evals.recorded.labels import plain_answer
 from graphs.candidate import Candidate
 from graphs.mission import graph_version, mission_graph
 from graphs.pack_files import load_packs
-from graphs.reasoners import MissionResources, Reasoning
+from graphs.reasoners import MissionResources, Reasoning, open_reasoning
+from graphs.transcripts import Transcript
 from knowledge_index.embeddings import MiniLM, RememberedVectors
 from knowledge_index.index import Answers, KnowledgeIndex
 from knowledge_index.policies import PolicyBook
@@ -34,7 +35,7 @@ from ledger.memory import MemoryLedger
 from ledger.records import Proposal
 from nodes.diagnose import NEIGHBOURS
 from nodes.pack import Pack
-from nodes.planner import UNDECIDED
+from nodes.planner import UNDECIDED, Planner
 from nodes.understanding import Phrasebook
 from settings import CHECKOUT, Settings
 from systems.catalogue import Catalogue, load_catalogue
@@ -47,6 +48,21 @@ class EvalEnvironment(MissionResources):
 
     #: as of when what is in force counts for cases of any day; None: what was in force then
     standing: datetime | None = None
+    #: hears what the model is asked, where one is
+    transcript: Transcript = field(default_factory=Transcript)
+
+    @classmethod
+    @contextmanager
+    def with_reasoner(
+        cls, chosen: Settings, name: str, answers: Answers | None = None, standing: datetime | None = None
+    ) -> Iterator["EvalEnvironment"]:
+        """See `open`, with the reasoner of this name, or that of the settings; what its model is asked is heard.
+
+        Raises BadInput as `open_reasoning` does.
+        """
+        transcript = Transcript()
+        with open_reasoning(chosen, name, transcript.before) as reasoning:
+            yield replace(cls.open(chosen, answers, reasoning, standing), transcript=transcript)
 
     @classmethod
     def open(
@@ -92,6 +108,11 @@ class EvalEnvironment(MissionResources):
             closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
         ):
             yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether its reasoner asks a model."""
+        return self.reasoner.version != self.reasoner.name
 
     def answers(self) -> Answers:
         """What the index finds at this moment for all that the packs ask it."""
@@ -142,7 +163,9 @@ class Evaluation:
             self._saver.delete_thread(case.case_id)
         proposal = ledger.proposals(case.case_id)[0]
         latency_ms = round((time.perf_counter() - begun) * 1000, 2)
-        return {**result(case.case_id, proposal), "usage": usage(ledger, case.case_id), "latency_ms": latency_ms}
+        heard = [asdict(one) for one in lab.transcript.take()]
+        took = {"usage": usage(ledger, proposal), "latency_ms": latency_ms}
+        return {**result(case.case_id, proposal), **took, **({"transcript": heard} if heard else {})}
 
 
 def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
@@ -158,14 +181,19 @@ def result(case_id: str, proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def usage(ledger: Ledger, run_id: str) -> dict[str, float]:
-    """What a run took: reads, drafts until one passed, and what the planner needs none of: a model's tokens, money and time."""
+def usage(ledger: Ledger, proposal: Proposal) -> dict[str, float]:
+    """What a proposal took: reads, drafts until one passed, and what the planner needs none of: a model's tokens, money and time.
+
+    `by_model` is 1 where it is a model's, and 0 where it is the planner's, which stands where no answer of a model does.
+    """
+    run_id = proposal.run_id
     calls = ledger.model_calls(run_id)
     return {
         "reads": len(ledger.facts(run_id)),
         "tries": sum(one.kind == "check" for one in ledger.observations(run_id)),
         "tokens": sum(call.input_tokens + call.output_tokens for call in calls),
         "cost_cents": sum((call.cost_cents for call in calls), 0.0),
+        "by_model": float(proposal.author != Planner.name),
         "retries": sum(call.retries for call in calls),
         "model_ms": round(sum((call.latency_ms for call in calls), 0.0), 2),
     }
@@ -179,13 +207,12 @@ _ROOMS = ("evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "sy
 def versions_of(environment: EvalEnvironment, phrasings: Path) -> dict[str, str]:
     """Graph, reasoner (with model, prompts and what packs show it, if it has any), policies, phrasings (the folder), and more."""
     files, reasoner, packs = sorted(phrasings.rglob("*.txt")), environment.reasoner, sorted(environment.packs.items())
-    asks_model = reasoner.version != reasoner.name
     return {
         "graph": graph_version(),
         "reasoner": reasoner.name,
-        **({"model": reasoner.version} if asks_model else {}),
+        **({"model": reasoner.version} if environment.asks_model else {}),
         **({"texts": environment.reads.version} if environment.reads else {}),
-        **({f"shown by {mission}": pack.model_digest for mission, pack in packs} if asks_model else {}),
+        **({f"shown by {mission}": pack.model_digest for mission, pack in packs} if environment.asks_model else {}),
         # of every period: recorded exceptions are looked at as of then
         "policies": _digest(period.digest.encode() for period in environment.policies.periods),
         "phrasings": _digest(part for file in files for part in (file.name.encode(), file.read_bytes())),

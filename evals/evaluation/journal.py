@@ -8,7 +8,7 @@ Rows to be measured wait in a buffer on disk: a hundred thousand of them need no
 import os
 import pickle
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from os import SEEK_END
@@ -151,7 +151,7 @@ def made_of(files: Iterable[Path], trials: int, environment: EvalEnvironment, ch
 
 def run_jobs(
     jobs: Iterable[Job], journal: Journal, engine: Engine, environment: EvalEnvironment, chosen: Settings
-) -> Iterator[tuple[Job, Result]]:
+) -> Generator[tuple[Job, Result]]:
     """Each job with its result, in order: those of the journal at once, the others from the engine into the journal.
 
     Raises BadInput where the journal holds other cases.

@@ -66,7 +66,7 @@ class OnRay:
 
             def run(jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
                 try:
-                    yield from in_order(jobs, submit, workers)
+                    yield from in_order(jobs, submit, workers, alone=environment.asks_model)
                 except ray.exceptions.RayTaskError as error:
                     raise (error.cause if isinstance(error.cause, MissionsError) else error) from None
                 except ray.exceptions.RayError as error:

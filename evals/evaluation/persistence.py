@@ -11,6 +11,7 @@ from evals.evaluation.environment import EvalEnvironment, file_digest, versions_
 from evals.evaluation.scorers import Figures, judge, means
 from evals.evaluation.store import ALL, CaseFile, EvaluationCase, EvaluationRun, new_id
 from evals.recorded.cases import RecordedException
+from graphs.transcripts import Exchange
 from ledger.canonical import utc_now
 from settings import CHECKOUT
 from systems.catalogue import Catalogue
@@ -30,6 +31,7 @@ def judged_case(case: RecordedException, result: Mapping[str, Any], catalogue: C
         trial=trial,
         usage=result.get("usage", {}),
         latency_ms=result.get("latency_ms"),
+        transcript=[Exchange(**one) for one in result.get("transcript", ())],
     )
 
 
@@ -40,10 +42,12 @@ def run_of(
     cases: Collection[EvaluationCase],
     seconds: float,
     by: str = "",
+    stopped: str = "",
 ) -> EvaluationRun:
     """A run that was just finished, over these cases of these files.
 
-    `phrasings` is the folder by which messages were understood; `by` is the account of the machine unless given.
+    `phrasings` is the folder by which messages were understood; `by` is the account of the machine unless given; `stopped` is why
+    it ended before its cases did.
     """
     at = utc_now()
     names = {step.name for case in cases for answer in (case.expected, case.result) if answer for step in answer.actions}
@@ -60,6 +64,7 @@ def run_of(
         figures=figures_of(cases),
         counting={name: action.counting for name in sorted(names) if (action := environment.catalogue.get(name))},
         trials=max((case.trial for case in cases), default=1),
+        stopped=stopped,
     )
 
 

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from errors import BadInput
 from evals.atomic_write import atomic_write, reading
 from evals.evaluation.answers import CaseAnswer
+from graphs.transcripts import Exchange
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{4}")
 _LAST = re.compile(r"last(?:~([0-9]{1,6}))?")
@@ -58,6 +59,8 @@ class EvaluationRun:
     counting: Mapping[str, Sequence[str]]
     #: how often each case was run: `cases` counts every time
     trials: int = 1
+    #: why it ended before its cases did; empty where it did not
+    stopped: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ class EvaluationCase:
     usage: Mapping[str, float] = field(default_factory=dict)
     #: from the event to the proposal
     latency_ms: float | None = None
+    #: what a model was asked and answered; empty where none was
+    transcript: Sequence[Exchange] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

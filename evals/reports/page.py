@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from evals.evaluation.comparison import KINDS, compare, notes, verdict_of
 from evals.evaluation.measured import By, calibration, changes, measure
+from evals.evaluation.notes import Notes
 from evals.evaluation.scorers import BY_NAME
 from evals.evaluation.store import StoredEvaluation
 from evals.intervals import Interval
@@ -22,6 +23,7 @@ from evals.reports.pieces import (
     version_table,
     wrong_cases,
 )
+from evals.reports.transcript import notes_of
 from rendering import chip, clock, joined, markup, plain, share
 
 _STYLE = Path(__file__).with_name("style.css")
@@ -35,14 +37,15 @@ _TITLES: Mapping[By, str] = {
 _NOTHING_WRONG = Markup('<p class="m-dim">Nothing: every case is exactly as expected.</p>')
 
 
-def page(run: StoredEvaluation, against: StoredEvaluation | None = None) -> str:
-    """The whole file: a run, and beside an earlier one where one is given."""
+def page(run: StoredEvaluation, against: StoredEvaluation | None = None, notes: Notes | None = None) -> str:
+    """The whole file: a run, what people noted on it, and beside an earlier one where one is given."""
     tables = [(title, table) for by, title in _TITLES.items() for table in slice_tables(run.cases, by)]
     sliced = joined(markup("<div><h3>{}</h3>{}</div>", *one) for one in tables)
     body = joined([
         _head(run), _compared(against, run) if against else Markup(""), section("Figures", figure_table(run)),
         section("Trials", trials_table(run.cases)) if run.run.trials > 1 else Markup(""),
         section("Slices", markup('<div class="r-two">{}</div>', sliced)),
+        section("Notes", _notes(notes)) if notes else Markup(""),
         _confidence(run), section("What is not as expected", wrong_cases(run) or _NOTHING_WRONG),
         section("Made by", version_table(run.run)),
     ])  # fmt: skip
@@ -73,6 +76,10 @@ def compared_fragment(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
 
 def _fragment(body: Markup) -> Markup:
     return markup('<style>{}</style><div class="r r-notebook">{}</div>', Markup(_STYLE.read_text("utf-8")), body)
+
+
+def _notes(notes: Notes) -> Markup:
+    return joined(markup("<h3>{}</h3>{}", plain(case_id, 80), notes_of(ones)) for case_id, ones in notes.items())
 
 
 def _head(run: StoredEvaluation) -> Markup:

@@ -10,6 +10,7 @@ from evals.evaluation.scorers import BY_NAME
 from evals.evaluation.store import ALL, EvaluationCase, EvaluationRun, StoredEvaluation
 from evals.reports.charts import strip
 from evals.reports.side_by_side import side_by_side
+from evals.reports.transcript import transcript_of
 from rendering import chip, clock, html_table, joined, markup, plain, share, words
 
 #: cases, flips and slices that are shown; of further cases and flips the report says how many
@@ -118,7 +119,7 @@ def wrong_cases(run: StoredEvaluation) -> Markup:
             joined(
                 chip(one, "bad" if one in ("unsafe action", "verdict", "actions") else "warn") + Markup(" ") for one in faults
             ),
-            side_by_side(case.expected, [case.result], ["given"], run.run.counting),
+            side_by_side(case.expected, [case.result], ["given"], run.run.counting) + transcript_of(case.transcript),
             is_open=place < _MOST_OPEN and bool(case.figures.get("unsafe")),
         )
         for place, (case, faults) in enumerate(found[:MOST_CASES])
@@ -166,4 +167,5 @@ def run_line(run: EvaluationRun) -> str:
     """When it was, of how much, by whom."""
     trials = f", {run.trials} trials each" if run.trials > 1 else ""
     by = f" by {plain(run.by, 60)}" if run.by else ""
-    return f"{clock(run.at)}{by} · {run.cases // run.trials:,} cases{trials} · {run.seconds:.1f} s"
+    stopped = f" · {plain(run.stopped, 200)}" if run.stopped else ""
+    return f"{clock(run.at)}{by} · {run.cases // run.trials:,} cases{trials} · {run.seconds:.1f} s{stopped}"

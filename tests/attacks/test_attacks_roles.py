@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "pack validate": MACHINE, "pack show": MACHINE, "pack diff": MACHINE,
     "database roles": MACHINE, "database backup": MACHINE, "database restore": MACHINE,
     "eval run": MACHINE, "eval compare": MACHINE, "eval gate": MACHINE, "eval lint": MACHINE, "eval report": MACHINE,
+    "eval matrix": MACHINE, "eval save": MACHINE, "eval sets": MACHINE, "eval export": MACHINE, "eval note": MACHINE,
     "shadow run": MACHINE, "shadow report": MACHINE, "history import": MACHINE, "history scan": MACHINE, "history make": MACHINE,
     "model check": MACHINE, "invoice read": MACHINE, "invoice run": MACHINE,
     "source try": MACHINE, "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,

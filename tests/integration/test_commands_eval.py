@@ -73,4 +73,6 @@ def test_what_is_not_there_is_refused_and_every_command_is_listed(home: Path) ->
     assert cases.read_bytes() == SAMPLE.read_bytes()
     refused(missions("eval", SAMPLE, "--out", home / "out", "--reasoner", "llm", MISSIONS_HOME=home), "MISSIONS_MODEL")
     told = missions("eval", "--help", MISSIONS_HOME=home).stdout
-    assert all(f" {name} " in told for name in ("run", "compare", "gate", "lint", "report"))
+    assert all(
+        f" {name} " in told for name in ("run", "compare", "gate", "lint", "report", "matrix", "save", "sets", "export", "note")
+    )

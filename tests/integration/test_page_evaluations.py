@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard.company import Tools
 from dashboard.pages import evaluations as evaluating
 from errors import BadInput
+from evals.evaluation.notes import ResultNotes
 from evals.evaluation.store import EvaluationStore
+from graphs.transcripts import Exchange
 from tests.evaluation_examples import HOSTILE, a_case, a_run, answer
 from tests.integration.commands import missions
 from tests.integration.live_company import SAMPLE, built_home
@@ -148,3 +150,18 @@ def test_an_evaluation_is_started_once_and_its_end_is_seen(
         time.sleep(0.05)
     assert started == ["rita"]
     assert "the cases are gone" in page.run().error[0].value
+
+
+def test_who_looks_at_a_result_notes_what_she_saw_and_reads_what_a_model_was_asked(front: Front, shelf: EvaluationStore) -> None:
+    asked = Exchange(
+        purpose="choice", model="small", prompt="hybrid@1", system="Choose.", user=HOSTILE, answer={"choice": "plan-1"}
+    )
+    run = a_run(1, cases=1)
+    shelf.write(run, [a_case("c-1", transcript=[asked])])
+    page = opened(front, run=run.run_id, show="all")
+    shown = html(page)
+    assert "Question 1: choice" in shown and "&lt;img src=x" in shown and "<img" not in shown
+    page.text_area[0].set_value("The plan is right.")
+    page.button(key=next(one.key for one in page.button if one.label == "Add note")).click().run()
+    assert not page.exception and "The plan is right." in html(page) and "rita" in html(page)
+    assert [one.by for one in ResultNotes.of(shelf, run.run_id).by_case()["c-1"]] == ["rita"]

@@ -8,7 +8,7 @@ import pytest
 
 from errors import BadInput
 from evals.evaluation.environment import EvalEnvironment
-from evals.evaluation.jobs import count_cases
+from evals.evaluation.jobs import count_jobs
 from evals.recorded.cases import MAX_LINE_BYTES, read_cases
 from tests.engine import CASES, an_exception
 
@@ -80,4 +80,4 @@ def test_an_expectation_that_nothing_can_be_compared_with_is_refused(lab: EvalEn
     file = tmp_path / "cases.jsonl"
     file.write_text(json.dumps({**an_exception(), "expected": {}}))
     with pytest.raises(BadInput, match="the case c-1: expected.verdict must be text"):
-        count_cases([file], lab.packs, lab.catalogue)
+        count_jobs([file], lab.packs, lab.catalogue)
