@@ -11,11 +11,13 @@ from cli.session import decider, open_ledger
 from errors import BadInput
 from evals.learning import lessons, overruled
 from evals.learning.overruled import OverruleRate
+from evals.learning.reasons import ReasonGroup, reason_groups, with_blame
 from evals.learning.thresholds import Thresholds, thresholds
 from evals.recorded.cases import add_case, line_of, read_objects
 from evals.recorded.recording import record
 from graphs.pack_files import load_packs
 from harmless import escaped
+from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from rendering import clock, plain
 from settings import settings
@@ -126,11 +128,14 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
     policies = PolicyBook.load(*chosen.policy_folders)
     packs = load_packs(chosen.packs, catalogue, policies)
     with open_ledger() as ledger, progress("decisions", None) as advance:
-        judged = overruled.judged_proposals(ledger, catalogue, mission or None, advance)
+        found_judged = overruled.judged_proposals(ledger, catalogue, mission or None, advance)
+        judged = with_blame(found_judged, packs, policies, MiniLM())
+        groups = reason_groups(judged, packs, policies, MiniLM())
         overrules = overruled.overruled(judged)
         found = thresholds(judged, ledger, packs, policies, catalogue, on_progress=advance)
     if as_json:
-        print_json({**overrules.plain(), "thresholds": found.rows()}, indented=True)
+        reasons = [{**one.row(), "decisions": list(one.decisions)} for one in groups]
+        print_json({**overrules.plain(), "reasons": reasons, "thresholds": found.rows()}, indented=True)
         return
     if not judged:
         say("No proposal has been decided yet.")
@@ -138,6 +143,8 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
     hits = sum(one.overruled for one in overrules.judged)
     proposals = "1 proposal" if len(overrules.judged) == 1 else f"{len(overrules.judged)} proposals"
     say(f"{proposals} decided, {hits} overruled; {overrules.sent_back} sent back with a remark.")
+    for rate in overrules.as_a_rule:
+        say(rate.sentence(), style="bold")
     for name, rates in (
         ("clause", overrules.clauses),
         ("finding", overrules.findings),
@@ -145,6 +152,7 @@ def show_report(mission: Mission = "", as_json: Json = False) -> None:
         ("role", overrules.roles),
     ):
         _rates(name, rates)
+    _reasons(groups)
     _thresholds(found)
 
 
@@ -158,10 +166,23 @@ def _rates(name: str, rates: Sequence[OverruleRate]) -> None:
         say(f"No {name} was overruled.")
 
 
+def _reasons(groups: Sequence[ReasonGroup]) -> None:
+    if groups:
+        console.print()
+        rows = [(len(one.reasons), one.people, plain(one.says, 120), one.sentence()) for one in groups[:_AT_ONCE]]
+        table(("overruled", "people", "because, such as", "which is"), rows, right=("overruled", "people"))
+
+
 def _thresholds(found: Thresholds) -> None:
     console.print()
     if found.made_otherwise:
-        say(f"{found.made_otherwise} proposals would be different today, so they say nothing about today's thresholds.")
+        few = found.made_otherwise == 1
+        what = (
+            "1 proposal would be different today, so it says"
+            if few
+            else f"{found.made_otherwise} proposals would be different today, so they say"
+        )
+        say(f"{what} nothing about today's thresholds.")
     for one in found.evidence:
         say(one.sentence(), style="" if one.because else "bold")
         if not one.because:

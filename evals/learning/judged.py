@@ -1,5 +1,6 @@
 """A proposal that people decided about, and what they changed in it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,9 @@ from ledger.base import Ledger
 from ledger.records import Decision, Observation, Proposal, Run
 from nodes.authorship import Step, pairs
 from systems.catalogue import Catalogue
+
+#: an id, a number or a word
+_SHORT = re.compile(r"[\w./:-]{1,40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,12 @@ class ChangedArgument:
     after: Any
     #: False for a text or an address: the action is the same, worded otherwise
     counts: bool
+
+    def sentence(self) -> str:
+        """For a person to read; of a text or an address only that it is another, for it holds what is a customer's."""
+        if not self.counts:
+            return f"{self.action}: another {self.argument}"
+        return f"{self.action}: {self.argument} {self.before!s} → {self.after!s}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +73,7 @@ class DecisionDifference:
         said += [f"left out {part}" for part in self.without]
         said += [f"took out {_worded(step)}" for step in self.removed if not (self.whole or self.without)]
         said += [f"put in {_worded(step)}" for step in self.added]
-        said += [f"{one.action}: {one.argument} {one.before!s} → {one.after!s}" for one in self.changed]
+        said += [one.sentence() for one in self.changed]
         if self.reordered:
             said.append("put the steps in another order")
         return said or ["changed nothing"]
@@ -127,7 +137,8 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
 
 
 def _worded(step: Step) -> str:
-    return f"{step['name']}({', '.join(str(value)[:40] for value in step['args'].values())})"
+    """The action with its ids and numbers; its texts and addresses hold what is a customer's."""
+    return f"{step['name']}({', '.join(str(one) for one in step['args'].values() if _SHORT.fullmatch(str(one)))})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +153,8 @@ class JudgedProposal:
     findings: Sequence[str]
     #: what they changed; of a whole approval, nothing
     difference: DecisionDifference
+    #: the clauses that the reason is about, where that was asked and is clear (evals/learning/reasons.py)
+    about: Sequence[str] = ()
 
     @property
     def overruled(self) -> bool:

@@ -17,6 +17,9 @@ from ledger.base import Ledger
 from ledger.records import Decision
 from systems.catalogue import Catalogue
 
+#: decisions about something before it is said to be overruled as a rule
+LEAST_DECIDED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class OverruleRate:
@@ -29,6 +32,16 @@ class OverruleRate:
     rate: float
     low: float
     high: float
+
+    @property
+    def as_a_rule(self) -> bool:
+        """Whether it was overruled more often than not, as far as that can be said of so few."""
+        return self.decided >= LEAST_DECIDED and self.low > 0.5
+
+    def sentence(self) -> str:
+        """For a person to read, of what is overruled as a rule."""
+        every = "every one" if self.overruled == self.decided else f"{self.overruled}"
+        return f"{self.name} was overruled in {every} of {self.decided} proposals that stood on it: people do not decide by it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,11 @@ class Overruled:
     verdicts: Sequence[OverruleRate]
     #: by the role of who decided
     roles: Sequence[OverruleRate]
+
+    @property
+    def as_a_rule(self) -> list[OverruleRate]:
+        """The clauses that people overrule as a rule."""
+        return [one for one in self.clauses if one.as_a_rule]
 
     def plain(self) -> dict[str, Any]:
         """As plain data, without the proposals."""

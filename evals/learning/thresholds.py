@@ -28,6 +28,8 @@ from systems.catalogue import Catalogue
 
 #: decisions that must speak about a threshold, those of them against it, and those on each side of a suggested one
 LEAST_DECISIONS, LEAST_AGAINST, LEAST_A_SIDE = 20, 5, 3
+#: decisions that a suggested number must agree with beyond the present one: at least so many, and that share of all about it
+LEAST_GAIN, LEAST_GAIN_SHARE = 3, 0.05
 #: the chance, at most, that decisions that have nothing to do with the fact would suggest any of the thresholds (Holm 1979)
 MOST_CHANCE = 0.05
 
@@ -172,9 +174,14 @@ def _too_little(heard: Sequence[Vote], against_present: int, fewest: int) -> str
             else f"none of {len(heard)} decisions speaks against it"
         )
     if not _is_enough(len(heard), against_present):
-        least = f"{LEAST_DECISIONS}, and {LEAST_AGAINST} against it"
-        return f"{len(heard)} decisions speak about it, {against_present} against it; it takes {least}"
-    return "" if fewest < against_present else f"no other number agrees with more of the {len(heard)} decisions"
+        speak = "1 decision speaks" if len(heard) == 1 else f"{len(heard)} decisions speak"
+        needed = f"{LEAST_DECISIONS}, and {LEAST_AGAINST} against it"
+        return f"{speak} about it, {against_present} against it; it takes {needed}"
+    gain, least = against_present - fewest, max(LEAST_GAIN, ceil(LEAST_GAIN_SHARE * len(heard)))
+    if not gain:
+        return f"no other number agrees with more of the {len(heard)} decisions"
+    more = f"the best other number agrees with {gain} more of the {len(heard)} decisions; it takes {least} more"
+    return "" if gain >= least else more
 
 
 def _is_enough(decisions: int, against: int) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from evals.evaluation.scorers import Key, key_of
 from evals.learning.judged import JudgedProposal
+from evals.learning.reasons import is_of_one_policy
 from evals.recorded.recording import facts_behind
 from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
@@ -145,6 +146,9 @@ class VoteCounter:
             return None
         said, case = [], Case(pack, event, facts, values)
         for comparison in self._of(pack):
+            # whoever rejects all because of an address says nothing about a fraud score
+            if one.about and not is_of_one_policy(comparison.clause, one.about):
+                continue
             number, fact = comparison.number(values), comparison.fact_of(case)
             if number is None or fact is None:
                 continue

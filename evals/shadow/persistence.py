@@ -148,6 +148,11 @@ class ShadowFile:
         return self.read()
 
 
+def shadow_names(home: Path) -> list[str]:
+    """The shadows that are kept, by name."""
+    return sorted(file.stem for file in (home / "shadows").glob("*.jsonl") if _NAME.fullmatch(file.stem))
+
+
 class ShadowWriter:
     """Adds runs to the file of a shadow."""
 

@@ -8,7 +8,7 @@ from evals.recorded.cases import recorded
 from evals.walk import Walk
 from ledger.memory import MemoryLedger
 from ledger.records import Decision, DecisionKind
-from tests.actions import REFUND_CHARGE
+from tests.actions import REFUND_CHARGE, SEND_MESSAGE
 from tests.engine import an_exception, laboratory
 from tests.ledger_examples import LATER, PLAN, a_proposal, decided, staffed, started
 
@@ -54,6 +54,18 @@ def test_of_two_approvals_what_either_left_out_counts() -> None:
     (one,) = judged_proposals(ledger, CATALOGUE)
     assert (one.difference.without, len(one.difference.removed)) == (("1", "2"), 2)
     assert one.difference.clauses == ["ORD-1", "ORD-2"]
+
+
+def test_what_was_changed_is_told_without_texts_and_addresses() -> None:
+    letter = {"customer_id": "C-1", "template": "delay_notice", "text": "Dear Jane Doe, we are sorry"}
+    before = {"name": SEND_MESSAGE, "args": letter, "for": None, "cites": ["ORD-2"]}
+    after = {**before, "args": {**letter, "text": "Dear Ms. Doe"}}
+    for plan, told in ((after, f"{SEND_MESSAGE}: another text"), (None, f"took out {SEND_MESSAGE}(C-1, delay_notice)")):
+        decision = Decision(
+            decision_id="d-1", proposal_id="p-1", run_id="run-1", kind="edit", by="Fred", role="finance", reason="x", digest="d",
+            at=LATER, details={"plan": [plan] if plan else []},
+        )  # fmt: skip
+        assert difference(a_proposal(plan=[before]), decision, [], CATALOGUE).sentences() == [told]
 
 
 @pytest.mark.parametrize(
