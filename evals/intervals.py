@@ -95,8 +95,9 @@ def _worth(clusters: Sequence[Cluster], mean: float, n: int) -> float:
         return n
     # the variance of the mean, from one case to another
     off = [sum(value - mean for value in cluster) for cluster in clusters]
-    variance = sum(one**2 for one in off) / n**2
-    return min(n, max(len(clusters), mean * (1 - mean) / variance)) if variance else len(clusters)
+    variance, alone = sum(one**2 for one in off) / n**2, mean * (1 - mean)
+    # of one cluster alone nothing is off but for rounding
+    return min(n, max(len(clusters), alone / variance)) if variance > 1e-12 * alone else len(clusters)
 
 
 def _percentiles(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, float]:

@@ -19,8 +19,11 @@ from evals.evaluation.jobs import Job, read_exceptions
 from evals.history.detectors import DETECTORS
 from evals.history.scanning import ScanThresholds
 from evals.intervals import Interval
+from graphs.candidate import Candidate
+from knowledge_index.embeddings import MiniLM
 from rendering import Displayable, Part, Table, Title, day, frame, money, plain, share, words
 from settings import settings
+from systems.catalogue import load_catalogue
 
 #: what it is about, pieces done and of how many
 OnProgress = Callable[[str, int, int], None]
@@ -182,16 +185,20 @@ def backtest(
     """
     chosen, as_of = settings(), (as_of or datetime.now(UTC)).astimezone(UTC)
     machine = engine_of("processes", workers, chosen)
-    environment = EvalEnvironment.open(chosen, standing=as_of)
-    thresholds = ScanThresholds.of(environment.policies, as_of)
+    catalogue = load_catalogue(chosen.systems)
+    present = Candidate.present(chosen, catalogue, as_of)
+    thresholds = ScanThresholds.of(present.policies, as_of)
     with TemporaryDirectory(prefix="missions-backtest-") as folder:
         file = Path(folder, "cases.parquet")
         found = find_worlds(
-            history, file, list(environment.packs), thresholds, memory_mb=memory_mb, trusted=trusted,
+            history, file, list(present.packs), thresholds, memory_mb=memory_mb, trusted=trusted,
             on_progress=on_progress and (lambda done, of: on_progress("searching", done, of)),
         )  # fmt: skip
         results: dict[str, Result] = {}
-        with machine.open(environment, chosen) as run:
+        with (
+            EvalEnvironment.of_candidate(present, catalogue, chosen, MiniLM(), standing=as_of) as environment,
+            machine.open(environment, chosen) as run,
+        ):
             for job, result in run(Job(case) for case in read_exceptions(file, environment.packs)):
                 results[job.case.case_id] = result
                 if on_progress:

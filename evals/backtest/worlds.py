@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from errors import BadInput
 from evals.history.detectors import DETECTORS, Backtested, Detector, missing
 from evals.history.layout import Layout
 from evals.history.scanning import WRITTEN, OnProgress, ScanThresholds, Search, open_search
@@ -58,35 +59,36 @@ def find_worlds(
 ) -> Worlds:
     """Write the cases of a history into the parquet file `out`; of the kinds that one of these Missions handles.
 
-    Raises BadInput as `scan` does.
+    Raises BadInput as `scan` does, and where these Missions handle none.
     """
+    if not isinstance(orders, pd.DataFrame) and Path(orders).suffix != ".parquet":
+        raise BadInput(f"{orders}: is no history (parquet); `missions history import` makes one of any export of orders")
     exceptions: list[dict[str, Any]] = []
-    left_out: dict[str, str] = {}
+    handled = [(one, one.backtest) for one in DETECTORS if one.backtest and one.event and one.event[0] in missions]
+    if not handled:
+        raise BadInput(f"Of the Missions {', '.join(missions)} none handles an exception that is looked for in a history.")
+    left_out = {one.kind: "no Mission handles it" for one in DETECTORS if (one, one.backtest) not in handled}
     with pq.ParquetWriter(out, WRITTEN, compression="zstd") as cases:
-        for done, detector in enumerate(DETECTORS):
+        for done, (detector, when) in enumerate(handled):
             if on_progress:
-                on_progress(done, len(DETECTORS))
+                on_progress(done, len(handled))
             with open_search(orders, thresholds, memory_mb=memory_mb, trusted=trusted) as search:
                 (begins, ends), lines, currency = search.span, search.records["line"], search.layout.told.currency
-                if reason := _left_out(detector, missions, search):
+                if reason := _left_out(detector, when, search):
                     left_out[detector.kind] = reason
-                elif detector.backtest:
-                    for part in _found(search, detector, detector.backtest):
-                        cases.write_table(part.select(WRITTEN.names))
-                        exceptions += part.drop_columns("case").to_pylist()
+                    continue
+                for part in _found(search, detector, when):
+                    cases.write_table(part.select(WRITTEN.names))
+                    exceptions += part.drop_columns("case").to_pylist()
     return Worlds(exceptions, left_out, begins.replace(tzinfo=UTC), ends.replace(tzinfo=UTC), lines, currency)
 
 
-def _left_out(detector: Detector, missions: Sequence[str], search: Search) -> str | None:
-    if detector.event is None or detector.backtest is None:
-        return "no Mission handles it"
-    if detector.event[0] not in missions:
-        return f"there is no Mission {detector.event[0]}"
+def _left_out(detector: Detector, when: Backtested, search: Search) -> str | None:
     if reason := missing(detector, search.layout, search.records):
         return reason
-    if detector.backtest.after == "shipped" and "shipped_at" not in search.layout.columns:
+    if when.after == "shipped" and "shipped_at" not in search.layout.columns:
         return "no column shipped_at, so it is not known when it would have been noticed"
-    if search.layout.told.is_dates_only and detector.backtest.minutes < _A_DAY:
+    if search.layout.told.is_dates_only and when.minutes < _A_DAY:
         return "its moments are days, so it is not known what came first"
     return None
 

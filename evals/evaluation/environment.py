@@ -99,7 +99,7 @@ class EvalEnvironment(MissionResources):
     @classmethod
     @contextmanager
     def of_candidate(
-        cls, candidate: Candidate, catalogue: Catalogue, chosen: Settings, embedder: MiniLM
+        cls, candidate: Candidate, catalogue: Catalogue, chosen: Settings, embedder: MiniLM, standing: datetime | None = None
     ) -> Iterator["EvalEnvironment"]:
         """What a candidate works with; vectors are remembered: a clause or a query is embedded once a machine."""
         with (
@@ -107,7 +107,7 @@ class EvalEnvironment(MissionResources):
             KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,
             closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
         ):
-            yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook)
+            yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook, standing=standing)
 
     @property
     def asks_model(self) -> bool:
