@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cli.backtest import run_backtest
@@ -74,7 +74,8 @@ def cases(history: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> di
     return cases_of(history, tmp_path_factory.mktemp("cases"))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# to make an example smaller would take minutes
+@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**31), st.floats(0.3, 0.9))
 def test_another_future_changes_no_case_and_no_exception(
     history: pd.DataFrame, cases: dict[str, tuple[datetime, str]], tmp_path: Path, seed: int, share: float
