@@ -105,8 +105,8 @@ def _show_passwords(passwords: list[tuple[str, str, str]]) -> None:
     if passwords:
         say("One-time passwords, shown now and never again; who signs in chooses one:", style="bold")
         table(("name", "role", "one-time password"), passwords)
-    lead = f"Good for {ONE_TIME_DAYS} days." if passwords else "Everybody has a password."
-    say(f"{lead} For another one: .venv/bin/missions user password NAME", style="dim")
+    lead = f"Good for {ONE_TIME_DAYS} days." if passwords else "Nobody got a new password: who has none yet got one earlier."
+    say(f"{lead} An administrator gives another: .venv/bin/missions user password NAME", style="dim")
 
 
 def next_steps(waiting: Sequence[Proposal], seconds: float) -> None:

@@ -34,6 +34,8 @@ def checked_schema(file: Path, what: str, trusted: bool = False) -> pa.Schema:
             schema, metadata = opened.schema_arrow, opened.metadata
             if not trusted:
                 _check_footer(metadata, size, what)
+    except FileNotFoundError as error:
+        raise BadInput(f"{what}: there is no such file; give the path of a parquet file") from error
     except (OSError, pa.ArrowException, ValueError, RecursionError) as error:
         problem = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise BadInput(f"{what}: is not a readable parquet file ({problem}); give one") from error

@@ -115,7 +115,8 @@ select *, row_number() over (order by kind, subject, other_id) as number, null::
 _NO_CASES = "create or replace temp table cases (number bigint, rendered varchar)"
 _PART = """
 select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
-    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says, rendered as case
+    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says,
+    '{{"case_id":"' || exception_id || '",' || substr(rendered, 2) as case
 from exceptions left join cases using (number) where number between {first} and {last} order by number
 """
 

@@ -1,5 +1,6 @@
 """What a scan of a history finds becomes recorded exceptions, on which Missions are run."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def test_a_case_is_told_only_where_it_can_be_read(laboratory: EvalEnvironment, t
     scan(pd.DataFrame([*twins, *crowd, *corrections]), found)
     cases = {case.event.subject: case for case in read_exceptions(found, laboratory.packs)}
     assert set(cases) == {" good", "S@L"}
+    # a case is a line of a file of recorded exceptions as it stands
+    told = pd.read_parquet(found).dropna(subset="case")
+    assert [json.loads(case)["case_id"] for case in told["case"]] == list(told["exception_id"])
     assert [order["order_id"] for order in cases["S@L"].systems["oms"]["orders"]] == ["O-0", "O-1", "O-2"]
     assert without_mission(found) == {"duplicate_order": 3, "stock_adjustment": 3}
 
@@ -116,4 +120,5 @@ def test_a_file_that_holds_no_exceptions_is_refused(laboratory: EvalEnvironment,
 def test_a_history_that_cannot_be_read_is_one_sentence_on_the_command_line(tmp_path: Path) -> None:
     done = missions("history", "scan", tmp_path / "none.parquet", "--out", tmp_path / "found.parquet")
     assert done.returncode == 1 and done.stderr.startswith("missions: ") and done.stderr.count("\n") == 1
+    assert "none.parquet: there is no such file" in done.stderr
     assert list(tmp_path.iterdir()) == []
