@@ -1,6 +1,7 @@
 """`missions backtest`: what would have happened, had the Missions of today been there when a history was made."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -48,14 +49,15 @@ def run_backtest(
         by_hand=chosen.minutes_by_hand if by_hand is None else by_hand,
         to_decide=chosen.minutes_to_decide if to_decide is None else to_decide,
     )
-    with progress("backtest") as advance:
-        found = backtest(
-            history, as_of=moment(as_of), minutes=minutes, workers=workers, memory_mb=memory_mb, trusted=trusted,
-            on_progress=lambda _, done, of: advance(done, of),
-        )  # fmt: skip
-    for file in out or ():
-        with atomic_write(file) as unfinished:
-            unfinished.write_text(_WRITERS[file.suffix](found), encoding="utf-8")
+    with ExitStack() as files:
+        unfinished = [(files.enter_context(atomic_write(file)), _WRITERS[file.suffix]) for file in out or ()]
+        with progress("backtest") as advance:
+            found = backtest(
+                history, as_of=moment(as_of), minutes=minutes, workers=workers, memory_mb=memory_mb, trusted=trusted,
+                on_progress=lambda _, done, of: advance(done, of),
+            )  # fmt: skip
+        for written, writer in unfinished:
+            written.write_text(writer(found), encoding="utf-8")
     if as_json:
         print_json(found.summary())
         return

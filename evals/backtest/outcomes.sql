@@ -30,8 +30,8 @@ where placed_at > customers.known_at and placed_at <= customers.known_at + to_da
 create temp table outcomes as
 select number, any_value(subject) as subject, any_value(customer_id) as customer_id, any_value(known_at) as known_at,
     any_value(channel) filter (order_id = subject) as channel,
-    coalesce(bool_or(status = 'cancelled' or cancelled_at is not null), false) as cancelled,
-    min(cancelled_at) as cancelled_at,
+    coalesce(bool_or(status = 'cancelled' or cancelled_at is not null), false) or number in (select number from taken_back where after) as cancelled,
+    coalesce(min(cancelled_at), (select max(moment) from taken_back t where t.number = e.number and after)) as cancelled_at,
     coalesce(bool_or(refunded), false) as refunded, coalesce(bool_or(disputed), false) as disputed,
     coalesce(sum(given_back_cents), 0)::bigint as given_back_cents,
     coalesce(bool_or(shipped_at > due or not has_left and status <> 'cancelled' and due < getvariable('end_of_history')), false) as late,
@@ -40,5 +40,5 @@ select number, any_value(subject) as subject, any_value(customer_id) as customer
     coalesce(bool_and(has_left), false) as shipped,
     number in (from again) as reordered
 from (select number, known_at, subject, e.customer_id, ends.* exclude (customer_id)
-    from exceptions e left join about using (number) left join ends using (order_id))
+    from exceptions e left join about using (number) left join ends using (order_id)) e
 group by number;

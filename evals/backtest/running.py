@@ -107,8 +107,8 @@ class Backtest(Displayable):
             return "No exception was found that a Mission handles."
         all_ = self.all
         return (
-            f"Of {len(self.cases):,} exceptions, {all_.troubles:,} went wrong. Missions would have stepped in on "
-            f"{all_.counts['caught']:,} of those ({self.rounded(all_.money_cents('caught'))} of orders), missed "
+            f"Of {len(self.cases):,} exceptions, {all_.troubles:,} are known to have gone wrong. Missions would have "
+            f"stepped in on {all_.counts['caught']:,} of those ({self.rounded(all_.money_cents('caught'))} of orders), missed "
             f"{all_.counts['missed']:,}, and stepped in needlessly on {all_.counts['needless']:,} that went well; "
             f"{all_.counts['handed over']:,} they would have handed to a person."
         )

@@ -26,7 +26,7 @@ _REWIND, _WORLDS, _MATERIAL, _OUTCOMES = (
 )
 #: SQL of the moment of an order that "after" means; corrections of stock are looked at when they are recorded
 _ANCHORS = {"placed": "placed_at", "shipped": "shipped_at", "recorded": "placed_at"}
-#: days in which the same goods, ordered again, are taken as ordered again because of what happened
+#: days in which goods that are cancelled, or ordered again, are taken to be so because of what happened
 _REORDER_DAYS = 30
 _A_DAY = 24 * 60
 
@@ -123,4 +123,5 @@ def _variables(layout: Layout, thresholds: ScanThresholds, when: Backtested, rec
         "has_refunds": "refunded_cents" in layout.columns,
         "has_charges": records.get("charge", 0) > 0,
         "reorder_days": _REORDER_DAYS,
+        "names_no_order": layout.origin == "customer_id",
     }

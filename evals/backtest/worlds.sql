@@ -20,6 +20,29 @@ select number, order_id from waiting
 union
 select number, unnest([subject, nullif(other_id, '')]) from exceptions where kind <> 'stock_adjustment';
 
+-- whether at least half of an order, by value, was cancelled before its moment, or after it, by cancellations that name it, or only
+-- its customer
+create temp table taken_back as
+with ordered as (
+    select number, known_at, placed_at, r.order_id, origin, sku, sum(qty) as qty, sum(qty * unit_price_cents) as cents
+    from exceptions join about using (number) join all_rows r using (order_id) join (select order_id, placed_at from facts) using (order_id)
+    where record = 'line' and qty > 0 group by all
+), gone as (
+    select number, o.order_id, sku, coalesce(sum(c.qty) filter (instant(c.moment) <= known_at), 0) as before,
+        coalesce(sum(c.qty) filter (instant(c.moment) > known_at), 0) as after,
+        max(instant(c.moment)) as moment
+    from ordered o join all_rows c using (origin, sku)
+    where c.record = 'cancellation' and instant(c.moment) between placed_at and known_at + to_days(getvariable('reorder_days'))
+    group by all
+)
+select number, order_id, max(moment) as moment, 2 * sum(cents * least(1, before / ordered.qty)) >= any_value(all_cents) as before,
+    2 * sum(cents * least(1, after / ordered.qty)) >= any_value(all_cents) as after
+from ordered join gone using (number, order_id, sku)
+    join (select number, order_id, sum(cents) as all_cents from ordered group by all) using (number, order_id)
+group by number, order_id;
+delete from exceptions where getvariable('names_no_order')
+    and exists (from taken_back t where t.number = exceptions.number and t.order_id = exceptions.subject and before);
+
 -- whole again: what cases are rendered from is cut for each of them
 create or replace temp table kept as
 select * exclude (origin) replace (instant(moment) as moment, instant(promised_at) as promised_at, instant(moved_to) as moved_to,

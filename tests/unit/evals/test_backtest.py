@@ -194,6 +194,20 @@ def test_an_export_of_a_shop_is_backtested_in_its_currency(tmp_path: Path) -> No
     assert "30.00 EUR" in found.money(found.all.given_back_cents) and "no column" in found.left_out["stock_short"]
 
 
+def test_cancellations_that_name_only_the_customer_tell_before_and_after(tmp_path: Path) -> None:
+    at = pd.Timestamp("2011-03-16 11:50")
+    sold = [(f"{n}", f"{n // 2}", 5, at + pd.Timedelta(minutes=n % 2)) for n in range(6)]
+    # of the first customer at once, of the second after three days; of the third too little comes back
+    back = [("C7", "0", -5, 2), ("C8", "1", -3, 60 * 24 * 3), ("C9", "2", -2, 60 * 24 * 3)]
+    rows = sold + [(invoice, customer, qty, at + pd.Timedelta(minutes=later)) for invoice, customer, qty, later in back]
+    history = pd.DataFrame(rows, columns=["InvoiceNo", "CustomerID", "Quantity", "InvoiceDate"]).assign(
+        StockCode="85048", Description="MUG", UnitPrice=6.95
+    )
+    found = find_worlds(history, tmp_path / "c.parquet", MISSIONS, LIMITS, memory_mb=1024, trusted=False, on_progress=None)
+    followed = {row["subject"]: (row["cancelled"], row["cancelled_at"]) for row in found.exceptions}
+    assert followed == {"3": (True, datetime(2011, 3, 19, 11, 50)), "5": (False, None)} and found.currency == "GBP"
+
+
 def test_a_history_of_days_does_not_tell_what_came_first(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("\n".join(["order id,customer id,order date,sku,quantity,price,status"] + [
         f"{n},C,2026-05-{n:02},S,1,5.00,shipped" for n in range(1, 28)
