@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from evals.history.layout import Layout
+from rendering import decimals
+from settings import company_currency
 from strict_yaml import read_yaml
 
 _TABLES = Path(__file__).with_suffix(".sql")
@@ -39,6 +41,9 @@ class Detector(BaseModel):
     definition: str
     needs: tuple[str, ...]
     records: tuple[str, ...] = ()
+    documents: str = "[subject]"
+    article: str = "null"
+    chance: float | str
     within_a_day: bool = False
     event: tuple[str, str] | None = None
     backtest: Backtested | None = None
@@ -67,9 +72,14 @@ DETECTORS = (
 
 def suspected(layout: Layout, looked_for: Sequence[Detector]) -> str:
     """SQL that makes the tables which the queries of the detectors read (`detectors.sql`)."""
+    currency = layout.told.currency or company_currency()
     sketches = dict.fromkeys(f", {one}" for detector in looked_for for one in detector.sketch)
     conditions = dict.fromkeys(f"({detector.suspects})" for detector in looked_for)
     return Template(_TABLES.read_text("utf-8")).substitute(
+        places=decimals(currency),
+        before="$" if currency == "USD" else "",
+        after="" if currency == "USD" else f" {currency}",
+        prepared=";\n".join(detector.prepared for detector in looked_for if detector.prepared),
         sketches="".join(sketches),
         conditions=" or ".join(conditions) or "false",
         total_cents=layout.total_cents,

@@ -1,10 +1,36 @@
 -- The orders of a history that may be exceptional, from a few numbers of each; all other rows are not looked at again.
--- $sketches, $conditions: of the detectors that are looked for. $total_cents, $origin, $place: of the layout of the history.
+-- Filled in: prepared, sketches, conditions of the detectors that are looked for; total_cents, origin, place of the layout of the
+-- history; before, after, places: how amounts of its currency are written, and how many decimals they have.
 -- Orders and customers are the hashes of their ids, of 64 bits: short keys, of which ten million orders share one with a chance of
 -- 1 in 300,000.
 
 -- the hash of what is not known; xor makes it 0, and any other greater, where a condition would take longer
 create temp macro hash_of_null() as hash(null::varchar);
+
+-- money as people write it
+create temp macro amount(cents) as '$before' || format('{:,.${places}f}', cents / 10 ** $places) || '$after';
+
+-- how many lines have each price of a SKU in a channel and of a kind of customer (`level`: layout.py), and the level by which it is
+-- judged: its own where that has enough lines, else 0, all of the SKU
+create temp table prices as
+with counted as (
+    select sku, level, unit_price_cents as price, count(*) as times
+    from records where record = 'line' and unit_price_cents > 0 and sku is not null group by all
+)
+select *, if(sum(times) over (partition by sku, level) >= getvariable('price_lines'), level, 0) as judge from counted;
+create temp view judged_prices as
+select sku, judge, price, times from prices where judge <> 0
+union all select sku, 0 as judge, price, sum(times) as times from prices group by sku, price;
+
+-- the median of them, which is exact; of an even number the lower one
+create temp table usual_prices as
+with counted as (
+    select *, sum(times) over (partition by sku, judge order by price) as up_to, sum(times) over (partition by sku, judge) as lines
+    from judged_prices
+)
+select sku, judge, min(price) as usual, any_value(lines) as lines from counted where 2 * up_to >= lines group by sku, judge;
+
+$prepared;
 
 -- one row an order, from its lines wherever in the history they stand: the customer, the total, and what the detectors want to
 -- know. Each condition of a pass over the file costs time, so rows without an order are let in.
@@ -12,6 +38,7 @@ create temp table sketches as
 select hash(order_id) as order_id, xor(nullif(max(xor(hash(customer_id), hash_of_null())), 0), hash_of_null()) as customer_id,
     $total_cents as total_cents$sketches
 from records where record = 'line' group by hash(order_id);
+set variable orders = (select count(*) from sketches);
 
 -- all else
 create temp table movements as
@@ -72,5 +99,6 @@ select *, $place as place from placed left join paid using (order_id);
 
 -- what is found, `other_id` empty where there is none
 create temp table found (
-    kind varchar, subject varchar, other_id varchar, customer_id varchar, moment timestamp, money_cents bigint, says varchar
+    kind varchar, subject varchar, other_id varchar, customer_id varchar, moment timestamp, money_cents bigint, says varchar,
+    documents varchar[], article varchar, chance double
 );

@@ -38,9 +38,10 @@ SCHEMA = pa.schema(
         # to when the customer moved the promise
         ("moved_to", _MOMENT),
         ("shipped_at", _MOMENT),
-        # of the order: when it was cancelled, and where it was placed (web, store, phone)
+        # of the order: when it was cancelled, where it was placed (web, store, phone), and by whom (retail, wholesale)
         ("cancelled_at", _MOMENT),
         ("channel", pa.string()),
+        ("customer_kind", pa.string()),
         # of authorizations and charges
         ("amount_cents", pa.int64()),
         ("refunded_cents", pa.int64()),
@@ -81,13 +82,19 @@ class Layout:
         known = ["customer_id", *(column for column in ("line1", "postal_code") if column in self.columns)]
         return f"case when {' and '.join(f'{column} is not null' for column in known)} then hash({', '.join(known)}) end"
 
+    @property
+    def level(self) -> str:
+        """SQL of a hash of what the usual price of a SKU depends on, as far as the history tells it."""
+        known = [self.columns[column] for column in ("channel", "customer_kind") if column in self.columns]
+        return f"hash({', '.join(known)})" if known else "0::ubigint"
+
     def view(self, rows: str) -> str:
         """SQL that reads `rows`; missing columns are null, `at` is called `moment`; moments may be in a zone."""
         selected = [
             f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
             for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
         ]
-        return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin from {rows}"
+        return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin, {self.level} as level from {rows}"
 
 
 @dataclass(frozen=True)

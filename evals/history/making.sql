@@ -9,7 +9,7 @@ create or replace temp macro days(n) as n * 86400000000::bigint;
 -- the history begins with 2025 and lasts 600 days, in rounds of 100 in which a customer orders once: so no two orders of one are
 -- near each other by chance
 create or replace temp macro history_begin() as 1735689600000000;
-create or replace temp macro history_end() as history_begin() + days(610);
+create or replace temp macro history_end() as history_begin() + days(620);
 -- a number from 0 that is the same for the same seed, the same thing (`key`) and the same question
 create or replace temp macro draw(key, question) as (hash(hash(key, question, getvariable('seed'))) >> 1)::bigint;
 create or replace temp macro between_(key, question, low, high) as low + draw(key, question) % (high - low + 1);
@@ -70,10 +70,10 @@ from (
         ('repeated twice', 0.0012, 'open', 'duplicate_order'),
         ('repeated with gaps', 0.0012, 'delivered', 'duplicate_order'),
         -- what DUP-2 calls separate: something differs, it is too late, or it is cancelled; and what cannot be known
-        ('separate just later', 0.001, 'delivered', null),
-        ('separate later', 0.001, 'delivered', null),
-        ('separate quantity', 0.001, 'delivered', null),
-        ('separate SKU', 0.001, 'delivered', null),
+        ('separate just later', 0.0015, 'delivered', null),
+        ('separate later', 0.0015, 'delivered', null),
+        ('separate quantity', 0.0015, 'delivered', null),
+        ('separate SKU', 0.0015, 'delivered', null),
         ('separate street', 0.001, 'delivered', null),
         ('separate postal code', 0.001, 'delivered', null),
         ('separate cancelled', 0.001, 'delivered', null),
@@ -123,6 +123,14 @@ from (
         ('cancelled, given back', 0.002, 'delivered', null),
         ('cancelled line', 0.002, 'delivered', null),
         ('cancelled piecemeal', 0.002, 'delivered', null),
+        -- all of a line taken back within 24 hours; and just later, or another quantity
+        ('taken back', 0.001, 'delivered', 'quick_reversal'),
+        ('taken back at the edge', 0.001, 'delivered', 'quick_reversal'),
+        ('taken back later', 0.001, 'delivered', null),
+        ('taken back in part', 0.001, 'delivered', null),
+        -- a thousand times as many as others order; and merely many
+        ('quantity in thousands', 0.0005, 'delivered', 'quantity_outlier'),
+        ('quantity large', 0.0005, 'delivered', null),
         -- cancellations of an order that is not there, of what it has not, of more than it has, and from before it
         ('cancelled without order', 0.002, 'open', 'cancellation_without_order'),
         ('cancelled without SKU', 0.002, 'open', 'cancellation_without_order'),
@@ -205,9 +213,10 @@ with counted as (
     select *, (draw(place, 'sku') % getvariable('skus')
             + (of_line - 1) * between_(place, 'step', 1, greatest(1, getvariable('skus') // 12))
             + if(plays = 'separate SKU', copy * (getvariable('skus') // 2), 0)) % getvariable('skus') as sku,
-        case when plays = 'separate SKU' then 41 -- as no other line has, so that the changed one repeats none
+        case when plays = 'separate SKU' then 13 -- as no other line has, so that the changed one repeats none
+            when plays = 'quantity in thousands' then 1000 * (1 + draw(key, 'qty') % 5)
             else least(30, geometric(key, 'qty', 0.45)) + case plays when 'line in another quantity' then repeats::int
-                when 'separate quantity' then copy else 0 end end as qty,
+                when 'separate quantity' then copy when 'quantity large' then 8 when 'taken back in part' then 1 else 0 end end as qty,
         chance(key, 'discount') as drawn,
         case when drawn < 0.88 then 100 when drawn < 0.93 then 90 when drawn < 0.97 then 75 when drawn < 0.99 then 50
             else 30 end as percent,
@@ -261,7 +270,9 @@ select *, sku + if(part = 'cancelled without SKU', getvariable('skus') - sku, 0)
         when part = 'uncharged, refunded' then [charged(total, status := 'refunded', refunded := total)]
         when part = 'cancelled, charged less' then [charged(total - price)]
         when part = 'cancelled, given back' then [charged(total, refunded := price)]
-        when part in ('cancelled line', 'cancelled piecemeal') then [charged(total - qty * price)]
+        when part in ('cancelled line', 'cancelled piecemeal') or starts_with(part, 'taken back') and part <> 'taken back in part'
+            then [charged(total - qty * price)]
+        when part = 'taken back in part' then [charged(total - price)]
         when part = 'authorized, paid' then [charged(total)]
         -- of what was ordered twice some comes back, or is disputed; the rest is kept
         when starts_with(part, 'repeated') and copy > 0 and status = 'delivered' and chance(number, 'regret') < 0.5 then
@@ -289,14 +300,18 @@ select *, sku + if(part = 'cancelled without SKU', getvariable('skus') - sku, 0)
         when part = 'uncharged' or is_open or status = 'ready' then [authorized(total)]
         when status = 'cancelled' then [authorized(total, status := 'voided')]
         else [] end as authorizations,
-    case part when 'cancelled, charged less' then [cancelled(1, later := -hours(1))]
-        when 'cancelled, given back' then [cancelled(1, later := hours(1))]
-        when 'cancelled line' then [cancelled(qty)]
-        when 'cancelled piecemeal' then [cancelled((qty + 1) // 2), cancelled(qty // 2, later := hours(2))]
+    case part when 'cancelled, charged less' then [cancelled(1, later := days(1))]
+        when 'cancelled, given back' then [cancelled(1, later := days(2))]
+        when 'cancelled line' then [cancelled(qty, later := days(1))]
+        when 'cancelled piecemeal' then [cancelled((qty + 1) // 2, later := days(1)), cancelled(qty // 2, later := days(2))]
+        when 'taken back' then [cancelled(qty, later := -hours(1) + between_(place, 'back', 0, hours(24)))]
+        when 'taken back at the edge' then [cancelled(qty, later := hours(23))]
+        when 'taken back later' then [cancelled(qty, later := hours(23) + 1)]
+        when 'taken back in part' then [cancelled(1)]
         when 'cancelled without order' then [cancelled(1)]
         when 'cancelled without SKU' then [cancelled(1)]
         when 'cancelled more' then [cancelled(qty + 1)]
-        when 'cancelled more together' then [cancelled(qty), cancelled(1, later := hours(2))]
+        when 'cancelled more together' then [cancelled(qty, later := days(1)), cancelled(1, later := days(2))]
         when 'cancelled before' then [cancelled(1, later := -hours(1) - 1)] else [] end as cancellations
 from lines where line = 1;
 
@@ -342,18 +357,22 @@ with rows_ as (
 select record, record_id, id_of('O-', number) as order_id, id_of('C-', customer) as customer_id, make_timestamp(at_) as "at",
     status, id_of('HP-', sku) as sku, qty, price as unit_price_cents, place_name(location) as location, total as total_cents,
     line1, postal_code, make_timestamp(promised) as promised_at, make_timestamp(moved) as moved_to,
-    make_timestamp(shipped) as shipped_at, make_timestamp(cancelled) as cancelled_at, channel, amount as amount_cents, refunded as refunded_cents, on_hand, reserved,
+    make_timestamp(shipped) as shipped_at, make_timestamp(cancelled) as cancelled_at, channel, null::varchar as customer_kind,
+    amount as amount_cents, refunded as refunded_cents, on_hand, reserved,
     safety as safety_stock
 from rows_ order by hash(hash(number, record, record_id, getvariable('seed'))), record_id;
 
 create or replace temp view truth as
-select kind, if(kind = 'cancellation_without_order', id_of('X-', 8 * number + len(cancellations) - 1), id_of('O-', number))
-        as subject,
-    case when kind in ('repeated_line', 'price_outlier', 'stock_short') then id_of('HP-', sku)
+select case when kind is null then 'near_duplicate' else kind end as kind,
+    if(kind = 'cancellation_without_order', id_of('X-', 8 * number + len(cancellations) - 1), id_of('O-', number)) as subject,
+    case when kind in ('repeated_line', 'price_outlier', 'stock_short', 'quantity_outlier') then id_of('HP-', sku)
         when kind = 'cancellation_without_order' then id_of('HP-', cancelled_sku)
         when kind = 'double_charge' then id_of('ch-', 8 * number + 1)
-        when kind = 'duplicate_order' then id_of('O-', number - 1) else '' end as other_id
-from money where kind is not null
+        when kind = 'quick_reversal' then id_of('X-', 8 * number)
+        when kind = 'duplicate_order' or kind is null then id_of('O-', number - 1) else '' end as other_id
+-- of five SKUs or more all but one are the same
+from money where kind is not null or copy > 0 and lines >= 5
+    and part in ('separate just later', 'separate later', 'separate quantity', 'separate SKU')
 union all
 select 'stock_adjustment', shelf, id_of('A-', number) from corrections where is_true
 order by all;

@@ -24,11 +24,14 @@ from evals.atomic_write import atomic_write, refuse_to_replace
 from evals.history.detectors import DETECTORS, Detector, missing, suspected
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
 from evals.history.importing import read_layout
+from evals.history.incidents import join_incidents
 from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.recorded.cases import MAX_LINE_BYTES
 from knowledge_index.policies import PolicyBook
 from ledger.invariants import LONGEST_NAME
 from settings import SHIPPED_POLICIES, settings
+
+_LEAST: Mapping[str, int] = {"price_factor": 2, "quantity_factor": 2, "level_lines": 1, "near_lines": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +53,20 @@ class ScanThresholds:
     price_lines: int = 20
     #: lines that make an unusual price a level of its own
     level_lines: int = 3
+    #: hours between orders that are nearly the same; SKUs that they have at least, and percent of them that are the same
+    near_hours: int = 24
+    near_lines: int = 5
+    near_percent: int = 80
+    #: hours after an order in which a cancellation takes it back at once
+    reversal_hours: int = 24
+    #: how many times the quantity that hardly any line of a SKU goes beyond is too many
+    quantity_factor: int = 10
     #: days at the beginning in which cancellations that name no order are not looked at; of a third of the history at most
     warm_up_days: int = 90
 
     def __post_init__(self) -> None:
         for name, value in self:
-            least = 2 if name == "price_factor" else 0
+            least = _LEAST.get(name, 0)
             if name != "open_statuses" and (type(value) is not int or not least <= value <= 1_000_000):
                 raise BadInput(f"{name} is {value!r}; give a whole number of {least} to 1,000,000")
 
@@ -90,6 +101,8 @@ WRITTEN = pa.schema(
     [
         # of kind, subject and other_id: the same exception has the same id in every scan
         ("exception_id", pa.string()),
+        # those that are one thing have one; it is the id of one of them
+        ("incident_id", pa.string()),
         ("kind", pa.string()),
         ("subject", pa.string()),
         ("other_id", pa.string()),
@@ -106,17 +119,18 @@ _SHELVES = "stock_adjustment"
 #: open orders at a shelf of which a case tells at most
 _MOST_ORDERS = 10_000
 #: what is found in the order in which it is written, numbered from 1
-#: `known_at`: the moment as of which its case tells what is known; null: the end of the history
+#: `known_at`: the moment as of which its case tells what is known; null: the end of the history. `incident_id`: incidents.py
 _EXCEPTIONS = """
 create temp table exceptions as
-select *, row_number() over (order by kind, subject, other_id) as number, null::timestamp as known_at from found
+select *, row_number() over (order by kind, subject, other_id) as number, null::timestamp as known_at,
+    left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, null::varchar as incident_id
+from found
 """
 #: of `exceptions` that are none for a Mission
 _NO_CASES = "create or replace temp table cases (number bigint, rendered varchar)"
 _PART = """
-select left(md5(concat(kind, chr(0), subject, chr(0), other_id)), 16) as exception_id, kind, subject,
-    nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at", money_cents, says,
-    '{{"case_id":"' || exception_id || '",' || substr(rendered, 2) as case
+select exception_id, incident_id, kind, subject, nullif(other_id, '') as other_id, customer_id, moment::timestamptz as "at",
+    money_cents, says, '{{"case_id":"' || exception_id || '",' || substr(rendered, 2) as case
 from exceptions left join cases using (number) where number between {first} and {last} order by number
 """
 
@@ -154,6 +168,8 @@ class ScanResult:
     seconds: float
     #: one row an exception; None where they went into a file
     exceptions: pd.DataFrame | None
+    #: one row an incident (exceptions that are one thing), the one most worth a look first; 10,000 at most (incidents.py)
+    incidents: pd.DataFrame
 
 
 def scan(
@@ -190,6 +206,7 @@ def scan(
     thresholds = thresholds or ScanThresholds.of(PolicyBook.load(*settings().policy_folders), as_of)
     with open_search(orders, thresholds, memory_mb=memory_mb, trusted=trusted, on_progress=on_progress) as search:
         search.find()
+        incidents = join_incidents(search.engine)
         finding_s = time.perf_counter() - begun
         search.lay_out(as_of)
         if out is None:
@@ -205,7 +222,7 @@ def scan(
         layout=search.layout.name, lines=search.records["line"], counts=search.counts, cases=cases,
         not_looked_for=search.not_looked_for,
         unknown_statuses=search.unknown_statuses, judged_from=search.judged_from,
-        finding_s=finding_s, seconds=seconds, exceptions=frame,
+        finding_s=finding_s, seconds=seconds, exceptions=frame, incidents=incidents,
     )  # fmt: skip
 
 
@@ -296,15 +313,15 @@ class Search:
         if names_no_order and begin is not None:
             self.judged_from = begin + min(timedelta(self.thresholds.warm_up_days), (end - begin) / 3)
         self.set(end_of_history=end, judged_from=self.judged_from)
-        statements: list[str | duckdb.Statement] = [detector.prepared for detector in self.looked_for if detector.prepared]
-        statements += self.engine.extract_statements(suspected(self.layout, self.looked_for))
+        statements = self.engine.extract_statements(suspected(self.layout, self.looked_for))
         self._steps = len(statements) + 2 * len(self.looked_for)
         if self._on_progress:
             self._on_progress(0, self._steps)
         for statement in statements:
             self._do(statement)
         for detector in self.looked_for:
-            columns = "subject, coalesce(other_id, ''), customer_id, moment, money_cents, says"
+            of_all = "subject, coalesce(other_id, '') as other_id, customer_id, moment, money_cents, says"
+            columns = f"{of_all}, {detector.documents}, {detector.article}, {detector.chance}"
             self._do(f"insert into found select '{detector.kind}', {columns} from ({detector.query})")
         self.engine.execute(_EXCEPTIONS)
         found = dict(self.engine.execute("select kind, count(*) from exceptions group by kind").fetchall())

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from evals.history import ScanThresholds
@@ -32,6 +33,9 @@ def exceptions_of(rows: Sequence[Row], limits: ScanThresholds) -> set[Exceptiona
         *_adjustments(by["adjustment"], limits),
         *_repeated(orders),
         *_cancellations(orders, by["cancellation"]),
+        *_nearly(orders, limits),
+        *_reversals(orders, by["cancellation"], limits),
+        *_quantities(by["line"], limits),
         *_late(orders, max(row["at"] for row in rows), limits),
         *_prices(by["line"], limits),
     }
@@ -75,6 +79,45 @@ def _duplicates(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterato
                 earlier.append((others[0]["at"], other_id))
         if earlier:
             yield "duplicate_order", order_id, max(earlier)[1]
+
+
+def _nearly(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterator[Exceptional]:
+    doubled = {subject for _, subject, _ in _duplicates(orders, limits)}
+    large: dict[Any, list[tuple[Any, str, dict[str, int]]]] = defaultdict(list)
+    for order_id, lines in orders.items():
+        place = tuple(_told(lines, column) for column in ("customer_id", "line1", "postal_code"))
+        goods: dict[str, int] = defaultdict(int)
+        for line in lines:
+            goods[line["sku"]] += line["qty"]
+        if None not in place and None not in goods and len(goods) >= limits.near_lines and lines[0]["status"] != "cancelled":
+            large[place].append((lines[0]["at"], order_id, goods))
+    for own in large.values():
+        own.sort(key=lambda one: one[:2])
+        for (before, earlier, has), (at, order_id, goods) in pairwise(own):
+            alike = sum(has.get(sku) == qty for sku, qty in goods.items())
+            is_near = 100 * alike >= limits.near_percent * max(len(has), len(goods))
+            if is_near and at - before <= timedelta(hours=limits.near_hours) and order_id not in doubled:
+                yield "near_duplicate", order_id, earlier
+
+
+def _reversals(orders: dict[str, list[Row]], cancellations: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
+    for row in cancellations:
+        same = ("sku", "qty", "unit_price_cents")
+        undone = [line for line in orders.get(row["order_id"], []) if [line[one] for one in same] == [row[one] for one in same]]
+        before = [line["at"] for line in undone if line["at"] <= row["at"] and row["qty"] > 0 and row["sku"] is not None]
+        if before and row["at"] - max(before) <= timedelta(hours=limits.reversal_hours):
+            yield "quick_reversal", row["order_id"], row["record_id"]
+
+
+def _quantities(lines: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
+    ordered: dict[str, list[int]] = defaultdict(list)
+    for line in lines:
+        if line["sku"] is not None and (line["qty"] or 0) > 0:
+            ordered[line["sku"]].append(line["qty"])
+    for line in lines:
+        largest = sorted(ordered[line["sku"]], reverse=True)
+        if len(largest) >= limits.price_lines and (line["qty"] or 0) > limits.quantity_factor * largest[limits.level_lines - 1]:
+            yield "quantity_outlier", line["order_id"], line["sku"]
 
 
 def _double_charges(orders: dict[str, list[Row]], charges: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
@@ -198,12 +241,14 @@ def _late(orders: dict[str, list[Row]], end: Any, limits: ScanThresholds) -> Ite
 
 
 def _prices(lines: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:
-    prices: dict[str, list[int]] = defaultdict(list)
+    by_level: dict[Any, list[int]] = defaultdict(list)
     for line in lines:
         if line["sku"] is not None and (line["unit_price_cents"] or 0) > 0:
-            prices[line["sku"]].append(line["unit_price_cents"])
+            for level in (_level(line), line["sku"]):
+                by_level[level].append(line["unit_price_cents"])
     for line in lines:
-        price, all_ = line["unit_price_cents"], sorted(prices[line["sku"]])
+        own, of_all = by_level[_level(line)], by_level[line["sku"]]
+        price, all_ = line["unit_price_cents"], sorted(own if len(own) >= limits.price_lines else of_all)
         if not price or price < 0 or line["sku"] is None or len(all_) < limits.price_lines:
             continue
         usual = all_[(len(all_) - 1) // 2]
@@ -216,3 +261,7 @@ def _prices(lines: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptiona
             and (price > limits.price_factor * usual or price * limits.price_factor < usual)
         ):
             yield "price_outlier", line["order_id"], line["sku"]
+
+
+def _level(line: Row) -> tuple[str, Any, Any]:
+    return line["sku"], line["channel"], line["customer_kind"]
