@@ -9,7 +9,7 @@ import typer
 from cli.screen import say
 from errors import BadInput
 from evals.atomic_write import atomic_write, refuse_to_replace
-from evals.evaluation.inspect_log import inspect_log
+from evals.evaluation.inspect_log import inspect_log, log_name
 from evals.evaluation.notes import ResultNotes
 from evals.evaluation.persistence import account
 from evals.evaluation.store import EvaluationStore
@@ -39,15 +39,16 @@ def write_report(
 def export(
     name: RunName = "last",
     to: Annotated[Literal["inspect"], typer.Option(help="The format: the log of Inspect AI.")] = "inspect",
-    out: Annotated[Path | None, typer.Option(help="The file; default: evaluation-ID.json in this folder.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder of logs; the file in it gets the name that the viewer wants.")] = Path(
+        "logs"
+    ),
 ) -> None:
     """Write a run, with what a model was asked and answered, as a log that `inspect view` opens."""
     run = open_run(name)
-    out = out or Path(f"evaluation-{run.kept.run.run_id}.json")
-    refuse_to_replace([name], out)
-    with atomic_write(out) as unfinished:
+    file = out / log_name(run.kept.run)
+    with atomic_write(file, make_folder=True) as unfinished:
         unfinished.write_bytes(orjson.dumps(inspect_log(run.kept)))
-    say(f"{out}: `inspect view --log-dir {out.parent}` shows it.")
+    say(f"{file}: `inspect view --log-dir {out}` shows it.")
 
 
 def note_result(

@@ -6,6 +6,7 @@ what came out as its answer, what was expected as its target, and the figures as
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -14,11 +15,16 @@ from evals.evaluation.answers import CaseAnswer
 from evals.evaluation.comparison import wrongs
 from evals.evaluation.measured import measured
 from evals.evaluation.scorers import BY_NAME
-from evals.evaluation.store import EvaluationCase, StoredEvaluation
+from evals.evaluation.store import EvaluationCase, EvaluationRun, StoredEvaluation
 
 _VERSION = 2
 #: of yes and no, as Inspect's own scorers write them: correct, incorrect
 _LETTERS = {1.0: "C", 0.0: "I"}
+
+
+def log_name(run: EvaluationRun) -> str:
+    """What the file of a log is called: Inspect's viewer lists no other names (time, task, id without a dash)."""
+    return f"{run.at:%Y-%m-%dT%H-%M-%S}+00-00_missions_{run.run_id.replace('-', '')}.json"
 
 
 def inspect_log(kept: StoredEvaluation) -> dict[str, Any]:
@@ -39,7 +45,8 @@ def inspect_log(kept: StoredEvaluation) -> dict[str, Any]:
         },
         "plan": {"name": run.versions.get("reasoner", "planner")},
         "results": {"total_samples": len(cases), "completed_samples": len(cases), "scores": _scores(cases)},
-        "stats": {"started_at": at, "completed_at": at, "model_usage": _usage(model, cases)},
+        "stats": {"started_at": (run.at - timedelta(seconds=run.seconds)).isoformat(), "completed_at": at,
+                  "model_usage": _usage(model, cases)},
         "samples": [_sample(case, model) for case in cases],
     }  # fmt: skip
 
@@ -75,6 +82,7 @@ def _sample(case: EvaluationCase, model: str) -> dict[str, Any]:
         "messages": messages,
         "output": {"model": model, "choices": [{"message": reply, "stop_reason": "stop"}]},
         "scores": {name: _score(case, name, wrong) for name in BY_NAME if case.figures.get(name) is not None},
+        "model_usage": _usage(model, [case]), "total_time": (case.latency_ms or 0) / 1000,
         "metadata": {"mission": case.mission, "event": case.event, **case.usage, "latency_ms": case.latency_ms},
     }  # fmt: skip
 

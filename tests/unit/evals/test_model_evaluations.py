@@ -1,5 +1,6 @@
 """What an evaluation of models needs: transcripts, a choice of cases, an end in time, named sets, notes, Inspect's log."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from errors import BadInput, NoAnswer
 from evals.evaluation.engines import Here
 from evals.evaluation.environment import EvalEnvironment, Evaluation
-from evals.evaluation.inspect_log import inspect_log
+from evals.evaluation.inspect_log import inspect_log, log_name
 from evals.evaluation.journal import open_disk_buffer
 from evals.evaluation.matrix import Matrix, combinations, matrix_row
 from evals.evaluation.notes import ResultNotes
@@ -230,6 +231,8 @@ def test_a_run_in_inspects_log_has_a_sample_a_trial_with_what_was_asked_expected
     assert first["messages"][1]["content"] == model.asked[0].user and first["scores"]["exact"]["value"] == "C"
     said = orjson.loads(first["output"]["choices"][0]["message"]["content"])
     assert orjson.loads(first["target"])["verdict"] == said["verdict"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\+00-00_missions_[0-9A-Fa-fT]+\.json", log_name(done.run))
+    assert sum(used["total_tokens"] for one in log["samples"] for used in one["model_usage"].values()) > 0
     (used,) = log["stats"]["model_usage"].values()
     assert used["total_tokens"] == used["input_tokens"] + used["output_tokens"] > 0
     assert orjson.loads(orjson.dumps(log)) == log
