@@ -44,6 +44,7 @@ COMMANDS = [
     "audit verify --export {f}.json",
     "events take {f}.jsonl",
     "history scan {f}.parquet --out {o}",
+    "backtest {f}.parquet",
     "invoice read {f}.txt --out {o}",
     "invoice run {f}.json",
     "run {f}.jsonl",

@@ -156,7 +156,7 @@ def test_the_dashboard_asks_nobody_whoever_opens_a_page(server_url: str, tmp_pat
 @pytest.mark.parametrize("commands", [
     ["knowledge build", "knowledge search refund"],
     ["history make --lines 10000 --out {folder}/h.parquet --truth {folder}/t.parquet",
-     "history scan {folder}/h.parquet --out {folder}/found.parquet"],
+     "history scan {folder}/h.parquet --out {folder}/found.parquet", "backtest {folder}/h.parquet --out {folder}/report.html"],
     ["eval evals/cases/sample.jsonl --out {folder}/results.jsonl --reasoner planner --engine ray"],
 ], ids=["knowledge", "history", "ray"])  # fmt: skip
 def test_what_reads_much_or_starts_much_asks_nobody(commands: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

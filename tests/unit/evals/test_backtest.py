@@ -231,5 +231,5 @@ def test_what_cannot_be_backtested_or_written_is_refused_in_a_sentence(tmp_path:
         run_backtest(exports, [tmp_path / "report.pdf"])
     with pytest.raises(BadInput, match="missions history import"):
         run_backtest(exports)
-    with pytest.raises(BadInput, match="none.parquet: is not a readable parquet file"):
+    with pytest.raises(BadInput, match="none.parquet: there is no such file"):
         run_backtest(tmp_path / "none.parquet")
