@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import typer
@@ -26,6 +26,7 @@ from graphs.ledgers import database_logins
 from knowledge_index.changing import read_change
 from ledger.postgres import PostgresLedger
 from ledger.roles import reading
+from nodes.planner import Planner
 from rendering import as_csv, document
 from settings import settings
 
@@ -108,16 +109,20 @@ def run_shadow(
     as_of: Annotated[str, typer.Option(help="Use the changed policies in force at this time; default: now.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow new runs until stopped.")] = False,
     last: Annotated[int | None, typer.Option(help="How many of the latest runs.")] = None,
+    reasoner: Annotated[
+        Literal["planner", "hybrid", "llm"], typer.Option(help="Who proposes; the last two ask the model of MISSIONS_MODEL.")
+    ] = "planner",
 ) -> None:
     """Run another version on what the live company takes in: real reads, simulated writes, nothing executed."""
     if follow == (last is not None):
         raise BadInput("say which runs: --follow for new ones, or --last N for the latest")
     change = Change(policies, packs, read_changes(set_ or []))
-    change.require()
+    if reasoner == Planner.name:
+        change.require()
     file = ShadowFile(settings().home, name)
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    with open_shadow(change, as_of=moment(as_of) if as_of else None) as candidate:
+    with open_shadow(change, as_of=moment(as_of) if as_of else None, reasoner=reasoner) as candidate:
         if last is not None:
             done = over_last(candidate, file, last, _tell)
             say(f"{done:,} runs in {file.path}; `missions shadow report {name}` says how they agree.")

@@ -99,15 +99,26 @@ class EvalEnvironment(MissionResources):
     @classmethod
     @contextmanager
     def of_candidate(
-        cls, candidate: Candidate, catalogue: Catalogue, chosen: Settings, embedder: MiniLM, standing: datetime | None = None
+        cls,
+        candidate: Candidate,
+        catalogue: Catalogue,
+        chosen: Settings,
+        embedder: MiniLM,
+        standing: datetime | None = None,
+        reasoning: Reasoning | None = None,
     ) -> Iterator["EvalEnvironment"]:
-        """What a candidate works with; vectors are remembered: a clause or a query is embedded once a machine."""
+        """What a candidate works with; vectors are remembered: a clause or a query is embedded once a machine.
+
+        The planner makes the proposals and no model is asked, unless `reasoning` is given.
+        """
+        asked = reasoning or Reasoning()
         with (
             closing(RememberedVectors(embedder, chosen.language)) as vectors,
             KnowledgeIndex.in_memory(candidate.policies, vectors) as knowledge,
             closing(Phrasebook(chosen.phrasings, embedder, chosen.language)) as phrasebook,
         ):
-            yield cls(candidate.packs, catalogue, candidate.policies, knowledge, phrasebook, standing=standing)
+            resources = candidate.packs, catalogue, candidate.policies, knowledge, phrasebook
+            yield cls(*resources, asked.reasoner, asked.reads, standing)
 
     @property
     def asks_model(self) -> bool:

@@ -264,10 +264,13 @@ class ShadowReport(Displayable):
     def sentences(self) -> list[str]:
         """The report in sentences."""
         what = named_changes(self.shadow.changed, self.shadow.changed_packs)
+        model = self.shadow.versions.get("model", "")
         now = sum(row.run.evidence == "now" for row in self.runs)
         moved = sum(bool(row.run.moved) for row in self.runs)
+        runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs):,} runs"
         sentences = [
-            f"{self.shadow.name}, with {what} changed: {len(self.runs):,} runs since {clock(self.shadow.since)}.",
+            f"{self.shadow.name}, with {what} changed{f' and proposals by {model}' if model else ''}: {runs} since "
+            f"{clock(self.shadow.since)}.",
             f"The shadow proposes the same as the live version: {self.live.text}.",
             f"It proposes what people approved: {self.people.text}; with the same answers of systems: {self.same_evidence.text}.",
             f"It proposes again what people rejected: {self.rejected_again.text}. Undecided so far: {self.undecided:,}.",

@@ -16,6 +16,7 @@ from evals.shadow.persistence import ShadowOf
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from graphs.ledgers import database_address, database_logins
 from graphs.mission import graph_version
+from graphs.reasoners import open_reasoning
 from knowledge_index.embeddings import MiniLM
 from ledger.canonical import utc_now
 from ledger.embedded import is_there
@@ -50,16 +51,19 @@ class Shadow:
 
 
 @contextmanager
-def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settings | None = None) -> Iterator[Shadow]:
+def open_shadow(
+    change: Change, *, as_of: datetime | None = None, chosen: Settings | None = None, reasoner: str = Planner.name
+) -> Iterator[Shadow]:
     """Open what would be, beside the live company of the settings.
 
     Args:
         change: the policies, packs and values that would be others.
         as_of: of the changed policies those that are in force then; now unless given.
         chosen: the live company; the settings of this process unless given.
+        reasoner: which makes its proposals; one that asks a model asks that of the settings, within its budgets.
 
-    Raises BadInput for what does not load, and where there is no live ledger; Refused for packs that read with what is no
-    READ tool.
+    Raises BadInput for what does not load, where there is no live ledger, or no model where one is asked; Refused for packs
+    that read with what is no READ tool.
     """
     chosen, at = chosen or settings(), as_of or utc_now()
     catalogue = load_catalogue(chosen.systems)
@@ -75,7 +79,9 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
         url = live_url(chosen)
         ledger = stack.enter_context(PostgresLedger.open(reading(url, database_logins(chosen))))
         systems = stack.enter_context(LiveReader(config, extra_env={"DATABASE_URL": without_writes(url)}))
-        environment = stack.enter_context(EvalEnvironment.of_candidate(candidate, catalogue, chosen, MiniLM()))
+        reasoning = stack.enter_context(open_reasoning(chosen, reasoner))
+        opened = EvalEnvironment.of_candidate(candidate, catalogue, chosen, MiniLM(), reasoning=reasoning)
+        environment = stack.enter_context(opened)
         kept = ShadowOf(
             name="",
             since=utc_now(),
@@ -83,7 +89,8 @@ def open_shadow(change: Change, *, as_of: datetime | None = None, chosen: Settin
             changed_packs=differing_packs(present.packs, candidate.packs),
             versions={
                 "graph": graph_version(),
-                "reasoner": Planner.name,
+                "reasoner": reasoning.reasoner.name,
+                **({"model": reasoning.reasoner.version} if environment.asks_model else {}),
                 "policies": candidate.policies.period(at).digest,
                 "catalogue": catalogue.digest,
                 **{f"pack {mission}": pack.digest for mission, pack in sorted(candidate.packs.items())},

@@ -25,6 +25,9 @@ from systems.client import LiveReader
 from tests.actions import CANCEL_ORDER
 from tests.integration.commands import missions, refused
 from tests.integration.live_company import Company, case_of, settings_for
+from tests.model_server.behaviours import Asked, Say
+from tests.model_server.competent import chooses_first
+from tests.model_server.server import ModelServer
 
 pytest_plugins = ["tests.integration.live_company"]
 
@@ -64,6 +67,25 @@ def test_a_shadow_goes_to_its_end_and_leaves_every_row_as_it_was(company: Compan
     assert _steps(found) == [action["name"] for action in live.plan]
     assert (found.outcome, found.evidence, found.moved, found.error) == ("executed", "now", [], "")
     assert found.steps[0].changes
+
+
+def test_a_model_proposes_in_a_shadow_and_is_named_there(company: Company) -> None:
+    run = company.propose("dev-ord-0004")
+    before = _everything(company)
+
+    def script(asked: Asked) -> Say:
+        return Say(chooses_first(asked.system, asked.user, asked.schema))
+
+    with ModelServer(script) as server:
+        chosen = settings_for(company.url, model="m", model_url=server.url)
+        with open_shadow(Change(), chosen=chosen, reasoner="hybrid") as shadow:
+            found = shadowed(shadow, run)
+            assert shadow.kept.versions["reasoner"] == "hybrid" and "m hybrid@" in shadow.kept.versions["model"]
+        assert len(server.asked) == 1
+    assert found.answer is not None and found.answer.verdict == company.proposal(run).verdict and found.error == ""
+    assert _everything(company) == before
+    with pytest.raises(BadInput, match="MISSIONS_MODEL"), open_shadow(Change(), chosen=settings_for(company.url), reasoner="llm"):
+        pass
 
 
 def test_it_answers_otherwise_where_its_threshold_is_another(company: Company, lenient: Shadow) -> None:
