@@ -43,6 +43,12 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def kind_of(value: Any) -> str:
+    """What a value of JSON is, in a word: a person never meets the names of our types."""
+    kinds = ((bool, "truth value"), (str, "text"), (int | float, "number"), (list | tuple, "list"), (Mapping, "record"))
+    return next((word for kind, word in kinds if isinstance(value, kind)), "null" if value is None else "value of another kind")
+
+
 #: currencies that have not two decimals (ISO 4217)
 _WITHOUT = frozenset(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")

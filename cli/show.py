@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
-from cli.screen import Json, RunId, console, counted, print_json, say, say_after, table
+import typer
+
+from cli.screen import Json, RunId, console, counted, in_column, print_json, say, say_after, table
 from cli.session import open_ledger
 from ledger import model_calls
 from ledger.limits import Standing, shown
 from ledger.limits import asked as asked_of
+from ledger.queries import RunFilter
 from ledger.records import Decision, Effect, Proposal, Run
+from ledger.services import AdminService
 from rendering import approver, clock, differing, dollars, in_words, plain, until
 
 MARKS: Mapping[str, str] = {
@@ -54,15 +58,26 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         say(f"Incident since {clock(incident.at)}: {incident.reason}", style="bold")
 
 
-def show_queue(as_json: Json = False) -> None:
+def show_queue(
+    as_json: Json = False,
+    escalated: Annotated[bool, typer.Option("--escalated", help="The cases that were handed over to people.")] = False,
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="Of --escalated: started within so many days.")] = 30,
+) -> None:
     """Print what waits for a person."""
+    since = datetime.now(UTC) - timedelta(days=days)
     with open_ledger() as ledger:
-        waiting = ledger.queue()
+        waiting = [] if escalated else ledger.queue()
+        found = AdminService(ledger).search(RunFilter(outcome="escalated", since=since), 0, 500 if escalated else 1)
+        handed = [(run, ledger.proposal(run.run_id)) for run in found.runs] if escalated else []
+    if escalated:
+        _escalated(handed, found.total, days, as_json=as_json)
+        return
     if as_json:
         print_json([{"run": asdict(run), "proposal": asdict(proposal)} for run, proposal, _ in waiting])
         return
     if not waiting:
         say("Nothing waits for a person.")
+        _tell_of_escalated(found.total, days)
         return
     rows, now = [], datetime.now(UTC)
     for run, proposal, decisions in waiting:
@@ -71,6 +86,37 @@ def show_queue(as_json: Json = False) -> None:
     columns = ("run", "subject", "verdict", "waits for", "at stake", "expires")
     table(columns, rows, right=("at stake",), whole=("run", "verdict", "waits for", "expires"))
     say(f"{counted(len(waiting), 'waits', 'wait')}, {dollars(sum(one.money_at_stake_cents for _, one, _ in waiting))} at stake.")
+    _tell_of_escalated(found.total, days)
+
+
+def _tell_of_escalated(total: int, days: int) -> None:
+    if total:
+        handed = counted(total, "case was", "cases were")
+        say(f"{handed} handed over to people in the last {days} days: `missions queue --escalated`.", style="dim")
+
+
+def _escalated(handed: Sequence[tuple[Run, Proposal | None]], total: int, days: int, *, as_json: bool) -> None:
+    """Print the cases that the Missions, or people, handed over; the newest first."""
+    if as_json:
+        print_json([{"run": asdict(run), "proposal": asdict(proposal) if proposal else None} for run, proposal in handed])
+        return
+    if not handed:
+        say(f"No case was handed over to people in the last {days} days.")
+        return
+    rows = [
+        (run.run_id, run.event.subject, _queue_of(proposal), in_column(run.ended_at) if run.ended_at else "",
+         plain(proposal.rationale if proposal else "", 200))
+        for run, proposal in handed
+    ]  # fmt: skip
+    table(("run", "subject", "queue", "handed over", "why"), rows, whole=("run", "handed over"))
+    rest = f"; the newest {len(handed):,} are shown" if total > len(handed) else ""
+    say(f"{counted(total, 'case', 'cases')} handed over to people in the last {days} days{rest}.")
+
+
+def _queue_of(proposal: Proposal | None) -> str:
+    """The queue that a case was handed over to."""
+    named = (step["args"].get("queue") for step in reversed(proposal.plan if proposal else ()))
+    return str(next(filter(None, named), ""))
 
 
 def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:

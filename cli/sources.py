@@ -17,7 +17,7 @@ from ledger.canonical import moment, utc_now
 from ledger.inbox import SourceBounds, check_bounds
 from ledger.services import Inbox
 from nodes.pack import Pack
-from rendering import clock, plain
+from rendering import clock, plain, rendered
 from settings import settings
 from strict_json import strict_json
 from systems.catalogue import load_catalogue
@@ -74,7 +74,7 @@ def try_payload(
     told = {"source id": event.source_id, "mission": event.mission, "event": event.name, "subject": event.subject}
     told["as of"] = clock(moment(event.as_of))
     for field, value in {**told, **event.trigger}.items():
-        say(f"{field:12} {plain(value)}")
+        say(f"{field:12} {plain(rendered(value))}")
 
 
 def _payload(file: Path, mapping: SourceMapping) -> str:

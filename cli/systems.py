@@ -26,6 +26,7 @@ from systems.config import ListedTool, SystemsConfig, load_config, pin, unconfir
 from systems.consent import PATIENCE, ask_consent
 from systems.drafting import drafted_action, drafted_records
 from systems.oauth import consent_file
+from systems.operations import Operation
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import serve
@@ -144,7 +145,7 @@ def draft(
         answer = _answer(systems, chosen[0], given) if given else None
     for tool in chosen:
         says_read = (tool.definition.get("annotations") or {}).get("readOnlyHint") is True
-        is_read = tool.reads or says_read
+        is_read = tool.reads or says_read or (isinstance(tool, Operation) and tool.method == "GET")
         text = drafted_records(tool, answer, given) if is_read else drafted_action(tool, config.systems[name].always)
         console.print(Text(text), soft_wrap=True)
 

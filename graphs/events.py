@@ -14,6 +14,7 @@ from ledger.canonical import storable
 from ledger.invariants import LONGEST_NAME, nameable
 from ledger.records import Event
 from nodes.pack import Pack
+from rendering import kind_of
 from strict_json import strict_json
 
 #: bytes of one event, and of many together in one JSON text; events in it
@@ -89,7 +90,7 @@ def event_of_trigger(mission: str, trigger: Mapping[str, Any], as_of: str, sourc
         )
     name = trigger.get("event")
     if not isinstance(name, str) or name not in pack.trigger.events:
-        given = name[:60] if isinstance(name, str) else name if name is None else type(name).__name__
+        given = name[:60] if isinstance(name, str) else name if name is None else kind_of(name)
         raise BadInput(f"{mission} has no event {given!r}; it has {', '.join(pack.trigger.events)}")
     fields = pack.trigger.fields(name)
     for field in fields:

@@ -18,6 +18,7 @@ from graphs.events import LONGEST_SOURCE_ID, MOST_EVENT_BYTES, MOST_EVENTS, even
 from ledger.canonical import digest, storable
 from ledger.records import Event
 from nodes.pack import Pack
+from rendering import kind_of
 from strict_json import strict_json
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.event_sources import SourceMapping
@@ -155,9 +156,7 @@ def mapped_fields(text: bytes | str, mapping: SourceMapping) -> dict[str, Any]:
             id_scope = Scope({**names, "headers": proven, "ce": payload.proven_ce})
             fields["source_id"] = _value(event.source_id, id_scope, where)
             if not isinstance(fields["source_id"], str):
-                raise BadInput(
-                    f"{event.where}: its source_id is a {type(fields['source_id']).__name__}; make it text with string(…)"
-                )
+                raise BadInput(f"{event.where}: its source_id is a {kind_of(fields['source_id'])}; make it text with string(…)")
         return fields
     for condition in mapping.ignore:
         if _holds(condition, scope, f"{mapping.file.name}: `ignore` {condition.source!r}"):
@@ -238,7 +237,7 @@ def _own_id(payload: _Payload) -> str:
 def _holds(condition: Expression, scope: Scope, where: str) -> bool:
     held = _computed(condition, scope, where)
     if not isinstance(held, bool):
-        raise BadInput(f"{where} is neither true nor false but a {type(held).__name__}; make it a comparison")
+        raise BadInput(f"{where} is neither true nor false but a {kind_of(held)}; make it a comparison")
     return held
 
 

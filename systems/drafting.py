@@ -18,7 +18,9 @@ from systems.config import ListedTool
 _GIVEN = ("idempotency_key", "expects", "fencing_token")
 _DEEPEST_SCHEMA, _MOST_ALIKE = 6, 50
 _ID = re.compile(r"(?i).*(?:id|ids|key|number|code|sku)")
-_VERB = re.compile(r"(?i)(?:get|find|read|fetch|list|search|look_?up|show|retrieve)_?(?=\w)")
+#: ids that are of an answer, and not of what it is about
+_OF_ANSWER = re.compile(r"(?i)(?:request|trace|correlation|session)_?id")
+_VERB = re.compile(r"(?:get|find|read|fetch|list|search|look_?up|show|retrieve)_?(?:v\d+_)?(?=\w)")
 _TYPES: Mapping[str, str] = {"integer": "whole", "number": "number", "boolean": "flag"}
 _TO_FILL_IN = """\
   # TODO effect: {"SYSTEM.RECORDS[ARGUMENT].FIELD": value}   # what it changes in a record; null where it changes none
@@ -37,7 +39,7 @@ def drafted_action(tool: ListedTool, always: Mapping[str, Any]) -> str:
     entry: dict[str, Any] = {"system": tool.system, "says": _sentence(tool.name, args), "args": args}
     if any(name != names[name] for name in names):
         entry["send"] = {name: f"={names[name]}" for name in names}
-    name = re.sub(r"\W", "_", tool.name, flags=re.ASCII)
+    name = _snake(tool.name)
     if name != tool.name:
         entry["tool"] = tool.name
     return f"{_told(tool)}{_yaml({name: entry})}{_TO_FILL_IN}"
@@ -51,25 +53,34 @@ def drafted_records(tool: ListedTool, answer: Any, given: Mapping[str, Any]) -> 
     """
     schema = tool.definition.get("outputSchema")
     said = _example(schema, schema, 0) if answer is None and isinstance(schema, Mapping) else answer
-    found = next(_records(said, {*map(str, given.values())}), None)
-    name = _VERB.sub("", tool.name, count=1) or tool.name
-    name = re.sub(r"\W", "_", name, flags=re.ASCII)
-    collection = name if name.endswith("s") else f"{name}s"
+    values = {*map(str, given.values())}
+    candidates = list(_records(said, values))
+    # what it was asked for is that which says so
+    found = next((one for one in candidates if values & {*map(str, one[1].values())}), next(iter(candidates), None))
+    name = _VERB.sub("", _snake(tool.name), count=1)
+    collection = name if name.endswith("s") else f"{name[:-1]}ies" if re.search(r"[^aeiou]y$", name) else f"{name}s"
     if found is None:
         why = "# TODO nothing here tells what it answers: repeat this with --try ARGUMENT=VALUE\n"
         return f"{_told(tool)}{why}{_yaml({collection: {'key': 'TODO', 'read': tool.name}})}"
     path, record, is_list = found
-    key = _key(record, given, tool.takes)
-    by = sorted(given or tool.takes - {*_GIVEN})
+    asked = _listed(tool.definition.get("inputSchema") or {}, "required") or list(given)
+    by = {name: _field(record, name) for name in asked if name not in _GIVEN}
+    if not by:  # nothing that it needs: what it takes of the fields of a record, or all
+        takes = sorted(tool.takes - {*_GIVEN})
+        by = {name: _field(record, name) for name in takes if _field(record, name)} or dict.fromkeys(takes, "")
+    key = _key(record, name, by, given, is_list=is_list)
+    if not is_list and len(by) == 1:
+        by = dict.fromkeys(by, key)
     entry: dict[str, Any] = {"key": key}
-    asks = by[0] if len(by) == 1 else by
+    same = all(field in ("", argument) for argument, field in by.items())
+    asks: Any = dict(by) if not same else next(iter(by)) if len(by) == 1 else list(by)
     if is_list:
         entry["lists"] = {tool.name: asks}
     else:
-        entry["read"] = tool.name if by == [key] else {tool.name: {by[0]: key}} if len(by) == 1 else {tool.name: asks}
+        entry["read"] = tool.name if asks == key else {tool.name: asks}
     if path:
         entry["at"] = ".".join(path)
-    parts = {part: _key(one[0], {}, ()) for part, one in record.items() if _is_list_of_records(one)}
+    parts = {part: _key(one[0], part, {}, {}, is_list=True) for part, one in record.items() if _is_list_of_records(one)}
     if parts:
         entry["parts"] = parts
     fields = ", ".join(plain(field, 40) for field in list(record)[:_MOST_ALIKE])
@@ -77,14 +88,19 @@ def drafted_records(tool: ListedTool, answer: Any, given: Mapping[str, Any]) -> 
 
 
 def _told(tool: ListedTool) -> str:
-    says = plain(tool.definition.get("description") or "nothing", 200)
+    says = plain(tool.definition.get("description") or tool.definition.get("title") or "nothing", 200)
     return f"# {plain(tool.system, 60)}.{plain(tool.name, 100)} says of itself: {says}\n"
 
 
 def _sentence(tool: str, args: Mapping[str, Kind]) -> str:
     about = ", ".join(f"{words(name.removesuffix('_cents'))} {{{name}}}" for name in args)
-    title = re.sub(r"[{}]", "", words(re.sub(r"\W", "_", tool, flags=re.ASCII)))
+    title = words(_snake(tool))
     return f"{title[:1].upper()}{title[1:]}{': ' if about else ''}{about}"
+
+
+def _snake(name: str) -> str:
+    """The name of a tool as one of ours: getOrder is get_order."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"\W", "_", name, flags=re.ASCII)).lower()
 
 
 def _yaml(value: Any) -> str:
@@ -127,10 +143,11 @@ def _listed(schema: Mapping[str, Any], name: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _resolved(schema: Any, root: Any) -> tuple[Mapping[str, Any], bool]:
-    """A schema without references to its own document, and of several the first that is not null; whether null is one."""
-    nullable = False
-    for _ in range(_DEEPEST_SCHEMA):
+def _resolved(schema: Any, root: Any, steps: int = _DEEPEST_SCHEMA) -> tuple[Mapping[str, Any], bool]:
+    """A schema without references to its own document, its parts in one, and of several the first that is not null; whether
+    null is one."""
+    nullable = schema.get("nullable") is True if isinstance(schema, Mapping) else False
+    for _ in range(steps):
         if not isinstance(schema, Mapping):
             return {}, nullable
         several = next((schema[word] for word in ("anyOf", "oneOf") if isinstance(schema.get(word), list)), None)
@@ -139,12 +156,25 @@ def _resolved(schema: Any, root: Any) -> tuple[Mapping[str, Any], bool]:
             nullable, schema = nullable or len(others) < len(several), others[0] if others else {}
         elif isinstance(schema.get("$ref"), str):
             schema = _at(root, schema["$ref"])
+        elif isinstance(parts := schema.get("allOf"), list):
+            schema, of_part = _joined(schema, parts[:_MOST_ALIKE], root, steps)
+            nullable = nullable or of_part
         elif isinstance(schema.get("type"), list):
             left = [one for one in schema["type"] if one != "null"]
             nullable, schema = nullable or len(left) < len(schema["type"]), {**schema, "type": left[0] if left else "string"}
         else:
             return schema, nullable
     return {}, nullable
+
+
+def _joined(schema: Mapping[str, Any], parts: Sequence[Any], root: Any, steps: int) -> tuple[dict[str, Any], bool]:
+    """A schema that is made of parts as one of its own; whether a part may be null."""
+    own = {name: value for name, value in schema.items() if name != "allOf"}
+    found = [(own, False), *(_resolved(part, root, steps - 1) for part in parts)]
+    joined = {name: value for part, _ in found for name, value in part.items()}
+    properties = {name: value for part, _ in found for name, value in _properties(part).items()}
+    required = [name for part, _ in found for name in _listed(part, "required")]
+    return {**joined, **({"properties": properties, "required": required} if properties else {})}, any(of for _, of in found)
 
 
 def _at(root: Any, reference: str) -> Any:
@@ -184,15 +214,32 @@ def _records(said: Any, values: set[str]) -> Iterator[tuple[Sequence[str], Mappi
 
 
 def _identifies(name: str, value: Any, values: set[str]) -> bool:
-    return not isinstance(value, Mapping | list) and (str(value) in values or _ID.fullmatch(str(name)) is not None)
+    return not isinstance(value, Mapping | list) and (str(value) in values or _is_id(str(name)))
 
 
-def _key(record: Mapping[str, Any], given: Mapping[str, Any], takes: Sequence[str] | frozenset[str]) -> str:
-    """The field that identifies a record: what it was asked with, or the first that is called an id."""
+def _is_id(name: str) -> bool:
+    return _ID.fullmatch(name) is not None and not _OF_ANSWER.fullmatch(name)
+
+
+def _key(record: Mapping[str, Any], name: str, by: Mapping[str, str], given: Mapping[str, Any], *, is_list: bool) -> str:
+    """The field that identifies a record of this name. One is asked for by it, and a list by something else."""
+    plain_fields = [field for field, value in record.items() if not isinstance(value, Mapping | list)]
+    every = [field for field in plain_fields if _is_id(str(field))]
+    ids = [field for field in every if not (is_list and field in by.values())] or every
     values = {*map(str, given.values())}
-    asked = [name for name, value in record.items() if str(value) in values or name in takes]
-    called = [name for name, value in record.items() if not isinstance(value, Mapping | list) and _ID.fullmatch(str(name))]
-    return str(next(iter([*asked, *called]), "TODO"))
+    own = [field for field in ids if _bare(field) in ("id", f"{_bare(name)}id", f"{_bare(name).removesuffix('s')}id")]
+    asked = [] if is_list else [field for field in by.values() if field]
+    hit = [] if is_list else [field for field in (*own, *ids, *plain_fields) if str(record[field]) in values]
+    return str(next(iter([*asked, *hit, *own, *ids]), "TODO"))
+
+
+def _field(record: Mapping[str, Any], argument: str) -> str:
+    """The field of a record that is called as an argument is; empty where none is."""
+    return next((str(field) for field in record if _bare(field) == _bare(argument)), "")
+
+
+def _bare(name: Any) -> str:
+    return str(name).replace("_", "").replace("-", "").casefold()
 
 
 def _is_list_of_records(value: Any) -> bool:

@@ -68,7 +68,7 @@ def read_mail(content: bytes) -> Mail:
     except BadInput:
         raise
     except Exception as error:  # whatever a parser makes of what somebody built against it
-        raise BadInput(f"the mail cannot be read ({type(error).__name__}); look at it in the mailbox") from error
+        raise BadInput("the mail is not put together as mails are, and cannot be read; look at it in the mailbox") from error
 
 
 def _read(message: Message) -> Mail:

@@ -4,6 +4,7 @@ import imaplib
 import ipaddress
 import os
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,13 @@ from systems.mail import MOST_MAIL_BYTES
 AT_ONCE = 20
 _SECONDS = 30.0
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: what went wrong, in words of ours: the first that fits
+_WHY: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "its certificate is not trusted"), (ssl.SSLError, "no encrypted connection comes about"),
+    (socket.gaierror, "no host has that name"), (TimeoutError, f"no answer within {_SECONDS:g} seconds"),
+    (ConnectionRefusedError, "nothing answers there"), (imaplib.IMAP4.abort, "it ended the connection"),
+    (OSError, "it cannot be reached"), (imaplib.IMAP4.error, "it refused"), (Exception, "what it answers is not IMAP"),
+)  # fmt: skip
 _CURSOR = re.compile(r"(\d{1,10})/(\d{1,10})")
 _SIZE = re.compile(rb"UID (\d+).*?RFC822\.SIZE (\d+)|RFC822\.SIZE (\d+).*?UID (\d+)")
 
@@ -107,7 +115,7 @@ def _opened(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
         yield box
     # what a server says may quote the password
     except (imaplib.IMAP4.error, OSError, ValueError, IndexError, TypeError) as error:
-        why = "its certificate is not trusted" if isinstance(error, ssl.SSLError) else type(error).__name__
+        why = next(words for kind, words in _WHY if isinstance(error, kind))
         raise TryAgain(f"{where} cannot be read ({why}); check its address, user and password") from None
     finally:
         if box is not None:

@@ -71,8 +71,8 @@ def _opened(content: bytes) -> dict[str, Any]:
         return {**told, "text": text.encode("utf-8", "replace").decode()[:LONGEST_TEXT]}
     except MemoryError:
         raise
-    except Exception as error:  # whatever a parser makes of what somebody built against it
-        return {**told, "refused": f"cannot be read ({type(error).__name__}); look at it yourself"}
+    except Exception:  # whatever a parser makes of what somebody built against it
+        return {**told, "refused": "is not put together as a PDF is, and cannot be read; look at it yourself"}
 
 
 def _main() -> None:

@@ -267,18 +267,18 @@ class ShadowReport(Displayable):
         model = self.shadow.versions.get("model", "")
         now = sum(row.run.evidence == "now" for row in self.runs)
         moved = sum(bool(row.run.moved) for row in self.runs)
-        runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs):,} runs"
         sentences = [
-            f"{self.shadow.name}, with {what} changed{f' and proposals by {model}' if model else ''}: {runs} since "
-            f"{clock(self.shadow.since)}.",
-            f"The shadow proposes the same as the live version: {self.live.text}.",
-            f"It proposes what people approved: {self.people.text}; with the same answers of systems: {self.same_evidence.text}.",
-            f"It proposes again what people rejected: {self.rejected_again.text}. Undecided so far: {self.undecided:,}.",
-            f"{now:,} runs were read from the systems, {moved:,} of all got different answers than the live version.",
-            f"{len(self.would_fail):,} runs would get stuck, or a step of them would fail.",
+            f"{self.shadow.name}, with {what} changed{f' and proposals by {model}' if model else ''}: {_runs(len(self.runs))} "
+            f"since {clock(self.shadow.since)}.",
+            f"Same proposal as the live version: {self.live.text}.",
+            f"Same as what people approved: {self.people.text}; of those where the systems gave both the same answers: "
+            f"{self.same_evidence.text}.",
+            f"Proposed again though people rejected it: {self.rejected_again.text}. Not decided yet: {_runs(self.undecided)}.",
+            f"The shadow asked the systems itself in {_runs(now)}; in {_runs(moved)} it got other answers than the live version.",
+            f"Would get stuck, or fail in a step: {_runs(len(self.would_fail))}.",
         ]
         if self.left_out:
-            skipped = f"{self.left_out:,} runs are skipped: their lines cannot be read, or the live version has proposed nothing."
+            skipped = f"Skipped, as their lines cannot be read or the live version proposed nothing: {_runs(self.left_out)}."
             sentences.append(skipped)
         return sentences
 
@@ -304,6 +304,10 @@ def report(file: ShadowFile, ledger: Ledger) -> ShadowReport:
     kept, catalogue = file.read(), load_catalogue(settings().systems)
     rows = [row for run in kept.runs if (row := beside_live(run, ledger, catalogue))]
     return ShadowReport(shadow=kept.shadow, runs=rows, left_out=kept.broken + len(kept.runs) - len(rows))
+
+
+def _runs(number: int) -> str:
+    return f"{number:,} run{'' if number == 1 else 's'}"
 
 
 def _agreement(rows: Iterable[ShadowedRun], compared: Callable[[ShadowedRun], AnswerComparison | None]) -> Agreement:

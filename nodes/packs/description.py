@@ -7,6 +7,7 @@ from itertools import count, pairwise
 from types import MappingProxyType
 from typing import Any
 
+from ledger.records import DAY
 from nodes.governance import GIVEN_AWAY, of, tier
 from nodes.pack import GIVEN, Conclusion, Finding, Option, Pack, Step, Way, computed
 from nodes.packs.hints import reached
@@ -214,7 +215,8 @@ def _approval(pack: Pack, values: Values) -> Iterator[str]:
     """Who approves a plan, by the clauses in force."""
     rule = pack.approval
     alone, base = of(rule.automate, values), of(rule.base, values)
-    yield f"no one: a plan of {', '.join(alone['automate'])} only ({rule.automate})"
+    if alone["automate"]:
+        yield f"no one: a plan of {', '.join(alone['automate'])} only ({rule.automate})"
     for action, templates in alone["automate_templates"].items():
         yield f"no one: {action} with {', '.join(templates)} ({rule.automate})"
     yield f"{base['role']}: every other plan, at least ({rule.base})"
@@ -224,8 +226,11 @@ def _approval(pack: Pack, values: Values) -> Iterator[str]:
             yield f"{_approvers(band)}: {up_to} ({clause})"
     for clause in rule.limits:
         for one in of(clause, values)["limits"]:
-            per, days = one["per"], "day" if one["days"] == 1 else f"{one['days']} days"
-            more = f"above {_shown('_cents', one['most_cents'])} {one.get('counts', GIVEN_AWAY)} per {per} in a {days}"
+            whose, days = (
+                "in all" if one["per"] == DAY else f"per {one['per']}",
+                "a day" if one["days"] == 1 else f"{one['days']} days",
+            )
+            more = f"above {_shown('_cents', one['most_cents'])} {one.get('counts', GIVEN_AWAY)} {whose} within {days}"
             yield f"{_approvers(one)}: {more} ({clause})"
     for one in rule.raises:
         that = _Words(pack, values).condition(one.that)

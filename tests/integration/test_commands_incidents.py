@@ -68,3 +68,13 @@ def test_what_is_stuck_is_listed_goes_on_or_is_closed_by_whoever_may(
     assert [kind for kind in kinds if kind not in ("proposed", "event_taken_in", "observed")] == [
         "incident_opened", "run_resumed", "incident_opened", "run_restarted", "incident_opened", "run_abandoned", "run_closed",
     ]  # fmt: skip
+
+
+def test_cases_that_were_handed_over_to_people_are_found_at_the_command_line(database_url: str) -> None:
+    assert missions("run", f"{SAMPLE}#dev-ord-0014", DATABASE_URL=database_url).returncode == 0
+    listed = missions("queue", DATABASE_URL=database_url).stdout
+    assert "Nothing waits for a person.\n1 case was handed over to people in the last 30 days" in listed
+    (told,) = json.loads(missions("queue", "--escalated", "--json", DATABASE_URL=database_url).stdout)
+    shown = missions("queue", "--escalated", DATABASE_URL=database_url).stdout
+    assert re.search(rf"{told['run']['run_id']} +{told['run']['event']['subject']} +fraud ", shown), shown
+    assert shown.endswith("1 case handed over to people in the last 30 days.\n")

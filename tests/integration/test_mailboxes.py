@@ -164,7 +164,7 @@ def test_a_server_that_cannot_be_read_is_told_about_and_nothing_is_lost(
     assert "no folder 'Elsewhere'" in reading.poll()[4]
     reading.map(MAPPING)
     reading.box.lies = MOST_MAIL_BYTES * 100
-    assert "cannot be read (abort)" in reading.poll()[4]
+    assert "cannot be read (it ended the connection)" in reading.poll()[4]
     reading.box.lies, reading.box.announced = None, MOST_MAIL_BYTES + 1
     position = reading.arriving.inbox.feed(NAME)
     assert position and position.error and position.cursor == ""

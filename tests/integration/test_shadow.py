@@ -290,6 +290,6 @@ def test_the_commands_report_and_refuse(company: Company, lenient: Shadow, tmp_p
     where = {"DATABASE_URL": company.url, "MISSIONS_HOME": tmp_path}
     told = missions("shadow", "report", "tried", **where)
     assert (told.returncode, told.stderr) == (0, "")
-    assert "proposes the same as the live version: 1 of 1" in " ".join(told.stdout.split())
+    assert "Same proposal as the live version: 1 of 1" in " ".join(told.stdout.split())
     refused(missions("shadow", "run", "../x", "--set", "FRD-2.elevated=0.6", "--last", "1", **where), "not a valid shadow name")
     refused(missions("shadow", "run", "x", "--set", "FRD-2.elevated=0.6", **where), "--follow")

@@ -14,6 +14,7 @@ from systems.arguments import require_kind
 from systems.catalogue import Catalogue
 from systems.config import SystemConfig, SystemsConfig, listed_tool, unconfirmed_reads
 from systems.drafting import drafted_action, drafted_records
+from systems.operations import Operation, read_operations
 from systems.schema import Collection, RecordSchema
 
 SHOP = SystemConfig(name="shop", command=("true",), reads=frozenset({"get_order"}))
@@ -100,6 +101,63 @@ def test_records_are_drafted_from_the_output_schema_too() -> None:
     Collection.model_validate(found["orders"])
 
 
+ROASTER = """
+openapi: 3.0.3
+paths:
+  /v1/deliveries/{deliveryId}:
+    parameters: [{$ref: "#/components/parameters/Id"}]
+    get:
+      operationId: getDelivery
+      summary: One delivery
+      parameters: [{name: expand, in: query}]
+      responses:
+        200: {content: {application/json: {schema: {$ref: "#/components/schemas/Envelope"}}}}
+    post:
+      operationId: creditDelivery
+      summary: Give money back
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Credit"}}}}
+  /v1/deliveries:
+    get:
+      parameters: [{name: subscriberId, in: query, required: true}, {name: cursor, in: query}]
+components:
+  parameters: {Id: {name: deliveryId, in: path, required: true, schema: {type: string}}}
+  schemas:
+    Named: {required: [amount], properties: {amount: {$ref: "#/components/schemas/Amount"}}}
+    Envelope: {properties: {request_id: {}, data: {$ref: "#/components/schemas/Delivery"}}}
+    Amount: {nullable: true, type: object, allOf: [{$ref: "#/components/schemas/Value"}, {properties: {currency: {}}}]}
+    Value: {type: object, required: [value], properties: {value: {type: string}}}
+    Credit: {allOf: [{$ref: "#/components/schemas/Named"}, {properties: {reason: {enum: [damaged, late]}}}]}
+    Delivery: {allOf: [{properties: {object: {type: string}, subscriber_id: {type: string}, id: {type: string}}}]}
+"""
+
+
+def of_roaster(name: str) -> Operation:
+    config = SystemConfig(name="roaster", url="http://127.0.0.1", openapi="roaster.yaml")
+    return next(one for one in read_operations(ROASTER.encode(), config) if one.name == name)
+
+
+def test_an_operation_is_drafted_with_its_summary_and_what_its_document_refers_to() -> None:
+    assert "says of itself: One delivery" in drafted_records(of_roaster("getDelivery"), None, {})
+    text = drafted_action(of_roaster("creditDelivery"), {})
+    assert "says of itself: Give money back" in text
+    ((name, entry),) = yaml.safe_load(text).items()
+    amount = {"object?": {"value": "text", "currency": "text?"}}
+    assert (name, entry["tool"]) == ("credit_delivery", "creditDelivery")
+    assert entry["args"] == {"deliveryId": "id", "amount": amount, "reason": {"words?": ["damaged", "late"]}}
+
+
+def test_the_key_of_a_record_is_its_own_and_not_what_happens_to_say_the_same() -> None:
+    record = {"version": "7", "object": "delivery", "subscriber_id": "7", "id": "7", "lines": [{"sku": "A", "line_id": "1"}]}
+    one = yaml.safe_load(drafted_records(of_roaster("getDelivery"), {"request_id": "r", "data": record}, {"deliveryId": "7"}))
+    made = {"key": "id", "at": "data", "parts": {"lines": "line_id"}}
+    assert one == {"deliveries": {**made, "read": {"getDelivery": {"deliveryId": "id"}}}}
+    answer, asked = {"meta": {"trace_id": "t"}, "data": [record]}, {"subscriberId": "7"}
+    several = yaml.safe_load(drafted_records(of_roaster("get_v1_deliveries"), answer, asked))
+    assert several == {"deliveries": {**made, "lists": {"get_v1_deliveries": {"subscriberId": "subscriber_id"}}}}
+    schema_alone = yaml.safe_load(drafted_records(of_roaster("getDelivery"), None, {}))
+    assert schema_alone["deliveries"] == {"key": "id", "at": "data", "read": {"getDelivery": {"deliveryId": "id"}}}
+
+
 def test_where_nothing_tells_what_a_read_answers_a_trial_is_asked_for() -> None:
     text = drafted_records(listed_tool(SHOP, {"name": "get_order"}), None, {})
     assert "--try" in text
@@ -124,7 +182,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "properties", "items", "anyOf", "enum", "$ref", "required", "id"]), inner, max_size=4
+            st.sampled_from(["type", "properties", "items", "anyOf", "allOf", "nullable", "enum", "$ref", "required", "id"]),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=20,
