@@ -52,4 +52,4 @@ def test_the_page_groups_reasons_and_tells_what_is_overruled(
         writer.add(beside)
     page = front.page("rita", "lessons")
     assert not page.exception and not page.error
-    assert "FRD-2 changed: 1 run since" in seen(page) and "1 runs would get stuck" in seen(page)
+    assert "FRD-2 changed: 1 run since" in seen(page) and "Would get stuck, or fail in a step: 1 run." in seen(page)
