@@ -19,7 +19,7 @@ PAGES: tuple[tuple[str, str, str, Permission], ...] = (
     ("runs", "Runs", "timeline", "read"),
     ("knowledge", "Knowledge", "menu_book", "read"),
     ("evaluations", "Evaluations", "science", "read"),
-    ("lessons", "Lessons", "school", "read"),
+    ("learning", "Lessons", "school", "read"),
     ("incidents", "Incidents & audit", "shield", "read"),
     ("people", "People", "group", "confirm_people"),
     ("portal", "Your messages", "support_agent", "write_in"),

@@ -220,7 +220,7 @@ def test_whoever_may_not_is_refused_by_the_command_and_nothing_changes(name: str
 
 #: what each page takes; `audit` is a tab of `incidents`
 PAGE_RULES: Mapping[str, Permission] = {
-    "queue": "read", "runs": "read", "run": "read", "knowledge": "read", "evaluations": "read", "lessons": "read",
+    "queue": "read", "runs": "read", "run": "read", "knowledge": "read", "evaluations": "read", "learning": "read",
     "incidents": "read", "audit": "search_audit", "people": "confirm_people", "portal": "write_in",
 }  # fmt: skip
 

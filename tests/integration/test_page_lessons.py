@@ -25,7 +25,7 @@ def test_the_page_groups_reasons_and_tells_what_is_overruled(
     monkeypatch.setattr(front.company, "settings", front.company.settings.model_copy(update={"home": tmp_path}))
     front.enrol("rita", "reviewer")
     front.enrol("fay", "finance")
-    page = front.page("rita", "lessons")
+    page = front.page("rita", "learning")
     assert not page.exception
     front.load(CASE)
     runtime = front.company.runtime
@@ -35,7 +35,7 @@ def test_the_page_groups_reasons_and_tells_what_is_overruled(
         runtime.decide(run.run_id, "reject", "fay", reason)
         runtime.drive(run.run_id)
 
-    page = front.page("rita", "lessons")
+    page = front.page("rita", "learning")
     assert not page.exception and not page.error
     why = page.dataframe[0].value
     (row,) = why[why["because, such as"].str.contains("courier")].to_dict("records")
@@ -50,6 +50,6 @@ def test_the_page_groups_reasons_and_tells_what_is_overruled(
     )  # fmt: skip
     with ShadowFile(tmp_path, "laxer").writing(shadow) as writer:
         writer.add(beside)
-    page = front.page("rita", "lessons")
+    page = front.page("rita", "learning")
     assert not page.exception and not page.error
     assert "FRD-2 changed: 1 run since" in seen(page) and "Would get stuck, or fail in a step: 1 run." in seen(page)

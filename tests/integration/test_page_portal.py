@@ -164,7 +164,7 @@ def test_a_customer_sees_only_their_own_messages_whatever_the_address_says(front
     assert "secret present" in seen(front.page(customer.name, "portal"))
 
 
-@pytest.mark.parametrize("name", ["queue", "run", "runs", "knowledge", "evaluations", "incidents", "audit", "people"])
+@pytest.mark.parametrize("name", ["queue", "run", "runs", "knowledge", "evaluations", "learning", "incidents", "audit", "people"])
 def test_a_customer_gets_nothing_by_the_address_of_another_page(front: Front, customer: Person, name: str) -> None:
     run = taken_in(front, customer, "Where is my parcel?")
     page = front.page(customer.name, name, run=run.run_id)
