@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, TypeVar
 
+import orjson
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 
@@ -21,7 +22,7 @@ from errors import OutcomeUnknown, Refused, TryAgain, TurnedAway
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.conditions import Unknown
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
-from systems.connection import Connection, Session, Unusable, answer_of, error_of, is_closed, why
+from systems.connection import LIMIT_BYTES, Connection, Session, Unusable, answer_of, error_of, is_closed, why
 from systems.pace import AsksToWait
 from systems.replies import Answers
 from systems.rest import RestConnection
@@ -166,14 +167,14 @@ class LiveReader:
         return opened
 
     async def _read(self, asked: AskedRead, session: Session | TryAgain) -> ReadResult:
-        call, connection, answers = asked.call, self._connection(asked.call.system), asked.answers(self._config)
+        call, connection = asked.call, self._connection(asked.call.system)
         try:
             if isinstance(session, TryAgain):
                 raise session
             served = asked.served(self._config, session.tools)
             require_sendable(served)
             try:
-                result = await connection.patiently(partial(connection.call, session, served.name, served.args))
+                value = await self._value(asked, connection, session, served)
             except MCPError as error:
                 if not is_closed(error):
                     raise
@@ -181,19 +182,9 @@ class LiveReader:
                 connection.drop(session)
                 session = await connection.session()
                 require_read(self._config, session.tools, served)
-                result = await connection.patiently(partial(connection.call, session, served.name, served.args))
-            answer = answer_of(result)
-            if answers.absent(answer):
-                return ReadResult(call, "absent", None, datetime.now(UTC))
-            if result.is_error:
-                raise TryAgain(f"{call.tool} failed: {error_of(served.name, result)[1]}")
-            if failure := answers.failure(answer):
-                raise TryAgain(f"{call.tool} failed: {failure}")
-            value = answers.value(answer)
-            if asked.tool is not None:
-                value = self._config.record_schema.made_of(asked.tool, value, call.args)
-                if wrong := asked.tool.refuses(value, call.args):
-                    raise Unusable(wrong)
+                value = await self._value(asked, connection, session, served)
+            if asked.tool is not None and (wrong := asked.tool.refuses(value, call.args)):
+                raise Unusable(wrong)
             return ReadResult(call, "absent" if value is None else "ok", value, datetime.now(UTC))
         except Unknown as unknown:
             failure = f"{call.tool} cannot be used: «{unknown.expression.source}» is not known ({unknown})."
@@ -206,6 +197,42 @@ class LiveReader:
                 connection.drop(session)
             failure = f"{call.tool} gave no answer ({self._why(call, error)})."
         return ReadResult(call, "failed", None, datetime.now(UTC), str(TryAgain(failure)))  # its text is one harmless line
+
+    async def _value(self, asked: AskedRead, connection: Connection, session: Session, served: Call) -> Any:
+        """What one read answers, of a list in pages all of them; None where there is no such record.
+
+        Raises TryAgain, Unusable, Unknown, or what `Connection.call` raises.
+        """
+        answers, tool, args, page = asked.answers(self._config), asked.tool, served.args, 1
+        found, size = list[Any](), 0
+        while True:
+            result = await connection.patiently(partial(connection.call, session, served.name, args))
+            answer = answer_of(result)
+            if answers.absent(answer) and page == 1:
+                return None
+            if result.is_error:
+                raise TryAgain(f"{asked.call.tool} failed: {error_of(served.name, result)[1]}")
+            if failure := answers.failure(answer):
+                raise TryAgain(f"{asked.call.tool} failed: {failure}")
+            value = answers.value(answer)
+            if tool is None:
+                return value
+            value = self._config.record_schema.made_of(tool, value, asked.call.args)
+            if not tool.next_page:
+                return value
+            if not isinstance(value, list):
+                raise Unusable("one of its pages is no list of records")
+            found, size = [*found, *value], size + len(orjson.dumps(answer))
+            if not (further := tool.asked_next(answer, page)):
+                keys = {str(self._config.record_schema.key_of(tool.collection, one)) for one in found if isinstance(one, dict)}
+                if page > 1 and len(keys) < len(found):
+                    raise Unusable("a record stands on two of its pages, so it changed meanwhile, or its pages repeat")
+                return found
+            if page == tool.most_pages:
+                raise Unusable(f"it has more than {page} pages; ask for larger ones, or raise `most`")
+            if size > LIMIT_BYTES:
+                raise Unusable(f"its pages are longer than {LIMIT_BYTES:,} bytes")
+            args, page = {**served.args, **further}, page + 1
 
     def _why(self, call: Call, error: BaseException) -> str:
         seconds = self._config.systems[call.system].timeout_seconds

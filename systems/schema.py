@@ -21,6 +21,9 @@ Of a tool that was not made for this, a READ says more. Packs know it by the nam
             at: data.invoices             # where in the answer they stand, unless the records or the system say so
             each: =it.levels              # one record for each of these; `record` is what they stand in
             fails_when: answer.count > size(answer.data.invoices)    # as for the whole system; also absent_when
+            pages: {ask: {after: =answer.next}, most: 20}    # of a list that comes in pages: what the next one is asked with
+                                          # besides, computed of the `answer` and of `page`, how many there were; null or
+                                          # empty where there is none. More than `most` (10) pages are no answer
 
 And a record may be made of an answer, `it`. What cannot be computed is null:
 
@@ -60,11 +63,20 @@ def _by_argument(asked: Any) -> Any:
 
 def _as_read(read: Any) -> Any:
     """What a READ is asked with, in short, as all that may be said of it."""
-    return read if isinstance(read, dict) and read.keys() & {"by", "tool", "send"} else {"by": read}
+    return read if isinstance(read, dict) and read.keys() & {"by", "tool", "send", "pages"} else {"by": read}
+
+
+_Computed = Mapping[str, Any]
+
+
+class PagesConfig(BaseModel, extra="forbid", frozen=True):
+    """How the next page of a list is asked for; see the head of this file."""
+
+    ask: Annotated[_Computed, Field(min_length=1)]
+    most: int = Field(default=10, strict=True, ge=2, le=100)
 
 
 _ByArgument = Annotated[dict[str, str] | None, BeforeValidator(_by_argument)]
-_Computed = Mapping[str, Any]
 
 
 class RecordRead(AnswerConfig, frozen=True):
@@ -74,6 +86,7 @@ class RecordRead(AnswerConfig, frozen=True):
     tool: str = ""
     send: _Computed | None = None
     each: str = ""
+    pages: PagesConfig | None = None
 
 
 _Read = Annotated[RecordRead, BeforeValidator(_as_read)]
@@ -127,6 +140,9 @@ class ReadTool:
     send: Mapping[str, Value] | None = None
     answers: Answers = field(default_factory=Answers)
     each: Value | None = None
+    #: what the next page is asked with besides, and how many pages there may be; nothing for a list that comes whole
+    next_page: Mapping[str, Value] = field(default_factory=dict)
+    most_pages: int = 1
     #: the answer does not repeat what was asked with
     unnamed: bool = False
 
@@ -152,6 +168,12 @@ class ReadTool:
         except (TypeError, AttributeError):  # a list is looked into that is none
             fits = False
         return None if fits else "its answer is about a different record than requested"
+
+    def asked_next(self, answer: Mapping[str, Any], page: int) -> dict[str, Any]:
+        """What the page after this many is asked with besides; nothing where there is none. Raises Unknown."""
+        scope = Scope({"answer": answer, "page": page}, VALUE_FUNCTIONS)
+        asked = {name: value.evaluate(scope) for name, value in self.next_page.items()}
+        return asked if all(value not in (None, "", False) for value in asked.values()) else {}
 
     def sent(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of the server's tool for those that a pack asks with. Raises Unknown where one cannot be computed."""
@@ -204,7 +226,10 @@ class RecordSchema:
         configs = (read, of, *([self.answers[system]] if system in self.answers else []))
         each = Value.compile(read.each, where) if read.each else None
         answers = Answers.of(configs, where)
-        return ReadTool(name, one, by, f"{system}.{read.tool or tool}", send, answers, each, of.unnamed)
+        asked = read.pages.ask if read.pages else {}
+        pages = {key: Value.compile(raw, f"{where}, pages") for key, raw in asked.items()}
+        most = read.pages.most if read.pages else 1
+        return ReadTool(name, one, by, f"{system}.{read.tool or tool}", send, answers, each, pages, most, of.unnamed)
 
     def check(self) -> None:
         """Raises BadInput for what is computed and does not compile, and for records without their key."""
@@ -212,6 +237,12 @@ class RecordSchema:
             names = {*tool.by}
             for expression in (one for value in (tool.send or {}).values() for one in value.expressions):
                 expression.require(names, VALUE_FUNCTIONS, f"send of {tool.tool}")
+            for expression in (one for value in tool.next_page.values() for one in value.expressions):
+                expression.require({"answer", "page"}, VALUE_FUNCTIONS, f"pages of {tool.tool}")
+            if tool.next_page and tool.one:
+                raise BadInput(f"{tool.tool} answers one record, which has no pages; take `pages` out")
+            if tool.next_page and not any(value.expressions for value in tool.next_page.values()):
+                raise BadInput(f"pages of {tool.tool} would ask for the same page for ever; compute one of it")
         for name, one in self.collections.items():
             if one.fields and (lacking := [key for key in one.key if key not in one.fields]):
                 raise BadInput(f"the fields of {name} lack its key {lacking[0]}; say what it is computed of")

@@ -412,3 +412,64 @@ def test_the_document_may_be_at_the_address_of_the_system(shop: Shop, tmp_path: 
         start = time.monotonic()
         assert read(systems, "get_admin_orders_id", id="O-1").value == {"order": shop.orders["O-1"]}
         assert time.monotonic() - start < 5
+
+
+PAGED = """
+    records:
+      orders:
+        key: id
+        lists:
+          all_orders:
+            by: []
+            tool: ListOrders
+            send: {{limit: 2}}
+            at: orders
+            pages: {{ask: {{limit: =answer.next}}, most: 3}}
+"""
+
+
+@pytest.fixture
+def all_orders(shop: Shop, tmp_path: Path) -> Iterator[Callable[[], ReadResult]]:
+    """A read of all orders, which come in pages."""
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path, ENTRY + PAGED)))) as opened:
+        yield lambda: read(opened, "all_orders")
+
+
+def paged(shop: Shop, *pages: tuple[list[str], object]) -> None:
+    for ids, following in pages:
+        shop.answers(200, {"orders": [{"id": one} for one in ids], "next": following})
+
+
+def test_a_list_that_comes_in_pages_is_read_whole(all_orders: Callable[[], ReadResult], shop: Shop) -> None:
+    paged(shop, (["1", "2"], 4), (["3", "4"], 6), (["5"], None))
+    assert [one["id"] for one in all_orders().value] == ["1", "2", "3", "4", "5"]
+    assert [path.partition("?")[2] for _, path, _, _ in shop.asked] == ["limit=2", "limit=4", "limit=6"]
+
+
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        ([(["1"], 4), (["2"], 6), (["3"], 8)], "more than 3 pages"),
+        ([(["1", "2"], 4), (["2", "3"], None)], "stands on two of its pages"),
+    ],
+)
+def test_a_list_whose_pages_do_not_come_to_a_whole_is_no_evidence(
+    all_orders: Callable[[], ReadResult], shop: Shop, pages: list[tuple[list[str], object]], why: str
+) -> None:
+    paged(shop, *pages)
+    result = all_orders()
+    assert (result.status, result.value) == ("failed", None)
+    assert why in str(result.error)
+
+
+def test_a_page_that_does_not_say_whether_there_is_another_and_one_that_is_missing_are_no_evidence(
+    all_orders: Callable[[], ReadResult], shop: Shop
+) -> None:
+    shop.answers(200, {"orders": [{"id": "1"}]})
+    assert "is not known" in str(all_orders().error)
+    paged(shop, (["1"], 4))
+    shop.answers(500, {"message": "Not now."})
+    assert "Not now." in str(all_orders().error)
+    paged(shop, (["1"], 4))
+    shop.answers(404, {"message": "No such page."})
+    assert "No such page." in str(all_orders().error)

@@ -8,6 +8,7 @@ import yaml
 
 from errors import BadInput
 from systems.config import SystemsConfig, load_config
+from systems.schema import Collection, RecordSchema
 
 ORDERS = {
     "key": "order_id",
@@ -103,3 +104,17 @@ def test_what_an_answer_says_of_itself(tmp_path: Path) -> None:
     assert answers.absent({"error": "none"}) and not answers.absent({"data": {}})
     assert answers.failure({"error": "busy"}) == "busy" and answers.failure({"data": {}}) is None
     assert answers.value({"data": '{"id": 1}'}) == {"id": 1}
+
+
+@pytest.mark.parametrize(
+    ("where", "ask", "sentence"),
+    [
+        ("lists", {"cursor": "=next"}, "next"),
+        ("lists", {"cursor": "more"}, "same page for ever"),
+        ("read", {"cursor": "=answer.next"}, "has no pages"),
+    ],
+)
+def test_pages_that_would_never_end_or_are_of_one_record_do_not_load(where: str, ask: dict[str, str], sentence: str) -> None:
+    orders = Collection.model_validate({"key": "id", where: {"orders": {"by": [], "pages": {"ask": ask}}}})
+    with pytest.raises(BadInput, match=sentence):
+        RecordSchema({"shop.orders": orders}).check()
