@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from evals.history.detectors import DETECTORS, Backtested, Followed
 from evals.intervals import Interval, of_mean, of_share
-from rendering import approver, money, plain
+from rendering import approver, money, plain, words
 
 Response = Literal["stepped in", "let it go", "handed over"]
 Label = Literal["trouble", "fine", "not known"]
@@ -104,9 +104,11 @@ _UNREACHED = re.compile(r"(\S+) could not be (?:reached|read)")
 
 def _named(lacking: str) -> str:
     if unreached := _UNREACHED.match(lacking):
-        return f"any record of {unreached[1]}"
-    fields = _FIELD.findall(lacking) if "«" in lacking else []
-    return ", ".join(dict.fromkeys(fields)) or plain(lacking.partition(" of ")[0], 120)
+        return f"{plain(unreached[1], 60)}: any record"
+    fields = (field.split(".") for field in _FIELD.findall(lacking) if "«" in lacking)
+    return ", ".join(dict.fromkeys(f"{words(record)}: {words('_'.join(path))}" for record, *path in fields)) or plain(
+        lacking.partition(" of ")[0], 120
+    )
 
 
 @dataclass(frozen=True)

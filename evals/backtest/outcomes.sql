@@ -38,6 +38,7 @@ select number, any_value(subject) as subject, any_value(customer_id) as customer
     coalesce(bool_or(has_left and not coalesce(charged, false)), false) and getvariable('has_charges') as never_charged,
     coalesce(bool_or(charged), false) as charged,
     coalesce(bool_and(has_left), false) as shipped,
+    coalesce(bool_or(order_id = subject and (status = 'cancelled' or refunded or disputed)), false) as is_troubled,
     number in (from again) as reordered
 from (select number, known_at, subject, e.customer_id, ends.* exclude (customer_id)
     from exceptions e left join about using (number) left join ends using (order_id)) e

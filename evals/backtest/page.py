@@ -17,7 +17,7 @@ _KINDS: Mapping[Judged, str] = {
     "caught": "good", "needless": "warn", "missed": "bad", "rightly let go": "plain", "handed over": "info", "not known": "plain",
 }  # fmt: skip
 _MEANS: Mapping[Judged, str] = {
-    "caught": "It went wrong in the history, and the Mission would have stepped in.",
+    "caught": "It went wrong in the history, and the Mission would have stepped in: proposed, or done, something about it.",
     "needless": "It went well in the history, and the Mission would have stepped in all the same.",
     "missed": "It went wrong, and the Mission would have let it go.",
     "rightly let go": "It went well, and the Mission would have let it go.",
@@ -89,14 +89,15 @@ def _slices(found: Backtest, by: By) -> Markup:
     most = max(len(one.cases) for one in slices)
     columns = {
         _TITLES[by].removeprefix("By ").removesuffix(" of the order"): "", "exceptions": "m-num", "": "", "went wrong": "m-num",
-        "caught": "m-num", "needless": "m-num", "missed": "m-num", "handed over": "m-num", "not known": "m-num",
+        "caught": "m-num", "needless": "m-num", "missed": "m-num", "rightly let go": "m-num",
+        "handed over": "m-num", "not known": "m-num",
         "value caught": "m-num", "hours saved": "m-num",
     }  # fmt: skip
     rows = [
         (
             one.name, f"{len(one.cases):,}", _bar(one, most), f"{one.troubles:,}",
             _counted(one.counts["caught"], one.caught_share), _counted(one.counts["needless"], one.needless_share),
-            _counted(one.counts["missed"], one.missed_share), f"{one.counts['handed over']:,}", f"{one.counts['not known']:,}",
+            _counted(one.counts["missed"], one.missed_share), *(f"{one.counts[judged]:,}" for judged in JUDGED[3:]),
             found.rounded(one.money_cents("caught")), f"{one.hours:,.1f}",
         )
         for one in slices
@@ -131,9 +132,7 @@ def _lacking(found: Backtest) -> Markup:
         return Markup("")
     columns = {"what was not known": "", "kind": "", "handed over": "m-num", "went wrong": "m-num"}
     rows = [(data, kind, f"{number:,}", f"{wrong:,}") for data, kind, number, wrong in found.lacks]
-    said = (
-        "<p>The history does not have it, and live systems do: with it, Missions would have decided these, or come further.</p>{}"
-    )
+    said = "<p>The history does not tell it. Where live systems do, Missions can decide these, or come further.</p>{}"
     return section(
         "What was handed to a person, for lack of which data", markup(said, html_table("m-table r-narrow", columns, rows))
     )
@@ -172,6 +171,8 @@ def _cannot_know(found: Backtest) -> Markup:
         "really refunded or disputed later.",
         "What the history does not tell: it is unknown to the Mission, too, which then asks a person. A status has no moment of "
         "its own in a history; an order counts as open until it was shipped or canceled, and a charge as good until the end.",
+        f"What nobody looked for. Of {found.troubled:,} orders of the history that were canceled, refunded or disputed, "
+        f"{found.troubled_seen:,} are among these exceptions; of the others it says nothing.",
         f"How long people need. {found.minutes.by_hand:g} minutes for an exception by hand and {found.minutes.to_decide:g} to "
         "decide about a proposal are declared, not measured.",
         f"The policies of the time. Those in force on {day(found.as_of)} are used for all of it.",

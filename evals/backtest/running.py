@@ -47,6 +47,9 @@ class Backtest(Displayable):
     cases: Sequence[BacktestCase]
     #: kind -> why nothing of it was looked at
     left_out: Mapping[str, str]
+    #: orders that were cancelled, refunded or disputed, and those of them that are the subject of a case
+    troubled: int
+    troubled_seen: int
     #: exceptions too large for a case, or whose subject no event can name
     untold: int
 
@@ -99,6 +102,7 @@ class Backtest(Displayable):
             "by": {by: {one.name: _figures(one) for one in self.tallies(by)} for by in WAYS},
             "lacking": [dict(zip(("data", "kind", "cases", "trouble"), one, strict=True)) for one in self.lacks],
             "left_out": dict(self.left_out), "untold": self.untold,
+            "troubled": self.troubled, "troubled_seen": self.troubled_seen,
         }  # fmt: skip
 
     def headline(self) -> str:
@@ -207,7 +211,9 @@ def backtest(
         history="the DataFrame" if isinstance(history, pd.DataFrame) else Path(history).name, lines=found.lines,
         begins=found.begins, ends=found.ends, currency=found.currency, as_of=as_of, code=code_digest(),
         minutes=minutes or Minutes(by_hand=chosen.minutes_by_hand, to_decide=chosen.minutes_to_decide),
-        cases=_judged(found, results), left_out=found.left_out, untold=len(found.exceptions) - len(results),
+        cases=_judged(found, results), left_out=found.left_out, troubled=found.troubled,
+        troubled_seen=len({row["subject"] for row in found.exceptions if row["is_troubled"]}),
+        untold=len(found.exceptions) - len(results),
     )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ _ANCHORS = {"placed": "placed_at", "shipped": "shipped_at", "recorded": "placed_
 #: days in which goods that are cancelled, or ordered again, are taken to be so because of what happened
 _REORDER_DAYS = 30
 _A_DAY = 24 * 60
+_TROUBLED = """
+select count(distinct order_id) from all_rows
+where record = 'line' and status = 'cancelled' or record = 'charge' and (status in ('refunded', 'disputed') or refunded_cents > 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Worlds:
     lines: int
     #: of its amounts; empty: the company's
     currency: str
+    #: orders that were cancelled, refunded or disputed, whether or not there was an exception
+    troubled: int
 
 
 def find_worlds(
@@ -67,12 +73,14 @@ def find_worlds(
     handled = [(one, one.backtest) for one in DETECTORS if one.backtest and one.event and one.event[0] in missions]
     if not handled:
         raise BadInput(f"Of the Missions {', '.join(missions)} none handles an exception that is looked for in a history.")
+    troubled = 0
     left_out = {one.kind: "no Mission handles it" for one in DETECTORS if (one, one.backtest) not in handled}
     with pq.ParquetWriter(out, WRITTEN, compression="zstd") as cases:
         for done, (detector, when) in enumerate(handled):
             if on_progress:
                 on_progress(done, len(handled))
             with open_search(orders, thresholds, memory_mb=memory_mb, trusted=trusted) as search:
+                troubled = troubled if done else search.engine.execute(_TROUBLED).fetchall()[0][0]
                 (begins, ends), lines, currency = search.span, search.records["line"], search.layout.told.currency
                 if reason := _left_out(detector, when, search):
                     left_out[detector.kind] = reason
@@ -80,7 +88,7 @@ def find_worlds(
                 for part in _found(search, detector, when):
                     cases.write_table(part.select(WRITTEN.names))
                     exceptions += part.drop_columns("case").to_pylist()
-    return Worlds(exceptions, left_out, begins.replace(tzinfo=UTC), ends.replace(tzinfo=UTC), lines, currency)
+    return Worlds(exceptions, left_out, begins.replace(tzinfo=UTC), ends.replace(tzinfo=UTC), lines, currency, troubled)
 
 
 def _left_out(detector: Detector, when: Backtested, search: Search) -> str | None:

@@ -111,7 +111,7 @@ def test_every_duplicate_is_cancelled_five_minutes_after_the_order(found: Backte
 def test_what_is_handed_over_says_what_was_not_known(found: Backtest) -> None:
     handed = [case for case in found.cases if case.response == "handed over"]
     assert handed and all(case.lacking for case in handed)
-    assert ("payment.fraud.score", "payment not secured") in {(data, kind) for data, kind, *_ in found.lacks}
+    assert ("payment: fraud score", "payment not secured") in {(data, kind) for data, kind, *_ in found.lacks}
     assert found.left_out["double_charge"] == "no Mission handles it"
 
 
