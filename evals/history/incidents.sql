@@ -9,7 +9,9 @@ drop table groups;
 -- that more than one order in a hundred has is worth a look that much less often, and one that a customer has n times an nth.
 create temp table signs as
 with counted as (
-    select incident, kind, max(customer_id) as customer_id, max(chance) as chance, bool_or(len(documents) > 0) as is_of_orders
+    select incident, kind, max(customer_id) as customer_id, bool_or(len(documents) > 0) as is_of_orders,
+        -- by their money
+        coalesce(sum(chance * abs(money_cents)) / nullif(sum(abs(money_cents)), 0), max(chance)) as chance
     from exceptions join membership using (number) group by incident, kind
 ), spread as (
     select *, if(is_of_orders, count(*) over (partition by kind) / getvariable('orders'), 0) as share,

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
 from evals.history import ScanThresholds
@@ -85,19 +84,23 @@ def _nearly(orders: dict[str, list[Row]], limits: ScanThresholds) -> Iterator[Ex
     doubled = {subject for _, subject, _ in _duplicates(orders, limits)}
     large: dict[Any, list[tuple[Any, str, dict[str, int]]]] = defaultdict(list)
     for order_id, lines in orders.items():
-        place = tuple(_told(lines, column) for column in ("customer_id", "line1", "postal_code"))
+        to = tuple(_told(lines, column) for column in ("customer_id", "line1", "postal_code"))
         goods: dict[str, int] = defaultdict(int)
         for line in lines:
             goods[line["sku"]] += line["qty"]
-        if None not in place and None not in goods and len(goods) >= limits.near_lines and lines[0]["status"] != "cancelled":
-            large[place].append((lines[0]["at"], order_id, goods))
+        if None not in to and None not in goods and len(goods) >= limits.near_lines and lines[0]["status"] != "cancelled":
+            large[to].append((lines[0]["at"], order_id, goods))
     for own in large.values():
         own.sort(key=lambda one: one[:2])
-        for (before, earlier, has), (at, order_id, goods) in pairwise(own):
-            alike = sum(has.get(sku) == qty for sku, qty in goods.items())
-            is_near = 100 * alike >= limits.near_percent * max(len(has), len(goods))
-            if is_near and at - before <= timedelta(hours=limits.near_hours) and order_id not in doubled:
-                yield "near_duplicate", order_id, earlier
+        for place, (at, order_id, goods) in enumerate(own):
+            near = []
+            for before, earlier, has in own[max(0, place - 3) : place]:
+                alike = sum(has.get(sku) == qty for sku, qty in goods.items())
+                is_like = alike and 100 * alike >= limits.near_percent * max(len(has), len(goods))
+                if is_like and at - before <= timedelta(hours=limits.near_hours):
+                    near.append((alike, before, earlier))
+            if near and order_id not in doubled:
+                yield "near_duplicate", order_id, max(near)[2]
 
 
 def _reversals(orders: dict[str, list[Row]], cancellations: Sequence[Row], limits: ScanThresholds) -> Iterator[Exceptional]:

@@ -1,12 +1,16 @@
 """Exceptions that are one thing are one incident with its money once, and what is worth a look comes first."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from evals.history import ScanResult, scan
+from evals.history.layout import Told
+from evals.history.planting import plant_files
 from tests.unit.evals.test_history import BEGIN, LIMITS, RETAIL, a_line, frame
 
 
@@ -51,3 +55,33 @@ def test_what_a_customer_always_does_is_less_worth_a_look() -> None:
     found = scan(frame([*_repeats("C-often", 5, 0), *_repeats("C-once", 1, 100)]), thresholds=LIMITS).incidents
     assert found["customer_id"].tolist()[0] == "C-once" and len(found) == 6
     assert "this customer has it 5 times" in found["why"].iloc[-1]
+
+
+def test_nine_in_ten_of_the_first_fifty_incidents_are_worth_a_look_by_hand(retail: ScanResult) -> None:
+    labels = pd.read_csv(RETAIL.with_name("online_retail_labels.csv"), index_col="incident_id")["worth_a_look"]
+    first = retail.incidents["incident_id"].head(50).map(labels)
+    assert first.notna().all() and (first == "yes").mean() >= 0.9
+
+
+def test_of_what_is_planted_into_a_real_history_hardly_anything_is_missed(tmp_path: Path) -> None:
+    history, truth = tmp_path / "history.parquet", tmp_path / "truth.parquet"
+    planted = plant_files(RETAIL, history, truth, each=50, seed=1)
+    found, known = scan(history).exceptions, pd.read_parquet(truth)
+    assert found is not None and set(planted.values()) == {50} and len(planted) == 8
+    assert Told.by(pq.read_schema(history)).currency == "GBP" and len(known) == 400
+    hits = known.merge(found[["kind", "subject"]].drop_duplicates(), on=["kind", "subject"])["kind"].value_counts()
+    assert (hits / known["kind"].value_counts()).min() >= 0.98
+
+
+def test_prices_of_another_channel_are_compared_with_those_of_that_channel_only() -> None:
+    def lines(prices: dict[str, int]) -> list[dict[str, Any]]:
+        return [
+            a_line(order_id=f"{channel}-{nth}", customer_id=f"{channel}-{nth}", channel=channel, unit_price_cents=price)
+            for channel, price in prices.items()
+            for nth in range(20)
+        ]
+
+    slip = a_line(order_id="slip", customer_id="slip", channel="web", unit_price_cents=100)
+    rows = [*lines({"wholesale": 100, "web": 1_000}), slip]
+    found = scan(frame(rows), thresholds=LIMITS).exceptions
+    assert found is not None and found[["kind", "subject"]].to_numpy().tolist() == [["price_outlier", "slip"]]
