@@ -1,7 +1,9 @@
 """The pages on a company's own systems and Missions, word for word, one after the other, as somebody follows them."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from tests.integration.forking import CLIENT, COMMANDS, forks
 from tests.integration.test_tutorial import ROOMS, Reader, blocks
 
 PAGES = ("your-systems.md", "your-mission.md")
+#: the page's other way, in a company of its own
+REST = "## The same from an OpenAPI document"
 #: what stands below is told of any system, and no more step by step
 ENDS = "## What can be said of a system"
 
@@ -36,7 +40,7 @@ class Founder(Reader):
 def founder(database_url: str, tmp_path: Path) -> Iterator[Founder]:
     """A reader in a copy of the checkout, with an empty database and nothing else."""
     folder, bin_ = tmp_path / "checkout", tmp_path / "bin"
-    for room in (*ROOMS, "tests/foreign_shop"):
+    for room in (*ROOMS, "tests/foreign_shop", "tests/foreign_rest"):
         shutil.copytree(CHECKOUT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     for module in CHECKOUT.glob("*.py"):
         shutil.copy(module, folder)
@@ -54,8 +58,27 @@ def founder(database_url: str, tmp_path: Path) -> Iterator[Founder]:
 def test_who_follows_the_pages_has_a_mission_over_a_strangers_server(founder: Founder) -> None:
     followed = 0
     for page in PAGES:
-        text = (CHECKOUT / "docs" / page).read_text(encoding="utf-8").partition(ENDS)[0]
+        text = (CHECKOUT / "docs" / page).read_text(encoding="utf-8").partition(REST)[0]
         for block in blocks(text):
             founder.follow(block)
             followed += 1
     assert followed >= 25
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a Unix shell")
+def test_who_follows_the_page_from_an_openapi_document_has_an_approved_effect(founder: Founder, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    text = (CHECKOUT / "docs" / PAGES[0]).read_text(encoding="utf-8").partition(REST)[2].partition(ENDS)[0]
+    in_its_own = re.search(r"`\.venv/bin/python (.*) (\d+) (.*)`", text)
+    assert in_its_own
+    line = [sys.executable, in_its_own[1], port, in_its_own[3]]
+    with subprocess.Popen(line, cwd=tmp_path / "checkout", env={**os.environ, "PYTHONPATH": ""}) as service:
+        try:
+            found = blocks(text.replace(in_its_own[2], port))
+            for block in found:
+                founder.follow(block)
+        finally:
+            service.kill()
+    assert len(found) >= 12
