@@ -21,8 +21,10 @@ Label = Literal["trouble", "fine", "not known"]
 Judged = Literal["caught", "needless", "missed", "rightly let go", "handed over", "not known"]
 JUDGED: tuple[Judged, ...] = get_args(Judged)
 _FOLLOWED: tuple[Followed, ...] = get_args(Followed)
-#: days in which trouble may still come: of what went well until then, and for less than this, nothing is known
+#: days in which trouble, or a payment, may still come: of what went so for less than this nothing is known
 SETTLES_DAYS = 30
+#: trouble that is only that something has not come yet
+_MAY_CHANGE: Sequence[Followed] = ("never_charged",)
 _JUDGED: Mapping[tuple[Response, Label], Judged] = {
     ("stepped in", "trouble"): "caught",
     ("stepped in", "fine"): "needless",
@@ -81,9 +83,9 @@ def judged_case(row: Mapping[str, Any], result: Mapping[str, Any], declared: Bac
     """Of a row of `Worlds`, and a result in the format of evals/cases/README.md."""
     verdict, known_at = result["verdict"], row["known_at"].replace(tzinfo=UTC)
     response: Response = "handed over" if verdict == "escalate" else "let it go" if verdict in declared.lets_go else "stepped in"
-    trouble = next((one for one in declared.trouble if row[one]), None)
-    fine = next((one for one in declared.fine if row[one]), None)
     settled = known_at + timedelta(SETTLES_DAYS) <= history_ends
+    trouble = next((one for one in declared.trouble if row[one] and (settled or one not in _MAY_CHANGE)), None)
+    fine = next((one for one in declared.fine if row[one]), None)
     cancelled_at = row["cancelled_at"]
     return BacktestCase(
         **{name: row[name] for name in ("exception_id", "kind", "subject", "other_id", "customer_id", "channel", "money_cents")},

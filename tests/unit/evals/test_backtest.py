@@ -26,7 +26,7 @@ from tests.evaluation_examples import HOSTILE
 from tests.unit.evals.test_history import LIMITS
 
 MISSIONS = ("order_exception", "omnichannel_exception")
-DUPLICATES = next(detector.backtest for detector in DETECTORS if detector.kind == "duplicate_order")
+DECLARED = {detector.kind: detector.backtest for detector in DETECTORS}
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
@@ -136,8 +136,9 @@ def a_row(**told: Any) -> Mapping[str, Any]:
 
 def a_judged(verdict: str = "cancel_duplicate", ends: datetime = AT + timedelta(90), **told: Any) -> BacktestCase:
     result = {"verdict": verdict, "approval": {"role": "reviewer", "four_eyes": False}, "lacking": []}
-    assert DUPLICATES
-    return judged_case(a_row(**told), result, DUPLICATES, ends)
+    declared = DECLARED[told.get("kind", "duplicate_order")]
+    assert declared
+    return judged_case(a_row(**told), result, declared, ends)
 
 
 def test_what_followed_is_trouble_before_it_is_fine_and_fine_only_when_some_time_has_gone_by() -> None:
@@ -150,6 +151,10 @@ def test_what_followed_is_trouble_before_it_is_fine_and_fine_only_when_some_time
     early = a_judged(ends=AT + timedelta(29), shipped=True)
     assert early.judged == "not known" and early.because is None
     assert a_judged(ends=AT + timedelta(29), refunded=True).judged == "caught"
+    unpaid = {"kind": "capture_missing", "verdict": "capture", "never_charged": True}
+    assert a_judged(**unpaid).judged == "caught"
+    # somebody may still pay
+    assert a_judged(**unpaid, ends=AT + timedelta(29)).judged == "not known"
     assert a_judged(cancelled=True, cancelled_at=(AT + timedelta(hours=3)).replace(tzinfo=None)).cancelled_after == timedelta(
         hours=3
     )
