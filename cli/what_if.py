@@ -35,6 +35,9 @@ SetValues = Annotated[
 ]
 PolicyFolder = Annotated[Path | None, typer.Option(help="A folder with all policies as they would be.")]
 PackFolder = Annotated[Path | None, typer.Option(help="A folder of packs to use in place of the loaded ones.")]
+ProposedBy = Annotated[
+    Literal["planner", "hybrid", "llm"], typer.Option("--reasoner", help="The last two ask the model of MISSIONS_MODEL.")
+]
 shadow = typer.Typer(no_args_is_help=True)
 #: the live processes of the machine come first
 _NICE = 10
@@ -50,6 +53,7 @@ def ask(
     sweep: Annotated[str, typer.Option(help="Try values one after another: FRD-2.elevated=0.5,0.6,0.7.")] = "",
     as_of: Annotated[str, typer.Option(help="Use what was in force at this time, for both sides; default: now.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
+    reasoner: ProposedBy = "planner",
 ) -> None:
     """Print what would be answered otherwise; write it to `out` too, where that is given."""
     if out and out.suffix not in _WRITERS:
@@ -59,15 +63,15 @@ def ask(
     found: WhatIf | Sweep
     with progress("replaying") as advance:
         if sweep:
-            if policies or packs:
-                raise BadInput("--sweep tries values of the present policies; omit --policies and --packs")
+            if policies or packs or reasoner != Planner.name:
+                raise BadInput("--sweep tries values of the present policies; omit --policies, --packs and --reasoner")
             path, mark, listed = sweep.partition("=")
             path, tried = read_change(sweep if "[" in sweep else f"{path}{mark}[{listed}]")
             found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=advance)
         else:
             Change(policies, packs, values).require()
             found = what_if(
-                policies, changes=values, packs=packs, cases=cases or None, as_of=at, on_progress=advance
+                policies, changes=values, packs=packs, cases=cases or None, as_of=at, reasoner=reasoner, on_progress=advance
             )  # fmt: skip
     say_all(found)
     if out:
@@ -109,9 +113,7 @@ def run_shadow(
     as_of: Annotated[str, typer.Option(help="Use the changed policies in force at this time; default: now.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow new runs until stopped.")] = False,
     last: Annotated[int | None, typer.Option(help="How many of the latest runs.")] = None,
-    reasoner: Annotated[
-        Literal["planner", "hybrid", "llm"], typer.Option(help="Who proposes; the last two ask the model of MISSIONS_MODEL.")
-    ] = "planner",
+    reasoner: ProposedBy = "planner",
 ) -> None:
     """Run another version on what the live company takes in: real reads, simulated writes, nothing executed."""
     if follow == (last is not None):

@@ -25,9 +25,11 @@ from evals.recorded.cases import RecordedException, recorded_files
 from evals.what_if.answer import Broken, Flip, OnProgress, Point, ReplayedAnswer, Sweep, WhatIf, way
 from evals.what_if.replaying import Answers, Recordings, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
+from graphs.reasoners import open_reasoning
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
 from nodes.pack import Pack
+from nodes.planner import Planner
 from settings import Settings, settings
 from systems.catalogue import load_catalogue
 
@@ -43,6 +45,7 @@ def what_if(
     cases: Sequence[Path] | None = None,
     as_of: datetime | None = None,
     chosen: Settings | None = None,
+    reasoner: str = Planner.name,
     on_progress: OnProgress | None = None,
 ) -> WhatIf:
     """Replay recorded exceptions with what there is and with what would be, and compare.
@@ -54,11 +57,13 @@ def what_if(
         cases: files of recorded exceptions; those of this checkout unless given.
         as_of: of both sides that is replayed which is in force then; now unless given.
         chosen: packs and phrasings; the settings of this process unless given.
+        reasoner: which makes the proposals of both sides; one that asks a model asks that of the settings, within its budgets.
         on_progress: called with how many cases are replayed, and of how many; about 200 a second.
 
-    Raises BadInput for policies, packs, changes or cases that do not load. Answers are remembered (`evals.what_if.replaying`).
+    Raises BadInput for policies, packs, changes or cases that do not load, and where no model is set and one is asked.
+    Answers are remembered (`evals.what_if.replaying`).
     """
-    _, (found,) = _replayed([Change(changed, packs, changes)], cases, as_of, chosen, on_progress)
+    _, (found,) = _replayed([Change(changed, packs, changes)], cases, as_of, chosen, on_progress, reasoner)
     return found
 
 
@@ -96,6 +101,7 @@ def _replayed(
     as_of: datetime | None,
     chosen: Settings | None,
     on_progress: OnProgress | None,
+    reasoner: str = Planner.name,
 ) -> tuple[Candidate, list[WhatIf]]:
     """What there is, and what each change would do; nothing is replayed before all of them load."""
     begun = time.perf_counter()
@@ -114,10 +120,10 @@ def _replayed(
             on_progress(done, total)
 
     found = []
-    with _replaying:
-        before = replay(recordings, present, catalogue, chosen, on_done)
+    with open_reasoning(chosen, reasoner) as reasoning, _replaying:
+        before = replay(recordings, present, catalogue, chosen, on_done, reasoning)
         for candidate in candidates:
-            after = replay(recordings, candidate, catalogue, chosen, on_done)
+            after = replay(recordings, candidate, catalogue, chosen, on_done, reasoning)
             found.append(_compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun))
             begun = time.perf_counter()
     return present, found

@@ -22,6 +22,7 @@ from evals.evaluation.jobs import read_unique
 from evals.recorded.cases import RecordedException
 from evals.what_if.answer import Broken, ReplayedAnswer
 from graphs.candidate import Candidate
+from graphs.reasoners import Reasoning
 from knowledge_index.embeddings import MiniLM
 from nodes.governance import flat_costs
 from nodes.pack import Pack
@@ -57,12 +58,14 @@ class Recordings:
         return cls(cases, {mission: digest.hexdigest() for mission, digest in digests.items()})
 
 
-def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, chosen: Settings, on_done: OnDone) -> Answers:
+def replay(
+    recordings: Recordings, candidate: Candidate, catalogue: Catalogue, chosen: Settings, on_done: OnDone, reasoning: Reasoning
+) -> Answers:
     """What a candidate answers to each case; `on_done` hears of so many cases that are done."""
     answers: dict[str, ReplayedAnswer | Broken] = {}
     fresh: dict[str, str] = {}
     for mission in recordings.digests:
-        key = _key(recordings, candidate, mission, catalogue, chosen)
+        key = _key(recordings, candidate, mission, catalogue, chosen, reasoning)
         if key in _remembered:
             _remembered.move_to_end(key)
             answers |= _remembered[key]
@@ -70,7 +73,8 @@ def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, c
         else:
             fresh[mission] = key
     if fresh:
-        with EvalEnvironment.of_candidate(candidate, catalogue, chosen, _embedder()) as environment, _collector_as_before():
+        opened = EvalEnvironment.of_candidate(candidate, catalogue, chosen, _embedder(), reasoning=reasoning)
+        with opened as environment, _collector_as_before():
             evaluation = Evaluation(environment)
             for mission, key in fresh.items():
                 own = {}
@@ -82,13 +86,16 @@ def replay(recordings: Recordings, candidate: Candidate, catalogue: Catalogue, c
     return answers
 
 
-def _key(recordings: Recordings, candidate: Candidate, mission: str, catalogue: Catalogue, chosen: Settings) -> str:
+def _key(
+    recordings: Recordings, candidate: Candidate, mission: str, catalogue: Catalogue, chosen: Settings, reasoning: Reasoning
+) -> str:
     pack, documents = candidate.packs[mission], candidate.policies.documents
     clauses = [(document, clause) for document in documents for clause in document.clauses]
     texts = [[header.version, clause.id, clause.title, clause.prose] for header, clause in clauses]
     numbers = {clause.id: clause.values for _, clause in clauses if clause.id in pack.ruling}
     phrasings = [[str(file), file.stat().st_mtime_ns] for file in sorted(chosen.phrasings.rglob("*.txt"))]
-    decides = [recordings.digests[mission], pack.digest, texts, numbers, phrasings, catalogue.digest]
+    proposes = [reasoning.reasoner.version, reasoning.reads and reasoning.reads.version, pack.model_digest]
+    decides = [recordings.digests[mission], pack.digest, texts, numbers, phrasings, catalogue.digest, proposes]
     return hashlib.sha256(orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

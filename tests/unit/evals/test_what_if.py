@@ -15,6 +15,9 @@ from knowledge_index.drafting import Edit, newest, redrafted, with_draft
 from knowledge_index.policies import REFERENCE_POLICIES, PolicyBook
 from settings import CHECKOUT, Settings
 from tests.engine import CASES, LEARNED
+from tests.model_server.behaviours import Say
+from tests.model_server.competent import chooses_first
+from tests.model_server.server import ModelServer
 
 DAY = date(2027, 3, 1)
 AS_OF = datetime(2027, 3, 1, tzinfo=UTC)
@@ -53,6 +56,19 @@ def ask(book: PolicyBook | Path, some: Sequence[Path], chosen: Settings) -> What
 def only(found: WhatIf) -> Flip:
     (flip,) = found.flips
     return flip
+
+
+def test_with_a_model_both_sides_are_its_own_and_the_planners_answers_are_not_taken_for_them(
+    some: list[Path], chosen: Settings
+) -> None:
+    by_planner = what_if(changes={"FRD-2.elevated": 0.6}, cases=some, as_of=AS_OF, chosen=chosen)
+    with ModelServer(lambda asked: Say(chooses_first(asked.system, asked.user, asked.schema))) as server:
+        with_model = chosen.model_copy(update={"model": "m", "model_url": server.url})
+        found = what_if(changes={"FRD-2.elevated": 0.6}, cases=some, as_of=AS_OF, chosen=with_model, reasoner="hybrid")
+        asked = len(server.asked)
+    assert only(found).case_id == only(by_planner).case_id and asked >= 2 * 3
+    with pytest.raises(BadInput, match="MISSIONS_MODEL"):
+        what_if(changes={"FRD-2.elevated": 0.6}, cases=some, chosen=chosen, reasoner="llm")
 
 
 def test_a_higher_threshold_lets_an_escalated_order_go_on(some: list[Path], chosen: Settings) -> None:
