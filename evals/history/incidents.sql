@@ -10,12 +10,14 @@ drop table groups;
 create temp table signs as
 with counted as (
     select incident, kind, max(customer_id) as customer_id, bool_or(len(documents) > 0) as is_of_orders,
+        count(distinct subject) as subjects,
         -- by their money
         coalesce(sum(chance * abs(money_cents)) / nullif(sum(abs(money_cents)), 0), max(chance)) as chance
     from exceptions join membership using (number) group by incident, kind
 ), spread as (
     select *, if(is_of_orders, count(*) over (partition by kind) / getvariable('orders'), 0) as share,
-        if(customer_id is null, 1, count(*) over (partition by kind, customer_id)) as times
+        -- once here, and each time elsewhere
+        if(customer_id is null, 1, 1 + sum(subjects) over (partition by kind, customer_id) - subjects)::bigint as times
     from counted
 )
 select *, chance * least(1, 0.01 / nullif(share, 0)) / times as likely from spread;
@@ -42,7 +44,7 @@ with judged as (
 ), reasoned as (
     select *, concat_ws('; ',
         amount(cents) || ' at stake',
-        case when chance >= 0.6 then 'nearly always a mistake' when chance >= 0.25 then 'often a mistake' else 'seldom a mistake' end,
+        case when chance >= 0.6 then 'nearly always' when chance >= 0.25 then 'often' else 'seldom' end || ' worth a look',
         if(len(kinds) > 1, 'several signs agree: ' || array_to_string(kinds, ', '), null),
         if(first.times > 1, format('but this customer has it {} times', first.times), null),
         if(first.share > 0.01, format('but one order in {} has it', round(1 / first.share)::bigint), null)) as why

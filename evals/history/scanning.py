@@ -151,6 +151,8 @@ class ScanResult:
     #: "order records" or "Online Retail"
     layout: str
     lines: int
+    #: of its amounts; empty: the company's
+    currency: str
     #: exceptions by kind, of every kind that was looked for
     counts: Mapping[str, int]
     #: those of them that a Mission can be run on
@@ -219,7 +221,8 @@ def scan(
     seconds = time.perf_counter() - begun
     cases = {kind: cases for kind, cases in search.cases.items() if cases}
     return ScanResult(
-        layout=search.layout.name, lines=search.records["line"], counts=search.counts, cases=cases,
+        layout=search.layout.name, lines=search.records["line"], currency=search.layout.told.currency,
+        counts=search.counts, cases=cases,
         not_looked_for=search.not_looked_for,
         unknown_statuses=search.unknown_statuses, judged_from=search.judged_from,
         finding_s=finding_s, seconds=seconds, exceptions=frame, incidents=incidents,

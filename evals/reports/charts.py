@@ -3,7 +3,7 @@
 Every chart has a title for who cannot see it. Numbers are made here; no text from outside is in them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, floor, log10, sqrt
 
 from markupsafe import Markup
@@ -15,6 +15,8 @@ from rendering import joined, markup
 _WIDTH, _HEIGHT = 340, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 10, 10, 36
 _BINS = 28
+#: columns with their name below them
+_NAMED = 6
 
 
 def strip(interval: Interval | None, width: int = 150) -> Markup:
@@ -76,6 +78,22 @@ def latencies(milliseconds: Sequence[float]) -> Markup:
     steps = [(log10(3 * 10.0**power), f"{3 * 10.0**power:g}") for power in range(floor(low), ceil(high) + 1)]
     ticks = [(_x((at - low) / (high - low)), text) for at, text in sorted([*decades, *steps]) if low <= at <= high]
     return _histogram("Answers by latency", "milliseconds", counts, [_x(place / _BINS) for place in range(_BINS + 1)], ticks)
+
+
+def columns(title: str, axis: str, values: Mapping[str, int], written: Callable[[int], str]) -> Markup:
+    """A column a name, as high as its number, in their order; `written` is a number as people read it. Names are escaped."""
+    most, width = max([1, *values.values()]), 1 / max(1, len(values))
+    drawn = joined(
+        markup(
+            '<rect class="r-bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
+            _px(_x(place * width) + 1), _px(_y(value / most)), _px(_x(width) - _x(0) - 2), _px(_y(0) - _y(value / most)),
+            f"{name}: {written(value)}",
+        )
+        for place, (name, value) in enumerate(values.items())
+    )  # fmt: skip
+    every = ceil(len(values) / _NAMED)
+    ticks = [(_x((place + 0.5) * width), name) for place, name in enumerate(values) if place % every == 0]
+    return _framed(title, axis, drawn, ticks, [(_y(share), written(round(most * share))) for share in (0.0, 0.5, 1.0)])
 
 
 def _histogram(

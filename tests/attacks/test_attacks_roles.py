@@ -70,6 +70,7 @@ COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "eval run": MACHINE, "eval compare": MACHINE, "eval gate": MACHINE, "eval lint": MACHINE, "eval report": MACHINE,
     "eval matrix": MACHINE, "eval save": MACHINE, "eval sets": MACHINE, "eval export": MACHINE, "eval note": MACHINE,
     "shadow run": MACHINE, "shadow report": MACHINE, "history import": MACHINE, "history scan": MACHINE, "history make": MACHINE,
+    "history plant": MACHINE,
     "model check": MACHINE, "invoice read": MACHINE, "invoice run": MACHINE,
     "source try": MACHINE, "events take": MACHINE, "events dead": MACHINE, "incident list": MACHINE, "source list": MACHINE,
     "outgoing list": MACHINE, "outgoing test": MACHINE,

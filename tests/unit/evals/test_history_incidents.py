@@ -1,5 +1,7 @@
 """Exceptions that are one thing are one incident with its money once, and what is worth a look comes first."""
 
+import csv
+import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from evals.history import ScanResult, scan
 from evals.history.layout import Told
 from evals.history.planting import plant_files
+from evals.history.report import incidents_csv, report
 from tests.unit.evals.test_history import BEGIN, LIMITS, RETAIL, a_line, frame
 
 
@@ -85,3 +88,19 @@ def test_prices_of_another_channel_are_compared_with_those_of_that_channel_only(
     rows = [*lines({"wholesale": 100, "web": 1_000}), slip]
     found = scan(frame(rows), thresholds=LIMITS).exceptions
     assert found is not None and found[["kind", "subject"]].to_numpy().tolist() == [["price_outlier", "slip"]]
+
+
+def test_the_page_and_the_csv_of_incidents_say_what_and_why_and_nothing_in_them_runs(retail: ScanResult) -> None:
+    page, rows = report(retail, "<b>retail</b>"), list(csv.DictReader(io.StringIO(incidents_csv(retail))))
+    assert "&lt;b&gt;retail" in page and "<svg" in page and "<script" not in page
+    assert "C541433 takes back 77,183.60 GBP of order 541431" in page and "GBP at stake" in page
+    assert len(rows) == len(retail.incidents) and rows[0]["money"] == "77183.6" and rows[0]["documents"] == "541431 C541433"
+
+
+def test_hostile_names_of_a_history_are_text_on_the_page_and_no_formula_in_the_csv() -> None:
+    rows = [
+        a_line(order_id=f"=<i>{nth}", customer_id="@C", at=BEGIN + timedelta(minutes=nth), line1="1", postal_code="1")
+        for nth in (0, 1)
+    ]
+    found = scan(frame(rows), thresholds=LIMITS)
+    assert "<i>" not in report(found, "h") and "'=<i>0 =<i>1" in incidents_csv(found) and "'@C" in incidents_csv(found)
