@@ -15,8 +15,8 @@ from evals.history.importing import import_exports
 from evals.history.mapping import ExportMapping
 from evals.history.planting import plant_files
 from evals.history.profile import Profile
-from evals.history.report import incidents_csv
-from evals.history.report import report as page_of
+from evals.reports.incidents import incidents_csv
+from evals.reports.incidents import report as page_of
 from rendering import day, plain
 
 app = typer.Typer(no_args_is_help=True)

@@ -13,7 +13,7 @@ import pytest
 from evals.history import ScanResult, scan
 from evals.history.layout import Told
 from evals.history.planting import plant_files
-from evals.history.report import incidents_csv, report
+from evals.reports.incidents import incidents_csv, report
 from tests.unit.evals.test_history import BEGIN, LIMITS, RETAIL, a_line, frame
 
 
