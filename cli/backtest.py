@@ -12,8 +12,8 @@ from cli.screen import Json, moment, print_json, progress, say, say_all
 from errors import BadInput
 from evals.atomic_write import atomic_write, refuse_to_replace
 from evals.backtest import Backtest, backtest
-from evals.backtest.judging import Minutes
 from evals.backtest.page import page
+from evals.backtest.tallies import Minutes
 from rendering import as_csv
 from settings import settings
 

@@ -6,12 +6,13 @@ from statistics import median
 
 from markupsafe import Markup
 
-from evals.backtest.judging import JUDGED, SETTLES_DAYS, TITLES, WAYS, By, Judged, Tally
-from evals.backtest.running import Backtest, sure
+from evals.backtest.judging import JUDGED, SETTLES_DAYS, Judged
+from evals.backtest.running import Backtest
+from evals.backtest.tallies import TITLES, WAYS, By, Tally
 from evals.history.detectors import DETECTORS, Backtested, Detector, Followed
 from evals.intervals import Interval
 from evals.reports.page import section, tile, whole_page
-from rendering import chip, day, html_table, joined, markup, plain, words
+from rendering import chip, day, html_table, joined, markup, plain, share, words
 
 _KINDS: Mapping[Judged, str] = {
     "caught": "good", "needless": "warn", "missed": "bad", "rightly let go": "plain", "handed over": "info", "not known": "plain",
@@ -47,13 +48,13 @@ def _head(found: Backtest) -> Markup:
     all_, counts = found.all, found.all.counts
     money = all_.caught_cents
     tiles = [
-        tile("caught", f"{counts['caught']:,}", f"{sure(all_.caught_share)} of what went wrong", "good"),
+        tile("caught", f"{counts['caught']:,}", f"{_sure(all_.caught_share)} of what went wrong", "good"),
         tile("value of orders caught", found.rounded(all_.money_cents("caught")), _between(found, money), "good"),
-        tile("needless", f"{counts['needless']:,}", f"{sure(all_.needless_share)} of what it stepped into", "warn"),
+        tile("needless", f"{counts['needless']:,}", f"{_sure(all_.needless_share)} of what it stepped into", "warn"),
         tile(
             "missed",
             f"{counts['missed']:,}",
-            f"{sure(all_.missed_share)} of what went wrong",
+            f"{_sure(all_.missed_share)} of what went wrong",
             "bad" if counts["missed"] else "good",
         ),
         tile("handed to a person", f"{counts['handed over']:,}", "for what was not known: below"),
@@ -65,6 +66,10 @@ def _head(found: Backtest) -> Markup:
         '<p class="m-dim m-small">In brackets: 95% intervals, the customers of this history being a sample of those to come.</p>',
         plain(found.history, 120), day(found.begins), day(found.ends), f"{found.lines:,}", found.headline(), joined(tiles),
     )  # fmt: skip
+
+
+def _sure(interval: Interval | None) -> str:
+    return "–" if interval is None else f"{share(interval.mean)} ({share(interval.low)} – {share(interval.high)})"
 
 
 def _between(found: Backtest, interval: Interval | None) -> str:

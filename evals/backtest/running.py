@@ -11,17 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from evals.backtest.judging import JUDGED, WAYS, BacktestCase, By, Minutes, Tally, judged_case, lacks, tallies
+from evals.backtest.judging import JUDGED, BacktestCase, judged_case
+from evals.backtest.tallies import WAYS, By, Minutes, Tally, lacks, tallies
 from evals.backtest.worlds import Worlds, find_worlds
 from evals.evaluation.engines import Result, engine_of
 from evals.evaluation.environment import EvalEnvironment, code_digest
 from evals.evaluation.jobs import Job, read_exceptions
 from evals.history.detectors import DETECTORS
 from evals.history.scanning import ScanThresholds
-from evals.intervals import Interval
 from graphs.candidate import Candidate
 from knowledge_index.embeddings import MiniLM
-from rendering import Displayable, Part, Table, Title, day, frame, money, plain, share, words
+from rendering import Displayable, Part, Table, Title, day, frame, money, plain, words
 from settings import settings
 from systems.catalogue import load_catalogue
 
@@ -155,11 +155,6 @@ def _figures(one: Tally) -> dict[str, Any]:
         "given_back_cents": one.given_back_cents,
         "hours": round(one.hours, 2),
     }
-
-
-def sure(interval: Interval | None) -> str:
-    """A share with its 95% interval."""
-    return "–" if interval is None else f"{share(interval.mean)} ({share(interval.low)} – {share(interval.high)})"
 
 
 def backtest(

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from cli.backtest import run_backtest
 from errors import BadInput
 from evals.backtest import Backtest, backtest
-from evals.backtest.judging import BacktestCase, Minutes, Tally, judged_case
+from evals.backtest.judging import BacktestCase, judged_case
 from evals.backtest.page import page
+from evals.backtest.tallies import Minutes, Tally
 from evals.backtest.worlds import find_worlds
 from evals.history import make
 from evals.history.detectors import DETECTORS, Followed
