@@ -23,9 +23,10 @@ from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.conditions import Unknown
 from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import LIMIT_BYTES, Connection, Session, Unusable, answer_of, error_of, is_closed, why
+from systems.operations import IF_MATCH, Operation
 from systems.pace import AsksToWait
 from systems.replies import Answers
-from systems.rest import RestConnection
+from systems.rest import ETAG, RestConnection
 from systems.schema import ReadTool
 
 T = TypeVar("T")
@@ -282,6 +283,8 @@ class LiveSystems(LiveReader):
         }
         if call.expects and "expects" in tool.takes:
             args["expects"] = [{name: one[name] for name in ("system", "record", "field", "before")} for one in call.expects]
+        if isinstance(tool, Operation) and tool.if_match:
+            args[IF_MATCH] = await self._version(call, tool, tool.if_match, session, args)
         if call.leave is not None:
             # the last thing before it is sent, at every try; whoever is stopped after it is met by the fence
             fence = await asyncio.to_thread(call.leave, self._config.systems[call.system].timeout_seconds)
@@ -318,6 +321,45 @@ class LiveSystems(LiveReader):
         if kind == "try_again":
             raise TurnedAway(sentence)
         raise OutcomeUnknown(f"{call.tool}: {sentence}; look at the system before anything else.")
+
+    async def _version(self, call: Call, operation: Operation, read: str, session: Session, args: Mapping[str, Any]) -> str:
+        """The ETag of the record that a WRITE changes, by a look right before it is sent: whatever changes after it is refused.
+
+        Raises Refused where the record is not as expected, or has no ETag; TryAgain where it cannot be read.
+        """
+        looked = session.tools.get(read)
+        asked = Call(
+            f"{call.system}.{read}", {name: args[name] for name in looked.required} if isinstance(looked, Operation) else {}
+        )
+        require_read(self._config, session.tools, asked)
+        schema = self._config.record_schema
+        tool = next(one for one in schema.tools.values() if one.one and one.tool == asked.tool)
+        try:
+            result = await self._connection(call.system, call.approved_by).call(session, read, asked.args)
+            answer = answer_of(result)
+            if result.is_error or tool.answers.failure(answer):
+                raise Unusable(f"{read} fails")
+            record = schema.made_of(tool, tool.answers.value(answer), asked.args)
+        except (Refused, TryAgain) as error:
+            raise TryAgain(f"{call.tool} was not sent: {error}") from error
+        except Exception as error:  # nothing but a question was sent
+            reason = str(error) if isinstance(error, Unusable | Unknown) else self._why(call, error)
+            raise TryAgain(f"{call.tool} was not sent, for its record cannot be looked at ({reason}); try again.") from error
+        if not isinstance(record, dict):
+            raise Refused(f"{call.tool} was not sent, for its record is not there")
+        name = "/".join(map(str, schema.key_of(tool.collection, record)))
+        for one in call.expects:
+            field = str(one["field"])
+            grows = schema.part_key(tool.collection, field)  # what is added to was not there before
+            if (one["system"], one["record"]) == (call.system, name) and not grows:
+                found = schema.found(tool.collection, record, field)
+                if found != one["before"]:
+                    raise Refused(
+                        f"{call.tool} was not sent, for {name} {field} is {found!r:.100} now and was {one['before']!r:.100}"
+                    )
+        if not (etag := str((result.meta or {}).get(ETAG) or "")):
+            raise Refused(f"{call.tool} was not sent, for the answer of {read} has no ETag; take its `if_match` out")
+        return etag
 
     async def _ready_to_write(self, call: Call) -> tuple[Session, ListedTool]:
         """A connection that answered just now, and the tool as it is listed on it now: nothing is sent to any other."""

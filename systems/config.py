@@ -187,6 +187,8 @@ class OperationConfig(BaseModel, extra="forbid", frozen=True):
     operation: Word
     #: somebody's yes to its being a READ, though it is no GET
     only_reads: bool = Field(default=False, strict=True)
+    #: of a WRITE: the READ of the record that it changes, whose ETag it is sent with, as If-Match
+    if_match: Word | None = None
 
 
 _NAMED = BeforeValidator(lambda value: {"operation": value} if isinstance(value, str) else value)
@@ -231,6 +233,9 @@ class SystemConfig(AnswerConfig, frozen=True):
             require_private(self.url)
         if self.openapi is None and (self.operations or self.idempotency_header):
             raise ValueError("operations and idempotency_header are of an openapi document; name it")
+        ones = {one.tool or name for records in self.records.values() for name, one in records.read.items()}
+        if strange := next((one.if_match for one in self.operations.values() if one.if_match and one.if_match not in ones), None):
+            raise ValueError(f"if_match names {strange!r}, which is the `read` of none of its records; name one that is")
         if self.openapi and self.url is None:
             raise ValueError("it is reached by its openapi document; give it its base address as url")
         if self.openapi and urlsplit(self.url or "")[3:] != ("", ""):

@@ -26,6 +26,8 @@ _RESERVED = re.compile(
     re.IGNORECASE,
 )
 
+#: the header by which a WRITE is of the record as it was read
+IF_MATCH = "If-Match"
 Place = Literal["path", "query", "header", "cookie", "body"]
 #: in this order an argument keeps its name
 _PLACES: tuple[Place, ...] = ("path", "query", "header")
@@ -54,6 +56,13 @@ class Operation(ListedTool):
     arguments: Mapping[str, Argument] = field(default_factory=dict)
     #: the media type of its body; None where it takes none
     body: str | None = None
+    #: the READ whose ETag it is sent with
+    if_match: str | None = None
+
+    @property
+    def required(self) -> set[str]:
+        """The names of the arguments that it cannot do without."""
+        return {name for name, one in self.arguments.items() if one.required}
 
     @property
     def has_form(self) -> bool:
@@ -80,6 +89,11 @@ def read_operations(text: bytes, config: SystemConfig) -> list[Operation]:
                 raise BadInput(f"{name} cannot be a tool: {_reason(error)}") from error
     if called:
         raise BadInput(f"its document has no operation {next(iter(called))!r}")
+    for one in found:
+        if one.if_match and not (read := next((read for read in found if read.name == one.if_match), None)):
+            raise BadInput(f"if_match of {one.name} names {one.if_match!r}, which its document has not")
+        if one.if_match and read and (lacking := sorted(read.required - one.arguments.keys())):
+            raise BadInput(f"if_match of {one.name} names {read.name}, which takes {lacking[0]!r}, and {one.name} does not")
     return found
 
 
@@ -152,7 +166,12 @@ class _Takes:
 
 def _operation(config: SystemConfig, api: OpenApi, name: str, method: str, path: str, raw: Any, shared: Any) -> Operation:
     declared, takes = _Declared.model_validate(raw), _Takes()
-    _add_parameters(takes, _parameters(api, declared, shared), None if name in config.reads else config.idempotency_header)
+    given = config.operations.get(name)
+    parameters = _parameters(api, declared, shared)
+    if given and given.if_match:
+        parameters = [one for one in parameters if not one.is_header(IF_MATCH)]
+        parameters.append(_Parameter.model_validate({"name": IF_MATCH, "in": "header", "schema": {"type": "string"}}))
+    _add_parameters(takes, parameters, None if name in config.reads else config.idempotency_header)
     named = {one.name for one in takes.arguments.values() if one.place == "path"}
     if not _PATH.fullmatch(path) or set(re.findall(r"\{([^{}]*)\}", path)) != named:
         raise NoTool("its path and the parameters of its path do not fit")
@@ -160,7 +179,6 @@ def _operation(config: SystemConfig, api: OpenApi, name: str, method: str, path:
     media_type = _add_body(takes, api, _Body.model_validate(body)) if body is not None else None
     gives = _gives(api, declared.responses)
     required = sorted(name for name, one in takes.arguments.items() if one.required)
-    given = config.operations.get(name)
     definition = {
         "name": name,
         "title": declared.summary,
@@ -175,7 +193,10 @@ def _operation(config: SystemConfig, api: OpenApi, name: str, method: str, path:
     )
     definition["outputSchema"] = api.with_schemas(gives)
     tool = listed_tool(config, definition, pinned)
-    return Operation(**vars(tool), method=method.upper(), path=path, arguments=takes.arguments, body=media_type)
+    return Operation(
+        **vars(tool), method=method.upper(), path=path, arguments=takes.arguments, body=media_type,
+        if_match=given.if_match if given else None,
+    )  # fmt: skip
 
 
 def _parameters(api: OpenApi, declared: _Declared, shared: Any) -> list[_Parameter]:

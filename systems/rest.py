@@ -42,6 +42,8 @@ _SENTENCES = ("message", "detail", "error_description", "error", "errors", "titl
 _LONGEST_SENTENCE = 450
 #: status, headers and body
 Answered = tuple[int, httpx2.Headers, bytes]
+#: what an answer says of the version of its record, in `meta` of what is made of it
+ETAG = "etag"
 _TAG = re.compile(r"<[^>]*>?")
 
 
@@ -106,7 +108,8 @@ class RestConnection(Connection):
         except httpx2.TimeoutException as error:
             raise TimeoutError from error
         if 200 <= status < 300:
-            return CallToolResult(content=[], structured_content=_value(status, headers, body, operation))
+            value = _value(status, headers, body, operation)
+            return CallToolResult(content=[], structured_content=value, _meta={ETAG: headers.get(ETAG, "")})
         names_one = any(one.place == "path" for one in operation.arguments.values())
         if status in (404, 410) and operation.reads and names_one and _is_json(headers):
             return CallToolResult(content=[], structured_content=ABSENT)

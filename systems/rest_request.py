@@ -36,8 +36,7 @@ def rest_request(operation: Operation, base: str, args: Mapping[str, Any]) -> Re
     Raises Refused for arguments that it does not take, that are missing, or that cannot be said in their place.
     """
     name = f"{operation.system}.{operation.name}"
-    required = {key for key, one in operation.arguments.items() if one.required}
-    if wrong := sorted(args.keys() - operation.arguments.keys()) or sorted(required - args.keys()):
+    if wrong := sorted(args.keys() - operation.arguments.keys()) or sorted(operation.required - args.keys()):
         what = "takes no" if wrong[0] in args else "needs"
         raise Refused(f"{name} was not sent: it {what} {wrong[0]!r}; it takes {', '.join(operation.arguments) or 'nothing'}.")
     path, headers = operation.path, {"accept": "application/json"}

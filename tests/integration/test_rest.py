@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from errors import OutcomeUnknown, Refused, TryAgain
+from errors import BadInput, OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, ReadResult
 from systems.client import LiveReader, LiveSystems
 from systems.config import load_config, pin, write_pins
@@ -473,3 +473,52 @@ def test_a_page_that_does_not_say_whether_there_is_another_and_one_that_is_missi
     paged(shop, (["1"], 4))
     shop.answers(404, {"message": "No such page."})
     assert "No such page." in str(all_orders().error)
+
+
+VERSIONED = (
+    ENTRY.replace("    operations:\n", "    operations:\n      cancel: {{operation: CancelOrder, if_match: get_order}}\n")
+    + "    records: {{orders: {{key: id, read: get_order, at: order}}}}\n"
+)
+
+
+def test_a_write_is_of_the_record_as_it_was_found_or_it_is_not_sent(shop: Shop, tmp_path: Path) -> None:
+    expects = ({"system": "shop", "record": "O-1", "field": "status", "before": "pending"},)
+    cancel = Call("shop.cancel", {"id": "O-1", "reason": "x"}, expects=expects)
+    pending = {"order": {"id": "O-1", "status": "pending"}}
+    with LiveSystems(load_config(pinned(shop.configure(tmp_path, VERSIONED)))) as systems:
+        shop.answers(200, pending, etag='"7"')
+        systems.write(cancel, "k")
+        asked = [(method, path, headers.get("if-match")) for method, path, headers, _ in shop.asked]
+        assert asked == [("GET", "/admin/orders/O-1", None), ("POST", "/admin/orders/O-1/cancel", '"7"')]
+        shop.answers(200, {"order": {"id": "O-1", "status": "shipped"}}, etag='"8"')
+        with pytest.raises(Refused, match="O-1 status is 'shipped' now and was 'pending'"):
+            systems.write(cancel, "k2")
+        shop.answers(200, pending)
+        with pytest.raises(Refused, match="no ETag"):
+            systems.write(cancel, "k3")
+        shop.answers(404, {"message": "No such order."})
+        with pytest.raises(Refused, match="not there"):
+            systems.write(cancel, "k4")
+        shop.answers(500, {"message": "Not now."})
+        with pytest.raises(TryAgain, match="cannot be looked at"):
+            systems.write(cancel, "k5")
+        assert [method for method, *_ in shop.asked] == ["GET", "POST", "GET", "GET", "GET", "GET"]
+        shop.answers(200, pending, etag='"7"')
+        shop.answers(412, {"message": "It was changed."})
+        with pytest.raises(Refused, match="It was changed"):
+            systems.write(cancel, "k6")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("if_match: get_order", "if_match: ListOrders", "`read` of none of its records"),
+        ("{{operation: CancelOrder, if_match: get_order}}", "{{operation: CreateRefund, if_match: get_order}}", "takes 'id'"),
+    ],
+)
+def test_an_if_match_that_cannot_be_asked_for_is_found_before_anything_is_called(
+    shop: Shop, tmp_path: Path, before: str, after: str, sentence: str
+) -> None:
+    file = shop.configure(tmp_path, VERSIONED.replace(before, after))
+    with pytest.raises((BadInput, TryAgain), match=sentence), LiveSystems(load_config(file)) as systems:
+        systems.tools()
