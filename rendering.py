@@ -237,9 +237,11 @@ class Displayable(ABC):
     def parts(self) -> Iterable[Part]:
         """What it is, from the top."""
 
+    def __str__(self) -> str:
+        return "\n\n".join(map(_text, self.parts()))
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        parts = list(self.parts())
-        return {"text/plain": "\n\n".join(map(_text, parts)), "text/html": str(_lines_of(map(_html, parts)))}
+        return {"text/plain": str(self), "text/html": str(_lines_of(map(_html, self.parts())))}
 
 
 def rendered(value: Any) -> str:

@@ -6,8 +6,7 @@ A session is in a file that only this account can read.
 import getpass
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,27 +14,19 @@ import typer
 
 from cli.screen import say
 from errors import BadInput, Refused
-from graphs.ledgers import database_address, database_logins, front_ledger
+from graphs.ledgers import open_front
 from ledger import credentials
-from ledger.migrate import migrate
 from ledger.permissions import COMMAND_LINE, Permission, require
 from ledger.postgres import PostgresLedger
 from ledger.records import Person
-from ledger.roles import grant_roles
 from ledger.services import AdminService
 from ledger.sql.auth import SignInResult
 from settings import Settings, settings
 
 
-@contextmanager
-def open_ledger() -> Iterator[PostgresLedger]:
+def open_ledger() -> AbstractContextManager[PostgresLedger]:
     """The ledger of the settings, migrated."""
-    chosen = settings()
-    url = database_address(chosen)
-    if migrate(url) and not chosen.database_url:  # what is new is granted to the roles
-        grant_roles(url)
-    with front_ledger(url, database_logins(chosen)) as ledger:
-        yield ledger
+    return open_front(settings())
 
 
 def sign_in(name: str) -> None:

@@ -1,5 +1,1 @@
-"""Evaluation: `evals.open_run("last")` opens a run that was kept."""
-
-from evals.reports.runs import open_run
-
-__all__ = ["open_run"]
+"""Evaluation: recorded exceptions, histories, what if, shadows and lessons. Who analyzes writes `import missions as ms`."""

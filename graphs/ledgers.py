@@ -10,8 +10,9 @@ from errors import BadInput
 from ledger.audit_heads import Heads
 from ledger.connections import parse, plain
 from ledger.embedded import embedded_url
+from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
-from ledger.roles import WRITES, Role, has_roles, patient, signed_in
+from ledger.roles import WRITES, Role, grant_roles, has_roles, patient, signed_in
 from settings import Settings
 
 #: of a database whose roles have no passwords
@@ -79,6 +80,16 @@ def open_ledgers(url: str, lease_seconds: float, logins: Mapping[Role, str] = NO
         else:
             ledger = opened(url)
             yield Ledgers(ledger, ledger, ledger, patient(url))
+
+
+@contextmanager
+def open_front(settings: Settings) -> Iterator[PostgresLedger]:
+    """The ledger of a process in which people act or look, migrated."""
+    url = database_address(settings)
+    if migrate(url) and not settings.database_url:  # what is new is granted to the roles
+        grant_roles(url)
+    with front_ledger(url, database_logins(settings)) as ledger:
+        yield ledger
 
 
 def front_ledger(url: str, logins: Mapping[Role, str] = NO_LOGINS) -> PostgresLedger:

@@ -99,10 +99,14 @@ def open_reasoning(
     with open_model(chosen) as model:
         if model is None:
             raise BadInput(f"The reasoner {reasoner} asks a model, and none is set: name one in MISSIONS_MODEL (docs/models.md).")
-        model = heard(model)
-        prompts, limits = {one: Prompt.load(one, chosen.prompts) for one in ("hybrid", "llm", "understand")}, limits_of(chosen)
-        kind = Llm if reasoner == Llm.name else Hybrid
-        yield Reasoning(kind(model, prompts, limits, chosen.tone), TextReading(model, prompts["understand"], limits))
+        yield reasoning_with(heard(model), chosen, reasoner)
+
+
+def reasoning_with(model: Model, chosen: Settings, name: str) -> Reasoning:
+    """The reasoner "llm" or "hybrid" that asks this model. Raises BadInput for a prompt that does not load."""
+    prompts, limits = {one: Prompt.load(one, chosen.prompts) for one in ("hybrid", "llm", "understand")}, limits_of(chosen)
+    kind = Llm if name == Llm.name else Hybrid
+    return Reasoning(kind(model, prompts, limits, chosen.tone), TextReading(model, prompts["understand"], limits))
 
 
 @contextmanager

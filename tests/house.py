@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "models", "nodes", "systems")
+ROOMS = ("cli", "dashboard", "evals", "graphs", "knowledge_index", "ledger", "missions", "models", "nodes", "systems")
 #: a file of one subject may stand in so many folders: as its command, its page, and what they show
 _MOST_FOLDERS = 3
 #: what Python gives its meaning

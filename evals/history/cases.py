@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -30,6 +31,16 @@ def read_exceptions(file: Path, packs: Mapping[str, Pack]) -> Iterator[RecordedE
             if case is not None:
                 where = f"{file}, row {number}"
                 yield recorded({**parse_line(case.encode(), where), "case_id": exception_id}, packs, where)
+
+
+def exceptions_of(frame: pd.DataFrame, packs: Mapping[str, Pack]) -> Iterator[RecordedException]:
+    """The recorded exceptions of the frame of a scan, or of part of its rows, as `read_exceptions`. Raises BadInput."""
+    if not {"exception_id", "case"} <= set(frame.columns):
+        raise BadInput("the frame has no columns exception_id and case; give the one that a scan has as `exceptions`")
+    for number, (exception_id, case) in enumerate(zip(frame["exception_id"], frame["case"], strict=True), start=1):
+        if isinstance(case, str):
+            where = f"the frame, row {number}"
+            yield recorded({**parse_line(case.encode(), where), "case_id": exception_id}, packs, where)
 
 
 def without_mission(file: Path) -> Mapping[str, int]:

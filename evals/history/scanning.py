@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from errors import BadInput
+from evals import plots
 from evals.atomic_write import atomic_write, refuse_to_replace
 from evals.history.detectors import DETECTORS, Detector, missing, suspected
 from evals.history.engine import engine_within, in_sentences, opened, within_seconds
@@ -29,6 +30,7 @@ from evals.history.layout import RECORDS, STATUSES, Layout
 from evals.recorded.cases import MAX_LINE_BYTES
 from knowledge_index.policies import PolicyBook
 from ledger.invariants import LONGEST_NAME
+from rendering import Displayable, Part, Table, words
 from settings import SHIPPED_POLICIES, settings
 
 _LEAST: Mapping[str, int] = {"price_factor": 2, "quantity_factor": 2, "level_lines": 1, "near_lines": 1}
@@ -145,7 +147,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class ScanResult:
+class ScanResult(Displayable):
     """What a scan found."""
 
     #: "order records" or "Online Retail"
@@ -172,6 +174,25 @@ class ScanResult:
     exceptions: pd.DataFrame | None
     #: one row an incident (exceptions that are one thing), the one most worth a look first; 10,000 at most (incidents.py)
     incidents: pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """`exceptions`: a row each, money in cents, moments in UTC. Raises BadInput where they went into a file."""
+        if self.exceptions is None:
+            raise BadInput("the exceptions went into a file: read that, or scan without `out`")
+        return self.exceptions
+
+    def plot(self) -> "plots.Drawing":
+        """A chart: exceptions by month and kind."""
+        found = self.frame()
+        rows = found.groupby([found["at"].dt.strftime("%Y-%m").rename("month"), "kind"]).size().rename("exceptions")
+        return plots.columns(rows.reset_index(), "month", "exceptions", "kind")
+
+    def parts(self) -> Iterator[Part]:
+        """How much was searched, and a row a kind."""
+        yield f"{self.layout}: {self.lines:,} lines, {sum(self.counts.values()):,} exceptions."
+        rows = [(words(kind), f"{number:,}", f"{self.cases.get(kind, 0):,}") for kind, number in self.counts.items()]
+        rows += [(words(kind), f"not looked for: {reason}", "") for kind, reason in self.not_looked_for.items()]
+        yield Table(("kind", "exceptions", "cases for a Mission"), rows, right=("exceptions", "cases for a Mission"))
 
 
 def scan(

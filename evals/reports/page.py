@@ -66,15 +66,16 @@ def whole_page(title: str, body: Markup) -> str:
 
 def run_fragment(run: StoredEvaluation) -> Markup:
     """A run in a notebook: what it came to, and its figures."""
-    return _fragment(_head(run) + figure_table(run))
+    return fragment(_head(run) + figure_table(run))
 
 
 def compared_fragment(a: StoredEvaluation, b: StoredEvaluation) -> Markup:
     """Two runs in a notebook."""
-    return _fragment(_compared(a, b))
+    return fragment(_compared(a, b))
 
 
-def _fragment(body: Markup) -> Markup:
+def fragment(body: Markup) -> Markup:
+    """Pieces of a page in a notebook, with their style."""
     return markup('<style>{}</style><div class="r r-notebook">{}</div>', Markup(_STYLE.read_text("utf-8")), body)
 
 

@@ -7,16 +7,21 @@
 >>> run.compare("last~1")
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from errors import BadInput
+from evals import plots
+from evals.evaluation.answers import CaseAnswer
 from evals.evaluation.comparison import KINDS, Comparison, compare, verdict_of, wrongs
 from evals.evaluation.measured import FigureChange, changes, dimensions, measure, measured, slices, way
 from evals.evaluation.scorers import BY_NAME, SCORERS
-from evals.evaluation.store import ALL, EvaluationStore, StoredEvaluation, open_kept
-from rendering import frame, plain, share
+from evals.evaluation.store import ALL, EvaluationCase, EvaluationStore, StoredEvaluation, open_kept
+from evals.reports.side_by_side import Counting, side_by_side
+from rendering import frame, plain, share, words
 from settings import settings
 
 if TYPE_CHECKING:
@@ -80,6 +85,14 @@ class OpenRun:
     def frame(self) -> "DataFrame":
         """The figures."""
         return self.figures
+
+    def plot(self) -> "plots.Drawing":
+        """A chart: every share with its interval; of cases of which nothing was expected, their verdicts."""
+        shares = [one for one in measured(self.kept.cases) if one.interval and one.scorer.kind != "amount"]
+        if not shares:
+            return plots.bars(self.cases.assign(cases=1), "cases", "given", "mission")
+        rows = [{"figure": words(one.scorer.name), **vars(one.interval)} for one in shares]
+        return plots.intervals(frame(rows), "figure", "share of cases, 95% interval")
 
     def compare(self, other: "OpenRun | str") -> "RunComparison":
         """This run beside an earlier one, or the one that a name means."""
@@ -147,6 +160,20 @@ class RunComparison:
         ]
         return frame(rows, ["figure"]).set_index("figure")
 
+    def plot(self) -> "plots.Drawing":
+        """A chart: by how much each share differs, with its interval."""
+        rows = [
+            {"figure": words(one.scorer.name), **vars(one.difference), "means": one.meaning or "the same"}
+            for one in self.changes
+            if one.scorer.kind != "amount"
+        ]
+        return plots.intervals(frame(rows), "figure", "b less a, 95% interval", color="means")
+
+    def explain(self, case_id: str) -> "CasePage":
+        """What was expected of a case beside both answers. Raises BadInput for an id that is not in both."""
+        a, b = (_named(run.kept.cases, case_id) for run in (self.a, self.b))
+        return CasePage(b.expected, [a.result, b.result], ["a", "b"], {**self.a.kept.run.counting, **self.b.kept.run.counting})
+
     def __repr__(self) -> str:
         return verdict_of(self.comparison)
 
@@ -154,3 +181,30 @@ class RunComparison:
         from evals.reports.page import compared_fragment
 
         return str(compared_fragment(self.a.kept, self.b.kept))
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """One case of a run, or of two, side by side with what was expected; shows itself in a notebook."""
+
+    expected: CaseAnswer | None
+    answers: Sequence[CaseAnswer]
+    titles: Sequence[str]
+    counting: Counting
+
+    def __repr__(self) -> str:
+        sides = zip(self.titles, self.answers, strict=True)
+        wanted = [f"expected: {words(self.expected.verdict)}"] if self.expected else []
+        return "; ".join([*wanted, *(f"{title}: {words(answer.verdict)}" for title, answer in sides)])
+
+    def _repr_html_(self) -> str:
+        from evals.reports.page import fragment
+
+        return str(fragment(side_by_side(self.expected, self.answers, self.titles, self.counting)))
+
+
+def _named(cases: Sequence[EvaluationCase], case_id: str) -> EvaluationCase:
+    case = next((one for one in cases if one.case_id == case_id), None)
+    if case is None:
+        raise BadInput(f"{case_id} is none of the {len(cases):,} cases of this run; its frame `cases` lists them")
+    return case

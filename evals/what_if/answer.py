@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from errors import BadInput
+from evals import plots
 from evals.evaluation.answers import CaseAnswer, differences
 from graphs.candidate import named_changes
 from ledger.records import ROLES
-from rendering import Displayable, Part, Table, dollars, frame, table, words
+from rendering import Displayable, Part, Table, Title, dollars, frame, major, table, words
+from settings import company_currency
 
 #: Called with how many cases are replayed, and of how many.
 OnProgress = Callable[[int, int], None]
@@ -50,7 +53,7 @@ def way(before: CaseAnswer, after: CaseAnswer) -> Way | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flip:
+class Flip(Displayable):
     """A recorded exception that is answered otherwise."""
 
     case_id: str
@@ -67,6 +70,19 @@ class Flip:
     def moved_cents(self) -> int:
         """By how much the money at stake changes."""
         return self.after.money_at_stake_cents - self.before.money_at_stake_cents
+
+    def parts(self) -> Iterator[Part]:
+        """Both answers, side by side."""
+        yield Title(f"{self.case_id}: {self.subject}, {self.event}")
+        sides = (self.before, self.after)
+        plans = ["\n".join(words(step.name) for step in side.actions) or "nothing" for side in sides]
+        stakes = [dollars(side.money_at_stake_cents) for side in sides]
+        cites = [", ".join(side.cite) for side in sides]
+        verdicts, approvals = [words(side.verdict) for side in sides], [side.approval for side in sides]
+        lines = {"verdict": verdicts, "plan": plans, "approval": approvals, "at stake": stakes, "cites": cites}
+        yield Table(("", "now", "with the change"), [(name, *both) for name, both in lines.items()])
+        if self.because_of:
+            yield f"Because of {', '.join(self.because_of)}."
 
     @property
     def verdicts(self) -> str:
@@ -164,7 +180,19 @@ class WhatIf(Displayable):
 
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
-        return frame(self.rows())
+        return frame(self.rows(), ["case", "mission"])
+
+    def plot(self) -> "plots.Drawing":
+        """A chart: how many cases flip from which verdict to which, and which way."""
+        pairs = [{"verdict": flip.verdicts, "cases": 1, "what becomes of them": words(flip.way)} for flip in self.flips]
+        return plots.bars(frame(pairs, ["verdict", "cases", "what becomes of them"]), "cases", "verdict", "what becomes of them")
+
+    def explain(self, case_id: str) -> Flip:
+        """Both answers to a case that flips. Raises BadInput where it does not."""
+        flip = next((one for one in self.flips if one.case_id == case_id), None)
+        if flip is None:
+            raise BadInput(f"{case_id} does not flip: it is answered as now; `frame()` lists those that do")
+        return flip
 
     def parts(self) -> Iterator[Part]:
         """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
@@ -231,6 +259,13 @@ class Sweep(Displayable):
     def frame(self) -> Any:
         """`rows` as a pandas DataFrame."""
         return frame(self.rows())
+
+    def plot(self) -> "plots.Drawing":
+        """A chart: cases that are escalated and money at stake, over the values."""
+        rows = self.frame()
+        money = f"money at stake, {company_currency()}"
+        rows[money] = [major(cents) for cents in rows["money_at_stake_cents"]]
+        return plots.curves(rows, self.value, ["escalated", money], self.present)
 
     def parts(self) -> Iterator[Part]:
         """The sentence, and a row a value."""

@@ -33,6 +33,7 @@ from nodes.planner import Planner
 from settings import Settings, settings
 from systems.catalogue import load_catalogue
 
+CaseSource = Sequence[Path] | Sequence[RecordedException] | None
 #: One replay at a time: it takes a whole core.
 _replaying = Lock()
 
@@ -42,7 +43,7 @@ def what_if(
     *,
     changes: Mapping[str, Any] | None = None,
     packs: Path | None = None,
-    cases: Sequence[Path] | None = None,
+    cases: CaseSource = None,
     as_of: datetime | None = None,
     chosen: Settings | None = None,
     reasoner: str = Planner.name,
@@ -54,7 +55,7 @@ def what_if(
         changed: the policies that would be, or their folder; the present ones unless given.
         changes: values of clauses, and tiers of actions, that would be others: {"FRD-2.elevated": 0.8}.
         packs: a folder of packs that would take the place of those of their Missions.
-        cases: files of recorded exceptions; those of this checkout unless given.
+        cases: recorded exceptions, each with an id of its own, or files of them; those of this checkout unless given.
         as_of: of both sides that is replayed which is in force then; now unless given.
         chosen: packs and phrasings; the settings of this process unless given.
         reasoner: which makes the proposals of both sides; one that asks a model asks that of the settings, within its budgets.
@@ -72,7 +73,7 @@ def sweep(
     values: Sequence[Any],
     *,
     changes: Mapping[str, Any] | None = None,
-    cases: Sequence[Path] | None = None,
+    cases: CaseSource = None,
     as_of: datetime | None = None,
     chosen: Settings | None = None,
     on_progress: OnProgress | None = None,
@@ -97,7 +98,7 @@ def sweep(
 
 def _replayed(
     changes: Sequence[Change],
-    cases: Sequence[Path] | None,
+    cases: CaseSource,
     as_of: datetime | None,
     chosen: Settings | None,
     on_progress: OnProgress | None,
@@ -108,8 +109,7 @@ def _replayed(
     chosen, as_of = chosen or settings(), as_of or utc_now()
     catalogue = load_catalogue(chosen.systems)
     present = Candidate.present(chosen, catalogue, as_of)
-    files = cases or recorded_files()
-    recordings = Recordings.read(files, present.packs)
+    recordings = _recordings(cases, present.packs)
     candidates = [present.with_change(change, chosen, catalogue, as_of) for change in changes]
     done, total = 0, (1 + len(candidates)) * len(recordings.cases)
 
@@ -127,6 +127,15 @@ def _replayed(
             found.append(_compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun))
             begun = time.perf_counter()
     return present, found
+
+
+def _recordings(cases: CaseSource, packs: Mapping[str, Pack]) -> Recordings:
+    given = [case for case in cases or () if isinstance(case, RecordedException)]
+    return (
+        Recordings.of(given)
+        if given
+        else Recordings.read([file for file in cases or recorded_files() if isinstance(file, Path)], packs)
+    )
 
 
 def _compared(

@@ -49,10 +49,13 @@ class Recordings:
     @classmethod
     def read(cls, files: Sequence[Path], packs: Mapping[str, Pack]) -> "Recordings":
         """The cases of files. Raises BadInput for what is none, for none at all, and where a case id stands twice."""
-        cases: list[RecordedException] = []
+        return cls.of([case for _, case in read_unique(files, packs)])
+
+    @classmethod
+    def of(cls, cases: Sequence[RecordedException]) -> "Recordings":
+        """Cases, each with an id of its own."""
         digests: dict[str, Any] = {}
-        for _, case in read_unique(files, packs):
-            cases.append(case)
+        for case in cases:
             digest = digests.setdefault(case.event.mission, hashlib.sha256())
             digest.update(orjson.dumps(case.raw, option=orjson.OPT_SORT_KEYS))
         return cls(cases, {mission: digest.hexdigest() for mission, digest in digests.items()})
