@@ -7,6 +7,7 @@
 >>> ms.compare(today, ms.run(cases, ms.version({"FRD-2.elevated": 0.6})))
 >>> ms.what_if({"FRD-2.elevated": 0.6}, cases)      # who would be answered otherwise, and the money that moves
 >>> ms.scan(ms.read_export("orders.csv"))           # the exceptions in your own history
+>>> ms.backtest(ms.read_export("orders.csv"))       # what Missions would have done about them, and what really followed
 >>> ms.overruled()                                  # what people overrule, in the ledger of the company
 
 What comes back shows itself in a notebook, has `frame()` for a DataFrame, and `plot()` for an Altair chart where there is
@@ -16,6 +17,7 @@ through it.
 """
 
 from errors import BadInput, MissionsError, Refused
+from evals.backtest import Backtest
 from evals.evaluation.environment import EvalEnvironment
 from evals.history import ScanResult
 from evals.reports.runs import OpenRun, RunComparison, open_run
@@ -26,16 +28,16 @@ from missions.cases import Cases, cases
 from missions.changes import sweep, what_if
 from missions.decisions import PeopleOverrule, overruled
 from missions.evaluations import Evaluated, Explanation, Variation, compare, explain, run, vary, walk, with_value
-from missions.histories import Export, MadeHistory, made_history, read_export, scan
+from missions.histories import Export, MadeHistory, backtest, made_history, read_export, scan
 from missions.opened import pack, version
 from missions.policies import Found, Knowledge, knowledge
 from models.answers import ScriptedModel
 from nodes.reasoning.answers import FirstPlan
 
 __all__ = [
-    "BadInput", "Cases", "EvalEnvironment", "Evaluated", "Explanation", "Export", "FirstPlan", "Found", "Knowledge",
+    "Backtest", "BadInput", "Cases", "EvalEnvironment", "Evaluated", "Explanation", "Export", "FirstPlan", "Found", "Knowledge",
     "MadeHistory", "MemoryLedger", "MissionsError", "OpenRun", "PeopleOverrule", "Refused", "RunComparison",
-    "ScanResult", "ScriptedModel", "Sweep", "Variation", "Walk", "WhatIf", "cases", "compare", "explain", "knowledge",
+    "ScanResult", "ScriptedModel", "Sweep", "Variation", "Walk", "WhatIf", "backtest", "cases", "compare", "explain", "knowledge",
     "made_history", "open_run", "overruled", "pack", "read_export", "run", "scan", "sweep", "vary", "version", "walk",
     "what_if", "with_value",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from evals import backtest as backtesting
 from evals import history
+from evals.backtest import Backtest
 from evals.history.importing import import_exports
 from evals.history.making import compare, make
 from evals.history.mapping import ExportMapping
@@ -109,5 +111,30 @@ def scan(
     Raises BadInput for a history that cannot be read or holds what cannot be reckoned with.
     """
     with progress() as on_done:
-        rows = orders.file if isinstance(orders, Export) else orders
-        return history.scan(rows, thresholds=thresholds, as_of=as_of, trusted=True, on_progress=on_done)
+        return history.scan(_rows(orders), thresholds=thresholds, as_of=as_of, trusted=True, on_progress=on_done)
+
+
+def backtest(
+    orders: pd.DataFrame | Path | str | Export, *, as_of: datetime | None = None, workers: int | None = None
+) -> Backtest:
+    """Missions on the exceptions of a history, each as it was known at its moment, and what the history really did next.
+
+    >>> found = ms.backtest(export)
+    >>> found.frame()[["kind", "subject", "verdict", "judged"]]
+    >>> found.plot()
+
+    Args:
+        orders: as for `scan`.
+        as_of: policies that are in force then are used for all of it; now unless given.
+        workers: processes; one unless given.
+
+    Raises BadInput for a history that cannot be read, and Stuck for a case that would be an incident.
+    """
+    with progress() as on_done:
+        return backtesting.backtest(
+            _rows(orders), as_of=as_of, workers=workers, trusted=True, on_progress=lambda _, done, of: on_done(done, of)
+        )
+
+
+def _rows(orders: pd.DataFrame | Path | str | Export) -> pd.DataFrame | Path | str:
+    return orders.file if isinstance(orders, Export) else orders

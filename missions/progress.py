@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 _PATIENCE_S, _EVERY_S = 2.0, 0.5
@@ -19,11 +20,9 @@ def progress(total: int = 0) -> Iterator[Callable[[int, int], None]]:
         nonlocal shown, said
         if "ipykernel" not in sys.modules or time.monotonic() < said + _EVERY_S:
             return
-        from IPython.display import display
-
         said, text = time.monotonic(), {"text/plain": f"{done:,} of {of:,} …"}
         if shown is None:
-            shown = display(text, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            shown = import_module("IPython.display").display(text, raw=True, display_id=True)
         else:
             shown.update(text, raw=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from evals import plots
 from evals.backtest.judging import JUDGED, BacktestCase, judged_case
 from evals.backtest.tallies import WAYS, By, Minutes, Tally, lacks, tallies
 from evals.backtest.worlds import Worlds, find_worlds
@@ -104,6 +105,16 @@ class Backtest(Displayable):
             "left_out": dict(self.left_out), "untold": self.untold,
             "troubled": self.troubled, "troubled_seen": self.troubled_seen,
         }  # fmt: skip
+
+    def plot(self, by: By = "month") -> "plots.Drawing":
+        """A chart: exceptions by month, kind, channel or value, and what the Missions on them come to."""
+        tallied = [
+            {by: one.name, "exceptions": number, "judged": judged}
+            for one in self.tallies(by)
+            for judged, number in one.counts.items()
+        ]
+        rows = frame([row for row in tallied if row["exceptions"]], [by, "exceptions", "judged"])
+        return plots.columns(rows, by, "exceptions", "judged") if by == "month" else plots.bars(rows, "exceptions", by, "judged")
 
     def headline(self) -> str:
         """What it comes to, in sentences."""
