@@ -59,7 +59,7 @@ def _learned() -> None:
 def _read(number: int, last: str) -> tuple[list[JudgedProposal], list[ReasonGroup]]:
     """What was decided, and the groups of reasons; the same as long as nobody decides anything else."""
     context = company().runtime.context
-    found = judged_proposals(company().ledger, context.catalogue)[-_MOST_DECISIONS:]
+    found = judged_proposals(company().ledger, context.catalogue, latest=_MOST_DECISIONS)
     judged = with_blame(found, context.packs, context.policies, MiniLM())
     return judged, reason_groups(judged, context.packs, context.policies, MiniLM())
 

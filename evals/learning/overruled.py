@@ -69,19 +69,24 @@ class Overruled:
 
 
 def judged_proposals(
-    ledger: Ledger, catalogue: Catalogue, mission: str | None = None, on_progress: Callable[[], None] = lambda: None
+    ledger: Ledger,
+    catalogue: Catalogue,
+    mission: str | None = None,
+    on_progress: Callable[[], None] = lambda: None,
+    *,
+    latest: int = 0,
 ) -> list[JudgedProposal]:
     """The proposals of the reasoner that people decided about, in the order of the last decisions.
 
     A proposal that a person made by an edit or an escalation is not among them, nor is one that takes back steps, nor one
-    that waits for a second approval.
+    that waits for a second approval. Of very many, only the `latest` so many are looked at.
     """
     last: dict[str, Decision] = {}
     for decision in ledger.all_decisions(mission):
         last.pop(decision.proposal_id, None)
         last[decision.proposal_id] = decision
     found = []
-    for proposal_id, decision in last.items():
+    for proposal_id, decision in list(last.items())[-latest:]:
         decisions = ledger.decisions(decision.run_id)
         proposal = next(one for one in ledger.proposals(decision.run_id) if one.proposal_id == proposal_id)
         if not (by_a_person(proposal, decisions) or proposal.undoes or proposal.status == "pending"):

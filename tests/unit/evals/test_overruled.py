@@ -86,3 +86,12 @@ def test_a_decision_is_told_as_what_it_was(kind: DecisionKind, details: dict[str
     )  # fmt: skip
     told = difference(a_proposal(), decision, ["stock.short"], CATALOGUE)
     assert isinstance(told, DecisionDifference) and told.sentences() == [sentence]
+
+
+def test_of_many_decisions_the_latest_are_looked_at() -> None:
+    ledger = MemoryLedger()
+    for number in range(3):
+        raw = {**an_exception(), "case_id": f"l-{number}"}
+        Walk(laboratory(), recorded(raw, laboratory().packs, "test"), ledger=ledger).drive().reject(by="rita", reason="no")
+    runs = [one.run.run_id for one in judged_proposals(ledger, CATALOGUE, latest=2)]
+    assert runs == [one.run.run_id for one in judged_proposals(ledger, CATALOGUE)][1:] == ["l-1", "l-2"]
