@@ -1,6 +1,7 @@
 -- The history as it was known when somebody would have been told of an exception: nothing of what came later is in it.
 -- $anchor: of an order, placed_at or shipped_at. Variables: minutes after it; placed_status, of an order of which it is only known
--- that it was placed; has_refunds, whether the history tells of money given back.
+-- that it was placed; before, 1 where moments are days, for what happened on a day is not known when it begins; has_refunds, whether
+-- the history tells of money given back.
 
 create temp macro instant(moment) as make_timestamp(epoch_us(moment));
 
@@ -17,7 +18,7 @@ with placed as (
     select order_id, min(moment) as emptied_at from placed join gone using (order_id) where gone.pieces >= placed.pieces group by order_id
 )
 select order_id, placed_at, shipped_at, least(cancelled_at, emptied_at) as cancelled_at,
-    $anchor + to_minutes(getvariable('minutes')) as known_at
+    $anchor + to_minutes(getvariable('minutes')) - to_microseconds(getvariable('before')) as known_at
 from placed left join emptied using (order_id);
 
 create temp macro until(moment, known_at) as if(instant(moment) <= known_at, moment, null);

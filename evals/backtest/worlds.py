@@ -127,6 +127,7 @@ def _variables(layout: Layout, thresholds: ScanThresholds, when: Backtested, rec
     tells_progress = bool({"status", "shipped_at"} & layout.columns.keys())
     return {
         "minutes": when.minutes,
+        "before": int(layout.told.is_dates_only),
         "placed_status": thresholds.open_statuses[0] if tells_progress and thresholds.open_statuses else None,
         "has_refunds": "refunded_cents" in layout.columns,
         "has_charges": records.get("charge", 0) > 0,

@@ -215,13 +215,16 @@ def test_cancellations_that_name_only_the_customer_tell_before_and_after(tmp_pat
 
 
 def test_a_history_of_days_does_not_tell_what_came_first(tmp_path: Path) -> None:
-    (tmp_path / "orders.csv").write_text("\n".join(["order id,customer id,order date,sku,quantity,price,status"] + [
-        f"{n},C,2026-05-{n:02},S,1,5.00,shipped" for n in range(1, 28)
-    ]))  # fmt: skip
+    # shipped the day after, and paid on that day, or a day later
+    days = [f"{n},C,2026-05-{n:02},S,1,5.00,shipped,2026-05-{n + 1:02},2026-05-{n + 1 + n % 2:02}" for n in range(1, 28)]
+    columns = "order id,customer id,order date,sku,quantity,price,status,shipped date,payment date"
+    (tmp_path / "orders.csv").write_text("\n".join([columns, *days]))
     import_exports([tmp_path / "orders.csv"], tmp_path / "orders.parquet")
     found = backtest(tmp_path / "orders.parquet")
     assert found.left_out["duplicate_order"] == "its moments are days, and minutes count"
-    assert found.cases == [] and "No exception was found" in found.headline() and "<h1>" in page(found)
+    assert {case.subject for case in found.cases} == {str(n) for n in range(1, 28, 2)} and "charged" in found.cases[0].followed
+    nothing = Backtest(**{**vars(found), "cases": []})
+    assert "No exception was found" in nothing.headline() and "<h1>" in page(nothing)
 
 
 def test_text_from_outside_is_text_in_the_report_and_no_formula_in_its_table(found: Backtest) -> None:
