@@ -19,7 +19,7 @@ SAMPLE = CHECKOUT / "evals" / "cases" / "sample.jsonl"
 _BLOCK = re.compile(r"^(`{3,})\w*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
-_COMMAND = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?missions ([a-z][^\n`;>]*)")
+_COMMAND = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?missions (?!as\b)([a-z][^\n`;>]*)")
 _OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*")
 _VARIABLE = re.compile(r"\bMISSIONS_[A-Z_]+\b")
 #: a name in a table that leaves out what stands before it: `MISSIONS_MODEL`, `_MODEL_URL`
