@@ -26,10 +26,10 @@ with near as (
     union all
     select number, hash('article', whose, article,
         count_if(starts) over (partition by whose, article order by moment rows unbounded preceding)) from near
-    union all
-    select number, hash('alone', number) from exceptions
 )
+-- most are alone
 select distinct number, link, number as incident from links
+where link in (select link from links group by link having count(*) > 1)
 """
 #: the least incident of a link is that of each of its exceptions
 _JOINED = """
@@ -49,7 +49,7 @@ from exceptions e join membership using (number) join exceptions first on first.
 _SHOWN = """
 select exception_id as incident_id, rank, i.moment::timestamptz as "at", i.customer_id, kinds, i.documents, exceptions,
     cents as money_cents, i.chance, i.says, why
-from incidents i join exceptions on number = incident where rank <= {most} order by rank
+from incidents i join exceptions on number = incident order by rank
 """
 
 
@@ -60,9 +60,10 @@ def join_incidents(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     while after != before:
         engine.execute(_JOINED)
         before, after = after, _total(engine)
+    engine.execute("set variable most_incidents = $1", [MOST])
     engine.execute(_INCIDENTS.read_text("utf-8"))
     engine.execute(_IDENTIFIED)
-    shown: pd.DataFrame = engine.sql(_SHOWN.format(most=MOST)).to_arrow_table().to_pandas()
+    shown: pd.DataFrame = engine.sql(_SHOWN).to_arrow_table().to_pandas()
     return shown
 
 
