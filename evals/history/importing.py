@@ -111,7 +111,17 @@ _UNKNOWN_STATUSES = """
     group by said order by count(*) desc, said limit 20
 """
 #: of a history, that come from one of ours of the same name
-_SAME = ("customer_id", "location", "line1", "postal_code", "promised_at", "shipped_at", "cancelled_at", "channel")
+_SAME = (
+    "customer_id",
+    "location",
+    "line1",
+    "postal_code",
+    "promised_at",
+    "shipped_at",
+    "cancelled_at",
+    "channel",
+    "customer_kind",
+)
 
 
 def _known(mapping: ExportMapping, records: Mapping[str, int]) -> list[str]:

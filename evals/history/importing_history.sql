@@ -16,7 +16,7 @@ select record,
     round($scale * coalesce(unit_price * if(qty = trunc(qty), 1, abs(qty)), line_total / nullif(pieces, 0)))::bigint as unit_price_cents,
     round($scale * total)::bigint as total_cents,
     null::bigint as amount_cents, null::bigint as refunded_cents,
-    location, line1, postal_code, promised_at, shipped_at, cancelled_at, channel
+    location, line1, postal_code, promised_at, shipped_at, cancelled_at, channel, customer_kind
 from (select *, case when qty is null then 1 when qty = trunc(qty) then qty else sign(qty) end as pieces from told)
 union all by name
 -- one charge for each order that was paid, or of which it is said how far its payment is

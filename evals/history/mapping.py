@@ -31,6 +31,7 @@ from strict_yaml import read_yaml
 Ours = Literal[
     "order_id", "customer_id", "at", "status", "sku", "item", "qty", "unit_price", "line_total", "total", "currency", "location",
     "line1", "postal_code", "promised_at", "shipped_at", "cancelled_at", "paid_at", "payment_status", "refunded", "channel",
+    "customer_kind",
 ]  # fmt: skip
 OURS: tuple[Ours, ...] = get_args(Ours)
 MOMENTS: tuple[Ours, ...] = ("at", "promised_at", "shipped_at", "cancelled_at", "paid_at")

@@ -5,11 +5,14 @@
 create temp macro drawn(key, question, low, high) as low + (hash(key, question, getvariable('seed')) >> 1)::bigint % (high - low + 1);
 create temp macro not_after_end(of_row) as least(of_row, (select max(moment) from records));
 
+create temp table of_skus as
+select sku, max(qty) as most, count_if(unit_price_cents > 0) as times from records where record = 'line' group by sku;
+
 create temp table sources as
 with known as (
-    select order_id, any_value(customer_id) as customer_id, min(moment) as moment, count(distinct sku) as articles,
+    select order_id, max(times) as times, any_value(customer_id) as customer_id, min(moment) as moment, count(distinct sku) as articles,
         any_value(location) as location, any_value(status) as status
-    from records where record = 'line' and order_id is not null
+    from records left join of_skus using (sku) where record = 'line' and order_id is not null
     group by order_id
     having count(sku) = count(*) and min(qty) > 0 and count(moment) > 0 and coalesce(min(unit_price_cents), 100) >= 100
 ), turned as (
@@ -23,17 +26,16 @@ select *, 'PLANTED-' || turn as new_id,
     case kind when 'duplicate_order' then moment + to_seconds(drawn(turn, 'soon', 1, 1700))
         when 'near_duplicate' then moment + to_minutes(drawn(turn, 'near', 1, 300))
         else moment + to_days(case when moment > (select median(moment) from known) then -1 else 1 end * drawn(turn, 'days', 3, 20)) end as at_
-from cast_ where kind <> 'near_duplicate' or articles >= 6
+from cast_
+where (kind <> 'near_duplicate' or articles >= 6) and (kind not in ('price_outlier', 'quantity_outlier') or times >= 20)
 qualify row_number() over (partition by kind order by turn) <= getvariable('each');
 
 create temp table planted_lines as
-with most as (
-    select sku, max(qty) as most, count_if(unit_price_cents > 0) as times from records where record = 'line' group by sku
-), numbered as (
+with numbered as (
     -- it goes wrong in one line, of a SKU of which something is usual
-    select s.kind, new_id, turn, at_, r.*, most,
-        row_number() over (partition by new_id order by least(times, 20) desc, hash(r.record_id, turn), r.record_id, r.sku, r.qty) as nth
-    from records r join sources s using (order_id) left join most using (sku) where record = 'line'
+    select s.kind, new_id, s.turn, at_, r.*, most,
+        row_number() over (partition by new_id order by least(of_skus.times, 20) desc, hash(r.record_id, turn), r.record_id, r.sku, r.qty) as nth
+    from records r join sources s using (order_id) left join of_skus using (sku) where record = 'line'
 )
 select * exclude (most) replace (
     case when nth > 1 then qty when kind = 'near_duplicate' then qty + 1
