@@ -199,3 +199,65 @@ def test_a_document_that_is_handed_out_by_who_took_the_api_over_calls_nothing(wh
                 systems.write(Call("shop.cancel_order", {}), "k")
             assert time.monotonic() - start < 10
         assert {one.split(b" HTTP")[0] for one in sent} == {b"GET /openapi.json"}
+
+
+LISTED: Any = {
+    "/orders": {"get": {"operationId": "list_orders", "parameters": [{"name": "cursor", "in": "query"}]}},
+    "/orders/{id}": {
+        "get": PATHS["/orders/{id}"]["get"],
+        "post": {"operationId": "change_order", "parameters": [{"name": "id", "in": "path", "required": True}]},
+    },
+}
+RECORDS = {
+    "key": "id",
+    "read": "get_order",
+    "lists": {"list_orders": {"by": [], "at": "orders", "pages": {"ask": {"cursor": "=answer.next"}, "most": 5}}},
+}
+
+
+@contextmanager
+def in_pages(folder: Path, answer: bytes) -> Iterator[tuple[LiveSystems, list[bytes]]]:
+    """A shop whose lists come in pages and whose records have versions, that answers everything so; and what it was sent."""
+    with listening(lambda connection: connection.sendall(answer)) as (port, sent):
+        (folder / "shop.json").write_text(json.dumps({"openapi": "3.0.0", "paths": LISTED}))
+        change = {"operation": "change_order", "if_match": "get_order"}
+        entry = {"url": f"http://127.0.0.1:{port}", "openapi": "shop.json", "operations": {"change": change}}
+        file = folder / "systems.yaml"
+        file.write_text(json.dumps({"systems": {"shop": {**entry, "timeout_seconds": 2, "records": {"orders": RECORDS}}}}))
+        with LiveSystems(load_config(file)) as found:
+            write_pins(folder / "pins.json", pin(found.tools()))
+        with LiveSystems(load_config(file)) as systems:
+            yield systems, sent
+
+
+def answered(body: Any, head: bytes = b"") -> bytes:
+    text = json.dumps(body).encode()
+    return HEAD + head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
+PAGES = {
+    "always another one": {"orders": [], "next": "again"},
+    "the same records": {"orders": [{"id": "1"}], "next": "again"},
+    "long ones": {"orders": [{"id": "1", "note": "x" * 900_000}], "next": "again"},
+    "another address": {"orders": [], "next": "http://127.0.0.1:9/\r\nHost: evil"},
+    "an object": {"orders": [], "next": {"id": ["O-2"]}},
+    "no list": {"orders": {"1": "x"}, "next": "again"},
+}
+
+
+@pytest.mark.parametrize("what", PAGES)
+def test_pages_of_a_rest_api_without_an_end_are_no_evidence_and_lead_nowhere(what: str, tmp_path: Path) -> None:
+    with in_pages(tmp_path, answered(PAGES[what])) as (systems, sent):
+        (result,) = systems.read_all([Call("shop.list_orders", {})])
+    assert (result.status, result.value) == ("failed", None)
+    assert 1 <= len(sent) <= 5
+    assert all(one.startswith(b"GET /orders") and b"\r\nHost: evil" not in one for one in sent)
+
+
+@pytest.mark.parametrize("tag", [b"x" * 5_000, b"\xff\xfe", b"\x1b[2J"])
+def test_a_version_of_a_record_that_is_none_sends_nothing(tag: bytes, tmp_path: Path) -> None:
+    with in_pages(tmp_path, answered({"id": "O-1"}, b"ETag: " + tag + b"\r\n")) as (systems, sent):
+        with pytest.raises(MissionsError) as refused:
+            systems.write(Call("shop.change", {"id": "O-1"}), "k")
+        assert not isinstance(refused.value, OutcomeUnknown)
+    assert [one.split()[0] for one in sent] and all(one.startswith(b"GET ") for one in sent)
