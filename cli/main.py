@@ -37,6 +37,7 @@ COMMANDS = (
      "Delete checkpoints of runs that are over, expired sessions, settled dead letters. Ledger and audit log stay."),
     ("dashboard", "dashboard:open_dashboard",
      "Open the dashboard: the Decision Queue, runs, knowledge, evaluations, incidents, and the portal for customers."),
+    ("notebook", "notebook:open_notebooks", "Open the notebooks of analysts in JupyterLab."),
     ("clean", "operations:clean_home", "Remove the embedded database and the knowledge index of this checkout."),
     ("sandbox", "systems:sandbox", "The sandbox company: six systems over one database."),
     ("knowledge", "knowledge", "Enterprise Knowledge: the index of policy clauses."),

@@ -30,11 +30,13 @@ def bars(rows: "DataFrame", x: str, y: str, color: str = "") -> "Drawing":
     return _sized(_colored(drawn, color), rows[y].nunique())
 
 
-def columns(rows: "DataFrame", x: str, y: str, color: str = "") -> "Drawing":
-    """A column a `x`, in its order; `color` divides it."""
+def columns(rows: "DataFrame", x: str, y: str, color: str = "", beside: bool = False) -> "Drawing":
+    """A column a `x`, in its order; `color` divides it, one on the other unless `beside` each other."""
     alt = _altair()
     below = alt.X(x, type="ordinal", sort=None, title=words(x))
     drawn = alt.Chart(rows).mark_bar().encode(x=below, y=alt.Y(y, type="quantitative", aggregate="sum", title=words(y)))
+    if beside:
+        drawn = drawn.encode(xOffset=alt.XOffset(color, sort=None))
     return _sized(_colored(drawn, color), _HEIGHT // _ROW)
 
 

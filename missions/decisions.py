@@ -14,10 +14,8 @@ from evals.learning.overruled import Overruled, judged_proposals
 from evals.learning.overruled import overruled as rates_of
 from evals.learning.thresholds import Evidence, Thresholds, draft_of, thresholds
 from graphs.ledgers import open_front
-from knowledge_index.drafting import with_draft
-from knowledge_index.policies import PolicyBook
 from ledger.base import Ledger
-from missions.opened import present
+from missions.opened import as_day, present
 from missions.progress import progress
 from rendering import Displayable, Part, Title, frame, table
 from settings import settings
@@ -57,17 +55,18 @@ class PeopleOverrule(Displayable):
         found: pd.DataFrame = frame(self.thresholds.rows(), ["clause", "value"]).set_index(["clause", "value"])
         return found
 
-    def draft(self, suggestion: Evidence, in_force_from: date) -> str:
+    def draft(self, suggestion: Evidence, in_force_from: date | str) -> str:
         """The text of the policy's next version with a suggested number. Raises BadInput."""
-        return draft_of(suggestion, present().policies, in_force_from)
+        return draft_of(suggestion, present().policies, as_day(in_force_from))
 
-    def policies(self, suggestion: Evidence, in_force_from: date) -> PolicyBook:
-        """All policies with that draft, for `what_if`. Raises BadInput."""
-        return with_draft(present().policies, self.draft(suggestion, in_force_from))
+    @property
+    def sentence(self) -> str:
+        """How much was decided."""
+        return f"{len(self.rates.judged):,} proposals were decided about, {len(self.lessons):,} decisions are lessons."
 
     def parts(self) -> Iterator[Part]:
         """How much was decided, the rates of clauses, the numbers that are suggested."""
-        yield f"{len(self.rates.judged):,} proposals were decided about, {len(self.lessons):,} decisions are lessons."
+        yield self.sentence
         if self.rates.clauses:
             yield table([{"clause": row.pop("name"), **row} for row in self.rates.plain()["clauses"][:_SHOWN]])
         for one in self.suggestions:

@@ -4,6 +4,7 @@ import atexit
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,6 +73,14 @@ def version(
         asked = opened.enter_context(open_reasoning(settings(), reasoner))
         return replace(made, reasoner=asked.reasoner, reads=asked.reads)
     return made
+
+
+def as_day(day: date | str) -> date:
+    """A day, or its text such as 2027-01-01. Raises BadInput for another text."""
+    try:
+        return date.fromisoformat(day) if isinstance(day, str) else day
+    except ValueError as error:
+        raise BadInput(f"{day!r} is no day; write it as 2027-01-01") from error
 
 
 def pack(mission: str) -> dict[str, Any]:

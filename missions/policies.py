@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pandas as pd
@@ -16,8 +16,10 @@ from knowledge_index.index import KnowledgeIndex, index_entries
 from knowledge_index.policies import Clause
 from ledger.canonical import utc_now
 from missions.cases import Source, cases
-from missions.opened import opened, present
+from missions.opened import as_day, opened, present
 from rendering import Displayable, Part, frame, table
+
+_FIRST = (1, 3, 5, 10)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,33 @@ class Found(Displayable):
         """The query, and a row a clause."""
         yield self.query
         yield table(self.rows.drop(columns="text").round(3).to_dict("records"))
+
+
+@dataclass(frozen=True)
+class Recall(Displayable):
+    """Questions with the clause that answers each, and at which place of a search it stands."""
+
+    groups: Mapping[str, pd.DataFrame] = field(repr=False)
+
+    def frame(self) -> pd.DataFrame:
+        """A row a group: the share (0 to 1) whose clause is among the first 1, 3, 5, 10."""
+        return pd.DataFrame({name: {k: retrieval.recall(found, k) for k in _FIRST} for name, found in self.groups.items()}).T
+
+    def misses(self, most: int) -> pd.DataFrame:
+        """The questions whose clauses stand farthest behind: question, clause, place, score, first, score of the first."""
+        found: pd.DataFrame = pd.concat(self.groups.values()).nlargest(most, "place").reset_index(drop=True)
+        return found.round(2)
+
+    def plot(self) -> "plots.Drawing":
+        """A chart: the share of questions whose clause is among the first."""
+        rows = (
+            self.frame().reset_index(names="questions").melt("questions", var_name="clause among the first", value_name="share")
+        )
+        return plots.columns(rows, "clause among the first", "share", "questions", beside=True)
+
+    def parts(self) -> Iterator[Part]:
+        """A row a group."""
+        yield table([{"questions": name, **{f"first {k}": row[k] for k in _FIRST}} for name, row in self.frame().iterrows()])
 
 
 class Knowledge(Displayable):
@@ -72,26 +101,27 @@ class Knowledge(Displayable):
         texts = {entry.id: entry.text for entry in index_entries(self.book, model.name).values()}
         return retrieval.weight_of_words(model, query, texts[f"{clause.id}@{clause.version}"])
 
-    def asked(self, questions: Mapping[str, str]) -> pd.DataFrame:
-        """A row a question (question -> clause that answers it): at which place its clause is found, and what comes first."""
-        return retrieval.asked(self.index, questions, as_of=self.as_of)
+    def recall(self, questions: Mapping[str, Mapping[str, str]] | None = None) -> "Recall":
+        """How well questions find their clauses; groups of questions (question -> clause), those of the handbook unless given."""
+        groups = questions or {"in a colleague's words": retrieval.PLAIN, "in other words": retrieval.FOREIGN}
+        return Recall({name: retrieval.asked(self.index, group, as_of=self.as_of) for name, group in groups.items()})
 
     def topic(self, mission: str, finding: str) -> str:
         """What grounding asks the index for a finding of a pack."""
         return self._environment.packs[mission].topics[finding]
 
-    def with_draft(self, document: str, edits: Mapping[str, Mapping[str, Any]], in_force_from: date) -> "Knowledge":
+    def with_draft(self, document: str, edits: Mapping[str, Mapping[str, Any]], in_force_from: date | str) -> "Knowledge":
         """This knowledge with the next version of a document, of which clauses (id -> values) say something else."""
         base = newest(self.book, document)
         changed = {clause: Edit(values=dict(values)) for clause, values in edits.items()}
-        draft = redrafted(base.text, base.file, changed, version=base.version + 1, in_force_from=in_force_from)
+        draft = redrafted(base.text, base.file, changed, version=base.version + 1, in_force_from=as_day(in_force_from))
         book = with_draft(self.book, draft)
         index = opened.enter_context(KnowledgeIndex.in_memory(book, MiniLM()))
         return Knowledge(replace(self._environment, policies=book, knowledge=index), self.as_of)
 
-    def at(self, as_of: datetime) -> "Knowledge":
-        """The same at another moment."""
-        return Knowledge(self._environment, as_of)
+    def at(self, day: date | str) -> "Knowledge":
+        """The same on another day, such as "2027-07-01" (UTC)."""
+        return Knowledge(self._environment, datetime.combine(as_day(day), time(), UTC))
 
     def grounding(self, walk: Walk) -> pd.DataFrame:
         """What a run was given to cite: a row a clause, by which way it came, and whether it is cited."""

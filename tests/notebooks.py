@@ -50,6 +50,8 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
             if "metadata" in output:
                 output.metadata = NotebookNode()
     for cell in notebook.cells:
+        if cell.cell_type == "code":  # what told how far it is, is empty by now
+            cell.outputs = [one for one in cell.outputs if one.get("data") != {"text/plain": ""}]
         cell.metadata = NotebookNode()
     return notebook
 

@@ -191,8 +191,9 @@ class ScanResult(Displayable):
         """How much was searched, and a row a kind."""
         yield f"{self.layout}: {self.lines:,} lines, {sum(self.counts.values()):,} exceptions."
         rows = [(words(kind), f"{number:,}", f"{self.cases.get(kind, 0):,}") for kind, number in self.counts.items()]
-        rows += [(words(kind), f"not looked for: {reason}", "") for kind, reason in self.not_looked_for.items()]
         yield Table(("kind", "exceptions", "cases for a Mission"), rows, right=("exceptions", "cases for a Mission"))
+        if self.not_looked_for:
+            yield Table(("not looked for", "because"), [(words(kind), why) for kind, why in self.not_looked_for.items()])
 
 
 def scan(

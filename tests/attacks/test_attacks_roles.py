@@ -57,7 +57,8 @@ MACHINE = "machine"
 #: what each command takes; with a permission, the words by which it is attacked: {run}, {stuck}, {letter}, {lesson} are there
 COMMANDS: Mapping[str, str | tuple[Permission, str]] = {
     "start": MACHINE, "run": MACHINE, "show": MACHINE, "queue": MACHINE, "record": MACHINE, "worker": MACHINE,
-    "sweep": MACHINE, "prune": MACHINE, "dashboard": MACHINE, "clean": MACHINE, "what-if": MACHINE, "backtest": MACHINE,
+    "sweep": MACHINE, "prune": MACHINE, "dashboard": MACHINE, "notebook": MACHINE, "clean": MACHINE,
+    "what-if": MACHINE, "backtest": MACHINE,
     # who has the password, and who is signed in
     "sign-in": MACHINE, "sign-out": MACHINE,
     "sandbox load": MACHINE, "sandbox reset": MACHINE, "sandbox serve": MACHINE,

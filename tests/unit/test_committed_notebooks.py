@@ -55,3 +55,10 @@ def test_what_a_room_should_have_is_not_defined_here(notebook: Any) -> None:
     for cell in code(notebook):
         defined = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         assert not defined, cell.source
+
+
+def test_one_import_is_all_that_it_takes_and_something_is_drawn_and_left_to_do(notebook: Any) -> None:
+    imports = [line for cell in code(notebook) for line in cell.source.splitlines() if re.match(r"\s*(import|from)\s", line)]
+    assert imports == ["import missions as ms"]
+    assert any("image/svg+xml" in output.get("data", {}) for cell in code(notebook) for output in cell.outputs)
+    assert notebook.cells[-1].source.startswith("**To do**")
