@@ -13,6 +13,7 @@ import yaml
 from rendering import plain, words
 from systems.arguments import DEEPEST_KIND, MAX_FIELDS, Kind
 from systems.config import ListedTool
+from systems.operations import IF_MATCH, Operation
 
 #: what the engine gives along by itself
 _GIVEN = ("idempotency_key", "expects", "fencing_token")
@@ -33,7 +34,8 @@ def drafted_action(tool: ListedTool, always: Mapping[str, Any]) -> str:
     """An entry of an action catalogue for a WRITE, in YAML; `always` are the arguments that its system always gets."""
     schema = tool.definition.get("inputSchema") or {}
     required = _listed(schema, "required")
-    asked = {name: one for name, one in _properties(schema).items() if name not in _GIVEN and name not in always}
+    given = {*_GIVEN, *always, *([IF_MATCH] if isinstance(tool, Operation) and tool.if_match else [])}
+    asked = {name: one for name, one in _properties(schema).items() if name not in given}
     names = {name: re.sub(r"\W", "_", name, flags=re.ASCII) for name in asked}
     args = {names[name]: _kind(one, schema, name, optional=name not in required) for name, one in asked.items()}
     entry: dict[str, Any] = {"system": tool.system, "says": _sentence(tool.name, args), "args": args}

@@ -131,8 +131,8 @@ components:
 """
 
 
-def of_roaster(name: str) -> Operation:
-    config = SystemConfig(name="roaster", url="http://127.0.0.1", openapi="roaster.yaml")
+def of_roaster(name: str, **more: Any) -> Operation:
+    config = SystemConfig.model_validate({"name": "roaster", "url": "http://127.0.0.1", "openapi": "roaster.yaml", **more})
     return next(one for one in read_operations(ROASTER.encode(), config) if one.name == name)
 
 
@@ -144,6 +144,14 @@ def test_an_operation_is_drafted_with_its_summary_and_what_its_document_refers_t
     amount = {"object?": {"value": "text", "currency": "text?"}}
     assert (name, entry["tool"]) == ("credit_delivery", "creditDelivery")
     assert entry["args"] == {"deliveryId": "id", "amount": amount, "reason": {"words?": ["damaged", "late"]}}
+
+
+def test_the_version_that_is_given_along_is_no_argument_of_a_draft() -> None:
+    records = {"deliveries": {"key": "id", "read": {"getDelivery": {"deliveryId": "id"}}}}
+    operations = {"credit": {"operation": "creditDelivery", "if_match": "getDelivery"}}
+    tool = of_roaster("credit", records=records, operations=operations)
+    assert "If-Match" in tool.takes
+    assert list(yaml.safe_load(drafted_action(tool, {}))["credit"]["args"]) == ["deliveryId", "amount", "reason"]
 
 
 def test_the_key_of_a_record_is_its_own_and_not_what_happens_to_say_the_same() -> None:
