@@ -85,6 +85,7 @@ def suspected(layout: Layout, looked_for: Sequence[Detector]) -> str:
         total_cents=layout.total_cents,
         origin=layout.origin,
         place=layout.place,
+        level=layout.level,
     )
 
 

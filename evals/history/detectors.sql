@@ -1,5 +1,5 @@
 -- The orders of a history that may be exceptional, from a few numbers of each; all other rows are not looked at again.
--- Filled in: prepared, sketches, conditions of the detectors that are looked for; total_cents, origin, place of the layout of the
+-- Filled in: prepared, sketches, conditions of the detectors that are looked for; total_cents, origin, place, level of the layout of the
 -- history; before, after, places: how amounts of its currency are written, and how many decimals they have.
 -- Orders and customers are the hashes of their ids, of 64 bits: short keys, of which ten million orders share one with a chance of
 -- 1 in 300,000.
@@ -14,7 +14,7 @@ create temp macro amount(cents) as '$before' || format('{:,.${places}f}', cents 
 -- judged: its own where that has enough lines, else 0, all of the SKU
 create temp table prices as
 with counted as (
-    select sku, level, unit_price_cents as price, count(*) as times
+    select sku, $level as level, unit_price_cents as price, count(*) as times
     from records where record = 'line' and unit_price_cents > 0 and sku is not null group by all
 )
 select *, if(sum(times) over (partition by sku, level) >= getvariable('price_lines'), level, 0) as judge from counted;
@@ -72,7 +72,7 @@ select * exclude (origin) replace (
     make_timestamp(epoch_us(moment)) as moment, make_timestamp(epoch_us(promised_at)) as promised_at,
     make_timestamp(epoch_us(moved_to)) as moved_to, make_timestamp(epoch_us(shipped_at)) as shipped_at)
 from records where hash(order_id) in (from suspects);
-create view lines as select *, $origin as origin from kept where record = 'line';
+create view lines as select *, $origin as origin, $level as level from kept where record = 'line';
 create view authorizations as select *, $origin as origin from kept where record = 'authorization';
 create view charges as select *, $origin as origin from kept where record = 'charge';
 create view cancellations as select *, $origin as origin from kept where record = 'cancellation';

@@ -85,7 +85,7 @@ class Layout:
     @property
     def level(self) -> str:
         """SQL of a hash of what the usual price of a SKU depends on, as far as the history tells it."""
-        known = [self.columns[column] for column in ("channel", "customer_kind") if column in self.columns]
+        known = [column for column in ("channel", "customer_kind") if column in self.columns]
         return f"hash({', '.join(known)})" if known else "0::ubigint"
 
     def view(self, rows: str) -> str:
@@ -94,7 +94,7 @@ class Layout:
             f"{self.columns.get(name, f'null::{_SQL_TYPES[type_]}')} as {'moment' if name == 'at' else name}"
             for name, type_ in zip(SCHEMA.names, SCHEMA.types, strict=True)
         ]
-        return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin, {self.level} as level from {rows}"
+        return f"select {', '.join(selected)}, {self.columns[self.origin]} as origin from {rows}"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def plant_files(history: Path, out: Path, truth: Path, each: int, seed: int = 0)
         if not known.num_rows:
             raise BadInput(f"{history}: has no order of which a copy could be planted; give a history of orders")
         named = ", ".join(f'moment::timestamptz as "{name}"' if name == "at" else name for name in layout.columns)
-        both = engine.sql(f"select {named} from (select * exclude (origin, level) from records union all by name from planted)")
+        both = engine.sql(f"select {named} from (select * exclude (origin) from records union all by name from planted)")
         with atomic_write(out) as unfinished, atomic_write(truth) as unfinished_truth:
             table = both.to_arrow_table().replace_schema_metadata(layout.told.metadata)
             pq.write_table(table, unfinished, compression="zstd")
