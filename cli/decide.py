@@ -17,6 +17,7 @@ from ledger.decision_requests import edited_step
 from ledger.incident_resolution import Resolution, in_doubt, settle
 from ledger.records import DecisionKind, Run
 from ledger.services import AdminService
+from rendering import words
 from settings import settings
 from systems.arguments import refusal, typed
 
@@ -73,7 +74,7 @@ def decide_run(
         if status == "pending":
             say(f"{by} approved {run.event.subject}; a second person must approve it too.")
             return
-        say(f"{by}: {kind} {run.event.subject} ({proposal.verdict}).")
+        say(f"{by}: {kind} {run.event.subject} ({words(proposal.verdict)}).")
         if stuck := _drive(runtime, run.run_id):
             raise Refused(f"the decision is recorded, but the run is now an incident: {stuck}")
 

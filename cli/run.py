@@ -19,7 +19,7 @@ from ledger.canonical import utc_now
 from ledger.inbox import EventOrigin, SourceBounds, check_arrival
 from ledger.records import Event, Run
 from nodes.pack import UNDERSTAND, Pack
-from rendering import dollars
+from rendering import dollars, words
 from settings import settings
 from systems.config import load_config
 from systems.sandbox.loader import load_cases
@@ -75,7 +75,7 @@ def _row(runtime: Runtime, run: Run) -> tuple[str, int, str, int]:
     if proposal is None:
         return run.status, 0, "nobody", 0
     waits_for = who(proposal, runtime.ledger.decisions(run.run_id)) if run.status == "waiting" else "nobody"
-    return proposal.verdict, len(proposal.plan), waits_for, proposal.money_at_stake_cents
+    return words(proposal.verdict), len(proposal.plan), waits_for, proposal.money_at_stake_cents
 
 
 def _run_batch(event: str, as_of: str) -> None:

@@ -15,7 +15,7 @@ from ledger.limits import asked as asked_of
 from ledger.queries import RunFilter
 from ledger.records import Decision, Effect, Proposal, Run
 from ledger.services import AdminService
-from rendering import approver, clock, differing, dollars, in_words, plain, until
+from rendering import approver, clock, differing, dollars, in_words, plain, until, words
 
 MARKS: Mapping[str, str] = {
     "event": "!", "read": "·", "missing": "?", "finding": "•", "policy": "§", "prediction": "~", "plan": "→",
@@ -38,8 +38,8 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         values = (run, observations, facts, proposals, decisions, effects)
         print_json(dict(zip(names, values, strict=True)), indented=True)
         return
-    say(f"{run.run_id}  {run.event.mission}  {run.event.subject}", style="bold")
-    say(f"{run.event.name}, looked at as of {clock(run.event.as_of)}; {_standing(run, proposals)}")
+    say(f"{run.run_id}  {words(run.event.mission)}  {run.event.subject}", style="bold")
+    say(f"{words(run.event.name)}, looked at as of {clock(run.event.as_of)}; {_standing(run, proposals)}")
     say("versions:", ", ".join(f"{name} {version}" for name, version in run.versions.items()), style="dim")
     if asked:
         say(asked, style="dim")
@@ -82,7 +82,7 @@ def show_queue(
     rows, now = [], datetime.now(UTC)
     for run, proposal, decisions in waiting:
         cents, left = dollars(proposal.money_at_stake_cents), until(proposal.expires_at, now)
-        rows.append((run.run_id, run.event.subject, proposal.verdict, who(proposal, decisions), cents, left))
+        rows.append((run.run_id, run.event.subject, words(proposal.verdict), who(proposal, decisions), cents, left))
     columns = ("run", "subject", "verdict", "waits for", "at stake", "expires")
     table(columns, rows, right=("at stake",), whole=("run", "verdict", "waits for", "expires"))
     say(f"{counted(len(waiting), 'waits', 'wait')}, {dollars(sum(one.money_at_stake_cents for _, one, _ in waiting))} at stake.")
@@ -130,7 +130,7 @@ def who(proposal: Proposal, decisions: Sequence[Decision] = ()) -> str:
 
 def ended(run: Run) -> str:
     """How a run that is closed ended."""
-    return f"{run.verdict}, {str(run.outcome).replace('_', ' ')}"
+    return f"{words(run.verdict or '')}, {words(str(run.outcome))}"
 
 
 def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
@@ -142,7 +142,7 @@ def _standing(run: Run, proposals: Sequence[Proposal]) -> str:
 
 
 def _proposal(proposal: Proposal, limits: Sequence[Standing]) -> None:
-    say(f"Proposal {proposal.revision} by {proposal.author}: {proposal.verdict} ({proposal.status})", style="bold")
+    say(f"Proposal {proposal.revision} by {proposal.author}: {words(proposal.verdict)} ({proposal.status})", style="bold")
     say(proposal.rationale)
     cites = ", ".join(f"{cite['clause']} v{cite['version']}" for cite in proposal.cites) or "nothing"
     stake, last = dollars(proposal.money_at_stake_cents), clock(proposal.expires_at)
@@ -189,9 +189,10 @@ def _undo(action: Mapping[str, Any]) -> str:
     undo = action.get("undo")
     if not undo:
         return "cannot be undone"
-    return f"{undo['name']}({', '.join(plain(value, 40) for value in undo['args'].values() if not isinstance(value, dict))})"
+    args = ", ".join(f"{words(name)} {plain(value, 40)}" for name, value in undo["args"].items() if not isinstance(value, dict))
+    return f"{words(undo['name'])}{f' ({args})' if args else ''}"
 
 
 def _effect(one: Effect) -> tuple[Any, ...]:
     args = ", ".join(plain(in_words(name, value), 40) for name, value in one.args.items())
-    return one.step + 1, one.tool, args, one.status, (one.receipt or {}).get("receipt_id", one.error or "")
+    return one.step + 1, words(one.tool), args, words(one.status), (one.receipt or {}).get("receipt_id", one.error or "")

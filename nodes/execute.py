@@ -28,7 +28,7 @@ from nodes.authorship import authors, covers, editors_of
 from nodes.drift import drift
 from nodes.state import MissionContext, MissionState, commit, observe
 from nodes.undo import takes_back
-from rendering import in_words
+from rendering import in_words, words
 from systems.calls import Call, Fence, Receipt, Writer, denial
 from systems.catalogue import OWN_SYSTEM
 from systems.schema import Record, RecordSchema
@@ -144,7 +144,7 @@ def close(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     verdict = str(state["verdict"])
     done = any(effect.status == "done" for effect in context.ledger.history(run_id).effects)
     outcome: Outcome = state.get("outcome") or ("abandoned" if done else "rejected")
-    observe(runtime, run_id, [NewObservation("close", "verdict", f"{verdict}: {outcome.replace('_', ' ')}")])
+    observe(runtime, run_id, [NewObservation("close", "verdict", f"{words(verdict)}: {words(outcome)}")])
     context.ledger.finish(run_id, verdict=verdict, outcome=outcome, at=context.clock())
     context.forget(run_id)
     return {"outcome": outcome}

@@ -19,12 +19,15 @@ from nodes.pack import GIVEN, Pack, Read, computed
 from nodes.state import MissionContext, MissionState, observe
 from nodes.understanding import reading_for
 from nodes.undo import left_to_undo
+from rendering import in_words, words
 from systems.calls import Call, Reader, ReadResult
 from systems.conditions import Scope, Unknown
 
 Clock = Callable[[], datetime]
 #: characters of what a model read an event in
 _LONGEST = 4_000
+#: ids of a question that are named
+_MOST_NAMED = 3
 #: elements for which one read is made
 MOST_OF_EACH = 100
 
@@ -37,7 +40,7 @@ def gather(state: MissionState, runtime: Runtime[MissionContext]) -> MissionStat
     pack, look = context.pack(run.event), state.get("look", 0) + 1
     with reading_for(context.ledger, run_id, look, may_ask=pack.shows_messages):
         facts = context.ledger.record_facts(run_id, read_facts(pack, run.event, context.reader, context.clock))
-    said = f"{run.event.name} for {', '.join(dict.fromkeys((run.event.subject, run.event.source_id)))}"
+    said = f"{words(run.event.name)} for {', '.join(dict.fromkeys((run.event.subject, run.event.source_id)))}"
     if "read_by" in run.event.trigger:
         said += _read_by_model(run.event.trigger)
     observe(runtime, run_id, [NewObservation("gather", "event", said), *(_observation(fact) for fact in facts)])
@@ -133,17 +136,22 @@ def _read_by_model(trigger: Mapping[str, Any]) -> str:
 
 
 def _observation(fact: Fact) -> NewObservation:
-    short = {key: f"{len(value)} of them" if isinstance(value, list) and len(value) > 3 else str(value)[:80]
-             for key, value in fact.args.items()}  # fmt: skip
-    asked = ", ".join(f"{key} {value}" for key, value in short.items())
+    asked = ", ".join(f"{words(name)} {_briefly(name, value)}" for name, value in fact.args.items())
     if fact.status == "failed":
         return NewObservation("gather", "missing", fact.error or f"{fact.tool} could not be read", {"tool": fact.tool})
     if isinstance(fact.value, dict) and "read_by" in fact.value:
         by, intent, said = (fact.value[name] for name in ("read_by", "intent", "said"))
         evidence = {"tool": fact.tool, "fact": fact.name, "model": by}
         return NewObservation("gather", "read", f"A model ({by}) read the text as {intent}: “{said}”", evidence)
-    found = "no record" if fact.status == "absent" else f"{len(fact.value)} records" if isinstance(fact.value, list) else "read"
-    return NewObservation("gather", "read", f"{fact.tool}({asked}): {found}", {"tool": fact.tool, "fact": fact.name})
+    number = len(fact.value) if isinstance(fact.value, list) else 1
+    found = "no record" if fact.status == "absent" else f"{number} record{'s' * (number != 1)}"
+    said = f"{words(fact.tool)}{f', {asked}' if asked else ''}: {found}"
+    return NewObservation("gather", "read", said, {"tool": fact.tool, "fact": fact.name})
+
+
+def _briefly(name: str, value: Any) -> str:
+    """What was asked for, in words; of many ids how many."""
+    return f"({len(value)} of them)" if isinstance(value, list) and len(value) > _MOST_NAMED else in_words(name, value)[:80]
 
 
 class AsThen:

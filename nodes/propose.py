@@ -9,6 +9,7 @@ from ledger.records import NewObservation, RunHistory
 from nodes.planner import Planner, escalation, planners_plan
 from nodes.state import MissionContext, MissionState, brief, observe
 from nodes.undo import undoing
+from rendering import words
 
 
 def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState:
@@ -21,13 +22,13 @@ def propose(state: MissionState, runtime: Runtime[MissionContext]) -> MissionSta
     made = {"author": context.reasoner.name, "undoes": "", **_made(context, state, history)}
     # what a draft says of itself; sentences alone are about the plan
     said = [NewObservation("propose", "plan", one) if isinstance(one, str) else one for one in made.get("said", ())]
-    steps = " → ".join(action["name"] for action in made["plan"]) or "nothing to do"
+    steps = " → ".join(words(action["name"]) for action in made["plan"]) or "nothing to do"
     evidence: dict[str, Any] = {
         "for": {action["name"]: action.get("for") for action in made["plan"]},
         "alternatives": made["alternatives"],
         **{name: made[name] for name in ("model", "prompt", "reasons") if name in made},
     }
-    proposes = f"{made['author']} proposes {made['verdict']}: {steps}"
+    proposes = f"{made['author']} proposes “{words(made['verdict'])}”: {steps}"
     observe(runtime, run_id, [*said, NewObservation("propose", "plan", proposes, evidence)])
     return {"draft": context.ledger.draft(run_id, {name: value for name, value in made.items() if name != "said"})}
 
