@@ -101,7 +101,7 @@ def evaluate_files(
     enough = Enough(most_cost=max_cost, interval=until_interval, selection=selection)
     with ExitStack() as stack:
         environment = stack.enter_context(EvalEnvironment.with_reasoner(chosen, reasoner))
-        judged = stack.enter_context(open_disk_buffer(out.parent))
+        judged = stack.enter_context(open_disk_buffer(out))
         with ExitStack() as bar:
             done = run_batch(batch, machine, environment, chosen, judged, enough, partial(_begin, bar))
         run = done.run

@@ -92,7 +92,7 @@ def _run_one(
 ) -> tuple[Finished, list[EvaluationCase]]:
     with ExitStack() as stack:
         environment = stack.enter_context(EvalEnvironment.with_reasoner(chosen, combination.reasoner))
-        judged = stack.enter_context(open_disk_buffer(batch.out.parent))
+        judged = stack.enter_context(open_disk_buffer(batch.out))
 
         def begin(journal: Journal, runs: int) -> Callable[[], object]:
             advance: Callable[[], object] = stack.enter_context(progress(combination.name, runs, journal.done))

@@ -9,7 +9,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, islice
 from os import SEEK_END
 from pathlib import Path
@@ -199,7 +199,12 @@ class DiskBuffer:
 
 
 @contextmanager
-def open_disk_buffer(folder: Path) -> Iterator[DiskBuffer]:
-    """A buffer in a file without a name of `folder`, which nobody else reads and which is gone however the process ends."""
-    with TemporaryFile(dir=folder) as file:
+def open_disk_buffer(out: Path) -> Iterator[DiskBuffer]:
+    """A buffer in a file without a name beside `out`, which nobody else reads and which is gone however the process ends.
+
+    Raises BadInput where nothing can be written there.
+    """
+    with ExitStack() as stack:
+        with writing(out):
+            file = stack.enter_context(TemporaryFile(dir=out.parent))
         yield DiskBuffer(file)

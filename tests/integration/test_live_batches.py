@@ -17,6 +17,7 @@ from errors import BadInput, TryAgain
 from graphs.sources import Ranked, batch_events, ranked
 from ledger.migrate import migrate
 from ledger.postgres import PostgresLedger
+from rendering import words
 from settings import CHECKOUT
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
@@ -87,7 +88,7 @@ def test_the_command_reviews_an_empty_book_and_then_a_full_one_the_most_urgent_f
     assert load_cases(commanded, BOOK.values()).refused == {}
     lines = done(missions("run", EVENT, "--all", *at, DATABASE_URL=commanded))
     assert lines[-1].startswith("5 subjects, 1 wait for a person")
-    assert [verdict for line in lines for verdict in BOOK if verdict in line.split()] == list(BOOK)
+    assert [verdict for line in lines for verdict in BOOK if f" {words(verdict)} " in f"{line} "] == list(BOOK)
     ledger = PostgresLedger.open(commanded)
     assert len(ledger.runs()) == 5
     ledger.close()

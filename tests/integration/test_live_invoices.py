@@ -127,7 +127,7 @@ def test_the_command_takes_an_invoice_in_once_waits_for_a_reviewer_and_pays_it_o
     proposal = ledger.proposal(run.run_id)
     assert proposal is not None
     assert (run.status, proposal.verdict, proposal.approval.role) == ("waiting", "approve_with_note", "reviewer")
-    assert all(word in told for word in (run.run_id, "approve_with_note", "reviewer"))
+    assert all(word in told for word in (run.run_id, "approve with note", "reviewer"))
     assert plan_of(proposal) == [(POST_PAYMENT, {"invoice_id": run.event.subject, "amount_cents": TOTAL})]
     assert run.run_id in done(missions("run", SAMPLE, DATABASE_URL=url))
     assert [one.run_id for one in ledger.runs()] == [run.run_id]

@@ -158,7 +158,7 @@ def chosen(tmp_path: Path) -> Settings:
 
 
 def run(batch: Batch, environment: EvalEnvironment, chosen: Settings, enough: Enough) -> Finished:
-    with open_disk_buffer(batch.out.parent) as judged:
+    with open_disk_buffer(batch.out) as judged:
         return run_batch(batch, Here(), environment, chosen, judged, enough, lambda *_: lambda: None)
 
 
