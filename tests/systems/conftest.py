@@ -17,6 +17,18 @@ _NUMBERS = count(1)
 _PASSWORD = "of-the-tests-alone"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/systems --pictures-to docs/images` keeps pictures of what a person sees in the systems' own pages."""
+    parser.addoption("--pictures-to", metavar="FOLDER", help="keep pictures of the systems' own pages in this folder")
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest) -> Path | None:
+    """The folder for pictures, where one is asked for."""
+    folder = request.config.getoption("--pictures-to")
+    return Path(folder) if folder else None
+
+
 @pytest.fixture(scope="session")
 def _company(server_url: str) -> str:
     """A database with the company of the ERP, which is kept as long as what makes it does not change."""

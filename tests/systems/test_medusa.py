@@ -20,6 +20,7 @@ from tests.integration.live_company import Company, plan_of
 from tests.systems.medusa.company import Made, count_units, get, place_order, post, read_company
 from tests.systems.medusa.shop import CONNECTOR, Place
 from tests.systems.medusa.webhook import Webhook
+from tests.systems.pages import Pages
 
 pytest_plugins = ("tests.systems.medusa.fixtures",)
 
@@ -166,12 +167,19 @@ def test_the_later_of_two_same_orders_is_canceled_and_its_payment_voided(mission
     assert _state(made, "first")[:2] == ("pending", "authorized")
 
 
-def test_an_order_that_nothing_can_fill_is_canceled_and_what_was_paid_is_returned(missions: Company, made: Made) -> None:
+def test_an_order_that_nothing_can_fill_is_canceled_and_what_was_paid_is_returned_as_the_shop_s_own_pages_show(
+    missions: Company, made: Made, pages: Pages
+) -> None:
+    page = f"{made.shop.url}/app/orders/{made.orders['nowhere']}"
+    before = pages.show(page, "Payment captured", "shop-order-before")
+    assert "Allocated" in before and "Canceled" not in before and "Refund" not in before
     run = _look(missions, made, "nowhere")
     assert missions.proposal(run).approval.role == "supervisor"
     _approved(missions, run, "cancel")
     assert _state(made, "nowhere")[0] == "canceled"
     assert _paid(made, "nowhere") == [(439.98, 439.98)]
+    after = pages.show(page, "Refunded", "shop-order-after")
+    assert "Canceled" in after and "Refunded" in after and "Allocated" not in after
 
 
 def test_an_order_that_was_shipped_is_captured(missions: Company, made: Made) -> None:
@@ -193,10 +201,23 @@ def test_an_order_like_one_that_has_left_is_handed_to_the_team_that_looks_at_it(
     post(made.admin, f"/orders/{made.orders['twice']}/cancel")
 
 
-def test_a_pickup_that_failed_goes_to_the_next_store(missions: Company, made: Made) -> None:
+def test_a_pickup_that_failed_goes_to_the_next_store_as_the_shop_s_own_pages_show(
+    missions: Company, made: Made, pages: Pages
+) -> None:
+    page = f"{made.shop.url}/app/inventory/{made.inventory['TENT-2P']}"
+    assert _row(pages.show(page, "ST-DOMAIN", "shop-pickup-before"), "ST-DOMAIN") == ["0", "4", "4"]
     _approved(missions, _look(missions, made, "pickup", "order.pick_failed"), "reroute")
     assert _reserved(made, "pickup") == {"TENT-2P": "ST-DOMAIN"}
     assert _order(made, "pickup")["metadata"]["pickup_location"] == "ST-DOMAIN"
+    after = pages.show(page, "ST-DOMAIN", "shop-pickup-after")
+    assert (_row(after, "ST-DOMAIN"), _row(after, "ST-AUSTIN")) == (["1", "4", "3"], ["0", "0", "0"])
+
+
+def _row(page: str, location: str) -> list[str]:
+    """What the pages of an inventory item show of a location: reserved, in stock, available."""
+    words = page.split()
+    at = words.index(location)
+    return words[at + 1 : at + 4]
 
 
 def test_a_pickup_that_no_store_near_by_can_fill_is_shipped_home(missions: Company, made: Made) -> None:

@@ -9,7 +9,7 @@ from errors import BadInput
 from ledger.embedded import embedded_url
 from settings import settings
 from tests.systems.medusa.company import make_company
-from tests.systems.medusa.shop import PORT, Place, database_of, install, make_database, migrate_shop, running
+from tests.systems.medusa.shop import ADMIN, PORT, Place, database_of, install, make_database, migrate_shop, running
 
 WEBHOOK = "http://127.0.0.1:8501/events/shop"
 
@@ -40,6 +40,7 @@ def main() -> None:
             make_company(shop, stack)
             made.touch()
             stage("Its company is made")
+        print(f"Its admin pages are at {shop.url}/app, for {ADMIN} with the password that stands in {folder / 'secret'}.")
         print(f"Its Admin API takes the header that stands in {place.key_file}; its events go to {WEBHOOK}. Ctrl-C stops it.")
         while True:
             time.sleep(3600)

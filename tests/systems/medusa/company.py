@@ -41,6 +41,7 @@ class NewOrder(BaseModel, extra="forbid"):
 class Company(BaseModel, extra="forbid"):
     """See company.yaml."""
 
+    name: str
     currency: str
     countries: list[str]
     locations: dict[str, dict[str, Any]]
@@ -83,7 +84,7 @@ def make_company(shop: Shop, stack: ExitStack) -> Made:
     company, admin = read_company(), stack.enter_context(shop.client())
     channel = admin.get("/sales-channels").json()["sales_channels"][0]["id"]
     profile = admin.get("/shipping-profiles").json()["shipping_profiles"][0]["id"]
-    post(admin, f"/stores/{admin.get('/stores').json()['stores'][0]['id']}",
+    post(admin, f"/stores/{admin.get('/stores').json()['stores'][0]['id']}", name=company.name,
          supported_currencies=[{"currency_code": company.currency, "is_default": True}])  # fmt: skip
     region = post(admin, "/regions", name="Home", currency_code=company.currency, countries=company.countries,
                   payment_providers=[_FREE])["region"]["id"]  # fmt: skip

@@ -9,6 +9,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from graphs.runtime import open_database, open_runtime
 from knowledge_index.embeddings import MiniLM
@@ -19,8 +20,19 @@ from settings import Settings
 from tests.conftest import _database
 from tests.integration.live_company import PEOPLE, Company
 from tests.systems.medusa.company import Made, make_company
-from tests.systems.medusa.shop import CONNECTOR, PORT, Place, install, make_database, migrate_shop, running, why_not_installed
+from tests.systems.medusa.shop import (
+    ADMIN,
+    CONNECTOR,
+    PORT,
+    Place,
+    install,
+    make_database,
+    migrate_shop,
+    running,
+    why_not_installed,
+)
 from tests.systems.medusa.webhook import Webhook
+from tests.systems.pages import Pages
 
 #: keeps the addresses that a process connects to, and the names that it looks up
 _RECORDER = """
@@ -58,6 +70,22 @@ def made(place: Place) -> Iterator[Made]:
         migrate_shop(place)
         shop = stack.enter_context(running(place, webhook=f"http://127.0.0.1:{hook.server_port}/events/shop"))
         yield make_company(shop, stack)
+
+
+@pytest.fixture(scope="module")
+def pages(made: Made, place: Place, pictures: Path | None) -> Iterator[Pages]:
+    """The shop's own admin pages, as its administrator sees them."""
+
+    def sign_in(page: Page) -> None:
+        page.goto(f"{made.shop.url}/app/login")
+        page.get_by_placeholder("Email").fill(ADMIN)
+        page.get_by_placeholder("Password").fill(place.secret)
+        page.get_by_role("button", name="Continue with Email").click()
+        page.wait_for_url("**/app/orders**")
+
+    admin = Pages(sign_in, pictures)
+    yield admin
+    admin.close()
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,11 @@ class Place:
         return self.folder / "authorization"
 
     @property
+    def secret(self) -> str:
+        """The password of its administrator, which also signs its sessions."""
+        return self._secret("secret")
+
+    @property
     def webhook_secret(self) -> str:
         """What its webhooks are signed with."""
         return self._secret("webhook-secret")
@@ -74,7 +79,7 @@ class Place:
             "NODE_ENV": "production", "MEDUSA_DISABLE_TELEMETRY": "true",
             # one of its two drivers reads the host here, the other in its configuration
             "DATABASE_URL": f"postgresql://{user}:{password}@localhost:{at.get('port', 5432)}/{at['dbname']}?host={at['host']}",
-            "SHOP_DATABASE_HOST": str(at["host"]), "SHOP_SECRET": self._secret("secret"), "SHOP_ADMIN": ADMIN,
+            "SHOP_DATABASE_HOST": str(at["host"]), "SHOP_SECRET": self.secret, "SHOP_ADMIN": ADMIN,
             "SHOP_KEY_FILE": str(self.key_file), "SHOP_WEBHOOK": webhook, "SHOP_WEBHOOK_SECRET": self.webhook_secret,
         }  # fmt: skip
 
@@ -106,6 +111,9 @@ def install() -> None:
             raise BadInput("npm could not install Medusa (its words are above); mend that, then `make shop`.")
         shutil.copy(PROJECT / "package-lock.json", _MARK)
     _copy()
+    pages = INSTALLED / "public" / "admin" / "index.html"
+    if not pages.exists() and subprocess.run(["node", "build-admin.mjs"], cwd=INSTALLED).returncode:
+        raise BadInput("Medusa's admin pages could not be bundled (its words are above); mend that, then `make shop`.")
 
 
 def _copy() -> None:

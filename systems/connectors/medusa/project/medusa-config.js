@@ -1,8 +1,8 @@
-// The database is reached over its socket, which Medusa's address of a database has no word for; its admin pages are not built.
+// The database is reached over its socket, which Medusa's address of a database has no word for. Its admin pages are served to
+// this machine without TLS, so their cookie may come that way.
 const { defineConfig } = require("@medusajs/framework/utils")
 
 module.exports = defineConfig({
-  admin: { disable: true },
   projectConfig: {
     databaseUrl: process.env.DATABASE_URL,
     databaseDriverOptions: { connection: { host: process.env.SHOP_DATABASE_HOST } },
@@ -13,5 +13,6 @@ module.exports = defineConfig({
       jwtSecret: process.env.SHOP_SECRET,
       cookieSecret: process.env.SHOP_SECRET,
     },
+    cookieOptions: { secure: false, sameSite: "strict" },
   },
 })
