@@ -59,10 +59,13 @@ shop: install-dev .shop/installed  ## install Medusa, a real shop (needs Node.js
 
 # with packages of its own: Missions reach it over MCP alone
 ERP := systems/connectors/tryton
-.venv-erp/installed: $(ERP)/requirements.lock
+.venv-erp/installed: $(ERP)/requirements.lock $(ERP)/web/package-lock.json
 	@echo "Installing Tryton into .venv-erp ..."
 	@$(PYTHON) -m venv .venv-erp
 	@$(call PIP,$(ERP)/requirements.lock,.venv-erp/bin)
+	@cp -R $(ERP)/web .venv-erp/
+	@if command -v npm >/dev/null; then cd .venv-erp/web && npm ci --install-strategy=nested --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	  else echo "There is no npm on the PATH, so Tryton comes without its web client."; fi
 	@touch .venv-erp/installed
 
 erp: install-dev .venv-erp/installed  ## install Tryton, a real ERP, make its company, and run it (Ctrl-C stops it)

@@ -126,3 +126,30 @@ def test_a_blocked_vendor_and_a_changed_bank_account_are_told(call: Call) -> Non
     parties = {one["name"]: one for one in (call("get_party", code=invoice["party"]) for invoice in drafts(call))}
     assert [name for name, one in parties.items() if not one["active"]] == ["Belmont Glass"]
     assert [name for name, one in parties.items() if one["bank_changed_at"]] == ["Kiln Street Pottery"]
+
+
+def test_an_invoice_that_came_as_a_file_is_entered_once_as_a_draft_that_bills_its_purchase(erp: Erp, call: Call) -> None:
+    known = next(one for one in drafts(call) if one["purchases"] and not one["document_total"])
+    purchase, vendor = call("get_purchase", number=known["purchases"][0]), call("get_party", code=known["party"])
+    lines = [
+        {
+            "description": one["description"],
+            "quantity": one["quantity"],
+            "unit_price": one["unit_price"],
+            "purchase_line": str(at),
+        }
+        for at, one in enumerate(purchase["lines"], 1)
+    ]
+    ask = {
+        "supplier": vendor["name"], "supplier_codes": [], "reference": "UBL-7", "invoice_date": "2026-11-25", "currency": "USD",
+        "purchase": purchase["number"], "lines": lines, "total_amount": "1.00", "idempotency_key": "enter-1",
+    }  # fmt: skip
+    first, second = call("enter_invoice", **ask), call("enter_invoice", **ask)
+    entered = call("get_invoice", invoice=first["id"])
+    assert (second["id"], second["replayed"], entered["state"], entered["reference"]) == (first["id"], True, "draft", "UBL-7")
+    assert (entered["purchases"], entered["document_total"]) == ([purchase["number"]], "1.00")
+    assert [one["purchase_line"] for one in entered["lines"]] == [one["id"] for one in purchase["lines"]]
+    assert float(entered["untaxed_amount"]) == float(purchase["total_amount"]) or float(entered["tax_amount"]) > 0
+    assert "no party" in refusal(call, "enter_invoice", **{**ask, "supplier": "Nobody", "idempotency_key": "enter-2"})
+    unknown = [{"description": "Gold bar", "quantity": 1, "unit_price": "9.00"}]
+    assert "names no line" in refusal(call, "enter_invoice", **{**ask, "lines": unknown, "idempotency_key": "enter-3"})

@@ -5,8 +5,10 @@ done here either.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +17,8 @@ DATABASE = os.environ.get("ERP_DATABASE", "tryton")
 ADMINISTRATOR = "admin"
 CONNECTOR = "connector"
 MODULES = ("account_budget", "account_invoice_stock", "bank", "purchase", "sale")
+#: its web client, as `make erp` installs it
+WEB_CLIENT = Path(sys.prefix) / "web" / "node_modules" / "tryton-sao"
 #: for which a transaction is tried again that another one gets in the way of, and between two tries
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 8.0, 0.1
 
@@ -22,8 +26,10 @@ Answer = TypeVar("Answer")
 
 
 def configure(url: str) -> None:
-    """Tell Tryton its PostgreSQL, once and before anything of it is imported; the path of the address does not count."""
+    """Tell Tryton its PostgreSQL and its web client, once, before it is imported; the path of the address does not count."""
     os.environ["TRYTOND_DATABASE_URI"] = urlsplit(url)._replace(path="").geturl()
+    # a folder `www` in somebody's home is served otherwise
+    os.environ["TRYTOND_WEB__ROOT"] = str(WEB_CLIENT)
     import trytond.config
 
     trytond.config.update_etc(None)
@@ -115,8 +121,8 @@ def make_database(password: str) -> None:
         configuration.series, configuration.language = __series__, "en"
         configuration.save()
         Pool().get("ir.module").update_list()
-        Pool().get("res.user").create(
-            [{"login": ADMINISTRATOR, "name": "Administrator", "administrator": True, "password": password}]
-        )
+        (administrator,) = Pool().get("res.user").search([("login", "=", ADMINISTRATOR)])
+        administrator.password = password
+        administrator.save()
 
     run(set_up, readonly=False)

@@ -12,7 +12,7 @@ from mcp_types import ToolAnnotations
 from trytond.backend import DatabaseOperationalError
 from trytond.exceptions import UserError, UserWarning
 
-from . import actions, erp, reads
+from . import actions, entering, erp, reads
 
 _KEY = inspect.Parameter("idempotency_key", inspect.Parameter.KEYWORD_ONLY, annotation=str)
 #: one after the other: Tryton locks whole tables, and does not wait for a lock
@@ -25,7 +25,7 @@ def build() -> MCPServer:
     server = MCPServer("tryton", log_level="ERROR")
     for tool in reads.TOOLS:
         server.add_tool(_read(tool, user), annotations=ToolAnnotations(read_only_hint=True))
-    for tool in actions.TOOLS:
+    for tool in (*actions.TOOLS, entering.enter_invoice):
         annotations = ToolAnnotations(read_only_hint=False, destructive_hint=tool in actions.FINAL, idempotent_hint=True)
         server.add_tool(_write(tool, user), annotations=annotations)
     return server
