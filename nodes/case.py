@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ledger.records import Event, Fact
+from nodes.clause_values import ClauseValues
 from nodes.functions import PLAIN_FUNCTIONS
 from nodes.functions.plain import moment
 from nodes.functions.stock import MissingCollection, RecordFunctions
@@ -104,7 +105,9 @@ class Case:
             "planned": lambda action: self.scope.bound[_TRIED].planned.get(action, 0),
             "unmet": lambda finding: self.scope.bound[_TRIED].unmet.get(finding, []),
         }
-        self.scope = Scope({name: value for name, value in {**known, **values}.items() if name in pack.names}, functions)
+        self._reads = values.reads if isinstance(values, ClauseValues) else None
+        plain = values.plain if isinstance(values, ClauseValues) else values
+        self.scope = Scope({name: value for name, value in {**known, **plain}.items() if name in pack.names}, functions)
         for name, source in pack.let.items():
             _NOTED.set(set())
             try:
@@ -146,6 +149,9 @@ class Case:
         Raises Unknown when it is not known from what is known.
         """
         expression = self.pack.expressions[source]
+        if self._reads is not None:
+            pure = expression.functions <= PLAIN_FUNCTIONS.keys()
+            self._reads.evaluated(expression, self.scope.names, bound or {}, pure=pure)
         if not expression.functions:
             if not bound:
                 return expression.evaluate(self.scope)

@@ -67,7 +67,7 @@ def check(state: MissionState, runtime: Runtime[MissionContext]) -> MissionState
     assert state["draft"] is not None, "propose makes a draft"
     history = context.ledger.history(run_id)
     case = context.case_of(history)
-    values = context.policies.period(history.run.event.as_of).values
+    values = context.values(history.run.event)
     draft = context.ledger.drafted(state["draft"])
     back, left = to_take_back(history, draft["undoes"]), half_done(history, draft["author"])
     revision = history.proposal.revision + 1 if history.proposal else 1

@@ -66,7 +66,7 @@ def drift(
         raise Stuck(f"run {run.run_id} was started with another pack than is loaded now; restart the run, or close it")
     schema = context.catalogue.record_schema
     differences = tuple(one for old, new in _pairs(before, now) for one in _differences(schema, old, new))
-    values = context.policies.period(run.event.as_of).values
+    values = context.values(run.event)
     case = context.case(run, now)
     then = context.case(run, before) if differences else case
     steps = [step for step in range(len(proposal.plan)) if step not in left_out]

@@ -13,6 +13,7 @@ from knowledge_index.policies import Clause
 from ledger.limits import alike
 from ledger.records import APPROVER, DAY, ROLES, SOURCE, Approval, Limit
 from nodes.case import Case
+from nodes.clause_values import ask
 from nodes.pack import UNDERSTAND, ApprovalRule, Pack
 from systems.catalogue import HAND_OVER, Catalogue
 
@@ -100,10 +101,14 @@ def tier(action: Mapping[str, Any], rules: Mapping[str, Any]) -> str:
     """
     if action.get("written_by"):
         return "recommend"
-    if action["name"] in (HAND_OVER, *rules["automate"]):
+    if action["name"] == HAND_OVER or ask(rules, runs_alone, action["name"], action["args"].get("template")):
         return "automate"
-    templates = rules["automate_templates"].get(action["name"], ())
-    return "automate" if action["args"].get("template") in templates else "recommend"
+    return "recommend"
+
+
+def runs_alone(rules: Mapping[str, Any], action: str, template: str | None) -> bool:
+    """Whether a clause lets an action, or one of its templates, run without a person."""
+    return action in rules["automate"] or template in rules["automate_templates"].get(action, ())
 
 
 def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: bool = False, own: bool = False) -> Approval:
@@ -142,9 +147,14 @@ def approval(case: Case, plan: Plan, stakes: Stake, values: Values, *, seen: boo
 
 def _band(clause: str, cents: int | None, values: Values) -> tuple[str, str, bool]:
     """What the bands of a clause ask for: the clause, the role, whether two must approve. What is not known is in the last."""
-    bands = of(clause, values)["bands"]
-    band = next((one for one in bands if cents is not None and cents <= one.get("up_to_cents", cents)), bands[-1])
-    return clause, band["role"], bool(band.get("four_eyes"))
+    return clause, *ask(of(clause, values), band, cents)
+
+
+def band(rules: Mapping[str, Any], cents: int | None) -> tuple[str, bool]:
+    """The role, and whether two must approve, that the bands of a clause ask for."""
+    bands = rules["bands"]
+    found = next((one for one in bands if cents is not None and cents <= one.get("up_to_cents", cents)), bands[-1])
+    return found["role"], bool(found.get("four_eyes"))
 
 
 def check_approval(pack: Pack, catalogue: Catalogue, clauses: Mapping[str, Clause]) -> None:

@@ -15,6 +15,7 @@ from knowledge_index.policies import Clause, PolicyBook
 from ledger.base import Ledger
 from ledger.records import Event, Fact, Lease, NewObservation, Observation, Outcome, Run, RunHistory
 from nodes.case import Case
+from nodes.clause_values import ClauseReads, ClauseValues
 from nodes.pack import Pack
 from systems.calls import Reader, Writer
 from systems.catalogue import Catalogue
@@ -117,6 +118,8 @@ class CaseContext:
     catalogue: Catalogue
     policies: PolicyBook
     clock: Callable[[], datetime]
+    #: keeps what is read of clauses; None where nobody asks
+    clause_reads: ClauseReads | None = None
     _cases: dict[str, Case] = field(default_factory=dict)
 
     def pack(self, event: Event) -> Pack:
@@ -130,7 +133,12 @@ class CaseContext:
             before, now = ([(one.name, one.status, one.value, one.error) for one in read] for read in (kept.facts, facts))
             if before == now:
                 return kept
-        return Case(self.pack(run.event), run.event, facts, self.policies.period(run.event.as_of).values)
+        return Case(self.pack(run.event), run.event, facts, self.values(run.event))
+
+    def values(self, event: Event) -> Mapping[str, Mapping[str, Any]]:
+        """The clause values of the moment of an event, by clause id with an underscore; whoever decides takes them from here."""
+        plain = self.policies.period(event.as_of).values
+        return plain if self.clause_reads is None else ClauseValues(plain, self.clause_reads)
 
 
 @dataclass(kw_only=True)
@@ -220,7 +228,7 @@ def brief(context: MissionContext, state: MissionState, history: RunHistory, cas
     return replace(
         task,
         clauses={clause: in_force[clause] for clause in state["grounded"] if clause in in_force},
-        values=context.policies.period(case.event.as_of).values,
+        values=context.values(case.event),
         rail=rail[begun:],
         risks=state.get("risks", {}),
         objections=state["objections"],

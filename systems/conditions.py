@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cel
@@ -16,6 +17,9 @@ import cel
 from errors import BadInput
 
 _BOUND_BY_MACRO = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*(\w+)\s*,")
+_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+_AROUND_DOT = re.compile(r"\s*\.\s*")
+_FREE_PATH = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 #: one field of every element: order.lines.map(l, l.sku)
 _FIELD_OF_EACH = re.compile(r"([A-Za-z_][\w.]*)\.map\(\s*(\w+)\s*,\s*\2\.(\w+)\s*\)")
@@ -78,7 +82,7 @@ class Scope:
 Plain = Callable[[Scope], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expression:
     """A compiled CEL expression; `names` are its free variables, `functions` the functions it calls."""
 
@@ -86,6 +90,8 @@ class Expression:
     program: cel.Program
     names: frozenset[str]
     functions: frozenset[str]
+    #: what its macros bind
+    bound: frozenset[str]
     #: the same without CEL, for a literal, a path, one field of every element, or a named function of these: most are one
     #: of them, and handing whole records to CEL and back costs more than evaluating them
     plain: Plain | None
@@ -100,7 +106,29 @@ class Expression:
         bound = set(_BOUND_BY_MACRO.findall(source))
         functions = {name for name in program.functions() if name[0].isalpha()} - _STANDARD_FUNCTIONS
         names = frozenset(program.variables()) - bound
-        return cls(source, program, names, frozenset(functions), _plain(source, functions))
+        return cls(source, program, names, frozenset(functions), frozenset(bound), _plain(source, functions))
+
+    @cached_property
+    def paths(self) -> tuple[tuple[str, ...], ...] | None:
+        """The paths of its free variables, as far as they are written in dots, none within another; None where that is not sure.
+
+        With the values that they lead to, and the functions that it calls, it comes to the same.
+        """
+        if "\\" in self.source or "//" in self.source:
+            return None
+        bare, found = _AROUND_DOT.sub(".", _TEXT.sub("''", self.source)), set[tuple[str, ...]]()
+        for match in _FREE_PATH.finditer(bare):
+            path = match[0].split(".")
+            called = bare[match.end() :].lstrip().startswith("(")
+            found.add(tuple(path[:-1] if called else path))
+        free = {path for path in found if path and path[0] in self.names}
+        if {path[0] for path in free} != self.names:
+            return None
+        return tuple(sorted(one for one in free if not any(one[:end] in free for end in range(1, len(one)))))
+
+    def shadows(self, *names: Collection[str]) -> bool:
+        """Whether something that its macros bind is a name besides: what it stands for where cannot be told."""
+        return any(bound in known for bound in self.bound for known in names)
 
     def require(self, variables: Collection[str], functions: Collection[str], where: str) -> None:
         """Raise BadInput when the expression uses a variable or a function that does not exist `where` it stands."""

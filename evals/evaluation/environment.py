@@ -33,6 +33,7 @@ from ledger.base import Ledger
 from ledger.canonical import utc_now
 from ledger.memory import MemoryLedger
 from ledger.records import Proposal
+from nodes.clause_values import ClauseReads
 from nodes.diagnose import NEIGHBOURS
 from nodes.pack import Pack
 from nodes.planner import UNDECIDED, Planner
@@ -141,6 +142,8 @@ class Evaluation:
         self.environment = environment
         #: what a model has answered to earlier cases
         self._answers = MemoryLedger()
+        #: what the last case read of clauses
+        self.reads = ClauseReads()
         self._saver = InMemorySaver()
         self._graph = mission_graph(self._saver)
         # what is loaded by now stays, and of a case nothing does: the collector need not walk it all again and again
@@ -157,7 +160,8 @@ class Evaluation:
         lab, begun = self.environment, time.perf_counter()
         systems = RecordedSystems(case.systems, lab.catalogue, utc_now)
         ledger = MemoryLedger()
-        context = lab.context(ledger, systems, systems, utc_now, self._answers)
+        self.reads = ClauseReads()
+        context = replace(lab.context(ledger, systems, systems, utc_now, self._answers), clause_reads=self.reads)
         ledger.take_in(case.event, case.case_id, {"graph": graph_version()})
         steps = self._graph.stream(
             {"run_id": case.case_id},
@@ -175,7 +179,7 @@ class Evaluation:
         proposal = ledger.proposals(case.case_id)[0]
         latency_ms = round((time.perf_counter() - begun) * 1000, 2)
         heard = [asdict(one) for one in lab.transcript.take()]
-        took = {"usage": usage(ledger, proposal), "latency_ms": latency_ms}
+        took = {"usage": usage(ledger, proposal), "latency_ms": latency_ms, "clauses_read": self.reads.names()}
         return {**result(case.case_id, proposal), **took, **({"transcript": heard} if heard else {})}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from nodes.clause_values import ask
 from nodes.functions.plain import days_between, moment
 from systems.records import Records
 
@@ -155,10 +156,7 @@ class RecordFunctions:
         if not stock or stock["last_counted_at"] is None or stock["failed_picks_14d"] is None:
             return False
         counted_days_ago = days_between(stock["last_counted_at"], self.as_of)
-        trust = self.values["STK_2"]
-        fresh: bool = counted_days_ago <= trust["counted_within_days"]
-        sound: bool = stock["failed_picks_14d"] < trust["failed_picks_below"]
-        return fresh and sound
+        return ask(self.values["STK_2"], counted_lately, counted_days_ago, stock["failed_picks_14d"])
 
     def reservations(self, sku: str) -> list[dict[str, Any]]:
         """The lines of open orders with this SKU that do not wait for a delivery."""
@@ -192,6 +190,12 @@ class RecordFunctions:
                 of_order = {name: order[name] for name in ("order_id", "customer_id", "promised_at")}
                 of_order["picked"] = any(line.get("picked", False) is not False for line in order["lines"])
                 yield from ({**line, **of_order} for line in order["lines"])
+
+
+def counted_lately(trust: Mapping[str, Any], counted_days_ago: float, failed_picks: int) -> bool:
+    """Whether a clause trusts a record of stock that was counted so long ago, and at which picks failed so often."""
+    fresh: bool = counted_days_ago <= trust["counted_within_days"]
+    return fresh and bool(failed_picks < trust["failed_picks_below"])
 
 
 def promised_latest_first(claims: Sequence[Record]) -> list[Record]:
