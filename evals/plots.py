@@ -25,7 +25,7 @@ def bars(rows: "DataFrame", x: str, y: str, color: str = "") -> "Drawing":
     """A horizontal bar a `y`, the longest first; `color` divides it."""
     alt = _altair()
     side = alt.Y(y, type="nominal", sort="-x", title=None, axis=alt.Axis(labelLimit=_LABEL))
-    axis = alt.Axis(tickMinStep=1) if rows[x].dtype.kind == "i" else alt.Axis()
+    axis = alt.Axis(tickMinStep=1) if rows[x].dtype.kind == "i" else alt.Axis(tickCount=6)
     drawn = alt.Chart(rows).mark_bar().encode(x=alt.X(x, type="quantitative", aggregate="sum", title=words(x), axis=axis), y=side)
     return _sized(_colored(drawn, color), rows[y].nunique())
 

@@ -143,10 +143,11 @@ class Knowledge(Displayable):
         yield table(self.documents().reset_index().astype({"in_force_from": str}).to_dict("records"))
 
 
-def knowledge(version: EvalEnvironment | None = None, as_of: datetime | None = None) -> Knowledge:
-    """Enterprise Knowledge of what there is, or of another version, as it is in force at `as_of` (now unless given).
+def knowledge(version: EvalEnvironment | None = None, as_of: date | str | None = None) -> Knowledge:
+    """Enterprise Knowledge of what there is, or of another version, as it is in force on a day (UTC), today unless given.
 
     >>> book = ms.knowledge()
     >>> book.search("An order was shipped but the payment was never captured").plot()
     """
-    return Knowledge(version or present(), as_of or utc_now())
+    now = Knowledge(version or present(), utc_now())
+    return now if as_of is None else now.at(as_of)
