@@ -21,7 +21,8 @@ help:  ## this list
 	@echo "Installing into .venv (once; a minute) ..."
 	@$(PYTHON) -m venv .venv
 	@$(call PIP,requirements.lock)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# compat: a path that type checkers follow, too; what is a package by now need not be installed again
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch .venv/installed
 
 # what tests and checks need besides, in the same versions

@@ -28,5 +28,5 @@ def test_jupyterlab_is_opened_in_the_folder_of_the_notebooks(monkeypatch: pytest
     monkeypatch.setattr(notebook, "find_spec", lambda name: importlib.util.find_spec("sys"))
     monkeypatch.setattr(notebook.subprocess, "run", run)
     with pytest.raises(SystemExit, match="0"):
-        notebook.open_notebooks()
-    assert started == [[sys.executable, "-m", "jupyterlab", str(CHECKOUT / "notebooks")]]
+        notebook.open_notebooks(["--no-browser"])
+    assert started == [[sys.executable, "-m", "jupyterlab", str(CHECKOUT / "notebooks"), "--no-browser"]]
