@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from errors import BadInput
@@ -13,6 +13,7 @@ from evals import plots
 from evals.evaluation.answers import CaseAnswer, differences
 from graphs.candidate import named_changes
 from ledger.records import ROLES
+from nodes.clause_values import ClauseReads
 from rendering import Displayable, Part, Table, Title, dollars, frame, major, table, words
 from settings import company_currency
 
@@ -35,6 +36,32 @@ class ReplayedAnswer(CaseAnswer):
     money_at_stake_cents: int
     #: refund, capture, release, payment, or an action with an amount of its own (offer_credit) -> sum of the plan, in cents
     money_cents: Mapping[str, int]
+    #: what the case read of clauses
+    reads: ClauseReads | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass
+class Proof:
+    """That the answers which a change cannot reach stay as they are, tried on a random sample of them."""
+
+    not_reached: int = 0
+    sampled: int = 0
+    #: of the sample; where there is one, every case was replayed
+    differed: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """How many cases were not replayed, and what the sample says; empty where all were."""
+        if not self.not_reached:
+            return ""
+        if self.differed:
+            return (
+                f"{self.differed:,} of {self.sampled:,} that it should not reach came out otherwise, so every case was replayed."
+            )
+        return (
+            f"It cannot reach {self.not_reached:,} of them, by the clause values and facts that they read; "
+            f"{self.sampled:,} of these were replayed all the same, and none came out otherwise."
+        )
 
 
 def way(before: CaseAnswer, after: CaseAnswer) -> Way | None:
@@ -129,6 +156,7 @@ class WhatIf(Displayable):
     seconds: float
     #: Missions that have another pack than now
     changed_packs: Sequence[str] = ()
+    proof: Proof = field(default_factory=Proof)
 
     @property
     def ways(self) -> Mapping[Way, int]:
@@ -196,7 +224,7 @@ class WhatIf(Displayable):
 
     def parts(self) -> Iterator[Part]:
         """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
-        yield self.sentence
+        yield " ".join(filter(None, (self.sentence, self.proof.sentence)))
         if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
             money = [(row["kind"], *map(dollars, list(row.values())[1:])) for row in kinds]
             yield Table(("money that plans move", "now", "then", "moves"), money, right=("now", "then", "moves"))

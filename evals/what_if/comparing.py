@@ -10,6 +10,7 @@ Both sides are replayed as if they had always been in force, whatever the moment
 do to such cases from now on.
 """
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 from errors import BadInput
 from evals.evaluation.answers import CaseAnswer
 from evals.recorded.cases import RecordedException, recorded_files
-from evals.what_if.answer import Broken, Flip, OnProgress, Point, ReplayedAnswer, Sweep, WhatIf, way
+from evals.what_if.answer import Broken, Flip, OnProgress, Point, Proof, ReplayedAnswer, Sweep, WhatIf, way
 from evals.what_if.replaying import Answers, Recordings, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from graphs.reasoners import open_reasoning
@@ -123,8 +124,10 @@ def _replayed(
     with open_reasoning(chosen, reasoner) as reasoning, _replaying:
         before = replay(recordings, present, catalogue, chosen, on_done, reasoning)
         for candidate in candidates:
-            after = replay(recordings, candidate, catalogue, chosen, on_done, reasoning)
-            found.append(_compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun))
+            proof = Proof()
+            after = replay(recordings, candidate, catalogue, chosen, on_done, reasoning, (present, before), proof)
+            compared = _compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun)
+            found.append(dataclasses.replace(compared, proof=proof))
             begun = time.perf_counter()
     return present, found
 
@@ -157,7 +160,7 @@ def _compared(
                     because.append("the pack")
                 flips.append(
                     Flip(case_id=case.case_id, mission=event.mission, event=event.name, subject=event.subject, way=flipped,
-                         before=was, after=now, because_of=because)
+                         before=_without_reads(was), after=_without_reads(now), because_of=because)
                 )  # fmt: skip
     return WhatIf(
         changed=changed,
@@ -173,6 +176,11 @@ def _compared(
         escalated_after=sum(one.verdict == "escalate" for one in news),
         seconds=seconds,
     )
+
+
+def _without_reads(answer: ReplayedAnswer) -> ReplayedAnswer:
+    """What the facts said that it was held against is for the replay, and not for what is written."""
+    return dataclasses.replace(answer, reads=None)
 
 
 def _present(book: PolicyBook, path: str) -> Any:
