@@ -134,6 +134,9 @@ def _unpinned(pack: Pack) -> Iterator[str]:
     for tool in config.unpinned(sorted(needed)):
         if tool in needed - {UNDERSTAND} and not tool.startswith(f"{OWN_SYSTEM}."):
             yield f"{tool} is not pinned, so every call of it is refused; review it and run `missions systems pin`"
+    for tool in config.pinned_without_schemas(needed):
+        what = f"{tool} was pinned when schemas were not kept, so no misspelt field or argument of it is found"
+        yield f"{what}; run `missions systems pin` again"
 
 
 def _counts(pack: Pack) -> str:

@@ -22,11 +22,12 @@ from strict_yaml import instead
 from systems.calls import Call
 from systems.catalogue import load_catalogue
 from systems.client import LiveSystems
-from systems.config import ListedTool, SystemsConfig, load_config, pin, unconfirmed_reads, write_pins
+from systems.config import SystemsConfig, load_config, unconfirmed_reads
 from systems.consent import PATIENCE, ask_consent
 from systems.drafting import drafted_action, drafted_records
 from systems.oauth import consent_file
 from systems.operations import Operation
+from systems.pins import ListedTool, pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from systems.sandbox.serve import serve
@@ -102,8 +103,9 @@ def show_tools(name: str) -> None:
 
 
 def _pinned(config: SystemsConfig, tool: ListedTool) -> str:
-    pinned = config.pins.get(tool.system, {}).get(tool.name)
-    return "none" if pinned is None else "as pinned" if pinned == tool.digest else "changed since"
+    if tool.name not in config.pins.get(tool.system, {}):
+        return "none"
+    return "as pinned" if config.is_pinned(tool) else "changed since"
 
 
 def _takes(tool: ListedTool) -> str:

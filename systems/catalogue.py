@@ -17,11 +17,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, RootModel
 
 from errors import BadInput, SendBack
-from strict_yaml import read_yaml
+from strict_yaml import instead, read_yaml
 from systems.arguments import Kind, currencies, fits, is_free, refusal, require_kind, sample, shown
 from systems.calls import denial, says_done
 from systems.conditions import Expression, Scope, Unknown, Value
 from systems.config import DEFAULT, load_config
+from systems.json_schema import Takes
 from systems.records import RecordChange, RecordPath, Records
 from systems.schema import RecordSchema
 from systems.values import VALUE_FUNCTIONS
@@ -145,11 +146,28 @@ class Action:
     done_when: Expression | None
     #: the arguments with amounts that are not in the company's currency: what they come to is not known
     foreign: frozenset[str]
+    #: what its tool takes; None where it was not told
+    takes: Takes | None
+    #: its file, line and name, for sentences
+    where: str
 
     @property
     def counting(self) -> tuple[str, ...]:
         """The arguments that make it this action and not another: all but texts and whole addresses."""
         return tuple(name for name, kind in self.args.items() if not is_free(kind))
+
+    def require_undo(self, actions: Mapping[str, "Action"]) -> None:
+        """Raise BadInput where what takes it back is none of the actions, or is given other arguments than it takes."""
+        if self.undo is None:
+            return
+        name, values = self.undo
+        if name not in actions:
+            raise BadInput(f"{self.where}: undo names the unknown action {name!r}; {instead(name, actions)}")
+        takes = actions[name].args
+        if strange := sorted(values.keys() - takes.keys()):
+            raise BadInput(f"{self.where}: undo gives {name} the unknown argument {strange[0]!r}; {instead(strange[0], takes)}")
+        if lacking := [one for one in takes if one not in values]:
+            raise BadInput(f"{self.where}: undo gives {name} no {lacking[0]}; add it")
 
     def comes_after(self, other: "Action") -> bool:
         """True if `other` must be done before this one when a plan has both."""
@@ -206,10 +224,12 @@ class Action:
             except Unknown:
                 return f"{otherwise}, or it is not known"
         try:
-            self.sends(seen)
+            sent = self.sends(seen)
         except Unknown as unknown:
             return f"what {self.tool} is to be sent is not known: «{unknown.expression.source}»"
-        return None
+        sent = {name: seen.names.get(name) for name in self.args} if sent is None else sent
+        refusal = self.takes.refusal(sent) if self.takes else ""
+        return f"{self.tool} would refuse it: {refusal}" if refusal else None
 
     def apply(self, records: Records, seen: Scope) -> list[RecordChange]:
         """Change `records` as the action would, and say what changed; what stays, where nothing does. Raises Refused when a
@@ -268,7 +288,7 @@ class Catalogue(dict[str, Action]):
 
         Raises BadInput with file, line, action and remedy.
         """
-        catalogue, where, said = cls(), dict[str, str](), list[Any]()
+        catalogue, said = cls(), list[Any]()
         catalogue.record_schema = schema
         catalogue[HAND_OVER] = _compile(HAND_OVER, _OWN, schema, currency, "systems/catalogue.py")
         for file in files:
@@ -277,13 +297,15 @@ class Catalogue(dict[str, Action]):
             for name, entry in entries.items():
                 here = f"{file}, line {read.line([name])}: action {name}"
                 if name in catalogue:
-                    first = where.get(name, "Missions").partition(",")[0]
+                    first = "Missions" if name == HAND_OVER else catalogue[name].where.partition(",")[0]
                     raise BadInput(f"{here} stands in {first} already; rename or remove one of them")
-                where[name], catalogue[name] = here, _compile(name, entry, schema, currency, here)
+                catalogue[name] = _compile(name, entry, schema, currency, here)
             said.append(read.data)
+        changed = {what for action in catalogue.values() for what in action.changes}
         for action in catalogue.values():
-            if action.undo and action.undo[0] not in catalogue:
-                raise BadInput(f"{where[action.name]}: undo names the unknown action {action.undo[0]!r}")
+            action.require_undo(catalogue)
+            for what in sorted(action.after - changed - {"*"}):
+                raise BadInput(f"{action.where}: after names {what!r}, which no action changes; {instead(what, changed)}")
         # of what it says: a comment, a blank line or other quotes are no other catalogue
         catalogue.digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
         return catalogue
@@ -334,10 +356,11 @@ def _compile(name: str, entry: _ActionEntry, schema: RecordSchema, currency: str
         expression.require({*known, _CHANGED}, VALUE_FUNCTIONS, where)
     if free := uncounted(entry.args, binds, [path for path, _ in effect], money, schema):
         raise BadInput(f"{where}: {free}; say under money what it moves or costs")
+    tool = f"{entry.system}.{entry.tool or name}"
     return Action(
         name, entry.system, entry.says, entry.args, binds, needs, effect,
         frozenset(entry.after), frozenset(entry.changes), money, to, entry.automate_up_to_cents, undo, entry.once,
-        f"{entry.system}.{entry.tool or name}", send, done_when, foreign,
+        tool, send, done_when, foreign, schema.takes.get(tool), where,
     )  # fmt: skip
 
 

@@ -21,10 +21,11 @@ from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 from errors import OutcomeUnknown, Refused, TryAgain, TurnedAway
 from systems.calls import Call, Reader, ReadResult, Receipt
 from systems.conditions import Unknown
-from systems.config import ListedTool, SystemsConfig, require_configured_read, require_known, require_read
+from systems.config import SystemsConfig, require_configured_read, require_known, require_read
 from systems.connection import LIMIT_BYTES, Connection, Session, Unusable, answer_of, error_of, is_closed, why
 from systems.operations import IF_MATCH, Operation
 from systems.pace import AsksToWait
+from systems.pins import ListedTool
 from systems.replies import Answers
 from systems.rest import ETAG, RestConnection
 from systems.schema import ReadTool

@@ -25,8 +25,6 @@ that a person has reviewed: a tool whose name, description or schema changed aft
 again. A description is never an instruction.
 """
 
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,77 +39,28 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from errors import BadInput, Refused
-from strict_json import strict_json
 from strict_yaml import read_yaml
 from systems.calls import Call
 from systems.conditions import Scope, Unknown, Value
 from systems.credentials import AuthConfig, ProxyConfig, TlsConfig, require_no_password, require_private
 from systems.invoices import InvoicesConfig
+from systems.json_schema import Takes
 from systems.pace import LimitsConfig
+from systems.pins import ListedTool, Pin, Pins, digest, read_pins
 from systems.replies import AnswerConfig, Answers
 from systems.schema import ANSWERS, Collection, RecordSchema
+from systems.shapes import Shape
 from systems.values import VALUE_FUNCTIONS
-
-#: system -> tool -> digest
-Pins = Mapping[str, Mapping[str, str]]
-_PINS = TypeAdapter(dict[str, dict[str, str]])
-#: What a server says about a tool and a pin covers.
-_PINNED = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
-
-
-@dataclass(frozen=True)
-class ListedTool:
-    """A tool as its system lists it. `definition` is data for review, never an instruction."""
-
-    system: str
-    name: str
-    reads: bool
-    digest: str
-    #: the names of its arguments
-    takes: frozenset[str]
-    definition: Mapping[str, Any]
-
-
-def digest(definition: Mapping[str, Any]) -> str:
-    """The digest of a tool's definition as its server lists it."""
-    pinned = {field: definition.get(field) for field in _PINNED}
-    return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def pin(tools: Iterable[ListedTool]) -> Pins:
-    """The pins of tools as they are listed now."""
-    pins: dict[str, dict[str, str]] = {}
-    for tool in tools:
-        pins.setdefault(tool.system, {})[tool.name] = tool.digest
-    return pins
-
-
-def read_pins(path: Path) -> Pins:
-    """The pins in a file; none when there is no file. Raises BadInput when it is not what `write_pins` writes."""
-    try:
-        return _PINS.validate_python(strict_json(path.read_bytes()), strict=True)
-    except FileNotFoundError:
-        return {}
-    except (OSError, BadInput) as error:
-        raise BadInput(f"{path} cannot be read ({error}); recreate it with `missions systems pin`.") from error
-    except ValidationError as error:
-        raise BadInput(f"{path} holds no pins of tools; recreate it with `missions systems pin`.") from error
-
-
-def write_pins(path: Path, pins: Pins) -> None:
-    """Write the pins, sorted, so that a change of one tool is a change of one line."""
-    path.write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
 
 DEFAULT = Path(__file__).with_name("systems.yaml")
 _CHECKOUT = Path(__file__).parents[1]
+#: the arguments that the engine gives along where a tool takes them
+GIVEN = frozenset({"idempotency_key", "expects", "fencing_token"})
 #: the source ids of a feed's events begin with the name of its system and a colon
 _FEEDING = re.compile(r"[\w-]{1,50}")
 
@@ -335,7 +284,27 @@ class SystemsConfig:
             {f"{system}.{name}": one for system, config in self.systems.items() for name, one in config.records.items()},
             self.systems,
             frozenset(f"{system}.{tool}" for system, config in self.systems.items() for tool in config.other_reads),
+            {tool: Shape.of_schema(pin.answers) for tool, pin in self._pinned.items() if pin.answers},
+            {tool: Takes(pin.takes, self._given(tool)) for tool, pin in self._pinned.items() if pin.takes},
         )
+
+    @property
+    def _pinned(self) -> Mapping[str, Pin]:
+        return {f"{system}.{name}": pin for system, tools in self.pins.items() for name, pin in tools.items()}
+
+    def _given(self, tool: str) -> frozenset[str]:
+        """The arguments of a tool that the engine sends by itself."""
+        system = self.systems.get(tool.partition(".")[0])
+        return GIVEN.union(system.always if system else ())
+
+    def pinned_without_schemas(self, tools: Iterable[str]) -> list[str]:
+        """Of tools those that were pinned without what they take, as before schemas were kept."""
+        return [tool for tool in sorted(tools) if tool in self._pinned and self._pinned[tool].takes is None]
+
+    def is_pinned(self, tool: ListedTool) -> bool:
+        """Whether it is as it was pinned."""
+        pin = self.pins.get(tool.system, {}).get(tool.name)
+        return pin is not None and pin.digest == tool.digest
 
     @property
     def feeds(self) -> list[FeedConfig]:
@@ -345,9 +314,8 @@ class SystemsConfig:
     def unpinned(self, tools: Iterable[str]) -> list[str]:
         """Of READ tools, the tool that enters invoices and the given ones ("wms.reserve") those not pinned: a call is refused."""
         wanted = [f"{system.name}.{name}" for system in self.systems.values() for name in sorted(system.reads)]
-        pinned = {f"{system}.{name}" for system, names in self.pins.items() for name in names}
         enters = [self.invoices.enter] if self.invoices and self.invoices.enter else []
-        return [tool for tool in dict.fromkeys([*wanted, *tools, *enters]) if tool not in pinned]
+        return [tool for tool in dict.fromkeys([*wanted, *tools, *enters]) if tool not in self._pinned]
 
 
 def load_config(path: Path = DEFAULT) -> SystemsConfig:
@@ -389,7 +357,7 @@ def unconfirmed_reads(config: SystemsConfig, tools: Iterable[ListedTool]) -> lis
         if tool.reads
         and config.systems[tool.system].openapi is None
         and (tool.definition.get("annotations") or {}).get("readOnlyHint") is not True
-        and config.pins.get(tool.system, {}).get(tool.name) != tool.digest
+        and not config.is_pinned(tool)
     ]
 
 
@@ -414,7 +382,7 @@ def require_known(config: SystemsConfig, tools: Mapping[str, ListedTool], call: 
         raise Refused(f"{call.system} has no tool {call.name}; correct the name or look at the system.")
     if call.name not in pins:
         raise Refused(f"{call.tool} was never pinned; review it and run `missions systems pin`.")
-    if pins[call.name] != tool.digest:
+    if not config.is_pinned(tool):
         what = f"{call.tool} is not as it was when it was pinned: its description, schema or annotations changed"
         raise Refused(f"{what}; review it and run `missions systems pin`.")
     return tool

@@ -21,10 +21,11 @@ from pydantic import BaseModel, ValidationError
 
 from errors import BadInput, MissionsError, Refused, TryAgain
 from strict_json import require_kept, strict_json
-from systems.config import ListedTool, SystemConfig, listed_tool
+from systems.config import SystemConfig, listed_tool
 from systems.credentials import SHORTEST_SECRET
 from systems.http import Credentials, errors_met, http_client, refusal
 from systems.pace import AsksToWait, Pace, asked_wait
+from systems.pins import ListedTool
 from systems.replies import RESULT, unpacked
 
 T = TypeVar("T")

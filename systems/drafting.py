@@ -12,11 +12,10 @@ import yaml
 
 from rendering import plain, words
 from systems.arguments import DEEPEST_KIND, MAX_FIELDS, Kind
-from systems.config import ListedTool
+from systems.config import GIVEN
 from systems.operations import IF_MATCH, Operation
+from systems.pins import ListedTool
 
-#: what the engine gives along by itself
-_GIVEN = ("idempotency_key", "expects", "fencing_token")
 _DEEPEST_SCHEMA, _MOST_ALIKE = 6, 50
 _ID = re.compile(r"(?i).*(?:id|ids|key|number|code|sku)")
 #: ids that are of an answer, and not of what it is about
@@ -34,7 +33,7 @@ def drafted_action(tool: ListedTool, always: Mapping[str, Any]) -> str:
     """An entry of an action catalogue for a WRITE, in YAML; `always` are the arguments that its system always gets."""
     schema = tool.definition.get("inputSchema") or {}
     required = _listed(schema, "required")
-    given = {*_GIVEN, *always, *([IF_MATCH] if isinstance(tool, Operation) and tool.if_match else [])}
+    given = {*GIVEN, *always, *([IF_MATCH] if isinstance(tool, Operation) and tool.if_match else [])}
     asked = {name: one for name, one in _properties(schema).items() if name not in given}
     names = {name: re.sub(r"\W", "_", name, flags=re.ASCII) for name in asked}
     args = {names[name]: _kind(one, schema, name, optional=name not in required) for name, one in asked.items()}
@@ -66,9 +65,9 @@ def drafted_records(tool: ListedTool, answer: Any, given: Mapping[str, Any]) -> 
         return f"{_told(tool)}{why}{_yaml({collection: {'key': 'TODO', 'read': tool.name}})}"
     path, record, is_list = found
     asked = _listed(tool.definition.get("inputSchema") or {}, "required") or list(given)
-    by = {name: _field(record, name) for name in asked if name not in _GIVEN}
+    by = {name: _field(record, name) for name in asked if name not in GIVEN}
     if not by:  # nothing that it needs: what it takes of the fields of a record, or all
-        takes = sorted(tool.takes - {*_GIVEN})
+        takes = sorted(tool.takes - {*GIVEN})
         by = {name: _field(record, name) for name in takes if _field(record, name)} or dict.fromkeys(takes, "")
     key = _key(record, name, by, given, is_list=is_list)
     if not is_list and len(by) == 1:

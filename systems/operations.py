@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from errors import BadInput
-from systems.config import ListedTool, SystemConfig, listed_tool
+from systems.config import SystemConfig, listed_tool
 from systems.openapi import NoTool, OpenApi, hashed
+from systems.pins import ListedTool
 
 _NAME = re.compile(r"[A-Za-z_][\w./-]{0,99}", re.ASCII)
 _PATH = re.compile(r"/[^\s?#\\]{0,1000}")

@@ -26,11 +26,11 @@ from mcp_types import CallToolResult
 
 from errors import BadInput, Refused, TryAgain
 from strict_json import strict_json
-from systems.config import ListedTool
 from systems.connection import LIMIT_BYTES, LISTED_FOR, Connection, ErrorKind, Session, Unusable, why
 from systems.http import http_client
 from systems.openapi import MOST_BYTES
 from systems.operations import Operation, read_operations
+from systems.pins import ListedTool
 from systems.replies import ABSENT, RESULT
 from systems.rest_request import RestRequest, rest_request
 

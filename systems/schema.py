@@ -45,7 +45,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from errors import BadInput
 from systems.conditions import Scope, Unknown, Value
+from systems.json_schema import Takes
 from systems.replies import AnswerConfig, Answers
+from systems.shapes import Shape
 from systems.values import VALUE_FUNCTIONS
 
 Record = dict[str, Any]
@@ -193,6 +195,9 @@ class RecordSchema:
     answers: Mapping[str, AnswerConfig] = field(default_factory=dict)
     #: "crm.find_by_email": the READ tools whose answers are no records
     others: frozenset[str] = frozenset()
+    #: "crm.get_customer": what is known of the answer of a tool, and what it takes, as its server said when it was pinned
+    told: Mapping[str, Shape] = field(default_factory=dict)
+    takes: Mapping[str, Takes] = field(default_factory=dict)
 
     @cached_property
     def systems(self) -> tuple[str, ...]:

@@ -20,11 +20,13 @@ from nodes.functions import PLAIN_FUNCTIONS
 from nodes.governance import check_approval
 from nodes.pack import GIVEN, Book, ExtraRead, Kind, ModelView, Option, Pack, PackPart, Portal, Read, Step, Template, computed
 from nodes.packs.conditions import compile_condition, unknown_name
-from nodes.packs.fields import fields_of, is_some_of
 from strict_yaml import YamlDocument, instead, read_yaml
+from systems.action_names import GIVES, never_taken
 from systems.arguments import ADDRESS_FIELDS, choices
 from systems.catalogue import Catalogue
 from systems.conditions import Expression, Scope, Unknown
+from systems.record_shapes import shape_of_read
+from systems.shapes import ANY, Shape, Shapes, misspelt, shape_of
 
 #: they identify or locate a person
 PERSONAL = frozenset({*ADDRESS_FIELDS, "ship_to", "suggested", "address", "email", "phone", "owner_id"})
@@ -32,7 +34,8 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 _FIELD_PATH = re.compile(r"\w+(?:\.\w+)*")
 #: finding and action names that conditions give to the functions over the plan so far
 _PLAN_CALL = re.compile(r"\b(unmet|planned)\(\s*'([^']*)'\s*\)")
-_Names = frozenset[str]
+#: what is computed by one function alone, whose values are all of one type
+_ONE_CALL = re.compile(r"(\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
 
 @dataclass
@@ -52,7 +55,12 @@ class Compiler:
 
     def __post_init__(self) -> None:
         pack, self.place = self.pack, ""
-        self.known = GIVEN.union(pack.reads, pack.let, (clause.replace("-", "_") for clause in self.clauses))
+        #: the names that there are everywhere, and what is known of the fields of each
+        self.known: Shapes = dict.fromkeys([*GIVEN, *pack.let, *(clause.replace("-", "_") for clause in self.clauses)], ANY)
+        for name, read in pack.reads.items():
+            self.known = {**self.known, name: self._shape(read)}
+        for _ in pack.let:  # one may use another that stands below it
+            self.known = {**self.known, **{name: shape_of(source, self.known) for name, source in pack.let.items()}}
         #: kind -> what is said of an unknown one, before it and after it; what there is
         self.there: dict[Kind, tuple[str, str, Collection[str]]] = {
             "action": ("uses the unknown action", "", self.catalogue),
@@ -73,7 +81,7 @@ class Compiler:
         if not self.pack.findings:
             self._fail("the pack has neither findings nor parts")
         self._findings()
-        above = GIVEN
+        above: Shapes = {name: self.known[name] for name in GIVEN}
         for name, path, piece in self.pack.pieces():
             self._at(*path)
             known, where = self.known, name
@@ -82,15 +90,17 @@ class Compiler:
                 case ("procedures" | "drafts", _):
                     continue  # they are compiled for every step that uses them, with what is known there
                 case ("reads", read):
-                    known, above = above, above | {str(read)}
+                    known, above = above, {**above, str(read): self.known[str(read)]}
                 case ("options", finding, _):
-                    known |= self.pack.all_findings[str(finding)].each.keys()
+                    known = {**known, **_bound(self.pack.all_findings[str(finding)].each, known)}
                 case ("model", "may_read", read):
-                    known -= {"queue", "args"}
+                    known = {name: shape for name, shape in known.items() if name not in ("queue", "args")}
                     if read in self.pack.reads:
                         self._fail(f"{where}, which the pack reads itself; take it out")
                 case ("guards", _):
                     where = f"guard for {piece.for_}"
+                    args = self.catalogue[piece.for_].args if piece.for_ in self.catalogue else {}
+                    known = {**known, "args": Shape({one: Shape.of_kind(kind) for one, kind in args.items()}, closed=bool(args))}
             self._walk(piece, kind, known, where)
         self._escalation()
         self._at("approval")
@@ -133,13 +143,13 @@ class Compiler:
             if finding_id in self.pack.open_choices and len({option.id for option in options}) < max(2, len(options)):
                 self._fail(f"the choice of {finding_id} is open, so it needs at least two options, each with a unique name")
 
-    def _walk(self, piece: Any, kind: Kind | None, known: _Names, where: str) -> None:
+    def _walk(self, piece: Any, kind: Kind | None, known: Shapes, where: str) -> None:
         """Check a piece and all that is in it; what `each` or `choose` binds is known to the rest of it."""
         if kind == "value":
             for raw in piece.values() if isinstance(piece, Mapping) else [piece]:
                 self._value(raw, known, where)
         elif isinstance(piece, PackPart):
-            bound = known.union(getattr(piece, "each", ()), getattr(piece, "choose", ()))
+            bound = {**known, **_bound({**getattr(piece, "each", {}), **getattr(piece, "choose", {})}, known)}
             before = ("when", "otherwise") if isinstance(piece, Option) else ()
             for name, inside, value in piece.contents():
                 hint = " (a read may use the reads above it)" if isinstance(piece, Read) and name == "args" else ""
@@ -151,7 +161,7 @@ class Compiler:
         elif piece is not None and kind is not None:
             self._text(piece, kind, known, where)
 
-    def _text(self, text: str, kind: Kind, known: _Names, where: str) -> None:
+    def _text(self, text: str, kind: Kind, known: Shapes, where: str) -> None:
         match kind:
             case "condition":
                 self._expression(text, known, where)
@@ -163,7 +173,7 @@ class Compiler:
                 before, after, there = self.there[kind]
                 self._known(text, there, f"{where} {before}", after)
 
-    def _consistent(self, piece: PackPart, known: _Names, where: str) -> None:
+    def _consistent(self, piece: PackPart, known: Shapes, where: str) -> None:
         """What the fields of a piece must be to one another."""
         match piece:
             case Read() | ExtraRead():
@@ -186,14 +196,14 @@ class Compiler:
                 if piece.event not in self.pack.trigger.events or piece.tool not in self.tools:
                     self._fail(f"book: {piece.event} must be an event of the pack and {piece.tool} a read tool")
 
-    def _step(self, step: Step, known: _Names, where: str) -> None:
+    def _step(self, step: Step, known: Shapes, where: str) -> None:
         if (step.action is None) == (step.procedure is None):
             self._fail(f"{where}: a step names either an action or a procedure")
         if step.procedure is not None:
             for inner in self.pack.procedures[step.procedure].do:
                 if inner.procedure:
                     self._fail(f"procedure {step.procedure} calls another procedure; write its steps out")
-                self._walk(inner, None, known.union(step.args), f"procedure {step.procedure}")
+                self._walk(inner, None, {**known, **dict.fromkeys(step.args, ANY)}, f"procedure {step.procedure}")
                 given = {name: step.args.get(raw[1:], raw) if computed(raw) else raw for name, raw in inner.args.items()}
                 self._words(str(inner.action), given, where)
             return
@@ -203,6 +213,9 @@ class Compiler:
             missing = f"; {', '.join(lacking)} is missing" if lacking else ""
             self._fail(f"{where}: {action.name} takes {', '.join(action.args)}, not {_listed(step.args)}{missing}")
         self._words(action.name, step.args, where)
+        given = {name: one for name, raw in step.args.items() if (one := _given(raw)) is not None}
+        if refused := given and never_taken(action, given):
+            self._fail(f"{where}: {action.tool} would always refuse what {action.name} sends it, for {refused}")
 
     def _portal(self, portal: Portal, where: str) -> None:
         """Raise for what its event, or an action that it tells of, has not."""
@@ -238,43 +251,39 @@ class Compiler:
             for personal in sorted(PERSONAL.intersection(field.split("."))):
                 self._fail(f"{where}: {personal!r} identifies or locates a person, and no model may see it; remove it")
 
-    def _value(self, raw: Any, known: _Names, where: str) -> None:
+    def _value(self, raw: Any, known: Shapes, where: str) -> None:
         if isinstance(raw, dict) and raw.keys() == {"draft"}:
             self._known(str(raw["draft"]), self.pack.drafts, f"{where} uses the unknown draft")
             self._says(self.pack.drafts[raw["draft"]], known, f"{where}, draft {raw['draft']}")
         if computed(raw):
             self._expression(raw[1:].strip(), known, where, raw)
 
-    def _says(self, source: str, known: _Names, where: str) -> None:
+    def _says(self, source: str, known: Shapes, where: str) -> None:
         pieces = enumerate(_HOLE.split(source))
         said = [self._expression(piece, known, where) if place % 2 else piece for place, piece in pieces]
         self.pack.templates[source] = Template(said)
 
-    def _expression(self, source: str, known: _Names, where: str, value: str = "") -> Expression:
+    def _expression(self, source: str, known: Shapes, where: str, value: str = "") -> Expression:
         """Compile an expression; `value` is the computed value, with its =, that it is of."""
         expression = self.pack.expressions.get(source) or compile_condition(source, f"{self.place}: {where}")
         self.pack.expressions[value or source] = expression
         if unknown := unknown_name(expression, known, self.clauses):
             self._fail(f"{where}: {unknown}")
-        self._fields(expression.source, where)
+        if found := misspelt(expression.source, known):
+            self._known(found[0], found[1], f"{where}: «{expression.source}» uses the unknown field")
         for function, name in _PLAN_CALL.findall(expression.source):
             kind, there = ("finding", self.pack.all_findings) if function == "unmet" else ("action", self.catalogue)
             self._known(name, there, f"{where}: «{expression.source}» asks for the unknown {kind}")
         return expression
 
-    def _fields(self, source: str, where: str) -> None:
-        """Raise for a field that no record of a read has, as far as systems.yaml declares all fields that there are."""
-        for name, read in self.pack.reads.items():
-            tool = self.catalogue.record_schema.tools.get(read.tool)
-            of = self.catalogue.record_schema.collections[tool.collection] if tool else None
-            if tool is None or of is None or not of.fields or (read.each and not tool.one):
-                continue
-            there = {*of.fields, *of.adds, *of.parts, *of.optional, *(tool.by.values() if tool.unnamed else ())}
-            there |= read.if_absent.keys() if isinstance(read.if_absent, dict) else set()
-            one = tool.one and not read.each
-            same = [] if one else [let for let, value in self.pack.let.items() if is_some_of(value, name)]
-            for field in (field for known_as in (name, *same) for field in fields_of(source, known_as, one=one)):
-                self._known(field, there, f"{where}: «{source}» uses the unknown field")
+    def _shape(self, read: Read) -> Shape:
+        """What is known of what a read gives, with what stands for a record that there is not."""
+        tool = self.catalogue.record_schema.tools.get(read.tool)
+        shape = shape_of_read(self.catalogue.record_schema, read.tool)
+        if isinstance(read.if_absent, dict):
+            shape = shape.with_fields({name: ANY for name in read.if_absent if name not in shape.fields})
+        shape = shape if tool is None or tool.one else Shape(element=shape)
+        return Shape(element=shape) if read.each else shape
 
     def _known(self, name: str, there: Collection[str], before: str, after: str = "") -> None:
         if name not in there:
@@ -286,6 +295,19 @@ class Compiler:
 
     def _fail(self, sentence: str) -> NoReturn:
         raise BadInput(f"{self.place}: {sentence.rstrip('.')}; fix the pack")
+
+
+def _bound(each: Mapping[str, str], known: Shapes) -> Shapes:
+    """What is known of the elements that names are bound to."""
+    return {name: shape_of(source, known).elements for name, source in each.items()}
+
+
+def _given(raw: Any) -> Any:
+    """The value of an argument, or one of its type, where it is known before a run; None where it is not."""
+    if not computed(raw):
+        return raw if isinstance(raw, str | int | float) else None
+    call = _ONE_CALL.fullmatch(raw[1:].strip())
+    return GIVES.get(call[1]) if call else None
 
 
 def _listed(names: Collection[str]) -> str:

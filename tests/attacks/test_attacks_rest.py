@@ -18,7 +18,8 @@ import pytest
 from errors import MissionsError, OutcomeUnknown, Refused
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
+from systems.pins import pin, write_pins
 
 pytestmark = pytest.mark.promise("A system that was taken over gets nothing done")
 

@@ -17,7 +17,8 @@ import pytest
 from errors import BadInput, MissionsError, OutcomeUnknown, Refused
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import digest, load_config, read_pins, write_pins
+from systems.config import load_config
+from systems.pins import Pin, digest, read_pins, write_pins
 from tests.actions import CANCEL_ORDER
 
 pytestmark = pytest.mark.promise("A system that was taken over gets nothing done")
@@ -96,7 +97,7 @@ def evil(tmp_path: Path) -> Iterator[Evil]:
         entry = f"  oms: {{command: {command}, records: {records}, timeout_seconds: 1, start_seconds: 3}}"
         (tmp_path / "systems.yaml").write_text(f"systems:\n{entry}\n")
         if pinned:
-            write_pins(tmp_path / "pins.json", {"oms": {one["name"]: digest({**TOOL, **one}) for one in tools[0]}})
+            write_pins(tmp_path / "pins.json", {"oms": {one["name"]: Pin(digest=digest({**TOOL, **one})) for one in tools[0]}})
         systems = LiveSystems(load_config(tmp_path / "systems.yaml"))
         opened.append(systems)
         return systems.__enter__()

@@ -21,7 +21,8 @@ import psutil
 
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
+from systems.pins import pin, write_pins
 
 MCP, REST = "mcp", "rest"
 READS, WRITES, SIDE_BY_SIDE = 400, 200, 8

@@ -26,7 +26,8 @@ from ledger.jobs import open_jobs
 from ledger.records import Event, Run
 from settings import CHECKOUT, Settings
 from systems.client import LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
+from systems.pins import pin, write_pins
 from systems.sandbox.database import create_schema
 from systems.sandbox.loader import load_cases
 from tests.chaos import processes

@@ -10,7 +10,8 @@ from knowledge_index.embeddings import MiniLM
 from knowledge_index.index import build
 from knowledge_index.policies import PolicyBook
 from systems.client import LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
+from systems.pins import pin, write_pins
 
 _HERE = Path(__file__).parent
 

@@ -25,7 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from systems.client import LiveSystems
-from systems.config import Pins, SystemsConfig, load_config, pin, write_pins
+from systems.config import SystemsConfig, load_config
+from systems.pins import Pins, pin, write_pins
 
 #: turns a request away with a response, or lets it pass
 Gate = Callable[[Request], Response | None]

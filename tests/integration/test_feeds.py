@@ -14,7 +14,8 @@ from graphs.sources import AT_ONCE, MOST_PAGES, poll
 from ledger.postgres import PostgresLedger
 from ledger.services import Inbox
 from systems.client import LiveSystems
-from systems.config import FeedConfig, load_config, pin, write_pins
+from systems.config import FeedConfig, load_config
+from systems.pins import pin, write_pins
 from systems.sandbox.database import create_schema, reset
 from systems.sandbox.loader import load_cases
 from tests.integration.arriving import Arriving, an_event

@@ -16,7 +16,8 @@ import pytest
 from errors import OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import SystemsConfig, load_config, pin, write_pins
+from systems.config import SystemsConfig, load_config
+from systems.pins import pin, write_pins
 
 SHOP = '''
 import os, sys, time

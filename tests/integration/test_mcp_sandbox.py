@@ -10,7 +10,8 @@ import pytest
 from errors import BadInput, Refused, TryAgain
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import load_config, pin
+from systems.config import load_config
+from systems.pins import pin
 from systems.sandbox.serve import serve
 from tests.integration.sandbox_world import Company, order, shared_company, world
 

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from errors import BadInput, MissionsError, Refused, TryAgain
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
+from systems.pins import pin, write_pins
 from tests.integration.http_shop import Certificates, HttpShop, configured, http_shop, proxy
 
 TOKEN = "tok-3f9a8b7c6d5e4f"

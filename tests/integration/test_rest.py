@@ -14,8 +14,9 @@ import pytest
 from errors import BadInput, OutcomeUnknown, Refused, TryAgain
 from systems.calls import Call, ReadResult
 from systems.client import LiveReader, LiveSystems
-from systems.config import load_config, pin, write_pins
+from systems.config import load_config
 from systems.pace import FAILURES
+from systems.pins import pin, write_pins
 from tests.integration.rest_shop import ENTRY, Shop, late, open_shop, page, redirected
 
 

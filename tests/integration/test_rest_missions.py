@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from systems.calls import Call
 from systems.client import LiveSystems
-from systems.config import load_config, pin, read_pins, write_pins
+from systems.config import load_config
+from systems.pins import pin, read_pins, write_pins
 from tests.integration.live_company import RECORDED, Company, opened
 from tests.integration.rest_shop import served
 

@@ -17,7 +17,6 @@ from nodes.case import Case
 from nodes.drift import _pairs
 from nodes.gather import MOST_OF_EACH, read_facts
 from nodes.pack import Pack
-from nodes.packs.fields import fields_of, is_some_of
 from nodes.packs.loading import load_pack
 from nodes.planner import compose
 from systems.recorded import RecordedSystems
@@ -177,23 +176,3 @@ def test_a_field_that_the_records_have_not_is_named_with_the_one_that_was_meant(
         file.write_text(yaml.safe_dump(PACK | {"let": let}, sort_keys=False))
         with refused if field == "totl_cents" else nullcontext():
             load_pack(file, catalogue=catalogue, tools=catalogue.record_schema.readable, clauses=clauses)
-
-
-@pytest.mark.parametrize(
-    ("source", "named"),
-    [
-        ("orders.filter(o, o.statsu == 'o.other' && o.items.exists(i, i.qty > 1)).map(o, o.total)", ["statsu", "items", "total"]),
-        ("size(orders) > 0 && orders[0].status == 'new' && other.orders.all(o, o.x)", ["status"]),
-        ("orders.all(o, o.size() > 0) || orders.map(o, o.a).exists(o, o.b)", ["a"]),
-        ("orders.filter(o, others.exists(o, o.x == 1))", []),
-    ],
-)
-def test_the_fields_that_are_named_of_the_records_of_a_list(source: str, named: list[str]) -> None:
-    assert list(fields_of(source, "orders", one=False)) == named
-
-
-def test_what_filters_leave_of_a_list_is_of_the_same_records() -> None:
-    assert is_some_of("orders", "orders") and is_some_of("orders.filter(o, o.a in [1]).filter(o, (o.b))", "orders")
-    assert not any(
-        is_some_of(one, "orders") for one in ("orders.map(o, o.a)", "orders.filter(o, o.a)[0]", "orders2", "size(orders)")
-    )

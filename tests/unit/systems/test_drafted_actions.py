@@ -15,6 +15,7 @@ from systems.catalogue import Catalogue
 from systems.config import SystemConfig, SystemsConfig, listed_tool, unconfirmed_reads
 from systems.drafting import drafted_action, drafted_records
 from systems.operations import Operation, read_operations
+from systems.pins import Pin
 from systems.schema import Collection, RecordSchema
 
 SHOP = SystemConfig(name="shop", command=("true",), reads=frozenset({"get_order"}))
@@ -214,5 +215,5 @@ def test_a_read_that_does_not_say_that_it_only_reads_wants_a_yes_until_it_is_pin
     assert unconfirmed_reads(config, [silent, write]) == [silent]
     assert unconfirmed_reads(config, [reading]) == []
     for digest, found in ((silent.digest, []), ("of another", [silent])):
-        pinned = SystemsConfig("", {"shop": SHOP}, {"shop": {"get_order": digest}})
+        pinned = SystemsConfig("", {"shop": SHOP}, {"shop": {"get_order": Pin(digest=digest)}})
         assert unconfirmed_reads(pinned, [silent]) == found
