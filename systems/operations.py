@@ -150,7 +150,7 @@ class _Declared(BaseModel):
     responses: dict[str, Any] = {}
 
 
-class _Takes:
+class _OperationArguments:
     """The arguments of an operation as they are found."""
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class _Takes:
 
 
 def _operation(config: SystemConfig, api: OpenApi, name: str, method: str, path: str, raw: Any, shared: Any) -> Operation:
-    declared, takes = _Declared.model_validate(raw), _Takes()
+    declared, takes = _Declared.model_validate(raw), _OperationArguments()
     given = config.operations.get(name)
     parameters = _parameters(api, declared, shared)
     if given and given.if_match:
@@ -210,7 +210,7 @@ def _parameters(api: OpenApi, declared: _Declared, shared: Any) -> list[_Paramet
     return [one for one in every if one.place in _PLACES and not (one.place == "header" and _RESERVED.fullmatch(one.name))]
 
 
-def _add_parameters(takes: _Takes, parameters: list[_Parameter], key_header: str | None) -> None:
+def _add_parameters(takes: _OperationArguments, parameters: list[_Parameter], key_header: str | None) -> None:
     if key_header and not any(one.is_header(key_header) for one in parameters):
         parameters.append(_Parameter.model_validate({"name": key_header, "in": "header", "schema": {"type": "string"}}))
     for place in _PLACES:
@@ -221,7 +221,7 @@ def _add_parameters(takes: _Takes, parameters: list[_Parameter], key_header: str
                 takes.add(name, argument, next((media.shape for media in one.content.values()), one.shape))
 
 
-def _add_body(takes: _Takes, api: OpenApi, body: _Body) -> str:
+def _add_body(takes: _OperationArguments, api: OpenApi, body: _Body) -> str:
     """Add what its body takes, and say its media type: each field of an object is an argument; any other body is one, "body"."""
     media_type = next((one for one in body.content if _JSON.fullmatch(one)), _FORM if _FORM in body.content else None)
     if media_type is None:

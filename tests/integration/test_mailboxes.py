@@ -146,7 +146,7 @@ def test_an_invoice_by_mail_is_one_only_where_the_mailbox_may_start_that(
     (letter,) = reading.arriving.inbox.open_letters()[0]
     assert "may not start the Mission invoice_approval" in letter.reason
     reading.map(MAPPING.replace("[support_resolution]", "[support_resolution, invoice_approval]"))
-    with pytest.raises(BadInput, match="the invoice has no InvoiceTypeCode"):  # it is read again, as the invoice that it is
+    with pytest.raises(BadInput, match="the invoice has no DocumentCurrencyCode"):  # it is read again, as the invoice that it is
         ingest_dead_letter(reading.intake, letter.letter_id, "rita", "it may now")
 
 
