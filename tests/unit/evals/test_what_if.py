@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from random import Random
 
 import orjson
 import pytest
@@ -193,3 +194,35 @@ def test_a_sweep_shows_what_every_value_would_do(some: list[Path], chosen: Setti
 def test_recordings_of_ones_own_are_refused_where_they_cannot_be_told_apart(some: list[Path], chosen: Settings) -> None:
     with pytest.raises(BadInput, match="appears twice"):
         what_if(changes={"FRD-2.elevated": 0.6}, cases=[*some, *some], chosen=chosen)
+
+
+@pytest.mark.parametrize(
+    ("path", "low", "high"),
+    [("FRD-2.elevated", 0.2, 0.79), ("GOV-3.bands.0.up_to_cents", 1_000, 400_000), ("STK-2.counted_within_days", 1, 60)],
+)
+def test_what_a_change_cannot_reach_is_answered_as_a_full_replay_answers_it(
+    path: str, low: float, high: float, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = Random().uniform(low, high)
+    value = round(drawn, 2) if isinstance(low, float) else int(drawn)
+    cases = [CASES.with_name("order_exception.jsonl")]
+
+    def asked() -> WhatIf:
+        return what_if(changes={path: value}, cases=cases, as_of=AS_OF, chosen=chosen)
+
+    part = asked()
+    assert part.proof.not_reached > part.proof.sampled > 0 == part.proof.differed, value
+    replaying._remembered.popitem()
+    monkeypatch.setattr(replaying, "_not_reached", lambda *_: {})
+    assert (part.rows(), part.money_rows()) == (asked().rows(), asked().money_rows()), value
+
+
+def test_where_the_sample_differs_everything_is_replayed_and_it_is_said(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying.Reach, "reaches", lambda *_: False)
+    monkeypatch.setattr(replaying, "LEAST_SAMPLE", 1_000)
+    monkeypatch.setattr(replaying, "MOST_SAMPLE", 1_000)
+    cases = [CASES.with_name("order_exception.jsonl")]
+    found = what_if(changes={"FRD-2.elevated": 0.61}, cases=cases, as_of=AS_OF, chosen=chosen)
+    assert found.flips and found.proof.differed and "every case was replayed" in found.proof.sentence
