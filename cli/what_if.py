@@ -54,6 +54,10 @@ def ask(
     as_of: Annotated[str, typer.Option(help="Use what was in force at this time, for both sides; default: now.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write what was found here: .json, .csv or .html.")] = None,
     reasoner: ProposedBy = "planner",
+    history: Annotated[
+        Path | None,
+        typer.Option(help="The history the cases are of (parquet), searched again where the change says what is found."),
+    ] = None,
 ) -> None:
     """Print what would be answered otherwise; write it to `out` too, where that is given."""
     if out and out.suffix not in _WRITERS:
@@ -63,15 +67,16 @@ def ask(
     found: WhatIf | Sweep
     with progress("replaying") as advance:
         if sweep:
-            if policies or packs or reasoner != Planner.name:
-                raise BadInput("--sweep tries values of the present policies; omit --policies, --packs and --reasoner")
+            if policies or packs or history or reasoner != Planner.name:
+                raise BadInput("--sweep tries values of the present policies; omit --policies, --packs, --history and --reasoner")
             path, mark, listed = sweep.partition("=")
             path, tried = read_change(sweep if "[" in sweep else f"{path}{mark}[{listed}]")
             found = sweep_values(path, tried, changes=values, cases=cases or None, as_of=at, on_progress=advance)
         else:
             Change(policies, packs, values).require()
             found = what_if(
-                policies, changes=values, packs=packs, cases=cases or None, as_of=at, reasoner=reasoner, on_progress=advance
+                policies, changes=values, packs=packs, cases=cases or None, as_of=at, reasoner=reasoner, history=history,
+                on_progress=advance,
             )  # fmt: skip
     say_all(found)
     if out:

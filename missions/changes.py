@@ -20,6 +20,7 @@ def what_if(
     policies: PolicyBook | Path | None = None,
     packs: Packs | None = None,
     as_of: datetime | None = None,
+    history: Path | None = None,
 ) -> WhatIf:
     """Which cases would be answered otherwise, which way, and what money that moves.
 
@@ -33,11 +34,14 @@ def what_if(
         cases_of: what `cases` takes.
         policies, packs: as for `version`.
         as_of: of both sides that is replayed which is in force then; now unless given.
+        history: the orders (parquet) that the cases were found in: it is searched again where the change says what is found.
 
     Raises BadInput for what does not load, or is not there to be changed.
     """
     with in_folder(packs) as folder, progress() as on_done:
-        return comparing.what_if(policies, changes=changes, packs=folder, cases=cases(cases_of), as_of=as_of, on_progress=on_done)
+        return comparing.what_if(
+            policies, changes=changes, packs=folder, cases=cases(cases_of), as_of=as_of, history=history, on_progress=on_done
+        )  # fmt: skip
 
 
 def sweep(value: str, values: Sequence[Any], cases_of: Source = None, *, changes: Mapping[str, Any] | None = None) -> Sweep:

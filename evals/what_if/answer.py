@@ -136,6 +136,36 @@ class Broken:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Found:
+    """Exceptions by kind that a scan of a history finds, with the present policies and with changed ones."""
+
+    #: numbers of the definitions that are others: ("window_minutes",); empty where the change defines nothing
+    thresholds: tuple[str, ...] = ()
+    #: exceptions by kind; None where there is no history
+    before: Mapping[str, int] | None = None
+    after: Mapping[str, int] | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to; empty where the change defines nothing."""
+        if not self.thresholds:
+            return ""
+        named = " and ".join(words(one) for one in self.thresholds)
+        begins = f"The change ({named}) also says what is an exception at all"
+        if self.before is None or self.after is None:
+            return (
+                f"{begins}. These cases were found with the present value, and cannot tell how many more or fewer there are: "
+                "name the history they come from with --history."
+            )
+        moved = [
+            f"{self.before.get(kind, 0):,} → {number:,} {words(kind)}"
+            for kind, number in self.after.items()
+            if number != self.before.get(kind, 0)
+        ]
+        return f"{begins}: a scan of the history would find {', '.join(moved) or 'the same number of each kind'}."
+
+
+@dataclass(frozen=True, kw_only=True)
 class WhatIf(Displayable):
     """What would be otherwise, over all cases that were replayed."""
 
@@ -157,6 +187,8 @@ class WhatIf(Displayable):
     #: Missions that have another pack than now
     changed_packs: Sequence[str] = ()
     proof: Proof = field(default_factory=Proof)
+    #: what a scan would find otherwise
+    found: Found = field(default_factory=Found)
 
     @property
     def ways(self) -> Mapping[Way, int]:
@@ -224,7 +256,7 @@ class WhatIf(Displayable):
 
     def parts(self) -> Iterator[Part]:
         """The sentence, money that moves, and what becomes of which cases; `rows` has more of each."""
-        yield " ".join(filter(None, (self.sentence, self.proof.sentence)))
+        yield " ".join(filter(None, (self.sentence, self.found.sentence, self.proof.sentence)))
         if kinds := [row for row in self.money_rows() if row["moved_cents"]]:
             money = [(row["kind"], *map(dollars, list(row.values())[1:])) for row in kinds]
             yield Table(("money that plans move", "now", "then", "moves"), money, right=("now", "then", "moves"))

@@ -24,6 +24,7 @@ from errors import BadInput
 from evals.evaluation.answers import CaseAnswer
 from evals.recorded.cases import RecordedException, recorded_files
 from evals.what_if.answer import Broken, Flip, OnProgress, Point, Proof, ReplayedAnswer, Sweep, WhatIf, way
+from evals.what_if.finding import found_otherwise
 from evals.what_if.replaying import Answers, Recordings, replay
 from graphs.candidate import Candidate, Change, differing_clauses, differing_packs
 from graphs.reasoners import open_reasoning
@@ -48,6 +49,7 @@ def what_if(
     as_of: datetime | None = None,
     chosen: Settings | None = None,
     reasoner: str = Planner.name,
+    history: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> WhatIf:
     """Replay recorded exceptions with what there is and with what would be, and compare.
@@ -60,12 +62,13 @@ def what_if(
         as_of: of both sides that is replayed which is in force then; now unless given.
         chosen: packs and phrasings; the settings of this process unless given.
         reasoner: which makes the proposals of both sides; one that asks a model asks that of the settings, within its budgets.
+        history: the history of orders that the cases were found in; it is searched again where the change says what is found.
         on_progress: called with how many cases are replayed, and of how many; about 200 a second.
 
     Raises BadInput for policies, packs, changes or cases that do not load, and where no model is set and one is asked.
     Answers are remembered (`evals.what_if.replaying`).
     """
-    _, (found,) = _replayed([Change(changed, packs, changes)], cases, as_of, chosen, on_progress, reasoner)
+    _, (found,) = _replayed([Change(changed, packs, changes)], cases, as_of, chosen, on_progress, reasoner, history)
     return found
 
 
@@ -104,6 +107,7 @@ def _replayed(
     chosen: Settings | None,
     on_progress: OnProgress | None,
     reasoner: str = Planner.name,
+    history: Path | None = None,
 ) -> tuple[Candidate, list[WhatIf]]:
     """What there is, and what each change would do; nothing is replayed before all of them load."""
     begun = time.perf_counter()
@@ -120,14 +124,15 @@ def _replayed(
         if on_progress:
             on_progress(done, total)
 
+    would_find = [found_otherwise(history, present.policies, one.policies, as_of) for one in candidates]
     found = []
     with open_reasoning(chosen, reasoner) as reasoning, _replaying:
         before = replay(recordings, present, catalogue, chosen, on_done, reasoning)
-        for candidate in candidates:
+        for candidate, detected in zip(candidates, would_find, strict=True):
             proof = Proof()
             after = replay(recordings, candidate, catalogue, chosen, on_done, reasoning, (present, before), proof)
             compared = _compared(recordings.cases, present, before, candidate, after, time.perf_counter() - begun)
-            found.append(dataclasses.replace(compared, proof=proof))
+            found.append(dataclasses.replace(compared, proof=proof, found=detected))
             begun = time.perf_counter()
     return present, found
 
