@@ -25,17 +25,9 @@ def present() -> PolicyBook:
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One customer orders the same twice within 20 minutes, and another within 100."""
-    same = {"sku": "S", "qty": 2, "price": 9.0}
     minutes = {"A": (0, 20), "B": (0, 100)}
     rows = [
-        {
-            "order_id": f"{who}-{number}",
-            "customer_id": who,
-            "at": PLACED + timedelta(minutes=at),
-            "sku": "S",
-            "qty": 2,
-            "price": 9.0,
-        }
+        {"order_id": f"{who}-{number}", "customer_id": who, "at": PLACED + timedelta(minutes=at), "sku": "S", "qty": 2}
         for who, twice in minutes.items()
         for number, at in enumerate(twice)
     ]
