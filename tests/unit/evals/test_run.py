@@ -22,7 +22,7 @@ def test_the_same_exception_again_gives_the_same_result() -> None:
     one, other = result(an_exception()), result(an_exception())
     assert {**one, "latency_ms": 0} == {**other, "latency_ms": 0}
     assert (
-        one["usage"] == {"reads": 13, "tries": 1, "tokens": 0, "cost_cents": 0.0, "retries": 0, "model_ms": 0.0}
+        one["usage"] == {"reads": 13, "tries": 1, "tokens": 0, "cost_cents": 0.0, "by_model": 0.0, "retries": 0, "model_ms": 0.0}
         and one["confidence"] == 1.0
     )
 
