@@ -8,9 +8,10 @@ No annotations, answers in an envelope as JSON text, errors as text, amounts wit
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import MCPServer
+from pydantic import Field
 
 FILE = Path(os.environ["SHOP_FILE"])
 server = MCPServer("acme-retail", log_level="CRITICAL")
@@ -95,7 +96,7 @@ def refund_items(order_id: str, item_ids: list[str], payment_method_id: str, amo
 
 
 @server.tool()
-def set_order_note(order_id: str, note: str) -> str:
+def set_order_note(order_id: str, note: Annotated[str, Field(max_length=40)]) -> str:
     """Set the note of an order."""
     data = load()
     data["orders"][order_id]["note"] = note

@@ -288,3 +288,11 @@ def test_an_invoice_is_what_systems_yaml_makes_of_it_and_no_tool_enters_it_that_
         invoice_event(shop.runtime, sample)
     with pytest.raises(ValueError, match="answer"):
         InvoicesConfig(event={**event, "source_id": "=answer.id"})
+
+
+def test_what_the_shop_would_refuse_for_its_form_is_handed_over_and_nobody_is_asked_to_approve_it(shop: Shop) -> None:
+    run = shop.take_in("note", "#W100", note="ring twice, and then once more at the other door")
+    said = [one.text for one in shop.runtime.ledger.observations(run.run_id)]
+    assert any("set_order_note would refuse it: note must have at most 40 characters" in one for one in said), said
+    assert "note_order" not in {step["name"] for one in shop.runtime.ledger.proposals(run.run_id) for step in one.plan}
+    assert shop.order("#W100").get("note") in (None, "")
