@@ -136,7 +136,7 @@ class Broken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Detected:
     """Exceptions by kind that a scan of a history finds, with the present policies and with changed ones."""
 
     #: numbers of the definitions that are others: ("window_minutes",); empty where the change defines nothing
@@ -188,7 +188,7 @@ class WhatIf(Displayable):
     changed_packs: Sequence[str] = ()
     proof: Proof = field(default_factory=Proof)
     #: what a scan would find otherwise
-    found: Found = field(default_factory=Found)
+    found: Detected = field(default_factory=Detected)
 
     @property
     def ways(self) -> Mapping[Way, int]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from errors import BadInput
-from evals.what_if.answer import Found
+from evals.what_if.answer import Detected
 from evals.what_if.finding import found_otherwise
 from knowledge_index.changing import with_values
 from knowledge_index.policies import PolicyBook
@@ -51,7 +51,7 @@ def test_without_the_history_it_says_that_the_cases_cannot_tell(present: PolicyB
 
 def test_a_change_that_defines_nothing_searches_nothing_and_says_nothing(present: PolicyBook, tmp_path: Path) -> None:
     found = found_otherwise(tmp_path / "nowhere.parquet", present, with_values(present, {"FRD-2.elevated": 0.6}), NOW)
-    assert found == Found() and found.sentence == ""
+    assert found == Detected() and found.sentence == ""
 
 
 def test_a_history_that_is_not_there_is_refused(present: PolicyBook, tmp_path: Path) -> None:
