@@ -173,7 +173,7 @@ def what_follows(judgement: Judgement) -> str:
         return "This is the plan of the rules again: it runs without approval."
     if judgement.approval.own:
         return "Only the tone is yours: you may approve it yourself."
-    return f"Your wording needs another person's approval: {judgement.others}."
+    return f"Your edit needs another person's approval: {judgement.others}."
 
 
 def judge(
