@@ -17,6 +17,7 @@ from evals.evaluation.environment import EvalEnvironment
 from graphs.candidate import Candidate, Change
 from graphs.pack_files import load_packs
 from graphs.reasoners import open_reasoning, reasoning_with
+from graphs.transcripts import Transcript
 from knowledge_index.embeddings import MiniLM
 from knowledge_index.policies import PolicyBook
 from ledger.canonical import utc_now
@@ -67,11 +68,13 @@ def version(
     elif packs is not None:
         with in_folder(packs) as folder:
             made = replace(made, packs={**made.packs, **load_packs(folder, made.catalogue, made.policies)})
+    transcript = Transcript()
     if model is not None:
-        return replace(made, reasoner=reasoning_with(model, settings(), reasoner or "hybrid").reasoner)
+        asked = reasoning_with(transcript.before(model), settings(), reasoner or "hybrid")
+        return replace(made, reasoner=asked.reasoner, transcript=transcript)
     if reasoner:
-        asked = opened.enter_context(open_reasoning(settings(), reasoner))
-        return replace(made, reasoner=asked.reasoner, reads=asked.reads)
+        asked = opened.enter_context(open_reasoning(settings(), reasoner, transcript.before))
+        return replace(made, reasoner=asked.reasoner, reads=asked.reads, transcript=transcript)
     return made
 
 

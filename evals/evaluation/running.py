@@ -74,4 +74,5 @@ def run_batch(
         stopped = f"ended after {len(judged):,} of {results:,}: {why}" if len(judged) < results else ""
         run = run_of(environment, chosen.phrasings, batch.files, judged, seconds, stopped=stopped)
         EvaluationStore.of(chosen.home).write(run, judged)
-        return Finished(run, len(judged) - journal.done, seconds, not by_cost)
+        # it may end among those that were finished before
+        return Finished(run, max(0, len(judged) - journal.done), seconds, not by_cost)

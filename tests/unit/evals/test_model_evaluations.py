@@ -107,7 +107,7 @@ def test_a_sample_is_the_same_cases_in_the_same_order_however_they_come(
     chance.shuffle(cases)
     assert [case.case_id for case in Selection(sample=number).of(cases)] == drawn
     assert len(drawn) == len({*drawn}) == min(number, len(cases))
-    # a larger sample holds the smaller one, so that raising the number goes on from there
+    # a larger sample begins with the smaller one
     assert [case.case_id for case in Selection(sample=number + 5).of(cases)][: len(drawn)] == drawn
 
 
@@ -171,6 +171,8 @@ def test_what_ended_at_its_cost_goes_on_with_a_higher_one_and_asks_nothing_again
     first = run(batch, with_model(lab, model), chosen, Enough(selection=selection, most_cost=0.01))
     assert len(model.asked) == 1 and not first.whole and not batch.out.exists()
     assert first.run.stopped.startswith("ended after 1 of 6: it has cost $")
+    again = run(batch, with_model(lab, model), chosen, Enough(selection=selection, most_cost=0.001))
+    assert (again.new, again.whole, len(model.asked)) == (0, False, 1)
     done = run(batch, with_model(lab, model), chosen, Enough(selection=selection))
     assert done.whole and done.new == 5 and done.run.cases == 6 and done.run.stopped == ""
     assert len({asked.digest for asked in model.asked}) == len(model.asked) == 6

@@ -79,7 +79,10 @@ def test_a_pack_is_changed_as_plain_data(cases: ms.Cases) -> None:
 
 def test_a_model_that_answers_by_a_function_makes_the_proposals(cases: ms.Cases) -> None:
     model = ms.ScriptedModel(ms.FirstPlan(hands_over_every=1))
-    assert set(ms.run(cases[:2], ms.version(model=model)).cases["given"]) == {"escalate"}
+    made = ms.run(cases[:2], ms.version(model=model))
+    assert set(made.cases["given"]) == {"escalate"}
+    said = [one.user for case in made.kept.cases for one in case.transcript]
+    assert said == [asked.user for asked in model.asked] and said
 
 
 def test_what_people_overrule_is_told_from_the_ledger_of_walks() -> None:
